@@ -1,0 +1,221 @@
+import { readFileSync } from 'node:fs'
+import type { FastifyInstance } from 'fastify'
+import type { Dialect } from 'kysely'
+import { sql } from 'kysely'
+import type { Logger } from 'pino'
+import { catalog } from '#channels/catalog.ts'
+import type { ChannelDeps, ChannelKind } from '#channels/channel.ts'
+import type { Clock } from '#clock.ts'
+import type { Config } from '#config.ts'
+import { Problem } from '#core/problem.ts'
+import type { Defaults } from '#core/reminder.ts'
+import { applyDefaults } from '#core/task.ts'
+import { isLoopbackAddress } from '#http/guard.ts'
+import { createServer } from '#http/server.ts'
+import { toCloudEvent } from '#http/shapes.ts'
+import { createLog, type Output } from '#log.ts'
+import { type OpenChannel, startDeliveries } from '#scheduler/deliver.ts'
+import { startRinging } from '#scheduler/ring.ts'
+import { recordChannels } from '#store/channels.ts'
+import { dropForChannel, freeAllClaims } from '#store/deliveries.ts'
+import { openStore, type Store } from '#store/open.ts'
+import { builtInOwnerId, findDefaults, saveDefaults } from '#store/owners.ts'
+import { nextAlarmAt, setAlarms, tasksOnDefaults } from '#store/tasks.ts'
+
+/** What the app takes from the world outside. */
+export interface AppDeps {
+  readonly clock: Clock
+  readonly output: Output
+  /** Called when only a restart can mend what happened. */
+  readonly onBroken: (error: unknown) => void
+  readonly catalog?: readonly ChannelKind[]
+  readonly wrapDatabase?: (dialect: Dialect) => Dialect
+}
+
+export interface App extends AsyncDisposable {
+  /** Where it listens: `http://127.0.0.1:8888`. */
+  readonly url: string
+  readonly log: Logger
+  readonly store: Store
+  /** Resolves when nothing that is due now is left to ring, send or write. */
+  idle(): Promise<void>
+  /** Stops listening, ends what is underway, closes everything. Twice is once. */
+  stop(): Promise<void>
+}
+
+/** What is underway at a stop has this long; what is not done by then is tried again after the next start. */
+const graceMs = 8_000
+/** The bell is unhealthy when something has been due for this long and has not rung. */
+const overdueBoundMs = 30_000
+
+/**
+ * The whole wiring, in order; stopped in reverse.
+ * @throws Problem with a sentence for a person
+ */
+export async function startApp(config: Config, deps: AppDeps): Promise<App> {
+  const isLoopback = isLoopbackAddress(config.host)
+  if (!isLoopback && !config.allowAnyoneOnNetwork)
+    throw new Problem(
+      'forbidden',
+      `${config.host} can be reached from other machines, and there is no login yet: whoever connects could read, change and delete everything. Listen on 127.0.0.1, or say --allow-anyone-on-network if that is what you mean.`,
+    )
+
+  await using stack = new AsyncDisposableStack()
+  const { clock } = deps
+  const { log, print } = createLog({ level: config.logLevel, format: config.logFormat }, deps.output)
+  const defaults: Defaults = { reminders: config.defaultReminders, timeZone: config.timeZone }
+
+  const store = stack.use(
+    await openStore(config.databaseUrl, {
+      clock,
+      onBroken: deps.onBroken,
+      ...(deps.wrapDatabase && { wrap: deps.wrapDatabase }),
+    }),
+  )
+  await takeOver(store, log)
+  await rearmForDefaults(store, defaults, log)
+
+  const toEvent = toCloudEvent
+  const channels = await openChannels(config, store, deps.catalog ?? catalog, { clock, print, toEvent }, stack, log)
+
+  const deliveries = startDeliveries({ store, clock, channels, defaults, log: log.child({ room: 'deliver' }) })
+  stack.defer(() => deliveries.stop(graceMs))
+  const ringing = startRinging({ store, clock, defaults, deliveries, log: log.child({ room: 'ring' }) })
+  stack.defer(() => ringing.stop())
+  const wake = (at: number) => {
+    ringing.wake(at)
+    deliveries.wake(at)
+  }
+
+  const version = readVersion()
+  let overdueMs = 0
+  const server = createServer({
+    db: store.db,
+    ctx: { transact: store.transact, defaults, wake },
+    isLoopback: isLoopback && !config.allowAnyoneOnNetwork,
+    allowedHosts: config.allowedHosts,
+    log: log.child({ room: 'http' }),
+    health: {
+      startedAt: clock.now(),
+      version,
+      async ping() {
+        await sql`select 1`.execute(store.db)
+        overdueMs = Math.max(0, clock.now() - ((await nextAlarmAt(store.db)) ?? clock.now()))
+      },
+      bell() {
+        const error = ringing.health().error ?? deliveries.health().error
+        const isWorking = error === undefined && overdueMs < overdueBoundMs
+        return { isWorking, error: error === undefined ? null : String(error), overdueMs }
+      },
+    },
+  })
+  stack.defer(() => server.close())
+  const url = await listen(server, config)
+  log.info(`Duebell ${version} is listening on ${url}, time zone ${config.timeZone}, ${config.databaseUrl}`)
+
+  const owned = stack.move()
+  let stopped: Promise<void> | undefined
+  const stop = () => (stopped ??= owned.disposeAsync())
+  return {
+    url,
+    log,
+    store,
+    async idle() {
+      await ringing.idle()
+      await deliveries.idle()
+    },
+    stop,
+    [Symbol.asyncDispose]: stop,
+  }
+}
+
+async function listen(server: FastifyInstance, { host, port }: Config): Promise<string> {
+  try {
+    return await server.listen({ host, port, listenTextResolver: () => '' })
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException
+    const why =
+      code === 'EADDRINUSE'
+        ? `Port ${port} on ${host} is taken by another program: choose another --port, or stop that one.`
+        : code === 'EACCES'
+          ? `Port ${port} needs more rights: choose a --port above 1023.`
+          : code === 'EADDRNOTAVAIL' || code === 'ENOTFOUND'
+            ? `${host} is not an address of this machine: see --host.`
+            : `Cannot listen on ${host}:${port}: ${(error as Error).message}.`
+    throw new Problem('unavailable', why, { cause: error })
+  }
+}
+
+/** We are alone with an embedded database: what a predecessor had in hand when it died is due again at once. */
+async function takeOver(store: Store, log: Logger) {
+  const freed = await store.transact((tx, now) => freeAllClaims(tx, now))
+  if (freed > 0) log.warn(`${freed} deliveries were underway when the server last stopped: they are tried again`)
+}
+
+/** Alarms follow from tasks and defaults: where those have changed since the last start, they are computed anew. */
+async function rearmForDefaults(store: Store, defaults: Defaults, log: Logger) {
+  const batchSize = 1_000
+  const known = await findDefaults(store.db, builtInOwnerId)
+  if (known && JSON.stringify(known) === JSON.stringify(defaults)) return
+  let after = 0
+  let count = 0
+  while (known) {
+    const seen = await store.transact(async (tx, now) => {
+      const tasks = await tasksOnDefaults(tx, builtInOwnerId, after, batchSize)
+      const armed = tasks.map((task) => applyDefaults(task, defaults, now))
+      await setAlarms(tx, armed.filter((task, i) => task.notifyAt !== tasks[i]?.notifyAt))
+      return tasks
+    })
+    count += seen.length
+    after = seen.at(-1)?.id ?? after
+    if (seen.length < batchSize) break
+    if (count % 100_000 === 0) log.info(`default reminders or time zone changed: ${count} tasks looked at`)
+  }
+  // Last, so that a start that was killed on the way begins again; computing twice gives the same.
+  await store.transact((tx, now) => saveDefaults(tx, builtInOwnerId, defaults, now))
+  if (count > 0) log.info(`default reminders or time zone changed: the alarms of ${count} tasks were computed anew`)
+}
+
+/** The console, which is always there, and what the configuration declares. */
+async function openChannels(
+  config: Config,
+  store: Store,
+  kinds: readonly ChannelKind[],
+  deps: ChannelDeps,
+  stack: AsyncDisposableStack,
+  log: Logger,
+): Promise<OpenChannel[]> {
+  const declared = [
+    { name: 'console', kind: 'console', options: {}, source: 'built-in' as const },
+    ...config.channels.map((channel) => ({ options: {}, ...channel, source: 'config' as const })),
+  ]
+  const { present } = await store.transact(async (tx, now) => {
+    const records = await recordChannels(tx, builtInOwnerId, declared, now)
+    for (const { id, name } of records.removed) {
+      const dropped = await dropForChannel(tx, id, 'the channel was removed from the configuration', now)
+      log.warn(`channel «${name}» is no longer in the configuration; ${dropped} notices that waited for it were dropped`)
+    }
+    return records
+  })
+  const channels: OpenChannel[] = []
+  for (const { id, name, kind: kindName } of present) {
+    const kind = kinds.find((one) => one.kind === kindName)
+    const options = declared.find((one) => one.name === name)?.options
+    if (!kind) throw new Problem('invalid', `Channel «${name}»: there is no kind «${kindName}».`)
+    const channel = await kind.open(options, deps).catch((error: Error) => {
+      throw new Problem('invalid', `Channel «${name}» cannot be opened: ${describeFaults(error)}.`, { cause: error })
+    })
+    stack.use(channel)
+    channels.push({ id, ownerId: builtInOwnerId, name, concurrency: kind.concurrency, channel })
+  }
+  return channels
+}
+
+function describeFaults(error: Error): string {
+  const [fault] = error instanceof Problem ? (error.extras.faults ?? []) : []
+  return fault && 'pointer' in fault.at ? `${fault.at.pointer.slice(1)} ${fault.detail}` : error.message
+}
+
+function readVersion(): string {
+  return JSON.parse(readFileSync(new URL('../package.json', import.meta.url), 'utf8')).version
+}

@@ -1,0 +1,6 @@
+import type { ChannelKind } from './channel.ts'
+import { consoleKind } from './console.ts'
+import { webhookKind } from './webhook.ts'
+
+/** Every kind of channel there is. A new one is a file and a line here. */
+export const catalog: readonly ChannelKind[] = [consoleKind, webhookKind]

@@ -1,0 +1,30 @@
+import Type from 'typebox'
+import { sentence, spanInWords } from '#core/notice.ts'
+import type { ChannelKind } from './channel.ts'
+
+/**
+ * A line on standard output, in the words of the original, ending the line where the log is text. Every owner has it. Not a
+ * log entry: a higher log level must not silence the bell.
+ */
+const options = Type.Object({}, { additionalProperties: false })
+
+export const consoleKind: ChannelKind<typeof options> = {
+  kind: 'console',
+  options,
+  concurrency: 1_000,
+  async open(_, { print }) {
+    return {
+      async send(message) {
+        const { notice, task, kind, deliveryId } = message
+        const late = notice.timing === 'late' ? spanInWords(message.sentAt - notice.rungAt + notice.latenessMs) : undefined
+        await print({
+          message: sentence(message),
+          prefix: late ? ` (late by ${late})` : '',
+          fields: { room: 'console', task_id: task.id, notice_id: notice.id, kind, delivery_id: deliveryId, late },
+        })
+        return 'sent'
+      },
+      async [Symbol.asyncDispose]() {},
+    }
+  },
+}

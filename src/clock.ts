@@ -1,0 +1,36 @@
+/** The only source of time. Everything that asks what time it is, or waits, is handed one of these. */
+export interface Clock {
+  /** Milliseconds since 1970-01-01T00:00:00Z, whole. */
+  now(): number
+  /** Resolves `ms` later and never earlier by this clock, or at once when the signal aborts. Never rejects. */
+  sleep(ms: number, signal?: AbortSignal): Promise<void>
+}
+
+/** setTimeout fires after 1 ms when asked for more than this many milliseconds (24.8 days). */
+const longestTimeoutMs = 2 ** 31 - 1
+
+export const systemClock: Clock = {
+  now: Date.now,
+  sleep(ms, signal) {
+    return new Promise((resolve) => {
+      if (signal?.aborted) return resolve()
+      const until = Date.now() + ms
+      const finish = () => {
+        clearTimeout(timer)
+        clearImmediate(immediate)
+        signal?.removeEventListener('abort', finish)
+        resolve()
+      }
+      // setTimeout fires up to 0.8 ms early; the rest is waited for by turns of the event loop, since another
+      // setTimeout(1) would make half of all notices a millisecond late. A sleep that would end after a step of
+      // the clock back only ends late by what its caller allows: loops cap their sleeps at a second.
+      const look = () => {
+        if (Date.now() >= until || until - Date.now() > 2) finish()
+        else immediate = setImmediate(look)
+      }
+      let immediate: NodeJS.Immediate | undefined
+      const timer = setTimeout(look, Math.min(Math.max(ms, 0), longestTimeoutMs))
+      signal?.addEventListener('abort', finish, { once: true })
+    })
+  },
+}

@@ -1,0 +1,257 @@
+import { Ajv, type ErrorObject } from 'ajv'
+import Type, { type Static } from 'typebox'
+import { catalog } from '#channels/catalog.ts'
+import type { ChannelKind } from '#channels/channel.ts'
+import { parseTimeZone } from '#core/moment.ts'
+import { nearest } from '#core/problem.ts'
+import { parseLead } from '#core/reminder.ts'
+import { limits } from '#core/task.ts'
+import { logFormats, logLevels } from './log.ts'
+
+/**
+ * Every source of configuration into one frozen Config, or one error that names everything wrong with it. Flags go over the
+ * environment, that over the file, that over the defaults. The schema below is the only list: type, names of flags and
+ * variables and the help text follow from it.
+ */
+const schema = Type.Object(
+  {
+    host: Type.String({ default: '127.0.0.1', minLength: 1, description: 'Address to listen on' }),
+    port: Type.Integer({ default: 8888, minimum: 0, maximum: 65_535, description: 'Port to listen on; 0 takes a free one' }),
+    databaseUrl: Type.String({
+      default: 'sqlite:data/duebell.db',
+      pattern: '^sqlite:.+$',
+      description: 'sqlite:<path of the file>',
+    }),
+    timeZone: Type.String({ default: '', description: "IANA zone in which times without an offset are read; by default the system's" }),
+    defaultReminders: Type.Array(Type.String(), {
+      default: ['PT15M'],
+      maxItems: limits.reminders,
+      description: 'When tasks ring that say nothing of their own: ISO 8601 leads before expiry; empty for never',
+    }),
+    logLevel: Type.Enum(logLevels, { default: 'info', description: 'Least severe level that is logged' }),
+    logFormat: Type.Enum(logFormats, { default: 'auto', description: 'auto is pretty on a terminal, JSON lines otherwise' }),
+    allowedHosts: Type.Array(Type.String({ minLength: 1 }), {
+      default: [],
+      description: 'Host names, besides localhost, under which a server on loopback may be addressed',
+    }),
+    allowAnyoneOnNetwork: Type.Boolean({
+      default: false,
+      description: 'Serve without any login on an address that other machines reach: whoever can connect can read, change and delete everything',
+    }),
+    channels: Type.Array(
+      Type.Object(
+        {
+          name: Type.String({ minLength: 1, maxLength: 100 }),
+          kind: Type.String(),
+          options: Type.Optional(Type.Record(Type.String(), Type.Unknown())),
+        },
+        { additionalProperties: false },
+      ),
+      { default: [], maxItems: 100, description: 'Where notices go besides the console (file only)' },
+    ),
+  },
+  { additionalProperties: false },
+)
+
+export type Config = Readonly<Static<typeof schema>>
+type Key = keyof Config & string
+
+interface Member {
+  readonly type?: string
+  readonly description: string
+  readonly default: unknown
+  readonly enum?: readonly string[]
+}
+const members = schema.properties as unknown as Record<Key, Member>
+const keys = Object.keys(members) as Key[]
+/** Where a value may come from besides the file: all but what has no one-line form. */
+const plainKeys = keys.filter((key) => key !== 'channels')
+
+const flagOf = (key: string) => `--${key.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)}`
+const variableOf = (key: string) => `DUEBELL_${key.replace(/[A-Z]/g, (letter) => `_${letter}`).toUpperCase()}`
+
+export class ConfigError extends Error {
+  readonly faults: readonly string[]
+  constructor(faults: readonly string[]) {
+    super(faults.join('\n'))
+    this.name = 'ConfigError'
+    this.faults = faults
+  }
+}
+
+export interface ConfigSources {
+  /** What stands behind the command. */
+  readonly argv: readonly string[]
+  readonly env: Readonly<Record<string, string | undefined>>
+  /** Reads a text file; throws when it cannot. */
+  readonly readFile: (path: string) => string
+  /** IANA name. */
+  readonly systemTimeZone: string
+  readonly catalog?: readonly ChannelKind[]
+}
+
+/** @throws ConfigError naming every fault in every source */
+export function parseConfig(sources: ConfigSources): Config {
+  const faults: string[] = []
+  const flags = readFlags(sources.argv, faults)
+  const variables = readVariables(sources, faults)
+  const path = flags.get('config') ?? variables.get('config')
+  const file = path === undefined ? {} : readConfigFile(path.text, sources.readFile, faults)
+
+  const values: Record<string, unknown> = {}
+  const names: Record<string, string> = {}
+  for (const key of keys) {
+    const said = flags.get(key) ?? variables.get(key)
+    names[key] = said?.name ?? (key in file ? `${key} in ${path?.text}` : key)
+    values[key] = said ? fromText(key, said.text) : key in file ? file[key] : structuredClone(members[key].default)
+  }
+  for (const key of Object.keys(file)) if (!(key in members)) faults.push(unknown(`${key} in ${path?.text}`, key, keys))
+
+  check(values, names, faults)
+  const config = values as Config
+  if (faults.length === 0) checkChannels(config, sources.catalog ?? catalog, names['channels'] as string, faults)
+  if (faults.length > 0) throw new ConfigError(faults)
+  const timeZone = parseTimeZone(config.timeZone || sources.systemTimeZone) as string
+  return Object.freeze({ ...config, timeZone })
+}
+
+interface Said {
+  readonly name: string
+  readonly text: string
+}
+
+function readFlags(argv: readonly string[], faults: string[]): Map<string, Said> {
+  const said = new Map<string, Said>()
+  const byFlag = new Map([...plainKeys, 'config'].map((key) => [flagOf(key), key]))
+  for (let i = 0; i < argv.length; i++) {
+    const [, name = '', inline] = /^(--[^=]+)(?:=(.*))?$/s.exec(argv[i] as string) ?? []
+    const key = byFlag.get(name)
+    if (!key) {
+      faults.push(name ? unknown(name, name, byFlag.keys()) : `${argv[i]}: is not a flag`)
+      if (name && inline === undefined && argv[i + 1] && !argv[i + 1]?.startsWith('--')) i++
+      continue
+    }
+    const isSwitch = members[key as Key]?.type === 'boolean'
+    const next = argv[i + 1]
+    if (inline !== undefined) said.set(key, { name, text: inline })
+    else if (isSwitch) said.set(key, { name, text: 'true' })
+    else if (next === undefined || next.startsWith('--')) faults.push(`${name}: needs a value`)
+    else {
+      said.set(key, { name, text: next })
+      i++
+    }
+  }
+  return said
+}
+
+/** `DUEBELL_X`, or `DUEBELL_X_FILE` naming a file that holds the value: for secrets. */
+function readVariables({ env, readFile }: ConfigSources, faults: string[]): Map<string, Said> {
+  const said = new Map<string, Said>()
+  const byVariable = new Map([...plainKeys, 'config'].map((key) => [variableOf(key), key]))
+  for (const [name, text] of Object.entries(env)) {
+    if (!name.startsWith('DUEBELL_') || text === undefined) continue
+    const key = byVariable.get(name)
+    const fileKey = byVariable.get(name.replace(/_FILE$/, ''))
+    if (key) said.set(key, { name, text })
+    else if (fileKey && env[name.replace(/_FILE$/, '')] !== undefined) faults.push(`${name}: is set beside the same without _FILE`)
+    else if (fileKey) {
+      try {
+        said.set(fileKey, { name, text: readFile(text).replace(/\r?\n$/, '') })
+      } catch {
+        faults.push(`${name}: the file ${text} cannot be read`)
+      }
+    } else faults.push(unknown(name, name, byVariable.keys()))
+  }
+  return said
+}
+
+function readConfigFile(path: string, readFile: (path: string) => string, faults: string[]): Record<string, unknown> {
+  let text: string
+  try {
+    text = readFile(path)
+  } catch {
+    faults.push(`${path}: cannot be read`)
+    return {}
+  }
+  try {
+    const value: unknown = JSON.parse(text)
+    if (value !== null && typeof value === 'object' && !Array.isArray(value)) return value as Record<string, unknown>
+    faults.push(`${path}: must hold a JSON object`)
+  } catch (error) {
+    faults.push(`${path}: is not JSON: ${(error as Error).message}`)
+  }
+  return {}
+}
+
+/** The text of a flag or variable as what the schema wants, where it can be that; the check says the rest. */
+function fromText(key: Key, text: string): unknown {
+  const { type } = members[key]
+  if (type === 'integer') return /^\d+$/.test(text) ? Number(text) : text
+  if (type === 'boolean') return text === 'true' ? true : text === 'false' ? false : text
+  if (type === 'array') return text.trim() === '' ? [] : text.split(',').map((item) => item.trim())
+  return text
+}
+
+const ajv = new Ajv({ allErrors: true, strict: false })
+const isConfig = ajv.compile(schema)
+
+function check(values: Record<string, unknown>, names: Record<string, string>, faults: string[]) {
+  isConfig(values)
+  for (const error of isConfig.errors ?? []) {
+    const [, key = '', ...rest] = error.instancePath.split('/')
+    faults.push(say([names[key], ...rest].join('/'), error))
+  }
+  const { timeZone, defaultReminders } = values
+  if (typeof timeZone === 'string' && timeZone !== '' && !parseTimeZone(timeZone))
+    faults.push(`${names['timeZone']}: «${timeZone}» is not a time zone of the IANA database, like Europe/Paris`)
+  if (Array.isArray(defaultReminders))
+    for (const lead of defaultReminders)
+      if (typeof lead === 'string' && !parseLead(lead))
+        faults.push(`${names['defaultReminders']}: «${lead}» is not an ISO 8601 duration of at most ten years, like PT15M or P1D`)
+}
+
+function checkChannels({ channels }: Config, known: readonly ChannelKind[], name: string, faults: string[]) {
+  const seen = new Set(['console'])
+  for (const channel of channels) {
+    const place = `channel «${channel.name}» (${name})`
+    if (seen.has(channel.name)) faults.push(`${place}: the name is taken; «console» is the built-in one`)
+    seen.add(channel.name)
+    const kind = known.find((one) => one.kind === channel.kind)
+    if (!kind) {
+      const kinds = known.map((one) => one.kind)
+      faults.push(`${place}: ${unknown(`kind «${channel.kind}»`, channel.kind, kinds)} (there are: ${kinds.join(', ')})`)
+      continue
+    }
+    const isValid = ajv.compile(kind.options)
+    if (!isValid(channel.options ?? {}))
+      for (const error of isValid.errors ?? []) faults.push(say(`${place}: options${error.instancePath}`, error))
+  }
+}
+
+/** Never the value: it may be a secret. */
+function say(name: string, error: ErrorObject): string {
+  if (error.keyword === 'additionalProperties') {
+    const key = String(error.params['additionalProperty'])
+    return unknown(`${name}/${key}`, key, Object.keys((error.parentSchema as { properties?: object })?.properties ?? {}))
+  }
+  if (error.keyword === 'required') return `${name}: ${String(error.params['missingProperty'])} is missing`
+  if (error.keyword === 'enum') return `${name}: must be one of ${(error.params['allowedValues'] as string[]).join(', ')}`
+  if (error.keyword === 'pattern') return `${name}: must look like ${String(error.params['pattern'])}`
+  return `${name}: ${error.message}`
+}
+
+function unknown(what: string, word: string, known: Iterable<string>): string {
+  const near = nearest(word, known)
+  return `${what}: is not known${near ? `; did you mean ${near}?` : ''}`
+}
+
+/** The flags, their variables and defaults, for `--help`. */
+export function describeConfig(): string {
+  const lines = plainKeys.map((key) => {
+    const { description, default: preset, enum: choices } = members[key]
+    const value = Array.isArray(preset) ? preset.join(',') : String(preset)
+    const choice = choices ? ` (${choices.join(' | ')})` : ''
+    return `  ${flagOf(key)}, ${variableOf(key)}\n      ${description}${choice}.${value ? ` Default: ${value}` : ''}`
+  })
+  return ['  --config, DUEBELL_CONFIG\n      A JSON file with any of these, in camelCase, and channels.', ...lines].join('\n')
+}

@@ -1,0 +1,100 @@
+import type { Reminder } from './reminder.ts'
+import type { Task } from './task.ts'
+
+/**
+ * A notice is the fact that a reminder fired: one per task, expiry and reminder instant. What it says is decided when it
+ * is sent, from the task as it is then.
+ */
+export const noticeKinds = ['expiring', 'expired', 'snooze'] as const
+export type NoticeKind = (typeof noticeKinds)[number]
+
+export const timings = ['on_time', 'immediate', 'late'] as const
+export type Timing = (typeof timings)[number]
+
+/** Instants in ms since 1970, lateness in ms. */
+export interface Notice {
+  readonly id: number
+  readonly ownerId: number
+  readonly taskId: number
+  readonly kind: NoticeKind
+  /** Null for the end of a snooze. */
+  readonly reminder: Reminder | null
+  /** The expiry it speaks of. */
+  readonly expiryAt: number
+  readonly dueAt: number
+  readonly rungAt: number
+  readonly timing: Timing
+  readonly latenessMs: number
+}
+
+/** A notice on its way to one channel: all that a channel may use to say it. */
+export interface Message {
+  /** The same over all attempts: the receiver's key for «at most once». */
+  readonly deliveryId: string
+  /** Counts from 1. */
+  readonly attempt: number
+  readonly notice: Notice
+  /** The task as it is at the moment of sending. */
+  readonly task: Task
+  readonly kind: NoticeKind
+  /** ms since 1970. */
+  readonly sentAt: number
+  /** The zone in which a person reads its times: the task's or its owner's. */
+  readonly timeZone: string
+}
+
+/** The kind at a moment: words follow the moment of sending, not of ringing. */
+export function kindAt(reminder: Reminder | null, expiryAt: number, now: number): NoticeKind {
+  if (reminder === null) return 'snooze'
+  return now < expiryAt ? 'expiring' : 'expired'
+}
+
+/** Why a delivery that was rung for is no longer true, or null when it still is. */
+export function whyDropped(notice: Notice, task: Task | undefined): string | null {
+  if (!task) return 'the task was deleted'
+  if (task.completedAt !== null) return 'the task was completed'
+  if (task.expiryAt === null) return 'the expiry was cleared'
+  if (task.expiryAt !== notice.expiryAt) return 'the expiry was moved'
+  return null
+}
+
+/** The original's words: `Your task (id:42,title:"Renew passport") will be expired at 2026-12-01T10:00:00+01:00!` */
+export function sentence({ task, notice, sentAt, timeZone }: Message): string {
+  const verb = sentAt < notice.expiryAt ? 'will be expired at' : 'is expired already at'
+  return `Your task (id:${task.id},title:"${visible(task.title)}") ${verb} ${localTime(notice.expiryAt, timeZone)}!`
+}
+
+/** `2 h 5 min`, of the two largest units. */
+export function spanInWords(ms: number): string {
+  const units = [
+    ['d', 86_400_000],
+    ['h', 3_600_000],
+    ['min', 60_000],
+    ['s', 1_000],
+  ] as const
+  const first = units.findIndex(([, size]) => ms >= size)
+  if (first === -1) return `${ms} ms`
+  const words: string[] = []
+  for (const [name, size] of units.slice(first, first + 2)) {
+    if (ms >= size) words.push(`${Math.floor(ms / size)} ${name}`)
+    ms %= size
+  }
+  return words.join(' ')
+}
+
+/** RFC 3339 with the zone's offset, to the second, or to the millisecond where it has some. */
+function localTime(at: number, timeZone: string): string {
+  const time = Temporal.Instant.fromEpochMilliseconds(at).toZonedDateTimeISO(timeZone)
+  return time.toString({ timeZoneName: 'never', smallestUnit: time.millisecond === 0 ? 'second' : 'millisecond' })
+}
+
+/**
+ * A title as one line of a terminal or a log: what could start another line, move the cursor, or turn the reading direction
+ * around is written as \u….
+ */
+export function visible(text: string): string {
+  // biome-ignore lint/suspicious/noControlCharactersInRegex: they are what it is about
+  return text.replace(/[\u0000-\u001f\u007f-\u009f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]/g, (character) => {
+    return `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`
+  })
+}

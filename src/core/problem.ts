@@ -1,0 +1,76 @@
+/**
+ * What can go wrong for the one who asks. A closed list: every face (HTTP, later CLI and CalDAV) maps each kind once,
+ * and the compiler notices the forgotten one. No HTTP in here.
+ */
+export type ProblemKind =
+  | 'malformed' // cannot be parsed, or a bad query parameter
+  | 'invalid' // well-formed, and still not acceptable
+  | 'not-found'
+  | 'method-not-allowed'
+  | 'stale' // changed by somebody else since it was read
+  | 'conflict'
+  | 'too-large'
+  | 'unsupported-media-type'
+  | 'unauthorized'
+  | 'forbidden'
+  | 'rate-limited'
+  | 'unavailable'
+
+/** One thing wrong with the input. `at` is a JSON pointer into the body (RFC 6901) or the name of a parameter. */
+export interface Fault {
+  readonly at: { readonly pointer: string } | { readonly parameter: string }
+  readonly detail: string
+}
+
+export interface ProblemExtras {
+  readonly faults?: readonly Fault[]
+  /** For `stale`: the thing as it is now. */
+  readonly current?: unknown
+  /** For `unavailable` and `rate-limited`: milliseconds after which another try makes sense. */
+  readonly retryAfterMs?: number
+  /** For `method-not-allowed`: the methods that are. */
+  readonly allowed?: readonly string[]
+  readonly cause?: unknown
+}
+
+export class Problem extends Error {
+  readonly kind: ProblemKind
+  readonly extras: ProblemExtras
+
+  constructor(kind: ProblemKind, detail: string, extras: ProblemExtras = {}) {
+    super(detail, extras.cause === undefined ? undefined : { cause: extras.cause })
+    this.name = 'Problem'
+    this.kind = kind
+    this.extras = extras
+  }
+}
+
+/** `invalid`, for one member of the body. */
+export function invalidMember(pointer: string, detail: string): Problem {
+  return new Problem('invalid', detail, { faults: [{ at: { pointer }, detail }] })
+}
+
+/** The known word nearest to a mistyped one, or undefined when none is near (Levenshtein distance above a third). */
+export function nearest(word: string, known: Iterable<string>): string | undefined {
+  let best: string | undefined
+  let bestDistance = Math.max(2, Math.floor(word.length / 3)) + 1
+  if (word.length > 64) return undefined
+  for (const candidate of known) {
+    const distance = editDistance(word.toLowerCase(), candidate.toLowerCase())
+    if (distance < bestDistance) [best, bestDistance] = [candidate, distance]
+  }
+  return best
+}
+
+function editDistance(a: string, b: string): number {
+  let previous = Array.from({ length: b.length + 1 }, (_, j) => j)
+  for (let i = 1; i <= a.length; i++) {
+    const row = [i]
+    for (let j = 1; j <= b.length; j++) {
+      const replaced = (previous[j - 1] as number) + (a[i - 1] === b[j - 1] ? 0 : 1)
+      row[j] = Math.min(replaced, (previous[j] as number) + 1, (row[j - 1] as number) + 1)
+    }
+    previous = row
+  }
+  return previous[b.length] as number
+}

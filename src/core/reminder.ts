@@ -1,0 +1,148 @@
+import { isStorable } from './moment.ts'
+import type { Task } from './task.ts'
+
+/**
+ * When must somebody be told next. A reminder is a lead before the expiry (ISO 8601 duration text, `PT15M`) or an instant
+ * (ms since 1970). What has been told is one number a task: `rungUntilAt`, the latest reminder instant of this expiry
+ * that has rung. So a task needs no list of alarms, and everything here is a function of the task.
+ *
+ *                 reminders' instants
+ *   told  |──x───x─┤rungUntilAt      now│        x          x   expiry
+ *                   └── due: rings once ─┘        └ next: notifyAt
+ */
+export type Reminder = string | number
+
+/** What applies where a task says nothing of its own: its owner's settings. */
+export interface Defaults {
+  readonly reminders: readonly Reminder[]
+  readonly timeZone: string
+}
+
+const dayMs = 86_400_000
+/** Ten years and a bit: longer leads are typing errors, and a bound keeps date arithmetic in range. */
+const longestLeadMs = 3_660 * dayMs
+
+/**
+ * The reading of a lead: a fixed span, or one in calendar units, whose length depends on where in the year it is taken.
+ * Undefined when the text is not an ISO 8601 duration (section 4.4.3), is negative, or is longer than ten years.
+ */
+export function parseLead(text: string): { fixedMs: number } | { calendar: Temporal.Duration } | undefined {
+  if (!/^P[\dYMWDTHS.,]+$/.test(text)) return undefined
+  try {
+    const duration = Temporal.Duration.from(text)
+    const roughMs =
+      (duration.years * 366 + duration.months * 31 + duration.weeks * 7 + duration.days) * dayMs +
+      Temporal.Duration.from({
+        hours: duration.hours,
+        minutes: duration.minutes,
+        seconds: duration.seconds,
+        milliseconds: duration.milliseconds,
+      }).total('milliseconds')
+    if (roughMs > longestLeadMs || duration.sign < 0) return undefined
+    const isFixed = !(duration.years || duration.months || duration.weeks || duration.days)
+    return isFixed ? { fixedMs: roughMs } : { calendar: duration }
+  } catch {
+    return undefined
+  }
+}
+
+// Nearly all tasks share a handful of leads: reading one costs 2 µs, finding it again 20 ns. Bounded, since a lead is input.
+const leads = new Map<string, NonNullable<ReturnType<typeof parseLead>>>()
+
+function readLead(text: string) {
+  let lead = leads.get(text)
+  if (!lead) {
+    lead = parseLead(text)
+    if (!lead) throw new Error(`not a lead: ${text}`) // only a row changed by another hand can hold one
+    if (leads.size >= 1000) leads.clear()
+    leads.set(text, lead)
+  }
+  return lead
+}
+
+/** The instant at which a reminder rings for an expiry, in ms. Days and longer are calendar days in the zone. */
+export function reminderAt(reminder: Reminder, expiryAt: number, timeZone: string): number {
+  if (typeof reminder === 'number') return reminder
+  const lead = readLead(reminder)
+  if ('fixedMs' in lead) return expiryAt - lead.fixedMs
+  const expiry = Temporal.Instant.fromEpochMilliseconds(expiryAt).toZonedDateTimeISO(timeZone)
+  return expiry.subtract(lead.calendar).epochMilliseconds
+}
+
+type Alarmed = Pick<
+  Task,
+  'expiryAt' | 'timeZone' | 'reminders' | 'completedAt' | 'snoozedUntilAt' | 'rungUntilAt' | 'notifyAt'
+>
+
+interface Instant {
+  readonly at: number
+  readonly reminder: Reminder | 'snooze'
+}
+
+/** Every instant at which this task rings or has rung for its present expiry, in no order. No expiry, no bell. */
+function instants(task: Alarmed, defaults: Defaults): Instant[] {
+  if (task.completedAt !== null || task.expiryAt === null) return []
+  const found: Instant[] = []
+  for (const reminder of task.reminders ?? defaults.reminders)
+    found.push({ at: reminderAt(reminder, task.expiryAt, task.timeZone ?? defaults.timeZone), reminder })
+  if (task.snoozedUntilAt !== null) found.push({ at: task.snoozedUntilAt, reminder: 'snooze' })
+  return found
+}
+
+/** The first instant not told yet, in ms; in the past means «at once»; null means never. */
+export function nextReminder(task: Alarmed, defaults: Defaults): number | null {
+  const told = task.rungUntilAt ?? Number.NEGATIVE_INFINITY
+  let next = Number.POSITIVE_INFINITY
+  for (const { at } of instants(task, defaults)) if (at > told && at < next) next = at
+  return next === Number.POSITIVE_INFINITY ? null : next
+}
+
+export interface Ring {
+  /** Null when nothing is due after all (a zone's rules changed under a calendar lead). */
+  readonly notice: {
+    readonly reminder: Reminder | 'snooze'
+    /** The latest of the instants that were due: what was missed before it collapses into this one. */
+    readonly dueAt: number
+    /** `immediate` when it was due already as it was accepted, `late` when the bell was more than a second behind. */
+    readonly timing: 'on_time' | 'immediate' | 'late'
+    /** ms from `dueAt`, or from the write that accepted it where that was later, to `now`. */
+    readonly latenessMs: number
+  } | null
+  /** The task's alarm from here on. */
+  readonly rungUntilAt: number | null
+  readonly notifyAt: number | null
+}
+
+/** Behind by more than this, a notice says so: «on time» means on the second. */
+const lateAfterMs = 1_000
+
+/**
+ * A task whose `notifyAt` has come: however many reminders are due, one notice, and the alarm set to the next of them.
+ * @param now ms since 1970, at or after the task's `notifyAt`
+ */
+export function ring(task: Alarmed, defaults: Defaults, now: number): Ring {
+  const told = task.rungUntilAt ?? Number.NEGATIVE_INFINITY
+  let due: Instant | undefined
+  for (const instant of instants(task, defaults))
+    if (instant.at > told && instant.at <= now && (!due || instant.at > due.at)) due = instant
+  if (!due) return { notice: null, rungUntilAt: task.rungUntilAt, notifyAt: nextReminder(task, defaults) }
+  const after = { ...task, rungUntilAt: due.at }
+  // A write sets notifyAt to its own time where that is later than the reminder: it was due as it was accepted.
+  const couldRingAt = Math.max(task.notifyAt ?? due.at, due.at)
+  const latenessMs = Math.max(0, now - couldRingAt)
+  const timing = latenessMs > lateAfterMs ? 'late' : couldRingAt > due.at ? 'immediate' : 'on_time'
+  return {
+    notice: { reminder: due.reminder, dueAt: due.at, timing, latenessMs },
+    rungUntilAt: due.at,
+    notifyAt: nextReminder(after, defaults),
+  }
+}
+
+/** A reminder that can be computed and stored for this expiry: far leads before year 1 cannot. */
+export function isReachable(reminder: Reminder, expiryAt: number, timeZone: string): boolean {
+  try {
+    return isStorable(reminderAt(reminder, expiryAt, timeZone))
+  } catch {
+    return false
+  }
+}

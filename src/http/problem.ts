@@ -1,0 +1,107 @@
+import type { FastifyReply, FastifyRequest } from 'fastify'
+import { type Fault, nearest, Problem, type ProblemKind } from '#core/problem.ts'
+import { describe, type Task } from '#core/task.ts'
+import { toTaskWire } from './shapes.ts'
+
+/**
+ * Problem ⇄ RFC 9457. Three sources of errors meet here and nowhere else: our Problems, Fastify's own, and the unexpected.
+ */
+const answers: Record<ProblemKind, { status: number; slug: string; title: string }> = {
+  malformed: { status: 400, slug: 'malformed', title: 'The request cannot be understood' },
+  unauthorized: { status: 401, slug: 'unauthorized', title: 'Who is asking is not known' },
+  forbidden: { status: 403, slug: 'forbidden', title: 'Not allowed' },
+  'not-found': { status: 404, slug: 'not-found', title: 'Not found' },
+  'method-not-allowed': { status: 405, slug: 'method-not-allowed', title: 'Not a method of this resource' },
+  conflict: { status: 409, slug: 'conflict', title: 'In conflict with what is there' },
+  stale: { status: 412, slug: 'stale', title: 'Changed since it was read' },
+  'too-large': { status: 413, slug: 'too-large', title: 'Too large' },
+  'unsupported-media-type': { status: 415, slug: 'unsupported-media-type', title: 'Not a media type that is read here' },
+  invalid: { status: 422, slug: 'invalid', title: 'Not acceptable' },
+  'rate-limited': { status: 429, slug: 'rate-limited', title: 'Too many requests' },
+  unavailable: { status: 503, slug: 'unavailable', title: 'Not available just now' },
+}
+
+/** Answers any error, as application/problem+json. */
+export function sendProblem(error: unknown, request: FastifyRequest, reply: FastifyReply): FastifyReply {
+  const problem = toProblem(error)
+  const { status, slug, title } = problem
+    ? answers[problem.kind]
+    : { status: 500, slug: 'internal', title: 'Something went wrong here' }
+  if (!problem) request.log.error({ err: error }, 'unexpected error')
+  else if (status === 503) request.log.warn({ err: problem.extras.cause ?? problem }, 'unavailable')
+  const { faults, current, retryAfterMs, allowed } = problem?.extras ?? {}
+  if (retryAfterMs !== undefined) reply.header('retry-after', String(Math.ceil(retryAfterMs / 1_000)))
+  if (allowed) reply.header('allow', allowed.join(', '))
+  return reply
+    .code(status)
+    .header('content-type', 'application/problem+json')
+    .send(
+      JSON.stringify({
+        type: `/problems/${slug}`,
+        title,
+        status,
+        detail: problem?.message ?? 'It was logged under this request_id.',
+        instance: request.url,
+        request_id: request.id,
+        errors: faults?.slice(0, mostFaults).map(({ at, detail }) => ({ ...at, detail })),
+        current: current === undefined ? undefined : toTaskWire(current as Task),
+      }),
+    )
+}
+
+/** More than this many faults tell nobody anything. */
+const mostFaults = 20
+
+const fastifyKinds: Record<string, [ProblemKind, string]> = {
+  FST_ERR_CTP_INVALID_MEDIA_TYPE: ['unsupported-media-type', 'The body must be application/json.'],
+  FST_ERR_CTP_EMPTY_JSON_BODY: ['malformed', 'The body is empty, though its type says JSON.'],
+  FST_ERR_CTP_INVALID_CONTENT_LENGTH: ['malformed', 'The body is not as long as its Content-Length says.'],
+  FST_ERR_CTP_BODY_TOO_LARGE: ['too-large', 'The body is larger than 1 MiB.'],
+  FST_ERR_BAD_URL: ['malformed', 'The path cannot be decoded.'],
+  FST_ERR_MAX_PARAM_LENGTH: ['not-found', 'There is no such resource.'],
+}
+
+function toProblem(error: unknown): Problem | undefined {
+  if (error instanceof Problem) return error
+  const { code, validation, validationContext, statusCode } = error as {
+    code?: string
+    validation?: ValidationFault[]
+    validationContext?: string
+    statusCode?: number
+  }
+  if (validation) {
+    const faults = validation.map((fault) => toFault(fault, validationContext === 'body'))
+    // A path that names no possible id names nothing.
+    if (validationContext === 'params') return new Problem('not-found', 'There is no such resource.')
+    return new Problem(validationContext === 'body' ? 'invalid' : 'malformed', `${describe(faults)}.`, { faults })
+  }
+  const known = code === undefined ? undefined : fastifyKinds[code]
+  if (known) return new Problem(known[0], known[1], { cause: error })
+  if (statusCode !== undefined && statusCode >= 400 && statusCode < 500)
+    return new Problem('malformed', (error as Error).message, { cause: error })
+  return undefined
+}
+
+/** What Ajv says of one fault. */
+interface ValidationFault {
+  readonly keyword: string
+  readonly instancePath: string
+  readonly params: Record<string, unknown>
+  readonly message?: string
+  readonly parentSchema?: { readonly properties?: object }
+}
+
+function toFault({ keyword, instancePath, params, message, parentSchema }: ValidationFault, isBody: boolean): Fault {
+  let path = instancePath
+  let detail = message ?? 'is not valid'
+  if (keyword === 'additionalProperties') {
+    const name = String(params['additionalProperty'])
+    const near = nearest(name, Object.keys(parentSchema?.properties ?? {}))
+    path += `/${name.replaceAll('~', '~0').replaceAll('/', '~1')}`
+    detail = near ? `is not known; did you mean ${near}?` : 'is not known'
+  } else if (keyword === 'required') {
+    path += `/${String(params['missingProperty'])}`
+    detail = 'is missing'
+  } else if (keyword === 'enum') detail = `must be one of ${(params['allowedValues'] as unknown[]).join(', ')}`
+  return { at: isBody ? { pointer: path } : { parameter: path.slice(1) }, detail }
+}

@@ -1,0 +1,93 @@
+#!/usr/bin/env node
+import { createWriteStream, readFileSync } from 'node:fs'
+import { isatty } from 'node:tty'
+import { startApp } from '#app.ts'
+import { systemClock } from '#clock.ts'
+import { ConfigError, describeConfig, parseConfig } from '#config.ts'
+import { Problem } from '#core/problem.ts'
+
+/** The process edge: only this file touches `process`. Exit codes: 0 stopped, 1 failed, 2 cannot start as it was told to. */
+
+const usage = `Usage: duebell serve [options]
+
+Tasks that ring before they are due. Serves until it gets SIGTERM or SIGINT.
+
+Options go over variables, those over the file, that over the defaults. NAME_FILE reads a variable from a file.
+
+${describeConfig()}
+  --help, --version`
+
+const exitHardMs = 9_500
+
+async function main(): Promise<void> {
+  const [command, ...argv] = process.argv.slice(2)
+  if (argv.includes('--help') || command === '--help' || command === 'help' || command === undefined)
+    return print(usage, command === undefined ? 2 : 0)
+  if (command === '--version')
+    return print(JSON.parse(readFileSync(new URL('../package.json', import.meta.url), 'utf8')).version, 0)
+  if (command !== 'serve') return complain(`«${command}» is not a command. There is: serve. See --help.`, 2)
+  await serve(argv)
+}
+
+async function serve(argv: readonly string[]): Promise<void> {
+  const config = parseConfig({
+    argv,
+    env: process.env,
+    readFile: (path) => readFileSync(path, 'utf8'),
+    systemTimeZone: Intl.DateTimeFormat().resolvedOptions().timeZone,
+  })
+
+  // Not process.stdout: writing to that blocks the whole process while the reader of a pipe stalls.
+  const stream = createWriteStream('', { fd: 1, autoClose: false })
+  stream.on('error', () => {}) // nobody reads any more; the server is still a server
+  const output = {
+    isTTY: isatty(1),
+    get writableLength() {
+      return stream.writableLength
+    },
+    write: (text: string, done?: (error?: Error | null) => void) => stream.write(text, done),
+  }
+
+  const app = await startApp(config, {
+    clock: systemClock,
+    output,
+    onBroken(error) {
+      complain(`The storage failed: ${(error as Error).message}. Stopping, so that the next start can recover.`, 1)
+      process.exit()
+    },
+  })
+
+  let isStopping = false
+  const stop = (signal: string) => {
+    if (isStopping) process.exit(1) // asked twice: at once
+    isStopping = true
+    app.log.info(`${signal}: finishing what is underway`)
+    setTimeout(() => process.exit(1), exitHardMs).unref()
+    app.stop().then(
+      () => stream.write('', () => process.exit(0)),
+      (error) => {
+        complain(String(error), 1)
+        process.exit()
+      },
+    )
+  }
+  process.on('SIGTERM', stop)
+  process.on('SIGINT', stop)
+}
+
+function print(text: string, code: number) {
+  process.stdout.write(`${text}\n`)
+  process.exitCode = code
+}
+
+function complain(text: string, code: number) {
+  process.stderr.write(`duebell: ${text}\n`)
+  process.exitCode = code
+}
+
+main().catch((error: unknown) => {
+  if (error instanceof ConfigError) return complain(error.faults.join('\nduebell: '), 2)
+  if (error instanceof Problem) return complain(error.message, 2)
+  complain((error as Error).stack ?? String(error), 1)
+  process.exit()
+})

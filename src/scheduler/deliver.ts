@@ -1,0 +1,277 @@
+import type { Logger } from 'pino'
+import type { Channel } from '#channels/channel.ts'
+import type { Clock } from '#clock.ts'
+import { afterAttempt, type Outcome } from '#core/delivery.ts'
+import { kindAt, type Message, whyDropped } from '#core/notice.ts'
+import type { Defaults } from '#core/reminder.ts'
+import { type Claim, claimDue, nextDueAt, releaseClaims, type Settled, settleDeliveries } from '#store/deliveries.ts'
+import type { Store } from '#store/open.ts'
+import { tasksByIds } from '#store/tasks.ts'
+import { startLoop } from './loop.ts'
+
+/**
+ * Due deliveries go to their channels. Each channel has a lane of its own, so that a slow one delays no other:
+ *
+ *   ring ────── claims ─────┐
+ *                           ▼
+ *   database ── claim ──▶ queue ──▶ look ──▶ send ──▶ settle, many in one transaction
+ *              (as far as it has room)  └─▶ dropped
+ *
+ * A lane holds a bounded number of claims; what does not fit waits in the database. Knows nothing of tasks beyond whether
+ * what a notice says of one is still true.
+ */
+export interface Deliveries {
+  readonly leaseMs: number
+  /** The channels, and how many more claims each can take now. */
+  lanes(): { channelId: number; ownerId: number; room: number }[]
+  /** Takes over claims that were made for this process. */
+  accept(claims: readonly Claim[]): void
+  wake(at: number): void
+  idle(): Promise<void>
+  health(): { lookedAt: number; error: unknown }
+  /** Ends what is underway, at most after `graceMs`, and gives the rest back. */
+  stop(graceMs: number): Promise<void>
+}
+
+export interface OpenChannel {
+  readonly id: number
+  readonly ownerId: number
+  readonly name: string
+  readonly concurrency: number
+  readonly channel: Channel
+}
+
+/** A claim is ours for this long. An attempt that could outlast it is not begun. */
+const leaseMs = 30_000
+const sendTimeoutMs = 15_000
+const lookAgainMs = 500
+/** Claims in a lane: at 1 kB each, 2 MB. Two batches of the ring, so that one is sent while the next is rung. */
+const laneCapacity = 2_000
+
+interface Lane {
+  readonly channel: OpenChannel
+  readonly queue: Claim[]
+  underway: number
+  isPumping: boolean
+}
+
+export function startDeliveries({
+  store,
+  clock,
+  channels,
+  defaults,
+  log,
+}: {
+  store: Store
+  clock: Clock
+  channels: readonly OpenChannel[]
+  defaults: Defaults
+  log: Logger
+}): Deliveries {
+  const lanes = new Map(
+    channels.map((channel): [number, Lane] => [channel.id, { channel, queue: [], underway: 0, isPumping: false }]),
+  )
+  const unsettled: Settled[] = []
+  const stopping = new AbortController()
+  let settling: Promise<void> | undefined
+  let whenQuiet: (() => void)[] = []
+
+  const room = ({ queue, underway }: Lane) => Math.max(0, laneCapacity - queue.length - underway)
+  // A lane asks the database only once it is half empty: claims in handfuls would cost a transaction each.
+  const hungry = (lane: Lane) => room(lane) >= laneCapacity / 2
+
+  const loop = startLoop('deliver', {
+    clock,
+    log,
+    async nextAt() {
+      let next: number | null = null
+      for (const lane of lanes.values()) {
+        if (!hungry(lane)) continue
+        const at = await nextDueAt(store.db, lane.channel.id)
+        if (at !== null && (next === null || at < next)) next = at
+      }
+      return unsettled.length > 0 ? Math.min(next ?? clock.now(), clock.now()) : next
+    },
+    async work() {
+      // What is already sent must be written before anything is claimed, or it could be claimed and sent again.
+      let done = await settle()
+      for (const lane of lanes.values()) {
+        if (!hungry(lane)) continue
+        const claims = await store.transact((tx, now) => claimDue(tx, lane.channel.id, now, leaseMs, room(lane)))
+        accept(claims)
+        done += claims.length
+      }
+      return done
+    },
+  })
+
+  function accept(claims: readonly Claim[]) {
+    for (const claim of claims) lanes.get(claim.channelId)?.queue.push(claim)
+    for (const lane of lanes.values()) pump(lane)
+  }
+
+  /** Starts as many attempts as the lane may have underway. */
+  async function pump(lane: Lane) {
+    if (lane.isPumping) return
+    lane.isPumping = true
+    try {
+      while (lane.queue.length > 0 && lane.underway < lane.channel.concurrency && !stopping.signal.aborted) {
+        const claims = lane.queue.splice(0, lane.channel.concurrency - lane.underway)
+        lane.underway += claims.length
+        await attempt(lane, claims)
+      }
+    } finally {
+      lane.isPumping = false
+    }
+    if (lane.queue.length === 0) loop.wake(clock.now())
+    announceQuiet()
+  }
+
+  /** Looks whether each is still true, in one query, and starts those that are, in the same turn of the event loop. */
+  async function attempt(lane: Lane, claims: readonly Claim[]) {
+    let found: Awaited<ReturnType<typeof tasksByIds>>
+    try {
+      found = await tasksByIds(store.db, [...new Set(claims.map(({ notice }) => notice.taskId))])
+    } catch {
+      // The database is away; the loop says so. Nothing is begun unseen: back to the front, and looked at again.
+      lane.underway -= claims.length
+      lane.queue.unshift(...claims)
+      await clock.sleep(lookAgainMs, stopping.signal)
+      return
+    }
+    const startedAt = clock.now()
+    const finished = new AbortController()
+    const timeout = new AbortController()
+    const underway = new Set<Claim>()
+    const end = (claim: Claim, outcome: Outcome) => {
+      if (!underway.delete(claim)) return // it came after its time-out
+      lane.underway--
+      const endedAt = clock.now()
+      const settlement = afterAttempt(claim.attempt, outcome, endedAt, Math.random())
+      if (settlement.state === 'dead') tellDead(lane.channel.name, claim, settlement.error)
+      record({ claim, ...settlement, latencyMs: endedAt - startedAt })
+      if (underway.size === 0) finished.abort()
+      if (lane.queue.length > 0) pump(lane)
+    }
+    for (const claim of claims) {
+      const task = found.get(claim.notice.taskId)
+      const reason = whyDropped(claim.notice, task)
+      if (reason !== null || !task) {
+        lane.underway--
+        record({ claim, state: 'dropped', nextAt: null, error: reason, latencyMs: null })
+        continue
+      }
+      if (startedAt + sendTimeoutMs > claim.leaseUntil) {
+        lane.underway-- // waited too long in the queue: somebody may have it by the time this attempt would end
+        continue
+      }
+      underway.add(claim)
+      const { notice } = claim
+      const message = {
+        deliveryId: claim.id,
+        attempt: claim.attempt,
+        notice,
+        task,
+        kind: kindAt(notice.reminder, notice.expiryAt, startedAt),
+        sentAt: startedAt,
+        timeZone: task.timeZone ?? defaults.timeZone,
+      }
+      say(lane.channel.channel, message, timeout.signal).then((outcome) => end(claim, outcome))
+    }
+    if (underway.size === 0) return
+    clock.sleep(sendTimeoutMs, finished.signal).then(() => {
+      timeout.abort()
+      // A channel that does not heed the signal is left behind.
+      const reason = `timed out after ${sendTimeoutMs / 1_000} s`
+      for (const claim of underway) end(claim, { retry: true, reason })
+    })
+  }
+
+  function tellDead(channel: string, { id, notice }: Claim, reason: string | null) {
+    log.error({ channel, delivery: id, task: notice.taskId, reason }, 'given up: a notice could not be delivered')
+  }
+
+  function record(settled: Settled) {
+    unsettled.push(settled)
+    // Not at once: outcomes of the same turn go into one transaction.
+    settling ??= new Promise<void>((resolve) => setImmediate(resolve)).then(settle).then(
+      () => {},
+      () => loop.wake(clock.now()),
+    )
+  }
+
+  let writing: Promise<number> = Promise.resolve(0)
+
+  /** Writes what has ended. One at a time; what ends meanwhile goes into the next. @returns how many */
+  function settle(): Promise<number> {
+    writing = writing.catch(() => 0).then(async () => {
+      settling = undefined
+      if (unsettled.length === 0) return 0
+      const batch = unsettled.splice(0)
+      try {
+        await store.transact((tx, now) => settleDeliveries(tx, batch, now))
+      } catch (error) {
+        unsettled.unshift(...batch)
+        throw error
+      }
+      const retryAt = batch.reduce((next, { nextAt }) => Math.min(next, nextAt ?? next), Number.POSITIVE_INFINITY)
+      if (retryAt < Number.POSITIVE_INFINITY) loop.wake(retryAt)
+      announceQuiet()
+      return batch.length
+    })
+    return writing
+  }
+
+  const isQuiet = () =>
+    unsettled.length === 0 && [...lanes.values()].every(({ queue, underway }) => queue.length === 0 && underway === 0)
+
+  function announceQuiet() {
+    if (whenQuiet.length === 0 || !isQuiet()) return
+    for (const resolve of whenQuiet) resolve()
+    whenQuiet = []
+  }
+
+  const quiet = () => (isQuiet() ? Promise.resolve() : new Promise<void>((resolve) => whenQuiet.push(resolve)))
+
+  return {
+    leaseMs,
+    lanes: () =>
+      [...lanes.values()].map((lane) => ({
+        channelId: lane.channel.id,
+        ownerId: lane.channel.ownerId,
+        room: room(lane),
+      })),
+    accept,
+    wake: loop.wake,
+    async idle() {
+      do {
+        await quiet()
+        await writing.catch(() => {})
+        await loop.idle()
+      } while (!isQuiet())
+    },
+    health: loop.health,
+    async stop(graceMs) {
+      stopping.abort()
+      await loop.stop()
+      const waiting = [...lanes.values()].flatMap(({ queue }) => queue.splice(0))
+      const grace = new AbortController()
+      await Promise.race([quiet(), clock.sleep(graceMs, grace.signal)])
+      grace.abort()
+      await settle().catch((error) => log.error({ err: error }, 'what was sent could not be written down'))
+      if (waiting.length > 0)
+        await store
+          .transact((tx, now) => releaseClaims(tx, waiting, now))
+          .catch((error) => log.error({ err: error }, 'claims could not be given back; they end with their lease'))
+    },
+  }
+}
+
+/** A throw means «retry». */
+async function say(channel: Channel, message: Message, signal: AbortSignal): Promise<Outcome> {
+  try {
+    return await channel.send(message, signal)
+  } catch (error) {
+    return { retry: true, reason: error instanceof Error ? error.message : String(error) }
+  }
+}

@@ -1,0 +1,168 @@
+import { chmodSync, closeSync, constants, existsSync, mkdirSync, openSync } from 'node:fs'
+import { dirname, resolve } from 'node:path'
+import { DatabaseSync, type StatementSync } from 'node:sqlite'
+import { CompiledQuery, type Dialect as KyselyDialect, SqliteAdapter, SqliteDialect, sql } from 'kysely'
+import { Problem } from '#core/problem.ts'
+import { type Dialect, type ErrorClass, speaks } from './dialect.ts'
+
+/**
+ * SQLite inside the process, by `node:sqlite`. One connection: it is synchronous, so a second would not run beside it, and
+ * EXCLUSIVE locking leaves the file to this process alone. That one setting gives four things: a second server on the file is
+ * refused, reads take no lock, no shared-memory file is needed (with one, a restart on a full disk cannot even SELECT), and
+ * the predecessor's claims are known to be nobody's.
+ */
+export const sqlite: Dialect = {
+  name: 'sqlite',
+  // A deferred transaction that reads first can fail with BUSY_SNAPSHOT at its first write, which no timeout cures.
+  begin: 'begin immediate',
+  words: {
+    // AUTOINCREMENT: without it the number of a deleted last row would be given again.
+    id: sql`integer primary key autoincrement`,
+    integer: sql`integer`,
+    text: () => sql`text`,
+    longText: sql`text`,
+    // STRICT: SQLite would otherwise store 'abc' in an integer column.
+    tableEnd: (keyedByText) => (keyedByText ? sql`strict, without rowid` : sql`strict`),
+    partialIndexes: true,
+  },
+
+  // json_each over one parameter: 1,000 rows in 2.5 ms, against 12 ms for a VALUES list of 12,000 parameters.
+  async insertRows(tx, table, columns, rows, returning) {
+    if (rows.length === 0) return []
+    const list = columns.map((_, i) => `value ->> ${i}`).join(', ')
+    const text =
+      `insert or ignore into ${table} (${columns.join(', ')}) select ${list} from json_each(?)` +
+      (returning.length > 0 ? ` returning ${returning.join(', ')}` : '')
+    return (await tx.executeQuery(CompiledQuery.raw(text, [JSON.stringify(rows)]))).rows as never
+  },
+
+  async updateRows(tx, table, keys, sets, rows) {
+    if (rows.length === 0) return 0
+    const assignments = sets.map((column, i) => `${column} = r.value ->> ${keys.length + i}`).join(', ')
+    const matches = keys.map((column, i) => `${table}.${column} = r.value ->> ${i}`).join(' and ')
+    const text = `update ${table} set ${assignments} from json_each(?) as r where ${matches}`
+    const { numAffectedRows } = await tx.executeQuery(CompiledQuery.raw(text, [JSON.stringify(rows)]))
+    return Number(numAffectedRows ?? 0)
+  },
+
+  among(column, values) {
+    return sql`${column} in (select value from json_each(${JSON.stringify(values)}))`
+  },
+
+  classify(error): ErrorClass {
+    const code = (error as { errcode?: unknown })?.errcode
+    if (typeof code !== 'number') return 'other'
+    if (code === 2067 || code === 1555) return 'duplicate' // SQLITE_CONSTRAINT_UNIQUE, _PRIMARYKEY
+    const primary = code & 0xff
+    if (primary === 5 || primary === 6) return 'busy' // SQLITE_BUSY, SQLITE_LOCKED
+    if (primary === 13) return 'full' // SQLITE_FULL
+    // SQLITE_IOERR, CORRUPT, NOTADB. After a failed fsync the kernel may have dropped the pages it could not write, so a
+    // second fsync that succeeds proves nothing: stop, and let the next start recover from the log.
+    if (primary === 10 || primary === 11 || primary === 26) return 'broken'
+    return 'other'
+  },
+}
+
+/**
+ * @param path of the file, or `:memory:`
+ * @throws Problem `unavailable` when another process has the file, or it cannot be opened as a database
+ */
+export function openSqlite(path: string): KyselyDialect {
+  const isFile = path !== ':memory:'
+  if (isFile) createPrivately(path)
+  let database: DatabaseSync
+  try {
+    database = new DatabaseSync(path)
+  } catch (error) {
+    throw new Problem('unavailable', `The database file ${resolve(path)} cannot be opened: ${(error as Error).message}.`)
+  }
+  try {
+    configure(database, isFile)
+  } catch (error) {
+    database.close()
+    throw explain(error, path)
+  }
+  const statements = new Map<string, PreparedStatement>()
+  const inner = new SqliteDialect({
+    database: {
+      prepare(text) {
+        let statement = statements.get(text)
+        if (!statement) {
+          // Statements are few, since values are parameters; the bound is for lists of filters of every shape.
+          if (statements.size >= 500) statements.clear()
+          statement = prepareStatement(database.prepare(text))
+          statements.set(text, statement)
+        }
+        return statement
+      },
+      close: () => database.close(),
+    },
+  })
+  return {
+    createAdapter: () => speaks(new TransactionalSqliteAdapter(), sqlite),
+    createDriver: () => inner.createDriver(),
+    createIntrospector: (db) => inner.createIntrospector(db),
+    createQueryCompiler: () => inner.createQueryCompiler(),
+  }
+}
+
+type PreparedStatement = ReturnType<typeof prepareStatement>
+
+function prepareStatement(statement: StatementSync) {
+  type Values = Parameters<StatementSync['all']>
+  return {
+    reader: statement.columns().length > 0,
+    all: (values: readonly unknown[]) => statement.all(...(values as Values)),
+    run: (values: readonly unknown[]) => statement.run(...(values as Values)),
+    iterate: (values: readonly unknown[]) => statement.iterate(...(values as Values)),
+  }
+}
+
+/** Kysely does not claim it for SQLite, though CREATE TABLE rolls back there: a killed migration has not happened. */
+class TransactionalSqliteAdapter extends SqliteAdapter {
+  override get supportsTransactionalDdl() {
+    return true
+  }
+}
+
+/** 0600 from its first byte, and the folder 0700 where we make it: tasks are private. */
+function createPrivately(path: string) {
+  try {
+    if (!existsSync(dirname(path))) mkdirSync(dirname(path), { recursive: true, mode: 0o700 })
+    if (existsSync(path)) return
+    closeSync(openSync(path, constants.O_CREAT | constants.O_RDWR, 0o600))
+    chmodSync(path, 0o600) // a umask can only have taken more away; this is for a file that appeared in between
+  } catch (error) {
+    throw new Problem('unavailable', `The database file ${resolve(path)} cannot be created: ${(error as Error).message}.`)
+  }
+}
+
+/** Settings, each read back: SQLite ignores a pragma it does not like. */
+function configure(database: DatabaseSync, isFile: boolean) {
+  const pragma = (name: string, value: string, expected: string | number) => {
+    database.exec(`pragma ${name} = ${value}`)
+    const actual = Object.values(database.prepare(`pragma ${name}`).get() ?? {})[0]
+    if (actual !== expected) throw new Error(`pragma ${name} is ${actual}, not ${expected}`)
+  }
+  pragma('locking_mode', 'exclusive', 'exclusive')
+  pragma('journal_mode', isFile ? 'wal' : 'memory', isFile ? 'wal' : 'memory')
+  // FULL syncs the log at each commit. NORMAL lost answered writes in 184 of 200 simulated power cuts, OFF in 191, FULL in 0;
+  // kill -9 shows no difference. Group commit pays for it.
+  pragma('synchronous', 'full', 2)
+  pragma('cell_size_check', 'on', 1)
+  pragma('cache_size', '-16000', -16000) // KiB: 16 MB
+  pragma('journal_size_limit', String(64 << 20), 64 << 20) // after a burst the log shrinks again
+  // The lock is taken at the first write, so that a second server learns it now and not at its first task.
+  database.exec('begin immediate; pragma user_version = 1; commit')
+}
+
+function explain(error: unknown, path: string): Problem {
+  const file = resolve(path)
+  const detail =
+    sqlite.classify(error) === 'busy'
+      ? `The database file ${file} is in use by another process. One server per file: stop the other one, or give this one another --database-url.`
+      : sqlite.classify(error) === 'broken'
+        ? `The file ${file} is not a SQLite database, or is damaged: ${(error as Error).message}. Nothing in it was changed.`
+        : `The database file ${file} cannot be used: ${(error as Error).message}.`
+  return new Problem('unavailable', detail, { cause: error })
+}

@@ -1,0 +1,96 @@
+import type { Migration } from 'kysely/migration'
+import type { ColumnWords } from '../dialects/dialect.ts'
+
+export function foundation(words: ColumnWords): Migration {
+  const { id, integer, text, longText, tableEnd } = words
+
+  return {
+    async up(db) {
+      await db.schema
+        .createTable('owners')
+        .addColumn('id', id)
+        .addColumn('default_reminders', text(2000), (c) => c.notNull())
+        .addColumn('time_zone', text(100), (c) => c.notNull())
+        .addColumn('created_at', integer, (c) => c.notNull())
+        .modifyEnd(tableEnd(false))
+        .execute()
+
+      await db.schema
+        .createTable('channels')
+        .addColumn('id', id)
+        .addColumn('owner_id', integer, (c) => c.notNull())
+        .addColumn('name', text(100), (c) => c.notNull())
+        .addColumn('kind', text(50), (c) => c.notNull())
+        .addColumn('source', text(20), (c) => c.notNull())
+        .addColumn('created_at', integer, (c) => c.notNull())
+        .addColumn('removed_at', integer)
+        .addUniqueConstraint('channels_name', ['owner_id', 'name'])
+        .modifyEnd(tableEnd(false))
+        .execute()
+
+      await db.schema
+        .createTable('tasks')
+        .addColumn('id', id)
+        .addColumn('owner_id', integer, (c) => c.notNull())
+        .addColumn('uid', text(255), (c) => c.notNull())
+        .addColumn('key', text(200))
+        .addColumn('title', text(500), (c) => c.notNull())
+        .addColumn('description', longText)
+        .addColumn('expiry_at', integer)
+        .addColumn('time_zone', text(100))
+        .addColumn('reminders', text(2000))
+        .addColumn('tags', longText, (c) => c.notNull())
+        .addColumn('priority', text(10), (c) => c.notNull())
+        .addColumn('completed_at', integer)
+        .addColumn('snoozed_until_at', integer)
+        .addColumn('created_at', integer, (c) => c.notNull())
+        .addColumn('updated_at', integer, (c) => c.notNull())
+        .addColumn('version', integer, (c) => c.notNull())
+        .addColumn('notify_at', integer)
+        .addColumn('rung_until_at', integer)
+        .addUniqueConstraint('tasks_uid', ['owner_id', 'uid'])
+        .addUniqueConstraint('tasks_key', ['owner_id', 'key'])
+        .modifyEnd(tableEnd(false))
+        .execute()
+      // The queue of the bell. Where it may, it holds only tasks that will ring, so a done task costs it nothing.
+      const alarms = db.schema.createIndex('tasks_notify_at').on('tasks').column('notify_at')
+      await (words.partialIndexes ? alarms.where('notify_at', 'is not', null) : alarms).execute()
+
+      await db.schema
+        .createTable('notices')
+        .addColumn('id', id)
+        .addColumn('owner_id', integer, (c) => c.notNull())
+        .addColumn('task_id', integer, (c) => c.notNull())
+        .addColumn('kind', text(10), (c) => c.notNull())
+        .addColumn('reminder', text(50))
+        .addColumn('expiry_at', integer, (c) => c.notNull())
+        .addColumn('due_at', integer, (c) => c.notNull())
+        .addColumn('rung_at', integer, (c) => c.notNull())
+        .addColumn('timing', text(10), (c) => c.notNull())
+        .addColumn('lateness_ms', integer, (c) => c.notNull())
+        // What makes a notice one: a task, an expiry, an instant. Also how a task's own are found.
+        .addUniqueConstraint('notices_instant', ['task_id', 'expiry_at', 'due_at'])
+        .modifyEnd(tableEnd(false))
+        .execute()
+
+      await db.schema
+        .createTable('deliveries')
+        .addColumn('id', text(36), (c) => c.primaryKey())
+        .addColumn('notice_id', integer, (c) => c.notNull())
+        .addColumn('owner_id', integer, (c) => c.notNull())
+        .addColumn('channel_id', integer, (c) => c.notNull())
+        .addColumn('state', text(10), (c) => c.notNull())
+        .addColumn('attempts', integer, (c) => c.notNull())
+        .addColumn('claimed_at', integer)
+        .addColumn('next_at', integer)
+        .addColumn('latency_ms', integer)
+        .addColumn('error', text(500))
+        .addColumn('settled_at', integer)
+        .modifyEnd(tableEnd(true))
+        .execute()
+      await db.schema.createIndex('deliveries_notice').on('deliveries').column('notice_id').execute()
+      const due = db.schema.createIndex('deliveries_due').on('deliveries').columns(['channel_id', 'next_at'])
+      await (words.partialIndexes ? due.where('next_at', 'is not', null) : due).execute()
+    },
+  }
+}

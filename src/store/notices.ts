@@ -1,0 +1,91 @@
+import type { Selectable } from 'kysely'
+import type { Notice } from '#core/notice.ts'
+import type { Reminder } from '#core/reminder.ts'
+import { dialectOf } from './dialects/dialect.ts'
+import { prepare } from './prepare.ts'
+import type { Db, NoticeTable } from './schema.ts'
+
+export function toNotice(row: Selectable<NoticeTable>): Notice {
+  return {
+    id: row.id,
+    ownerId: row.owner_id,
+    taskId: row.task_id,
+    kind: row.kind,
+    reminder: row.reminder === null ? null : (JSON.parse(row.reminder) as Reminder),
+    expiryAt: row.expiry_at,
+    dueAt: row.due_at,
+    rungAt: row.rung_at,
+    timing: row.timing,
+    latenessMs: row.lateness_ms,
+  }
+}
+
+/** Writes notices, at most one a task. What was rung already for this instant is left out of the answer. */
+export async function insertNotices(tx: Db, notices: readonly Omit<Notice, 'id'>[]): Promise<Notice[]> {
+  const inserted = await dialectOf(tx).insertRows(
+    tx,
+    'notices',
+    ['owner_id', 'task_id', 'kind', 'reminder', 'expiry_at', 'due_at', 'rung_at', 'timing', 'lateness_ms'],
+    notices.map((notice) => [
+      notice.ownerId,
+      notice.taskId,
+      notice.kind,
+      notice.reminder === null ? null : JSON.stringify(notice.reminder),
+      notice.expiryAt,
+      notice.dueAt,
+      notice.rungAt,
+      notice.timing,
+      notice.latenessMs,
+    ]),
+    ['id', 'task_id'],
+  )
+  const idOf = new Map(inserted.map(({ id, task_id }) => [task_id, id]))
+  const written: Notice[] = []
+  for (const notice of notices) {
+    const id = idOf.get(notice.taskId)
+    if (id !== undefined) written.push({ id, ...notice })
+  }
+  return written
+}
+
+const selectRungUntil = prepare((db, args: { taskId: number; expiryAt: number }) =>
+  db
+    .selectFrom('notices')
+    .select('due_at')
+    .where('task_id', '=', args.taskId)
+    .where('expiry_at', '=', args.expiryAt)
+    .orderBy('due_at', 'desc')
+    .limit(1),
+)
+
+/** The latest reminder instant that has rung for this expiry of a task, in ms, or null. */
+export async function rungUntil(db: Db, taskId: number, expiryAt: number): Promise<number | null> {
+  return (await selectRungUntil(db, { taskId, expiryAt })).rows[0]?.due_at ?? null
+}
+
+export async function findNotice(db: Db, ownerId: number, id: number): Promise<Notice | undefined> {
+  const row = await db
+    .selectFrom('notices')
+    .selectAll()
+    .where('owner_id', '=', ownerId)
+    .where('id', '=', id)
+    .executeTakeFirst()
+  return row && toNotice(row)
+}
+
+/** The newest first. @param page.before an id not to reach; page.taskId only of this task */
+export async function listNotices(
+  db: Db,
+  ownerId: number,
+  page: { before: number; limit: number; taskId?: number },
+): Promise<Notice[]> {
+  let query = db
+    .selectFrom('notices')
+    .selectAll()
+    .where('owner_id', '=', ownerId)
+    .where('id', '<', page.before)
+    .orderBy('id', 'desc')
+    .limit(page.limit)
+  if (page.taskId !== undefined) query = query.where('task_id', '=', page.taskId)
+  return (await query.execute()).map(toNotice)
+}

@@ -1,0 +1,18 @@
+import type { Defaults, Reminder } from '#core/reminder.ts'
+import type { Db } from './schema.ts'
+
+/** The one owner of a server without accounts. */
+export const builtInOwnerId = 1
+
+/** What the owner's alarms were computed with, or undefined for a database that has not been served yet. */
+export async function findDefaults(db: Db, ownerId: number): Promise<Defaults | undefined> {
+  const row = await db.selectFrom('owners').selectAll().where('id', '=', ownerId).executeTakeFirst()
+  return row && { reminders: JSON.parse(row.default_reminders) as Reminder[], timeZone: row.time_zone }
+}
+
+export async function saveDefaults(tx: Db, ownerId: number, defaults: Defaults, now: number): Promise<void> {
+  const values = { default_reminders: JSON.stringify(defaults.reminders), time_zone: defaults.timeZone }
+  const { numUpdatedRows } = await tx.updateTable('owners').set(values).where('id', '=', ownerId).executeTakeFirst()
+  if (numUpdatedRows === 0n)
+    await tx.insertInto('owners').values({ id: ownerId, ...values, created_at: now }).execute()
+}

@@ -1,0 +1,87 @@
+import type { Generated, Kysely } from 'kysely'
+import type { DeliveryState } from '#core/delivery.ts'
+import type { NoticeKind, Timing } from '#core/notice.ts'
+import type { Priority } from '#core/task.ts'
+
+/**
+ * The tables. Instants are integers (ms since 1970, UTC), so no database is asked for its time, zone or precision; lists are
+ * JSON text; whatever a person owns carries its owner.
+ */
+export interface Schema {
+  owners: OwnerTable
+  channels: ChannelTable
+  tasks: TaskTable
+  notices: NoticeTable
+  deliveries: DeliveryTable
+}
+
+/** A connection or a transaction: the first argument of everything in this room. */
+export type Db = Kysely<Schema>
+
+export interface OwnerTable {
+  id: Generated<number>
+  /** What the alarms of this owner's tasks were computed with. */
+  default_reminders: string
+  time_zone: string
+  created_at: number
+}
+
+export interface ChannelTable {
+  id: Generated<number>
+  owner_id: number
+  name: string
+  kind: string
+  source: 'built-in' | 'config'
+  created_at: number
+  /** Set while it is no longer in the configuration. */
+  removed_at: number | null
+}
+
+export interface TaskTable {
+  id: Generated<number>
+  owner_id: number
+  uid: string
+  key: string | null
+  title: string
+  description: string | null
+  expiry_at: number | null
+  time_zone: string | null
+  reminders: string | null
+  tags: string
+  priority: Priority
+  completed_at: number | null
+  snoozed_until_at: number | null
+  created_at: number
+  updated_at: number
+  version: number
+  notify_at: number | null
+  rung_until_at: number | null
+}
+
+export interface NoticeTable {
+  id: Generated<number>
+  owner_id: number
+  task_id: number
+  kind: NoticeKind
+  reminder: string | null
+  expiry_at: number
+  due_at: number
+  rung_at: number
+  timing: Timing
+  lateness_ms: number
+}
+
+export interface DeliveryTable {
+  id: string
+  notice_id: number
+  owner_id: number
+  channel_id: number
+  state: DeliveryState
+  attempts: number
+  /** Set while an attempt is in hand; then `next_at` is the end of its lease. */
+  claimed_at: number | null
+  next_at: number | null
+  latency_ms: number | null
+  error: string | null
+  settled_at: number | null
+}

@@ -1,0 +1,240 @@
+import type { Insertable, Selectable } from 'kysely'
+import { Problem } from '#core/problem.ts'
+import type { Reminder } from '#core/reminder.ts'
+import type { NewTask, Task } from '#core/task.ts'
+import { dialectOf } from './dialects/dialect.ts'
+import { prepare } from './prepare.ts'
+import type { Db, TaskTable } from './schema.ts'
+
+type Row = Selectable<TaskTable>
+
+const none: readonly never[] = Object.freeze([])
+
+function toTask(row: Row): Task {
+  return {
+    id: row.id,
+    ownerId: row.owner_id,
+    uid: row.uid,
+    key: row.key,
+    title: row.title,
+    description: row.description,
+    expiryAt: row.expiry_at,
+    timeZone: row.time_zone,
+    reminders: row.reminders === null ? null : (JSON.parse(row.reminders) as Reminder[]),
+    tags: row.tags === '[]' ? none : (JSON.parse(row.tags) as string[]),
+    priority: row.priority,
+    completedAt: row.completed_at,
+    snoozedUntilAt: row.snoozed_until_at,
+    createdAt: row.created_at,
+    updatedAt: row.updated_at,
+    version: row.version,
+    notifyAt: row.notify_at,
+    rungUntilAt: row.rung_until_at,
+  }
+}
+
+function toRow(task: NewTask): Insertable<TaskTable> {
+  return {
+    owner_id: task.ownerId,
+    uid: task.uid,
+    key: task.key,
+    title: task.title,
+    description: task.description,
+    expiry_at: task.expiryAt,
+    time_zone: task.timeZone,
+    reminders: task.reminders === null ? null : JSON.stringify(task.reminders),
+    tags: task.tags.length === 0 ? '[]' : JSON.stringify(task.tags),
+    priority: task.priority,
+    completed_at: task.completedAt,
+    snoozed_until_at: task.snoozedUntilAt,
+    created_at: task.createdAt,
+    updated_at: task.updatedAt,
+    version: task.version,
+    notify_at: task.notifyAt,
+    rung_until_at: task.rungUntilAt,
+  }
+}
+
+const columns = [
+  'owner_id',
+  'uid',
+  'key',
+  'title',
+  'description',
+  'expiry_at',
+  'time_zone',
+  'reminders',
+  'tags',
+  'priority',
+  'completed_at',
+  'snoozed_until_at',
+  'created_at',
+  'updated_at',
+  'version',
+  'notify_at',
+  'rung_until_at',
+] as const satisfies readonly (keyof TaskTable)[]
+
+function eachColumn(row: Insertable<TaskTable>): Insertable<TaskTable> {
+  return Object.fromEntries(columns.map((column) => [column, row[column]])) as unknown as Insertable<TaskTable>
+}
+
+const selectOne = prepare((db, args: { ownerId: number; id: number }) =>
+  db.selectFrom('tasks').selectAll().where('id', '=', args.id).where('owner_id', '=', args.ownerId),
+)
+
+export async function findTask(db: Db, ownerId: number, id: number): Promise<Task | undefined> {
+  const row = (await selectOne(db, { ownerId, id })).rows[0]
+  return row && toTask(row)
+}
+
+/** @throws Problem `not-found` */
+export async function getTask(db: Db, ownerId: number, id: number): Promise<Task> {
+  const task = await findTask(db, ownerId, id)
+  if (!task) throw new Problem('not-found', `There is no task ${id}.`)
+  return task
+}
+
+const selectPage = prepare((db, args: { ownerId: number; after: number; limit: number; offset: number }) =>
+  db
+    .selectFrom('tasks')
+    .selectAll()
+    .where('owner_id', '=', args.ownerId)
+    .where('id', '>', args.after)
+    .orderBy('id')
+    .limit(args.limit)
+    .offset(args.offset),
+)
+
+/** Tasks in the order of their ids. @param after an id; 0 to begin */
+export async function listTasks(
+  db: Db,
+  ownerId: number,
+  page: { after: number; limit: number; offset: number },
+): Promise<Task[]> {
+  return (await selectPage(db, { ownerId, ...page })).rows.map(toTask)
+}
+
+const insert = prepare((db, row: Insertable<TaskTable>) => {
+  const query = db.insertInto('tasks').values(eachColumn(row))
+  return db.getExecutor().adapter.supportsReturning ? query.returning('id') : query
+})
+
+/** @throws Problem `conflict` when the owner has a task with this uid or key */
+export async function insertTask(tx: Db, task: NewTask): Promise<Task> {
+  try {
+    const { rows, insertId } = await insert(tx, toRow(task))
+    const id = (rows as unknown as { id: number }[])[0]?.id ?? Number(insertId)
+    return { ...task, id }
+  } catch (error) {
+    throw explainDuplicate(tx, error, task)
+  }
+}
+
+const update = prepare((db, args: Insertable<TaskTable> & { id: number; seen: number }) =>
+  db.updateTable('tasks').set(eachColumn(args)).where('id', '=', args.id).where('version', '=', args.seen),
+)
+
+/**
+ * Writes a changed task over the version it was made from.
+ * @throws Problem `stale` when that is no longer the stored one, `conflict` when its key is taken
+ */
+export async function saveTask(tx: Db, task: Task, seenVersion: number): Promise<void> {
+  try {
+    const { numAffectedRows } = await update(tx, { ...toRow(task), id: task.id, seen: seenVersion })
+    if (numAffectedRows !== 1n) throw new Problem('stale', `Task ${task.id} was changed meanwhile.`)
+  } catch (error) {
+    throw explainDuplicate(tx, error, task)
+  }
+}
+
+function explainDuplicate(tx: Db, error: unknown, { uid, key }: NewTask): unknown {
+  if (dialectOf(tx).classify(error) !== 'duplicate') return error
+  const what = key === null ? `the uid «${uid}»` : `the uid «${uid}» or the key «${key}»`
+  return new Problem('conflict', `There is a task with ${what} already.`, { cause: error })
+}
+
+/** @returns whether it was there */
+export async function deleteTask(tx: Db, ownerId: number, id: number): Promise<boolean> {
+  const { numDeletedRows } = await tx
+    .deleteFrom('tasks')
+    .where('id', '=', id)
+    .where('owner_id', '=', ownerId)
+    .executeTakeFirst()
+  return numDeletedRows > 0n
+}
+
+/** @returns how many there were */
+export async function deleteTasks(tx: Db, ownerId: number): Promise<number> {
+  const { numDeletedRows } = await tx.deleteFrom('tasks').where('owner_id', '=', ownerId).executeTakeFirst()
+  return Number(numDeletedRows)
+}
+
+/** The tasks among these ids that exist, by id. */
+export async function tasksByIds(db: Db, ids: readonly number[]): Promise<Map<number, Task>> {
+  const rows = await db
+    .selectFrom('tasks')
+    .selectAll()
+    .where((eb) => dialectOf(db).among(eb.ref('id'), ids))
+    .execute()
+  return new Map(rows.map((row) => [row.id, toTask(row)]))
+}
+
+const selectNextAlarm = prepare((db, _: object) =>
+  db.selectFrom('tasks').select('notify_at').where('notify_at', 'is not', null).orderBy('notify_at').limit(1),
+)
+
+/** The earliest alarm of all owners, or null. */
+export async function nextAlarmAt(db: Db): Promise<number | null> {
+  return (await selectNextAlarm(db, {})).rows[0]?.notify_at ?? null
+}
+
+const selectDue = prepare((db, args: { now: number; limit: number }) =>
+  db.selectFrom('tasks').selectAll().where('notify_at', '<=', args.now).orderBy('notify_at').limit(args.limit),
+)
+
+/** Tasks whose alarm has come, of all owners, the longest due first. */
+export async function dueTasks(tx: Db, now: number, limit: number): Promise<Task[]> {
+  return (await selectDue(tx, { now, limit })).rows.map(toTask)
+}
+
+/** Moves alarms, each only if it still stands where it was seen. */
+export async function moveAlarms(
+  tx: Db,
+  alarms: readonly { id: number; seenAt: number | null; notifyAt: number | null; rungUntilAt: number | null }[],
+): Promise<void> {
+  await dialectOf(tx).updateRows(
+    tx,
+    'tasks',
+    ['id', 'notify_at'],
+    ['notify_at', 'rung_until_at'],
+    alarms.map(({ id, seenAt, notifyAt, rungUntilAt }) => [id, seenAt, notifyAt, rungUntilAt]),
+  )
+}
+
+/** Open tasks that follow their owner's defaults, in the order of their ids. */
+export async function tasksOnDefaults(tx: Db, ownerId: number, after: number, limit: number): Promise<Task[]> {
+  const rows = await tx
+    .selectFrom('tasks')
+    .selectAll()
+    .where('owner_id', '=', ownerId)
+    .where('id', '>', after)
+    .where('expiry_at', 'is not', null)
+    .where('completed_at', 'is', null)
+    .where((eb) => eb.or([eb('reminders', 'is', null), eb('time_zone', 'is', null)]))
+    .orderBy('id')
+    .limit(limit)
+    .execute()
+  return rows.map(toTask)
+}
+
+/** Sets alarms that were computed anew, whatever they were. */
+export async function setAlarms(tx: Db, tasks: readonly Task[]): Promise<void> {
+  await dialectOf(tx).updateRows(
+    tx,
+    'tasks',
+    ['id'],
+    ['notify_at', 'rung_until_at'],
+    tasks.map(({ id, notifyAt, rungUntilAt }) => [id, notifyAt, rungUntilAt]),
+  )
+}
