@@ -4,6 +4,11 @@ export interface Clock {
   now(): number
   /** Resolves `ms` later and never earlier by this clock, or at once when the signal aborts. Never rejects. */
   sleep(ms: number, signal?: AbortSignal): Promise<void>
+  /**
+   * How long a loop may sleep without looking again, in ms. What no timer notices (a clock that was set, a laptop that slept,
+   * another process's write) costs at most this.
+   */
+  readonly longestSleepMs: number
 }
 
 /** setTimeout fires after 1 ms when asked for more than this many milliseconds (24.8 days). */
@@ -11,6 +16,7 @@ const longestTimeoutMs = 2 ** 31 - 1
 
 export const systemClock: Clock = {
   now: Date.now,
+  longestSleepMs: 1_000,
   sleep(ms, signal) {
     return new Promise((resolve) => {
       if (signal?.aborted) return resolve()

@@ -1,7 +1,7 @@
 import { isUtf8 } from 'node:buffer'
 import { randomUUID } from 'node:crypto'
 import { Ajv } from 'ajv'
-import { type FastifyBaseLogger, type FastifyInstance, fastify } from 'fastify'
+import { type FastifyBaseLogger, type FastifyInstance, fastify, LogController } from 'fastify'
 import type { Logger } from 'pino'
 import type { Context } from '#actions/context.ts'
 import { Problem } from '#core/problem.ts'
@@ -28,7 +28,7 @@ export function createServer(parts: ServerParts): FastifyInstance {
   const { log } = parts
   const server = fastify({
     loggerInstance: log as FastifyBaseLogger,
-    disableRequestLogging: true,
+    logController: new LogController({ disableRequestLogging: true }),
     bodyLimit,
     routerOptions: { maxParamLength: 300 },
     // A whole request within 30 s and its headers within 15: connections that drip are closed.

@@ -22,7 +22,6 @@ export interface Loop {
   stop(): Promise<void>
 }
 
-const sleepCapMs = 1_000
 const stuckMs = 10
 const backoffMs = [100, 500, 1_000, 2_000, 5_000]
 
@@ -76,7 +75,7 @@ export function startLoop(
         failures = 0
         if (stopping.signal.aborted) break
         if (isStuck) await sleep(clock.now() + stuckMs)
-        else if (next > now) await sleep(Math.min(next, wokenAt, now + sleepCapMs))
+        else if (next > now) await sleep(Math.min(next, wokenAt, now + clock.longestSleepMs))
       } catch (error) {
         if (String(error) !== String(lastError)) log.error({ err: error, loop: name }, 'failed; will try again')
         lastError = error

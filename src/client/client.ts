@@ -1,0 +1,103 @@
+import type { NotificationWire, SnoozeWire, TaskDraftWire, TaskPatchesWire, TaskPatchWire, TaskWire } from '#http/shapes.ts'
+
+/** A problem as the server told it (RFC 9457). */
+export class ProblemError extends Error {
+  readonly status: number
+  /** Seconds after which another try makes sense, where the server said so. */
+  readonly retryAfter: number | undefined
+  readonly problem: {
+    readonly type: string
+    readonly title: string
+    readonly status: number
+    readonly detail: string
+    readonly instance: string
+    readonly request_id: string
+    readonly errors?: readonly { readonly pointer?: string; readonly parameter?: string; readonly detail: string }[]
+    /** With 412: the task as it is now. */
+    readonly current?: TaskWire
+  }
+
+  constructor(problem: ProblemError['problem'], retryAfter: number | undefined) {
+    super(problem.detail)
+    this.name = 'ProblemError'
+    this.status = problem.status
+    this.problem = problem
+    this.retryAfter = retryAfter
+  }
+}
+
+export interface TaskPage {
+  tasks: TaskWire[]
+  next_cursor: string | null
+}
+
+export interface NotificationPage {
+  notifications: NotificationWire[]
+  next_cursor: string | null
+}
+
+export interface Condition {
+  /** The version the task must still have. */
+  readonly ifVersion?: number
+}
+
+export type DuebellClient = ReturnType<typeof createClient>
+
+/**
+ * The API from the other side. Names on the wire stay as they are.
+ * @param baseUrl of the server, `http://127.0.0.1:8888`
+ * @throws ProblemError from every method, when the server refuses
+ */
+export function createClient(baseUrl: string) {
+  async function call<T>(method: string, path: string, body?: unknown, { ifVersion }: Condition = {}): Promise<T> {
+    const headers: Record<string, string> = { accept: 'application/json' }
+    if (body !== undefined) headers['content-type'] = 'application/json'
+    if (ifVersion !== undefined) headers['if-match'] = `"${ifVersion}"`
+    const init: RequestInit = { method, headers }
+    if (body !== undefined) init.body = JSON.stringify(body)
+    const response = await fetch(new URL(path, baseUrl), init)
+    const answer: unknown = await response.json()
+    if (response.ok) return answer as T
+    const retryAfter = response.headers.get('retry-after')
+    throw new ProblemError(answer as ProblemError['problem'], retryAfter === null ? undefined : Number(retryAfter))
+  }
+
+  const withQuery = (path: string, query: object) => {
+    const entries = Object.entries(query).filter(([, value]) => value !== undefined)
+    return entries.length === 0 ? path : `${path}?${new URLSearchParams(entries.map(([k, v]) => [k, String(v)]))}`
+  }
+
+  return {
+    health: () => call<{ status: string; version: string }>('GET', '/v1/health'),
+    list: (query: { limit?: number; offset?: number; cursor?: string } = {}) =>
+      call<TaskPage>('GET', withQuery('/v1/tasks', query)),
+    /** Every task, following `next_cursor`. */
+    async *iterate(limit = 1_000): AsyncGenerator<TaskWire> {
+      for (let cursor: string | null | undefined; cursor !== null; ) {
+        const page: TaskPage = await call('GET', withQuery('/v1/tasks', { limit, cursor }))
+        yield* page.tasks
+        cursor = page.next_cursor
+      }
+    },
+    create: (task: TaskDraftWire) => call<TaskWire>('POST', '/v1/tasks', task),
+    get: (id: number) => call<TaskWire>('GET', `/v1/tasks/${id}`),
+    update: (id: number, patch: TaskPatchWire, condition?: Condition) =>
+      call<TaskWire>('PATCH', `/v1/tasks/${id}`, patch, condition),
+    updateMany: (tasks: TaskPatchesWire['tasks']) =>
+      call<{ tasks: TaskWire[]; missing: number[] }>('PUT', '/v1/tasks', { tasks }),
+    delete: (id: number, condition?: Condition) =>
+      call<{ id: number; deleted_dt: string }>('DELETE', `/v1/tasks/${id}`, undefined, condition),
+    deleteAll: () => call<{ deleted: number }>('DELETE', '/v1/tasks'),
+    complete: (id: number, condition?: Condition) =>
+      call<TaskWire>('POST', `/v1/tasks/${id}/complete`, undefined, condition),
+    reopen: (id: number, condition?: Condition) =>
+      call<TaskWire>('POST', `/v1/tasks/${id}/reopen`, undefined, condition),
+    snooze: (id: number, snooze: SnoozeWire, condition?: Condition) =>
+      call<TaskWire>('POST', `/v1/tasks/${id}/snooze`, snooze, condition),
+    notifications: (query: { limit?: number; cursor?: string } = {}) =>
+      call<NotificationPage>('GET', withQuery('/v1/notifications', query)),
+    notification: (id: number) => call<NotificationWire>('GET', `/v1/notifications/${id}`),
+    taskNotifications: (id: number, query: { limit?: number; cursor?: string } = {}) =>
+      call<NotificationPage>('GET', withQuery(`/v1/tasks/${id}/notifications`, query)),
+  }
+}

@@ -1,0 +1,71 @@
+import type { Clock } from '#clock.ts'
+
+/**
+ * A clock that a test moves by hand. Only sleepers that were handed this clock notice; global timers stay real, since
+ * drivers need theirs.
+ */
+export interface FakeClock extends Clock {
+  /** Moves on, waking sleepers in the order of their times and letting each finish before the next. */
+  advance(ms: number): Promise<void>
+  /** The same, to an instant: ISO text or ms since 1970. */
+  advanceTo(time: string | number): Promise<void>
+  /** Sets the time without waking anybody, as an operator or NTP does. */
+  set(time: string | number): void
+  /** Called after every step until it resolves: what was woken has come to rest. */
+  settle: () => Promise<void>
+}
+
+interface Sleeper {
+  readonly until: number
+  readonly wake: () => void
+}
+
+export function fakeClock(start: string | number = '2026-12-01T09:00:00Z'): FakeClock {
+  const toMs = (time: string | number) => (typeof time === 'number' ? time : Date.parse(time))
+  let now = toMs(start)
+  /** How long this clock has run, whatever it was set to: sleeping is measured by this, as setTimeout is. */
+  let elapsed = 0
+  const sleepers = new Set<Sleeper>()
+
+  const turn = () => new Promise<void>((resolve) => setImmediate(resolve))
+
+  const clock: FakeClock = {
+    now: () => now,
+    longestSleepMs: 3_600_000, // a day in 24 steps, not 86,400
+    sleep(ms, signal) {
+      return new Promise((resolve) => {
+        if (signal?.aborted || ms <= 0) return resolve()
+        const wake = () => {
+          sleepers.delete(sleeper)
+          signal?.removeEventListener('abort', wake)
+          resolve()
+        }
+        const sleeper = { until: elapsed + ms, wake }
+        sleepers.add(sleeper)
+        signal?.addEventListener('abort', wake, { once: true })
+      })
+    },
+    async advance(ms) {
+      const target = elapsed + ms
+      await turn()
+      await clock.settle()
+      for (;;) {
+        const next = Math.min(...[...sleepers].map(({ until }) => until))
+        if (next > target) break
+        now += next - elapsed
+        elapsed = next
+        for (const { until, wake } of [...sleepers]) if (until <= next) wake()
+        await turn()
+        await clock.settle()
+      }
+      now += target - elapsed
+      elapsed = target
+    },
+    advanceTo: (time) => clock.advance(toMs(time) - now),
+    set(time) {
+      now = toMs(time)
+    },
+    settle: async () => {},
+  }
+  return clock
+}

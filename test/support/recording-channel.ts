@@ -1,0 +1,45 @@
+import Type from 'typebox'
+import type { ChannelKind } from '#channels/channel.ts'
+import type { Outcome } from '#core/delivery.ts'
+import { type Message, sentence } from '#core/notice.ts'
+
+/** A channel that keeps what it was given, and answers what the test says. */
+export interface Recorder {
+  readonly kind: ChannelKind
+  /** Everything sent, in order. */
+  readonly messages: Message[]
+  /** What was sent since the last call, in words. */
+  take(): string[]
+  /** What the next attempts answer; `sent` when it returns undefined. May hang, or throw. */
+  answer: (message: Message, signal: AbortSignal) => Outcome | undefined | Promise<Outcome>
+}
+
+const options = Type.Object({}, { additionalProperties: false })
+
+export function recorder(kind = 'recording'): Recorder {
+  let taken = 0
+  const recorder: Recorder = {
+    messages: [],
+    take() {
+      const fresh = recorder.messages.slice(taken)
+      taken = recorder.messages.length
+      return fresh.map(sentence)
+    },
+    answer: () => undefined,
+    kind: {
+      kind,
+      options,
+      concurrency: 100,
+      async open() {
+        return {
+          async send(message, signal) {
+            recorder.messages.push(message)
+            return (await recorder.answer(message, signal)) ?? 'sent'
+          },
+          async [Symbol.asyncDispose]() {},
+        }
+      },
+    },
+  }
+  return recorder
+}

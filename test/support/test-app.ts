@@ -1,0 +1,105 @@
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import type { TestContext } from 'node:test'
+import { type App, startApp } from '#app.ts'
+import type { ChannelKind } from '#channels/channel.ts'
+import { consoleKind } from '#channels/console.ts'
+import { webhookKind } from '#channels/webhook.ts'
+import { createClient, type DuebellClient } from '#client/client.ts'
+import { parseConfig } from '#config.ts'
+import type { AppDeps } from '#app.ts'
+import { type FakeClock, fakeClock } from './fake-clock.ts'
+import { type Recorder, recorder } from './recording-channel.ts'
+
+/** A folder that is gone after the test. */
+export function temporaryFolder(t: TestContext): string {
+  const folder = mkdtempSync(join(tmpdir(), 'duebell-'))
+  t.after(() => rmSync(folder, { recursive: true, force: true }))
+  return folder
+}
+
+export interface TestApp {
+  readonly client: DuebellClient
+  readonly clock: FakeClock
+  /** A channel besides the console, named and of kind `recording`. */
+  readonly bell: Recorder
+  /** What was written to standard output. */
+  readonly lines: string[]
+  readonly app: App
+  readonly url: string
+  /** Stops, and starts again on the same data; what was given changes the configuration. */
+  restart(options?: TestAppOptions): Promise<void>
+  stop(): Promise<void>
+}
+
+export interface TestAppOptions {
+  readonly flags?: readonly string[]
+  readonly startAt?: string
+  readonly channels?: readonly object[]
+  readonly kinds?: readonly ChannelKind[]
+  readonly wrapDatabase?: AppDeps['wrapDatabase']
+}
+
+/** The whole server in this process, on a port of its own, a file database of its own and a clock moved by hand. */
+export async function startTestApp(t: TestContext, options: TestAppOptions = {}): Promise<TestApp> {
+  const folder = temporaryFolder(t)
+  const clock = fakeClock(options.startAt)
+  const bell = recorder()
+  const lines: string[] = []
+  let app: App
+
+  async function start(more: TestAppOptions = {}) {
+    const { flags = [], channels, kinds = [], wrapDatabase } = { ...options, ...more }
+    const catalog = [consoleKind, webhookKind, bell.kind, ...kinds]
+    const file = { channels: channels ?? [{ name: 'recording', kind: 'recording' }] }
+    const config = parseConfig({
+      argv: ['--config=file', '--port=0', `--database-url=sqlite:${folder}/test.db`, '--log-format=pretty', ...flags],
+      env: {},
+      readFile: () => JSON.stringify(file),
+      systemTimeZone: 'UTC',
+      catalog,
+    })
+    const output = {
+      writableLength: 0,
+      write(text: string, done?: () => void) {
+        lines.push(text)
+        done?.()
+      },
+    }
+    app = await startApp(config, {
+      clock,
+      output,
+      catalog,
+      onBroken: (error) => lines.push(`broken: ${error}`),
+      ...(wrapDatabase && { wrapDatabase }),
+    })
+    clock.settle = app.idle
+  }
+
+  await start()
+  const testApp: TestApp = {
+    get client() {
+      return createClient(app.url)
+    },
+    clock,
+    bell,
+    lines,
+    get app() {
+      return app
+    },
+    get url() {
+      return app.url
+    },
+    async restart(more) {
+      await testApp.stop()
+      await start(more)
+    },
+    async stop() {
+      clock.settle = async () => {}
+      await app.stop()
+    },
+  }
+  t.after(() => testApp.stop())
+  return testApp
+}
