@@ -3,13 +3,13 @@ import type { FastifyInstance } from 'fastify'
 import type { Dialect } from 'kysely'
 import { sql } from 'kysely'
 import type { Logger } from 'pino'
+import { adoptDefaults } from '#actions/defaults.ts'
 import { catalog } from '#channels/catalog.ts'
 import type { ChannelDeps, ChannelKind } from '#channels/channel.ts'
 import type { Clock } from '#clock.ts'
 import type { Config } from '#config.ts'
 import { Problem } from '#core/problem.ts'
 import type { Defaults } from '#core/reminder.ts'
-import { applyDefaults } from '#core/task.ts'
 import { isLoopbackAddress } from '#http/guard.ts'
 import { createServer } from '#http/server.ts'
 import { toCloudEvent } from '#http/shapes.ts'
@@ -19,8 +19,8 @@ import { startRinging } from '#scheduler/ring.ts'
 import { recordChannels } from '#store/channels.ts'
 import { dropForChannel, freeAllClaims } from '#store/deliveries.ts'
 import { openStore, type Store } from '#store/open.ts'
-import { builtInOwnerId, findDefaults, saveDefaults } from '#store/owners.ts'
-import { nextAlarmAt, setAlarms, tasksOnDefaults } from '#store/tasks.ts'
+import { builtInOwnerId } from '#store/owners.ts'
+import { nextAlarmAt } from '#store/tasks.ts'
 
 /** What the app takes from the world outside. */
 export interface AppDeps {
@@ -73,7 +73,7 @@ export async function startApp(config: Config, deps: AppDeps): Promise<App> {
     }),
   )
   await takeOver(store, log)
-  await rearmForDefaults(store, defaults, log)
+  await adoptDefaults(store, defaults, log)
 
   const toEvent = toCloudEvent
   const channels = await openChannels(config, store, deps.catalog ?? catalog, { clock, print, toEvent }, stack, log)
@@ -152,30 +152,6 @@ async function takeOver(store: Store, log: Logger) {
   if (freed > 0) log.warn(`${freed} deliveries were underway when the server last stopped: they are tried again`)
 }
 
-/** Alarms follow from tasks and defaults: where those have changed since the last start, they are computed anew. */
-async function rearmForDefaults(store: Store, defaults: Defaults, log: Logger) {
-  const batchSize = 1_000
-  const known = await findDefaults(store.db, builtInOwnerId)
-  if (known && JSON.stringify(known) === JSON.stringify(defaults)) return
-  let after = 0
-  let count = 0
-  while (known) {
-    const seen = await store.transact(async (tx, now) => {
-      const tasks = await tasksOnDefaults(tx, builtInOwnerId, after, batchSize)
-      const armed = tasks.map((task) => applyDefaults(task, defaults, now))
-      await setAlarms(tx, armed.filter((task, i) => task.notifyAt !== tasks[i]?.notifyAt))
-      return tasks
-    })
-    count += seen.length
-    after = seen.at(-1)?.id ?? after
-    if (seen.length < batchSize) break
-    if (count % 100_000 === 0) log.info(`default reminders or time zone changed: ${count} tasks looked at`)
-  }
-  // Last, so that a start that was killed on the way begins again; computing twice gives the same.
-  await store.transact((tx, now) => saveDefaults(tx, builtInOwnerId, defaults, now))
-  if (count > 0) log.info(`default reminders or time zone changed: the alarms of ${count} tasks were computed anew`)
-}
-
 /** The console, which is always there, and what the configuration declares. */
 async function openChannels(
   config: Config,
@@ -193,7 +169,9 @@ async function openChannels(
     const records = await recordChannels(tx, builtInOwnerId, declared, now)
     for (const { id, name } of records.removed) {
       const dropped = await dropForChannel(tx, id, 'the channel was removed from the configuration', now)
-      log.warn(`channel «${name}» is no longer in the configuration; ${dropped} notices that waited for it were dropped`)
+      log.warn(
+        `channel «${name}» is no longer in the configuration; ${dropped} notices that waited for it were dropped`,
+      )
     }
     return records
   })

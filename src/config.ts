@@ -16,27 +16,39 @@ import { logFormats, logLevels } from './log.ts'
 const schema = Type.Object(
   {
     host: Type.String({ default: '127.0.0.1', minLength: 1, description: 'Address to listen on' }),
-    port: Type.Integer({ default: 8888, minimum: 0, maximum: 65_535, description: 'Port to listen on; 0 takes a free one' }),
+    port: Type.Integer({
+      default: 8888,
+      minimum: 0,
+      maximum: 65_535,
+      description: 'Port to listen on; 0 takes a free one',
+    }),
     databaseUrl: Type.String({
       default: 'sqlite:data/duebell.db',
       pattern: '^sqlite:.+$',
       description: 'sqlite:<path of the file>',
     }),
-    timeZone: Type.String({ default: '', description: "IANA zone in which times without an offset are read; by default the system's" }),
+    timeZone: Type.String({
+      default: '',
+      description: "IANA zone in which times without an offset are read; by default the system's",
+    }),
     defaultReminders: Type.Array(Type.String(), {
       default: ['PT15M'],
       maxItems: limits.reminders,
       description: 'When tasks ring that say nothing of their own: ISO 8601 leads before expiry; empty for never',
     }),
     logLevel: Type.Enum(logLevels, { default: 'info', description: 'Least severe level that is logged' }),
-    logFormat: Type.Enum(logFormats, { default: 'auto', description: 'auto is pretty on a terminal, JSON lines otherwise' }),
+    logFormat: Type.Enum(logFormats, {
+      default: 'auto',
+      description: 'auto is pretty on a terminal, JSON lines otherwise',
+    }),
     allowedHosts: Type.Array(Type.String({ minLength: 1 }), {
       default: [],
       description: 'Host names, besides localhost, under which a server on loopback may be addressed',
     }),
     allowAnyoneOnNetwork: Type.Boolean({
       default: false,
-      description: 'Serve without any login on an address that other machines reach: whoever can connect can read, change and delete everything',
+      description:
+        'Serve without any login on an address that other machines reach: whoever can connect can read, change and delete everything',
     }),
     channels: Type.Array(
       Type.Object(
@@ -109,7 +121,7 @@ export function parseConfig(sources: ConfigSources): Config {
 
   check(values, names, faults)
   const config = values as Config
-  if (faults.length === 0) checkChannels(config, sources.catalog ?? catalog, names['channels'] as string, faults)
+  if (faults.length === 0) checkChannels(config, sources.catalog ?? catalog, names.channels as string, faults)
   if (faults.length > 0) throw new ConfigError(faults)
   const timeZone = parseTimeZone(config.timeZone || sources.systemTimeZone) as string
   return Object.freeze({ ...config, timeZone })
@@ -153,7 +165,8 @@ function readVariables({ env, readFile }: ConfigSources, faults: string[]): Map<
     const key = byVariable.get(name)
     const fileKey = byVariable.get(name.replace(/_FILE$/, ''))
     if (key) said.set(key, { name, text })
-    else if (fileKey && env[name.replace(/_FILE$/, '')] !== undefined) faults.push(`${name}: is set beside the same without _FILE`)
+    else if (fileKey && env[name.replace(/_FILE$/, '')] !== undefined)
+      faults.push(`${name}: is set beside the same without _FILE`)
     else if (fileKey) {
       try {
         said.set(fileKey, { name, text: readFile(text).replace(/\r?\n$/, '') })
@@ -192,7 +205,7 @@ function fromText(key: Key, text: string): unknown {
   return text
 }
 
-const ajv = new Ajv({ allErrors: true, strict: false })
+const ajv = new Ajv({ allErrors: true, strict: false, verbose: true })
 const isConfig = ajv.compile(schema)
 
 function check(values: Record<string, unknown>, names: Record<string, string>, faults: string[]) {
@@ -203,11 +216,13 @@ function check(values: Record<string, unknown>, names: Record<string, string>, f
   }
   const { timeZone, defaultReminders } = values
   if (typeof timeZone === 'string' && timeZone !== '' && !parseTimeZone(timeZone))
-    faults.push(`${names['timeZone']}: «${timeZone}» is not a time zone of the IANA database, like Europe/Paris`)
+    faults.push(`${names.timeZone}: «${timeZone}» is not a time zone of the IANA database, like Europe/Paris`)
   if (Array.isArray(defaultReminders))
     for (const lead of defaultReminders)
       if (typeof lead === 'string' && !parseLead(lead))
-        faults.push(`${names['defaultReminders']}: «${lead}» is not an ISO 8601 duration of at most ten years, like PT15M or P1D`)
+        faults.push(
+          `${names.defaultReminders}: «${lead}» is not an ISO 8601 duration of at most ten years, like PT15M or P1D`,
+        )
 }
 
 function checkChannels({ channels }: Config, known: readonly ChannelKind[], name: string, faults: string[]) {
@@ -219,7 +234,9 @@ function checkChannels({ channels }: Config, known: readonly ChannelKind[], name
     const kind = known.find((one) => one.kind === channel.kind)
     if (!kind) {
       const kinds = known.map((one) => one.kind)
-      faults.push(`${place}: ${unknown(`kind «${channel.kind}»`, channel.kind, kinds)} (there are: ${kinds.join(', ')})`)
+      faults.push(
+        `${place}: ${unknown(`kind «${channel.kind}»`, channel.kind, kinds)} (there are: ${kinds.join(', ')})`,
+      )
       continue
     }
     const isValid = ajv.compile(kind.options)
@@ -231,12 +248,16 @@ function checkChannels({ channels }: Config, known: readonly ChannelKind[], name
 /** Never the value: it may be a secret. */
 function say(name: string, error: ErrorObject): string {
   if (error.keyword === 'additionalProperties') {
-    const key = String(error.params['additionalProperty'])
-    return unknown(`${name}/${key}`, key, Object.keys((error.parentSchema as { properties?: object })?.properties ?? {}))
+    const key = String(error.params.additionalProperty)
+    return unknown(
+      `${name}/${key}`,
+      key,
+      Object.keys((error.parentSchema as { properties?: object })?.properties ?? {}),
+    )
   }
-  if (error.keyword === 'required') return `${name}: ${String(error.params['missingProperty'])} is missing`
-  if (error.keyword === 'enum') return `${name}: must be one of ${(error.params['allowedValues'] as string[]).join(', ')}`
-  if (error.keyword === 'pattern') return `${name}: must look like ${String(error.params['pattern'])}`
+  if (error.keyword === 'required') return `${name}: ${String(error.params.missingProperty)} is missing`
+  if (error.keyword === 'enum') return `${name}: must be one of ${(error.params.allowedValues as string[]).join(', ')}`
+  if (error.keyword === 'pattern') return `${name}: must look like ${String(error.params.pattern)}`
   return `${name}: ${error.message}`
 }
 
@@ -253,5 +274,8 @@ export function describeConfig(): string {
     const choice = choices ? ` (${choices.join(' | ')})` : ''
     return `  ${flagOf(key)}, ${variableOf(key)}\n      ${description}${choice}.${value ? ` Default: ${value}` : ''}`
   })
-  return ['  --config, DUEBELL_CONFIG\n      A JSON file with any of these, in camelCase, and channels.', ...lines].join('\n')
+  return [
+    '  --config, DUEBELL_CONFIG\n      A JSON file with any of these, in camelCase, and channels.',
+    ...lines,
+  ].join('\n')
 }

@@ -30,7 +30,7 @@ export function createLog({ level, format }: LogConfig, output: Output) {
     colorize: isText && output.isTTY === true,
     ignore: 'pid,hostname,room',
     translateTime: 'SYS:yyyy-mm-dd HH:MM:ss.l',
-    messageFormat: (entry, key) => (entry['room'] ? `${entry['room']}: ${entry[key]}` : String(entry[key])),
+    messageFormat: (entry, key) => (entry.room ? `${entry.room}: ${entry[key]}` : String(entry[key])),
   })
   const destination: DestinationStream = {
     write(line) {

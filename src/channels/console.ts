@@ -16,7 +16,8 @@ export const consoleKind: ChannelKind<typeof options> = {
     return {
       async send(message) {
         const { notice, task, kind, deliveryId } = message
-        const late = notice.timing === 'late' ? spanInWords(message.sentAt - notice.rungAt + notice.latenessMs) : undefined
+        const late =
+          notice.timing === 'late' ? spanInWords(message.sentAt - notice.rungAt + notice.latenessMs) : undefined
         await print({
           message: sentence(message),
           prefix: late ? ` (late by ${late})` : '',

@@ -1,4 +1,11 @@
-import type { NotificationWire, SnoozeWire, TaskDraftWire, TaskPatchesWire, TaskPatchWire, TaskWire } from '#http/shapes.ts'
+import type {
+  NotificationWire,
+  SnoozeWire,
+  TaskDraftWire,
+  TaskPatchesWire,
+  TaskPatchWire,
+  TaskWire,
+} from '#http/shapes.ts'
 
 /** A problem as the server told it (RFC 9457). */
 export class ProblemError extends Error {

@@ -115,7 +115,8 @@ export function reopenTask(task: Task, defaults: Defaults, now: number): Task {
  */
 export function snoozeTask(task: Task, until: Moment, pointer: string, defaults: Defaults, now: number): Task {
   if (task.completedAt !== null) throw new Problem('conflict', 'A completed task cannot be snoozed. Reopen it first.')
-  if (task.expiryAt === null) throw new Problem('conflict', 'A task without an expiry does not ring, so it cannot snooze.')
+  if (task.expiryAt === null)
+    throw new Problem('conflict', 'A task without an expiry does not ring, so it cannot snooze.')
   const snoozedUntilAt = instantOf(until, task.timeZone ?? defaults.timeZone)
   if (snoozedUntilAt <= now) throw invalidMember(pointer, 'must be in the future')
   if (!isStorable(snoozedUntilAt)) throw invalidMember(pointer, 'must be before the year 9999 ends')
@@ -220,7 +221,9 @@ function changed(task: Task, after: Task, defaults: Defaults, now: number): Task
 }
 
 function isSame(a: Task[keyof Task], b: Task[keyof Task]): boolean {
-  return a === b || (Array.isArray(a) && Array.isArray(b) && a.length === b.length && a.every((item, i) => item === b[i]))
+  return (
+    a === b || (Array.isArray(a) && Array.isArray(b) && a.length === b.length && a.every((item, i) => item === b[i]))
+  )
 }
 
 /**

@@ -17,13 +17,20 @@ export function createGuard({ isLoopback, allowedHosts }: { isLoopback: boolean;
       // DNS rebinding: a name of somebody else's that was made to point at 127.0.0.1.
       const name = host?.replace(/:\d+$/, '').toLowerCase()
       if (name === undefined || !names.has(name))
-        throw new Problem('forbidden', `This server answers on this machine's own names, not on «${name ?? ''}». Others are named by --allowed-hosts.`)
+        throw new Problem(
+          'forbidden',
+          `This server answers on this machine's own names, not on «${name ?? ''}». Others are named by --allowed-hosts.`,
+        )
       if (forwarded.some((header) => request.headers[header] !== undefined))
-        throw new Problem('forbidden', 'The request was forwarded by a proxy, but this server has no login: it answers programs of this machine only.')
+        throw new Problem(
+          'forbidden',
+          'The request was forwarded by a proxy, but this server has no login: it answers programs of this machine only.',
+        )
     }
     // CSRF: a form or script of another site. GET and HEAD have no effects, and their answers cannot be read from there.
     if (request.method === 'GET' || request.method === 'HEAD') return
-    if (origin !== undefined && !isOwn(origin, host)) throw new Problem('forbidden', 'The request comes from a page of another site.')
+    if (origin !== undefined && !isOwn(origin, host))
+      throw new Problem('forbidden', 'The request comes from a page of another site.')
     if (site !== undefined && site !== 'same-origin' && site !== 'none')
       throw new Problem('forbidden', 'The request comes from a page of another site.')
   }

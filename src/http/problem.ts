@@ -15,7 +15,11 @@ const answers: Record<ProblemKind, { status: number; slug: string; title: string
   conflict: { status: 409, slug: 'conflict', title: 'In conflict with what is there' },
   stale: { status: 412, slug: 'stale', title: 'Changed since it was read' },
   'too-large': { status: 413, slug: 'too-large', title: 'Too large' },
-  'unsupported-media-type': { status: 415, slug: 'unsupported-media-type', title: 'Not a media type that is read here' },
+  'unsupported-media-type': {
+    status: 415,
+    slug: 'unsupported-media-type',
+    title: 'Not a media type that is read here',
+  },
   invalid: { status: 422, slug: 'invalid', title: 'Not acceptable' },
   'rate-limited': { status: 429, slug: 'rate-limited', title: 'Too many requests' },
   unavailable: { status: 503, slug: 'unavailable', title: 'Not available just now' },
@@ -95,13 +99,13 @@ function toFault({ keyword, instancePath, params, message, parentSchema }: Valid
   let path = instancePath
   let detail = message ?? 'is not valid'
   if (keyword === 'additionalProperties') {
-    const name = String(params['additionalProperty'])
+    const name = String(params.additionalProperty)
     const near = nearest(name, Object.keys(parentSchema?.properties ?? {}))
     path += `/${name.replaceAll('~', '~0').replaceAll('/', '~1')}`
     detail = near ? `is not known; did you mean ${near}?` : 'is not known'
   } else if (keyword === 'required') {
-    path += `/${String(params['missingProperty'])}`
+    path += `/${String(params.missingProperty)}`
     detail = 'is missing'
-  } else if (keyword === 'enum') detail = `must be one of ${(params['allowedValues'] as unknown[]).join(', ')}`
+  } else if (keyword === 'enum') detail = `must be one of ${(params.allowedValues as unknown[]).join(', ')}`
   return { at: isBody ? { pointer: path } : { parameter: path.slice(1) }, detail }
 }

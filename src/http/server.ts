@@ -36,7 +36,7 @@ export function createServer(parts: ServerParts): FastifyInstance {
     keepAliveTimeout: 10_000,
     http: { headersTimeout: 15_000, connectionsCheckingInterval: 5_000 },
     forceCloseConnections: 'idle',
-    genReqId: (request) => traceId(request.headers['traceparent']) ?? randomUUID(),
+    genReqId: (request) => traceId(request.headers.traceparent) ?? randomUUID(),
     requestIdHeader: false,
     trustProxy: false,
   })
@@ -73,7 +73,9 @@ export function createServer(parts: ServerParts): FastifyInstance {
 
 /** W3C Trace Context: `00-<trace id>-<parent id>-<flags>`. The same id then stands in the caller's log and in ours. */
 function traceId(header: string | string[] | undefined): string | undefined {
-  return typeof header === 'string' ? /^00-(?!0{32})([0-9a-f]{32})-[0-9a-f]{16}-[0-9a-f]{2}$/.exec(header)?.[1] : undefined
+  return typeof header === 'string'
+    ? /^00-(?!0{32})([0-9a-f]{32})-[0-9a-f]{16}-[0-9a-f]{2}$/.exec(header)?.[1]
+    : undefined
 }
 
 /** Only JSON, only UTF-8, only uncompressed, no prototype poisoning. Fastify's own parser replaces invalid bytes by U+FFFD. */
@@ -101,10 +103,18 @@ function readJsonStrictly(server: FastifyInstance) {
  * queries and parameters, which are all text, are read as numbers.
  */
 function checkStrictly(server: FastifyInstance) {
-  const settings = { strict: false, allErrors: true, verbose: true, removeAdditional: false, useDefaults: true } as const
+  const settings = {
+    strict: false,
+    allErrors: true,
+    verbose: true,
+    removeAdditional: false,
+    useDefaults: true,
+  } as const
   const bodies = new Ajv({ ...settings, coerceTypes: false })
   const texts = new Ajv({ ...settings, coerceTypes: true })
-  server.setValidatorCompiler(({ schema, httpPart }) => (httpPart === 'body' ? bodies : texts).compile(schema as object))
+  server.setValidatorCompiler(({ schema, httpPart }) =>
+    (httpPart === 'body' ? bodies : texts).compile(schema as object),
+  )
 }
 
 /** Answers a method that a resource does not have by 405 with those it has (RFC 9110 section 15.5.6), once all are known. */

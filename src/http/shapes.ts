@@ -140,7 +140,9 @@ export const NotificationShape = Type.Object(
     expiry_dt: time('The expiry it speaks of'),
     due_dt: time('When it was to ring'),
     rung_dt: time('When it rang'),
-    timing: Type.Enum(timings, { description: 'immediate: it was due as it was accepted; late: by more than a second' }),
+    timing: Type.Enum(timings, {
+      description: 'immediate: it was due as it was accepted; late: by more than a second',
+    }),
     lateness_ms: Type.Integer(),
     deliveries: Type.Array(Type.Ref('Delivery')),
   },
@@ -282,8 +284,7 @@ export function toPatch(wire: Omit<TaskPatchWire, 'id'>, pointer = ''): TaskPatc
   if (wire.time_zone !== undefined) patch.timeZone = wire.time_zone
   if (wire.tags !== undefined) patch.tags = wire.tags
   if (wire.priority !== undefined) patch.priority = wire.priority
-  if (wire.expiry_dt !== undefined)
-    patch.expiry = wire.expiry_dt === null ? null : moment('expiry_dt', wire.expiry_dt)
+  if (wire.expiry_dt !== undefined) patch.expiry = wire.expiry_dt === null ? null : moment('expiry_dt', wire.expiry_dt)
   if (wire.completed_dt !== undefined)
     patch.completed = wire.completed_dt === null ? null : moment('completed_dt', wire.completed_dt)
   if (wire.reminders !== undefined)
@@ -313,7 +314,8 @@ export function toSnooze(wire: SnoozeWire): Moment | { forMs: number } {
     return until
   }
   const span = parseSpan(wire.for as string)
-  if (span === undefined) throw fail('for', 'must be an ISO 8601 duration of weeks, days, hours, minutes or seconds, like "PT1H"')
+  if (span === undefined)
+    throw fail('for', 'must be an ISO 8601 duration of weeks, days, hours, minutes or seconds, like "PT1H"')
   return { forMs: span }
 }
 

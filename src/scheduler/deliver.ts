@@ -73,7 +73,7 @@ export function startDeliveries({
   )
   const unsettled: Settled[] = []
   const stopping = new AbortController()
-  let settling: Promise<void> | undefined
+  let isSettlingSoon = false
   let whenQuiet: (() => void)[] = []
 
   const room = ({ queue, underway }: Lane) => Math.max(0, laneCapacity - queue.length - underway)
@@ -193,32 +193,33 @@ export function startDeliveries({
 
   function record(settled: Settled) {
     unsettled.push(settled)
+    if (isSettlingSoon) return
+    isSettlingSoon = true
     // Not at once: outcomes of the same turn go into one transaction.
-    settling ??= new Promise<void>((resolve) => setImmediate(resolve)).then(settle).then(
-      () => {},
-      () => loop.wake(clock.now()),
-    )
+    setImmediate(() => settle().catch(() => loop.wake(clock.now()))) // the loop tries again, and says what is wrong
   }
 
   let writing: Promise<number> = Promise.resolve(0)
 
   /** Writes what has ended. One at a time; what ends meanwhile goes into the next. @returns how many */
   function settle(): Promise<number> {
-    writing = writing.catch(() => 0).then(async () => {
-      settling = undefined
-      if (unsettled.length === 0) return 0
-      const batch = unsettled.splice(0)
-      try {
-        await store.transact((tx, now) => settleDeliveries(tx, batch, now))
-      } catch (error) {
-        unsettled.unshift(...batch)
-        throw error
-      }
-      const retryAt = batch.reduce((next, { nextAt }) => Math.min(next, nextAt ?? next), Number.POSITIVE_INFINITY)
-      if (retryAt < Number.POSITIVE_INFINITY) loop.wake(retryAt)
-      announceQuiet()
-      return batch.length
-    })
+    writing = writing
+      .catch(() => 0)
+      .then(async () => {
+        isSettlingSoon = false
+        if (unsettled.length === 0) return 0
+        const batch = unsettled.splice(0)
+        try {
+          await store.transact((tx, now) => settleDeliveries(tx, batch, now))
+        } catch (error) {
+          unsettled.unshift(...batch)
+          throw error
+        }
+        const retryAt = batch.reduce((next, { nextAt }) => Math.min(next, nextAt ?? next), Number.POSITIVE_INFINITY)
+        if (retryAt < Number.POSITIVE_INFINITY) loop.wake(retryAt)
+        announceQuiet()
+        return batch.length
+      })
     return writing
   }
 

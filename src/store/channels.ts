@@ -19,7 +19,10 @@ export async function recordChannels(
   for (const { name, kind, source } of declared) {
     const row = known.find((one) => one.name === name)
     if (!row) {
-      await tx.insertInto('channels').values({ owner_id: ownerId, name, kind, source, created_at: now, removed_at: null }).execute()
+      await tx
+        .insertInto('channels')
+        .values({ owner_id: ownerId, name, kind, source, created_at: now, removed_at: null })
+        .execute()
     } else if (row.kind !== kind || row.source !== source || row.removed_at !== null) {
       await tx.updateTable('channels').set({ kind, source, removed_at: null }).where('id', '=', row.id).execute()
     }
@@ -31,7 +34,9 @@ export async function recordChannels(
       .executeTakeFirstOrThrow()
     present.push({ id, name, kind })
   }
-  const removed = known.filter(({ name, removed_at }) => removed_at === null && !declared.some((one) => one.name === name))
+  const removed = known.filter(
+    ({ name, removed_at }) => removed_at === null && !declared.some((one) => one.name === name),
+  )
   for (const { id } of removed) await tx.updateTable('channels').set({ removed_at: now }).where('id', '=', id).execute()
   return { present, removed }
 }

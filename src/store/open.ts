@@ -1,4 +1,4 @@
-import { type Dialect as KyselyDialect, Kysely } from 'kysely'
+import { Kysely, type Dialect as KyselyDialect } from 'kysely'
 import { type Migration, Migrator } from 'kysely/migration'
 import type { Clock } from '#clock.ts'
 import { Problem } from '#core/problem.ts'

@@ -14,5 +14,8 @@ export async function saveDefaults(tx: Db, ownerId: number, defaults: Defaults, 
   const values = { default_reminders: JSON.stringify(defaults.reminders), time_zone: defaults.timeZone }
   const { numUpdatedRows } = await tx.updateTable('owners').set(values).where('id', '=', ownerId).executeTakeFirst()
   if (numUpdatedRows === 0n)
-    await tx.insertInto('owners').values({ id: ownerId, ...values, created_at: now }).execute()
+    await tx
+      .insertInto('owners')
+      .values({ id: ownerId, ...values, created_at: now })
+      .execute()
 }

@@ -75,7 +75,8 @@ export function createTransact(db: Db, clock: Clock, onBroken: (error: unknown) 
     const what = dialect.classify(error)
     if (what === 'broken') onBroken(error)
     if (what === 'duplicate' || what === 'other') return error
-    const detail = what === 'full' ? 'The disk is full: nothing was changed.' : 'The database cannot be reached just now.'
+    const detail =
+      what === 'full' ? 'The disk is full: nothing was changed.' : 'The database cannot be reached just now.'
     return new Problem('unavailable', detail, { cause: error, retryAfterMs: 1_000 })
   }
 

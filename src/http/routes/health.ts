@@ -30,7 +30,10 @@ export function healthRoutes(server: FastifyInstance, health: Health): void {
   server.get('/readyz', async (_, reply) => {
     const { status } = await look()
     const isReady = status === 'healthy'
-    return reply.code(isReady ? 200 : 503).type('text/plain').send(isReady ? 'Ready' : 'Not ready')
+    return reply
+      .code(isReady ? 200 : 503)
+      .type('text/plain')
+      .send(isReady ? 'Ready' : 'Not ready')
   })
 
   server.get('/v1/health', async (request, reply) => {

@@ -74,7 +74,10 @@ export function openSqlite(path: string): KyselyDialect {
   try {
     database = new DatabaseSync(path)
   } catch (error) {
-    throw new Problem('unavailable', `The database file ${resolve(path)} cannot be opened: ${(error as Error).message}.`)
+    throw new Problem(
+      'unavailable',
+      `The database file ${resolve(path)} cannot be opened: ${(error as Error).message}.`,
+    )
   }
   try {
     configure(database, isFile)
@@ -133,7 +136,10 @@ function createPrivately(path: string) {
     closeSync(openSync(path, constants.O_CREAT | constants.O_RDWR, 0o600))
     chmodSync(path, 0o600) // a umask can only have taken more away; this is for a file that appeared in between
   } catch (error) {
-    throw new Problem('unavailable', `The database file ${resolve(path)} cannot be created: ${(error as Error).message}.`)
+    throw new Problem(
+      'unavailable',
+      `The database file ${resolve(path)} cannot be created: ${(error as Error).message}.`,
+    )
   }
 }
 

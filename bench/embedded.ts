@@ -1,0 +1,64 @@
+import { createWriteStream } from 'node:fs'
+import { devNull } from 'node:os'
+import Type from 'typebox'
+import { type App, startApp } from '#app.ts'
+import { catalog } from '#channels/catalog.ts'
+import type { ChannelKind } from '#channels/channel.ts'
+import { systemClock } from '#clock.ts'
+import { parseConfig } from '#config.ts'
+import type { Message } from '#core/notice.ts'
+
+/** The whole app in this process, on a file of its own, at the real time. */
+
+/**
+ * @param kinds what stands for the catalog; one of the kind `console` takes the place of the channel that is always there
+ * @param onLine called when a line of standard output has been handed over
+ */
+export async function startEmbedded(
+  databasePath: string,
+  { kinds = catalog, onLine }: { kinds?: readonly ChannelKind[]; onLine?: () => void } = {},
+): Promise<App> {
+  const config = parseConfig({
+    argv: ['--port=0', `--database-url=sqlite:${databasePath}`, '--default-reminders=PT15M'],
+    env: {},
+    readFile: () => '',
+    systemTimeZone: 'UTC',
+  })
+  // As in main.ts, but for where it goes.
+  const stream = createWriteStream(devNull)
+  const output = {
+    get writableLength() {
+      return stream.writableLength
+    },
+    write: (text: string, done?: (error?: Error | null) => void) =>
+      stream.write(text, (error) => {
+        if (done) onLine?.()
+        done?.(error)
+      }),
+  }
+  const app = await startApp(config, { clock: systemClock, output, catalog: kinds, onBroken: fail })
+  const stop = () => app.stop().finally(() => stream.close())
+  return { ...app, stop, [Symbol.asyncDispose]: stop }
+}
+
+/** A receiver in this process, in place of the console: what is sent is there at once. */
+export function receiverInProcess(receive: (message: Message) => void): ChannelKind {
+  return {
+    kind: 'console',
+    options: Type.Object({}, { additionalProperties: false }),
+    concurrency: 1_000,
+    async open() {
+      return {
+        async send(message) {
+          receive(message)
+          return 'sent'
+        },
+        async [Symbol.asyncDispose]() {},
+      }
+    },
+  }
+}
+
+function fail(error: unknown): never {
+  throw error
+}

@@ -1,0 +1,95 @@
+import { type ChildProcess, spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { readFileSync, writeFileSync } from 'node:fs'
+import { get } from 'node:http'
+import { createServer, type AddressInfo } from 'node:net'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { fileURLToPath } from 'node:url'
+
+/** The real server in a process of its own: `node src/main.ts serve`. */
+export interface ServerProcess extends AsyncDisposable {
+  readonly url: string
+  readonly child: ChildProcess
+  /** ms from the spawn to the first 200 of /readyz. */
+  readonly readyMs: number
+  /** SIGTERM, and the end of the process. */
+  stop(): Promise<void>
+}
+
+export interface ServerOptions {
+  readonly databasePath: string
+  readonly port?: number
+  /** Declared beside the console. The file is written next to the database. */
+  readonly channels?: readonly object[]
+  /** Called with each piece of standard output; without it nobody reads, and nothing is written. */
+  readonly onOutput?: (text: string) => void
+}
+
+const root = fileURLToPath(new URL('..', import.meta.url))
+
+export async function startServer({ databasePath, port, channels, onOutput }: ServerOptions): Promise<ServerProcess> {
+  const listenOn = port ?? (await freePort())
+  const flags = [`--port=${listenOn}`, `--database-url=sqlite:${databasePath}`, '--default-reminders=PT15M']
+  if (channels) {
+    const configPath = `${databasePath}.config.json`
+    writeFileSync(configPath, JSON.stringify({ channels }))
+    flags.push(`--config=${configPath}`)
+  }
+  const env = Object.fromEntries(Object.entries(process.env).filter(([name]) => !name.startsWith('DUEBELL_')))
+  const spawnedAt = performance.now()
+  const child = spawn(process.execPath, ['src/main.ts', 'serve', ...flags], {
+    cwd: root,
+    env,
+    stdio: ['ignore', onOutput ? 'pipe' : 'ignore', 'inherit'],
+  })
+  child.stdout?.setEncoding('utf8').on('data', (text) => onOutput?.(text))
+  const exited = once(child, 'exit')
+  const url = `http://127.0.0.1:${listenOn}`
+  try {
+    while (!(await isReady(url))) {
+      if (child.exitCode !== null) throw new Error(`the server ended with ${child.exitCode}`)
+      if (performance.now() - spawnedAt > 30_000) throw new Error('the server was not ready within 30 s')
+      await sleep(2)
+    }
+  } catch (error) {
+    child.kill('SIGKILL')
+    throw error
+  }
+  const readyMs = performance.now() - spawnedAt
+  const stop = async () => {
+    if (child.exitCode === null && child.signalCode === null) child.kill('SIGTERM')
+    await exited
+  }
+  return { url, child, readyMs, stop, [Symbol.asyncDispose]: stop }
+}
+
+function isReady(url: string): Promise<boolean> {
+  return new Promise((resolve) => {
+    get(`${url}/readyz`, { agent: false }, (response) => {
+      response.resume()
+      resolve(response.statusCode === 200)
+    }).on('error', () => resolve(false))
+  })
+}
+
+export async function freePort(): Promise<number> {
+  const server = createServer().listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  const { port } = server.address() as AddressInfo
+  server.close()
+  await once(server, 'close')
+  return port
+}
+
+/** Resident memory of a process in MB, now and at its highest. Linux only. */
+export function residentMb({ pid }: ChildProcess): { now: number; most: number } {
+  const status = readFileSync(`/proc/${pid}/status`, 'utf8')
+  const read = (name: string) => Number(new RegExp(`^${name}:\\s+(\\d+) kB`, 'm').exec(status)?.[1]) / 1_024
+  return { now: read('VmRSS'), most: read('VmHWM') }
+}
+
+/** Processor time a process has used so far, in ms, in steps of 10. Linux only. */
+export function cpuMs({ pid }: ChildProcess): number {
+  const fields = readFileSync(`/proc/${pid}/stat`, 'utf8').replace(/^.*\) /s, '').split(' ')
+  return (Number(fields[11]) + Number(fields[12])) * 10
+}

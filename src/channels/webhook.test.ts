@@ -1,0 +1,151 @@
+import assert from 'node:assert/strict'
+import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
+import type { AddressInfo } from 'node:net'
+import { type TestContext, test } from 'node:test'
+import { Webhook } from 'standardwebhooks'
+import { systemClock } from '#clock.ts'
+import type { Message } from '#core/notice.ts'
+import { newTask } from '#core/task.ts'
+import { toCloudEvent } from '#http/shapes.ts'
+import { sign, webhookKind } from './webhook.ts'
+
+const secret = 'whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw'
+const now = Date.now()
+const expiryAt = now + 600_000
+const defaults = { reminders: ['PT15M'], timeZone: 'UTC' }
+const message: Message = {
+  deliveryId: '0193a2f0-8b7e-7c41-9d55-3a1f0f2c9b10',
+  attempt: 1,
+  notice: {
+    id: 901,
+    ownerId: 1,
+    taskId: 42,
+    kind: 'expiring',
+    reminder: 'PT15M',
+    expiryAt,
+    dueAt: expiryAt - 900_000,
+    rungAt: now,
+    timing: 'immediate',
+    latenessMs: 2,
+  },
+  task: {
+    id: 42,
+    ...newTask({ title: 'Renew «passport» 日本\r\n', expiry: { at: expiryAt } }, 1, 'uid', defaults, now),
+  },
+  kind: 'expiring',
+  sentAt: now,
+  timeZone: 'UTC',
+}
+
+type Answer = (request: IncomingMessage, response: ServerResponse, body: string) => void
+
+/** A webhook channel and the receiver it posts to. */
+async function openWebhook(t: TestContext, answer: Answer) {
+  const server = createServer(async (request, response) => {
+    let body = ''
+    for await (const chunk of request) body += chunk
+    answer(request, response, body)
+  })
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
+  t.after(() => {
+    server.closeAllConnections()
+    server.close()
+  })
+  const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}/hook?token=hush`
+  const deps = { clock: systemClock, print: async () => {}, toEvent: toCloudEvent }
+  const channel = await webhookKind.open({ url, secret }, deps)
+  return { send: (signal = new AbortController().signal) => channel.send(message, signal), server }
+}
+
+const status =
+  (code: number, headers: Record<string, string> = {}): Answer =>
+  (_, response) =>
+    response.writeHead(code, headers).end('whatever the receiver says')
+
+test('the signature is that of the test vector of Standard Webhooks', () => {
+  const key = Buffer.from(secret.slice(6), 'base64')
+  const signature = sign(key, 'msg_p5jXN8AQM9LWM0D4loKWxJek', 1614265330, '{"test": 2432232314}')
+  assert.equal(signature, 'v1,g0hM9SsE+OTPJTGt/tmIKtSyZlE3uFJELVlNIOLJ1OE=')
+})
+
+test('a receiver that uses the library of Standard Webhooks accepts it, and reads a CloudEvent', async (t) => {
+  let event: Record<string, unknown> = {}
+  const { send } = await openWebhook(t, (request, response, body) => {
+    event = new Webhook(secret).verify(body, request.headers as Record<string, string>) as Record<string, unknown>
+    assert.equal(request.headers['webhook-id'], message.deliveryId)
+    response.writeHead(204).end()
+  })
+  assert.equal(await send(), 'sent')
+  assert.equal(event.specversion, '1.0')
+  assert.equal(event.type, 'task.expiring')
+  assert.equal(event.subject, 'tasks/42')
+  const data = event.data as { task: { title: string }; message: string }
+  assert.equal(data.task.title, message.task.title)
+})
+
+for (const [code, outcome] of [
+  [200, 'sent'],
+  [202, 'sent'],
+  [400, { retry: true, reason: '400 Bad Request' }],
+  [401, { retry: false, reason: '401 Unauthorized' }],
+  [404, { retry: true, reason: '404 Not Found' }],
+  [410, { retry: false, reason: '410 Gone' }],
+  [500, { retry: true, reason: '500 Internal Server Error' }],
+  [302, { retry: true, reason: '302 Found: redirects are not followed' }],
+] as const)
+  test(`${code} means ${typeof outcome === 'string' ? outcome : outcome.retry ? 'later' : 'never'}`, async (t) => {
+    const { send } = await openWebhook(t, status(code, { location: 'http://127.0.0.1:1/' }))
+    assert.deepEqual(await send(), outcome)
+  })
+
+test('Retry-After is passed on, in seconds and as a date', async (t) => {
+  const { send } = await openWebhook(t, status(503, { 'retry-after': '120' }))
+  assert.deepEqual(await send(), { retry: true, reason: '503 Service Unavailable', afterMs: 120_000 })
+  const date = await openWebhook(t, status(429, { 'retry-after': new Date(now + 60_000).toUTCString() }))
+  const outcome = (await date.send()) as { afterMs: number }
+  assert.ok(Math.abs(outcome.afterMs - 60_000) <= 1_000)
+})
+
+test('a receiver that is not there, or hangs up, means later; the address is not repeated', async (t) => {
+  const { send, server } = await openWebhook(t, (request) => request.socket.destroy())
+  const cutOff = await send()
+  assert.ok(
+    typeof cutOff === 'object' && cutOff.retry && !/hush|127\.0\.0\.1/.test(cutOff.reason),
+    JSON.stringify(cutOff),
+  )
+  await new Promise((resolve) => server.close(resolve))
+  const refused = await send()
+  assert.deepEqual(refused, { retry: true, reason: 'cannot be reached: ECONNREFUSED' })
+})
+
+test('a receiver that falls silent is given up when the signal says so', async (t) => {
+  const giveUp = new AbortController()
+  const { send } = await openWebhook(t, () => giveUp.abort())
+  assert.deepEqual(await send(giveUp.signal), { retry: true, reason: 'timed out' })
+})
+
+test('an endless answer is not read: its status is enough', async (t) => {
+  let written = 0
+  const { send } = await openWebhook(t, (_, response) => {
+    response.writeHead(200)
+    const more = () => {
+      while (!response.destroyed && written < 1e9) {
+        written += 65_536
+        if (!response.write(Buffer.alloc(65_536))) return response.once('drain', more)
+      }
+    }
+    more()
+  })
+  assert.equal(await send(), 'sent')
+  assert.ok(written < 50e6, `${written} bytes`)
+})
+
+for (const [url, fault] of [
+  ['ftp://example.org/', 'must be an http or https URL'],
+  ['no url', 'must be an http or https URL'],
+  ['http://user:hush@example.org/', 'must not hold a user name or password'],
+] as const)
+  test(`${url} is no address of a webhook`, async () => {
+    const deps = { clock: systemClock, print: async () => {}, toEvent: toCloudEvent }
+    await assert.rejects(webhookKind.open({ url, secret }, deps), { kind: 'invalid', message: fault })
+  })

@@ -1,0 +1,145 @@
+import assert from 'node:assert/strict'
+import { describe, test } from 'node:test'
+import { ConfigError, type ConfigSources, describeConfig, parseConfig } from './config.ts'
+
+function parse({
+  argv = [],
+  env = {},
+  files = {},
+  zone = 'Europe/Paris',
+}: {
+  argv?: string[]
+  env?: ConfigSources['env']
+  files?: Record<string, unknown>
+  zone?: string
+} = {}) {
+  return parseConfig({
+    argv,
+    env,
+    systemTimeZone: zone,
+    readFile(path) {
+      if (!(path in files)) throw new Error('no such file')
+      const content = files[path]
+      return typeof content === 'string' ? content : JSON.stringify(content)
+    },
+  })
+}
+
+function faultsOf(sources: Parameters<typeof parse>[0]): readonly string[] {
+  try {
+    parse(sources)
+  } catch (error) {
+    assert.ok(error instanceof ConfigError)
+    return error.faults
+  }
+  assert.fail('it was accepted')
+}
+
+describe('configuration', () => {
+  test('nothing has to be said', () => {
+    assert.deepEqual(parse(), {
+      host: '127.0.0.1',
+      port: 8888,
+      databaseUrl: 'sqlite:data/duebell.db',
+      timeZone: 'Europe/Paris',
+      defaultReminders: ['PT15M'],
+      logLevel: 'info',
+      logFormat: 'auto',
+      allowedHosts: [],
+      allowAnyoneOnNetwork: false,
+      channels: [],
+    })
+    assert.ok(Object.isFrozen(parse()))
+  })
+
+  test('flags go over the environment, that over the file, that over the defaults', () => {
+    const files = { 'duebell.json': { port: 1, host: '::1', logLevel: 'warn' } }
+    const config = parse({
+      argv: ['--port', '3', '--config=duebell.json'],
+      env: { DUEBELL_PORT: '2', DUEBELL_HOST: '127.0.0.2' },
+      files,
+    })
+    assert.deepEqual([config.port, config.host, config.logLevel], [3, '127.0.0.2', 'warn'])
+    assert.equal(parse({ env: { DUEBELL_CONFIG: 'duebell.json' }, files }).port, 1)
+  })
+
+  test('default reminders are a list with commas; empty means never', () => {
+    assert.deepEqual(parse({ env: { DUEBELL_DEFAULT_REMINDERS: 'P1D, PT15M' } }).defaultReminders, ['P1D', 'PT15M'])
+    assert.deepEqual(parse({ env: { DUEBELL_DEFAULT_REMINDERS: '' } }).defaultReminders, [])
+  })
+
+  test('a variable with _FILE reads the value from a file', () => {
+    const files = { '/run/secrets/url': 'sqlite:/var/lib/duebell.db\n' }
+    assert.equal(
+      parse({ env: { DUEBELL_DATABASE_URL_FILE: '/run/secrets/url' }, files }).databaseUrl,
+      'sqlite:/var/lib/duebell.db',
+    )
+    assert.deepEqual(faultsOf({ env: { DUEBELL_DATABASE_URL_FILE: '/nowhere' } }), [
+      'DUEBELL_DATABASE_URL_FILE: the file /nowhere cannot be read',
+    ])
+  })
+
+  test('all faults of all sources are told at once, each under the name it was given by', () => {
+    const faults = faultsOf({
+      argv: ['--prot', '9', '--port', 'x', '--log-level=loud', 'stray'],
+      env: { DUEBELL_HOTS: '1', DUEBELL_DEFAULT_REMINDERS: 'PT15,P1D', DUEBELL_CONFIG: 'c.json' },
+      files: { 'c.json': { chanels: [], timeZone: 'Mars' } },
+    })
+    assert.deepEqual(faults, [
+      '--prot: is not known; did you mean --port?',
+      'stray: is not a flag',
+      'DUEBELL_HOTS: is not known; did you mean DUEBELL_HOST?',
+      'chanels in c.json: is not known; did you mean channels?',
+      '--port: must be integer',
+      '--log-level: must be one of silent, fatal, error, warn, info, debug, trace',
+      'timeZone in c.json: «Mars» is not a time zone of the IANA database, like Europe/Paris',
+      'DUEBELL_DEFAULT_REMINDERS: «PT15» is not an ISO 8601 duration of at most ten years, like PT15M or P1D',
+    ])
+  })
+
+  test('variables of others are none of our business', () => {
+    assert.equal(parse({ env: { PATH: '/bin', DUEBEL_PORT: '1' } }).port, 8888)
+  })
+
+  test('a file that cannot be read, or is not an object of JSON, is said so', () => {
+    assert.deepEqual(faultsOf({ argv: ['--config', 'gone.json'] }), ['gone.json: cannot be read'])
+    assert.deepEqual(faultsOf({ argv: ['--config', 'c.json'], files: { 'c.json': '[]' } }), [
+      'c.json: must hold a JSON object',
+    ])
+    assert.match(faultsOf({ argv: ['--config', 'c.json'], files: { 'c.json': '{' } })[0] ?? '', /^c\.json: is not JSON/)
+    assert.deepEqual(faultsOf({ argv: ['--port'] }), ['--port: needs a value'])
+  })
+
+  test('channels are checked against the options of their kind, and a secret is never repeated', () => {
+    const secret = 'whsec_hush!'
+    const faults = faultsOf({
+      argv: ['--config=c.json'],
+      files: {
+        'c.json': {
+          channels: [
+            { name: 'a', kind: 'webhok' },
+            { name: 'b', kind: 'webhook', options: { url: 'http://127.0.0.1/', secret, secrt: 1 } },
+            { name: 'b', kind: 'webhook', options: { url: 'http://127.0.0.1/', secret: `whsec_${'A'.repeat(32)}` } },
+            { name: 'console', kind: 'console' },
+          ],
+        },
+      },
+    })
+    assert.equal(faults.length, 5)
+    assert.match(faults[0] ?? '', /kind «webhok»: is not known; did you mean webhook\?/)
+    assert.match(faults[1] ?? '', /secrt: is not known; did you mean secret\?/)
+    assert.match(faults[2] ?? '', /options\/secret: must look like/)
+    assert.match(faults[3] ?? '', /the name is taken/)
+    assert.match(faults[4] ?? '', /the name is taken/)
+    assert.ok(!faults.join().includes(secret))
+  })
+
+  test('the help names every flag with its variable', () => {
+    const help = describeConfig()
+    for (const name of Object.keys(parse())) {
+      if (name === 'channels') continue // has no one-line form
+      const flag = `--${name.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)}, DUEBELL_`
+      assert.ok(help.includes(flag), flag)
+    }
+  })
+})

@@ -1,0 +1,120 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { nextReminder, parseLead, reminderAt, ring } from './reminder.ts'
+
+const at = (text: string) => Date.parse(text)
+const defaults = { reminders: ['PT15M'], timeZone: 'Europe/Paris' }
+const task = {
+  expiryAt: at('2026-12-01T10:00:00Z'),
+  timeZone: null,
+  reminders: null,
+  completedAt: null,
+  snoozedUntilAt: null,
+  rungUntilAt: null,
+  notifyAt: null,
+}
+
+test('a task without reminders of its own follows the defaults', () => {
+  assert.equal(nextReminder(task, defaults), at('2026-12-01T09:45:00Z'))
+  assert.equal(nextReminder(task, { ...defaults, reminders: ['P1D'] }), at('2026-11-30T10:00:00Z'))
+})
+
+test('an empty list of reminders means never', () => {
+  assert.equal(nextReminder({ ...task, reminders: [] }, defaults), null)
+})
+
+test('no expiry, no bell; done, no bell', () => {
+  assert.equal(nextReminder({ ...task, expiryAt: null }, defaults), null)
+  assert.equal(nextReminder({ ...task, expiryAt: null, reminders: [at('2026-12-01T08:00:00Z')] }, defaults), null)
+  assert.equal(nextReminder({ ...task, completedAt: 1 }, defaults), null)
+})
+
+test('of several reminders the earliest that has not rung is next, and at the end there is none', () => {
+  const many = { ...task, reminders: ['PT0S', 'P1D', 'PT1H', at('2026-12-01T09:30:00Z')] }
+  const seen: (number | null)[] = []
+  let rungUntilAt: number | null = null
+  for (let i = 0; i < 5; i++) {
+    const next = nextReminder({ ...many, rungUntilAt }, defaults)
+    seen.push(next)
+    rungUntilAt = next ?? rungUntilAt
+  }
+  assert.deepEqual(seen, [
+    at('2026-11-30T10:00:00Z'),
+    at('2026-12-01T09:00:00Z'),
+    at('2026-12-01T09:30:00Z'),
+    at('2026-12-01T10:00:00Z'),
+    null,
+  ])
+})
+
+test('a snooze is one more instant besides the reminders', () => {
+  const snoozed = { ...task, rungUntilAt: at('2026-12-01T09:45:00Z'), snoozedUntilAt: at('2026-12-01T10:30:00Z') }
+  assert.equal(nextReminder(snoozed, defaults), at('2026-12-01T10:30:00Z'))
+  assert.equal(ring(snoozed, defaults, at('2026-12-01T10:30:00Z')).notice?.reminder, 'snooze')
+})
+
+test('days are calendar days where the task is: the day before a change of clocks has the same time on the wall', () => {
+  // Paris, 29 March 2026: 02:00 becomes 03:00, and the day has 23 hours.
+  const expiryAt = at('2026-03-29T10:00:00+02:00')
+  assert.equal(reminderAt('P1D', expiryAt, 'Europe/Paris'), at('2026-03-28T10:00:00+01:00'))
+  assert.equal(reminderAt('PT24H', expiryAt, 'Europe/Paris'), at('2026-03-28T09:00:00+01:00'))
+  assert.equal(reminderAt('P1D', expiryAt, 'UTC'), at('2026-03-28T10:00:00+02:00'))
+  assert.equal(reminderAt('P1M', at('2026-03-31T10:00:00Z'), 'UTC'), at('2026-02-28T10:00:00Z'))
+})
+
+test('what was missed rings once, for the latest of it, and the rest stays ahead', () => {
+  const many = { ...task, reminders: ['P1D', 'PT1H', 'PT15M', 'PT0S'], notifyAt: at('2026-11-30T10:00:00Z') }
+  const rung = ring(many, defaults, at('2026-12-01T09:50:00Z'))
+  assert.deepEqual(rung, {
+    notice: { reminder: 'PT15M', dueAt: at('2026-12-01T09:45:00Z'), timing: 'late', latenessMs: 300_000 },
+    rungUntilAt: at('2026-12-01T09:45:00Z'),
+    notifyAt: at('2026-12-01T10:00:00Z'),
+  })
+})
+
+test('on time is on the second; due as it was accepted is immediate', () => {
+  const dueAt = at('2026-12-01T09:45:00Z')
+  const armed = { ...task, notifyAt: dueAt }
+  assert.equal(ring(armed, defaults, dueAt).notice?.timing, 'on_time')
+  assert.equal(ring(armed, defaults, dueAt + 1_000).notice?.timing, 'on_time')
+  assert.equal(ring(armed, defaults, dueAt + 1_001).notice?.timing, 'late')
+  const acceptedAt = dueAt + 60_000
+  const { notice } = ring({ ...task, notifyAt: acceptedAt }, defaults, acceptedAt + 3)
+  assert.deepEqual([notice?.timing, notice?.latenessMs, notice?.dueAt], ['immediate', 3, dueAt])
+})
+
+test('an alarm for which nothing is due makes no notice', () => {
+  assert.equal(ring({ ...task, notifyAt: 0 }, defaults, at('2026-12-01T09:00:00Z')).notice, null)
+})
+
+for (const [text, expected] of [
+  ['PT15M', { fixedMs: 900_000 }],
+  ['PT0S', { fixedMs: 0 }],
+  ['PT1.5S', { fixedMs: 1_500 }],
+  ['PT36H', { fixedMs: 129_600_000 }],
+] as const)
+  test(`${text} is a lead of a fixed span`, () => assert.deepEqual(parseLead(text), expected))
+
+for (const text of ['P1D', 'P2W', 'P1M', 'P10Y', 'P1DT2H'])
+  test(`${text} is a lead in calendar units`, () => {
+    const lead = parseLead(text)
+    assert.ok(lead && 'calendar' in lead)
+    assert.equal(lead.calendar.toString(), text)
+  })
+
+for (const text of [
+  '',
+  'P',
+  'PT',
+  'P1',
+  '15M',
+  '-PT15M',
+  'PT-15M',
+  'P11Y',
+  'P1000000Y',
+  'PT1e3M',
+  'P-1D',
+  'pt15m',
+  ' PT15M',
+])
+  test(`«${text}» is no lead`, () => assert.equal(parseLead(text), undefined))

@@ -1,0 +1,77 @@
+import assert from 'node:assert/strict'
+import { readdirSync, readFileSync } from 'node:fs'
+import { test } from 'node:test'
+
+/**
+ * Who may import whom. A room is a folder of src/, or a file directly in it. `type:x` allows only `import type`. Arrows point
+ * one way; a new room gets its row here first.
+ */
+const map: Record<string, readonly string[]> = {
+  core: [],
+  'clock.ts': [],
+  'log.ts': [],
+  store: ['core', 'type:clock.ts'],
+  actions: ['core', 'store', 'clock.ts'],
+  scheduler: ['core', 'store', 'clock.ts', 'type:channels'],
+  channels: ['core', 'type:clock.ts'],
+  http: ['core', 'actions', 'store'],
+  client: ['core', 'type:http'],
+  'config.ts': ['channels', 'core', 'log.ts'],
+  'app.ts': ['core', 'store', 'actions', 'scheduler', 'channels', 'http', 'config.ts', 'clock.ts', 'log.ts'],
+  'main.ts': ['app.ts', 'core', 'config.ts', 'clock.ts'],
+}
+
+const root = new URL('../src/', import.meta.url)
+const files = readdirSync(root, { recursive: true, encoding: 'utf8' })
+  .filter((name) => name.endsWith('.ts') && !name.endsWith('.test.ts'))
+  .sort()
+const roomOf = (path: string) => path.split('/')[0] as string
+
+interface Import {
+  readonly specifier: string
+  readonly isType: boolean
+}
+
+function importsOf(file: string): Import[] {
+  const text = readFileSync(new URL(file, root), 'utf8')
+  const found: Import[] = []
+  for (const [, keyword, specifier] of text.matchAll(/^(?:import|export)( type)?\b[^'"]*?from '([^']+)'/gms))
+    found.push({ specifier: specifier as string, isType: keyword !== undefined })
+  for (const [, specifier] of text.matchAll(/import\('([^']+)'\)/g))
+    found.push({ specifier: specifier as string, isType: false })
+  return found
+}
+
+test('every room imports only what the map allows', () => {
+  const trespasses: string[] = []
+  for (const file of files) {
+    const allowed = map[roomOf(file)]
+    if (!allowed) trespasses.push(`${file}: its room is not on the map`)
+    for (const { specifier, isType } of importsOf(file)) {
+      if (specifier.startsWith('../') && roomOf(file) !== file && !file.slice(roomOf(file).length + 1).includes('/'))
+        trespasses.push(`${file}: ${specifier} leaves the room without naming the other`)
+      if (!specifier.startsWith('#')) continue
+      const room = roomOf(specifier.slice(1))
+      if (room === roomOf(file) || allowed?.includes(room) || (isType && allowed?.includes(`type:${room}`))) continue
+      trespasses.push(`${file}: ${isType ? 'import type' : 'import'} ${specifier}`)
+    }
+  }
+  assert.deepEqual(trespasses, [])
+})
+
+test('the core imports nothing at all, not even Node', () => {
+  for (const file of files.filter((name) => roomOf(name) === 'core'))
+    for (const { specifier } of importsOf(file)) assert.match(specifier, /^\.\//, `${file}: ${specifier}`)
+})
+
+test('only main.ts touches the process', () => {
+  for (const file of files.filter((name) => name !== 'main.ts')) {
+    const text = readFileSync(new URL(file, root), 'utf8').replaceAll(/\/\/.*|\/\*[\s\S]*?\*\//g, '')
+    assert.doesNotMatch(text, /\bprocess\.[a-z]/i, file)
+  }
+})
+
+test('the map has no room that is not there', () => {
+  const rooms = new Set(files.map(roomOf))
+  for (const room of Object.keys(map)) assert.ok(rooms.has(room), room)
+})
