@@ -110,8 +110,7 @@ export async function startApp(config: Config, deps: AppDeps): Promise<App> {
     },
   })
   stack.defer(() => server.close())
-  const url = await listen(server, config)
-  log.info(`Duebell ${version} is listening on ${url}, time zone ${config.timeZone}, ${config.databaseUrl}`)
+  const url = await listen(server, config, version)
 
   const owned = stack.move()
   let stopped: Promise<void> | undefined
@@ -129,9 +128,14 @@ export async function startApp(config: Config, deps: AppDeps): Promise<App> {
   }
 }
 
-async function listen(server: FastifyInstance, { host, port }: Config): Promise<string> {
+async function listen(server: FastifyInstance, config: Config, version: string): Promise<string> {
+  const { host, port, timeZone, databaseUrl } = config
   try {
-    return await server.listen({ host, port, listenTextResolver: () => '' })
+    return await server.listen({
+      host,
+      port,
+      listenTextResolver: (url) => `Duebell ${version} is listening on ${url}, time zone ${timeZone}, ${databaseUrl}`,
+    })
   } catch (error) {
     const { code } = error as NodeJS.ErrnoException
     const why =

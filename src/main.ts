@@ -1,12 +1,21 @@
 #!/usr/bin/env node
 import { createWriteStream, readFileSync } from 'node:fs'
+import { enableCompileCache } from 'node:module'
 import { isatty } from 'node:tty'
-import { startApp } from '#app.ts'
-import { systemClock } from '#clock.ts'
-import { ConfigError, describeConfig, parseConfig } from '#config.ts'
-import { Problem } from '#core/problem.ts'
+import { fileURLToPath } from 'node:url'
+import { setFlagsFromString } from 'node:v8'
 
 /** The process edge: only this file touches `process`. Exit codes: 0 stopped, 1 failed, 2 cannot start as it was told to. */
+
+// Stripped and compiled sources are kept, in our own folder: a shared temporary one could be written by others. And while they
+// are loaded the young generation does not grow, since it never shrinks again. Together 40 MB and 0.2 s of a start.
+enableCompileCache(fileURLToPath(new URL('../node_modules/.cache/duebell', import.meta.url)))
+setFlagsFromString('--semi-space-growth-factor=1')
+const { startApp } = await import('#app.ts')
+const { systemClock } = await import('#clock.ts')
+const { ConfigError, describeConfig, parseConfig } = await import('#config.ts')
+const { Problem } = await import('#core/problem.ts')
+setFlagsFromString('--semi-space-growth-factor=2')
 
 const usage = `Usage: duebell serve [options]
 
@@ -34,7 +43,7 @@ async function serve(argv: readonly string[]): Promise<void> {
     argv,
     env: process.env,
     readFile: (path) => readFileSync(path, 'utf8'),
-    systemTimeZone: Intl.DateTimeFormat().resolvedOptions().timeZone,
+    systemTimeZone: Temporal.Now.timeZoneId(),
   })
 
   // Not process.stdout: writing to that blocks the whole process while the reader of a pipe stalls.
