@@ -1,8 +1,8 @@
 import type { ChildProcess } from 'node:child_process'
 import { join } from 'node:path'
-import autocannon, { type Request } from 'autocannon'
 import { toCursor } from '#http/routes/tasks.ts'
 import { startBare } from './bare.ts'
+import { load, type Request } from './load.ts'
 import { count, digits, type Figure, median, progress, report } from './report.ts'
 import { seedDatabase, temporaryFolder } from './seed.ts'
 import { cpuMs, startServer } from './server.ts'
@@ -22,7 +22,6 @@ const manyTasks = 1_000_000
 const variety = 250
 
 interface Subject {
-  readonly name: string
   readonly url: string
   readonly child: ChildProcess
   /** @param nth of all requests of a round @param round from 0 */
@@ -35,25 +34,13 @@ interface Measured {
   readonly cpuUs: number[]
 }
 
-async function measure({ name, url, child, request }: Subject, round: number, duration: number, into?: Measured) {
-  let client = 0
+async function measure({ url, child, request }: Subject, round: number, seconds: number, into?: Measured) {
+  const requests = Array.from({ length: connections }, (_, client) =>
+    Array.from({ length: variety }, (_, i) => request(client * variety + i, round)),
+  )
   const before = cpuMs(child)
-  const startedAt = performance.now()
-  const result = await autocannon({
-    url,
-    connections,
-    duration,
-    sampleInt: 100,
-    setupClient(one) {
-      const first = client++ * variety
-      one.setRequests(Array.from({ length: variety }, (_, i) => request(first + i, round)))
-    },
-  })
-  const elapsed = (performance.now() - startedAt) / 1_000
-  const answers = result['2xx']
-  if (result.non2xx > 0 || result.errors > 0)
-    throw new Error(`${name}: ${result.non2xx} refused, ${result.errors} errors`)
-  into?.perSecond.push(answers / elapsed)
+  const { answers, perSecond } = await load(url, seconds * 1_000, requests)
+  into?.perSecond.push(perSecond)
   into?.cpuUs.push(((cpuMs(child) - before) * 1_000) / answers)
 }
 
@@ -71,12 +58,10 @@ await using creates = await startServer({ databasePath: createsPath })
 await using many = await startServer({ databasePath: manyPath })
 await using bare = await startBare(await (await fetch(`${few.url}/v1/tasks/1`)).text())
 
-const json = { 'content-type': 'application/json' }
 const expiry = (minutes: number) => new Date(Date.parse('2099-01-01T00:00:00Z') + minutes * 60_000).toISOString()
 const draft = (nth: number): Request => ({
   method: 'POST',
   path: '/v1/tasks',
-  headers: json,
   body: JSON.stringify({ title: `Renew passport number ${nth}`, expiry_dt: expiry(nth) }),
 })
 /** Spreads requests over all ids: 7,919 is prime. */
@@ -92,20 +77,19 @@ const edit = (nth: number, round: number): Request => {
   return {
     method: 'PATCH',
     path: `/v1/tasks/${1 + connection * half + (within % half)}`,
-    headers: json,
     body: JSON.stringify({ expiry_dt: expiry(2 * round + Math.floor(within / half)) }),
   }
 }
 
 const subjects = {
-  bareGet: { name: 'bare GET', ...bare, request: read(fewTasks) },
-  read: { name: 'read', ...few, request: read(fewTasks) },
-  readMany: { name: 'read among many', ...many, request: read(manyTasks) },
-  barePost: { name: 'bare POST', ...bare, request: draft },
-  create: { name: 'create', ...creates, request: draft },
-  edit: { name: 'edit', ...few, request: edit },
-  list: { name: 'list', ...few, request: list(fewTasks) },
-  listMany: { name: 'list among many', ...many, request: list(manyTasks) },
+  bareGet: { ...bare, request: read(fewTasks) },
+  read: { ...few, request: read(fewTasks) },
+  readMany: { ...many, request: read(manyTasks) },
+  barePost: { ...bare, request: draft },
+  create: { ...creates, request: draft },
+  edit: { ...few, request: edit },
+  list: { ...few, request: list(fewTasks) },
+  listMany: { ...many, request: list(manyTasks) },
 } satisfies Record<string, Subject>
 const names = Object.keys(subjects) as (keyof typeof subjects)[]
 const measured = Object.fromEntries(names.map((name) => [name, { perSecond: [], cpuUs: [] }])) as unknown as Record<

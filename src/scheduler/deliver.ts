@@ -6,6 +6,7 @@ import { kindAt, type Message, whyDropped } from '#core/notice.ts'
 import type { Defaults } from '#core/reminder.ts'
 import { type Claim, claimDue, nextDueAt, releaseClaims, type Settled, settleDeliveries } from '#store/deliveries.ts'
 import type { Store } from '#store/open.ts'
+import type { Db } from '#store/schema.ts'
 import { tasksByIds } from '#store/tasks.ts'
 import { startLoop } from './loop.ts'
 
@@ -116,7 +117,9 @@ export function startDeliveries({
     lane.isPumping = true
     try {
       while (lane.queue.length > 0 && lane.underway < lane.channel.concurrency && !stopping.signal.aborted) {
+        await giveBackStale(lane)
         const claims = lane.queue.splice(0, lane.channel.concurrency - lane.underway)
+        if (claims.length === 0) continue
         lane.underway += claims.length
         await attempt(lane, claims)
       }
@@ -125,6 +128,21 @@ export function startDeliveries({
     }
     if (lane.queue.length === 0) loop.wake(clock.now())
     announceQuiet()
+  }
+
+  /**
+   * Claims that waited behind a slow channel until an attempt could outlast their lease. They are due again, and it was no
+   * attempt of theirs: otherwise a channel that hangs would use up the attempts of notices that it has never been given.
+   */
+  async function giveBackStale(lane: Lane) {
+    const now = clock.now()
+    const fresh = lane.queue.findIndex(({ leaseUntil }) => now + sendTimeoutMs <= leaseUntil)
+    const stale = lane.queue.splice(0, fresh === -1 ? lane.queue.length : fresh)
+    if (stale.length === 0) return
+    lane.underway += stale.length
+    // Where that fails, they end with their lease.
+    await store.transact((tx, at) => releaseClaims(tx, stale, at)).catch(() => {})
+    lane.underway -= stale.length
   }
 
   /** Looks whether each is still true, in one query, and starts those that are, in the same turn of the event loop. */
@@ -162,7 +180,7 @@ export function startDeliveries({
         continue
       }
       if (startedAt + sendTimeoutMs > claim.leaseUntil) {
-        lane.underway-- // waited too long in the queue: somebody may have it by the time this attempt would end
+        lane.underway-- // the look took too long: somebody may have it by the time this attempt would end
         continue
       }
       underway.add(claim)
@@ -209,13 +227,18 @@ export function startDeliveries({
         isSettlingSoon = false
         if (unsettled.length === 0) return 0
         const batch = unsettled.splice(0)
+        let written: Settled[]
         try {
-          await store.transact((tx, now) => settleDeliveries(tx, batch, now))
+          written = await store.transact(async (tx, now) => {
+            const settled = await lookAgain(tx, batch, now)
+            await settleDeliveries(tx, settled, now)
+            return settled
+          })
         } catch (error) {
           unsettled.unshift(...batch)
           throw error
         }
-        const retryAt = batch.reduce((next, { nextAt }) => Math.min(next, nextAt ?? next), Number.POSITIVE_INFINITY)
+        const retryAt = written.reduce((next, { nextAt }) => Math.min(next, nextAt ?? next), Number.POSITIVE_INFINITY)
         if (retryAt < Number.POSITIVE_INFINITY) loop.wake(retryAt)
         announceQuiet()
         return batch.length
@@ -266,6 +289,18 @@ export function startDeliveries({
           .catch((error) => log.error({ err: error }, 'claims could not be given back; they end with their lease'))
     },
   }
+}
+
+/** A task can have become true again since the look: dropped now, nobody would revive its delivery. So it is due again. */
+async function lookAgain(tx: Db, batch: readonly Settled[], now: number): Promise<Settled[]> {
+  const ids = batch.filter(({ state }) => state === 'dropped').map(({ claim }) => claim.notice.taskId)
+  if (ids.length === 0) return [...batch]
+  const found = await tasksByIds(tx, ids)
+  return batch.map((settled) => {
+    const { notice } = settled.claim
+    if (settled.state !== 'dropped' || whyDropped(notice, found.get(notice.taskId)) !== null) return settled
+    return { ...settled, state: 'pending', nextAt: now, error: null }
+  })
 }
 
 /** A throw means «retry». */

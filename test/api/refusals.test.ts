@@ -60,7 +60,7 @@ function inEveryWrite(words: string, members: object, pointer: string): Row[] {
   ]
 }
 
-test('a member of the wrong type', async (t) => {
+test('a member of the wrong type is refused, and pointed at', async (t) => {
   const { refusesEach } = await start(t)
   const wrong: Record<string, unknown[]> = {
     title: [null, 1, true, ['x'], { a: 1 }],
@@ -104,7 +104,7 @@ test('a member of the wrong type', async (t) => {
   ])
 })
 
-test('a body that is no object', async (t) => {
+test('a body that is no object is refused', async (t) => {
   const { refusesEach } = await start(t)
   for (const body of ['null', 'true', '1', '"x"', '[]', '[{"title":"x"}]'])
     await refusesEach([
@@ -119,7 +119,7 @@ test('a body that is no object', async (t) => {
   ])
 })
 
-test('a member that is not known', async (t) => {
+test('a member that is not known is refused, and the one that was meant is named', async (t) => {
   const { refusesEach, send } = await start(t)
   await refusesEach([
     ...inEveryWrite('titel', { titel: 'x' }, '/titel'),
@@ -149,7 +149,7 @@ test('a member that is not known', async (t) => {
   })
 })
 
-test('a body where none is read', async (t) => {
+test('a body where none is read is refused, not passed over', async (t) => {
   const { refusesEach } = await start(t)
   const ids = { body: { ids: [1] } }
   await refusesEach([
@@ -161,7 +161,7 @@ test('a body where none is read', async (t) => {
   ])
 })
 
-test('a body that is not JSON in UTF-8', async (t) => {
+test('a body that is not JSON in UTF-8, or is poison or bottomless, is refused', async (t) => {
   const { refusesEach } = await start(t)
   const bytes = (...parts: (string | number[])[]) => Buffer.concat(parts.map((part) => Buffer.from(part as string)))
   const bodies: [words: string, body: string | Uint8Array, about?: string][] = [
@@ -219,7 +219,7 @@ test('a body that is not JSON in UTF-8', async (t) => {
   ])
 })
 
-test('a body of another kind', async (t) => {
+test('a body of another type, or compressed, is refused', async (t) => {
   const { refusesEach } = await start(t)
   const json = '{"title":"x"}'
   const typed = (type: string): Sending => ({ body: json, headers: { 'content-type': type } })
@@ -249,7 +249,7 @@ test('a body of another kind', async (t) => {
   ])
 })
 
-test('text that cannot be kept', async (t) => {
+test('text that cannot be kept as it is, or says nothing, is refused', async (t) => {
   const { refusesEach } = await start(t)
   const loneHigh = '\ud83d'
   const loneLow = 'x\udd14y'
@@ -277,7 +277,7 @@ test('text that cannot be kept', async (t) => {
   ])
 })
 
-test('a time that is none', async (t) => {
+test('a time that is none is refused', async (t) => {
   const { refusesEach } = await start(t)
   const absurd = [
     '',
@@ -325,7 +325,7 @@ test('a time that is none', async (t) => {
   }
 })
 
-test('a duration that is none, or of no use', async (t) => {
+test('a duration that is none, or of no use, is refused', async (t) => {
   const { refusesEach } = await start(t)
   const absurd = [
     'P',
@@ -375,7 +375,7 @@ test('a duration that is none, or of no use', async (t) => {
   ])
 })
 
-test('a zone that is none', async (t) => {
+test('a zone that is none is refused', async (t) => {
   const { refusesEach } = await start(t)
   for (const zone of [
     '',
@@ -402,7 +402,7 @@ test('a zone that is none', async (t) => {
     ])
 })
 
-test('a query parameter that is not known', async (t) => {
+test('a query parameter that is not known is refused on every method: no typo widens a DELETE', async (t) => {
   const { refusesEach } = await start(t)
   const routes: [method: string, path: string, sending?: Sending][] = [
     ['GET', '/v1/tasks'],
@@ -432,7 +432,7 @@ test('a query parameter that is not known', async (t) => {
   ])
 })
 
-test('a query parameter of no sense', async (t) => {
+test('a query parameter of no sense is refused', async (t) => {
   const { refusesEach } = await start(t)
   const odd = [
     '',
@@ -474,7 +474,7 @@ test('a query parameter of no sense', async (t) => {
   ])
 })
 
-test('an id that is none', async (t) => {
+test('an id that is none, or is written as none is written here, names nothing', async (t) => {
   const { refusesEach } = await start(t)
   const odd = [
     '0',
@@ -516,7 +516,7 @@ test('an id that is none', async (t) => {
     ])
 })
 
-test('a path that leads nowhere', async (t) => {
+test('a path that leads nowhere, or a request that is none, is answered by a problem too', async (t) => {
   const { refusesEach, url, refuses } = await start(t)
   const nowhere = ['/', '/v1', '/v1/', '/v2/tasks', '/V1/tasks', '/v1/Tasks', '//v1/tasks', '/v1/task', '/v1/tasks/']
   for (const path of [...nowhere, '/v1/tasks/1/', '/v1/tasks/1/delete', '/v1/tasks//', '/v1/health/x', '/favicon.ico'])
@@ -549,7 +549,7 @@ test('a path that leads nowhere', async (t) => {
     await t.test(`${words}: ${status}`, () => refuses(rawRequest(url, head), status))
 })
 
-test('a method that a resource does not have', async (t) => {
+test('a method that a resource does not have is refused, and those it has are told', async (t) => {
   const { refuses, send, url } = await start(t)
   const resources: [path: string, allow: string][] = [
     ['/v1/tasks', 'DELETE, GET, HEAD, POST, PUT'],
@@ -585,7 +585,7 @@ test('a method that a resource does not have', async (t) => {
   })
 })
 
-test('an If-Match of no sense', async (t) => {
+test('an If-Match of no sense is refused, not passed over', async (t) => {
   const { refusesEach } = await start(t)
   for (const value of [
     '1',

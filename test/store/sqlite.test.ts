@@ -93,7 +93,13 @@ test('SQLite: once the first has closed it, the file is free', async (t) => {
 test('SQLite: a file that is no database is refused, and not a byte of it is changed', async (t) => {
   const folder = temporaryFolder(t)
   const path = join(folder, 'letters.txt')
-  for (const content of ['Dear diary,\n'.repeat(1_000), 'x', `SQLite format 3\0${'garbage'.repeat(1_000)}`]) {
+  for (const content of [
+    'Dear diary,\n'.repeat(1_000),
+    'x',
+    'x'.repeat(511),
+    'x'.repeat(512),
+    `SQLite format 3\0${'garbage'.repeat(1_000)}`,
+  ]) {
     writeFileSync(path, content)
     assert.match(
       await refusal(openStore(`sqlite:${path}`, noDeps)),
