@@ -10,6 +10,7 @@ import { webhookKind } from '#channels/webhook.ts'
 import { createClient, type DuebellClient } from '#client/client.ts'
 import { parseConfig } from '#config.ts'
 import { type FakeClock, fakeClock } from './fake-clock.ts'
+import { outlast } from './outlast.ts'
 import { type Recorder, recorder } from './recording-channel.ts'
 
 /** A folder that is gone after the test. */
@@ -100,6 +101,6 @@ export async function startTestApp(t: TestContext, options: TestAppOptions = {})
       await app.stop()
     },
   }
-  t.after(() => testApp.stop())
+  t.after(() => outlast(clock, testApp.stop()))
   return testApp
 }
