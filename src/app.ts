@@ -19,6 +19,7 @@ import { startRinging } from '#scheduler/ring.ts'
 import { recordChannels } from '#store/channels.ts'
 import { dropForChannel, freeAllClaims } from '#store/deliveries.ts'
 import { openStore, type Store } from '#store/open.ts'
+import { describeUrl } from '#store/dialects/server.ts'
 import { builtInOwnerId } from '#store/owners.ts'
 import { nextAlarmAt } from '#store/tasks.ts'
 
@@ -68,11 +69,13 @@ export async function startApp(config: Config, deps: AppDeps): Promise<App> {
   const store = stack.use(
     await openStore(config.databaseUrl, {
       clock,
+      log: log.child({ room: 'store' }),
+      timeZone: config.timeZone,
       onBroken: deps.onBroken,
       ...(deps.wrapDatabase && { wrap: deps.wrapDatabase }),
     }),
   )
-  await takeOver(store, log)
+  if (!store.dialect.isShared) await takeOver(store, log)
   await adoptDefaults(store, defaults, log)
 
   const toEvent = toCloudEvent
@@ -134,7 +137,7 @@ async function listen(server: FastifyInstance, config: Config, version: string):
     return await server.listen({
       host,
       port,
-      listenTextResolver: (url) => `Duebell ${version} is listening on ${url}, time zone ${timeZone}, ${databaseUrl}`,
+      listenTextResolver: (url) => `Duebell ${version} is listening on ${url}, time zone ${timeZone}, ${describeUrl(databaseUrl)}`,
     })
   } catch (error) {
     const { code } = error as NodeJS.ErrnoException
@@ -173,7 +176,7 @@ async function openChannels(
     const records = await recordChannels(tx, builtInOwnerId, declared, now)
     for (const { id, name } of records.removed) {
       const dropped = await dropForChannel(tx, id, 'the channel was removed from the configuration', now)
-      log.warn(
+      if (dropped > 0) log.warn(
         `channel «${name}» is no longer in the configuration; ${dropped} notices that waited for it were dropped`,
       )
     }

@@ -72,14 +72,16 @@ export async function updateTasks(
   patches: readonly { readonly id: number; readonly patch: TaskPatch }[],
 ): Promise<{ tasks: Task[]; missing: number[] }> {
   return perform(ctx, async (tx, now, wakeAt) => {
-    const found: Task[] = []
+    const after = new Map<number, Task>()
     const missing: number[] = []
-    for (const [i, { id, patch }] of patches.entries()) {
-      const task = await tasks.findTask(tx, actor.ownerId, id)
+    // In the order of their ids: two such writes that lock the same tasks then wait for each other, and not both.
+    for (const [i, { id, patch }] of [...patches.entries()].sort(([, a], [, b]) => a.id - b.id)) {
+      const task = await tasks.lockTask(tx, actor.ownerId, id)
       const make = (before: Task) => within(`/tasks/${i}`, () => applyPatch(before, patch, ctx.defaults, now))
-      if (task) found.push(await rewrite(tx, ctx, task, make, now, wakeAt))
+      if (task) after.set(id, await rewrite(tx, ctx, task, make, now, wakeAt))
       else missing.push(id)
     }
+    const found = patches.flatMap(({ id }) => after.get(id) ?? [])
     return { tasks: found, missing }
   })
 }
@@ -87,8 +89,7 @@ export async function updateTasks(
 /** @throws Problem `not-found`, `stale` */
 export async function deleteTask({ transact }: Context, actor: Actor, target: Target): Promise<{ deletedAt: number }> {
   return transact(async (tx, now) => {
-    const task = await tasks.getTask(tx, actor.ownerId, target.id)
-    expectVersion(task, target)
+    await taskToChange(tx, actor, target)
     await tasks.deleteTask(tx, actor.ownerId, target.id)
     return { deletedAt: now }
   })
@@ -107,8 +108,7 @@ async function change(
   make: (task: Task, now: number) => Task,
 ): Promise<Task> {
   return perform(ctx, async (tx, now, wakeAt) => {
-    const task = await tasks.getTask(tx, actor.ownerId, target.id)
-    expectVersion(task, target)
+    const task = await taskToChange(tx, actor, target)
     return rewrite(tx, ctx, task, (before) => make(before, now), now, wakeAt)
   })
 }
@@ -156,9 +156,12 @@ async function rewrite(
   return after
 }
 
-function expectVersion(task: Task, { version }: Target) {
+async function taskToChange(tx: Db, { ownerId }: Actor, { id, version }: Target): Promise<Task> {
+  const task = await tasks.lockTask(tx, ownerId, id)
+  if (!task) throw new Problem('not-found', `There is no task ${id}.`)
   if (version !== undefined && version !== task.version)
     throw new Problem('stale', `Task ${task.id} is at version ${task.version}, not ${version}.`, { current: task })
+  return task
 }
 
 /** Says of a fault in one item of many where it is. */

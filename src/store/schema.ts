@@ -85,3 +85,62 @@ export interface DeliveryTable {
   error: string | null
   settled_at: number | null
 }
+
+/** What each column holds, for statements that carry many rows in one parameter. */
+export const columnTypes: { readonly [T in keyof Schema]: { readonly [C in keyof Schema[T]]: 'integer' | 'text' } } = {
+  owners: { id: 'integer', default_reminders: 'text', time_zone: 'text', created_at: 'integer' },
+  channels: {
+    id: 'integer',
+    owner_id: 'integer',
+    name: 'text',
+    kind: 'text',
+    source: 'text',
+    created_at: 'integer',
+    removed_at: 'integer',
+  },
+  tasks: {
+    id: 'integer',
+    owner_id: 'integer',
+    uid: 'text',
+    key: 'text',
+    title: 'text',
+    description: 'text',
+    expiry_at: 'integer',
+    time_zone: 'text',
+    reminders: 'text',
+    tags: 'text',
+    priority: 'text',
+    completed_at: 'integer',
+    snoozed_until_at: 'integer',
+    created_at: 'integer',
+    updated_at: 'integer',
+    version: 'integer',
+    notify_at: 'integer',
+    rung_until_at: 'integer',
+  },
+  notices: {
+    id: 'integer',
+    owner_id: 'integer',
+    task_id: 'integer',
+    kind: 'text',
+    reminder: 'text',
+    expiry_at: 'integer',
+    due_at: 'integer',
+    rung_at: 'integer',
+    timing: 'text',
+    lateness_ms: 'integer',
+  },
+  deliveries: {
+    id: 'text',
+    notice_id: 'integer',
+    owner_id: 'integer',
+    channel_id: 'integer',
+    state: 'text',
+    attempts: 'integer',
+    claimed_at: 'integer',
+    next_at: 'integer',
+    latency_ms: 'integer',
+    error: 'text',
+    settled_at: 'integer',
+  },
+}
