@@ -18,8 +18,8 @@ import { type OpenChannel, startDeliveries } from '#scheduler/deliver.ts'
 import { startRinging } from '#scheduler/ring.ts'
 import { recordChannels } from '#store/channels.ts'
 import { dropForChannel, freeAllClaims } from '#store/deliveries.ts'
-import { openStore, type Store } from '#store/open.ts'
 import { describeUrl } from '#store/dialects/server.ts'
+import { openStore, type Store } from '#store/open.ts'
 import { builtInOwnerId } from '#store/owners.ts'
 import { nextAlarmAt } from '#store/tasks.ts'
 
@@ -137,7 +137,8 @@ async function listen(server: FastifyInstance, config: Config, version: string):
     return await server.listen({
       host,
       port,
-      listenTextResolver: (url) => `Duebell ${version} is listening on ${url}, time zone ${timeZone}, ${describeUrl(databaseUrl)}`,
+      listenTextResolver: (url) =>
+        `Duebell ${version} is listening on ${url}, time zone ${timeZone}, ${describeUrl(databaseUrl)}`,
     })
   } catch (error) {
     const { code } = error as NodeJS.ErrnoException
@@ -176,9 +177,10 @@ async function openChannels(
     const records = await recordChannels(tx, builtInOwnerId, declared, now)
     for (const { id, name } of records.removed) {
       const dropped = await dropForChannel(tx, id, 'the channel was removed from the configuration', now)
-      if (dropped > 0) log.warn(
-        `channel «${name}» is no longer in the configuration; ${dropped} notices that waited for it were dropped`,
-      )
+      if (dropped > 0)
+        log.warn(
+          `channel «${name}» is no longer in the configuration; ${dropped} notices that waited for it were dropped`,
+        )
     }
     return records
   })

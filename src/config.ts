@@ -111,7 +111,8 @@ export function parseConfig(sources: ConfigSources): Config {
   const file = path === undefined ? {} : readConfigFile(path.text, sources.readFile, faults)
 
   const fromOriginal = originalDatabase(sources.env)
-  if (fromOriginal && !variables.has('databaseUrl') && !('databaseUrl' in file)) variables.set('databaseUrl', fromOriginal)
+  if (fromOriginal && !variables.has('databaseUrl') && !('databaseUrl' in file))
+    variables.set('databaseUrl', fromOriginal)
 
   const values: Record<string, unknown> = {}
   const names: Record<string, string> = {}

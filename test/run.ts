@@ -9,7 +9,9 @@ import { isReachable, servers, type TestDatabase } from '#support/databases.ts'
  */
 const everything = ['src/**/*.test.ts', 'test/**/*.test.ts']
 /** What is worth a run on each database; the others know none, or bring their own. */
-const onDatabases = ['test/store', 'test/api', 'test/journeys', 'test/property', 'test/faults'].map((room) => `${room}/*.test.ts`)
+const onDatabases = ['test/store', 'test/api', 'test/journeys', 'test/property', 'test/faults'].map(
+  (room) => `${room}/*.test.ts`,
+)
 const embeddedOnly = /\/(sqlite|kill|shutdown|requests|refusals|closed-door|import-map)\.test\.ts$/
 
 const counts = { pass: 0, fail: 0, skipped: 0, cancelled: 0 }
@@ -45,7 +47,9 @@ for (const database of Object.keys(servers) as (keyof typeof servers)[]) {
     counts.fail++
     hasFailed = true
   } else {
-    console.log(`\n﹣ ${database}: skipped, since no server answers at ${servers[database].replace(/.*@/, '').replace(/\/.*/, '')}`)
+    console.log(
+      `\n﹣ ${database}: skipped, since no server answers at ${servers[database].replace(/.*@/, '').replace(/\/.*/, '')}`,
+    )
     counts.skipped++
   }
 }

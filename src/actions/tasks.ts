@@ -12,6 +12,7 @@ import {
   type TaskDraft,
   type TaskPatch,
 } from '#core/task.ts'
+import { type ChangeKind, recordChange } from '#store/changes.ts'
 import { reviveDropped } from '#store/deliveries.ts'
 import { rungUntil } from '#store/notices.ts'
 import type { Db } from '#store/schema.ts'
@@ -28,6 +29,7 @@ export interface Target {
 export async function createTask(ctx: Context, actor: Actor, draft: TaskDraft): Promise<Task> {
   return perform(ctx, async (tx, now, wakeAt) => {
     const task = await tasks.insertTask(tx, newTask(draft, actor.ownerId, randomUUIDv7(), ctx.defaults, now))
+    recordChange(tx, { ownerId: actor.ownerId, taskId: task.id, kind: 'created' })
     wakeAt(task.notifyAt)
     return task
   })
@@ -91,13 +93,18 @@ export async function deleteTask({ transact }: Context, actor: Actor, target: Ta
   return transact(async (tx, now) => {
     await taskToChange(tx, actor, target)
     await tasks.deleteTask(tx, actor.ownerId, target.id)
+    recordChange(tx, { ownerId: actor.ownerId, taskId: target.id, kind: 'deleted' })
     return { deletedAt: now }
   })
 }
 
 /** @returns how many there were */
 export async function deleteAllTasks({ transact }: Context, actor: Actor): Promise<number> {
-  return transact((tx) => tasks.deleteTasks(tx, actor.ownerId))
+  return transact(async (tx) => {
+    const count = await tasks.deleteTasks(tx, actor.ownerId)
+    if (count > 0) recordChange(tx, { ownerId: actor.ownerId, taskId: null, kind: 'cleared' })
+    return count
+  })
 }
 
 /** Reads a task, makes another of it, and writes that with its alarm. */
@@ -152,8 +159,16 @@ async function rewrite(
     }
   }
   await tasks.saveTask(tx, after, task.version)
+  recordChange(tx, { ownerId: after.ownerId, taskId: after.id, kind: changeKind(task, after) })
   wakeAt(after.notifyAt)
   return after
+}
+
+function changeKind(before: Task, after: Task): ChangeKind {
+  if (before.completedAt === null && after.completedAt !== null) return 'completed'
+  if (before.completedAt !== null && after.completedAt === null) return 'reopened'
+  if (after.snoozedUntilAt !== null && before.snoozedUntilAt !== after.snoozedUntilAt) return 'snoozed'
+  return 'updated'
 }
 
 async function taskToChange(tx: Db, { ownerId }: Actor, { id, version }: Target): Promise<Task> {

@@ -9,6 +9,7 @@ import { describeUrl } from './dialects/server.ts'
 import { openSqlite } from './dialects/sqlite.ts'
 import { foundation } from './migrations/0001-foundation.ts'
 import { original } from './migrations/0002-original.ts'
+import { changes } from './migrations/0003-changes.ts'
 import type { Db, Schema } from './schema.ts'
 import { createTransact, type Transact } from './transact.ts'
 
@@ -37,7 +38,7 @@ export interface StoreDeps {
 }
 
 /** In the order in which they are applied; a name, once released, stays. */
-const migrations = { '0001-foundation': foundation, '0002-original': original }
+const migrations = { '0001-foundation': foundation, '0002-original': original, '0003-changes': changes }
 
 /** A server that is still starting is waited for this long. */
 const patienceMs = 60_000
@@ -60,9 +61,13 @@ export async function openStore(url: string, deps: StoreDeps): Promise<Store> {
   } catch (error) {
     await db.destroy()
     if (dialect.classify(error) !== 'refused') throw error
-    throw new Problem('unavailable', `${describeUrl(url)} refuses us: ${(error as Error).message}. See --database-url.`, {
-      cause: error,
-    })
+    throw new Problem(
+      'unavailable',
+      `${describeUrl(url)} refuses us: ${(error as Error).message}. See --database-url.`,
+      {
+        cause: error,
+      },
+    )
   }
   return {
     db,
@@ -92,7 +97,9 @@ async function reach(db: Db, dialect: Dialect, url: string, { clock, log }: Stor
       if (dialect.classify(error) !== 'gone') throw error
       const why = `${describeUrl(url)} does not answer: ${(error as Error).message || (error as { code?: string }).code}`
       if (clock.now() >= giveUpAt)
-        throw new Problem('unavailable', `${why}. Is the server running, and is --database-url right?`, { cause: error })
+        throw new Problem('unavailable', `${why}. Is the server running, and is --database-url right?`, {
+          cause: error,
+        })
       if (isFirst) log.warn(`${why}; waiting up to ${patienceMs / 1_000} s for it to start`)
       await clock.sleep(500)
     }

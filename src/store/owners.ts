@@ -14,6 +14,12 @@ export async function findDefaults(db: Db, ownerId: number): Promise<Defaults | 
 export async function saveDefaults(tx: Db, ownerId: number, defaults: Defaults, now: number): Promise<void> {
   const values = { default_reminders: JSON.stringify(defaults.reminders), time_zone: defaults.timeZone }
   const columns = ['id', 'default_reminders', 'time_zone', 'created_at'] as const
-  await dialectOf(tx).insertRows(tx, 'owners', columns, [[ownerId, values.default_reminders, values.time_zone, now]], [])
+  await dialectOf(tx).insertRows(
+    tx,
+    'owners',
+    columns,
+    [[ownerId, values.default_reminders, values.time_zone, now]],
+    [],
+  )
   await tx.updateTable('owners').set(values).where('id', '=', ownerId).execute()
 }

@@ -2,6 +2,7 @@ import type { Generated, Kysely } from 'kysely'
 import type { DeliveryState } from '#core/delivery.ts'
 import type { NoticeKind, Timing } from '#core/notice.ts'
 import type { Priority } from '#core/task.ts'
+import type { ChangeKind } from './changes.ts'
 
 /**
  * The tables. Instants are integers (ms since 1970, UTC), so no database is asked for its time, zone or precision; lists are
@@ -13,6 +14,8 @@ export interface Schema {
   tasks: TaskTable
   notices: NoticeTable
   deliveries: DeliveryTable
+  counters: CounterTable
+  changes: ChangeTable
 }
 
 /** A connection or a transaction: the first argument of everything in this room. */
@@ -86,6 +89,20 @@ export interface DeliveryTable {
   settled_at: number | null
 }
 
+export interface CounterTable {
+  owner_id: number
+  /** The number of the owner's last change. */
+  changes: number
+}
+
+export interface ChangeTable {
+  owner_id: number
+  number: number
+  task_id: number | null
+  kind: ChangeKind
+  changed_at: number
+}
+
 /** What each column holds, for statements that carry many rows in one parameter. */
 export const columnTypes: { readonly [T in keyof Schema]: { readonly [C in keyof Schema[T]]: 'integer' | 'text' } } = {
   owners: { id: 'integer', default_reminders: 'text', time_zone: 'text', created_at: 'integer' },
@@ -143,4 +160,6 @@ export const columnTypes: { readonly [T in keyof Schema]: { readonly [C in keyof
     error: 'text',
     settled_at: 'integer',
   },
+  counters: { owner_id: 'integer', changes: 'integer' },
+  changes: { owner_id: 'integer', number: 'integer', task_id: 'integer', kind: 'text', changed_at: 'integer' },
 }

@@ -1,6 +1,7 @@
 import { CompiledQuery } from 'kysely'
 import type { Clock } from '#clock.ts'
 import { Problem } from '#core/problem.ts'
+import { openChanges } from './changes.ts'
 import { dialectOf } from './dialects/dialect.ts'
 import type { Db } from './schema.ts'
 
@@ -51,8 +52,10 @@ export function createTransact(db: Db, clock: Clock, onBroken: (error: unknown) 
       try {
         const now = clock.now()
         const answers: (() => void)[] = []
+        const changes = openChanges(connection)
         for (const { wish, resolve, reject } of wishes) {
           if (withSavepoints) await connection.executeQuery(savepoint)
+          const noted = changes.length()
           try {
             const value = await wish(connection, now)
             if (withSavepoints) await connection.executeQuery(release)
@@ -61,9 +64,11 @@ export function createTransact(db: Db, clock: Clock, onBroken: (error: unknown) 
             if (!withSavepoints || isPassing(error)) throw error
             await connection.executeQuery(rollbackTo)
             await connection.executeQuery(release)
+            changes.dropFrom(noted)
             answers.push(() => reject(asProblem(error)))
           }
         }
+        await changes.write(now) // last, since it locks: others wait for the rest of this transaction, and no longer
         await connection.executeQuery(commit)
         return answers
       } catch (error) {

@@ -1,4 +1,4 @@
-import type { Dialect as KyselyDialect, Expression, RawBuilder, SqlBool } from 'kysely'
+import type { Expression, Dialect as KyselyDialect, RawBuilder, SqlBool } from 'kysely'
 import type { Db, Schema } from '../schema.ts'
 
 /**
@@ -47,6 +47,8 @@ export interface Dialect {
   ): Promise<number>
   /** `column in (…)` for a list of any length as one parameter. */
   among(column: Expression<unknown>, values: readonly (number | string)[]): Expression<SqlBool>
+  /** Adds to the counter of an owner's changes, which stays locked until the transaction ends. @returns its new value */
+  addToCounter(tx: Db, ownerId: number, count: number): Promise<number>
   /** The database's own time in ms since 1970: only to tell how far apart its clock and ours are. */
   readonly clock: RawBuilder<number>
   /**

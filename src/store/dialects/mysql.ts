@@ -1,11 +1,18 @@
-import { CompiledQuery, type Dialect as KyselyDialect, MysqlDialect, type MysqlPool, type MysqlPoolConnection, sql } from 'kysely'
+import {
+  CompiledQuery,
+  type Dialect as KyselyDialect,
+  MysqlDialect,
+  type MysqlPool,
+  type MysqlPoolConnection,
+  sql,
+} from 'kysely'
 import mysql2 from 'mysql2'
 import { Problem } from '#core/problem.ts'
 import { columnTypes, type Schema } from '../schema.ts'
 import { type Dialect, type ErrorClass, speaking } from './dialect.ts'
 import {
-  connectMs,
   connections,
+  connectMs,
   idleTransactionSeconds,
   isNetworkError,
   lockWaitSeconds,
@@ -68,7 +75,8 @@ const dialectFor = (server: Server): Dialect => ({
     const assignments = sets.map((column, i) => `t.${quote(column)} = r.c${keys.length + i}`).join(', ')
     // The list's text has a collation of its own, and two that differ are not compared unless it is said how.
     const types = columnTypes[table] as Record<string, 'integer' | 'text'>
-    const value = (column: string, i: number) => (types[column] === 'text' ? `r.c${i} collate ${server.collation}` : `r.c${i}`)
+    const value = (column: string, i: number) =>
+      types[column] === 'text' ? `r.c${i} collate ${server.collation}` : `r.c${i}`
     const matches = keys.map((column, i) => `t.${quote(column)} = ${value(column, i)}`).join(' and ')
     const text = `update ${jsonTable(table, columns)} as r straight_join ${table} as t on ${matches} set ${assignments}`
     const { numAffectedRows } = await tx.executeQuery(CompiledQuery.raw(text, [JSON.stringify(rows)]))
@@ -77,6 +85,14 @@ const dialectFor = (server: Server): Dialect => ({
 
   // The driver writes a list as a list.
   among: (column, values) => (values.length === 0 ? sql`false` : sql`${column} in (${values})`),
+
+  // last_insert_id(x) answers x, so that no second statement has to ask.
+  async addToCounter(tx, ownerId, count) {
+    const text =
+      'insert into counters (owner_id, changes) values (?, last_insert_id(?))' +
+      ' on duplicate key update changes = last_insert_id(changes + ?)'
+    return Number((await tx.executeQuery(CompiledQuery.raw(text, [ownerId, count, count]))).insertId)
+  },
 
   clock: sql<number>`cast(unix_timestamp(now(3)) * 1000 as signed)`,
 
@@ -89,7 +105,9 @@ const dialectFor = (server: Server): Dialect => ({
       .catch(() =>
         sql<Record<string, string | number>>`
           select version() as version, @@session.tx_isolation as isolation, @@session.character_set_connection as charset,
-            @@innodb_flush_log_at_trx_commit as flush_log, @@log_bin as log_bin, @@sync_binlog as sync_binlog`.execute(db),
+            @@innodb_flush_log_at_trx_commit as flush_log, @@log_bin as log_bin, @@sync_binlog as sync_binlog`.execute(
+          db,
+        ),
       )
     const is = rows[0] ?? {}
     const version = String(is.version)
@@ -99,12 +117,19 @@ const dialectFor = (server: Server): Dialect => ({
     if (!isOldEnough)
       throw new Problem('unavailable', `The server is ${version}: Duebell needs MySQL 8 or MariaDB 10.6, or newer.`)
     if (is.isolation !== 'READ-COMMITTED' || is.charset !== 'utf8mb4')
-      throw new Problem('unavailable', `The server did not take our session settings: isolation ${is.isolation}, charset ${is.charset}.`)
+      throw new Problem(
+        'unavailable',
+        `The server did not take our session settings: isolation ${is.isolation}, charset ${is.charset}.`,
+      )
     const warnings: string[] = []
     if (Number(is.flush_log) !== 1)
-      warnings.push(`The server runs with innodb_flush_log_at_trx_commit = ${is.flush_log}: a crash of its machine may lose answered writes. Set it to 1.`)
+      warnings.push(
+        `The server runs with innodb_flush_log_at_trx_commit = ${is.flush_log}: a crash of its machine may lose answered writes. Set it to 1.`,
+      )
     if (Number(is.log_bin) === 1 && Number(is.sync_binlog) !== 1)
-      warnings.push(`The server runs with sync_binlog = ${is.sync_binlog}: after a crash its replicas may differ from it. Set it to 1.`)
+      warnings.push(
+        `The server runs with sync_binlog = ${is.sync_binlog}: after a crash its replicas may differ from it. Set it to 1.`,
+      )
     return warnings
   },
 
@@ -190,7 +215,10 @@ function discardable(connection: mysql2.PoolConnection): MysqlPoolConnection {
         if (error && classify(error) === 'gone') isBroken = true
         callback(error, result)
       }
-      const timer = setTimeout(() => answer(new NoAnswer(`${statementMs / 1_000} s for a statement`), undefined), statementMs)
+      const timer = setTimeout(
+        () => answer(new NoAnswer(`${statementMs / 1_000} s for a statement`), undefined),
+        statementMs,
+      )
       connection.query(text, values as unknown[], answer)
       return undefined as never
     },

@@ -2,10 +2,11 @@ import { CompiledQuery, type Dialect as KyselyDialect, PostgresDialect, type Pos
 import pg from 'pg'
 import { Problem } from '#core/problem.ts'
 import { columnTypes, type Schema } from '../schema.ts'
+import { addReturning } from './counter.ts'
 import { type Dialect, type ErrorClass, speaking } from './dialect.ts'
 import {
-  connectMs,
   connections,
+  connectMs,
   idleTransactionSeconds,
   isNetworkError,
   lockWaitSeconds,
@@ -55,6 +56,8 @@ export const postgres: Dialect = {
     return sql`${column} = any(${values}::${sql.raw(typeof values[0] === 'string' ? 'text[]' : 'bigint[]')})`
   },
 
+  addToCounter: async (tx, ownerId, count) => (await addReturning(tx, { ownerId, count })).rows[0]?.changes as number,
+
   clock: sql<number>`(extract(epoch from clock_timestamp()) * 1000)::bigint`,
 
   async inspect(db) {
@@ -62,7 +65,9 @@ export const postgres: Dialect = {
       select current_setting('server_version_num')::int as version, current_setting('server_version') as name,
         current_setting('fsync') as fsync, current_setting('full_page_writes') as full_page_writes,
         current_setting('synchronous_commit') as synchronous_commit,
-        (select pg_encoding_to_char(encoding) from pg_database where datname = current_database()) as encoding`.execute(db)
+        (select pg_encoding_to_char(encoding) from pg_database where datname = current_database()) as encoding`.execute(
+      db,
+    )
     const is = rows[0] ?? {}
     if (Number(is.version) < 120_000)
       throw new Problem('unavailable', `PostgreSQL ${is.name} is too old: Duebell needs 12 or newer.`)
@@ -70,14 +75,16 @@ export const postgres: Dialect = {
       throw new Problem('unavailable', `The database has the encoding ${is.encoding}: create it with encoding 'UTF8'.`)
     const warnings: string[] = []
     for (const setting of ['fsync', 'full_page_writes', 'synchronous_commit'])
-      if (is[setting] === 'off') warnings.push(`PostgreSQL runs with ${setting} = off: a crash of its machine may lose answered writes.`)
+      if (is[setting] === 'off')
+        warnings.push(`PostgreSQL runs with ${setting} = off: a crash of its machine may lose answered writes.`)
     return warnings
   },
 
   classify(error): ErrorClass {
     if (isNetworkError(error)) return 'gone'
     const { code, message } = (error ?? {}) as { code?: unknown; message?: string }
-    if (typeof code !== 'string') return message !== undefined && /timeout|terminated|not queryable|ended/i.test(message) ? 'gone' : 'other'
+    if (typeof code !== 'string')
+      return message !== undefined && /timeout|terminated|not queryable|ended/i.test(message) ? 'gone' : 'other'
     if (code === '23505') return 'duplicate'
     // Deadlock, serialization failure, lock_timeout, statement_timeout.
     if (code === '40P01' || code === '40001' || code === '55P03' || code === '57014') return 'busy'

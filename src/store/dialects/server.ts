@@ -30,7 +30,8 @@ export interface ServerAddress {
  */
 export function parseServerUrl(text: string, defaults: { port: number; user: string }): ServerAddress {
   const url = URL.parse(text)
-  if (!url?.hostname) throw new Problem('invalid', 'The database URL must look like scheme://user:password@host/database.')
+  if (!url?.hostname)
+    throw new Problem('invalid', 'The database URL must look like scheme://user:password@host/database.')
   const database = decodeURIComponent(url.pathname.slice(1))
   if (!database) throw new Problem('invalid', `The database URL names no database: ${describeUrl(text)}/<database>.`)
   const mode = url.searchParams.get('sslmode') ?? 'disable'
@@ -39,7 +40,10 @@ export function parseServerUrl(text: string, defaults: { port: number; user: str
   const root = url.searchParams.get('sslrootcert')
   for (const name of url.searchParams.keys())
     if (name !== 'sslmode' && name !== 'sslrootcert')
-      throw new Problem('invalid', `The database URL has ${name}, which is not known; there are sslmode and sslrootcert.`)
+      throw new Problem(
+        'invalid',
+        `The database URL has ${name}, which is not known; there are sslmode and sslrootcert.`,
+      )
   return {
     host: url.hostname.replace(/^\[|\]$/g, ''),
     port: url.port === '' ? defaults.port : Number(url.port),

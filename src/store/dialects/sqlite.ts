@@ -3,6 +3,7 @@ import { dirname, resolve } from 'node:path'
 import { DatabaseSync, type StatementSync } from 'node:sqlite'
 import { CompiledQuery, type Dialect as KyselyDialect, SqliteAdapter, SqliteDialect, sql } from 'kysely'
 import { Problem } from '#core/problem.ts'
+import { addReturning } from './counter.ts'
 import { type Dialect, type ErrorClass, speaking } from './dialect.ts'
 
 /**
@@ -51,6 +52,8 @@ export const sqlite: Dialect = {
   among(column, values) {
     return sql`${column} in (select value from json_each(${JSON.stringify(values)}))`
   },
+
+  addToCounter: async (tx, ownerId, count) => (await addReturning(tx, { ownerId, count })).rows[0]?.changes as number,
 
   clock: sql<number>`cast(unixepoch('subsec') * 1000 as integer)`,
   inspect: async () => [], // what matters is set, and read back, as it is opened

@@ -104,7 +104,10 @@ export function foundation(dialect: Dialect): Migration {
         .modifyEnd(tableEnd(true))
         .execute()
       await createIndex(db.schema.createIndex('deliveries_notice').on('deliveries').column('notice_id'), 'notice_id')
-      await createIndex(db.schema.createIndex('deliveries_due').on('deliveries').columns(['channel_id', 'next_at']), 'next_at')
+      await createIndex(
+        db.schema.createIndex('deliveries_due').on('deliveries').columns(['channel_id', 'next_at']),
+        'next_at',
+      )
     },
   }
 }

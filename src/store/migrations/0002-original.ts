@@ -34,7 +34,8 @@ export function original(
       const found = { count: 0, untitled: [] as number[], cut: [] as number[] }
       // All or nothing: begun again after a kill, this must find our table empty or full.
       const isDone = await (untyped as Kysely<Schema & { task: OriginalRow }>).transaction().execute(async (tx) => {
-        if (!(await isThere(tx)) || (await tx.selectFrom('tasks').select('id').limit(1).executeTakeFirst())) return false
+        if (!(await isThere(tx)) || (await tx.selectFrom('tasks').select('id').limit(1).executeTakeFirst()))
+          return false
         for (let after = 0; ; ) {
           const rows = await tx
             .selectFrom('task')
@@ -58,7 +59,9 @@ export function original(
       log.info(`Took over ${count} tasks of the original service from its table «task», times read in ${timeZone}.`)
       if (untitled.length > 0) log.info(`Without a title, now called «Task <id>»: ${untitled.join(', ')}.`)
       if (cut.length > 0)
-        log.info(`With a title longer than ${limits.titleCharacters} characters, kept whole in the description: ${cut.join(', ')}.`)
+        log.info(
+          `With a title longer than ${limits.titleCharacters} characters, kept whole in the description: ${cut.join(', ')}.`,
+        )
     },
   }
 }
