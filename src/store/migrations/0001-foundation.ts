@@ -6,10 +6,10 @@ import type { Dialect } from '../dialects/dialect.ts'
 export function foundation(dialect: Dialect): Migration {
   const { id, integer, text, longText, tableEnd, partialIndexes } = dialect.words()
 
-  async function createIndex<C extends string>(index: CreateIndexBuilder<C>, only: C) {
+  /** @param only where it may, the index leaves out rows without this, so that what is done costs it nothing */
+  async function createIndex<C extends string>(index: CreateIndexBuilder<C>, only?: C) {
     try {
-      // Where it may, an index leaves out what will never be asked for, so that what is done costs it nothing.
-      await (partialIndexes ? index.where(sql.ref(only), 'is not', null) : index).execute()
+      await (partialIndexes && only ? index.where(sql.ref(only), 'is not', null) : index).execute()
     } catch (error) {
       if (dialect.classify(error) !== 'exists') throw error
     }
@@ -66,6 +66,8 @@ export function foundation(dialect: Dialect): Migration {
         .addUniqueConstraint('tasks_key', ['owner_id', 'key'])
         .modifyEnd(tableEnd(false))
         .execute()
+      // How an owner's tasks are listed. Without it SQLite takes another of owner_id and sorts: 60 ms for a page of a million.
+      await createIndex(db.schema.createIndex('tasks_owner').on('tasks').columns(['owner_id', 'id']))
       // The queue of the bell.
       await createIndex(db.schema.createIndex('tasks_notify_at').on('tasks').column('notify_at'), 'notify_at')
 
@@ -87,6 +89,8 @@ export function foundation(dialect: Dialect): Migration {
         .modifyEnd(tableEnd(false))
         .execute()
 
+      await createIndex(db.schema.createIndex('notices_owner').on('notices').columns(['owner_id', 'id']))
+
       await db.schema
         .createTable('deliveries')
         .ifNotExists()
@@ -103,7 +107,7 @@ export function foundation(dialect: Dialect): Migration {
         .addColumn('settled_at', integer)
         .modifyEnd(tableEnd(true))
         .execute()
-      await createIndex(db.schema.createIndex('deliveries_notice').on('deliveries').column('notice_id'), 'notice_id')
+      await createIndex(db.schema.createIndex('deliveries_notice').on('deliveries').column('notice_id'))
       await createIndex(
         db.schema.createIndex('deliveries_due').on('deliveries').columns(['channel_id', 'next_at']),
         'next_at',
