@@ -14,7 +14,7 @@ import { isLoopbackAddress } from '#http/guard.ts'
 import { createServer } from '#http/server.ts'
 import { toCloudEvent } from '#http/shapes.ts'
 import { createLog, type Output } from '#log.ts'
-import { type OpenChannel, startDeliveries } from '#scheduler/deliver.ts'
+import { type DeliveryTimes, type OpenChannel, startDeliveries } from '#scheduler/deliver.ts'
 import { startRinging } from '#scheduler/ring.ts'
 import { recordChannels } from '#store/channels.ts'
 import { dropForChannel, freeAllClaims } from '#store/deliveries.ts'
@@ -31,6 +31,8 @@ export interface AppDeps {
   readonly onBroken: (error: unknown) => void
   readonly catalog?: readonly ChannelKind[]
   readonly wrapDatabase?: (dialect: Dialect) => Dialect
+  /** How long a claim and an attempt last; the usual when absent. */
+  readonly deliveryTimes?: DeliveryTimes
 }
 
 export interface App extends AsyncDisposable {
@@ -81,7 +83,14 @@ export async function startApp(config: Config, deps: AppDeps): Promise<App> {
   const toEvent = toCloudEvent
   const channels = await openChannels(config, store, deps.catalog ?? catalog, { clock, print, toEvent }, stack, log)
 
-  const deliveries = startDeliveries({ store, clock, channels, defaults, log: log.child({ room: 'deliver' }) })
+  const deliveries = startDeliveries({
+    store,
+    clock,
+    channels,
+    defaults,
+    log: log.child({ room: 'deliver' }),
+    times: deps.deliveryTimes,
+  })
   stack.defer(() => deliveries.stop(graceMs))
   const ringing = startRinging({ store, clock, defaults, deliveries, log: log.child({ room: 'ring' }) })
   stack.defer(() => ringing.stop())

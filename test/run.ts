@@ -12,7 +12,8 @@ const everything = ['src/**/*.test.ts', 'test/**/*.test.ts']
 const onDatabases = ['test/store', 'test/api', 'test/journeys', 'test/property', 'test/faults'].map(
   (room) => `${room}/*.test.ts`,
 )
-const embeddedOnly = /\/(sqlite|kill|shutdown|requests|refusals|closed-door|import-map)\.test\.ts$/
+const embeddedOnly =
+  /\/(database-away|replicas|start|sqlite|kill|shutdown|requests|refusals|closed-door|import-map)\.test\.ts$/
 
 const counts = { pass: 0, fail: 0, skipped: 0, cancelled: 0 }
 let hasFailed = false

@@ -5,6 +5,8 @@ import { type FastifyBaseLogger, type FastifyInstance, fastify, LogController } 
 import type { Logger } from 'pino'
 import type { Context } from '#actions/context.ts'
 import { Problem } from '#core/problem.ts'
+import { dialectOf } from '#store/dialects/dialect.ts'
+import { asProblem } from '#store/failure.ts'
 import type { Db } from '#store/schema.ts'
 import { createGuard } from './guard.ts'
 import { sendProblem } from './problem.ts'
@@ -42,7 +44,10 @@ export function createServer(parts: ServerParts): FastifyInstance {
   })
   server.server.maxConnections = 5_000
 
-  server.setErrorHandler(sendProblem)
+  // What failed in the database while reading; writes come as Problems already. An error with a status is of the request.
+  server.setErrorHandler((error: object, request, reply) =>
+    sendProblem('statusCode' in error ? error : asProblem(dialectOf(parts.db), error), request, reply),
+  )
   server.setNotFoundHandler((request) => {
     throw new Problem('not-found', `There is nothing at ${request.url}.`)
   })

@@ -5,7 +5,7 @@ import { Problem } from '#core/problem.ts'
 import { type Dialect, dialectOf } from './dialects/dialect.ts'
 import { openMysql } from './dialects/mysql.ts'
 import { openPostgres } from './dialects/postgres.ts'
-import { describeUrl } from './dialects/server.ts'
+import { describeUrl, type Limits, migrationMs, statementMs } from './dialects/server.ts'
 import { openSqlite } from './dialects/sqlite.ts'
 import { foundation } from './migrations/0001-foundation.ts'
 import { original } from './migrations/0002-original.ts'
@@ -50,24 +50,20 @@ const skewMs = 1_000
  * @throws Problem `unavailable` or `invalid` with a sentence for a person
  */
 export async function openStore(url: string, deps: StoreDeps): Promise<Store> {
-  const kysely = openDialect(url)
+  const limits = { statementMs }
+  const kysely = openDialect(url, limits)
   const db = new Kysely<Schema>({ dialect: deps.wrap?.(kysely) ?? kysely })
   const dialect = dialectOf(db)
   try {
     await reach(db, dialect, url, deps)
     for (const warning of await dialect.inspect(db)) deps.log.warn(warning)
     await compareClocks(db, dialect, deps)
+    limits.statementMs = migrationMs
     await migrate(db, dialect, deps)
+    limits.statementMs = statementMs
   } catch (error) {
     await db.destroy()
-    if (dialect.classify(error) !== 'refused') throw error
-    throw new Problem(
-      'unavailable',
-      `${describeUrl(url)} refuses us: ${(error as Error).message}. See --database-url.`,
-      {
-        cause: error,
-      },
-    )
+    throw explain(error, dialect, url)
   }
   return {
     db,
@@ -77,11 +73,25 @@ export async function openStore(url: string, deps: StoreDeps): Promise<Store> {
   }
 }
 
-function openDialect(url: string): KyselyDialect {
+function explain(error: unknown, dialect: Dialect, url: string): unknown {
+  const { message } = error as Error
+  const what = dialect.classify(error)
+  if (what === 'refused')
+    return new Problem('unavailable', `${describeUrl(url)} refuses us: ${message}. ${dialect.remedy(error)}`, {
+      cause: error,
+    })
+  if (what === 'gone' || what === 'busy')
+    return new Problem('unavailable', `${describeUrl(url)} went away while it was prepared: ${message}. Start again.`, {
+      cause: error,
+    })
+  return error
+}
+
+function openDialect(url: string, limits: Limits): KyselyDialect {
   const [, scheme = '', rest] = /^([a-z]+):(.+)$/.exec(url) ?? []
   if (scheme === 'sqlite' && rest) return openSqlite(rest)
-  if (scheme === 'postgres' || scheme === 'postgresql') return openPostgres(url)
-  if (scheme === 'mysql' || scheme === 'mariadb') return openMysql(url)
+  if (scheme === 'postgres' || scheme === 'postgresql') return openPostgres(url, limits)
+  if (scheme === 'mysql' || scheme === 'mariadb') return openMysql(url, limits)
   throw new Problem('invalid', 'The database URL must begin with sqlite:, postgres:// or mysql://.')
 }
 

@@ -1,8 +1,8 @@
 import { CompiledQuery } from 'kysely'
 import type { Clock } from '#clock.ts'
-import { Problem } from '#core/problem.ts'
 import { openChanges } from './changes.ts'
 import { dialectOf } from './dialects/dialect.ts'
+import { asProblem } from './failure.ts'
 import type { Db } from './schema.ts'
 
 /**
@@ -28,8 +28,10 @@ interface Queued {
 
 /** More would make the first of them wait for the last: 256 creates take about 10 ms. */
 const mostWishes = 256
-/** A deadlock or a lock held by another is over when the other is; a wish that met one is tried this often. */
+/** A deadlock or a lock held by another is over when the other is; a wish that met one is tried this often … */
 const mostTries = 5
+/** … unless it has waited this long: then whoever holds the lock will not let go soon, and 5 s is all that a request has. */
+const patienceMs = 1_500
 
 const statement = (text: string) => CompiledQuery.raw(text)
 const savepoint = statement('savepoint wish')
@@ -65,15 +67,16 @@ export function createTransact(db: Db, clock: Clock, onBroken: (error: unknown) 
             await connection.executeQuery(rollbackTo)
             await connection.executeQuery(release)
             changes.dropFrom(noted)
-            answers.push(() => reject(asProblem(error)))
+            answers.push(() => reject(refusal(error)))
           }
         }
         await changes.write(now) // last, since it locks: others wait for the rest of this transaction, and no longer
         await connection.executeQuery(commit)
         return answers
       } catch (error) {
-        // A failed COMMIT may have ended the transaction or not; what counts is the first error.
-        await connection.executeQuery(rollback).catch(() => {})
+        // A failed COMMIT may have ended the transaction or not; what counts is the first error. Where nobody answers any more,
+        // to wait for that would take as long again: the connection is closed, and the database rolls back.
+        if (dialect.classify(error) !== 'gone') await connection.executeQuery(rollback).catch(() => {})
         throw error
       }
     })
@@ -87,26 +90,22 @@ export function createTransact(db: Db, clock: Clock, onBroken: (error: unknown) 
   /** A lone wish needs no savepoint: it is the transaction. */
   async function run(wishes: readonly Queued[]): Promise<(() => void)[]> {
     let withSavepoints = wishes.length > 1 && dialect.savepointsAtOnce
+    const startedAt = clock.now()
     for (let attempt = 1; ; attempt++) {
       try {
         return await runTogether(wishes, withSavepoints)
       } catch (error) {
         const isBusy = dialect.classify(error) === 'busy'
         const mayHelp = isBusy || (wishes.length > 1 && !withSavepoints && dialect.classify(error) !== 'gone')
-        if (!mayHelp || attempt >= mostTries) throw error
+        if (!mayHelp || attempt >= mostTries || clock.now() - startedAt > patienceMs) throw error
         if (!isBusy) withSavepoints = true
       }
     }
   }
 
-  function asProblem(error: unknown): unknown {
-    if (error instanceof Problem) return error
-    const what = dialect.classify(error)
-    if (what === 'broken') onBroken(error)
-    if (what === 'duplicate' || what === 'other') return error
-    const detail =
-      what === 'full' ? 'The disk is full: nothing was changed.' : 'The database cannot be reached just now.'
-    return new Problem('unavailable', detail, { cause: error, retryAfterMs: 1_000 })
+  function refusal(error: unknown): unknown {
+    if (dialect.classify(error) === 'broken') onBroken(error)
+    return asProblem(dialect, error)
   }
 
   async function drain() {
@@ -115,7 +114,7 @@ export function createTransact(db: Db, clock: Clock, onBroken: (error: unknown) 
       try {
         for (const answer of await run(wishes)) answer()
       } catch (error) {
-        const problem = asProblem(error)
+        const problem = refusal(error)
         // Who queued behind a database that does not answer has waited as long as those in front.
         if (dialect.classify(error) === 'gone') wishes.push(...queue.splice(0))
         for (const { reject } of wishes) reject(problem)

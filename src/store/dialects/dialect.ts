@@ -60,6 +60,8 @@ export interface Dialect {
   /** The words a migration uses; to be asked after `inspect`. */
   words(): ColumnWords
   classify(error: unknown): ErrorClass
+  /** What a person can do about an error of the class `refused`: a sentence. */
+  remedy(error: unknown): string
 }
 
 export type DialectName = 'sqlite' | 'postgres' | 'mysql'
@@ -67,7 +69,8 @@ export type DialectName = 'sqlite' | 'postgres' | 'mysql'
 /**
  * `duplicate`: a unique key is taken · `busy`: somebody else holds it, try again · `gone`: the database cannot be reached ·
  * `full`: no room to write, reads still work · `broken`: the storage failed and nothing can be trusted before a restart ·
- * `exists`: a table or index is there already · `refused`: wrong password, missing database or privilege
+ * `exists`: a table or index is there already · `refused`: wrong password, missing database or privilege, encryption that one side
+ * does not have
  */
 export type ErrorClass = 'duplicate' | 'busy' | 'gone' | 'full' | 'broken' | 'exists' | 'refused' | 'other'
 

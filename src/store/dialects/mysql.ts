@@ -10,15 +10,18 @@ import mysql2 from 'mysql2'
 import { Problem } from '#core/problem.ts'
 import { columnTypes, type Schema } from '../schema.ts'
 import { type Dialect, type ErrorClass, speaking } from './dialect.ts'
+import { guard } from './pool.ts'
 import {
   connections,
   connectMs,
   idleTransactionSeconds,
+  isCertificateError,
   isNetworkError,
+  type Limits,
   lockWaitSeconds,
   NoAnswer,
   parseServerUrl,
-  statementMs,
+  remedies,
 } from './server.ts'
 
 /**
@@ -134,7 +137,27 @@ const dialectFor = (server: Server): Dialect => ({
   },
 
   classify,
+
+  remedy(error) {
+    const { errno, code } = (error ?? {}) as { errno?: number; code?: unknown }
+    if (isCertificateError(error)) return remedies.certificate
+    if (code === withoutTls) return remedies.withoutTls
+    return refusals.get(errno ?? 0) ?? remedies.login
+  },
 })
+
+const withoutTls = 'HANDSHAKE_NO_SSL_SUPPORT'
+
+const refusals = new Map([
+  [1045, remedies.login], // access denied
+  [1698, remedies.login], // the same, of an account that knows no password
+  [1130, remedies.login], // not from this host
+  [1049, remedies.database], // unknown database
+  [1044, remedies.privilege], // to the database
+  [1142, remedies.privilege], // to a table
+  [1227, remedies.privilege], // to something of the server
+  [3159, remedies.withTls], // the server takes encrypted connections only
+])
 
 function classify(error: unknown): ErrorClass {
   if (isNetworkError(error) || error instanceof NoAnswer) return 'gone'
@@ -143,7 +166,7 @@ function classify(error: unknown): ErrorClass {
   if (errno === 1205 || errno === 1213 || errno === 3572) return 'busy' // lock wait, deadlock, NOWAIT
   if (errno === 1021 || errno === 1114) return 'full' // disk full, table full
   if (errno === 1050 || errno === 1061) return 'exists' // table, index
-  if (errno === 1045 || errno === 1044 || errno === 1049 || errno === 1142 || errno === 1698) return 'refused'
+  if (isCertificateError(error) || code === withoutTls || (errno !== undefined && refusals.has(errno))) return 'refused'
   // Too many connections, shutting down, lost, killed.
   if (errno === 1040 || errno === 1053 || errno === 1927 || errno === 1317) return 'gone'
   if (typeof code === 'string' && code.startsWith('PROTOCOL_')) return 'gone'
@@ -153,7 +176,7 @@ function classify(error: unknown): ErrorClass {
 const isMariaDb = (version: string) => /mariadb/i.test(version)
 
 /** @throws Problem `invalid` for a URL that is none */
-export function openMysql(url: string): KyselyDialect {
+export function openMysql(url: string, limits: Limits): KyselyDialect {
   const { host, port, user, password, database, tls } = parseServerUrl(url, { port: 3306, user: 'root' })
   const pool = mysql2.createPool({
     host,
@@ -161,7 +184,8 @@ export function openMysql(url: string): KyselyDialect {
     user,
     password,
     database,
-    ...(tls && { ssl: tls }),
+    // The driver checks a certificate's name only when told.
+    ...(tls && { ssl: { ...tls, verifyIdentity: tls.rejectUnauthorized } }),
     charset: 'utf8mb4',
     connectionLimit: connections,
     connectTimeout: connectMs,
@@ -173,8 +197,11 @@ export function openMysql(url: string): KyselyDialect {
     // MySQL has no such variable, and says so; nothing is lost but a limit.
     connection.query(`set session idle_transaction_timeout = ${idleTransactionSeconds}`, () => {})
   })
-  return speaking(new MysqlDialect({ pool: patientPool(pool) }), dialectFor({ collation: 'utf8mb4_nopad_bin' }))
+  return speaking(new MysqlDialect({ pool: patientPool(pool, limits) }), dialectFor({ collation: 'utf8mb4_nopad_bin' }))
 }
+
+/** How long a server may take to see us off; one that is away does not answer that either. */
+const goodByeMs = 1_000
 
 const sessionSettings = [
   // REPEATABLE READ locks gaps: an insert waited 508 ms for one, READ COMMITTED 12.
@@ -183,49 +210,64 @@ const sessionSettings = [
   `set session innodb_lock_wait_timeout = ${lockWaitSeconds}`,
 ]
 
-/** mysql2 waits for ever for a free connection; and one on which an answer did not come must be closed. */
-function patientPool(pool: mysql2.Pool): MysqlPool {
+/** mysql2 itself waits for ever for a free connection, an answer, or a server to say good-bye to. */
+function patientPool(pool: mysql2.Pool, limits: Limits): MysqlPool {
+  const opened = new Set<mysql2.PoolConnection>()
+  pool.on('connection', (connection) => {
+    opened.add(connection)
+    connection.once('end', () => opened.delete(connection))
+    // Of one in use the statement fails, which is enough. An error unheard ends the process.
+    connection.on('error', () => opened.delete(connection))
+  })
+  const guarded = guard<mysql2.PoolConnection>({
+    connect: () =>
+      new Promise((resolve, reject) =>
+        pool.getConnection((error, connection) => (error ? reject(error) : resolve(connection))),
+      ),
+    release: (connection) => connection.release(),
+    discard: (connection) => connection.destroy(),
+  })
   return {
     getConnection(callback) {
-      let isOver = false
-      const timer = setTimeout(() => {
-        isOver = true
-        callback(new NoAnswer('no connection is free'), undefined as never)
-      }, connectMs)
-      pool.getConnection((error, connection) => {
-        if (isOver) return connection?.release()
-        clearTimeout(timer)
-        callback(error, error ? (undefined as never) : discardable(connection))
-      })
-    },
-    end: (callback) => pool.end(callback),
-  }
-}
-
-function discardable(connection: mysql2.PoolConnection): MysqlPoolConnection {
-  let isBroken = false
-  return {
-    query(text: string, values: readonly unknown[], callback?: (error: unknown, result: unknown) => void) {
-      if (!callback) return connection.query(text, values as unknown[]) as never
-      let isOver = false
-      const answer = (error: unknown, result: unknown) => {
-        if (isOver) return
-        isOver = true
-        clearTimeout(timer)
-        if (error && classify(error) === 'gone') isBroken = true
-        callback(error, result)
-      }
-      const timer = setTimeout(
-        () => answer(new NoAnswer(`${statementMs / 1_000} s for a statement`), undefined),
-        statementMs,
+      guarded.acquire().then(
+        (connection) => callback(undefined, limited(connection)),
+        (error) => callback(error, undefined as never),
       )
-      connection.query(text, values as unknown[], answer)
-      return undefined as never
     },
-    release: () => (isBroken ? connection.destroy() : connection.release()),
-    destroy: () => connection.destroy(),
-    threadId: connection.threadId,
-  } as unknown as MysqlPoolConnection
+    end(callback) {
+      const finish = () => {
+        clearTimeout(timer)
+        for (const connection of opened) connection.destroy()
+        opened.clear()
+        callback(undefined as never)
+      }
+      const timer = setTimeout(finish, goodByeMs)
+      pool.end(finish)
+    },
+  }
+
+  function limited(connection: mysql2.PoolConnection): MysqlPoolConnection {
+    return {
+      query(text: string, values: readonly unknown[], callback: (error: unknown, result: unknown) => void) {
+        let isOver = false
+        const answer = (error: unknown, result: unknown) => {
+          if (isOver) return
+          isOver = true
+          clearTimeout(timer)
+          if (error && classify(error) === 'gone') guarded.doubt(connection)
+          callback(error, result)
+        }
+        const timer = setTimeout(
+          () => answer(new NoAnswer(`${limits.statementMs / 1_000} s for a statement`), undefined),
+          limits.statementMs,
+        )
+        connection.query(text, values as unknown[], answer)
+      },
+      release: () => guarded.release(connection),
+      destroy: () => connection.destroy(),
+      threadId: connection.threadId,
+    } as unknown as MysqlPoolConnection
+  }
 }
 
 const quote = (column: string) => `\`${column}\``

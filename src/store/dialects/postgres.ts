@@ -4,14 +4,18 @@ import { Problem } from '#core/problem.ts'
 import { columnTypes, type Schema } from '../schema.ts'
 import { addReturning } from './counter.ts'
 import { type Dialect, type ErrorClass, speaking } from './dialect.ts'
+import { guard } from './pool.ts'
 import {
   connections,
   connectMs,
   idleTransactionSeconds,
+  isCertificateError,
   isNetworkError,
+  type Limits,
   lockWaitSeconds,
+  NoAnswer,
   parseServerUrl,
-  statementMs,
+  remedies,
 } from './server.ts'
 
 /** PostgreSQL 12 or newer, by `pg`. Any number of processes share it. */
@@ -81,10 +85,13 @@ export const postgres: Dialect = {
   },
 
   classify(error): ErrorClass {
-    if (isNetworkError(error)) return 'gone'
-    const { code, message } = (error ?? {}) as { code?: unknown; message?: string }
-    if (typeof code !== 'string')
-      return message !== undefined && /timeout|terminated|not queryable|ended/i.test(message) ? 'gone' : 'other'
+    if (isNetworkError(error) || error instanceof NoAnswer) return 'gone'
+    if (isCertificateError(error)) return 'refused'
+    const { code, message = '' } = (error ?? {}) as { code?: unknown; message?: string }
+    if (typeof code !== 'string') {
+      if (isWithoutTls(message) || isWithoutPassword(message)) return 'refused'
+      return /timeout|terminated|not queryable|ended/i.test(message) ? 'gone' : 'other'
+    }
     if (code === '23505') return 'duplicate'
     // Deadlock, serialization failure, lock_timeout, statement_timeout.
     if (code === '40P01' || code === '40001' || code === '55P03' || code === '57014') return 'busy'
@@ -95,10 +102,24 @@ export const postgres: Dialect = {
     if (code.startsWith('28') || code === '3D000' || code === '42501') return 'refused'
     return 'other'
   },
+
+  remedy(error) {
+    const { code, message = '' } = (error ?? {}) as { code?: unknown; message?: string }
+    if (isCertificateError(error)) return remedies.certificate
+    if (isWithoutTls(message)) return remedies.withoutTls
+    // «no pg_hba.conf entry for host …, no encryption» has the code of a wrong user.
+    if (/no encryption/.test(message)) return remedies.withTls
+    if (code === '3D000') return remedies.database
+    return code === '42501' ? remedies.privilege : remedies.login
+  },
 }
 
+/** The driver's own complaints have no code. */
+const isWithoutTls = (message: string) => /does not support SSL/.test(message)
+const isWithoutPassword = (message: string) => /^SASL: .*password/.test(message)
+
 /** @throws Problem `invalid` for a URL that is none */
-export function openPostgres(url: string): KyselyDialect {
+export function openPostgres(url: string, limits: Limits): KyselyDialect {
   const { host, port, user, password, database, tls } = parseServerUrl(url, { port: 5432, user: 'postgres' })
   const pool = new pg.Pool({
     host,
@@ -109,7 +130,6 @@ export function openPostgres(url: string): KyselyDialect {
     ssl: tls ?? false,
     max: connections,
     connectionTimeoutMillis: connectMs,
-    query_timeout: statementMs,
     lock_timeout: lockWaitSeconds * 1_000,
     idle_in_transaction_session_timeout: idleTransactionSeconds * 1_000,
     keepAlive: true,
@@ -117,31 +137,35 @@ export function openPostgres(url: string): KyselyDialect {
     types: { getTypeParser: parserOf },
   })
   pool.on('error', () => {}) // of a connection that nobody uses; the next use opens another
-  return speaking(
-    new PostgresDialect({
-      pool: { connect: async () => discardable(await pool.connect()), end: () => pool.end(), options: {} } as never,
-    }),
-    postgres,
-  )
-}
-
-/** A connection on which an answer did not come still waits for it: it is closed, not given to the next. */
-function discardable(client: pg.PoolClient): PostgresPoolClient {
-  let isBroken = false
-  return {
-    async query(text: string, values: readonly unknown[]) {
-      try {
-        return await client.query(text, values as unknown[])
-      } catch (error) {
-        if (postgres.classify(error) === 'gone') isBroken = true
-        throw error
-      }
-    },
-    release: () => client.release(isBroken),
-    get processID() {
-      return (client as unknown as { processID: number }).processID
-    },
-  } as unknown as PostgresPoolClient
+  // Of one in use the statement fails, which is enough. The pool does not listen then, and an error unheard ends the process.
+  pool.on('connect', (client) => client.on('error', () => {}))
+  const guarded = guard<pg.PoolClient>({
+    connect: () => pool.connect(),
+    release: (client) => client.release(),
+    discard: (client) => client.release(true),
+  })
+  const connect = async () => {
+    const client = await guarded.acquire()
+    return {
+      async query(text: string, values: readonly unknown[]) {
+        try {
+          return await client.query({
+            text,
+            values: values as unknown[],
+            query_timeout: limits.statementMs,
+          } as pg.QueryConfig)
+        } catch (error) {
+          if (postgres.classify(error) === 'gone') guarded.doubt(client)
+          throw error
+        }
+      },
+      release: () => guarded.release(client),
+      get processID() {
+        return (client as unknown as { processID: number }).processID
+      },
+    } as unknown as PostgresPoolClient
+  }
+  return speaking(new PostgresDialect({ pool: { connect, end: () => pool.end(), options: {} } as never }), postgres)
 }
 
 /** bigint comes as text unless it is told otherwise. Ours are instants and counts, all below 2^53. */

@@ -7,6 +7,14 @@ import { Problem } from '#core/problem.ts'
  */
 export const connectMs = 1_900
 export const statementMs = 3_000
+/** While tables are changed, or another replica that does so is waited for. */
+export const migrationMs = 3_600_000
+
+/** What a start may lift for a while. */
+export interface Limits {
+  statementMs: number
+}
+
 /** Less than `statementMs`, so that the database, which knows, speaks first. */
 export const lockWaitSeconds = 2
 /** A replica that stops in the middle of a transaction holds up others for this long, where the database can end it. */
@@ -88,6 +96,22 @@ const networkCodes = new Set([
   'ENOTFOUND',
   'EAI_AGAIN',
 ])
+
+/** The server's certificate is not one we were told to trust, or the two sides cannot agree on TLS. */
+export function isCertificateError(error: unknown): boolean {
+  const code = (error as { code?: unknown } | null)?.code
+  return typeof code === 'string' && /CERT|^UNABLE_TO_|^ERR_TLS_|^ERR_SSL_|^EPROTO$/.test(code)
+}
+
+/** What to do about a refusal, for both servers. */
+export const remedies = {
+  login: 'Check the user and the password in --database-url.',
+  database: 'Create the database, or name another in --database-url.',
+  privilege: 'Grant this user all privileges on the database.',
+  certificate: 'Name the authority of its certificate by ?sslrootcert=<file> in --database-url.',
+  withTls: 'Add ?sslmode=require to --database-url.',
+  withoutTls: 'Turn on TLS there, or leave sslmode out of --database-url.',
+} as const
 
 /** Thrown in place of an answer that did not come in time. */
 export class NoAnswer extends Error {
