@@ -30,23 +30,32 @@ export const sqlite: Dialect = {
     partialIndexes: true,
   }),
 
-  // json_each over one parameter: 1,000 rows in 2.5 ms, against 12 ms for a VALUES list of 12,000 parameters.
+  // VALUES of a hundred rows: 1.7 µs a row. One row a statement takes 3.3, json_each over one parameter 3.2.
   async insertRows(tx, table, columns, rows, returning) {
-    if (rows.length === 0) return []
-    const list = columns.map((_, i) => `value ->> ${i}`).join(', ')
-    const text =
-      `insert or ignore into ${table} (${columns.join(', ')}) select ${list} from json_each(?)` +
-      (returning.length > 0 ? ` returning ${returning.join(', ')}` : '')
-    return (await tx.executeQuery(CompiledQuery.raw(text, [JSON.stringify(rows)]))).rows as never
+    const answers: unknown[] = []
+    for (const chunk of chunks(rows)) {
+      const text =
+        `insert or ignore into ${table} (${columns.join(', ')}) values ${tuples(chunk.length, columns.length)}` +
+        (returning.length > 0 ? ` returning ${returning.join(', ')}` : '')
+      const result = await tx.executeQuery(CompiledQuery.raw(text, chunk.flat()))
+      for (const row of result.rows) answers.push(row)
+    }
+    return answers as never
   },
 
   async updateRows(tx, table, keys, sets, rows) {
-    if (rows.length === 0) return 0
-    const assignments = sets.map((column, i) => `${column} = r.value ->> ${keys.length + i}`).join(', ')
-    const matches = keys.map((column, i) => `${table}.${column} = r.value ->> ${i}`).join(' and ')
-    const text = `update ${table} set ${assignments} from json_each(?) as r where ${matches}`
-    const { numAffectedRows } = await tx.executeQuery(CompiledQuery.raw(text, [JSON.stringify(rows)]))
-    return Number(numAffectedRows ?? 0)
+    const names = [...keys, ...sets].map((_, i) => `c${i}`)
+    const assignments = sets.map((column, i) => `${column} = r.c${keys.length + i}`).join(', ')
+    const matches = keys.map((column, i) => `${table}.${column} = r.c${i}`).join(' and ')
+    let found = 0
+    for (const chunk of chunks(rows)) {
+      const text =
+        `with r (${names.join(', ')}) as (values ${tuples(chunk.length, names.length)})` +
+        ` update ${table} set ${assignments} from r where ${matches}`
+      const { numAffectedRows } = await tx.executeQuery(CompiledQuery.raw(text, chunk.flat()))
+      found += Number(numAffectedRows ?? 0)
+    }
+    return found
   },
 
   among(column, values) {
@@ -71,6 +80,18 @@ export const sqlite: Dialect = {
     return 'other'
   },
   remedy: () => '', // a file refuses nobody: see explain
+}
+
+/** Lists of 100, 10 and 1 rows: any number of rows, and only three texts to prepare for each statement. */
+function* chunks<T>(rows: readonly T[]): Generator<readonly T[]> {
+  let i = 0
+  for (const size of [100, 10, 1]) for (; rows.length - i >= size; i += size) yield rows.slice(i, i + size)
+}
+
+/** `(?,?),(?,?)` */
+function tuples(rows: number, columns: number): string {
+  const tuple = `(${Array(columns).fill('?').join(',')})`
+  return Array(rows).fill(tuple).join(',')
 }
 
 /**
