@@ -26,7 +26,9 @@ export function toMarkdown({ title, note, figures }: Section): string {
     const met = isMet === undefined ? '' : isMet ? 'yes' : '**no**'
     return `| ${what} | ${measured} | ${target} | ${met} |`
   })
-  return [`## ${title}`, '', note, '', '| what | measured | target | met |', '|---|---|---|---|', ...rows, ''].join('\n')
+  return [`## ${title}`, '', note, '', '| what | measured | target | met |', '|---|---|---|---|', ...rows, ''].join(
+    '\n',
+  )
 }
 
 /** A line on standard error while it runs. */

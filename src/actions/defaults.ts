@@ -23,10 +23,14 @@ export async function adoptDefaults(
   for (;;) {
     const tasks = await store.transact(async (tx, now) => {
       const found = await tasksOnDefaults(tx, builtInOwnerId, after, batchSize)
-      const moved = found.map((task) => ({ task, armed: applyDefaults(task, defaults, now) }))
+      const both = found.map((task) => ({ task, armed: applyDefaults(task, defaults, now) }))
+      // What has rung counts as well: where only that moved on, the next edit would ring what is past.
+      const moved = both.filter(
+        ({ task, armed }) => task.notifyAt !== armed.notifyAt || task.rungUntilAt !== armed.rungUntilAt,
+      )
       await setAlarms(
         tx,
-        moved.filter(({ task, armed }) => task.notifyAt !== armed.notifyAt).map(({ armed }) => armed),
+        moved.map(({ armed }) => armed),
       )
       return found
     })

@@ -47,7 +47,12 @@ export class Problem extends Error {
 
 /** `invalid`, for one member of the body. */
 export function invalidMember(pointer: string, detail: string): Problem {
-  return new Problem('invalid', detail, { faults: [{ at: { pointer }, detail }] })
+  return new Problem('invalid', `${memberName(pointer)} ${detail}`, { faults: [{ at: { pointer }, detail }] })
+}
+
+/** A JSON pointer as one says it: `tags.3`. */
+export function memberName(pointer: string): string {
+  return pointer === '' ? 'the body' : pointer.slice(1).replaceAll('/', '.')
 }
 
 /** The known word nearest to a mistyped one, or undefined when none is near (Levenshtein distance above a third). */

@@ -22,12 +22,16 @@ const dayMs = 86_400_000
 /** Ten years and a bit: longer leads are typing errors, and a bound keeps date arithmetic in range. */
 const longestLeadMs = 3_660 * dayMs
 
+/** In full, since Temporal takes a unit that is there twice, and only its last number: `PT15M1M` for one minute. */
+const leadForm =
+  /^P(?!$)(?:\d+Y)?(?:\d+M)?(?:\d+W)?(?:\d+D)?(?:T(?!$)(?:\d+(?:[.,]\d+)?H)?(?:\d+(?:[.,]\d+)?M)?(?:\d+(?:[.,]\d+)?S)?)?$/
+
 /**
  * The reading of a lead: a fixed span, or one in calendar units, whose length depends on where in the year it is taken.
  * Undefined when the text is not an ISO 8601 duration (section 4.4.3), is negative, or is longer than ten years.
  */
 export function parseLead(text: string): { fixedMs: number } | { calendar: Temporal.Duration } | undefined {
-  if (!/^P[\dYMWDTHS.,]+$/.test(text)) return undefined
+  if (!leadForm.test(text)) return undefined
   try {
     const duration = Temporal.Duration.from(text)
     const roughMs =

@@ -1,5 +1,5 @@
 import { instantOf, isStorable, type Moment, parseTimeZone } from './moment.ts'
-import { type Fault, invalidMember, Problem } from './problem.ts'
+import { type Fault, invalidMember, memberName, Problem } from './problem.ts'
 import { type Defaults, isReachable, nextReminder, parseLead, type Reminder } from './reminder.ts'
 
 export const priorities = ['none', 'low', 'medium', 'high'] as const
@@ -151,7 +151,7 @@ function withPatch<T extends NewTask>(task: T, patch: TaskPatch, defaults: Defau
   }
 
   let timeZone = patch.timeZone === undefined ? task.timeZone : patch.timeZone
-  if (patch.timeZone) {
+  if (patch.timeZone !== undefined && patch.timeZone !== null) {
     timeZone = parseTimeZone(patch.timeZone) ?? null
     if (timeZone === null) fault('time_zone', `is not a time zone of the IANA database: «${patch.timeZone}»`)
   }
@@ -210,7 +210,7 @@ function withPatch<T extends NewTask>(task: T, patch: TaskPatch, defaults: Defau
 export function describe(faults: readonly Fault[]): string {
   return faults
     .slice(0, 5)
-    .map(({ at, detail }) => `${'pointer' in at ? at.pointer.slice(1).replaceAll('/', '.') : at.parameter} ${detail}`)
+    .map(({ at, detail }) => `${'pointer' in at ? memberName(at.pointer) : at.parameter} ${detail}`)
     .join('; ')
 }
 

@@ -16,7 +16,8 @@ export function createGuard({ isLoopback, allowedHosts }: { isLoopback: boolean;
     if (isLoopback) {
       // DNS rebinding: a name of somebody else's that was made to point at 127.0.0.1.
       const name = host?.replace(/:\d+$/, '').toLowerCase()
-      if (name === undefined || !names.has(name))
+      // Not an address: what was typed as 127.0.0.2 was not made to point there by anybody.
+      if (name === undefined || !(names.has(name) || isLoopbackAddress(name)))
         throw new Problem(
           'forbidden',
           `This server answers on this machine's own names, not on «${name ?? ''}». Others are named by --allowed-hosts.`,

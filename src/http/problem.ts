@@ -1,3 +1,6 @@
+import { randomUUID } from 'node:crypto'
+import { STATUS_CODES } from 'node:http'
+import type { Socket } from 'node:net'
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import { type Fault, nearest, Problem, type ProblemKind } from '#core/problem.ts'
 import { describe, type Task } from '#core/task.ts'
@@ -53,6 +56,36 @@ export function sendProblem(error: unknown, request: FastifyRequest, reply: Fast
     )
 }
 
+/** Answers what Node could not read as a request, on the bare connection. */
+export function answerUnreadable(error: NodeJS.ErrnoException, socket: Socket): void {
+  if (error.code === 'ECONNRESET' || !socket.writable) {
+    socket.destroy(error)
+    return
+  }
+  const [status, kind, detail] = unreadable[error.code ?? ''] ?? [400, 'malformed', 'This is not an HTTP request.']
+  const { slug, title } = answers[kind]
+  const id = randomUUID()
+  const body = { type: `/problems/${slug}`, title, status, detail, instance: '', request_id: id }
+  const text = JSON.stringify(body)
+  socket.write(
+    [
+      `HTTP/1.1 ${status} ${STATUS_CODES[status]}`,
+      'content-type: application/problem+json; charset=utf-8',
+      `content-length: ${Buffer.byteLength(text)}`,
+      `x-request-id: ${id}`,
+      'connection: close',
+      '',
+      text,
+    ].join('\r\n'),
+  )
+  socket.destroySoon()
+}
+
+const unreadable: Record<string, [status: number, ProblemKind, detail: string]> = {
+  ERR_HTTP_REQUEST_TIMEOUT: [408, 'malformed', 'The request did not arrive in time.'],
+  HPE_HEADER_OVERFLOW: [431, 'too-large', 'The path and headers are larger than 16 KiB.'],
+}
+
 /** More than this many faults tell nobody anything. */
 const mostFaults = 20
 
@@ -74,10 +107,10 @@ function toProblem(error: unknown): Problem | undefined {
     statusCode?: number
   }
   if (validation) {
-    const faults = validation.map((fault) => toFault(fault, validationContext === 'body'))
+    const faults = validation.slice(0, mostFaults).map((fault) => toFault(fault, validationContext === 'body'))
     // A path that names no possible id names nothing.
     if (validationContext === 'params') return new Problem('not-found', 'There is no such resource.')
-    return new Problem(validationContext === 'body' ? 'invalid' : 'malformed', `${describe(faults)}.`, { faults })
+    return new Problem(validationContext === 'body' ? 'invalid' : 'malformed', describe(faults), { faults })
   }
   const known = code === undefined ? undefined : fastifyKinds[code]
   if (known) return new Problem(known[0], known[1], { cause: error })
@@ -106,6 +139,7 @@ function toFault({ keyword, instancePath, params, message, parentSchema }: Valid
   } else if (keyword === 'required') {
     path += `/${String(params.missingProperty)}`
     detail = 'is missing'
-  } else if (keyword === 'enum') detail = `must be one of ${(params.allowedValues as unknown[]).join(', ')}`
+  } else if (keyword === 'type') detail = `must be ${[params.type].flat().join(' or ')}`
+  else if (keyword === 'enum') detail = `must be one of ${(params.allowedValues as unknown[]).join(', ')}`
   return { at: isBody ? { pointer: path } : { parameter: path.slice(1) }, detail }
 }

@@ -9,7 +9,7 @@ import { dialectOf } from '#store/dialects/dialect.ts'
 import { asProblem } from '#store/failure.ts'
 import type { Db } from '#store/schema.ts'
 import { createGuard } from './guard.ts'
-import { sendProblem } from './problem.ts'
+import { answerUnreadable, sendProblem } from './problem.ts'
 import { type Health, healthRoutes } from './routes/health.ts'
 import { notificationRoutes } from './routes/notifications.ts'
 import { taskRoutes } from './routes/tasks.ts'
@@ -36,13 +36,19 @@ export function createServer(parts: ServerParts): FastifyInstance {
     // A whole request within 30 s and its headers within 15: connections that drip are closed.
     requestTimeout: 30_000,
     keepAliveTimeout: 10_000,
-    http: { headersTimeout: 15_000, connectionsCheckingInterval: 5_000 },
+    // A missing Host is the guard's to refuse: Node's own answer says nothing.
+    http: { headersTimeout: 15_000, connectionsCheckingInterval: 5_000, requireHostHeader: false },
+    // What goes wrong before there is a route: a path that cannot be decoded, a request that cannot be read.
+    frameworkErrors: (error, request, reply) => sendProblem(error, request, reply.header('x-request-id', request.id)),
+    clientErrorHandler: answerUnreadable,
     forceCloseConnections: 'idle',
     genReqId: (request) => traceId(request.headers.traceparent) ?? randomUUID(),
     requestIdHeader: false,
     trustProxy: false,
   })
   server.server.maxConnections = 5_000
+  // An Expect that nobody knows may be passed over (RFC 9110 section 10.1.1); Node would answer a bare 417.
+  server.server.on('checkExpectation', (request, response) => server.server.emit('request', request, response))
 
   // What failed in the database while reading; writes come as Problems already. An error with a status is of the request.
   server.setErrorHandler((error: object, request, reply) =>
@@ -96,30 +102,50 @@ function readJsonStrictly(server: FastifyInstance) {
         return done(new Problem('unsupported-media-type', `A body in the encoding ${encoding} is not read here.`))
       if (body.length === 0) return done(new Problem('malformed', 'The body is empty, though its type says JSON.'))
       if (!isUtf8(body)) return done(new Problem('malformed', 'The body is not UTF-8.'))
-      parse(request, body.toString('utf8'), (error, value) =>
-        error ? done(new Problem('malformed', `The body is not JSON: ${error.message}.`)) : done(null, value),
+      const text = body.toString('utf8')
+      parse(request, text, (error, value) =>
+        error ? done(new Problem('malformed', whyUnread(text))) : done(null, value),
       )
     },
   )
 }
 
+/** Fastify says the same of a body that is no JSON and of one that is poison. */
+function whyUnread(text: string): string {
+  try {
+    JSON.parse(text)
+    return 'The body has a member __proto__ or constructor.prototype, which is not read here.'
+  } catch (error) {
+    return `The body is not JSON: ${(error as Error).message}.`
+  }
+}
+
 /**
  * Bodies are taken as they are: Fastify's defaults turn `["a"]` into `"a"` and null into "", and drop unknown members. Only
- * queries and parameters, which are all text, are read as numbers.
+ * queries and parameters, which are all text, are read as numbers where one is wanted. Not by Ajv: to it `0x1`, `1e0`, ` 1`
+ * and `01` are numbers too, so that a mistyped path would name, and a DELETE take, some task.
  */
 function checkStrictly(server: FastifyInstance) {
-  const settings = {
+  const ajv = new Ajv({
     strict: false,
     allErrors: true,
     verbose: true,
     removeAdditional: false,
     useDefaults: true,
-  } as const
-  const bodies = new Ajv({ ...settings, coerceTypes: false })
-  const texts = new Ajv({ ...settings, coerceTypes: true })
-  server.setValidatorCompiler(({ schema, httpPart }) =>
-    (httpPart === 'body' ? bodies : texts).compile(schema as object),
-  )
+    coerceTypes: false,
+  })
+  server.setValidatorCompiler<{ properties?: Record<string, { type?: string }> }>(({ schema, httpPart }) => {
+    const check = ajv.compile(schema)
+    if (httpPart === 'body') return check
+    const wanted = Object.entries(schema.properties ?? {}).filter(([, { type }]) => type === 'integer')
+    return (texts: Record<string, unknown>) => {
+      for (const [name] of wanted) {
+        const text = texts[name]
+        if (typeof text === 'string' && /^(?:0|-?[1-9]\d*)$/.test(text)) texts[name] = Number(text)
+      }
+      return check(texts) || { error: check.errors ?? [] }
+    }
+  })
 }
 
 /** Answers a method that a resource does not have by 405 with those it has (RFC 9110 section 15.5.6), once all are known. */
@@ -133,7 +159,9 @@ function watchMethods(server: FastifyInstance): () => void {
   return () => {
     for (const [url, found] of [...known]) {
       const allowed = [...found].sort()
-      const others = ['GET', 'POST', 'PUT', 'PATCH', 'DELETE'].filter((method) => !found.has(method))
+      const others = ['GET', 'POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS', 'TRACE'].filter(
+        (method) => !found.has(method),
+      )
       if (others.length === 0) continue
       const detail = `This resource has ${allowed.join(', ')}.`
       server.route({

@@ -3,7 +3,7 @@ import { deliveryStates } from '#core/delivery.ts'
 import { type Moment, parseTimeZone } from '#core/moment.ts'
 import { type Message, type Notice, noticeKinds, sentence, timings } from '#core/notice.ts'
 import { type Fault, Problem } from '#core/problem.ts'
-import type { Reminder } from '#core/reminder.ts'
+import { parseLead, type Reminder } from '#core/reminder.ts'
 import { describe, limits, priorities, type Task, type TaskDraft, type TaskPatch } from '#core/task.ts'
 import type { Delivery } from '#store/deliveries.ts'
 
@@ -338,14 +338,14 @@ export function toSnooze(wire: SnoozeWire): Moment | { forMs: number } {
   return { forMs: span }
 }
 
-/** A duration as ms; days of 24 hours. Undefined for calendar units, whose length nothing here decides, and above ten years. */
+/**
+ * A duration as whole ms; days of 24 hours. Undefined for what is no lead either, for none at all, and for calendar units,
+ * whose length nothing here decides.
+ */
 function parseSpan(text: string): number | undefined {
-  try {
-    const duration = Temporal.Duration.from(text)
-    if (duration.years || duration.months || duration.sign <= 0) return undefined
-    const ms = duration.total({ unit: 'milliseconds', relativeTo: Temporal.PlainDate.from('2000-01-01') })
-    return ms <= 3_660 * 86_400_000 ? ms : undefined
-  } catch {
-    return undefined
-  }
+  if (!parseLead(text)) return undefined
+  const duration = Temporal.Duration.from(text)
+  if (duration.years || duration.months) return undefined
+  const ms = duration.total({ unit: 'milliseconds', relativeTo: Temporal.PlainDate.from('2000-01-01') })
+  return Math.trunc(ms) || undefined
 }

@@ -6,6 +6,7 @@ import { kindAt, type Message, whyDropped } from '#core/notice.ts'
 import type { Defaults } from '#core/reminder.ts'
 import { type Claim, claimDue, nextDueAt, releaseClaims, type Settled, settleDeliveries } from '#store/deliveries.ts'
 import type { Store } from '#store/open.ts'
+import type { Db } from '#store/schema.ts'
 import { tasksByIds } from '#store/tasks.ts'
 import { startLoop } from './loop.ts'
 
@@ -193,7 +194,8 @@ export function startDeliveries({
         continue
       }
       if (startedAt + sendTimeoutMs > claim.leaseUntil) {
-        // Waited too long in the queue: somebody may have it by the time this attempt would end. With a fresh lease it may go.
+        // Waited too long in the queue: somebody may have it by the time this attempt would end. With a fresh lease it may go, and
+        // this was no attempt: a channel that hangs must not use up those of notices that it has never been given.
         lane.underway--
         giveBack([claim])
         continue
@@ -242,13 +244,18 @@ export function startDeliveries({
         isSettlingSoon = false
         if (unsettled.length === 0) return 0
         const batch = unsettled.splice(0)
+        let written: Settled[]
         try {
-          await store.transact((tx, now) => settleDeliveries(tx, batch, now))
+          written = await store.transact(async (tx, now) => {
+            const settled = await lookAgain(tx, batch, now)
+            await settleDeliveries(tx, settled, now)
+            return settled
+          })
         } catch (error) {
           unsettled.unshift(...batch)
           throw error
         }
-        const retryAt = batch.reduce((next, { nextAt }) => Math.min(next, nextAt ?? next), Number.POSITIVE_INFINITY)
+        const retryAt = written.reduce((next, { nextAt }) => Math.min(next, nextAt ?? next), Number.POSITIVE_INFINITY)
         if (retryAt < Number.POSITIVE_INFINITY) loop.wake(retryAt)
         announceQuiet()
         return batch.length
@@ -300,6 +307,18 @@ export function startDeliveries({
           .catch((error) => log.error({ err: error }, 'claims could not be given back; they end with their lease'))
     },
   }
+}
+
+/** A task can have become true again since the look: dropped now, nobody would revive its delivery. So it is due again. */
+async function lookAgain(tx: Db, batch: readonly Settled[], now: number): Promise<Settled[]> {
+  const ids = batch.filter(({ state }) => state === 'dropped').map(({ claim }) => claim.notice.taskId)
+  if (ids.length === 0) return [...batch]
+  const found = await tasksByIds(tx, ids)
+  return batch.map((settled) => {
+    const { notice } = settled.claim
+    if (settled.state !== 'dropped' || whyDropped(notice, found.get(notice.taskId)) !== null) return settled
+    return { ...settled, state: 'pending', nextAt: now, error: null }
+  })
 }
 
 /** A throw means «retry». */

@@ -157,6 +157,8 @@ export async function reviveDropped(tx: Db, taskId: number, expiryAt: number, no
     .updateTable('deliveries')
     .set({ state: 'pending', next_at: now, error: null, settled_at: null })
     .where('state', '=', 'dropped')
+    // Of a channel that is no more it would wait for ever.
+    .where('channel_id', 'in', (eb) => eb.selectFrom('channels').select('channels.id').where('removed_at', 'is', null))
     .where('notice_id', 'in', (eb) =>
       eb.selectFrom('notices').select('notices.id').where('task_id', '=', taskId).where('expiry_at', '=', expiryAt),
     )

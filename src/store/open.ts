@@ -28,14 +28,17 @@ export interface StoreLog {
 
 export interface StoreDeps {
   readonly clock: Clock
-  readonly log: StoreLog
-  /** Where wall times of the original's table are read. */
-  readonly timeZone: string
+  /** Told nobody when absent. */
+  readonly log?: StoreLog
+  /** Where wall times of the original's table are read; UTC when absent. */
+  readonly timeZone?: string
   /** Called when the storage failed in a way that only a restart can mend. */
   readonly onBroken: (error: unknown) => void
   /** Stands between the statements and the database; the identity when absent. */
   readonly wrap?: (dialect: KyselyDialect) => KyselyDialect
 }
+
+type Told = Required<Omit<StoreDeps, 'wrap'>>
 
 /** In the order in which they are applied; a name, once released, stays. */
 const migrations = { '0001-foundation': foundation, '0002-original': original, '0003-changes': changes }
@@ -49,7 +52,8 @@ const skewMs = 1_000
  * @param url `sqlite:<path>`, `sqlite::memory:`, `postgres://…` or `mysql://…`
  * @throws Problem `unavailable` or `invalid` with a sentence for a person
  */
-export async function openStore(url: string, deps: StoreDeps): Promise<Store> {
+export async function openStore(url: string, given: StoreDeps): Promise<Store> {
+  const deps = { log: { info() {}, warn() {} }, timeZone: 'UTC', ...given }
   const limits = { statementMs }
   const kysely = openDialect(url, limits)
   const db = new Kysely<Schema>({ dialect: deps.wrap?.(kysely) ?? kysely })
@@ -96,7 +100,7 @@ function openDialect(url: string, limits: Limits): KyselyDialect {
 }
 
 /** Waits for a database that does not answer yet; gives up at once on one that says no. */
-async function reach(db: Db, dialect: Dialect, url: string, { clock, log }: StoreDeps): Promise<void> {
+async function reach(db: Db, dialect: Dialect, url: string, { clock, log }: Told): Promise<void> {
   const giveUpAt = clock.now() + patienceMs
   for (let isFirst = true; ; isFirst = false) {
     try {
@@ -117,7 +121,7 @@ async function reach(db: Db, dialect: Dialect, url: string, { clock, log }: Stor
 }
 
 /** Instants are by the clock of whoever serves: two replicas whose clocks differ ring by that much apart. */
-async function compareClocks(db: Db, dialect: Dialect, { clock, log }: StoreDeps): Promise<void> {
+async function compareClocks(db: Db, dialect: Dialect, { clock, log }: Told): Promise<void> {
   if (!dialect.isShared) return
   const before = clock.now()
   const { rows } = await sql<{ theirs: number }>`select ${dialect.clock} as theirs`.execute(db)
@@ -130,7 +134,7 @@ async function compareClocks(db: Db, dialect: Dialect, { clock, log }: StoreDeps
     )
 }
 
-async function migrate(db: Db, dialect: Dialect, deps: StoreDeps): Promise<void> {
+async function migrate(db: Db, dialect: Dialect, deps: Told): Promise<void> {
   const all = Object.fromEntries(
     Object.entries(migrations).map(([name, migration]): [string, Migration] => [name, migration(dialect, deps)]),
   )

@@ -1,5 +1,5 @@
 import type { TypeBoxTypeProvider } from '@fastify/type-provider-typebox'
-import type { FastifyInstance, FastifyReply } from 'fastify'
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import Type from 'typebox'
 import type { Actor, Context } from '#actions/context.ts'
 import {
@@ -83,7 +83,7 @@ export function taskRoutes(plain: FastifyInstance, { db, ctx }: { db: Db; ctx: C
     return reply.send({ tasks: tasks.map(toTaskWire), missing })
   })
 
-  server.delete('/v1/tasks', { schema: { querystring: NoQuery } }, async (_, reply) =>
+  server.delete('/v1/tasks', { schema: { querystring: NoQuery }, preHandler: refuseBody }, async (_, reply) =>
     reply.send({ deleted: await deleteAllTasks(ctx, actor) }),
   )
 
@@ -102,11 +102,15 @@ export function taskRoutes(plain: FastifyInstance, { db, ctx }: { db: Db; ctx: C
     },
   })
 
-  server.delete('/v1/tasks/:id', { schema: { params: IdParams, querystring: NoQuery } }, async (request, reply) => {
-    const target = { id: request.params.id, version: parseIfMatch(request.headers['if-match']) }
-    const { deletedAt } = await deleteTask(ctx, actor, target)
-    return reply.send({ id: target.id, deleted_dt: new Date(deletedAt).toISOString() })
-  })
+  server.delete(
+    '/v1/tasks/:id',
+    { schema: { params: IdParams, querystring: NoQuery }, preHandler: refuseBody },
+    async (request, reply) => {
+      const target = { id: request.params.id, version: parseIfMatch(request.headers['if-match']) }
+      const { deletedAt } = await deleteTask(ctx, actor, target)
+      return reply.send({ id: target.id, deleted_dt: new Date(deletedAt).toISOString() })
+    },
+  )
 
   for (const [verb, act] of [
     ['complete', completeTask],
@@ -114,7 +118,7 @@ export function taskRoutes(plain: FastifyInstance, { db, ctx }: { db: Db; ctx: C
   ] as const) {
     server.post(
       `/v1/tasks/:id/${verb}`,
-      { schema: { params: IdParams, querystring: NoQuery } },
+      { schema: { params: IdParams, querystring: NoQuery }, preHandler: refuseBody },
       async ({ params, headers }, reply) => {
         const target = { id: params.id, version: parseIfMatch(headers['if-match']) }
         return sendTask(reply, await act(ctx, actor, target))
@@ -130,6 +134,12 @@ export function taskRoutes(plain: FastifyInstance, { db, ctx }: { db: Db; ctx: C
       return sendTask(reply, await snoozeTask(ctx, actor, target, toSnooze(body)))
     },
   )
+}
+
+/** What a request without a body brings along must not be taken for nothing: a DELETE with a list of ids is not one of all. */
+async function refuseBody({ body }: FastifyRequest): Promise<void> {
+  const isNothing = body === undefined || body === null || (typeof body === 'object' && Object.keys(body).length === 0)
+  if (!isNothing) throw invalidMember('', 'is not read here')
 }
 
 /** Opaque to callers: an id, in a form that does not invite arithmetic. */

@@ -1,4 +1,4 @@
-import { chmodSync, closeSync, constants, existsSync, mkdirSync, openSync } from 'node:fs'
+import { chmodSync, closeSync, constants, existsSync, mkdirSync, openSync, statSync } from 'node:fs'
 import { dirname, resolve } from 'node:path'
 import { DatabaseSync, type StatementSync } from 'node:sqlite'
 import { CompiledQuery, type Dialect as KyselyDialect, SqliteAdapter, SqliteDialect, sql } from 'kysely'
@@ -100,7 +100,10 @@ function tuples(rows: number, columns: number): string {
  */
 export function openSqlite(path: string): KyselyDialect {
   const isFile = path !== ':memory:'
-  if (isFile) createPrivately(path)
+  if (isFile) {
+    createPrivately(path)
+    refuseWhatIsShort(path)
+  }
   let database: DatabaseSync
   try {
     database = new DatabaseSync(path)
@@ -168,6 +171,13 @@ function createPrivately(path: string) {
       `The database file ${resolve(path)} cannot be created: ${(error as Error).message}.`,
     )
   }
+}
+
+/** SQLite takes any file of less than 512 bytes for a new database, and would write over somebody's notes. */
+function refuseWhatIsShort(path: string) {
+  const { size } = statSync(path)
+  if (size > 0 && size < 512 && !existsSync(`${path}-wal`))
+    throw new Problem('unavailable', `The file ${resolve(path)} is not a SQLite database. Nothing in it was changed.`)
 }
 
 /** Settings, each read back: SQLite ignores a pragma it does not like. */

@@ -1,0 +1,70 @@
+import { connect } from 'node:net'
+
+/**
+ * A load of requests over plain sockets, each sending its next request when the answer to the last has come. The usual generators
+ * spend 40 µs of a core on a request, more than the routes that are compared here: then all of them look alike. This one
+ * spends 12, by knowing that each answer is small, complete and has a Content-Length.
+ */
+export interface Load {
+  /** Answers with a status of 2xx. */
+  readonly answers: number
+  readonly perSecond: number
+}
+
+export interface Request {
+  readonly method?: string
+  readonly path: string
+  /** JSON text. */
+  readonly body?: string
+}
+
+/**
+ * @param requests for each connection what it sends, over and over
+ * @throws at the first answer of another status than 2xx
+ */
+export async function load(url: string, ms: number, requests: readonly (readonly Request[])[]): Promise<Load> {
+  const { hostname, port, host } = new URL(url)
+  const buffers = requests.map((list) => list.map((request) => toBuffer(host, request)))
+  const startedAt = performance.now()
+  const answers = await Promise.all(buffers.map((list) => drive(hostname, Number(port), list, startedAt + ms)))
+  const sum = answers.reduce((a, b) => a + b, 0)
+  return { answers: sum, perSecond: (sum * 1_000) / (performance.now() - startedAt) }
+}
+
+/** One connection, until an instant of `performance.now()`. @returns how many answers it got */
+function drive(host: string, port: number, requests: readonly Buffer[], until: number): Promise<number> {
+  return new Promise((resolve, reject) => {
+    let answers = 0
+    let missing = 0
+    const socket = connect({ host, port, noDelay: true })
+    const next = () => socket.write(requests[answers % requests.length] as Buffer)
+    socket.on('connect', next)
+    socket.on('error', reject)
+    socket.on('close', () => reject(new Error('the server closed a connection')))
+    socket.on('data', (data: Buffer) => {
+      if (missing === 0) {
+        const headLength = data.indexOf('\r\n\r\n') + 4
+        const head = data.toString('latin1', 0, headLength)
+        const length = /^content-length: (\d+)/im.exec(head)?.[1]
+        if (!head.startsWith('HTTP/1.1 2') || length === undefined) {
+          reject(new Error(`an unexpected answer: ${data.toString()}`))
+          return socket.destroy()
+        }
+        missing = headLength + Number(length)
+      }
+      missing -= data.length
+      if (missing > 0) return
+      answers++
+      if (performance.now() < until) return next()
+      resolve(answers)
+      socket.destroy()
+    })
+  })
+}
+
+function toBuffer(host: string, { method = 'GET', path, body }: Request): Buffer {
+  const head = `${method} ${path} HTTP/1.1\r\nHost: ${host}\r\nConnection: keep-alive\r\n`
+  if (body === undefined) return Buffer.from(`${head}\r\n`)
+  const length = Buffer.byteLength(body)
+  return Buffer.from(`${head}Content-Type: application/json\r\nContent-Length: ${length}\r\n\r\n${body}`)
+}

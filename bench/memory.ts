@@ -1,0 +1,99 @@
+import { copyFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { count, digits, median, progress, report } from './report.ts'
+import { makeOverdue, seedDatabase, temporaryFolder } from './seed.ts'
+import { residentMb, startServer } from './server.ts'
+
+/** What a million pending tasks cost a server that does nothing: memory, and time at its start. */
+
+const tasks = 1_000_000
+const overdue = 1_000
+const rounds = 3
+const idleMs = 3_000
+
+/** MB of a server at rest. */
+async function measureIdle(databasePath: string): Promise<number> {
+  await using server = await startServer({ databasePath })
+  await sleep(idleMs)
+  return residentMb(server.child).now
+}
+
+/** Starts a server on a copy of a database with overdue tasks. @returns ms from its spawn */
+async function measureStart(template: string): Promise<{ ready: number; firstNotice: number; lastNotice: number }> {
+  using folder = temporaryFolder()
+  const databasePath = join(folder.path, 'bench.db')
+  copyFileSync(template, databasePath)
+  const startedAt = performance.now()
+  let [firstAt, lastAt, lines] = [0, 0, 0]
+  const onOutput = (text: string) => {
+    const notices = text.split('Your task (id:').length - 1
+    if (notices === 0) return
+    lines += notices
+    lastAt = performance.now()
+    firstAt ||= lastAt
+  }
+  await using server = await startServer({ databasePath, onOutput })
+  while (lines < overdue) {
+    if (performance.now() - startedAt > 20_000) throw new Error(`only ${lines} of ${overdue} overdue notices came`)
+    await sleep(10)
+  }
+  return { ready: server.readyMs, firstNotice: firstAt - startedAt, lastNotice: lastAt - startedAt }
+}
+
+using folder = temporaryFolder()
+progress('databases')
+const [emptyPath, fullPath] = [join(folder.path, 'empty.db'), join(folder.path, 'full.db')]
+await seedDatabase(emptyPath, 0)
+await seedDatabase(fullPath, tasks)
+const [empty, full]: [number[], number[]] = [[], []]
+for (let round = 0; round < rounds; round++) {
+  progress(`at rest, round ${round + 1} of ${rounds}`)
+  empty.push(await measureIdle(emptyPath))
+  full.push(await measureIdle(fullPath))
+}
+progress('starts')
+const readyEmpty: number[] = []
+for (let round = 0; round < rounds; round++) {
+  await using server = await startServer({ databasePath: emptyPath })
+  readyEmpty.push(server.readyMs)
+}
+await makeOverdue(fullPath, overdue)
+const starts: Awaited<ReturnType<typeof measureStart>>[] = []
+for (let round = 0; round < rounds; round++) starts.push(await measureStart(fullPath))
+
+const more = median(full) - median(empty)
+const ready = median(starts.map((start) => start.ready))
+const firstNotice = median(starts.map((start) => start.firstNotice))
+const lastNotice = median(starts.map((start) => start.lastNotice))
+report({
+  title: 'Memory and start',
+  note: `The real process at rest for ${idleMs / 1_000} s, and from its spawn; medians of ${rounds}.`,
+  figures: [
+    {
+      what: 'resident memory, no tasks',
+      measured: `${digits(median(empty))} MB`,
+      target: '≤ 90 MB',
+      isMet: median(empty) <= 90,
+    },
+    {
+      what: `resident memory, ${count(tasks)} pending tasks`,
+      measured: `${digits(median(full))} MB: ${more < 0 ? '−' : '+'}${digits(Math.abs(more))} MB`,
+      target: '≤ +20 MB',
+      isMet: more <= 20,
+    },
+    { what: 'start with no tasks: ready', measured: `${digits(median(readyEmpty))} ms` },
+    {
+      what: `start with ${count(tasks)} tasks, ${count(overdue)} of them overdue: ready`,
+      measured: `${digits(ready)} ms`,
+      target: '≤ 500 ms',
+      isMet: ready <= 500,
+    },
+    {
+      what: 'the same start: overdue notices on the console',
+      measured: `first after ${digits(firstNotice)} ms, all after ${digits(lastNotice)} ms`,
+      target: 'at once (first ≤ 500 ms)',
+      isMet: firstNotice <= 500,
+    },
+  ],
+})

@@ -1,0 +1,394 @@
+import assert from 'node:assert/strict'
+import { type TestContext, test } from 'node:test'
+import { isDeepStrictEqual } from 'node:util'
+import type { Dialect } from 'kysely'
+import { ProblemError } from '#client/client.ts'
+import type { Message } from '#core/notice.ts'
+import { type Defaults, nextReminder } from '#core/reminder.ts'
+import type { TaskWire } from '#http/shapes.ts'
+import { tasksByIds } from '#store/tasks.ts'
+import { Died, type FailingDatabase, failingDatabase, type Moment, wrapConnections } from '#support/failing-database.ts'
+import { outlast } from '#support/outlast.ts'
+import { startTestApp, type TestApp } from '#support/test-app.ts'
+
+/**
+ * The process dies at every statement of every path that writes: before it ran, and after it ran but before its answer came.
+ * Then it is started again on what is on the disk. What must hold, whichever statement it was:
+ *
+ *   - each write that was answered is there, and nothing that was deleted is back;
+ *   - a write that was not answered has happened as a whole or not at all;
+ *   - every task's alarm is what follows from the task;
+ *   - once its client has repeated what was not answered, exactly the notices of a run without a crash have been told,
+ *     and each has arrived. One may arrive twice, under the same delivery id.
+ *
+ * Times in scenarios are minutes from the scenario's start; the default reminder is 15 minutes before expiry.
+ */
+interface Scenario {
+  /** With a healthy database. */
+  readonly before?: readonly Step[]
+  /** With one that dies somewhere in here. */
+  readonly steps: readonly Step[]
+  /** `title due-minute expiry-minute state` of each notice on the recording channel. */
+  readonly notices: readonly string[]
+}
+
+/** Something a client or time does, that may be done again when it is not known whether it happened. */
+type Step = (world: World) => Promise<unknown>
+
+interface World {
+  readonly app: TestApp
+  /** Whether the step may have happened already. */
+  isAgain: boolean
+  /** Whether the recording channel takes what it is given. */
+  isChannelUp: boolean
+  /** ISO text of a minute of the scenario. */
+  time(minute: number): string
+  advanceTo(minute: number): Promise<void>
+  /** The task as it was last answered. */
+  task(title: string): TaskWire
+  /** A request, and the tasks that it may change. What it answers is from then on what must be there. */
+  request(titles: string[], send: () => Promise<TaskWire | TaskWire[] | 'deleted'>): Promise<void>
+  restart(...flags: string[]): Promise<void>
+}
+
+const create =
+  (title: string, minute: number, more: object = {}): Step =>
+  ({ app, isAgain, time, request }) =>
+    request([title], async () => {
+      try {
+        return await app.client.create({ title, key: title, expiry_dt: time(minute), ...more })
+      } catch (error) {
+        // The key is what lets a client find what it does not know to have created.
+        if (!isAgain || !(error instanceof ProblemError) || error.status !== 409) throw error
+        const { tasks } = await app.client.list()
+        return tasks.find(({ key }) => key === title) as TaskWire
+      }
+    })
+const patch =
+  (title: string, minute: number | null): Step =>
+  ({ app, task, time, request }) =>
+    request([title], () => app.client.update(task(title).id, { expiry_dt: minute === null ? null : time(minute) }))
+const patchAll =
+  (titles: string[], minute: number): Step =>
+  ({ app, task, time, request }) =>
+    request(titles, async () => {
+      const tasks = titles.map((title) => ({ id: task(title).id, expiry_dt: time(minute), tags: ['moved'] }))
+      return (await app.client.updateMany(tasks)).tasks
+    })
+const complete =
+  (title: string): Step =>
+  ({ app, task, request }) =>
+    request([title], () => app.client.complete(task(title).id))
+const reopen =
+  (title: string): Step =>
+  ({ app, task, request }) =>
+    request([title], () => app.client.reopen(task(title).id))
+const snooze =
+  (title: string, minute: number): Step =>
+  ({ app, task, time, request }) =>
+    request([title], () => app.client.snooze(task(title).id, { until: time(minute) }))
+const remove =
+  (title: string): Step =>
+  ({ app, isAgain, task, request }) =>
+    request([title], async () => {
+      await app.client.delete(task(title).id).catch((error: ProblemError) => {
+        if (!isAgain || error.status !== 404) throw error
+      })
+      return 'deleted'
+    })
+const advance =
+  (minute: number): Step =>
+  (world) =>
+    world.advanceTo(minute)
+const restart =
+  (...flags: string[]): Step =>
+  (world) =>
+    world.restart(...flags)
+const channel =
+  (state: 'up' | 'down'): Step =>
+  async (world) => {
+    world.isChannelUp = state === 'up'
+  }
+
+const scenarios: Record<string, Scenario> = {
+  'a task is created, rings and is told': {
+    steps: [create('ahead', 60), create('due', 10), advance(44), advance(45), advance(61)],
+    notices: ['ahead 45 60 sent', 'due -5 10 sent'],
+  },
+  'the expiry moves on, and back, and away': {
+    before: [create('moved', 60), create('cleared', 60), create('back', 60)],
+    steps: [
+      patch('moved', 120),
+      patch('cleared', null),
+      patch('back', 300),
+      patch('back', 60),
+      advance(50),
+      patch('back', 300),
+      patch('back', 60),
+      advance(105),
+      patch('moved', 180),
+      advance(170),
+    ],
+    notices: ['back 45 60 sent', 'moved 105 120 sent', 'moved 165 180 sent'],
+  },
+  'many tasks are moved in one request': {
+    before: [create('a', 60), create('b', 70), create('c', 80)],
+    steps: [patchAll(['a', 'b', 'c'], 120), advance(80), advance(105), patchAll(['a', 'c'], 119), advance(106)],
+    notices: ['a 104 119 sent', 'a 105 120 sent', 'b 105 120 sent', 'c 104 119 sent', 'c 105 120 sent'],
+  },
+  'tasks are completed and reopened': {
+    before: [create('done', 60), create('again', 60), create('late', 60)],
+    steps: [
+      complete('done'),
+      complete('again'),
+      complete('late'),
+      reopen('again'),
+      advance(45),
+      reopen('late'),
+      complete('again'),
+      reopen('again'),
+      advance(61),
+    ],
+    notices: ['again 45 60 sent', 'late 45 60 sent'],
+  },
+  'a task is snoozed, also after its expiry': {
+    before: [create('nap', 60), advance(45)],
+    steps: [snooze('nap', 50), advance(51), snooze('nap', 90), advance(91)],
+    notices: ['nap 45 60 sent', 'nap 50 60 sent', 'nap 90 60 sent'],
+  },
+  'tasks are deleted before they ring, and after': {
+    before: [create('never', 60), create('rung', 60)],
+    steps: [remove('never'), channel('down'), advance(45), remove('rung'), channel('up'), advance(61)],
+    notices: ['rung 45 60 dropped'],
+  },
+  'a channel fails, and takes it when it is tried again': {
+    before: [create('retried', 60)],
+    steps: [channel('down'), advance(46), channel('up'), advance(61)],
+    notices: ['retried 45 60 sent'],
+  },
+  'what was dropped underway is told when it is true again': {
+    before: [create('undone', 60), create('returned', 60), channel('down'), advance(45)],
+    steps: [
+      complete('undone'),
+      patch('returned', 300),
+      advance(47),
+      channel('up'),
+      reopen('undone'),
+      patch('returned', 60),
+      advance(61),
+    ],
+    notices: ['returned 45 60 sent', 'undone 45 60 sent'],
+  },
+  'the server starts with other default reminders, and with what waited': {
+    before: [
+      create('default', 60),
+      create('own', 61, { reminders: ['PT15M'] }),
+      create('waits', 10, { reminders: ['PT15M'] }),
+      channel('down'),
+    ],
+    steps: [restart('--default-reminders=PT30M,PT5M'), channel('up'), advance(30), advance(46), restart(), advance(61)],
+    notices: ['default 30 60 sent', 'own 46 61 sent', 'waits -5 10 sent'],
+  },
+}
+
+type Damage = (dialect: Dialect) => Dialect
+
+interface Figures {
+  crashes: number
+  duplicates: number
+}
+
+/** A server that dies and is started again; its channels, its clock and its file stay. */
+interface Patient {
+  readonly app: TestApp
+  database: FailingDatabase
+  flags: readonly string[]
+  readonly start: () => Promise<void>
+}
+
+async function startPatient(t: TestContext, damage: Damage): Promise<Patient> {
+  const app = await startTestApp(t)
+  const { clock } = app
+  const patient: Patient = {
+    app,
+    database: failingDatabase(),
+    flags: [],
+    async start() {
+      const { flags, database } = patient
+      await outlast(clock, database, app.restart({ flags, wrapDatabase: (dialect) => database.wrap(damage(dialect)) }))
+      const { idle } = app.app
+      clock.settle = () => Promise.race([idle(), database.died.then(() => Promise.reject(new Error('died')))])
+      await clock.settle()
+    },
+  }
+  await patient.start()
+  return patient
+}
+
+/** Runs a scenario, dying one statement later each time, until it ends alive. */
+async function crashEverywhere(t: TestContext, scenario: Scenario, when: Moment, damage: Damage = (same) => same) {
+  const figures: Figures = { crashes: 0, duplicates: 0 }
+  const patient = await startPatient(t, damage)
+  while (await runOnce(patient, scenario, figures.crashes + 1, when, figures)) figures.crashes++
+  return figures
+}
+
+const minuteMs = 60_000
+
+/** @returns whether it died */
+async function runOnce(patient: Patient, scenario: Scenario, n: number, when: Moment, figures: Figures) {
+  const { app } = patient
+  const { clock, bell } = app
+  const startAt = Math.ceil(clock.now() / (60 * minuteMs) + 1) * 60 * minuteMs
+  await clock.advanceTo(startAt)
+
+  const answered = new Map<string, TaskWire | 'deleted'>()
+  const titles = new Map<number, string>()
+  const arrived: Message[] = []
+  let touched: readonly string[] = []
+  const world: World = {
+    app,
+    isAgain: false,
+    isChannelUp: true,
+    time: (minute) => new Date(startAt + minute * minuteMs).toISOString(),
+    async advanceTo(minute) {
+      await clock.advance(Math.max(0, startAt + minute * minuteMs - clock.now()))
+    },
+    task(title) {
+      const task = answered.get(title)
+      assert.ok(task && task !== 'deleted')
+      return task
+    },
+    async request(names, send) {
+      touched = names
+      const answer = await send()
+      touched = []
+      for (const [i, name] of names.entries()) {
+        const one = answer === 'deleted' ? answer : ([answer].flat()[i] as TaskWire)
+        answered.set(name, one)
+        if (one !== 'deleted') titles.set(one.id, name)
+      }
+      await clock.settle()
+    },
+    async restart(...flags) {
+      patient.flags = flags
+      await patient.start()
+    },
+  }
+  bell.answer = (message) => {
+    if (!world.isChannelUp) return { retry: true, reason: 'down' }
+    arrived.push(message)
+    return undefined
+  }
+
+  for (const step of scenario.before ?? []) await step(world)
+  patient.database.dieAt(n, when)
+  let hasDied = false
+  for (const step of scenario.steps) {
+    world.isAgain = false
+    try {
+      await step(world)
+      if (patient.database.isDead) throw new Died()
+    } catch (error) {
+      if (!patient.database.isDead) throw error
+      hasDied = true
+      await outlast(clock, patient.database, app.stop())
+      patient.database = failingDatabase()
+      await patient.start()
+      await expectNothingLost(patient, answered, touched)
+      world.isAgain = true
+      await step(world)
+    }
+  }
+  patient.database.dieAt(Number.POSITIVE_INFINITY, when)
+  await expectNothingLost(patient, answered, [])
+  await expectTold(app, startAt, titles, arrived, scenario.notices, hasDied ? 1 : 0)
+  figures.duplicates += arrived.length - new Set(arrived.map(({ deliveryId }) => deliveryId)).size
+  await app.client.deleteAll()
+  return hasDied
+}
+
+async function expectNothingLost(
+  { app, flags }: Patient,
+  answered: ReadonlyMap<string, TaskWire | 'deleted'>,
+  touched: readonly string[],
+) {
+  const { tasks } = await app.client.list()
+  const stored = new Map(tasks.map((task) => [task.title, task]))
+  for (const [title, task] of answered) {
+    if (touched.includes(title)) continue
+    if (task === 'deleted') assert.equal(stored.get(title), undefined, `«${title}» was deleted and is back`)
+    else assert.deepEqual(stored.get(title), task, `«${title}» is not as it was last answered`)
+  }
+  const happened = touched.map((title) => !isDeepStrictEqual(stored.get(title), answered.get(title)))
+  assert.ok(new Set(happened).size <= 1, `a write of ${touched.join(', ')} happened by half`)
+
+  const reminders = flags.find((flag) => flag.startsWith('--default-reminders='))?.split('=')[1] ?? 'PT15M'
+  const defaults: Defaults = { reminders: reminders.split(','), timeZone: 'UTC' }
+  for (const task of (
+    await tasksByIds(
+      app.app.store.db,
+      tasks.map(({ id }) => id),
+    )
+  ).values())
+    assert.equal(task.notifyAt, nextReminder(task, defaults), `the alarm of «${task.title}» does not follow from it`)
+}
+
+async function expectTold(
+  app: TestApp,
+  startAt: number,
+  titles: ReadonlyMap<number, string>,
+  arrived: readonly Message[],
+  expected: readonly string[],
+  crashes: number,
+) {
+  const { notifications } = await app.client.notifications({ limit: 100 })
+  const minute = (time: string) => (Date.parse(time) - startAt) / minuteMs
+  const told: string[] = []
+  for (const { id, task_id, due_dt, expiry_dt, deliveries } of notifications) {
+    const title = titles.get(task_id)
+    if (title === undefined) continue // of an earlier round
+    for (const delivery of deliveries)
+      assert.equal(delivery.next_attempt_dt, null, `a delivery of «${title}» over ${delivery.kind} is still open`)
+    const delivery = deliveries.find(({ kind }) => kind === 'recording')
+    told.push(`${title} ${minute(due_dt)} ${minute(expiry_dt)} ${delivery?.state}`)
+    const times = arrived.filter(({ notice }) => notice.id === id)
+    if (delivery?.state === 'sent') assert.ok(times.length >= 1, `«${title}» is said to be sent, and has not arrived`)
+    assert.ok(times.length <= 1 + crashes, `«${title}» arrived ${times.length} times over ${crashes} crashes`)
+    for (const { deliveryId } of times) assert.equal(deliveryId, delivery?.id)
+  }
+  assert.deepEqual(told.sort(), expected.toSorted())
+}
+
+for (const [name, scenario] of Object.entries(scenarios))
+  for (const when of ['before', 'after'] as const)
+    test(`${name}: nothing is lost by a crash ${when} any statement`, async (t) => {
+      const { crashes, duplicates } = await crashEverywhere(t, scenario, when)
+      t.diagnostic(`${crashes} crashes, ${duplicates} notices arrived twice`)
+      assert.ok(crashes >= 5, 'it hardly ever died: what does this test?')
+    })
+
+test('the premise: without transactions this test finds what is lost', async (t) => {
+  const nothing = { rows: [], numAffectedRows: 0n }
+  const ring = scenarios['a task is created, rings and is told'] as Scenario
+  const autocommit: Damage = (dialect) =>
+    wrapConnections(dialect, async (text, run) => (/^(begin|commit|rollback)/.test(text) ? (nothing as never) : run()))
+  await assert.rejects(crashEverywhere(t, ring, 'before', autocommit), assert.AssertionError)
+})
+
+test('the premise: with an answer before the commit this test finds what is lost', async (t) => {
+  const nothing = { rows: [], numAffectedRows: 0n }
+  const edits = scenarios['the expiry moves on, and back, and away'] as Scenario
+  const lazily: Damage = (dialect) => {
+    let late: (() => Promise<unknown>) | undefined
+    return wrapConnections(dialect, async (text, run) => {
+      if (text === 'commit') {
+        late = run
+        return nothing as never
+      }
+      if (/^begin/.test(text)) await late?.()
+      return run()
+    })
+  }
+  await assert.rejects(crashEverywhere(t, edits, 'before', lazily), assert.AssertionError)
+})

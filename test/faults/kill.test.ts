@@ -1,0 +1,204 @@
+import assert from 'node:assert/strict'
+import { copyFileSync, existsSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { DatabaseSync } from 'node:sqlite'
+import { test } from 'node:test'
+import { setTimeout as delay } from 'node:timers/promises'
+import { createClient, type DuebellClient, ProblemError } from '#client/client.ts'
+import type { NotificationWire, TaskWire } from '#http/shapes.ts'
+import { temporaryFolder } from '#support/databases.ts'
+import { type Receiver, startReceiver } from '#support/receiver.ts'
+import { eventually, spawnServer } from '#support/server-process.ts'
+
+/**
+ * The real server, killed with SIGKILL at random moments while several writers create, edit and delete tasks that fall due at
+ * once and soon, and a receiver of webhooks counts. TORTURE_KILLS sets how often it is killed.
+ *
+ * This is about the process: what it held in memory is gone. The machine is not switched off, so it does not test fsync.
+ */
+const kills = Number(process.env.TORTURE_KILLS ?? 5)
+const writers = 4
+
+/** A task as one writer knows it. */
+interface Known {
+  readonly key: string
+  /** As it was last answered; null when deleting it was. */
+  task: TaskWire | null
+  /** A write to it was not answered: it may have happened. Nothing more is written to it. */
+  isUncertain: boolean
+}
+
+const soon = (mostMs: number) => new Date(Date.now() + Math.floor(Math.random() * mostMs)).toISOString()
+const pick = <T>(list: readonly T[]): T => list[Math.floor(Math.random() * list.length)] as T
+
+/** Creates, edits and deletes until told to stop, one request after the other. */
+async function write(name: string, server: { client: Promise<DuebellClient> }, known: Known[], stop: AbortSignal) {
+  const own: Known[] = []
+  for (let i = 0; !stop.aborted; i++) {
+    const client = await server.client
+    const certain = own.filter(({ task, isUncertain }) => task !== null && !isUncertain).slice(-20)
+    const one = Math.random() < 0.5 || certain.length === 0 ? undefined : pick(certain)
+    try {
+      if (!one) {
+        const key = `${name}-${i}`
+        const entry: Known = { key, task: null, isUncertain: true }
+        known.push(entry)
+        own.push(entry)
+        const expiry_dt = Math.random() < 0.3 ? new Date(Date.now() - 1_000).toISOString() : soon(1_500)
+        entry.task = await client.create({ title: key, key, expiry_dt, reminders: ['PT0S'] })
+        entry.isUncertain = false
+        continue
+      }
+      const { id } = one.task as TaskWire
+      one.isUncertain = true
+      const chance = Math.random()
+      if (chance < 0.25) {
+        await client.delete(id)
+        one.task = null
+      } else if (chance < 0.75) one.task = await client.update(id, { expiry_dt: soon(1_500) })
+      else one.task = await client.update(id, { title: `${one.key} at ${Date.now()}` })
+      one.isUncertain = false
+    } catch (error) {
+      // Cut off, or refused a connection: it is dead. Anything the server answers is meant.
+      if (error instanceof ProblemError) throw error
+      await delay(5)
+    }
+  }
+}
+
+interface Claimed {
+  readonly id: string
+}
+
+/** What the dead process had in hand, read from a copy of its files, so that the next start finds them as it left them. */
+function claimedIn(path: string, copy: string): Set<string> {
+  if (!existsSync(path)) return new Set()
+  for (const part of ['', '-wal']) if (existsSync(path + part)) copyFileSync(path + part, copy + part)
+  using database = new DatabaseSync(copy)
+  const hasTable = database.prepare(`select 1 from sqlite_master where name = 'deliveries'`).get()
+  if (!hasTable) return new Set()
+  const rows = database.prepare('select id from deliveries where claimed_at is not null and next_at is not null').all()
+  return new Set((rows as unknown as Claimed[]).map(({ id }) => id))
+}
+
+async function all<T>(pages: (cursor: string | undefined) => Promise<{ items: T[]; next: string | null }>) {
+  const found: T[] = []
+  for (let cursor: string | null | undefined; cursor !== null; ) {
+    const { items, next } = await pages(cursor)
+    found.push(...items)
+    cursor = next
+  }
+  return found
+}
+
+const allNotifications = (client: DuebellClient): Promise<NotificationWire[]> =>
+  all(async (cursor) => {
+    const page = await client.notifications({ limit: 1_000, ...(cursor !== undefined && { cursor }) })
+    return { items: page.notifications, next: page.next_cursor }
+  })
+
+const isOpen = ({ deliveries }: NotificationWire) => deliveries.some(({ state }) => state === 'pending')
+
+test(`killed ${kills} times under load, it loses no answered write and no notice`, async (t) => {
+  const receiver: Receiver = await startReceiver(t)
+  // Some answers take a while, so that a kill finds attempts underway.
+  receiver.answer = async (_, response) => {
+    if (Math.random() < 0.3) await delay(Math.random() * 20)
+    response.writeHead(204).end()
+  }
+  const folder = temporaryFolder(t)
+  const config = join(folder, 'config.json')
+  const path = join(folder, 'duebell.db')
+  const { url, secret } = receiver
+  writeFileSync(config, JSON.stringify({ channels: [{ name: 'hook', kind: 'webhook', options: { url, secret } }] }))
+
+  let isUp = false
+  let next = Promise.withResolvers<DuebellClient>()
+  const server = { client: next.promise }
+  const start = () => {
+    const started = spawnServer(t, ['--config', config, '--database-url', `sqlite:${path}`])
+    started.ready.then(
+      (url) => {
+        isUp = true
+        next.resolve(createClient(url))
+      },
+      () => {}, // killed before it listened: the writers wait for the one after it
+    )
+    return started
+  }
+
+  const known: Known[] = []
+  const stopWriting = new AbortController()
+  let process = start()
+  const writing = Promise.all(
+    Array.from({ length: writers }, (_, i) => write(`w${i}`, server, known, stopWriting.signal)),
+  )
+
+  /** How often each delivery was in hand when the process was killed: it may come once more for each. */
+  const inHand = new Map<string, number>()
+  for (let n = 0; n < kills; n++) {
+    // Mostly while it serves; now and then while it starts, which is when it takes over what its predecessor had.
+    if (n % 4 !== 3) await process.ready
+    await delay(50 + Math.random() * 450)
+    process.child.kill('SIGKILL')
+    await process.ended
+    if (isUp) {
+      isUp = false
+      next = Promise.withResolvers()
+      server.client = next.promise
+    }
+    for (const id of claimedIn(path, join(folder, 'copy.db'))) inHand.set(id, (inHand.get(id) ?? 0) + 1)
+    process = start()
+  }
+  const client = await server.client
+  stopWriting.abort()
+  await writing
+
+  let notifications: NotificationWire[] = []
+  const lastExpiryAt = Date.now() + 1_500
+  await eventually(
+    'all that is due has rung and been sent',
+    async () => {
+      if (Date.now() < lastExpiryAt) return false
+      notifications = await allNotifications(client)
+      const tasks = await Array.fromAsync(client.iterate())
+      const told = new Set(notifications.map(({ task_id, expiry_dt }) => `${task_id} ${expiry_dt}`))
+      return !notifications.some(isOpen) && tasks.every(({ id, expiry_dt }) => told.has(`${id} ${expiry_dt}`))
+    },
+    60_000,
+  ).catch((error) => t.diagnostic(String(error)))
+
+  const stored = new Map((await Array.fromAsync(client.iterate())).map((task) => [task.key as string, task]))
+  const certain = known.filter(({ isUncertain }) => !isUncertain)
+  const lost = certain.filter(({ key, task }) => task && JSON.stringify(stored.get(key)) !== JSON.stringify(task))
+  const resurrected = certain.filter(({ key, task }) => !task && stored.has(key))
+
+  const { receipts } = receiver
+  const heard = new Set(receipts.map(({ taskId, expiry }) => `${taskId} ${expiry}`))
+  const missing = [...stored.values()].filter(({ id, expiry_dt }) => !heard.has(`${id} ${expiry_dt}`))
+  const times = Map.groupBy(receipts, ({ id }) => id)
+  const unsent = notifications.flatMap(({ deliveries }) =>
+    deliveries.filter(({ kind, state, id }) => kind === 'webhook' && state === 'sent' && !times.has(id)),
+  )
+  const twice = [...times].filter(([, { length }]) => length > 1)
+  const tooOften = twice.filter(([id, { length }]) => length > 1 + (inHand.get(id) ?? 0))
+  const underway = [...inHand.keys()].filter((id) => times.has(id))
+  const ids = Map.groupBy(receipts, ({ taskId, expiry, due }) => `${taskId} ${expiry} ${due}`)
+  const underTwoIds = [...ids.values()].filter((same) => new Set(same.map(({ id }) => id)).size > 1)
+
+  const answered = certain.reduce((sum, { task }) => sum + (task?.version ?? 1), 0)
+  t.diagnostic(
+    `${kills} kills, ${known.length} tasks, at least ${answered} answered writes, ${notifications.length} notices: ` +
+      `${lost.length} lost, ${resurrected.length} resurrected, ${missing.length} missing, ` +
+      `${receipts.length - times.size} came again of ${underway.length} underway`,
+  )
+  assert.deepEqual(receiver.faults, [])
+  assert.deepEqual(lost, [], 'writes that were answered and are not there')
+  assert.deepEqual(resurrected, [], 'tasks that were deleted and are back')
+  assert.deepEqual(missing, [], 'tasks that are due and were never told')
+  assert.deepEqual(unsent, [], 'deliveries that are said to be sent and never came')
+  assert.deepEqual(notifications.filter(isOpen), [], 'deliveries that nothing came of')
+  assert.deepEqual(tooOften, [], 'deliveries that came again without having been underway at a kill')
+  assert.deepEqual(underTwoIds, [], 'notices that came under two ids')
+  assert.ok(answered > kills && receipts.length > kills, 'nothing was going on: what does this test?')
+})

@@ -1,0 +1,380 @@
+import assert from 'node:assert/strict'
+import { randomUUID } from 'node:crypto'
+import { test } from 'node:test'
+import { setImmediate as turn } from 'node:timers/promises'
+import { reopenTask } from '#actions/tasks.ts'
+import type { Outcome } from '#core/delivery.ts'
+import type { Message } from '#core/notice.ts'
+import { newTask } from '#core/task.ts'
+import { insertTask } from '#store/tasks.ts'
+import { failingDatabase, wrapConnections } from '#support/failing-database.ts'
+import { outlast } from '#support/outlast.ts'
+import { type Recorder, recorder } from '#support/recording-channel.ts'
+import { startTestApp, type TestApp } from '#support/test-app.ts'
+
+const startAt = '2026-12-01T09:00:00Z'
+/** Due as it is created. */
+const due = { title: 'Due', expiry_dt: '2026-12-01T09:10:00Z' }
+const [secondMs, minuteMs, hourMs] = [1_000, 60_000, 3_600_000]
+const unavailable: Outcome = { retry: true, reason: '503 Service Unavailable' }
+const forever = () => new Promise<never>(() => {})
+
+/** The delivery over a kind of channel of the task's latest notice. */
+async function deliveryOf({ client }: TestApp, taskId: number, kind = 'recording') {
+  const { notifications } = await client.taskNotifications(taskId)
+  const delivery = notifications[0]?.deliveries.find((one) => one.kind === kind)
+  assert.ok(delivery, 'there is no such delivery')
+  return delivery
+}
+
+/**
+ * While something hangs the app never comes to rest. Nothing it does by itself needs more of the world than turns of the
+ * event loop: when so many passed without a new message, it only waits for the clock.
+ */
+function doNotWaitForRest({ clock }: TestApp, ...channels: Recorder[]) {
+  clock.settle = async () => {
+    const count = () => channels.reduce((sum, { messages }) => sum + messages.length, 0)
+    for (let before = -1; before !== count(); ) {
+      before = count()
+      for (let i = 0; i < 25; i++) await turn()
+    }
+  }
+}
+
+test('a channel that fails is tried again after 5 s, 30 s, 2, 10, 30 min, 1, 2, 4, 8 and 8 h, within a fifth', async (t) => {
+  const app = await startTestApp(t, { startAt })
+  const { client, clock, bell, lines } = app
+  const attempts: { at: number; message: Message }[] = []
+  bell.answer = (message) => {
+    attempts.push({ at: clock.now(), message })
+    return unavailable
+  }
+  const { id } = await client.create(due)
+  await clock.advance(3 * secondMs)
+  const first = await deliveryOf(app, id)
+  assert.deepEqual([first.state, first.attempts, first.error], ['pending', 1, '503 Service Unavailable'])
+  const nextAt = Date.parse(first.next_attempt_dt as string) - Date.parse(startAt)
+  assert.ok(nextAt >= 4 * secondMs && nextAt <= 6 * secondMs)
+
+  await clock.advance(40 * hourMs)
+  const waits = [5, 30, 120, 600, 1_800, 3_600, 7_200, 14_400, 28_800, 28_800].map((seconds) => seconds * secondMs)
+  const gaps = attempts.slice(1).map(({ at }, i) => at - (attempts[i] as { at: number }).at)
+  assert.equal(gaps.length, waits.length)
+  for (const [i, wait] of waits.entries()) {
+    const gap = gaps[i] as number
+    assert.ok(gap >= wait * 0.8 - 1 && gap <= wait * 1.2 + 1, `wait ${i + 1} was ${gap} ms, about ${wait} expected`)
+  }
+  assert.notDeepEqual(gaps, waits, 'what failed together must not come back together')
+  assert.deepEqual(
+    attempts.map(({ message }) => message.attempt),
+    waits.map((_, i) => i + 1).concat(11),
+  )
+  assert.equal(new Set(attempts.map(({ message }) => message.deliveryId)).size, 1, 'one id over all attempts')
+
+  const dead = await deliveryOf(app, id)
+  assert.deepEqual(
+    [dead.state, dead.attempts, dead.next_attempt_dt, dead.error],
+    ['dead', 11, null, '503 Service Unavailable'],
+  )
+  assert.equal(lines.filter((line) => /ERROR.*given up: a notice could not be delivered/.test(line)).length, 1)
+  await clock.advance(10 * 24 * hourMs)
+  assert.equal(attempts.length, 11, 'and never again')
+})
+
+for (const [asked, kept] of [
+  [2 * minuteMs, 2 * minuteMs],
+  [0, secondMs],
+  [30 * 24 * hourMs, 24 * hourMs],
+] as const)
+  test(`a receiver that asks for ${asked} ms gets ${kept} ms`, async (t) => {
+    const app = await startTestApp(t, { startAt })
+    const { client, clock, bell } = app
+    bell.answer = () => (bell.messages.length === 1 ? { retry: true, reason: '429', afterMs: asked } : 'sent')
+    await client.create(due)
+    await clock.advance(kept - 1)
+    assert.equal(bell.messages.length, 1)
+    await clock.advance(1)
+    assert.equal(bell.messages.length, 2)
+  })
+
+test('a channel that refuses for good is not asked again', async (t) => {
+  const app = await startTestApp(t, { startAt })
+  const { client, clock, bell, lines } = app
+  bell.answer = () => ({ retry: false, reason: '410 Gone' })
+  const { id } = await client.create(due)
+  await clock.advance(100 * hourMs)
+  assert.equal(bell.messages.length, 1)
+  const delivery = await deliveryOf(app, id)
+  assert.deepEqual([delivery.state, delivery.error], ['dead', '410 Gone'])
+  assert.ok(lines.some((line) => line.includes('given up')))
+})
+
+test('a channel that throws is one that failed for now; what it threw is the reason', async (t) => {
+  const app = await startTestApp(t, { startAt })
+  const { client, clock, bell } = app
+  bell.answer = () => {
+    if (bell.messages.length === 1) throw new Error('socket hang up')
+    if (bell.messages.length === 2) throw 'not even an error'
+    return 'sent'
+  }
+  const { id } = await client.create(due)
+  await clock.advance(0)
+  assert.deepEqual([(await deliveryOf(app, id)).error, bell.messages.length], ['socket hang up', 1])
+  await clock.advance(6 * secondMs)
+  assert.equal((await deliveryOf(app, id)).error, 'not even an error')
+  await clock.advance(36 * secondMs)
+  const sent = await deliveryOf(app, id)
+  assert.deepEqual([sent.state, sent.attempts, sent.error], ['sent', 3, null])
+})
+
+test('a channel that hangs is left behind after 15 s, and delays no other', async (t) => {
+  const hanging = recorder('hanging')
+  const app = await startTestApp(t, {
+    startAt,
+    kinds: [hanging.kind],
+    channels: [
+      { name: 'hanging', kind: 'hanging' },
+      { name: 'recording', kind: 'recording' },
+    ],
+  })
+  const { client, clock, bell } = app
+  doNotWaitForRest(app, hanging, bell)
+  const signals: AbortSignal[] = []
+  const { promise: lateAnswer, resolve: answerLate } = Promise.withResolvers<Outcome>()
+  hanging.answer = (_, signal) => {
+    signals.push(signal)
+    return signals.length === 1 ? lateAnswer : forever()
+  }
+  const { id } = await client.create(due)
+  const { id: later } = await client.create({ title: 'Later', expiry_dt: '2026-12-01T09:15:05Z' })
+  await clock.advance(0)
+  assert.equal((await deliveryOf(app, id)).state, 'sent', 'the healthy one is told at once')
+  await clock.advance(5 * secondMs)
+  assert.equal((await deliveryOf(app, later)).state, 'sent', 'and on time meanwhile')
+
+  await clock.advance(9_999)
+  const underway = await deliveryOf(app, id, 'hanging')
+  assert.deepEqual([underway.state, underway.error, signals[0]?.aborted], ['pending', null, false])
+  await clock.advance(1)
+  const given = await deliveryOf(app, id, 'hanging')
+  assert.deepEqual([given.state, given.error, signals[0]?.aborted], ['pending', 'timed out after 15 s', true])
+
+  answerLate('sent')
+  await clock.advance(1)
+  assert.equal((await deliveryOf(app, id, 'hanging')).state, 'pending', 'an answer that comes after that is not heard')
+  await clock.advance(6 * secondMs)
+  assert.equal(hanging.messages.filter(({ task }) => task.id === id).length, 2, 'it is tried again')
+  hanging.answer = () => 'sent'
+  await clock.advance(minuteMs)
+  assert.equal((await deliveryOf(app, id, 'hanging')).state, 'sent')
+})
+
+for (const [what, reason, change] of [
+  ['completed', 'the task was completed', ({ client }: TestApp, id: number) => client.complete(id)],
+  ['deleted', 'the task was deleted', ({ client }: TestApp, id: number) => client.delete(id)],
+  [
+    'moved',
+    'the expiry was moved',
+    ({ client }: TestApp, id: number) => client.update(id, { expiry_dt: '2027-01-01T00:00:00Z' }),
+  ],
+  [
+    'left without an expiry',
+    'the expiry was cleared',
+    ({ client }: TestApp, id: number) => client.update(id, { expiry_dt: null }),
+  ],
+] as const)
+  test(`a notice that waits for its next attempt is dropped once its task is ${what}, and says so`, async (t) => {
+    const app = await startTestApp(t, { startAt })
+    const { client, clock, bell } = app
+    bell.answer = () => unavailable
+    const { id } = await client.create(due)
+    await clock.advance(0)
+    await change(app, id)
+    bell.answer = () => 'sent'
+    await clock.advance(24 * hourMs)
+    assert.equal(bell.messages.length, 1, 'no attempt began after the answer')
+    const [notice] = (await client.notifications()).notifications
+    const delivery = notice?.deliveries.find(({ kind }) => kind === 'recording')
+    assert.deepEqual([delivery?.state, delivery?.error, delivery?.next_attempt_dt], ['dropped', reason, null])
+  })
+
+for (const [what, change, undo] of [
+  ['completed', 'complete', 'reopen'],
+  ['moved', '2027-01-01T00:00:00Z', due.expiry_dt],
+] as const)
+  test(`a notice that was dropped because its task was ${what} is told when that is undone, under its own id`, async (t) => {
+    const app = await startTestApp(t, { startAt })
+    const { client, clock, bell } = app
+    bell.answer = () => unavailable
+    const { id } = await client.create(due)
+    await clock.advance(0)
+    const act = (wish: string) =>
+      wish === 'complete' || wish === 'reopen' ? client[wish](id) : client.update(id, { expiry_dt: wish })
+    await act(change)
+    await clock.advance(hourMs)
+    bell.answer = () => 'sent'
+    await act(undo)
+    await clock.advance(0)
+    const [first, second, third] = bell.messages
+    assert.deepEqual([second?.deliveryId, third], [first?.deliveryId, undefined])
+    assert.equal((await client.taskNotifications(id)).notifications.length, 1)
+    await clock.advance(24 * hourMs)
+    assert.equal(bell.messages.length, 2, 'once')
+  })
+
+test('a task that is reopened in the very moment in which its notice is dropped is still told', async (t) => {
+  let onLook = () => {}
+  const app = await startTestApp(t, {
+    startAt,
+    wrapDatabase: (dialect) =>
+      wrapConnections(dialect, async (text, run) => {
+        const result = await run()
+        // The look before an attempt.
+        if (/^select \* from "tasks" where "id" in/.test(text)) onLook()
+        return result
+      }),
+  })
+  const { client, clock, bell } = app
+  bell.answer = () => unavailable
+  const { id } = await client.create(due)
+  await clock.advance(0)
+  await client.complete(id)
+  bell.answer = () => 'sent'
+  let reopening: Promise<unknown> | undefined
+  onLook = () => {
+    const { transact } = app.app.store
+    const ctx = { transact, defaults: { reminders: ['PT15M'], timeZone: 'UTC' }, wake: () => {} }
+    // It is looked at, found completed, and reopened before that is written down.
+    reopening ??= reopenTask(ctx, { ownerId: 1 }, { id })
+  }
+  await clock.advance(hourMs)
+  assert.ok(reopening)
+  await reopening
+  assert.equal((await deliveryOf(app, id)).state, 'sent')
+  assert.equal(bell.messages.length, 2)
+})
+
+test('what was underway when the server died is tried again as it starts, without waiting for the lease', async (t) => {
+  const app = await startTestApp(t, { startAt })
+  const database = failingDatabase()
+  await app.restart({ wrapDatabase: database.wrap })
+  const { client, clock, bell, lines } = app
+  doNotWaitForRest(app, bell)
+  bell.answer = forever
+  await client.create(due)
+  await clock.advance(0)
+  assert.equal(bell.messages.length, 1)
+  database.die()
+  await outlast(clock, database, app.stop())
+
+  bell.answer = () => 'sent'
+  const before = clock.now()
+  await app.restart()
+  await app.app.idle()
+  assert.equal(clock.now(), before)
+  const [first, second] = bell.messages
+  assert.deepEqual([second?.deliveryId, second?.attempt, bell.messages.length], [first?.deliveryId, 2, 2])
+  assert.ok(lines.some((line) => /WARN.*1 deliveries were underway when the server last stopped/.test(line)))
+})
+
+test('what waits for a channel that is taken out of the configuration is dropped with the reason', async (t) => {
+  const app = await startTestApp(t, { startAt })
+  const { clock, bell, lines } = app
+  bell.answer = () => unavailable
+  const { id } = await app.client.create(due)
+  await clock.advance(0)
+  await app.restart({ channels: [] })
+  const gone = await deliveryOf(app, id)
+  assert.deepEqual([gone.state, gone.error], ['dropped', 'the channel was removed from the configuration'])
+  assert.ok(lines.some((line) => /WARN.*«recording» is no longer in the configuration; 1 notices/.test(line)))
+  await app.client.create({ ...due, title: 'Meanwhile' })
+  await clock.advance(24 * hourMs)
+
+  bell.answer = () => 'sent'
+  await app.restart()
+  const { id: next } = await app.client.create({ ...due, title: 'Next' })
+  await clock.advance(24 * hourMs)
+  assert.deepEqual(
+    bell.messages.map(({ task }) => task.id),
+    [id, next],
+    'once it is back it is told what rings from then on',
+  )
+})
+
+test('a database that is away while an outcome is to be written costs no second message', async (t) => {
+  let isAway = false
+  const app = await startTestApp(t, {
+    startAt,
+    wrapDatabase: (dialect) =>
+      wrapConnections(dialect, (_, run) => (isAway ? Promise.reject(new Error('away')) : run())),
+  })
+  const { client, clock, bell, lines } = app
+  doNotWaitForRest(app, bell)
+  bell.answer = () => {
+    isAway = true
+    return 'sent'
+  }
+  const { id } = await client.create({ ...due, expiry_dt: '2026-12-01T09:15:01Z' })
+  await clock.advance(2 * minuteMs) // longer than the lease
+  isAway = false
+  bell.answer = () => 'sent'
+  await clock.advance(2 * minuteMs)
+  const delivery = await deliveryOf(app, id)
+  assert.deepEqual([delivery.state, delivery.attempts, bell.messages.length], ['sent', 1, 1])
+  assert.ok(lines.some((line) => /INFO.*works again/.test(line)))
+})
+
+test('10,000 that are due at one instant all arrive, each once, while one channel hangs; and there once it is well', async (t) => {
+  const hanging = recorder('hanging')
+  const app = await startTestApp(t, {
+    startAt,
+    kinds: [hanging.kind],
+    channels: [
+      { name: 'hanging', kind: 'hanging' },
+      { name: 'recording', kind: 'recording' },
+    ],
+  })
+  const { clock, bell, lines, client } = app
+  doNotWaitForRest(app, bell, hanging)
+  hanging.answer = forever
+  const count = 10_000
+  const defaults = { reminders: ['PT15M'], timeZone: 'UTC' }
+  const draft = { title: 'One of many', expiry: { at: Date.parse('2026-12-01T10:00:00Z') } }
+  await app.app.store.transact(async (tx, now) => {
+    for (let i = 1; i < count; i++) await insertTask(tx, newTask(draft, 1, randomUUID(), defaults, now))
+  })
+  await client.create({ title: 'One of many', expiry_dt: '2026-12-01T10:00:00Z' }) // which wakes the bell
+  await clock.advanceTo('2026-12-01T09:44:59.999Z')
+  assert.equal(bell.messages.length, 0)
+  await clock.advanceTo('2026-12-01T09:45:00Z')
+  const distinct = (messages: readonly Message[]) => new Set(messages.map(({ task }) => task.id)).size
+  assert.deepEqual([bell.messages.length, distinct(bell.messages)], [count, count])
+  assert.equal(lines.filter((line) => line.includes('One of many')).length, count, 'a line each on the console')
+
+  await clock.advance(65 * secondMs) // two leases
+  assert.deepEqual([bell.messages.length, distinct(bell.messages)], [count, count], 'no lease ran out on them')
+  const waited = await Array.fromAsync(allDeliveries(app, 'hanging'))
+  assert.equal(waited.length, count)
+  const attempts = hanging.messages.length
+  assert.ok(attempts >= 400 && attempts <= 600, `${attempts} attempts, 100 at a time, 15 s each`)
+  assert.equal(
+    waited.reduce((sum, delivery) => sum + delivery.attempts, 0),
+    attempts,
+    'only what was tried counts as an attempt: who waits behind others is not given up for it',
+  )
+
+  hanging.answer = () => 'sent'
+  await clock.advance(10 * minuteMs)
+  assert.equal(distinct(hanging.messages), count)
+  const states = new Set((await Array.fromAsync(allDeliveries(app, 'hanging'))).map(({ state }) => state))
+  assert.deepEqual([...states], ['sent'])
+  assert.deepEqual((await client.health()).status, 'healthy')
+})
+
+async function* allDeliveries({ client }: TestApp, kind: string) {
+  for (let cursor: string | null | undefined; cursor !== null; ) {
+    const page = await client.notifications({ limit: 1_000, ...(cursor !== undefined && { cursor }) })
+    for (const { deliveries } of page.notifications) yield* deliveries.filter((one) => one.kind === kind)
+    cursor = page.next_cursor
+  }
+}

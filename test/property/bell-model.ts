@@ -1,0 +1,137 @@
+/**
+ * What the bell must do, said a second time: from the rules in the documentation, with none of the code in src/. Where the
+ * server keeps one number a task and one timer, this keeps every notice and looks at everything each time.
+ *
+ *   - a task's reminders are its own or the default ones, counted from its expiry;
+ *   - what is due when it is accepted rings once, for the latest of it; what comes due later rings when it comes due;
+ *   - what has rung for an expiry has rung: coming back to it does not ring again, and a reminder that is added to it in the
+ *     past does not ring;
+ *   - done and deleted tasks do not ring; a snooze is one more instant, ended by completing or by moving the expiry;
+ *   - what was missed while the server was away rings once a task.
+ */
+export type Reminders = readonly (string | number)[]
+
+export interface ModelTask {
+  readonly id: number
+  expiryAt: number | null
+  reminders: Reminders | null
+  isDone: boolean
+  snoozedUntilAt: number | null
+  /** Of the present expiry, everything up to here has been told, or was added too late to be. */
+  toldUntilAt: number | null
+  /** The latest that rang, for every expiry it ever had. */
+  readonly rung: Map<number, number>
+}
+
+export interface ModelNotice {
+  readonly taskId: number
+  readonly expiryAt: number
+  readonly dueAt: number
+  /** It rang while nothing was in the way, so it has arrived by now. */
+  readonly mustHaveArrived: boolean
+}
+
+const leads: Record<string, number> = { PT0S: 0, PT5M: 5, PT10M: 10, PT15M: 15, PT30M: 30, PT1H: 60, P1D: 1_440 }
+
+export class BellModel {
+  now: number
+  defaults: Reminders
+  isChannelUp = true
+  readonly tasks = new Map<number, ModelTask>()
+  readonly notices: ModelNotice[] = []
+
+  constructor(now: number, defaults: Reminders) {
+    this.now = now
+    this.defaults = defaults
+  }
+
+  /** Every instant at which a task rings for its present expiry, told or not. */
+  instants({ expiryAt, reminders, isDone, snoozedUntilAt }: ModelTask): number[] {
+    if (expiryAt === null || isDone) return []
+    const found = (reminders ?? this.defaults).map((reminder) =>
+      typeof reminder === 'number' ? reminder : expiryAt - (leads[reminder] as number) * 60_000,
+    )
+    return snoozedUntilAt === null ? found : [...found, snoozedUntilAt]
+  }
+
+  untold(task: ModelTask): number[] {
+    const { toldUntilAt } = task
+    const ahead = this.instants(task).filter((at) => toldUntilAt === null || at > toldUntilAt)
+    return [...new Set(ahead)].sort((a, b) => a - b)
+  }
+
+  create(id: number, expiryAt: number | null, reminders: Reminders | null): void {
+    const task = { id, expiryAt, reminders, isDone: false, snoozedUntilAt: null, toldUntilAt: null, rung: new Map() }
+    this.tasks.set(id, task)
+    this.ringWhatIsDue(task)
+  }
+
+  change(task: ModelTask, expiryAt: number | null, reminders: Reminders | null): void {
+    const hasMoved = expiryAt !== task.expiryAt
+    const hasOthers = JSON.stringify(reminders) !== JSON.stringify(task.reminders)
+    task.expiryAt = expiryAt
+    task.reminders = reminders
+    if (hasMoved) {
+      task.snoozedUntilAt = null
+      task.toldUntilAt = expiryAt === null ? null : (task.rung.get(expiryAt) ?? null)
+    } else if (hasOthers) this.leaveThePast(task)
+    this.ringWhatIsDue(task)
+  }
+
+  complete(task: ModelTask): void {
+    if (!task.isDone) task.snoozedUntilAt = null
+    task.isDone = true
+  }
+
+  reopen(task: ModelTask): void {
+    task.isDone = false
+    this.ringWhatIsDue(task)
+  }
+
+  snooze(task: ModelTask, until: number): void {
+    task.snoozedUntilAt = until
+  }
+
+  /** Time passes while the server works. */
+  advance(until: number): void {
+    this.now = until
+    for (const task of this.tasks.values()) for (const at of this.untold(task)) if (at <= until) this.ring(task, at)
+  }
+
+  /** Time passed while it did not, and it starts again. */
+  comeBack(now: number, defaults: Reminders): void {
+    this.now = now
+    const hasOthers = JSON.stringify(defaults) !== JSON.stringify(this.defaults)
+    const missed = new Set([...this.tasks.values()].filter((task) => this.untold(task).some((at) => at <= now)))
+    this.defaults = defaults
+    for (const task of this.tasks.values()) {
+      // Who missed something is told of the latest, by the reminders that count now; others only of what is ahead.
+      if (hasOthers && !missed.has(task) && !task.isDone && task.expiryAt !== null) this.leaveThePast(task)
+      this.ringWhatIsDue(task)
+    }
+  }
+
+  /** Other reminders than before: for an expiry that has rung, those that lie in the past are not made up for. */
+  leaveThePast(task: ModelTask): void {
+    if (task.toldUntilAt !== null) task.toldUntilAt = Math.max(task.toldUntilAt, this.now)
+  }
+
+  ringWhatIsDue(task: ModelTask): void {
+    const last = this.untold(task).findLast((at) => at <= this.now)
+    if (last !== undefined) this.ring(task, last)
+  }
+
+  ring(task: ModelTask, dueAt: number): void {
+    const { id: taskId, expiryAt } = task
+    if (expiryAt === null) return
+    task.toldUntilAt = dueAt
+    task.rung.set(expiryAt, dueAt)
+    this.notices.push({ taskId, expiryAt, dueAt, mustHaveArrived: this.isChannelUp })
+  }
+
+  /** Whether what a notice says is true now. */
+  isTrue({ taskId, expiryAt }: { taskId: number; expiryAt: number }): boolean {
+    const task = this.tasks.get(taskId)
+    return task !== undefined && !task.isDone && task.expiryAt === expiryAt
+  }
+}

@@ -1,0 +1,733 @@
+import assert from 'node:assert/strict'
+import { randomUUID } from 'node:crypto'
+import { describe, type TestContext, test } from 'node:test'
+import { setImmediate as turn } from 'node:timers/promises'
+import type { Dialect as KyselyDialect } from 'kysely'
+import { sql } from 'kysely'
+import type { Clock } from '#clock.ts'
+import { Problem } from '#core/problem.ts'
+import { type NewTask, newTask, type Task, type TaskDraft } from '#core/task.ts'
+import { channelKinds, recordChannels } from '#store/channels.ts'
+import * as deliveries from '#store/deliveries.ts'
+import * as notices from '#store/notices.ts'
+import type { Store } from '#store/open.ts'
+import { findDefaults, saveDefaults } from '#store/owners.ts'
+import * as tasks from '#store/tasks.ts'
+import { failingDatabase, wrapConnections } from '#support/failing-database.ts'
+import { fakeClock } from '#support/fake-clock.ts'
+
+/** A database that nothing is in yet. */
+export interface FreshDatabase {
+  /** Opens it; again, once it was closed, with what is in it by then. */
+  open(deps?: {
+    clock?: Clock
+    onBroken?: (error: unknown) => void
+    wrap?: (dialect: KyselyDialect) => KyselyDialect
+  }): Promise<Store>
+}
+
+const now = Date.parse('2026-12-01T09:00:00Z')
+const defaults = { reminders: ['PT15M'], timeZone: 'UTC' }
+const hourMs = 3_600_000
+const [me, other] = [1, 2]
+
+function draft(more: Partial<TaskDraft> = {}, ownerId = me): NewTask {
+  return newTask({ title: 'Renew passport', ...more }, ownerId, randomUUID(), defaults, now)
+}
+
+/** What every database must do the same. @param fresh a database of its own for each test */
+export function storeSuite(name: string, fresh: (t: TestContext) => Promise<FreshDatabase>): void {
+  const open = async (t: TestContext, deps: Parameters<FreshDatabase['open']>[0] = {}) => {
+    const store = await (await fresh(t)).open({ clock: fakeClock(now), ...deps })
+    t.after(() => store[Symbol.asyncDispose]())
+    return store
+  }
+  const insert = ({ transact }: Store, ...drafts: NewTask[]): Promise<Task[]> =>
+    transact(async (tx) => {
+      const inserted: Task[] = []
+      for (const one of drafts) inserted.push(await tasks.insertTask(tx, one))
+      return inserted
+    })
+
+  describe(`${name}: tasks`, () => {
+    test('a task comes back as it was written, each member of it', async (t) => {
+      const store = await open(t)
+      const full: NewTask = {
+        ...draft({
+          title: 'Ω «quotes» \' " \\ % _ 𝔘🎉 日本',
+          key: 'key',
+          description: 'x'.repeat(65_536),
+          expiry: { at: Date.parse('9999-12-29T23:59:59.999Z') },
+          timeZone: 'Europe/Paris',
+          reminders: ['P1D', { at: now }, 'PT0S'],
+          tags: ['a, b', '["c"]', '日本'],
+          priority: 'high',
+        }),
+        completedAt: Date.parse('0001-01-02T00:00:00Z'),
+        snoozedUntilAt: now + 1,
+        version: 7,
+        notifyAt: now + 2,
+        rungUntilAt: now - 3,
+      }
+      const [task, plain] = await insert(store, full, draft())
+      assert.ok(task && plain)
+      assert.deepEqual(await tasks.findTask(store.db, me, task.id), { ...full, id: task.id })
+      assert.deepEqual(await tasks.findTask(store.db, me, plain.id), plain)
+    })
+
+    test('another owner finds, lists, deletes and counts nothing of mine', async (t) => {
+      const store = await open(t)
+      const [mine] = await insert(store, draft(), draft({}, other))
+      assert.ok(mine)
+      assert.equal(await tasks.findTask(store.db, other, mine.id), undefined)
+      await assert.rejects(tasks.getTask(store.db, other, mine.id), { kind: 'not-found' })
+      assert.equal((await tasks.listTasks(store.db, other, { after: 0, limit: 10, offset: 0 })).length, 1)
+      assert.equal(await store.transact((tx) => tasks.deleteTask(tx, other, mine.id)), false)
+      assert.equal(await store.transact((tx) => tasks.deleteTasks(tx, other)), 1)
+      assert.deepEqual(await tasks.findTask(store.db, me, mine.id), mine)
+    })
+
+    test('a list is in the order of ids, a page at a time', async (t) => {
+      const store = await open(t)
+      const inserted = await insert(store, ...Array.from({ length: 7 }, () => draft()))
+      const ids = inserted.map(({ id }) => id)
+      assert.deepEqual(
+        ids,
+        ids.toSorted((a, b) => a - b),
+      )
+      const page = async (after: number, limit: number, offset = 0) =>
+        (await tasks.listTasks(store.db, me, { after, limit, offset })).map(({ id }) => id)
+      assert.deepEqual(await page(0, 3), ids.slice(0, 3))
+      assert.deepEqual(await page(ids[2] as number, 3), ids.slice(3, 6))
+      assert.deepEqual(await page(0, 3, 5), ids.slice(5))
+      assert.deepEqual(await page(0, 0), [])
+    })
+
+    test('a task is saved over the version it was made from, and over no other', async (t) => {
+      const store = await open(t)
+      const [task] = await insert(store, draft())
+      assert.ok(task)
+      const changed = { ...task, title: 'Changed', version: 2 }
+      await store.transact((tx) => tasks.saveTask(tx, changed, 1))
+      await assert.rejects(
+        store.transact((tx) => tasks.saveTask(tx, { ...task, title: 'Too late', version: 2 }, 1)),
+        { name: 'Problem', kind: 'stale' },
+      )
+      assert.deepEqual(await tasks.findTask(store.db, me, task.id), changed)
+    })
+
+    test('saving a task as it is already counts as saved', async (t) => {
+      const store = await open(t)
+      const [task] = await insert(store, draft())
+      assert.ok(task)
+      await store.transact((tx) => tasks.saveTask(tx, task, task.version))
+      assert.deepEqual(await tasks.findTask(store.db, me, task.id), task)
+    })
+
+    test('a uid and a key are unique for their owner, on insert and on save', async (t) => {
+      const store = await open(t)
+      const [first, second] = await insert(store, draft({ uid: 'u', key: 'k' }), draft({ key: 'l' }))
+      assert.ok(first && second)
+      for (const again of [{ uid: 'u' }, { key: 'k' }])
+        await assert.rejects(insert(store, draft(again)), { name: 'Problem', kind: 'conflict' })
+      await assert.rejects(
+        store.transact((tx) => tasks.saveTask(tx, { ...second, key: 'k' }, 1)),
+        { name: 'Problem', kind: 'conflict' },
+      )
+      await insert(store, draft({ uid: 'u', key: 'k' }, other))
+      assert.equal((await tasks.listTasks(store.db, me, { after: 0, limit: 10, offset: 0 })).length, 2)
+    })
+
+    test('keys differ by case, accent, width and trailing space; any number of tasks has none', async (t) => {
+      const store = await open(t)
+      const keys = ['key', 'KEY', 'kéy', 'ke\u0301y', 'key ', ' key', 'ｋｅｙ', 'ss', 'ß', '🎉', '🎊']
+      const inserted = await insert(store, ...keys.map((key) => draft({ key })), draft(), draft())
+      assert.deepEqual(
+        inserted.map(({ key }) => key),
+        [...keys, null, null],
+      )
+    })
+
+    test('the number of a deleted task is not given again', async (t) => {
+      const database = await fresh(t)
+      let store = await database.open()
+      const [, last] = await insert(store, draft(), draft())
+      assert.ok(last)
+      assert.equal(await store.transact((tx) => tasks.deleteTask(tx, me, last.id)), true)
+      assert.equal(await store.transact((tx) => tasks.deleteTask(tx, me, last.id)), false)
+      const [next] = await insert(store, draft())
+      assert.ok(next && next.id > last.id)
+      await store.transact((tx) => tasks.deleteTasks(tx, me))
+      await store[Symbol.asyncDispose]()
+      store = await database.open()
+      const [afterRestart] = await insert(store, draft())
+      assert.ok(afterRestart && afterRestart.id > next.id)
+      await store[Symbol.asyncDispose]()
+    })
+
+    test('many are found by their ids at once', async (t) => {
+      const store = await open(t)
+      const inserted = await insert(store, ...Array.from({ length: 1_500 }, () => draft()))
+      const found = await tasks.tasksByIds(store.db, [...inserted.map(({ id }) => id), 999_999])
+      assert.deepEqual([...found.values()], inserted)
+      assert.equal((await tasks.tasksByIds(store.db, [])).size, 0)
+    })
+  })
+
+  describe(`${name}: alarms`, () => {
+    const armed = (notifyAt: number | null, ownerId = me): NewTask => ({ ...draft({}, ownerId), notifyAt })
+
+    test('the next alarm is the earliest of all owners', async (t) => {
+      const store = await open(t)
+      assert.equal(await tasks.nextAlarmAt(store.db), null)
+      await insert(store, armed(null))
+      assert.equal(await tasks.nextAlarmAt(store.db), null)
+      await insert(store, armed(now + 5), armed(now - 5, other), armed(now))
+      assert.equal(await tasks.nextAlarmAt(store.db), now - 5)
+    })
+
+    test('due are those whose alarm has come, the longest due first, as many as asked for', async (t) => {
+      const store = await open(t)
+      await insert(store, armed(now), armed(now + 1), armed(now - 9, other), armed(null), armed(now - 3))
+      const due = (limit: number) => store.transact((tx) => tasks.dueTasks(tx, now, limit))
+      assert.deepEqual(
+        (await due(10)).map(({ notifyAt }) => notifyAt),
+        [now - 9, now - 3, now],
+      )
+      assert.deepEqual(
+        (await due(2)).map(({ notifyAt }) => notifyAt),
+        [now - 9, now - 3],
+      )
+    })
+
+    test('an alarm is moved only from where it was seen', async (t) => {
+      const store = await open(t)
+      const [a, b, c] = await insert(store, armed(now), armed(now), armed(now))
+      assert.ok(a && b && c)
+      await store.transact((tx) =>
+        tasks.moveAlarms(tx, [
+          { id: a.id, seenAt: now, notifyAt: now + 9, rungUntilAt: now },
+          { id: b.id, seenAt: now - 1, notifyAt: now + 9, rungUntilAt: now },
+          { id: c.id, seenAt: now, notifyAt: null, rungUntilAt: null },
+        ]),
+      )
+      const stored = await tasks.tasksByIds(store.db, [a.id, b.id, c.id])
+      assert.deepEqual(stored.get(a.id), { ...a, notifyAt: now + 9, rungUntilAt: now })
+      assert.deepEqual(stored.get(b.id), b)
+      assert.deepEqual(stored.get(c.id), { ...c, notifyAt: null })
+    })
+
+    test('of those on the defaults come the open ones with an expiry, and their alarms are set whatever they were', async (t) => {
+      const store = await open(t)
+      const expiry = { at: now + hourMs }
+      const [a, , , , , b] = await insert(
+        store,
+        draft({ expiry }),
+        draft(),
+        draft({ expiry, completed: { at: now } }),
+        draft({ expiry, reminders: [], timeZone: 'UTC' }),
+        draft({ expiry }, other),
+        draft({ expiry, reminders: ['P1D'] }),
+      )
+      assert.ok(a && b)
+      const found = (after: number, limit: number) => tasks.tasksOnDefaults(store.db, me, after, limit)
+      assert.deepEqual(await found(0, 10), [a, b])
+      assert.deepEqual(await found(0, 1), [a])
+      assert.deepEqual(await found(a.id, 10), [b])
+      await store.transact((tx) => tasks.setAlarms(tx, [{ ...a, notifyAt: now + 1, rungUntilAt: now - 1 }]))
+      assert.deepEqual(await tasks.findTask(store.db, me, a.id), { ...a, notifyAt: now + 1, rungUntilAt: now - 1 })
+      assert.deepEqual(await tasks.findTask(store.db, me, b.id), b)
+    })
+  })
+
+  const notice = (taskId: number, more: Partial<Parameters<typeof notices.insertNotices>[1][number]> = {}) => ({
+    ownerId: me,
+    taskId,
+    kind: 'expiring' as const,
+    reminder: 'PT15M',
+    expiryAt: now + hourMs,
+    dueAt: now,
+    rungAt: now + 3,
+    timing: 'on_time' as const,
+    latenessMs: 3,
+    ...more,
+  })
+  const ring = (store: Store, ...rung: ReturnType<typeof notice>[]) =>
+    store.transact((tx) => notices.insertNotices(tx, rung))
+
+  describe(`${name}: notices`, () => {
+    test('a notice comes back as it was written, for its owner', async (t) => {
+      const store = await open(t)
+      const kinds = [
+        notice(1),
+        notice(2, { reminder: null, kind: 'snooze' }),
+        { ...notice(3), reminder: now },
+      ] as ReturnType<typeof notice>[]
+      const written = await ring(store, ...kinds)
+      assert.deepEqual(
+        written.map(({ id, ...rest }) => rest),
+        kinds,
+      )
+      for (const one of written) {
+        assert.deepEqual(await notices.findNotice(store.db, me, one.id), one)
+        assert.equal(await notices.findNotice(store.db, other, one.id), undefined)
+      }
+    })
+
+    test('of one task, expiry and instant there is one notice: a second is left out, and those beside it are written', async (t) => {
+      const store = await open(t)
+      const [first] = await ring(store, notice(1))
+      assert.ok(first)
+      const second = await ring(
+        store,
+        notice(1, { reminder: 'PT1H' }),
+        notice(2),
+        notice(3, { expiryAt: now + 2 * hourMs }),
+      )
+      assert.deepEqual(
+        second.map(({ taskId }) => taskId),
+        [2, 3],
+      )
+      assert.deepEqual(await notices.findNotice(store.db, me, first.id), first)
+      assert.equal((await ring(store, notice(1, { dueAt: now + 1 }))).length, 1)
+      assert.equal((await ring(store, notice(1, { expiryAt: now + 2 * hourMs }))).length, 1)
+      assert.deepEqual(await ring(store), [])
+    })
+
+    test('until when a task has rung is asked by expiry', async (t) => {
+      const store = await open(t)
+      await ring(store, notice(1, { dueAt: now - 5 }))
+      await ring(store, notice(1, { dueAt: now - 9 }))
+      await ring(store, notice(1, { dueAt: now + 5, expiryAt: now }), notice(2, { dueAt: now + 7 }))
+      assert.equal(await notices.rungUntil(store.db, 1, now + hourMs), now - 5)
+      assert.equal(await notices.rungUntil(store.db, 1, now), now + 5)
+      assert.equal(await notices.rungUntil(store.db, 1, now + 1), null)
+    })
+
+    test('a list is the newest first, of one task or of all of an owner', async (t) => {
+      const store = await open(t)
+      const written = await ring(store, notice(1), notice(2), notice(3), notice(4, { ownerId: other }))
+      const [a, b, c] = written
+      assert.ok(a && b && c)
+      const list = (page: { before: number; limit: number; taskId?: number }) => notices.listNotices(store.db, me, page)
+      const before = Number.MAX_SAFE_INTEGER
+      assert.deepEqual(await list({ before, limit: 10 }), [c, b, a])
+      assert.deepEqual(await list({ before: c.id, limit: 1 }), [b])
+      assert.deepEqual(await list({ before, limit: 10, taskId: 2 }), [b])
+      assert.deepEqual(await list({ before, limit: 10, taskId: 4 }), [])
+    })
+  })
+
+  describe(`${name}: deliveries`, () => {
+    const leaseMs = 30_000
+    const declared = [
+      { name: 'console', kind: 'console', source: 'built-in' as const },
+      { name: 'hook', kind: 'webhook', source: 'config' as const },
+    ]
+
+    /** Two channels, a notice, and a delivery of it on each: claimed on the first, due on the second. */
+    async function rung(t: TestContext) {
+      const store = await open(t)
+      const { present } = await store.transact((tx) => recordChannels(tx, me, declared, now))
+      const [one] = await ring(store, notice(1))
+      const [first, second] = present
+      assert.ok(one && first && second)
+      const [claimedId, dueId] = ['claimed', 'due']
+      await store.transact((tx) =>
+        deliveries.insertDeliveries(
+          tx,
+          [
+            { id: claimedId, channelId: first.id, notice: one, attempt: 1, nextAt: now + leaseMs },
+            { id: dueId, channelId: second.id, notice: one, attempt: 0, nextAt: now },
+          ],
+          now,
+        ),
+      )
+      const claim = (channelId: number, at: number, limit = 10) =>
+        store.transact((tx) => deliveries.claimDue(tx, channelId, at, leaseMs, limit))
+      const stored = async () => {
+        const all = [...(await deliveries.deliveriesOf(store.db, [one.id])).values()].flat()
+        return new Map(all.map((delivery) => [delivery.id, delivery]))
+      }
+      const held = { id: claimedId, channelId: first.id, attempt: 1, leaseUntil: now + leaseMs, notice: one }
+      return { store, first, second, notice: one, claimedId, dueId, claim, stored, held }
+    }
+
+    const settle = ({ transact }: Store, claim: deliveries.Claim, more: Partial<deliveries.Settled> = {}) =>
+      transact((tx) =>
+        deliveries.settleDeliveries(
+          tx,
+          [{ claim, state: 'sent', nextAt: null, error: null, latencyMs: 12, ...more }],
+          now + 12,
+        ),
+      )
+
+    test('one that was written as claimed is nobody else’s before its lease ends; one without is due', async (t) => {
+      const { store, first, second, notice: one, claim, claimedId, dueId } = await rung(t)
+      assert.equal(await deliveries.nextDueAt(store.db, first.id), now + leaseMs)
+      assert.equal(await deliveries.nextDueAt(store.db, second.id), now)
+      assert.equal(await deliveries.nextDueAt(store.db, 999), null)
+      assert.deepEqual(await claim(first.id, now + leaseMs - 1), [])
+      const leaseUntil = now + leaseMs
+      assert.deepEqual(await claim(second.id, now), [
+        { id: dueId, channelId: second.id, attempt: 1, leaseUntil, notice: one },
+      ])
+      assert.deepEqual(await claim(second.id, now), [], 'claimed once')
+      assert.deepEqual(await claim(first.id, leaseUntil), [
+        { id: claimedId, channelId: first.id, attempt: 2, leaseUntil: leaseUntil + leaseMs, notice: one },
+      ])
+    })
+
+    test('claimed are the longest due, as many as asked for', async (t) => {
+      const { store, second, claim } = await rung(t)
+      const more = await ring(store, notice(2), notice(3), notice(4))
+      await store.transact((tx) =>
+        deliveries.insertDeliveries(
+          tx,
+          more.map((one, i) => ({ id: `m${i}`, channelId: second.id, notice: one, attempt: 0, nextAt: now - 10 + i })),
+          now,
+        ),
+      )
+      assert.deepEqual(
+        (await claim(second.id, now, 2)).map(({ id }) => id),
+        ['m0', 'm1'],
+      )
+      assert.deepEqual(
+        (await claim(second.id, now)).map(({ id }) => id),
+        ['m2', 'due'],
+      )
+    })
+
+    test('how an attempt ended is written down once, by whoever holds the claim', async (t) => {
+      const { store, first, claim, claimedId, stored, held } = await rung(t)
+      const [taken] = await claim(first.id, now + leaseMs)
+      assert.ok(taken)
+      assert.equal(await settle(store, held), 0, 'the first claim ran out')
+      assert.equal((await stored()).get(claimedId)?.state, 'pending')
+      const nextAt = now + 5_000
+      assert.equal(await settle(store, taken, { state: 'pending', nextAt, error: '503' }), 1)
+      const expected = { state: 'pending', attempts: 2, nextAt, error: '503', latencyMs: 12 }
+      assert.deepEqual((await stored()).get(claimedId), {
+        ...expected,
+        id: claimedId,
+        noticeId: held.notice.id,
+        channelId: first.id,
+      })
+      const [again] = await claim(first.id, nextAt)
+      assert.equal(again?.attempt, 3)
+      assert.equal(await settle(store, again as deliveries.Claim), 1)
+      assert.deepEqual(await claim(first.id, now + 100 * hourMs), [], 'sent is settled')
+    })
+
+    test('writing the same ending twice changes nothing: the answer to the first may have been lost', async (t) => {
+      const { store, stored, held } = await rung(t)
+      await settle(store, held)
+      const once = await stored()
+      await settle(store, held)
+      assert.deepEqual(await stored(), once)
+    })
+
+    test('a claim that is given back is due at once, and counts as no attempt', async (t) => {
+      const { store, first, claim, claimedId, stored, held } = await rung(t)
+      await store.transact((tx) => deliveries.releaseClaims(tx, [held], now + 1))
+      assert.deepEqual(
+        [(await stored()).get(claimedId)?.attempts, (await stored()).get(claimedId)?.nextAt],
+        [0, now + 1],
+      )
+      const [again] = await claim(first.id, now + 1)
+      assert.equal(again?.attempt, 1)
+      const [second] = await claim(first.id, now + 1 + leaseMs)
+      assert.ok(again && second)
+      await store.transact((tx) => deliveries.releaseClaims(tx, [again], now + 2))
+      assert.equal((await stored()).get(claimedId)?.attempts, 2, 'only by whoever holds it')
+    })
+
+    test('a process that is alone frees every claim; what waits for a retry goes on waiting', async (t) => {
+      const { store, first, second, claim } = await rung(t)
+      const [due] = await claim(second.id, now)
+      assert.ok(due)
+      await settle(store, due, { state: 'pending', nextAt: now + hourMs, error: '503' })
+      assert.equal(await store.transact((tx) => deliveries.freeAllClaims(tx, now + 1)), 1)
+      assert.deepEqual(
+        (await claim(first.id, now + 1)).map(({ attempt }) => attempt),
+        [2],
+      )
+      assert.equal(await deliveries.nextDueAt(store.db, second.id), now + hourMs)
+    })
+
+    test('what was dropped is revived for its task and expiry, and nothing else is', async (t) => {
+      const { store, second, claim, claimedId, dueId, stored, held } = await rung(t)
+      const [due] = await claim(second.id, now)
+      assert.ok(due)
+      await settle(store, held)
+      await settle(store, due, { state: 'dropped', error: 'the task was completed', latencyMs: null })
+      const revive = (taskId: number, expiryAt: number) =>
+        store.transact((tx) => deliveries.reviveDropped(tx, taskId, expiryAt, now + 9))
+      assert.equal(await revive(2, now + hourMs), 0)
+      assert.equal(await revive(1, now), 0)
+      assert.equal(await revive(1, now + hourMs), 1)
+      const [sent, revived] = [(await stored()).get(claimedId), (await stored()).get(dueId)]
+      assert.equal(sent?.state, 'sent')
+      assert.deepEqual([revived?.state, revived?.nextAt, revived?.error], ['pending', now + 9, null])
+    })
+
+    test('what waits for a channel that is gone is dropped with the reason, and is not revived', async (t) => {
+      const { store, first, second, dueId, stored, held } = await rung(t)
+      await settle(store, held)
+      const drop = (id: number) => store.transact((tx) => deliveries.dropForChannel(tx, id, 'gone', now + 1))
+      await store.transact((tx) => recordChannels(tx, me, declared.slice(0, 1), now + 1))
+      assert.equal(await drop(second.id), 1)
+      assert.equal(await drop(first.id), 0, 'what was sent stays sent')
+      const dropped = (await stored()).get(dueId)
+      assert.deepEqual([dropped?.state, dropped?.nextAt, dropped?.error], ['dropped', null, 'gone'])
+      assert.equal(await deliveries.nextDueAt(store.db, second.id), null)
+      const revived = await store.transact((tx) => deliveries.reviveDropped(tx, 1, now + hourMs, now + 2))
+      assert.equal(revived, 0, 'nobody would send it')
+    })
+
+    test('the deliveries of many notices come by notice, in the order of the channels', async (t) => {
+      const { store, notice: one } = await rung(t)
+      const found = await deliveries.deliveriesOf(store.db, [one.id, 999])
+      assert.deepEqual([...found.keys()], [one.id])
+      assert.deepEqual(
+        found.get(one.id)?.map(({ id }) => id),
+        ['claimed', 'due'],
+      )
+      assert.equal((await deliveries.deliveriesOf(store.db, [])).size, 0)
+    })
+  })
+
+  describe(`${name}: channels and owners`, () => {
+    test('a channel keeps its number over other kinds, over being away, and over another order', async (t) => {
+      const store = await open(t)
+      const record = (...declared: [name: string, kind: string][]) =>
+        store.transact((tx) =>
+          recordChannels(
+            tx,
+            me,
+            declared.map(([name, kind]) => ({ name, kind, source: 'config' })),
+            now,
+          ),
+        )
+      const { present } = await record(['a', 'webhook'], ['b', 'webhook'])
+      const [a, b] = present
+      assert.ok(a && b && a.id !== b.id)
+      const changed = await record(['b', 'email'])
+      assert.deepEqual(changed.present, [{ ...b, kind: 'email' }])
+      assert.deepEqual(
+        changed.removed.map(({ id }) => id),
+        [a.id],
+      )
+      assert.deepEqual((await record(['b', 'email'])).removed, [], 'it is gone only once')
+      assert.deepEqual((await record(['b', 'email'], ['a', 'webhook'])).present, [{ ...b, kind: 'email' }, a])
+      assert.deepEqual(
+        await channelKinds(store.db, me),
+        new Map([
+          [a.id, 'webhook'],
+          [b.id, 'email'],
+        ]),
+      )
+      const theirs = await store.transact((tx) =>
+        recordChannels(tx, other, [{ name: 'a', kind: 'webhook', source: 'config' }], now),
+      )
+      assert.notEqual(theirs.present[0]?.id, a.id)
+    })
+
+    test('what alarms were computed with is remembered by owner', async (t) => {
+      const store = await open(t)
+      assert.equal(await findDefaults(store.db, me), undefined)
+      await store.transact((tx) => saveDefaults(tx, me, defaults, now))
+      assert.deepEqual(await findDefaults(store.db, me), defaults)
+      const others = { reminders: ['P1D', 'PT0S'], timeZone: 'Europe/Paris' }
+      await store.transact((tx) => saveDefaults(tx, me, others, now))
+      await store.transact((tx) => saveDefaults(tx, me, others, now)) // to the same again
+      assert.deepEqual(await findDefaults(store.db, me), others)
+      assert.equal(await findDefaults(store.db, other), undefined)
+    })
+  })
+
+  describe(`${name}: transactions`, () => {
+    /** A store, and the text of every statement from here on, with what the test adds. */
+    async function watched(t: TestContext, onCommit: () => Promise<void> | void = () => {}) {
+      const said: string[] = []
+      const store = await open(t, {
+        wrap: (dialect) =>
+          wrapConnections(dialect, async (text, run) => {
+            said.push(text)
+            if (text === 'commit') await onCommit()
+            const result = await run()
+            if (text === 'commit') said.push('committed')
+            return result
+          }),
+      })
+      said.length = 0
+      return { store, said }
+    }
+    const titles = async ({ db }: Store) =>
+      (await tasks.listTasks(db, me, { after: 0, limit: 1_000, offset: 0 })).map(({ title }) => title)
+
+    test('wishes that come together share one transaction; one that throws leaves no trace of itself', async (t) => {
+      const { store, said } = await watched(t)
+      const results = await Promise.allSettled([
+        insert(store, draft({ title: 'first' })),
+        store.transact(async (tx) => {
+          await tasks.insertTask(tx, draft({ title: 'regretted' }))
+          throw new Problem('invalid', 'on second thoughts')
+        }),
+        insert(store, draft({ title: 'third', key: 'k' })),
+        insert(store, draft({ title: 'taken', key: 'k' })),
+        insert(store, draft({ title: 'last' })),
+      ])
+      assert.deepEqual(
+        results.map((result) => (result.status === 'fulfilled' ? 'done' : result.reason.kind)),
+        ['done', 'invalid', 'done', 'conflict', 'done'],
+      )
+      assert.equal(said.filter((text) => text === store.dialect.begin).length, 1)
+      assert.equal(said.filter((text) => text === 'commit').length, 1)
+      assert.deepEqual(await titles(store), ['first', 'third', 'last'])
+    })
+
+    test('a wish that is alone and throws is rolled back', async (t) => {
+      const { store, said } = await watched(t)
+      const failing = store.transact(async (tx) => {
+        await tasks.insertTask(tx, draft())
+        throw new Error('on second thoughts')
+      })
+      await assert.rejects(failing, { message: 'on second thoughts' })
+      assert.equal(said.at(-1), 'rollback')
+      assert.deepEqual(await titles(store), [])
+      await insert(store, draft({ title: 'next' }))
+      assert.deepEqual(await titles(store), ['next'])
+    })
+
+    test('nothing is answered before the commit has been', async (t) => {
+      const { store, said } = await watched(t, async () => {
+        for (let i = 0; i < 5; i++) await turn() // an answer that leaves early has the time to
+      })
+      const wish = async (title: string) => {
+        await insert(store, draft({ title }))
+        said.push(`answered ${title}`)
+      }
+      await Promise.all([wish('a'), wish('b')])
+      assert.deepEqual(said.slice(-4), ['commit', 'committed', 'answered a', 'answered b'])
+      await assert.rejects(
+        Promise.all([
+          wish('c'),
+          store
+            .transact(() => Promise.reject(new Error('no')))
+            .catch((error) => {
+              said.push('answered no')
+              throw error
+            }),
+        ]),
+      )
+      assert.ok(said.lastIndexOf('answered no') > said.lastIndexOf('committed'), 'a refusal neither')
+    })
+
+    test('when the commit fails nobody is told that it was done, and it was not', async (t) => {
+      let fails = false
+      const { store } = await watched(t, () => {
+        if (fails) throw new Error('no room')
+      })
+      fails = true
+      const both = await Promise.allSettled([insert(store, draft()), insert(store, draft())])
+      assert.deepEqual(
+        both.map(({ status }) => status),
+        ['rejected', 'rejected'],
+      )
+      assert.deepEqual(await titles(store), [])
+      fails = false
+      await insert(store, draft({ title: 'next' }))
+      assert.deepEqual(await titles(store), ['next'])
+    })
+
+    test('all in a transaction are at one time, which the clock gives once', async (t) => {
+      const clock = fakeClock(now)
+      let asked = 0
+      const store = await open(t, {
+        clock: {
+          ...clock,
+          now: () => {
+            asked++
+            return clock.now()
+          },
+        },
+      })
+      asked = 0
+      const times = await Promise.all([store.transact(async (_, at) => at), store.transact(async (_, at) => at)])
+      assert.deepEqual([times, asked], [[now, now], 1])
+    })
+
+    test('a thousand wishes at once are all done, in the order in which they came', async (t) => {
+      const { store, said } = await watched(t)
+      const expected = Array.from({ length: 1_000 }, (_, i) => `task ${i}`)
+      await Promise.all(expected.map((title) => insert(store, draft({ title }))))
+      assert.deepEqual(await titles(store), expected)
+      const commits = said.filter((text) => text === 'commit').length
+      assert.ok(commits >= 2 && commits <= 20, `${commits} commits`)
+    })
+  })
+
+  describe(`${name}: migrations`, () => {
+    type Applied = { kysely_migration: { name: string; timestamp: string } }
+    const applied = ({ db }: Store) =>
+      sql<Applied['kysely_migration']>`select name, timestamp from kysely_migration order by name`.execute(db)
+
+    test('they are applied once', async (t) => {
+      const database = await fresh(t)
+      const first = await database.open()
+      const { rows } = await applied(first)
+      assert.ok(rows.length >= 1)
+      await insert(first, draft({ title: 'kept' }))
+      await first[Symbol.asyncDispose]()
+      const second = await database.open()
+      assert.deepEqual((await applied(second)).rows, rows)
+      assert.equal((await tasks.listTasks(second.db, me, { after: 0, limit: 10, offset: 0 }))[0]?.title, 'kept')
+      await second[Symbol.asyncDispose]()
+    })
+
+    test('a database that a newer version has used is refused, in words, and left as it was', async (t) => {
+      const database = await fresh(t)
+      const store = await database.open()
+      await sql`insert into kysely_migration (name, timestamp) values ('9999-future', '2099-01-01')`.execute(store.db)
+      await store[Symbol.asyncDispose]()
+      const said: string[] = []
+      const wrap = (dialect: KyselyDialect) =>
+        wrapConnections(dialect, (text, run) => {
+          said.push(text)
+          return run()
+        })
+      await assert.rejects(database.open({ wrap }), (error: Error) => {
+        assert.ok(error instanceof Problem)
+        assert.match(error.message, /used by a newer Duebell: it has 9999-future, .* Nothing was changed/)
+        return true
+      })
+      assert.deepEqual(
+        said.filter((text) => !/^(select|with|show)/i.test(text)),
+        [],
+        'it was only read',
+      )
+    })
+
+    for (const when of ['before', 'after'] as const)
+      test(`killed ${when} any of their statements, they are done by the next start`, async (t) => {
+        for (let n = 1; ; n++) {
+          const database = await fresh(t)
+          const failing = failingDatabase()
+          failing.dieAt(n, when)
+          const opened = await database.open({ wrap: failing.wrap }).catch(() => undefined)
+          await opened?.[Symbol.asyncDispose]()
+          const store = await database.open()
+          const [task] = await insert(store, draft({ expiry: { at: now } }))
+          assert.ok(task)
+          assert.deepEqual(await tasks.findTask(store.db, me, task.id), task)
+          assert.equal((await ring(store, notice(task.id))).length, 1)
+          await store[Symbol.asyncDispose]()
+          if (failing.isDead) continue
+          t.diagnostic(`killed at each of ${n - 1} statements`)
+          assert.ok(n > 5, 'it hardly ever died: what does this test?')
+          return
+        }
+      })
+  })
+}

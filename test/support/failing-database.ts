@@ -1,0 +1,114 @@
+import type { CompiledQuery, DatabaseConnection, Dialect, Driver, QueryResult } from 'kysely'
+
+/**
+ * Stands between the app and its database. What is asked of it goes through until it «dies»: from then on every statement
+ * throws, as if the process were gone. Whoever then stops the app and starts it on the same file has had a crash; SQLite
+ * rolls back what was open.
+ */
+export interface FailingDatabase {
+  /** To be given as `wrapDatabase`. */
+  wrap(dialect: Dialect): Dialect
+  /** Every statement throws from here on. */
+  die(): void
+  /** The n-th statement from here on, counted from 1, is the last. */
+  dieAt(n: number, when: Moment): void
+  readonly isDead: boolean
+  /** Resolves when it dies. */
+  readonly died: Promise<void>
+  /** The text of every statement that was asked for, in order, up to the last one before it died. */
+  readonly statements: readonly string[]
+}
+
+/**
+ * `before`: the statement does not run. `after`: it ran, but its answer never comes; this counts only what changes something,
+ * since to have read or not is the same to those who come after.
+ */
+export type Moment = 'before' | 'after'
+
+export class Died extends Error {
+  constructor() {
+    super('the process is dead')
+    this.name = 'Died'
+  }
+}
+
+const changes = /^(insert|update|delete|create|alter|drop|commit)/i
+
+export function failingDatabase(): FailingDatabase {
+  const statements: string[] = []
+  const { promise: died, resolve } = Promise.withResolvers<void>()
+  let isDead = false
+  let left = Number.POSITIVE_INFINITY
+  let when: Moment = 'before'
+  const die = () => {
+    isDead = true
+    resolve()
+  }
+
+  async function around<R>(text: string, run: () => Promise<QueryResult<R>>): Promise<QueryResult<R>> {
+    if (isDead) throw new Died()
+    statements.push(text)
+    if (when === 'after' && !changes.test(text)) return run()
+    if (--left > 0) return run()
+    die()
+    if (when === 'after') await run()
+    throw new Died()
+  }
+
+  return {
+    wrap: (dialect) => wrapConnections(dialect, around),
+    die,
+    dieAt(n, moment) {
+      left = n
+      when = moment
+    },
+    get isDead() {
+      return isDead
+    },
+    died,
+    statements,
+  }
+}
+
+export type Around = <R>(
+  text: string,
+  run: () => Promise<QueryResult<R>>,
+  query: CompiledQuery,
+) => Promise<QueryResult<R>>
+
+/** A dialect whose every statement passes through `around`. */
+export function wrapConnections(dialect: Dialect, around: Around): Dialect {
+  const inner = new WeakMap<DatabaseConnection, DatabaseConnection>()
+  const unwrap = (connection: DatabaseConnection) => inner.get(connection) ?? connection
+
+  function wrapConnection(connection: DatabaseConnection): DatabaseConnection {
+    const wrapped: DatabaseConnection = {
+      executeQuery: (query, options) => around(query.sql, () => connection.executeQuery(query, options), query),
+      streamQuery() {
+        throw new Error('nothing streams yet: let its statements pass through here when something does')
+      },
+    }
+    inner.set(wrapped, connection)
+    return wrapped
+  }
+
+  function wrapDriver(driver: Driver): Driver {
+    return {
+      init: (options) => driver.init(options),
+      acquireConnection: async (options) => wrapConnection(await driver.acquireConnection(options)),
+      // The wrapped one: begin, commit and rollback are statements too.
+      beginTransaction: (connection, settings) => driver.beginTransaction(connection, settings),
+      commitTransaction: (connection) => driver.commitTransaction(connection),
+      rollbackTransaction: (connection) => driver.rollbackTransaction(connection),
+      releaseConnection: (connection, options) => driver.releaseConnection(unwrap(connection), options),
+      destroy: (options) => driver.destroy(options),
+    }
+  }
+
+  return {
+    createAdapter: () => dialect.createAdapter(),
+    createDriver: () => wrapDriver(dialect.createDriver()),
+    createIntrospector: (db) => dialect.createIntrospector(db),
+    createQueryCompiler: () => dialect.createQueryCompiler(),
+  }
+}

@@ -1,0 +1,19 @@
+import { setImmediate as turn } from 'node:timers/promises'
+import type { FailingDatabase } from './failing-database.ts'
+import type { FakeClock } from './fake-clock.ts'
+
+/** A stop waits for what a dead database will never finish, by a clock that nobody but the test moves: this moves it. */
+export async function outlast(clock: FakeClock, database: FailingDatabase, stop: Promise<void>): Promise<void> {
+  let isOver = false
+  const over = () => {
+    isOver = true
+  }
+  stop.then(over, over)
+  for (let turns = 1; !isOver; turns++) {
+    await turn()
+    if (!database.isDead || turns % 10 !== 0) continue
+    clock.settle = async () => {}
+    await clock.advance(1_000)
+  }
+  return stop
+}
