@@ -41,10 +41,10 @@ function drive(host: string, port: number, requests: readonly Buffer[], until: n
     socket.on('connect', next)
     socket.on('error', reject)
     socket.on('close', () => reject(new Error('the server closed a connection')))
-    socket.on('data', (data) => {
+    socket.on('data', (data: Buffer) => {
       if (missing === 0) {
         const headLength = data.indexOf('\r\n\r\n') + 4
-        const head = data.latin1Slice(0, headLength)
+        const head = data.toString('latin1', 0, headLength)
         const length = /^content-length: (\d+)/im.exec(head)?.[1]
         if (!head.startsWith('HTTP/1.1 2') || length === undefined) {
           reject(new Error(`an unexpected answer: ${data.toString()}`))

@@ -14,10 +14,11 @@ import { isLoopbackAddress } from '#http/guard.ts'
 import { createServer } from '#http/server.ts'
 import { toCloudEvent } from '#http/shapes.ts'
 import { createLog, type Output } from '#log.ts'
-import { type OpenChannel, startDeliveries } from '#scheduler/deliver.ts'
+import { type DeliveryTimes, type OpenChannel, startDeliveries } from '#scheduler/deliver.ts'
 import { startRinging } from '#scheduler/ring.ts'
 import { recordChannels } from '#store/channels.ts'
 import { dropForChannel, freeAllClaims } from '#store/deliveries.ts'
+import { describeUrl } from '#store/dialects/server.ts'
 import { openStore, type Store } from '#store/open.ts'
 import { builtInOwnerId } from '#store/owners.ts'
 import { nextAlarmAt } from '#store/tasks.ts'
@@ -30,6 +31,8 @@ export interface AppDeps {
   readonly onBroken: (error: unknown) => void
   readonly catalog?: readonly ChannelKind[]
   readonly wrapDatabase?: (dialect: Dialect) => Dialect
+  /** How long a claim and an attempt last; the usual when absent. */
+  readonly deliveryTimes?: DeliveryTimes
 }
 
 export interface App extends AsyncDisposable {
@@ -68,17 +71,26 @@ export async function startApp(config: Config, deps: AppDeps): Promise<App> {
   const store = stack.use(
     await openStore(config.databaseUrl, {
       clock,
+      log: log.child({ room: 'store' }),
+      timeZone: config.timeZone,
       onBroken: deps.onBroken,
       ...(deps.wrapDatabase && { wrap: deps.wrapDatabase }),
     }),
   )
-  await takeOver(store, log)
+  if (!store.dialect.isShared) await takeOver(store, log)
   await adoptDefaults(store, defaults, log)
 
   const toEvent = toCloudEvent
   const channels = await openChannels(config, store, deps.catalog ?? catalog, { clock, print, toEvent }, stack, log)
 
-  const deliveries = startDeliveries({ store, clock, channels, defaults, log: log.child({ room: 'deliver' }) })
+  const deliveries = startDeliveries({
+    store,
+    clock,
+    channels,
+    defaults,
+    log: log.child({ room: 'deliver' }),
+    times: deps.deliveryTimes,
+  })
   stack.defer(() => deliveries.stop(graceMs))
   const ringing = startRinging({ store, clock, defaults, deliveries, log: log.child({ room: 'ring' }) })
   stack.defer(() => ringing.stop())
@@ -134,7 +146,8 @@ async function listen(server: FastifyInstance, config: Config, version: string):
     return await server.listen({
       host,
       port,
-      listenTextResolver: (url) => `Duebell ${version} is listening on ${url}, time zone ${timeZone}, ${databaseUrl}`,
+      listenTextResolver: (url) =>
+        `Duebell ${version} is listening on ${url}, time zone ${timeZone}, ${describeUrl(databaseUrl)}`,
     })
   } catch (error) {
     const { code } = error as NodeJS.ErrnoException
@@ -173,9 +186,10 @@ async function openChannels(
     const records = await recordChannels(tx, builtInOwnerId, declared, now)
     for (const { id, name } of records.removed) {
       const dropped = await dropForChannel(tx, id, 'the channel was removed from the configuration', now)
-      log.warn(
-        `channel «${name}» is no longer in the configuration; ${dropped} notices that waited for it were dropped`,
-      )
+      if (dropped > 0)
+        log.warn(
+          `channel «${name}» is no longer in the configuration; ${dropped} notices that waited for it were dropped`,
+        )
     }
     return records
   })

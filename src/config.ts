@@ -24,8 +24,8 @@ const schema = Type.Object(
     }),
     databaseUrl: Type.String({
       default: 'sqlite:data/duebell.db',
-      pattern: '^sqlite:.+$',
-      description: 'sqlite:<path of the file>',
+      pattern: '^(sqlite:.+|(postgres|postgresql|mysql|mariadb)://.+)$',
+      description: 'sqlite:<path of the file>, postgres://user:password@host/database or mysql://…',
     }),
     timeZone: Type.String({
       default: '',
@@ -110,6 +110,10 @@ export function parseConfig(sources: ConfigSources): Config {
   const path = flags.get('config') ?? variables.get('config')
   const file = path === undefined ? {} : readConfigFile(path.text, sources.readFile, faults)
 
+  const fromOriginal = originalDatabase(sources.env)
+  if (fromOriginal && !variables.has('databaseUrl') && !('databaseUrl' in file))
+    variables.set('databaseUrl', fromOriginal)
+
   const values: Record<string, unknown> = {}
   const names: Record<string, string> = {}
   for (const key of keys) {
@@ -176,6 +180,14 @@ function readVariables({ env, readFile }: ConfigSources, faults: string[]): Map<
     } else faults.push(unknown(name, name, byVariable.keys()))
   }
   return said
+}
+
+/** The variables of the service that Duebell re-creates name a MySQL server; its database was always this one. */
+function originalDatabase(env: ConfigSources['env']): Said | undefined {
+  const { MYSQL_HOST: host, MYSQL_USER: user = 'root', MYSQL_PASSWORD: password = '' } = env
+  if (!host) return undefined
+  const login = `${encodeURIComponent(user)}:${encodeURIComponent(password)}`
+  return { name: 'MYSQL_HOST', text: `mysql://${login}@${host}/task_man` }
 }
 
 function readConfigFile(path: string, readFile: (path: string) => string, faults: string[]): Record<string, unknown> {
@@ -257,6 +269,8 @@ function say(name: string, error: ErrorObject): string {
   }
   if (error.keyword === 'required') return `${name}: ${String(error.params.missingProperty)} is missing`
   if (error.keyword === 'enum') return `${name}: must be one of ${(error.params.allowedValues as string[]).join(', ')}`
+  if (error.keyword === 'pattern' && error.schemaPath.includes('databaseUrl'))
+    return `${name}: must begin with sqlite:, postgres:// or mysql://, and name a file or a server`
   if (error.keyword === 'pattern') return `${name}: must look like ${String(error.params.pattern)}`
   return `${name}: ${error.message}`
 }

@@ -9,7 +9,7 @@ const batchSize = 1_000
 
 /**
  * Alarms follow from tasks and their owner's defaults: where those have changed since the last start, the alarms of all tasks
- * that go by them are computed anew, a thousand a transaction.
+ * that go by them are computed anew, a thousand a transaction. At the first start that is tasks that were taken over, if any.
  */
 export async function adoptDefaults(
   store: Pick<Store, 'db' | 'transact'>,
@@ -20,7 +20,7 @@ export async function adoptDefaults(
   if (known && JSON.stringify(known) === JSON.stringify(defaults)) return
   let after = 0
   let count = 0
-  while (known) {
+  for (;;) {
     const tasks = await store.transact(async (tx, now) => {
       const found = await tasksOnDefaults(tx, builtInOwnerId, after, batchSize)
       const both = found.map((task) => ({ task, armed: applyDefaults(task, defaults, now) }))

@@ -12,6 +12,7 @@ import {
   type TaskDraft,
   type TaskPatch,
 } from '#core/task.ts'
+import { type ChangeKind, recordChange } from '#store/changes.ts'
 import { reviveDropped } from '#store/deliveries.ts'
 import { rungUntil } from '#store/notices.ts'
 import type { Db } from '#store/schema.ts'
@@ -28,6 +29,7 @@ export interface Target {
 export async function createTask(ctx: Context, actor: Actor, draft: TaskDraft): Promise<Task> {
   return perform(ctx, async (tx, now, wakeAt) => {
     const task = await tasks.insertTask(tx, newTask(draft, actor.ownerId, randomUUIDv7(), ctx.defaults, now))
+    recordChange(tx, { ownerId: actor.ownerId, taskId: task.id, kind: 'created' })
     wakeAt(task.notifyAt)
     return task
   })
@@ -72,14 +74,16 @@ export async function updateTasks(
   patches: readonly { readonly id: number; readonly patch: TaskPatch }[],
 ): Promise<{ tasks: Task[]; missing: number[] }> {
   return perform(ctx, async (tx, now, wakeAt) => {
-    const found: Task[] = []
+    const after = new Map<number, Task>()
     const missing: number[] = []
-    for (const [i, { id, patch }] of patches.entries()) {
-      const task = await tasks.findTask(tx, actor.ownerId, id)
+    // In the order of their ids: two such writes that lock the same tasks then wait for each other, and not both.
+    for (const [i, { id, patch }] of [...patches.entries()].sort(([, a], [, b]) => a.id - b.id)) {
+      const task = await tasks.lockTask(tx, actor.ownerId, id)
       const make = (before: Task) => within(`/tasks/${i}`, () => applyPatch(before, patch, ctx.defaults, now))
-      if (task) found.push(await rewrite(tx, ctx, task, make, now, wakeAt))
+      if (task) after.set(id, await rewrite(tx, ctx, task, make, now, wakeAt))
       else missing.push(id)
     }
+    const found = patches.flatMap(({ id }) => after.get(id) ?? [])
     return { tasks: found, missing }
   })
 }
@@ -87,16 +91,20 @@ export async function updateTasks(
 /** @throws Problem `not-found`, `stale` */
 export async function deleteTask({ transact }: Context, actor: Actor, target: Target): Promise<{ deletedAt: number }> {
   return transact(async (tx, now) => {
-    const task = await tasks.getTask(tx, actor.ownerId, target.id)
-    expectVersion(task, target)
+    await taskToChange(tx, actor, target)
     await tasks.deleteTask(tx, actor.ownerId, target.id)
+    recordChange(tx, { ownerId: actor.ownerId, taskId: target.id, kind: 'deleted' })
     return { deletedAt: now }
   })
 }
 
 /** @returns how many there were */
 export async function deleteAllTasks({ transact }: Context, actor: Actor): Promise<number> {
-  return transact((tx) => tasks.deleteTasks(tx, actor.ownerId))
+  return transact(async (tx) => {
+    const count = await tasks.deleteTasks(tx, actor.ownerId)
+    if (count > 0) recordChange(tx, { ownerId: actor.ownerId, taskId: null, kind: 'cleared' })
+    return count
+  })
 }
 
 /** Reads a task, makes another of it, and writes that with its alarm. */
@@ -107,8 +115,7 @@ async function change(
   make: (task: Task, now: number) => Task,
 ): Promise<Task> {
   return perform(ctx, async (tx, now, wakeAt) => {
-    const task = await tasks.getTask(tx, actor.ownerId, target.id)
-    expectVersion(task, target)
+    const task = await taskToChange(tx, actor, target)
     return rewrite(tx, ctx, task, (before) => make(before, now), now, wakeAt)
   })
 }
@@ -152,13 +159,24 @@ async function rewrite(
     }
   }
   await tasks.saveTask(tx, after, task.version)
+  recordChange(tx, { ownerId: after.ownerId, taskId: after.id, kind: changeKind(task, after) })
   wakeAt(after.notifyAt)
   return after
 }
 
-function expectVersion(task: Task, { version }: Target) {
+function changeKind(before: Task, after: Task): ChangeKind {
+  if (before.completedAt === null && after.completedAt !== null) return 'completed'
+  if (before.completedAt !== null && after.completedAt === null) return 'reopened'
+  if (after.snoozedUntilAt !== null && before.snoozedUntilAt !== after.snoozedUntilAt) return 'snoozed'
+  return 'updated'
+}
+
+async function taskToChange(tx: Db, { ownerId }: Actor, { id, version }: Target): Promise<Task> {
+  const task = await tasks.lockTask(tx, ownerId, id)
+  if (!task) throw new Problem('not-found', `There is no task ${id}.`)
   if (version !== undefined && version !== task.version)
     throw new Problem('stale', `Task ${task.id} is at version ${task.version}, not ${version}.`, { current: task })
+  return task
 }
 
 /** Says of a fault in one item of many where it is. */

@@ -5,6 +5,8 @@ import { type FastifyBaseLogger, type FastifyInstance, fastify, LogController } 
 import type { Logger } from 'pino'
 import type { Context } from '#actions/context.ts'
 import { Problem } from '#core/problem.ts'
+import { dialectOf } from '#store/dialects/dialect.ts'
+import { asProblem } from '#store/failure.ts'
 import type { Db } from '#store/schema.ts'
 import { createGuard } from './guard.ts'
 import { answerUnreadable, sendProblem } from './problem.ts'
@@ -48,7 +50,10 @@ export function createServer(parts: ServerParts): FastifyInstance {
   // An Expect that nobody knows may be passed over (RFC 9110 section 10.1.1); Node would answer a bare 417.
   server.server.on('checkExpectation', (request, response) => server.server.emit('request', request, response))
 
-  server.setErrorHandler(sendProblem)
+  // What failed in the database while reading; writes come as Problems already. An error with a status is of the request.
+  server.setErrorHandler((error: object, request, reply) =>
+    sendProblem('statusCode' in error ? error : asProblem(dialectOf(parts.db), error), request, reply),
+  )
   server.setNotFoundHandler((request) => {
     throw new Problem('not-found', `There is nothing at ${request.url}.`)
   })

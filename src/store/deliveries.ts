@@ -2,9 +2,9 @@ import type { Selectable } from 'kysely'
 import type { DeliveryState, Settlement } from '#core/delivery.ts'
 import type { Notice } from '#core/notice.ts'
 import { dialectOf } from './dialects/dialect.ts'
-import { toNotice } from './notices.ts'
+import { noticesByIds } from './notices.ts'
 import { prepare } from './prepare.ts'
-import type { Db, DeliveryTable, NoticeTable } from './schema.ts'
+import type { Db, DeliveryTable } from './schema.ts'
 
 /** A delivery as it stands in the ledger. Instants in ms since 1970. */
 export interface Delivery {
@@ -74,31 +74,33 @@ export async function claimDue(
   leaseMs: number,
   limit: number,
 ): Promise<Claim[]> {
-  const rows = await tx
+  const due = tx
     .selectFrom('deliveries')
-    .innerJoin('notices', 'notices.id', 'deliveries.notice_id')
-    .selectAll('notices')
-    .select(['deliveries.id as delivery_id', 'deliveries.attempts'])
-    .where('deliveries.channel_id', '=', channelId)
-    .where('deliveries.next_at', '<=', now)
-    .orderBy('deliveries.next_at')
+    .select(['id', 'notice_id', 'attempts'])
+    .where('channel_id', '=', channelId)
+    .where('next_at', '<=', now)
+    .orderBy('next_at')
     .limit(limit)
-    .execute()
+  const rows = await (dialectOf(tx).isShared ? due.forUpdate().skipLocked() : due).execute()
+  if (rows.length === 0) return []
   const leaseUntil = now + leaseMs
   await dialectOf(tx).updateRows(
     tx,
     'deliveries',
     ['id', 'attempts'],
     ['attempts', 'claimed_at', 'next_at'],
-    rows.map((row) => [row.delivery_id, row.attempts, row.attempts + 1, now, leaseUntil]),
+    rows.map(({ id, attempts }) => [id, attempts, attempts + 1, now, leaseUntil]),
   )
-  return rows.map((row) => ({
-    id: row.delivery_id,
-    channelId,
-    attempt: row.attempts + 1,
-    leaseUntil,
-    notice: toNotice(row as Selectable<NoticeTable>),
-  }))
+  const notices = await noticesByIds(
+    tx,
+    rows.map(({ notice_id }) => notice_id),
+  )
+  const claims: Claim[] = []
+  for (const { id, notice_id, attempts } of rows) {
+    const notice = notices.get(notice_id)
+    if (notice) claims.push({ id, channelId, attempt: attempts + 1, leaseUntil, notice })
+  }
+  return claims
 }
 
 export interface Settled extends Settlement {

@@ -5,7 +5,7 @@ import { dialectOf } from './dialects/dialect.ts'
 import { prepare } from './prepare.ts'
 import type { Db, NoticeTable } from './schema.ts'
 
-export function toNotice(row: Selectable<NoticeTable>): Notice {
+function toNotice(row: Selectable<NoticeTable>): Notice {
   return {
     id: row.id,
     ownerId: row.owner_id,
@@ -61,6 +61,16 @@ const selectRungUntil = prepare((db, args: { taskId: number; expiryAt: number })
 /** The latest reminder instant that has rung for this expiry of a task, in ms, or null. */
 export async function rungUntil(db: Db, taskId: number, expiryAt: number): Promise<number | null> {
   return (await selectRungUntil(db, { taskId, expiryAt })).rows[0]?.due_at ?? null
+}
+
+/** The notices among these ids that exist, by id. */
+export async function noticesByIds(db: Db, ids: readonly number[]): Promise<Map<number, Notice>> {
+  const rows = await db
+    .selectFrom('notices')
+    .selectAll()
+    .where((eb) => dialectOf(db).among(eb.ref('id'), ids))
+    .execute()
+  return new Map(rows.map((row) => [row.id, toNotice(row)]))
 }
 
 export async function findNotice(db: Db, ownerId: number, id: number): Promise<Notice | undefined> {

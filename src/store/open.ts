@@ -1,10 +1,15 @@
-import { Kysely, type Dialect as KyselyDialect } from 'kysely'
+import { Kysely, type Dialect as KyselyDialect, sql } from 'kysely'
 import { type Migration, Migrator } from 'kysely/migration'
 import type { Clock } from '#clock.ts'
 import { Problem } from '#core/problem.ts'
 import { type Dialect, dialectOf } from './dialects/dialect.ts'
+import { openMysql } from './dialects/mysql.ts'
+import { openPostgres } from './dialects/postgres.ts'
+import { describeUrl, type Limits, migrationMs, statementMs } from './dialects/server.ts'
 import { openSqlite } from './dialects/sqlite.ts'
 import { foundation } from './migrations/0001-foundation.ts'
+import { original } from './migrations/0002-original.ts'
+import { changes } from './migrations/0003-changes.ts'
 import type { Db, Schema } from './schema.ts'
 import { createTransact, type Transact } from './transact.ts'
 
@@ -15,49 +20,123 @@ export interface Store extends AsyncDisposable {
   readonly transact: Transact
 }
 
+/** What is said while a database is opened. */
+export interface StoreLog {
+  info(text: string): void
+  warn(text: string): void
+}
+
+export interface StoreDeps {
+  readonly clock: Clock
+  /** Told nobody when absent. */
+  readonly log?: StoreLog
+  /** Where wall times of the original's table are read; UTC when absent. */
+  readonly timeZone?: string
+  /** Called when the storage failed in a way that only a restart can mend. */
+  readonly onBroken: (error: unknown) => void
+  /** Stands between the statements and the database; the identity when absent. */
+  readonly wrap?: (dialect: KyselyDialect) => KyselyDialect
+}
+
+type Told = Required<Omit<StoreDeps, 'wrap'>>
+
 /** In the order in which they are applied; a name, once released, stays. */
-const migrations = { '0001-foundation': foundation }
+const migrations = { '0001-foundation': foundation, '0002-original': original, '0003-changes': changes }
+
+/** A server that is still starting is waited for this long. */
+const patienceMs = 60_000
+/** Our clock and the database's may differ by this much before it is said: it is the order of a late notice. */
+const skewMs = 1_000
 
 /**
- * @param url `sqlite:<path>` or `sqlite::memory:`
- * @param onBroken called when the storage failed in a way that only a restart can mend
- * @throws Problem `unavailable` with a sentence for a person
+ * @param url `sqlite:<path>`, `sqlite::memory:`, `postgres://…` or `mysql://…`
+ * @throws Problem `unavailable` or `invalid` with a sentence for a person
  */
-export async function openStore(
-  url: string,
-  deps: {
-    clock: Clock
-    onBroken: (error: unknown) => void
-    /** Stands between the statements and the database; the identity when absent. */
-    wrap?: (dialect: KyselyDialect) => KyselyDialect
-  },
-): Promise<Store> {
-  const dialect = openDialect(url)
-  const db = new Kysely<Schema>({ dialect: deps.wrap?.(dialect) ?? dialect })
+export async function openStore(url: string, given: StoreDeps): Promise<Store> {
+  const deps = { log: { info() {}, warn() {} }, timeZone: 'UTC', ...given }
+  const limits = { statementMs }
+  const kysely = openDialect(url, limits)
+  const db = new Kysely<Schema>({ dialect: deps.wrap?.(kysely) ?? kysely })
+  const dialect = dialectOf(db)
   try {
-    await migrate(db)
+    await reach(db, dialect, url, deps)
+    for (const warning of await dialect.inspect(db)) deps.log.warn(warning)
+    await compareClocks(db, dialect, deps)
+    limits.statementMs = migrationMs
+    await migrate(db, dialect, deps)
+    limits.statementMs = statementMs
   } catch (error) {
     await db.destroy()
-    throw error
+    throw explain(error, dialect, url)
   }
   return {
     db,
-    dialect: dialectOf(db),
+    dialect,
     transact: createTransact(db, deps.clock, deps.onBroken),
     [Symbol.asyncDispose]: () => db.destroy(),
   }
 }
 
-function openDialect(url: string): KyselyDialect {
-  const [, scheme, rest] = /^([a-z]+):(.+)$/.exec(url) ?? []
-  if (scheme === 'sqlite' && rest) return openSqlite(rest)
-  throw new Problem('unavailable', `There is no database to speak ${scheme ?? url}: expected sqlite:<path>.`)
+function explain(error: unknown, dialect: Dialect, url: string): unknown {
+  const { message } = error as Error
+  const what = dialect.classify(error)
+  if (what === 'refused')
+    return new Problem('unavailable', `${describeUrl(url)} refuses us: ${message}. ${dialect.remedy(error)}`, {
+      cause: error,
+    })
+  if (what === 'gone' || what === 'busy')
+    return new Problem('unavailable', `${describeUrl(url)} went away while it was prepared: ${message}. Start again.`, {
+      cause: error,
+    })
+  return error
 }
 
-async function migrate(db: Db): Promise<void> {
-  const { words } = dialectOf(db)
+function openDialect(url: string, limits: Limits): KyselyDialect {
+  const [, scheme = '', rest] = /^([a-z]+):(.+)$/.exec(url) ?? []
+  if (scheme === 'sqlite' && rest) return openSqlite(rest)
+  if (scheme === 'postgres' || scheme === 'postgresql') return openPostgres(url, limits)
+  if (scheme === 'mysql' || scheme === 'mariadb') return openMysql(url, limits)
+  throw new Problem('invalid', 'The database URL must begin with sqlite:, postgres:// or mysql://.')
+}
+
+/** Waits for a database that does not answer yet; gives up at once on one that says no. */
+async function reach(db: Db, dialect: Dialect, url: string, { clock, log }: Told): Promise<void> {
+  const giveUpAt = clock.now() + patienceMs
+  for (let isFirst = true; ; isFirst = false) {
+    try {
+      await sql`select 1`.execute(db)
+      if (!isFirst) log.info('The database answers.')
+      return
+    } catch (error) {
+      if (dialect.classify(error) !== 'gone') throw error
+      const why = `${describeUrl(url)} does not answer: ${(error as Error).message || (error as { code?: string }).code}`
+      if (clock.now() >= giveUpAt)
+        throw new Problem('unavailable', `${why}. Is the server running, and is --database-url right?`, {
+          cause: error,
+        })
+      if (isFirst) log.warn(`${why}; waiting up to ${patienceMs / 1_000} s for it to start`)
+      await clock.sleep(500)
+    }
+  }
+}
+
+/** Instants are by the clock of whoever serves: two replicas whose clocks differ ring by that much apart. */
+async function compareClocks(db: Db, dialect: Dialect, { clock, log }: Told): Promise<void> {
+  if (!dialect.isShared) return
+  const before = clock.now()
+  const { rows } = await sql<{ theirs: number }>`select ${dialect.clock} as theirs`.execute(db)
+  const after = clock.now()
+  const theirs = Number(rows[0]?.theirs)
+  const skew = theirs < before ? theirs - before : theirs > after ? theirs - after : 0
+  if (Math.abs(skew) > skewMs)
+    log.warn(
+      `The clock of the database is ${Math.abs(skew / 1_000).toFixed(1)} s ${skew > 0 ? 'ahead of' : 'behind'} this machine's: notices ring by this machine's. Let both follow NTP.`,
+    )
+}
+
+async function migrate(db: Db, dialect: Dialect, deps: Told): Promise<void> {
   const all = Object.fromEntries(
-    Object.entries(migrations).map(([name, migration]): [string, Migration] => [name, migration(words)]),
+    Object.entries(migrations).map(([name, migration]): [string, Migration] => [name, migration(dialect, deps)]),
   )
   const migrator = new Migrator({ db, provider: { getMigrations: async () => all } })
   const unknown = (await appliedMigrations(db)).filter((name) => !(name in all))

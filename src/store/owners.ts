@@ -1,4 +1,5 @@
 import type { Defaults, Reminder } from '#core/reminder.ts'
+import { dialectOf } from './dialects/dialect.ts'
 import type { Db } from './schema.ts'
 
 /** The one owner of a server without accounts. */
@@ -12,10 +13,13 @@ export async function findDefaults(db: Db, ownerId: number): Promise<Defaults | 
 
 export async function saveDefaults(tx: Db, ownerId: number, defaults: Defaults, now: number): Promise<void> {
   const values = { default_reminders: JSON.stringify(defaults.reminders), time_zone: defaults.timeZone }
-  const { numUpdatedRows } = await tx.updateTable('owners').set(values).where('id', '=', ownerId).executeTakeFirst()
-  if (numUpdatedRows === 0n)
-    await tx
-      .insertInto('owners')
-      .values({ id: ownerId, ...values, created_at: now })
-      .execute()
+  const columns = ['id', 'default_reminders', 'time_zone', 'created_at'] as const
+  await dialectOf(tx).insertRows(
+    tx,
+    'owners',
+    columns,
+    [[ownerId, values.default_reminders, values.time_zone, now]],
+    [],
+  )
+  await tx.updateTable('owners').set(values).where('id', '=', ownerId).execute()
 }

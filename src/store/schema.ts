@@ -2,6 +2,7 @@ import type { Generated, Kysely } from 'kysely'
 import type { DeliveryState } from '#core/delivery.ts'
 import type { NoticeKind, Timing } from '#core/notice.ts'
 import type { Priority } from '#core/task.ts'
+import type { ChangeKind } from './changes.ts'
 
 /**
  * The tables. Instants are integers (ms since 1970, UTC), so no database is asked for its time, zone or precision; lists are
@@ -13,6 +14,8 @@ export interface Schema {
   tasks: TaskTable
   notices: NoticeTable
   deliveries: DeliveryTable
+  counters: CounterTable
+  changes: ChangeTable
 }
 
 /** A connection or a transaction: the first argument of everything in this room. */
@@ -84,4 +87,79 @@ export interface DeliveryTable {
   latency_ms: number | null
   error: string | null
   settled_at: number | null
+}
+
+export interface CounterTable {
+  owner_id: number
+  /** The number of the owner's last change. */
+  changes: number
+}
+
+export interface ChangeTable {
+  owner_id: number
+  number: number
+  task_id: number | null
+  kind: ChangeKind
+  changed_at: number
+}
+
+/** What each column holds, for statements that carry many rows in one parameter. */
+export const columnTypes: { readonly [T in keyof Schema]: { readonly [C in keyof Schema[T]]: 'integer' | 'text' } } = {
+  owners: { id: 'integer', default_reminders: 'text', time_zone: 'text', created_at: 'integer' },
+  channels: {
+    id: 'integer',
+    owner_id: 'integer',
+    name: 'text',
+    kind: 'text',
+    source: 'text',
+    created_at: 'integer',
+    removed_at: 'integer',
+  },
+  tasks: {
+    id: 'integer',
+    owner_id: 'integer',
+    uid: 'text',
+    key: 'text',
+    title: 'text',
+    description: 'text',
+    expiry_at: 'integer',
+    time_zone: 'text',
+    reminders: 'text',
+    tags: 'text',
+    priority: 'text',
+    completed_at: 'integer',
+    snoozed_until_at: 'integer',
+    created_at: 'integer',
+    updated_at: 'integer',
+    version: 'integer',
+    notify_at: 'integer',
+    rung_until_at: 'integer',
+  },
+  notices: {
+    id: 'integer',
+    owner_id: 'integer',
+    task_id: 'integer',
+    kind: 'text',
+    reminder: 'text',
+    expiry_at: 'integer',
+    due_at: 'integer',
+    rung_at: 'integer',
+    timing: 'text',
+    lateness_ms: 'integer',
+  },
+  deliveries: {
+    id: 'text',
+    notice_id: 'integer',
+    owner_id: 'integer',
+    channel_id: 'integer',
+    state: 'text',
+    attempts: 'integer',
+    claimed_at: 'integer',
+    next_at: 'integer',
+    latency_ms: 'integer',
+    error: 'text',
+    settled_at: 'integer',
+  },
+  counters: { owner_id: 'integer', changes: 'integer' },
+  changes: { owner_id: 'integer', number: 'integer', task_id: 'integer', kind: 'text', changed_at: 'integer' },
 }

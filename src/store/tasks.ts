@@ -95,6 +95,17 @@ export async function getTask(db: Db, ownerId: number, id: number): Promise<Task
   return task
 }
 
+const selectOneLocked = prepare((db, args: { ownerId: number; id: number }) => {
+  const query = db.selectFrom('tasks').selectAll().where('id', '=', args.id).where('owner_id', '=', args.ownerId)
+  return dialectOf(db).isShared ? query.forUpdate() : query
+})
+
+/** The same, to be changed in this transaction: nobody else can meanwhile. */
+export async function lockTask(tx: Db, ownerId: number, id: number): Promise<Task | undefined> {
+  const row = (await selectOneLocked(tx, { ownerId, id })).rows[0]
+  return row && toTask(row)
+}
+
 const selectPage = prepare((db, args: { ownerId: number; after: number; limit: number; offset: number }) =>
   db
     .selectFrom('tasks')
@@ -189,11 +200,17 @@ export async function nextAlarmAt(db: Db): Promise<number | null> {
   return (await selectNextAlarm(db, {})).rows[0]?.notify_at ?? null
 }
 
-const selectDue = prepare((db, args: { now: number; limit: number }) =>
-  db.selectFrom('tasks').selectAll().where('notify_at', '<=', args.now).orderBy('notify_at').limit(args.limit),
-)
+const selectDue = prepare((db, args: { now: number; limit: number }) => {
+  const query = db
+    .selectFrom('tasks')
+    .selectAll()
+    .where('notify_at', '<=', args.now)
+    .orderBy('notify_at')
+    .limit(args.limit)
+  return dialectOf(db).isShared ? query.forUpdate().skipLocked() : query
+})
 
-/** Tasks whose alarm has come, of all owners, the longest due first. */
+/** Tasks whose alarm has come, of all owners, the longest due first; those that another process has in hand are left out. */
 export async function dueTasks(tx: Db, now: number, limit: number): Promise<Task[]> {
   return (await selectDue(tx, { now, limit })).rows.map(toTask)
 }

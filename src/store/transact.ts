@@ -1,7 +1,8 @@
 import { CompiledQuery } from 'kysely'
 import type { Clock } from '#clock.ts'
-import { Problem } from '#core/problem.ts'
+import { openChanges } from './changes.ts'
 import { dialectOf } from './dialects/dialect.ts'
+import { asProblem } from './failure.ts'
 import type { Db } from './schema.ts'
 
 /**
@@ -13,6 +14,9 @@ import type { Db } from './schema.ts'
  *
  * A synced commit costs 0.1 to 0.2 ms, a create without it 0.02: one commit a request allows 3,300 creates a second on the
  * machine where sharing allows five times as many. Wishes know nothing of each other: one that throws leaves no trace.
+ *
+ * Over a network savepoints are two more round trips a wish. There all run without at first; when one throws, everything is
+ * rolled back and run again with them. So a wish may run twice, and must do nothing outside its transaction.
  */
 export type Transact = <T>(wish: (tx: Db, now: number) => Promise<T>) => Promise<T>
 
@@ -24,79 +28,107 @@ interface Queued {
 
 /** More would make the first of them wait for the last: 256 creates take about 10 ms. */
 const mostWishes = 256
+/** A deadlock or a lock held by another is over when the other is; a wish that met one is tried this often … */
+const mostTries = 5
+/** … unless it has waited this long: then whoever holds the lock will not let go soon, and 5 s is all that a request has. */
+const patienceMs = 1_500
 
-const [savepoint, release, rollbackTo, commit, rollback] = [
-  'savepoint wish',
-  'release savepoint wish',
-  'rollback to savepoint wish',
-  'commit',
-  'rollback',
-].map((text) => CompiledQuery.raw(text)) as [CompiledQuery, CompiledQuery, CompiledQuery, CompiledQuery, CompiledQuery]
+const statement = (text: string) => CompiledQuery.raw(text)
+const savepoint = statement('savepoint wish')
+const release = statement('release savepoint wish')
+const rollbackTo = statement('rollback to savepoint wish')
+const commit = statement('commit')
+const rollback = statement('rollback')
 
 /** @param onBroken called when the storage failed in a way that only a restart can mend */
 export function createTransact(db: Db, clock: Clock, onBroken: (error: unknown) => void): Transact {
   const dialect = dialectOf(db)
-  const begin = CompiledQuery.raw(dialect.begin)
+  const begin = statement(dialect.begin)
   const queue: Queued[] = []
-  let isRunning = false
+  let running = 0
 
   /** One transaction for some wishes. Throws when none of them happened. */
-  async function runTogether(wishes: readonly Queued[]): Promise<(() => void)[]> {
+  async function runTogether(wishes: readonly Queued[], withSavepoints: boolean): Promise<(() => void)[]> {
     return db.connection().execute(async (connection) => {
       await connection.executeQuery(begin)
       try {
         const now = clock.now()
         const answers: (() => void)[] = []
+        const changes = openChanges(connection)
         for (const { wish, resolve, reject } of wishes) {
-          if (wishes.length > 1) await connection.executeQuery(savepoint)
+          if (withSavepoints) await connection.executeQuery(savepoint)
+          const noted = changes.length()
           try {
             const value = await wish(connection, now)
-            if (wishes.length > 1) await connection.executeQuery(release)
+            if (withSavepoints) await connection.executeQuery(release)
             answers.push(() => resolve(value as never))
           } catch (error) {
-            if (wishes.length === 1) throw error
+            if (!withSavepoints || isPassing(error)) throw error
             await connection.executeQuery(rollbackTo)
             await connection.executeQuery(release)
-            answers.push(() => reject(asProblem(error)))
+            changes.dropFrom(noted)
+            answers.push(() => reject(refusal(error)))
           }
         }
+        await changes.write(now) // last, since it locks: others wait for the rest of this transaction, and no longer
         await connection.executeQuery(commit)
         return answers
       } catch (error) {
-        // A failed COMMIT may have ended the transaction or not; what counts is the first error.
-        await connection.executeQuery(rollback).catch(() => {})
+        // A failed COMMIT may have ended the transaction or not; what counts is the first error. Where nobody answers any more,
+        // to wait for that would take as long again: the connection is closed, and the database rolls back.
+        if (dialect.classify(error) !== 'gone') await connection.executeQuery(rollback).catch(() => {})
         throw error
       }
     })
   }
 
-  function asProblem(error: unknown): unknown {
-    if (error instanceof Problem) return error
+  const isPassing = (error: unknown) => {
     const what = dialect.classify(error)
-    if (what === 'broken') onBroken(error)
-    if (what === 'duplicate' || what === 'other') return error
-    const detail =
-      what === 'full' ? 'The disk is full: nothing was changed.' : 'The database cannot be reached just now.'
-    return new Problem('unavailable', detail, { cause: error, retryAfterMs: 1_000 })
+    return what === 'busy' || what === 'gone'
+  }
+
+  /** A lone wish needs no savepoint: it is the transaction. */
+  async function run(wishes: readonly Queued[]): Promise<(() => void)[]> {
+    let withSavepoints = wishes.length > 1 && dialect.savepointsAtOnce
+    const startedAt = clock.now()
+    for (let attempt = 1; ; attempt++) {
+      try {
+        return await runTogether(wishes, withSavepoints)
+      } catch (error) {
+        const isBusy = dialect.classify(error) === 'busy'
+        const mayHelp = isBusy || (wishes.length > 1 && !withSavepoints && dialect.classify(error) !== 'gone')
+        if (!mayHelp || attempt >= mostTries || clock.now() - startedAt > patienceMs) throw error
+        if (!isBusy) withSavepoints = true
+      }
+    }
+  }
+
+  function refusal(error: unknown): unknown {
+    if (dialect.classify(error) === 'broken') onBroken(error)
+    return asProblem(dialect, error)
   }
 
   async function drain() {
     const wishes = queue.splice(0, mostWishes)
-    try {
-      for (const answer of await runTogether(wishes)) answer()
-    } catch (error) {
-      const problem = asProblem(error)
-      for (const { reject } of wishes) reject(problem)
+    if (wishes.length > 0) {
+      try {
+        for (const answer of await run(wishes)) answer()
+      } catch (error) {
+        const problem = refusal(error)
+        // Who queued behind a database that does not answer has waited as long as those in front.
+        if (dialect.classify(error) === 'gone') wishes.push(...queue.splice(0))
+        for (const { reject } of wishes) reject(problem)
+      }
     }
     if (queue.length > 0) setImmediate(drain)
-    else isRunning = false
+    else running--
   }
 
   return (wish) =>
     new Promise((resolve, reject) => {
       queue.push({ wish, resolve, reject })
-      if (isRunning) return
-      isRunning = true
+      if (running >= dialect.transactionsAtOnce) return
+      running++
       // Not a microtask: those run between two sockets' data. setImmediate comes after all that arrived in this turn.
       setImmediate(drain)
     })

@@ -6,10 +6,10 @@ import { type TestContext, test } from 'node:test'
 import { sql } from 'kysely'
 import { Problem } from '#core/problem.ts'
 import { openStore } from '#store/open.ts'
+import { temporaryFolder } from '#support/databases.ts'
 import { wrapConnections } from '#support/failing-database.ts'
 import { fakeClock } from '#support/fake-clock.ts'
 import { spawnServer } from '#support/server-process.ts'
-import { temporaryFolder } from '#support/test-app.ts'
 import { storeSuite } from './suite.ts'
 
 const noDeps = { clock: fakeClock(), onBroken: () => {} }

@@ -1,6 +1,3 @@
-import { mkdtempSync, rmSync } from 'node:fs'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
 import type { TestContext } from 'node:test'
 import type { AppDeps } from '#app.ts'
 import { type App, startApp } from '#app.ts'
@@ -9,16 +6,10 @@ import { consoleKind } from '#channels/console.ts'
 import { webhookKind } from '#channels/webhook.ts'
 import { createClient, type DuebellClient } from '#client/client.ts'
 import { parseConfig } from '#config.ts'
+import { freshDatabase } from './databases.ts'
 import { type FakeClock, fakeClock } from './fake-clock.ts'
 import { outlast } from './outlast.ts'
 import { type Recorder, recorder } from './recording-channel.ts'
-
-/** A folder that is gone after the test. */
-export function temporaryFolder(t: TestContext): string {
-  const folder = mkdtempSync(join(tmpdir(), 'duebell-'))
-  t.after(() => rmSync(folder, { recursive: true, force: true }))
-  return folder
-}
 
 export interface TestApp {
   readonly client: DuebellClient
@@ -42,9 +33,9 @@ export interface TestAppOptions {
   readonly wrapDatabase?: AppDeps['wrapDatabase']
 }
 
-/** The whole server in this process, on a port of its own, a file database of its own and a clock moved by hand. */
+/** The whole server in this process, on a port of its own, a database of its own and a clock moved by hand. */
 export async function startTestApp(t: TestContext, options: TestAppOptions = {}): Promise<TestApp> {
-  const folder = temporaryFolder(t)
+  const url = await freshDatabase(t)
   const clock = fakeClock(options.startAt)
   const bell = recorder()
   const lines: string[] = []
@@ -55,7 +46,7 @@ export async function startTestApp(t: TestContext, options: TestAppOptions = {})
     const catalog = [consoleKind, webhookKind, bell.kind, ...kinds]
     const file = { channels: channels ?? [{ name: 'recording', kind: 'recording' }] }
     const config = parseConfig({
-      argv: ['--config=file', '--port=0', `--database-url=sqlite:${folder}/test.db`, '--log-format=pretty', ...flags],
+      argv: ['--config=file', '--port=0', `--database-url=${url}`, '--log-format=pretty', ...flags],
       env: {},
       readFile: () => JSON.stringify(file),
       systemTimeZone: 'UTC',

@@ -1,4 +1,4 @@
-import type { Expression, RawBuilder, SqlBool } from 'kysely'
+import type { Expression, Dialect as KyselyDialect, RawBuilder, SqlBool } from 'kysely'
 import type { Db, Schema } from '../schema.ts'
 
 /**
@@ -9,9 +9,21 @@ export interface Dialect {
   readonly name: DialectName
   /** A write transaction's first statement. */
   readonly begin: string
-  readonly words: ColumnWords
   /**
-   * Many rows in one statement, whatever is there already left alone; answers the `returning` columns of those inserted.
+   * Whether other processes may work on the same database. Then a row that is read to be changed is locked (`for update`),
+   * what others have locked is passed over where it is only one of many (`skip locked`), and claims end by their lease alone.
+   */
+  readonly isShared: boolean
+  /**
+   * Whether every wish of a shared transaction gets a savepoint at once. Else only when one of them has failed and all are run
+   * again: two round trips a wish are dear where nothing fails.
+   */
+  readonly savepointsAtOnce: boolean
+  /** How many write transactions one process runs side by side. */
+  readonly transactionsAtOnce: number
+  /**
+   * Many rows in one statement, whatever is there already left alone; answers the `returning` columns of those inserted. The
+   * second of them must be unique among the rows.
    * @param rows values in the order of `columns`
    */
   insertRows<T extends keyof Schema, R extends keyof Schema[T] & string>(
@@ -19,7 +31,7 @@ export interface Dialect {
     table: T,
     columns: readonly (keyof Schema[T] & string)[],
     rows: readonly (readonly unknown[])[],
-    returning: readonly R[],
+    returning: readonly [R, R] | readonly [],
   ): Promise<Record<R, number>[]>
   /**
    * Changes many rows in one statement, each found by its values in the `keys` columns: compare and set.
@@ -35,18 +47,33 @@ export interface Dialect {
   ): Promise<number>
   /** `column in (…)` for a list of any length as one parameter. */
   among(column: Expression<unknown>, values: readonly (number | string)[]): Expression<SqlBool>
+  /** Adds to the counter of an owner's changes, which stays locked until the transaction ends. @returns its new value */
+  addToCounter(tx: Db, ownerId: number, count: number): Promise<number>
+  /** The database's own time in ms since 1970: only to tell how far apart its clock and ours are. */
+  readonly clock: RawBuilder<number>
+  /**
+   * Looks at version and settings at a start.
+   * @returns a sentence for each setting with which answered writes may be lost
+   * @throws Problem `unavailable` for a version we do not speak
+   */
+  inspect(db: Db): Promise<string[]>
+  /** The words a migration uses; to be asked after `inspect`. */
+  words(): ColumnWords
   classify(error: unknown): ErrorClass
+  /** What a person can do about an error of the class `refused`: a sentence. */
+  remedy(error: unknown): string
 }
 
-export type DialectName = 'sqlite'
+export type DialectName = 'sqlite' | 'postgres' | 'mysql'
 
 /**
  * `duplicate`: a unique key is taken · `busy`: somebody else holds it, try again · `gone`: the database cannot be reached ·
- * `full`: no room to write, reads still work · `broken`: the storage failed and nothing can be trusted before a restart
+ * `full`: no room to write, reads still work · `broken`: the storage failed and nothing can be trusted before a restart ·
+ * `exists`: a table or index is there already · `refused`: wrong password, missing database or privilege, encryption that one side
+ * does not have
  */
-export type ErrorClass = 'duplicate' | 'busy' | 'gone' | 'full' | 'broken' | 'other'
+export type ErrorClass = 'duplicate' | 'busy' | 'gone' | 'full' | 'broken' | 'exists' | 'refused' | 'other'
 
-/** The words a migration uses for columns. */
 export interface ColumnWords {
   readonly id: RawBuilder<unknown>
   readonly integer: RawBuilder<unknown>
@@ -60,10 +87,18 @@ export interface ColumnWords {
 
 const dialects = new WeakMap<object, Dialect>()
 
-/** To be called where the adapter of a database is made. */
-export function speaks<A extends object>(adapter: A, dialect: Dialect): A {
-  dialects.set(adapter, dialect)
-  return adapter
+/** The same Kysely dialect, whose databases know which of ours they speak. */
+export function speaking(kysely: KyselyDialect, dialect: Dialect): KyselyDialect {
+  return {
+    createAdapter() {
+      const adapter = kysely.createAdapter()
+      dialects.set(adapter, dialect)
+      return adapter
+    },
+    createDriver: () => kysely.createDriver(),
+    createIntrospector: (db) => kysely.createIntrospector(db),
+    createQueryCompiler: () => kysely.createQueryCompiler(),
+  }
 }
 
 export function dialectOf(db: Db): Dialect {

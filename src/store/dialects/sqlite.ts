@@ -3,7 +3,8 @@ import { dirname, resolve } from 'node:path'
 import { DatabaseSync, type StatementSync } from 'node:sqlite'
 import { CompiledQuery, type Dialect as KyselyDialect, SqliteAdapter, SqliteDialect, sql } from 'kysely'
 import { Problem } from '#core/problem.ts'
-import { type Dialect, type ErrorClass, speaks } from './dialect.ts'
+import { addReturning } from './counter.ts'
+import { type Dialect, type ErrorClass, speaking } from './dialect.ts'
 
 /**
  * SQLite inside the process, by `node:sqlite`. One connection: it is synchronous, so a second would not run beside it, and
@@ -15,7 +16,10 @@ export const sqlite: Dialect = {
   name: 'sqlite',
   // A deferred transaction that reads first can fail with BUSY_SNAPSHOT at its first write, which no timeout cures.
   begin: 'begin immediate',
-  words: {
+  isShared: false,
+  savepointsAtOnce: true, // no round trips: two statements cost 3 µs
+  transactionsAtOnce: 1,
+  words: () => ({
     // AUTOINCREMENT: without it the number of a deleted last row would be given again.
     id: sql`integer primary key autoincrement`,
     integer: sql`integer`,
@@ -24,30 +28,44 @@ export const sqlite: Dialect = {
     // STRICT: SQLite would otherwise store 'abc' in an integer column.
     tableEnd: (keyedByText) => (keyedByText ? sql`strict, without rowid` : sql`strict`),
     partialIndexes: true,
-  },
+  }),
 
-  // json_each over one parameter: 1,000 rows in 2.5 ms, against 12 ms for a VALUES list of 12,000 parameters.
+  // VALUES of a hundred rows: 1.7 µs a row. One row a statement takes 3.3, json_each over one parameter 3.2.
   async insertRows(tx, table, columns, rows, returning) {
-    if (rows.length === 0) return []
-    const list = columns.map((_, i) => `value ->> ${i}`).join(', ')
-    const text =
-      `insert or ignore into ${table} (${columns.join(', ')}) select ${list} from json_each(?)` +
-      (returning.length > 0 ? ` returning ${returning.join(', ')}` : '')
-    return (await tx.executeQuery(CompiledQuery.raw(text, [JSON.stringify(rows)]))).rows as never
+    const answers: unknown[] = []
+    for (const chunk of chunks(rows)) {
+      const text =
+        `insert or ignore into ${table} (${columns.join(', ')}) values ${tuples(chunk.length, columns.length)}` +
+        (returning.length > 0 ? ` returning ${returning.join(', ')}` : '')
+      const result = await tx.executeQuery(CompiledQuery.raw(text, chunk.flat()))
+      for (const row of result.rows) answers.push(row)
+    }
+    return answers as never
   },
 
   async updateRows(tx, table, keys, sets, rows) {
-    if (rows.length === 0) return 0
-    const assignments = sets.map((column, i) => `${column} = r.value ->> ${keys.length + i}`).join(', ')
-    const matches = keys.map((column, i) => `${table}.${column} = r.value ->> ${i}`).join(' and ')
-    const text = `update ${table} set ${assignments} from json_each(?) as r where ${matches}`
-    const { numAffectedRows } = await tx.executeQuery(CompiledQuery.raw(text, [JSON.stringify(rows)]))
-    return Number(numAffectedRows ?? 0)
+    const names = [...keys, ...sets].map((_, i) => `c${i}`)
+    const assignments = sets.map((column, i) => `${column} = r.c${keys.length + i}`).join(', ')
+    const matches = keys.map((column, i) => `${table}.${column} = r.c${i}`).join(' and ')
+    let found = 0
+    for (const chunk of chunks(rows)) {
+      const text =
+        `with r (${names.join(', ')}) as (values ${tuples(chunk.length, names.length)})` +
+        ` update ${table} set ${assignments} from r where ${matches}`
+      const { numAffectedRows } = await tx.executeQuery(CompiledQuery.raw(text, chunk.flat()))
+      found += Number(numAffectedRows ?? 0)
+    }
+    return found
   },
 
   among(column, values) {
     return sql`${column} in (select value from json_each(${JSON.stringify(values)}))`
   },
+
+  addToCounter: async (tx, ownerId, count) => (await addReturning(tx, { ownerId, count })).rows[0]?.changes as number,
+
+  clock: sql<number>`cast(unixepoch('subsec') * 1000 as integer)`,
+  inspect: async () => [], // what matters is set, and read back, as it is opened
 
   classify(error): ErrorClass {
     const code = (error as { errcode?: unknown })?.errcode
@@ -61,6 +79,19 @@ export const sqlite: Dialect = {
     if (primary === 10 || primary === 11 || primary === 26) return 'broken'
     return 'other'
   },
+  remedy: () => '', // a file refuses nobody: see explain
+}
+
+/** Lists of 100, 10 and 1 rows: any number of rows, and only three texts to prepare for each statement. */
+function* chunks<T>(rows: readonly T[]): Generator<readonly T[]> {
+  let i = 0
+  for (const size of [100, 10, 1]) for (; rows.length - i >= size; i += size) yield rows.slice(i, i + size)
+}
+
+/** `(?,?),(?,?)` */
+function tuples(rows: number, columns: number): string {
+  const tuple = `(${Array(columns).fill('?').join(',')})`
+  return Array(rows).fill(tuple).join(',')
 }
 
 /**
@@ -104,12 +135,9 @@ export function openSqlite(path: string): KyselyDialect {
       close: () => database.close(),
     },
   })
-  return {
-    createAdapter: () => speaks(new TransactionalSqliteAdapter(), sqlite),
-    createDriver: () => inner.createDriver(),
-    createIntrospector: (db) => inner.createIntrospector(db),
-    createQueryCompiler: () => inner.createQueryCompiler(),
-  }
+  // Kysely does not claim it for SQLite, though CREATE TABLE rolls back there: a killed migration has not happened.
+  inner.createAdapter = () => new TransactionalSqliteAdapter()
+  return speaking(inner, sqlite)
 }
 
 type PreparedStatement = ReturnType<typeof prepareStatement>
@@ -124,7 +152,6 @@ function prepareStatement(statement: StatementSync) {
   }
 }
 
-/** Kysely does not claim it for SQLite, though CREATE TABLE rolls back there: a killed migration has not happened. */
 class TransactionalSqliteAdapter extends SqliteAdapter {
   override get supportsTransactionalDdl() {
     return true

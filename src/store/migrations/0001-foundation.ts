@@ -1,13 +1,25 @@
+import { type CreateIndexBuilder, sql } from 'kysely'
 import type { Migration } from 'kysely/migration'
-import type { ColumnWords } from '../dialects/dialect.ts'
+import type { Dialect } from '../dialects/dialect.ts'
 
-export function foundation(words: ColumnWords): Migration {
-  const { id, integer, text, longText, tableEnd } = words
+/** Every step may be there already: not all databases take a migration back that was killed on its way. */
+export function foundation(dialect: Dialect): Migration {
+  const { id, integer, text, longText, tableEnd, partialIndexes } = dialect.words()
+
+  /** @param only where it may, the index leaves out rows without this, so that what is done costs it nothing */
+  async function createIndex<C extends string>(index: CreateIndexBuilder<C>, only?: C) {
+    try {
+      await (partialIndexes && only ? index.where(sql.ref(only), 'is not', null) : index).execute()
+    } catch (error) {
+      if (dialect.classify(error) !== 'exists') throw error
+    }
+  }
 
   return {
     async up(db) {
       await db.schema
         .createTable('owners')
+        .ifNotExists()
         .addColumn('id', id)
         .addColumn('default_reminders', text(2000), (c) => c.notNull())
         .addColumn('time_zone', text(100), (c) => c.notNull())
@@ -17,6 +29,7 @@ export function foundation(words: ColumnWords): Migration {
 
       await db.schema
         .createTable('channels')
+        .ifNotExists()
         .addColumn('id', id)
         .addColumn('owner_id', integer, (c) => c.notNull())
         .addColumn('name', text(100), (c) => c.notNull())
@@ -30,6 +43,7 @@ export function foundation(words: ColumnWords): Migration {
 
       await db.schema
         .createTable('tasks')
+        .ifNotExists()
         .addColumn('id', id)
         .addColumn('owner_id', integer, (c) => c.notNull())
         .addColumn('uid', text(255), (c) => c.notNull())
@@ -52,12 +66,14 @@ export function foundation(words: ColumnWords): Migration {
         .addUniqueConstraint('tasks_key', ['owner_id', 'key'])
         .modifyEnd(tableEnd(false))
         .execute()
-      // The queue of the bell. Where it may, it holds only tasks that will ring, so a done task costs it nothing.
-      const alarms = db.schema.createIndex('tasks_notify_at').on('tasks').column('notify_at')
-      await (words.partialIndexes ? alarms.where('notify_at', 'is not', null) : alarms).execute()
+      // How an owner's tasks are listed. Without it SQLite takes another of owner_id and sorts: 60 ms for a page of a million.
+      await createIndex(db.schema.createIndex('tasks_owner').on('tasks').columns(['owner_id', 'id']))
+      // The queue of the bell.
+      await createIndex(db.schema.createIndex('tasks_notify_at').on('tasks').column('notify_at'), 'notify_at')
 
       await db.schema
         .createTable('notices')
+        .ifNotExists()
         .addColumn('id', id)
         .addColumn('owner_id', integer, (c) => c.notNull())
         .addColumn('task_id', integer, (c) => c.notNull())
@@ -73,8 +89,11 @@ export function foundation(words: ColumnWords): Migration {
         .modifyEnd(tableEnd(false))
         .execute()
 
+      await createIndex(db.schema.createIndex('notices_owner').on('notices').columns(['owner_id', 'id']))
+
       await db.schema
         .createTable('deliveries')
+        .ifNotExists()
         .addColumn('id', text(36), (c) => c.primaryKey())
         .addColumn('notice_id', integer, (c) => c.notNull())
         .addColumn('owner_id', integer, (c) => c.notNull())
@@ -88,9 +107,11 @@ export function foundation(words: ColumnWords): Migration {
         .addColumn('settled_at', integer)
         .modifyEnd(tableEnd(true))
         .execute()
-      await db.schema.createIndex('deliveries_notice').on('deliveries').column('notice_id').execute()
-      const due = db.schema.createIndex('deliveries_due').on('deliveries').columns(['channel_id', 'next_at'])
-      await (words.partialIndexes ? due.where('next_at', 'is not', null) : due).execute()
+      await createIndex(db.schema.createIndex('deliveries_notice').on('deliveries').column('notice_id'))
+      await createIndex(
+        db.schema.createIndex('deliveries_due').on('deliveries').columns(['channel_id', 'next_at']),
+        'next_at',
+      )
     },
   }
 }

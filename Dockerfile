@@ -1,0 +1,27 @@
+# Small and plain: what runs is what is in the repository. Build: docker build -t duebell .
+FROM node:26-slim AS install
+WORKDIR /app
+COPY package.json package-lock.json .npmrc ./
+# Only what runs; the image brings Node itself. No package that runs has an install script.
+RUN npm ci --omit=dev --ignore-scripts
+
+FROM node:26-slim
+ENV NODE_ENV=production
+WORKDIR /app
+COPY --from=install /app/node_modules ./node_modules
+COPY package.json LICENSE ./
+COPY src ./src
+# The database's folder; a volume keeps it. And a place for compiled sources.
+RUN mkdir -p /data node_modules/.cache && chown node:node /data node_modules/.cache
+USER node
+VOLUME /data
+ENV DUEBELL_HOST=0.0.0.0 \
+    DUEBELL_DATABASE_URL=sqlite:/data/duebell.db \
+    DUEBELL_LOG_FORMAT=json
+EXPOSE 8888
+# Whether it can do its work, not only whether it lives.
+HEALTHCHECK --interval=10s --timeout=3s --start-period=60s \
+  CMD ["node", "-e", "fetch('http://127.0.0.1:8888/readyz').then((r) => process.exit(r.ok ? 0 : 1), () => process.exit(1))"]
+STOPSIGNAL SIGTERM
+ENTRYPOINT ["node", "src/main.ts"]
+CMD ["serve"]

@@ -1,0 +1,279 @@
+import {
+  CompiledQuery,
+  type Dialect as KyselyDialect,
+  MysqlDialect,
+  type MysqlPool,
+  type MysqlPoolConnection,
+  sql,
+} from 'kysely'
+import mysql2 from 'mysql2'
+import { Problem } from '#core/problem.ts'
+import { columnTypes, type Schema } from '../schema.ts'
+import { type Dialect, type ErrorClass, speaking } from './dialect.ts'
+import { guard } from './pool.ts'
+import {
+  connections,
+  connectMs,
+  idleTransactionSeconds,
+  isCertificateError,
+  isNetworkError,
+  type Limits,
+  lockWaitSeconds,
+  NoAnswer,
+  parseServerUrl,
+  remedies,
+} from './server.ts'
+
+/**
+ * MySQL 8 and MariaDB 10.6 or newer, by `mysql2`. Any number of processes share it. One dialect: where the two differ is the name of
+ * a collation and one session variable.
+ */
+interface Server {
+  /**
+   * Compares bytes, trailing spaces too. The usual ones find 'a' and 'A ' equal, and the server's own default may be of latin1, in
+   * which 日本 cannot be stored.
+   */
+  collation: 'utf8mb4_nopad_bin' | 'utf8mb4_0900_bin'
+}
+
+const dialectFor = (server: Server): Dialect => ({
+  name: 'mysql',
+  begin: 'start transaction',
+  isShared: true,
+  savepointsAtOnce: false,
+  transactionsAtOnce: 4,
+  words: () => ({
+    id: sql`bigint not null auto_increment primary key`,
+    integer: sql`bigint`,
+    text: (characters) => sql`varchar(${sql.lit(characters)})`,
+    longText: sql`mediumtext`,
+    tableEnd: () => sql`engine = InnoDB default character set utf8mb4 collate ${sql.raw(server.collation)}`,
+    partialIndexes: false,
+  }),
+
+  // JSON_TABLE over one parameter. IGNORE leaves duplicates alone; all else it could ignore is checked before.
+  async insertRows(tx, table, columns, rows, returning) {
+    if (rows.length === 0) return []
+    const text =
+      `insert ignore into ${table} (${columns.map(quote).join(', ')})` +
+      ` select ${columns.map((_, i) => `r.c${i}`).join(', ')} from ${jsonTable(table, columns)} as r`
+    const { insertId, numAffectedRows } = await tx.executeQuery(CompiledQuery.raw(text, [JSON.stringify(rows)]))
+    const [first, second] = returning
+    if (first === undefined || second === undefined || !numAffectedRows) return []
+    // No RETURNING in MySQL. Ours are those from the first new id on that have our values in a column that is unique here.
+    const place = (columns as readonly string[]).indexOf(second)
+    const found = await tx.executeQuery(
+      CompiledQuery.raw(
+        `select ${quote(first)}, ${quote(second)} from ${table} where id >= ? and ${quote(second)} in (?)`,
+        [Number(insertId), rows.map((row) => row[place])],
+      ),
+    )
+    return found.rows as never
+  },
+
+  // STRAIGHT_JOIN: from the list to the table, whatever the optimizer thinks of how long the list is.
+  async updateRows(tx, table, keys, sets, rows) {
+    if (rows.length === 0) return 0
+    const columns = [...keys, ...sets]
+    const assignments = sets.map((column, i) => `t.${quote(column)} = r.c${keys.length + i}`).join(', ')
+    // The list's text has a collation of its own, and two that differ are not compared unless it is said how.
+    const types = columnTypes[table] as Record<string, 'integer' | 'text'>
+    const value = (column: string, i: number) =>
+      types[column] === 'text' ? `r.c${i} collate ${server.collation}` : `r.c${i}`
+    const matches = keys.map((column, i) => `t.${quote(column)} = ${value(column, i)}`).join(' and ')
+    const text = `update ${jsonTable(table, columns)} as r straight_join ${table} as t on ${matches} set ${assignments}`
+    const { numAffectedRows } = await tx.executeQuery(CompiledQuery.raw(text, [JSON.stringify(rows)]))
+    return Number(numAffectedRows ?? 0)
+  },
+
+  // The driver writes a list as a list.
+  among: (column, values) => (values.length === 0 ? sql`false` : sql`${column} in (${values})`),
+
+  // last_insert_id(x) answers x, so that no second statement has to ask.
+  async addToCounter(tx, ownerId, count) {
+    const text =
+      'insert into counters (owner_id, changes) values (?, last_insert_id(?))' +
+      ' on duplicate key update changes = last_insert_id(changes + ?)'
+    return Number((await tx.executeQuery(CompiledQuery.raw(text, [ownerId, count, count]))).insertId)
+  },
+
+  clock: sql<number>`cast(unix_timestamp(now(3)) * 1000 as signed)`,
+
+  async inspect(db) {
+    const { rows } = await sql<Record<string, string | number>>`
+      select version() as version, @@session.transaction_isolation as isolation, @@session.character_set_connection as charset,
+        @@innodb_flush_log_at_trx_commit as flush_log, @@log_bin as log_bin, @@sync_binlog as sync_binlog`
+      .execute(db)
+      // MariaDB before 11.1 has the older name of the variable.
+      .catch(() =>
+        sql<Record<string, string | number>>`
+          select version() as version, @@session.tx_isolation as isolation, @@session.character_set_connection as charset,
+            @@innodb_flush_log_at_trx_commit as flush_log, @@log_bin as log_bin, @@sync_binlog as sync_binlog`.execute(
+          db,
+        ),
+      )
+    const is = rows[0] ?? {}
+    const version = String(is.version)
+    server.collation = isMariaDb(version) ? 'utf8mb4_nopad_bin' : 'utf8mb4_0900_bin'
+    const [, major = 0, minor = 0] = (/^(\d+)\.(\d+)/.exec(version) ?? []).map(Number)
+    const isOldEnough = isMariaDb(version) ? major > 10 || (major === 10 && minor >= 6) : major >= 8
+    if (!isOldEnough)
+      throw new Problem('unavailable', `The server is ${version}: Duebell needs MySQL 8 or MariaDB 10.6, or newer.`)
+    if (is.isolation !== 'READ-COMMITTED' || is.charset !== 'utf8mb4')
+      throw new Problem(
+        'unavailable',
+        `The server did not take our session settings: isolation ${is.isolation}, charset ${is.charset}.`,
+      )
+    const warnings: string[] = []
+    if (Number(is.flush_log) !== 1)
+      warnings.push(
+        `The server runs with innodb_flush_log_at_trx_commit = ${is.flush_log}: a crash of its machine may lose answered writes. Set it to 1.`,
+      )
+    if (Number(is.log_bin) === 1 && Number(is.sync_binlog) !== 1)
+      warnings.push(
+        `The server runs with sync_binlog = ${is.sync_binlog}: after a crash its replicas may differ from it. Set it to 1.`,
+      )
+    return warnings
+  },
+
+  classify,
+
+  remedy(error) {
+    const { errno, code } = (error ?? {}) as { errno?: number; code?: unknown }
+    if (isCertificateError(error)) return remedies.certificate
+    if (code === withoutTls) return remedies.withoutTls
+    return refusals.get(errno ?? 0) ?? remedies.login
+  },
+})
+
+const withoutTls = 'HANDSHAKE_NO_SSL_SUPPORT'
+
+const refusals = new Map([
+  [1045, remedies.login], // access denied
+  [1698, remedies.login], // the same, of an account that knows no password
+  [1130, remedies.login], // not from this host
+  [1049, remedies.database], // unknown database
+  [1044, remedies.privilege], // to the database
+  [1142, remedies.privilege], // to a table
+  [1227, remedies.privilege], // to something of the server
+  [3159, remedies.withTls], // the server takes encrypted connections only
+])
+
+function classify(error: unknown): ErrorClass {
+  if (isNetworkError(error) || error instanceof NoAnswer) return 'gone'
+  const { errno, code, fatal } = (error ?? {}) as { errno?: number; code?: unknown; fatal?: boolean }
+  if (errno === 1062) return 'duplicate'
+  if (errno === 1205 || errno === 1213 || errno === 3572) return 'busy' // lock wait, deadlock, NOWAIT
+  if (errno === 1021 || errno === 1114) return 'full' // disk full, table full
+  if (errno === 1050 || errno === 1061) return 'exists' // table, index
+  if (isCertificateError(error) || code === withoutTls || (errno !== undefined && refusals.has(errno))) return 'refused'
+  // Too many connections, shutting down, lost, killed.
+  if (errno === 1040 || errno === 1053 || errno === 1927 || errno === 1317) return 'gone'
+  if (typeof code === 'string' && code.startsWith('PROTOCOL_')) return 'gone'
+  return fatal === true ? 'gone' : 'other'
+}
+
+const isMariaDb = (version: string) => /mariadb/i.test(version)
+
+/** @throws Problem `invalid` for a URL that is none */
+export function openMysql(url: string, limits: Limits): KyselyDialect {
+  const { host, port, user, password, database, tls } = parseServerUrl(url, { port: 3306, user: 'root' })
+  const pool = mysql2.createPool({
+    host,
+    port,
+    user,
+    password,
+    database,
+    // The driver checks a certificate's name only when told.
+    ...(tls && { ssl: { ...tls, verifyIdentity: tls.rejectUnauthorized } }),
+    charset: 'utf8mb4',
+    connectionLimit: connections,
+    connectTimeout: connectMs,
+    enableKeepAlive: true,
+    dateStrings: true, // the original's times are of no zone: Date would give them one
+  })
+  pool.on('connection', (connection) => {
+    for (const setting of sessionSettings) connection.query(setting)
+    // MySQL has no such variable, and says so; nothing is lost but a limit.
+    connection.query(`set session idle_transaction_timeout = ${idleTransactionSeconds}`, () => {})
+  })
+  return speaking(new MysqlDialect({ pool: patientPool(pool, limits) }), dialectFor({ collation: 'utf8mb4_nopad_bin' }))
+}
+
+/** How long a server may take to see us off; one that is away does not answer that either. */
+const goodByeMs = 1_000
+
+const sessionSettings = [
+  // REPEATABLE READ locks gaps: an insert waited 508 ms for one, READ COMMITTED 12.
+  'set session transaction isolation level read committed',
+  `set session sql_mode = 'STRICT_ALL_TABLES,NO_ENGINE_SUBSTITUTION,ERROR_FOR_DIVISION_BY_ZERO'`,
+  `set session innodb_lock_wait_timeout = ${lockWaitSeconds}`,
+]
+
+/** mysql2 itself waits for ever for a free connection, an answer, or a server to say good-bye to. */
+function patientPool(pool: mysql2.Pool, limits: Limits): MysqlPool {
+  const opened = new Set<mysql2.PoolConnection>()
+  pool.on('connection', (connection) => {
+    opened.add(connection)
+    connection.once('end', () => opened.delete(connection))
+    // Of one in use the statement fails, which is enough. An error unheard ends the process.
+    connection.on('error', () => opened.delete(connection))
+  })
+  const guarded = guard<mysql2.PoolConnection>({
+    connect: () =>
+      new Promise((resolve, reject) =>
+        pool.getConnection((error, connection) => (error ? reject(error) : resolve(connection))),
+      ),
+    release: (connection) => connection.release(),
+    discard: (connection) => connection.destroy(),
+  })
+  return {
+    getConnection(callback) {
+      guarded.acquire().then(
+        (connection) => callback(undefined, limited(connection)),
+        (error) => callback(error, undefined as never),
+      )
+    },
+    end(callback) {
+      const finish = () => {
+        clearTimeout(timer)
+        for (const connection of opened) connection.destroy()
+        opened.clear()
+        callback(undefined as never)
+      }
+      const timer = setTimeout(finish, goodByeMs)
+      pool.end(finish)
+    },
+  }
+
+  function limited(connection: mysql2.PoolConnection): MysqlPoolConnection {
+    return {
+      query(text: string, values: readonly unknown[], callback: (error: unknown, result: unknown) => void) {
+        let isOver = false
+        const answer = (error: unknown, result: unknown) => {
+          if (isOver) return
+          isOver = true
+          clearTimeout(timer)
+          if (error && classify(error) === 'gone') guarded.doubt(connection)
+          callback(error, result)
+        }
+        const timer = setTimeout(
+          () => answer(new NoAnswer(`${limits.statementMs / 1_000} s for a statement`), undefined),
+          limits.statementMs,
+        )
+        connection.query(text, values as unknown[], answer)
+      },
+      release: () => guarded.release(connection),
+      destroy: () => connection.destroy(),
+      threadId: connection.threadId,
+    } as unknown as MysqlPoolConnection
+  }
+}
+
+const quote = (column: string) => `\`${column}\``
+
+function jsonTable(table: keyof Schema, columns: readonly string[]): string {
+  const types = columnTypes[table] as Record<string, 'integer' | 'text'>
+  const list = columns.map((column, i) => `c${i} ${types[column] === 'integer' ? 'bigint' : 'text'} path '$[${i}]'`)
+  return `json_table(?, '$[*]' columns (${list.join(', ')}))`
+}

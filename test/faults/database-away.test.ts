@@ -1,0 +1,196 @@
+import assert from 'node:assert/strict'
+import { describe, type TestContext, test } from 'node:test'
+import { type DuebellClient, ProblemError } from '#client/client.ts'
+import { systemClock } from '#clock.ts'
+import { freshDatabase, whyWithout } from '#support/databases.ts'
+import { startLiveApp, until } from '#support/live-app.ts'
+import { recorder } from '#support/recording-channel.ts'
+import { type ProxyMode, startTcpProxy } from '#support/tcp-proxy.ts'
+
+/**
+ * The database goes away and comes back, for a server that runs on. The promise: requests fail within 5 s with 503, the process
+ * stays up, and all resumes within 5 s of the database's return.
+ */
+const promisedMs = 5_000
+/** A request or two more than what is promised of the server: the machine of the tests is busy with other tests. */
+const machineMs = 300
+const awayMs = 4_000
+
+const inMs = (ms: number) => new Date(Date.now() + ms).toISOString()
+
+interface Answer {
+  readonly ms: number
+  /** Null for success. */
+  readonly status: number | null
+}
+
+async function ask(request: () => Promise<unknown>): Promise<Answer> {
+  const startedAt = performance.now()
+  const status = await request().then(
+    () => null,
+    (error) => {
+      if (error instanceof ProblemError) return error.status
+      throw error
+    },
+  )
+  return { ms: performance.now() - startedAt, status }
+}
+
+function everyRequest(client: DuebellClient, id: number): (() => Promise<unknown>)[] {
+  return [
+    () => client.create({ title: 'Created while it may be away' }),
+    () => client.get(id),
+    () => client.list({ limit: 10 }),
+    () => client.update(id, { title: 'Edited while it may be away' }),
+    () => client.taskNotifications(id),
+  ]
+}
+
+const fetchStatus = async (url: string) => (await fetch(url)).status
+
+for (const database of ['postgres', 'mysql'] as const) {
+  const skip = await whyWithout(database)
+  describe(database, { concurrency: true, skip }, () => {
+    for (const mode of ['refuse', 'reset', 'blackHole'] as const)
+      test(`${database}, ${mode}: requests fail within 5 s with 503, and all resumes within 5 s of its return`, (t) =>
+        goAndComeBack(t, database, mode))
+
+    test(`${database}: a create whose answer was lost, repeated with its uid, makes one task`, async (t) => {
+      const proxy = await startTcpProxy(t, await freshDatabase(t, database))
+      const { app, client, bell } = await startLiveApp(t, proxy.url)
+      await app.idle()
+      // Due while COMMITs are not answered: what it claimed for itself without knowing must not wait for the lease.
+      const due = await client.create({ title: 'Due meanwhile', expiry_dt: inMs(700), reminders: ['PT0S'] })
+      await proxy.set('half')
+      const draft = { title: 'Once', uid: 'once@example.org', expiry_dt: inMs(60_000), reminders: ['PT1H'] }
+      const first = await ask(() => client.create(draft))
+      assert.deepEqual([first.status, first.ms < promisedMs + machineMs], [503, true], `${first.ms} ms`)
+      assert.ok(proxy.lostAnswers > 0)
+      await systemClock.sleep(1_500)
+      assert.equal(bell.messages.length, 0, 'nothing is sent that is not known to be written')
+      await proxy.set('pass')
+      let status: number | null = 503
+      await until('the repeated create is answered', promisedMs, async () => {
+        status = (await ask(() => client.create(draft))).status
+        return status !== 503
+      })
+      assert.equal(status, 409)
+      const { tasks } = await client.list()
+      assert.deepEqual(tasks.map(({ title }) => title).sort(), ['Due meanwhile', 'Once'])
+      const resumedMs = await until('both ring', promisedMs, () => bell.messages.length >= 2)
+      t.diagnostic(`503 after ${Math.round(first.ms)} ms; both rang within ${Math.round(resumedMs)} ms`)
+      await app.idle()
+      assert.deepEqual(
+        bell.messages.map(({ task }) => task.id).sort((a, b) => a - b),
+        tasks.map((task) => task.id),
+        'each once',
+      )
+      assert.equal((await client.taskNotifications(due.id)).notifications.length, 1)
+    })
+
+    for (const mode of ['refuse', 'blackHole'] as const)
+      test(`${database}, ${mode}: a server started before its database waits, says so, and goes on when it comes`, async (t) => {
+        const proxy = await startTcpProxy(t, await freshDatabase(t, database), mode)
+        const lines: string[] = []
+        const starting = startLiveApp(t, proxy.url, { lines })
+        await until('it says that it waits', promisedMs, () => lines.length > 0)
+        assert.match(
+          lines.join(''),
+          /WARN: (postgres|mysql):\/\/\S+ does not answer: .+; waiting up to 60 s for it to start\n$/,
+        )
+        await systemClock.sleep(1_500)
+        assert.equal(lines.length, 1, 'once')
+        await proxy.set('pass')
+        const returnedAt = performance.now()
+        const { app } = await starting
+        const ms = performance.now() - returnedAt
+        assert.ok(ms < promisedMs, `${ms} ms`)
+        assert.match(lines.join(''), /The database answers\.\n/)
+        assert.equal(await fetchStatus(`${app.url}/readyz`), 200)
+      })
+
+    test(`${database}: a server stops in time while its database is silent`, async (t) => {
+      const proxy = await startTcpProxy(t, await freshDatabase(t, database))
+      const { app, client } = await startLiveApp(t, proxy.url)
+      await Promise.all(Array.from({ length: 20 }, () => client.list())) // several connections
+      await proxy.set('blackHole')
+      const startedAt = performance.now()
+      await app.stop()
+      const ms = performance.now() - startedAt
+      t.diagnostic(`stopped after ${Math.round(ms)} ms`)
+      assert.ok(ms < 9_000, `${ms} ms`)
+    })
+  })
+}
+
+async function goAndComeBack(t: TestContext, database: 'postgres' | 'mysql', mode: ProxyMode) {
+  const proxy = await startTcpProxy(t, await freshDatabase(t, database))
+  const bell = recorder()
+  bell.answer = ({ task, attempt }) =>
+    task.title === 'Pending' && attempt === 1 ? { retry: true, afterMs: 1_500, reason: 'not just now' } : undefined
+  const { app, client } = await startLiveApp(t, proxy.url, { bell })
+  const { id } = await client.create({ title: 'There before' })
+  const pending = await client.create({ title: 'Pending', expiry_dt: inMs(60_000), reminders: ['PT1H'] })
+  const due = await client.create({ title: 'Due while it is away', expiry_dt: inMs(2_000), reminders: ['PT0S'] })
+  await until('the first attempt', promisedMs, () => bell.messages.length === 1)
+  // All of the pool's connections are there, idle, when the network goes.
+  await Promise.all(Array.from({ length: 20 }, () => client.list()))
+  await app.idle()
+
+  await proxy.set(mode)
+  const awayUntil = performance.now() + awayMs
+  let slowestMs = 0
+  let asked = 0
+  while (performance.now() < awayUntil) {
+    const requests = [0, 1, 2, 3].flatMap(() => everyRequest(client, id))
+    const [answers, readyz, livez] = await Promise.all([
+      Promise.all(requests.map(ask)),
+      ask(async () => assert.equal(await fetchStatus(`${app.url}/readyz`), 503)),
+      ask(async () => assert.equal(await fetchStatus(`${app.url}/livez`), 200)),
+    ])
+    for (const { ms, status } of [...answers, readyz]) {
+      slowestMs = Math.max(slowestMs, ms)
+      assert.ok(status === 503 || status === null, `${status}`)
+    }
+    asked += answers.length
+    assert.ok(
+      answers.every(({ status }) => status === 503),
+      'nothing is answered that was not asked of the database',
+    )
+    assert.ok(livez.ms < 1_000, `/livez took ${livez.ms} ms`)
+    await systemClock.sleep(50)
+  }
+  assert.ok(slowestMs < promisedMs + machineMs, `the slowest took ${slowestMs} ms`)
+  assert.equal(bell.messages.length, 1, 'nothing rings unseen')
+
+  await proxy.set('pass')
+  const returnedAt = performance.now()
+  const sinceReturn = () => performance.now() - returnedAt
+  await until('every request works', promisedMs, async () => {
+    const answers = await Promise.all(everyRequest(client, id).map(ask))
+    return answers.every(({ status }) => status === null)
+  })
+  const requestsMs = sinceReturn()
+  await until('what was pending and what fell due ring', promisedMs, () => bell.messages.length >= 3)
+  const bellMs = sinceReturn()
+  await until('it is ready', promisedMs, async () => (await fetchStatus(`${app.url}/readyz`)) === 200)
+  const readyMs = sinceReturn()
+  t.diagnostic(
+    `${asked} requests, the slowest 503 after ${Math.round(slowestMs)} ms; after its return requests ` +
+      `${Math.round(requestsMs)} ms, bell ${Math.round(bellMs)} ms, ready ${Math.round(readyMs)} ms`,
+  )
+  assert.ok(requestsMs < promisedMs, `requests: ${requestsMs} ms`)
+  assert.ok(bellMs < promisedMs, `bell: ${bellMs} ms`)
+  assert.ok(readyMs < promisedMs, `ready: ${readyMs} ms`)
+  // Nothing was written while it was away, and everything rang once.
+  await app.idle()
+  const titles = bell.messages.map(({ task }) => task.title).sort()
+  assert.deepEqual(titles, ['Due while it is away', 'Pending', 'Pending'])
+  const [first, second] = bell.messages.filter(({ task }) => task.id === pending.id)
+  assert.equal(first?.deliveryId, second?.deliveryId)
+  const [notice] = (await client.taskNotifications(due.id)).notifications
+  assert.deepEqual(
+    notice?.deliveries.map(({ state }) => state),
+    ['sent', 'sent'],
+  )
+}

@@ -1,0 +1,312 @@
+import assert from 'node:assert/strict'
+import { type ChildProcess, spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { writeFileSync } from 'node:fs'
+import { createServer } from 'node:http'
+import type { AddressInfo } from 'node:net'
+import { createInterface } from 'node:readline'
+import { type TestContext, test } from 'node:test'
+import { fileURLToPath } from 'node:url'
+import { createClient, ProblemError } from '#client/client.ts'
+import { systemClock } from '#clock.ts'
+import { openStore, type Store } from '#store/open.ts'
+import { freshDatabase, temporaryFolder, whyWithout } from '#support/databases.ts'
+import { until } from '#support/live-app.ts'
+
+/**
+ * Four replicas share a database, and are killed and frozen while 2,000 tasks fall due. The promise: each notice is claimed by
+ * one, at least once is kept, what is repeated was in flight when its sender was stopped, and a replica that was frozen for
+ * longer than its lease settles nothing that it has lost.
+ *
+ * TORTURE_ROUNDS=20 for more than the one round of a usual run.
+ */
+const rounds = Number(process.env.TORTURE_ROUNDS ?? 1)
+const taskCount = 2_000
+const leaseMs = 3_000
+const sendTimeoutMs = 1_500
+/** Tasks fall due from the first creates on, for so long. */
+const windowMs = 11_000
+/** Attempts that one replica has underway at once: the webhook's concurrency. */
+const concurrency = 16
+/** A replica frozen in the middle of a transaction keeps its rows locked until the database ends it: 5 s. */
+const lockedMs = 5_000
+
+const names = ['A', 'B', 'C', 'D'] as const
+type Name = (typeof names)[number]
+
+interface Receipt {
+  readonly id: string
+  readonly from: Name
+  readonly at: number
+}
+
+/** A replica was stopped, and what it had sent by then and not settled. */
+interface Stop {
+  readonly name: Name
+  readonly signal: 'SIGKILL' | 'SIGSTOP'
+  readonly at: number
+  continuedAt: number
+  readonly unsettled: ReadonlySet<string>
+}
+
+/** Takes every webhook after a while, and remembers who sent what when. */
+async function startReceiver(t: TestContext) {
+  const receipts: Receipt[] = []
+  const taskOf = new Map<string, Set<number>>()
+  const server = createServer(async (request, response) => {
+    let body = ''
+    try {
+      for await (const chunk of request) body += chunk
+    } catch {
+      return // the sender was killed in the middle of it: nothing was received
+    }
+    const id = String(request.headers['webhook-id'])
+    const event = JSON.parse(body) as { id: string; data: { task: { id: number } } }
+    receipts.push({ id, from: request.url?.slice(1) as Name, at: Date.now() })
+    taskOf.set(id, (taskOf.get(id) ?? new Set()).add(event.data.task.id))
+    setTimeout(() => response.end('ok'), 50 + Math.random() * 100)
+  })
+  server.listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  t.after(() => {
+    server.closeAllConnections()
+    server.close()
+  })
+  return { receipts, taskOf, url: `http://127.0.0.1:${(server.address() as AddressInfo).port}` }
+}
+
+interface Replica {
+  readonly name: Name
+  readonly child: ChildProcess
+  readonly url: string
+  isExpectedToEnd: boolean
+}
+
+const script = fileURLToPath(new URL('../support/replica.ts', import.meta.url))
+
+async function startReplica(t: TestContext, name: Name, config: string, databaseUrl: string): Promise<Replica> {
+  const flags = ['--port=0', `--config=${config}`, `--database-url=${databaseUrl}`, '--log-format=json']
+  const child = spawn(process.execPath, [script, String(leaseMs), String(sendTimeoutMs), ...flags], {
+    stdio: ['pipe', 'pipe', 'pipe'],
+  })
+  t.after(() => child.kill('SIGKILL'))
+  let complaint = ''
+  child.stderr?.on('data', (bytes) => {
+    complaint += bytes
+  })
+  const replica = { name, child, url: '', isExpectedToEnd: false }
+  const ended = once(child, 'exit').then(([code, signal]) => {
+    if (!replica.isExpectedToEnd) throw new Error(`replica ${name} ended by itself: ${code ?? signal} ${complaint}`)
+  })
+  ended.catch((error) => t.diagnostic(String(error)))
+  const listening = new Promise<string>((resolve) => {
+    createInterface({ input: child.stdout as NodeJS.ReadableStream }).on('line', (line) => {
+      const [, url] = /listening on (http:\S+?),/.exec(line) ?? []
+      if (url) resolve(url)
+    })
+  })
+  replica.url = await Promise.race([listening, ended.then(() => '')])
+  return replica
+}
+
+async function endOf(replica: Replica, signal: NodeJS.Signals): Promise<number | null> {
+  replica.isExpectedToEnd = true
+  const exited = once(replica.child, 'exit')
+  replica.child.kill(signal)
+  return (await exited)[0]
+}
+
+for (const database of ['postgres', 'mysql'] as const) {
+  const skip = await whyWithout(database)
+  for (let round = 1; round <= rounds; round++)
+    test(
+      `${database}: replicas are killed and frozen, and every notice comes, repeated only where it was in flight`,
+      {
+        skip,
+        timeout: 100_000,
+      },
+      (t) => playRound(t, database),
+    )
+}
+
+async function playRound(t: TestContext, database: 'postgres' | 'mysql') {
+  const databaseUrl = await freshDatabase(t, database)
+  const folder = temporaryFolder(t)
+  const receiver = await startReceiver(t)
+  const configOf = (name: Name) => {
+    const path = `${folder}/${name}.json`
+    // Each its own path, so that the receiver knows who sent what. To the database it is one channel.
+    const options = { url: `${receiver.url}/${name}`, secret: 'whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw' }
+    writeFileSync(path, JSON.stringify({ channels: [{ name: 'hook', kind: 'webhook', options }] }))
+    return path
+  }
+  const start = (name: Name) => startReplica(t, name, configOf(name), databaseUrl)
+  // All at once, on an empty database.
+  const replicas = new Map(
+    await Promise.all(names.map(async (name): Promise<[Name, Replica]> => [name, await start(name)])),
+  )
+  const log = { info() {}, warn() {} }
+  const store = await openStore(databaseUrl, { clock: systemClock, log, timeZone: 'UTC', onBroken() {} })
+  t.after(() => store[Symbol.asyncDispose]())
+
+  const stops: Stop[] = []
+  async function stop(name: Name, signal: Stop['signal']) {
+    const replica = replicas.get(name) as Replica
+    const at = Date.now()
+    if (signal === 'SIGKILL') await endOf(replica, signal)
+    else replica.child.kill(signal)
+    await systemClock.sleep(100) // what had left it arrives, and what the database had of it is committed
+    const pending = new Set(await unsettledIds(store))
+    const unsettled = new Set(
+      receiver.receipts.filter(({ id, from }) => from === name && pending.has(id)).map(({ id }) => id),
+    )
+    const stop: Stop = { name, signal, at, continuedAt: Number.POSITIVE_INFINITY, unsettled }
+    stops.push(stop)
+    return stop
+  }
+
+  const startedAt = Date.now()
+  const some = (from: number, to: number) =>
+    systemClock.sleep(startedAt + from + Math.random() * (to - from) - Date.now())
+  async function disturb() {
+    const kill = async () => {
+      await some(1_000, 3_000)
+      await stop('A', 'SIGKILL')
+      replicas.set('A', await start('A'))
+      await some(8_000, 10_000)
+      await stop('A', 'SIGKILL')
+      replicas.set('A', await start('A'))
+    }
+    const freeze = async () => {
+      await some(2_000, 5_000)
+      const stopped = await stop('B', 'SIGSTOP')
+      await systemClock.sleep(leaseMs + sendTimeoutMs + 1_000)
+      stopped.continuedAt = Date.now()
+      replicas.get('B')?.child.kill('SIGCONT')
+    }
+    const killForGood = async () => {
+      await some(5_000, 8_000)
+      await stop('C', 'SIGKILL')
+      replicas.delete('C')
+    }
+    await Promise.all([kill(), freeze(), killForGood()])
+  }
+
+  const dueAt = new Map<number, number>()
+  async function createAll() {
+    let next = 0
+    let retries = 0
+    const create = async () => {
+      while (next < taskCount) {
+        const number = next++
+        const expiryAt = startedAt + 1_000 + Math.floor(Math.random() * windowMs)
+        const uid = `task-${number}@example.org`
+        const draft = { title: `Task ${number}`, uid, expiry_dt: new Date(expiryAt).toISOString(), reminders: ['PT0S'] }
+        for (let attempt = number; ; attempt++, retries++) {
+          // A frozen replica answers nobody: whoever asked it goes on to the next after a while.
+          const all = [...replicas.values()]
+          const { url } = all[attempt % all.length] as Replica
+          const answer = await Promise.race([
+            createClient(url)
+              .create(draft)
+              .catch((error: unknown) => error),
+            systemClock.sleep(3_000),
+          ])
+          if (answer instanceof ProblemError && answer.status === 409) break // an answer that was lost
+          if (answer !== undefined && !(answer instanceof Error)) {
+            dueAt.set((answer as { id: number }).id, expiryAt)
+            break
+          }
+          if (answer instanceof ProblemError && answer.status !== 503) throw answer
+          await systemClock.sleep(50)
+        }
+      }
+    }
+    await Promise.all(Array.from({ length: 24 }, create))
+    return retries
+  }
+
+  const [retries] = await Promise.all([createAll(), disturb()])
+  const createdMs = Date.now() - startedAt
+  const tasks = await store.db.selectFrom('tasks').select(['id', 'uid', 'expiry_at']).execute()
+  assert.equal(tasks.length, taskCount)
+  for (const { id } of tasks.filter(({ id }) => !dueAt.has(id)))
+    dueAt.set(id, tasks.find((task) => task.id === id)?.expiry_at as number)
+
+  await until('all is rung and settled', windowMs + 2 * leaseMs + lockedMs + 10_000, async () => {
+    const { settled } = await store.db
+      .selectFrom('deliveries')
+      .select((eb) => eb.fn.count<number>('id').as('settled'))
+      .where('next_at', 'is', null)
+      .executeTakeFirstOrThrow()
+    return Number(settled) === 2 * taskCount // the console is a channel too
+  })
+  // Nobody has anything left to send: what a loser might still do it does now.
+  await systemClock.sleep(1_000)
+  for (const replica of replicas.values())
+    assert.equal(await endOf(replica, 'SIGTERM'), 0, `replica ${replica.name} stops as it should`)
+
+  const { receipts, taskOf } = receiver
+  const notices = await store.db.selectFrom('notices').select(['id', 'task_id']).execute()
+  const channel = await store.db
+    .selectFrom('channels')
+    .select('id')
+    .where('name', '=', 'hook')
+    .executeTakeFirstOrThrow()
+  const deliveries = await store.db.selectFrom('deliveries').selectAll().execute()
+  const hooks = deliveries.filter(({ channel_id }) => channel_id === channel.id)
+  const receiptsOf = Map.groupBy(receipts, ({ id }) => id)
+
+  const repeated = [...receiptsOf.values()].filter((all) => all.length > 1)
+  const extra = repeated.reduce((sum, all) => sum + all.length - 1, 0)
+  const lateness = [...receiptsOf.values()]
+    .map(
+      ([first]) =>
+        (first as Receipt).at - (dueAt.get([...(taskOf.get((first as Receipt).id) ?? [])][0] as number) ?? 0),
+    )
+    .sort((a, b) => a - b)
+  const inFlight = stops.reduce((sum, { unsettled }) => sum + unsettled.size, 0)
+  t.diagnostic(
+    `${database}: ${receipts.length} received of ${hooks.length} deliveries, ${extra} repeated, ${inFlight} sent and unsettled at ` +
+      `${stops.length} stops (${stops.map(({ name, signal, unsettled }) => `${name} ${signal} ${unsettled.size}`).join(', ')}); ` +
+      `creates repeated ${retries}; lateness p50 ${lateness[lateness.length >> 1]} ms, p99 ` +
+      `${lateness[Math.floor(lateness.length * 0.99)]} ms, max ${lateness.at(-1)} ms; ` +
+      `disturbed for ${(createdMs / 1_000).toFixed(1)} s`,
+  )
+
+  assert.equal(new Set(notices.map(({ task_id }) => task_id)).size, taskCount, 'no notice is missing')
+  assert.equal(notices.length, taskCount, 'no task has two')
+  assert.equal(new Set([...taskOf.values()].flatMap((ids) => [...ids])).size, taskCount, 'every task was received')
+  assert.ok(
+    [...taskOf.values()].every((ids) => ids.size === 1),
+    'a delivery is always of the same task',
+  )
+  assert.equal(receiptsOf.size, taskCount, 'a task has one webhook-id, whoever sends it')
+  assert.deepEqual(new Set(deliveries.map(({ state }) => state)), new Set(['sent']), 'the ledger says so')
+  for (const { id, attempts } of hooks) {
+    const received = receiptsOf.get(id)?.length ?? 0
+    assert.ok(received >= 1 && received <= attempts, `delivery ${id}: ${attempts} attempts, received ${received} times`)
+  }
+  // A repetition is what somebody had in flight as he was stopped: sent and not settled, or begun, and sent as he woke.
+  const woken = new Map<Stop, number>()
+  for (const all of repeated) {
+    const isExplained = stops.some((stop) => {
+      const { name, unsettled, continuedAt } = stop
+      const [{ id }] = all as [Receipt]
+      if (unsettled.has(id)) return true
+      const hasWoken = all.some(({ from, at }) => from === name && at >= continuedAt && at < continuedAt + 1_000)
+      if (hasWoken) woken.set(stop, (woken.get(stop) ?? 0) + 1)
+      return hasWoken
+    })
+    assert.ok(isExplained, `repeated though nobody was stopped with it: ${JSON.stringify({ all, stops })}`)
+  }
+  for (const count of woken.values()) assert.ok(count <= concurrency, `${count} sent by one who woke`)
+  assert.ok(extra <= inFlight + stops.length * concurrency)
+  const latest = lateness.at(-1) as number
+  assert.ok(latest < leaseMs + lockedMs + 5_000, `the latest came after ${latest} ms`)
+}
+
+async function unsettledIds(store: Store): Promise<string[]> {
+  const rows = await store.db.selectFrom('deliveries').select('id').where('next_at', 'is not', null).execute()
+  return rows.map(({ id }) => id)
+}

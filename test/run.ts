@@ -1,0 +1,59 @@
+import { spawn } from 'node:child_process'
+import { globSync } from 'node:fs'
+import { createInterface } from 'node:readline'
+import { isReachable, servers, type TestDatabase } from '#support/databases.ts'
+
+/**
+ * Runs the tests: all of them on the embedded database, then those that speak to a database on every server that answers. One that
+ * does not is skipped, visibly; under CI=true it is a failure. The last line counts all runs together.
+ */
+const everything = ['src/**/*.test.ts', 'test/**/*.test.ts']
+/** What is worth a run on each database; the others know none, or bring their own. */
+const onDatabases = ['test/store', 'test/api', 'test/journeys', 'test/property', 'test/faults'].map(
+  (room) => `${room}/*.test.ts`,
+)
+const embeddedOnly =
+  /\/(database-away|replicas|start|sqlite|kill|shutdown|requests|refusals|closed-door|import-map)\.test\.ts$/
+
+const counts = { pass: 0, fail: 0, skipped: 0, cancelled: 0 }
+let hasFailed = false
+
+async function run(database: TestDatabase, files: readonly string[]): Promise<void> {
+  console.log(`\n── tests on ${database}\n`)
+  const options = ['--test', '--test-reporter=spec', '--test-timeout=120000']
+  const child = spawn(process.execPath, [...options, ...files], {
+    stdio: ['ignore', 'pipe', 'inherit'],
+    env: { ...process.env, TEST_DATABASE: database },
+  })
+  for await (const line of createInterface({ input: child.stdout })) {
+    console.log(line)
+    const [, name, value] = /^ℹ (pass|fail|skipped|cancelled) (\d+)$/.exec(line) ?? []
+    if (name) counts[name as keyof typeof counts] += Number(value)
+  }
+  if (child.exitCode === null) await new Promise((resolve) => child.once('exit', resolve))
+  if (child.exitCode !== 0) hasFailed = true
+}
+
+const only = process.argv.slice(2)
+await run('sqlite', only.length > 0 ? only : globSync(everything))
+for (const database of Object.keys(servers) as (keyof typeof servers)[]) {
+  if (await isReachable(database)) {
+    const files = only.length > 0 ? only : globSync(onDatabases)
+    await run(
+      database,
+      files.filter((file) => !embeddedOnly.test(file)),
+    )
+  } else if (process.env.CI === 'true') {
+    console.log(`\n✖ ${database}: no server answers, and CI is to have one`)
+    counts.fail++
+    hasFailed = true
+  } else {
+    console.log(
+      `\n﹣ ${database}: skipped, since no server answers at ${servers[database].replace(/.*@/, '').replace(/\/.*/, '')}`,
+    )
+    counts.skipped++
+  }
+}
+const failed = counts.fail + counts.cancelled
+console.log(`\n${counts.pass} passed, ${failed} failed${counts.skipped > 0 ? `, ${counts.skipped} skipped` : ''}`)
+process.exitCode = hasFailed ? 1 : 0

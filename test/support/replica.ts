@@ -1,0 +1,27 @@
+import { readFileSync } from 'node:fs'
+import { startApp } from '#app.ts'
+import { systemClock } from '#clock.ts'
+import { parseConfig } from '#config.ts'
+
+/**
+ * A replica as a process of its own, as `duebell serve` is one, with the times of its deliveries from the command line: a test
+ * cannot wait for a lease of 30 s.
+ *
+ *   replica.ts <leaseMs> <sendTimeoutMs> [flags of serve]
+ */
+const [leaseMs, sendTimeoutMs, ...argv] = process.argv.slice(2)
+
+const app = await startApp(
+  parseConfig({ argv, env: {}, readFile: (path) => readFileSync(path, 'utf8'), systemTimeZone: 'UTC' }),
+  {
+    clock: systemClock,
+    output: process.stdout,
+    onBroken: () => process.exit(1),
+    deliveryTimes: { leaseMs: Number(leaseMs), sendTimeoutMs: Number(sendTimeoutMs) },
+  },
+)
+
+const stop = () => app.stop().then(() => process.exit(0))
+process.on('SIGTERM', stop)
+// Nobody is left behind by a test that was killed.
+process.stdin.on('end', () => process.exit(1)).resume()
