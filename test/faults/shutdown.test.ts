@@ -1,15 +1,15 @@
 import assert from 'node:assert/strict'
+import { once } from 'node:events'
 import { writeFileSync } from 'node:fs'
-import type { AddressInfo } from 'node:net'
-import { createServer } from 'node:net'
+import { type AddressInfo, connect, createServer } from 'node:net'
 import { join } from 'node:path'
 import { type TestContext, test } from 'node:test'
 import { setTimeout as delay } from 'node:timers/promises'
 import { createClient, type DuebellClient, ProblemError } from '#client/client.ts'
 import type { TaskWire } from '#http/shapes.ts'
+import { temporaryFolder } from '#support/databases.ts'
 import { type Receiver, startReceiver } from '#support/receiver.ts'
 import { eventually, type ServerProcess, spawnServer } from '#support/server-process.ts'
-import { temporaryFolder } from '#support/test-app.ts'
 
 /** The real server and how it ends when it is asked to. */
 
@@ -24,7 +24,8 @@ async function house(t: TestContext) {
     receiver,
     async start() {
       const server = spawnServer(t, ['--config', config, '--database-url', `sqlite:${folder}/duebell.db`])
-      return { server, client: createClient(await server.ready) }
+      const url = await server.ready
+      return { server, url, client: createClient(url) }
     },
   }
 }
@@ -109,6 +110,56 @@ test('a second signal ends it at once, with code 1', async (t) => {
   assert.ok(ms < 5_000, `it took ${ms} ms`)
 })
 
+/** A connection by hand. */
+async function connectTo(t: TestContext, url: string) {
+  const { hostname, port } = new URL(url)
+  const socket = connect(Number(port), hostname)
+  await once(socket, 'connect')
+  t.after(() => socket.destroy())
+  const closed = once(socket, 'close')
+  let heard = ''
+  socket.setEncoding('utf8').on('data', (text: string) => {
+    heard += text
+  })
+  return { socket, closed, heard: () => heard }
+}
+
+test('a client that never ends its request does not keep the server from its end, nor from what it owes to channels', async (t) => {
+  const { receiver, start } = await house(t)
+  receiver.answer = () => {}
+  const { server, client, url } = await start()
+  await client.create(dueNow())
+  await eventually('the receiver has it', () => receiver.receipts.length === 1)
+  const { socket } = await connectTo(t, url)
+  socket.on('error', () => {}) // it is cut off
+  socket.write(
+    'POST /v1/tasks HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: 99\r\n\r\n{',
+  )
+  await client.health() // so that the server has read what came before
+  const { code, ms } = await end(server)
+  assert.equal(code, 0, server.output.stderr)
+  assert.ok(ms < 11_000, `it took ${ms} ms`)
+})
+
+test('who asks while it stops is told so, as a problem, and sent away', async (t) => {
+  const { start } = await house(t)
+  const { server, client, url } = await start()
+  const { socket, closed, heard } = await connectTo(t, url)
+  socket.write('GET /v1/tasks HTTP/1.1\r\n') // half of a request, so that the connection is not idle
+  await client.health()
+  const ending = end(server)
+  await eventually('it is about to stop', () => server.output.stdout.includes('finishing what is underway'))
+  socket.write('Host: localhost\r\n\r\n')
+  await closed
+  const [head = '', body = ''] = heard().split('\r\n\r\n')
+  assert.match(head, /^HTTP\/1\.1 503 /)
+  assert.match(head, /^content-type: application\/problem\+json$/im)
+  assert.match(head, /^connection: close$/im)
+  assert.match(head, /^retry-after: \d+$/im)
+  assert.equal(JSON.parse(body).detail, 'The server is stopping.')
+  assert.equal((await ending).code, 0)
+})
+
 test('stopped under load, it loses no answered write, no notice, and tells nothing twice', async (t) => {
   const { receiver, start } = await house(t)
   receiver.answer = async (_, response) => {
@@ -134,8 +185,9 @@ test('stopped under load, it loses no answered write, no notice, and tells nothi
     const enough = answered.size + 30
     const writing = Promise.all([write(), write(), write(), write()])
     await eventually('some are written', () => answered.size >= enough)
-    const { code } = await end(server)
+    const { code, ms } = await end(server)
     assert.equal(code, 0, server.output.stderr)
+    assert.ok(ms < 5_000, `it took ${ms} ms`)
     isOver = true
     await writing
     ;({ server, client } = await start())
