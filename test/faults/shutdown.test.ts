@@ -153,7 +153,7 @@ test('who asks while it stops is told so, as a problem, and sent away', async (t
   await closed
   const [head = '', body = ''] = heard().split('\r\n\r\n')
   assert.match(head, /^HTTP\/1\.1 503 /)
-  assert.match(head, /^content-type: application\/problem\+json$/im)
+  assert.match(head, /^content-type: application\/problem\+json(;|$)/im)
   assert.match(head, /^connection: close$/im)
   assert.match(head, /^retry-after: \d+$/im)
   assert.equal(JSON.parse(body).detail, 'The server is stopping.')
