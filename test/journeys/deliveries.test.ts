@@ -125,7 +125,7 @@ test('a channel that hangs is left behind after 15 s, and delays no other', asyn
     ],
     wrapDatabase: rest.wrap,
   })
-  const { client, clock, bell } = app
+  const { client, clock } = app
   rest.rule(clock)
   const signals: AbortSignal[] = []
   const { promise: lateAnswer, resolve: answerLate } = Promise.withResolvers<Outcome>()

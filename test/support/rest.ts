@@ -9,14 +9,15 @@ import type { FakeClock } from './fake-clock.ts'
  */
 export function restWatch() {
   let underway = 0
-  let asked = 0
+  let moves = 0
   async function count<R>(run: () => Promise<R>): Promise<R> {
     underway++
-    asked++
+    moves++
     try {
       return await run()
     } finally {
       underway--
+      moves++
     }
   }
   return {
@@ -25,8 +26,8 @@ export function restWatch() {
     /** From here on this clock waits for rest, and not for idleness. */
     rule(clock: FakeClock) {
       clock.settle = async () => {
-        for (let before = -1; underway > 0 || before !== asked; ) {
-          before = asked
+        for (let before = -1; underway > 0 || before !== moves; ) {
+          before = moves
           for (let i = 0; i < 25; i++) await turn()
         }
       }
