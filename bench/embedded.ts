@@ -11,15 +11,20 @@ import type { Message } from '#core/notice.ts'
 /** The whole app in this process, on a file of its own, at the real time. */
 
 /**
+ * @param database a file for SQLite, or the URL of another database
  * @param kinds what stands for the catalog; one of the kind `console` takes the place of the channel that is always there
  * @param onLine called when a line of standard output has been handed over
  */
 export async function startEmbedded(
-  databasePath: string,
+  database: string,
   { kinds = catalog, onLine }: { kinds?: readonly ChannelKind[]; onLine?: () => void } = {},
 ): Promise<App> {
   const config = parseConfig({
-    argv: ['--port=0', `--database-url=sqlite:${databasePath}`, '--default-reminders=PT15M'],
+    argv: [
+      '--port=0',
+      `--database-url=${database.includes('://') ? database : `sqlite:${database}`}`,
+      '--default-reminders=PT15M',
+    ],
     env: {},
     readFile: () => '',
     systemTimeZone: 'UTC',

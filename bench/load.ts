@@ -47,7 +47,7 @@ function drive(host: string, port: number, requests: readonly Buffer[], until: n
         const head = data.toString('latin1', 0, headLength)
         const length = /^content-length: (\d+)/im.exec(head)?.[1]
         if (!head.startsWith('HTTP/1.1 2') || length === undefined) {
-          reject(new Error(`an unexpected answer: ${data.toString()}`))
+          reject(new Error(`an unexpected answer: ${data.toString('utf8')}`))
           return socket.destroy()
         }
         missing = headLength + Number(length)

@@ -17,7 +17,10 @@ export interface ServerProcess extends AsyncDisposable {
 }
 
 export interface ServerOptions {
+  /** A file for SQLite. */
   readonly databasePath: string
+  /** Another database; then the file is only what the configuration is written beside. */
+  readonly databaseUrl?: string
   readonly port?: number
   /** Declared beside the console. The file is written next to the database. */
   readonly channels?: readonly object[]
@@ -27,9 +30,15 @@ export interface ServerOptions {
 
 const root = fileURLToPath(new URL('..', import.meta.url))
 
-export async function startServer({ databasePath, port, channels, onOutput }: ServerOptions): Promise<ServerProcess> {
+export async function startServer({
+  databasePath,
+  databaseUrl = `sqlite:${databasePath}`,
+  port,
+  channels,
+  onOutput,
+}: ServerOptions): Promise<ServerProcess> {
   const listenOn = port ?? (await freePort())
-  const flags = [`--port=${listenOn}`, `--database-url=sqlite:${databasePath}`, '--default-reminders=PT15M']
+  const flags = [`--port=${listenOn}`, `--database-url=${databaseUrl}`, '--default-reminders=PT15M']
   if (channels) {
     const configPath = `${databasePath}.config.json`
     writeFileSync(configPath, JSON.stringify({ channels }))
@@ -81,11 +90,11 @@ export async function freePort(): Promise<number> {
   return port
 }
 
-/** Resident memory of a process in MB, now and at its highest. Linux only. */
-export function residentMb({ pid }: ChildProcess): { now: number; most: number } {
+/** Resident memory of a process in MB: all of it, and what it shares with no file, such as Node's own program. Linux only. */
+export function residentMb({ pid }: ChildProcess): { all: number; own: number } {
   const status = readFileSync(`/proc/${pid}/status`, 'utf8')
   const read = (name: string) => Number(new RegExp(`^${name}:\\s+(\\d+) kB`, 'm').exec(status)?.[1]) / 1_024
-  return { now: read('VmRSS'), most: read('VmHWM') }
+  return { all: read('VmRSS'), own: read('RssAnon') }
 }
 
 /** Processor time a process has used so far, in ms, in steps of 10. Linux only. */

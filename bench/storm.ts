@@ -65,7 +65,7 @@ async function stormOverWebhook(due: number): Promise<Storm & { latencies: numbe
   const databasePath = join(folder.path, 'bench.db')
   await seedDatabase(databasePath, others)
   const store = await openStore(`sqlite:${databasePath}`, { clock: systemClock, onBroken() {} })
-  const dueAt = Date.now() + 4_000
+  const dueAt = Date.now() + 6_000
   await insertDueAt(store, dueAt, due)
   await store[Symbol.asyncDispose]()
 

@@ -47,7 +47,7 @@ export interface App extends AsyncDisposable {
 }
 
 /** What is underway at a stop has this long; what is not done by then is tried again after the next start. */
-const graceMs = 8_000
+const graceMs = 6_000
 /** The bell is unhealthy when something has been due for this long and has not rung. */
 const overdueBoundMs = 30_000
 

@@ -147,5 +147,5 @@ for (const [url, fault] of [
 ] as const)
   test(`${url} is no address of a webhook`, async () => {
     const deps = { clock: systemClock, print: async () => {}, toEvent: toCloudEvent }
-    await assert.rejects(webhookKind.open({ url, secret }, deps), { kind: 'invalid', message: fault })
+    await assert.rejects(webhookKind.open({ url, secret }, deps), { kind: 'invalid', message: `url ${fault}` })
   })

@@ -7,7 +7,7 @@ import type { Defaults } from '#core/reminder.ts'
 import { type Claim, claimDue, nextDueAt, releaseClaims, type Settled, settleDeliveries } from '#store/deliveries.ts'
 import type { Store } from '#store/open.ts'
 import type { Db } from '#store/schema.ts'
-import { tasksByIds } from '#store/tasks.ts'
+import { lockTasks, tasksByIds } from '#store/tasks.ts'
 import { startLoop } from './loop.ts'
 
 /**
@@ -313,7 +313,7 @@ export function startDeliveries({
 async function lookAgain(tx: Db, batch: readonly Settled[], now: number): Promise<Settled[]> {
   const ids = batch.filter(({ state }) => state === 'dropped').map(({ claim }) => claim.notice.taskId)
   if (ids.length === 0) return [...batch]
-  const found = await tasksByIds(tx, ids)
+  const found = await lockTasks(tx, ids)
   return batch.map((settled) => {
     const { notice } = settled.claim
     if (settled.state !== 'dropped' || whyDropped(notice, found.get(notice.taskId)) !== null) return settled

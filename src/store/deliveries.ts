@@ -27,6 +27,9 @@ export interface Claim {
   readonly notice: Notice
 }
 
+/** A delivery, and the attempt on it that somebody holds: who lost it finds no row. */
+const claimColumns = ['notice_id', 'channel_id', 'attempts'] as const
+
 /** Writes new deliveries; one with an `attempt` is claimed by us, one without is due at `nextAt`. */
 export async function insertDeliveries(
   tx: Db,
@@ -87,9 +90,9 @@ export async function claimDue(
   await dialectOf(tx).updateRows(
     tx,
     'deliveries',
-    ['id', 'attempts'],
+    claimColumns,
     ['attempts', 'claimed_at', 'next_at'],
-    rows.map(({ id, attempts }) => [id, attempts, attempts + 1, now, leaseUntil]),
+    rows.map(({ notice_id, attempts }) => [notice_id, channelId, attempts, attempts + 1, now, leaseUntil]),
   )
   const notices = await noticesByIds(
     tx,
@@ -114,10 +117,11 @@ export async function settleDeliveries(tx: Db, settled: readonly Settled[], now:
   return dialectOf(tx).updateRows(
     tx,
     'deliveries',
-    ['id', 'attempts'],
+    claimColumns,
     ['state', 'next_at', 'error', 'latency_ms', 'claimed_at', 'settled_at'],
     settled.map(({ claim, state, nextAt, error, latencyMs }) => [
-      claim.id,
+      claim.notice.id,
+      claim.channelId,
       claim.attempt,
       state,
       nextAt,
@@ -134,9 +138,9 @@ export async function releaseClaims(tx: Db, claims: readonly Claim[], now: numbe
   await dialectOf(tx).updateRows(
     tx,
     'deliveries',
-    ['id', 'attempts'],
+    claimColumns,
     ['attempts', 'claimed_at', 'next_at'],
-    claims.map(({ id, attempt }) => [id, attempt, attempt - 1, null, now]),
+    claims.map(({ notice, channelId, attempt }) => [notice.id, channelId, attempt, attempt - 1, null, now]),
   )
 }
 

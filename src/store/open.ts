@@ -3,10 +3,7 @@ import { type Migration, Migrator } from 'kysely/migration'
 import type { Clock } from '#clock.ts'
 import { Problem } from '#core/problem.ts'
 import { type Dialect, dialectOf } from './dialects/dialect.ts'
-import { openMysql } from './dialects/mysql.ts'
-import { openPostgres } from './dialects/postgres.ts'
 import { describeUrl, type Limits, migrationMs, statementMs } from './dialects/server.ts'
-import { openSqlite } from './dialects/sqlite.ts'
 import { foundation } from './migrations/0001-foundation.ts'
 import { original } from './migrations/0002-original.ts'
 import { changes } from './migrations/0003-changes.ts'
@@ -61,7 +58,7 @@ const skewMs = 1_000
 export async function openStore(url: string, given: StoreDeps): Promise<Store> {
   const deps = { log: { info() {}, warn() {} }, timeZone: 'UTC', ...given }
   const limits = { statementMs }
-  const kysely = openDialect(url, limits)
+  const kysely = await openDialect(url, limits)
   const db = new Kysely<Schema>({ dialect: deps.wrap?.(kysely) ?? kysely })
   const dialect = dialectOf(db)
   try {
@@ -99,11 +96,13 @@ function explain(error: unknown, dialect: Dialect, url: string): unknown {
   return error
 }
 
-function openDialect(url: string, limits: Limits): KyselyDialect {
+/** Each with its driver only where it is asked for: the two others would cost 20 MB. */
+async function openDialect(url: string, limits: Limits): Promise<KyselyDialect> {
   const [, scheme = '', rest] = /^([a-z]+):(.+)$/.exec(url) ?? []
-  if (scheme === 'sqlite' && rest) return openSqlite(rest)
-  if (scheme === 'postgres' || scheme === 'postgresql') return openPostgres(url, limits)
-  if (scheme === 'mysql' || scheme === 'mariadb') return openMysql(url, limits)
+  if (scheme === 'sqlite' && rest) return (await import('./dialects/sqlite.ts')).openSqlite(rest)
+  if (scheme === 'postgres' || scheme === 'postgresql')
+    return (await import('./dialects/postgres.ts')).openPostgres(url, limits)
+  if (scheme === 'mysql' || scheme === 'mariadb') return (await import('./dialects/mysql.ts')).openMysql(url, limits)
   throw new Problem('invalid', 'The database URL must begin with sqlite:, postgres:// or mysql://.')
 }
 

@@ -183,12 +183,22 @@ export async function deleteTasks(tx: Db, ownerId: number): Promise<number> {
 
 /** The tasks among these ids that exist, by id. */
 export async function tasksByIds(db: Db, ids: readonly number[]): Promise<Map<number, Task>> {
-  const rows = await db
+  const rows = await byIds(db, ids).execute()
+  return new Map(rows.map((row) => [row.id, toTask(row)]))
+}
+
+/** The same, and nobody else changes them before this transaction ends. */
+export async function lockTasks(tx: Db, ids: readonly number[]): Promise<Map<number, Task>> {
+  const query = byIds(tx, ids).orderBy('id')
+  const rows = await (dialectOf(tx).isShared ? query.forUpdate() : query).execute()
+  return new Map(rows.map((row) => [row.id, toTask(row)]))
+}
+
+function byIds(db: Db, ids: readonly number[]) {
+  return db
     .selectFrom('tasks')
     .selectAll()
     .where((eb) => dialectOf(db).among(eb.ref('id'), ids))
-    .execute()
-  return new Map(rows.map((row) => [row.id, toTask(row)]))
 }
 
 const selectNextAlarm = prepare((db, _: object) =>

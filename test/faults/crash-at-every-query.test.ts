@@ -215,7 +215,7 @@ async function startPatient(t: TestContext, damage: Damage): Promise<Patient> {
     flags: [],
     async start() {
       const { flags, database } = patient
-      await outlast(clock, database, app.restart({ flags, wrapDatabase: (dialect) => database.wrap(damage(dialect)) }))
+      await outlast(clock, app.restart({ flags, wrapDatabase: (dialect) => database.wrap(damage(dialect)) }), database)
       const { idle } = app.app
       clock.settle = () => Promise.race([idle(), database.died.then(() => Promise.reject(new Error('died')))])
       await clock.settle()
@@ -292,7 +292,7 @@ async function runOnce(patient: Patient, scenario: Scenario, n: number, when: Mo
     } catch (error) {
       if (!patient.database.isDead) throw error
       hasDied = true
-      await outlast(clock, patient.database, app.stop())
+      await outlast(clock, app.stop(), patient.database)
       patient.database = failingDatabase()
       await patient.start()
       await expectNothingLost(patient, answered, touched)

@@ -175,7 +175,7 @@ const crash = fc.tuple(fc.integer({ min: 1, max: 60 }), fc.integer({ min: 1, max
       if (!database.isDead) throw error
     })
     database.die()
-    await outlast(app.clock, database, app.stop())
+    await outlast(app.clock, app.stop(), database)
     await life.restart(model.defaults)
     await app.clock.settle()
     await adopt(model, app)
@@ -273,7 +273,7 @@ async function startLives(t: TestContext) {
 
   return async function live(commands: Iterable<Command>) {
     if (!isClean) {
-      await outlast(clock, database, app.stop())
+      await outlast(clock, app.stop(), database)
       await restart(first)
     }
     isClean = false

@@ -62,9 +62,14 @@ const members = {
 }
 const patch = fc.record(members, { requiredKeys: [] })
 const draft = fc.record(members, { requiredKeys: ['title'] })
+/** Right but for one member. */
+const oneFault = fc
+  .tuple(draft, fc.constantFrom(...Object.keys(members)), anything)
+  .map(([task, member, value]) => ({ ...task, title: 'x', [member]: value }))
 const id = fc.oneof({ weight: 20, arbitrary: fc.integer({ min: 1, max: 20 }) }, fc.maxSafeInteger())
 const body = fc.oneof(
-  { weight: 6, arbitrary: draft },
+  { weight: 4, arbitrary: draft },
+  { weight: 4, arbitrary: oneFault },
   { weight: 6, arbitrary: patch },
   fc.record({
     tasks: fc.array(

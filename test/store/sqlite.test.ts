@@ -10,14 +10,8 @@ import { temporaryFolder } from '#support/databases.ts'
 import { wrapConnections } from '#support/failing-database.ts'
 import { fakeClock } from '#support/fake-clock.ts'
 import { spawnServer } from '#support/server-process.ts'
-import { storeSuite } from './suite.ts'
 
 const noDeps = { clock: fakeClock(), onBroken: () => {} }
-
-storeSuite('SQLite', async (t) => {
-  const url = `sqlite:${temporaryFolder(t)}/test.db`
-  return { open: (deps) => openStore(url, { ...noDeps, ...deps }) }
-})
 
 async function openIn(t: TestContext, path: string) {
   const store = await openStore(`sqlite:${path}`, noDeps)

@@ -518,8 +518,12 @@ export function storeSuite(name: string, fresh: (t: TestContext) => Promise<Fres
         changed.removed.map(({ id }) => id),
         [a.id],
       )
-      assert.deepEqual((await record(['b', 'email'])).removed, [], 'it is gone only once')
-      assert.deepEqual((await record(['b', 'email'], ['a', 'webhook'])).present, [{ ...b, kind: 'email' }, a])
+      const back = await record(['b', 'email'], ['a', 'webhook'])
+      assert.deepEqual(
+        back.present.toSorted((x, y) => x.id - y.id),
+        [a, { ...b, kind: 'email' }],
+      )
+      assert.deepEqual(back.removed, [])
       assert.deepEqual(
         await channelKinds(store.db, me),
         new Map([
@@ -582,7 +586,9 @@ export function storeSuite(name: string, fresh: (t: TestContext) => Promise<Fres
         results.map((result) => (result.status === 'fulfilled' ? 'done' : result.reason.kind)),
         ['done', 'invalid', 'done', 'conflict', 'done'],
       )
-      assert.equal(said.filter((text) => text === store.dialect.begin).length, 1)
+      // Where savepoints cost round trips, they are run together without first, and again with them once one has thrown.
+      const begun = store.dialect.savepointsAtOnce ? 1 : 2
+      assert.equal(said.filter((text) => text === store.dialect.begin).length, begun)
       assert.equal(said.filter((text) => text === 'commit').length, 1)
       assert.deepEqual(await titles(store), ['first', 'third', 'last'])
     })
@@ -641,28 +647,22 @@ export function storeSuite(name: string, fresh: (t: TestContext) => Promise<Fres
       assert.deepEqual(await titles(store), ['next'])
     })
 
-    test('all in a transaction are at one time, which the clock gives once', async (t) => {
-      const clock = fakeClock(now)
-      let asked = 0
-      const store = await open(t, {
-        clock: {
-          ...clock,
-          now: () => {
-            asked++
-            return clock.now()
-          },
-        },
-      })
-      asked = 0
-      const times = await Promise.all([store.transact(async (_, at) => at), store.transact(async (_, at) => at)])
-      assert.deepEqual([times, asked], [[now, now], 1])
+    test('all in a transaction are at one time, whatever the clock does meanwhile', async (t) => {
+      let time = now
+      const store = await open(t, { clock: { ...fakeClock(now), now: () => time++ } })
+      const wish = () => store.transact(async (_, at) => at)
+      const times = await Promise.all([wish(), wish(), wish()])
+      assert.equal(new Set(times).size, 1)
+      assert.ok((await wish()) > (times[0] as number), 'and the next is later')
     })
 
-    test('a thousand wishes at once are all done, in the order in which they came', async (t) => {
+    test('a thousand wishes at once are all done, each once, and where one transaction runs at a time in their order', async (t) => {
       const { store, said } = await watched(t)
       const expected = Array.from({ length: 1_000 }, (_, i) => `task ${i}`)
       await Promise.all(expected.map((title) => insert(store, draft({ title }))))
-      assert.deepEqual(await titles(store), expected)
+      const done = await titles(store)
+      if (store.dialect.transactionsAtOnce === 1) assert.deepEqual(done, expected)
+      assert.deepEqual(done.toSorted(), expected.toSorted())
       const commits = said.filter((text) => text === 'commit').length
       assert.ok(commits >= 2 && commits <= 20, `${commits} commits`)
     })
@@ -703,7 +703,7 @@ export function storeSuite(name: string, fresh: (t: TestContext) => Promise<Fres
         return true
       })
       assert.deepEqual(
-        said.filter((text) => !/^(select|with|show)/i.test(text)),
+        said.filter((text) => !/^\s*(select|with|show)/i.test(text)),
         [],
         'it was only read',
       )

@@ -76,8 +76,12 @@ export type Around = <R>(
   query: CompiledQuery,
 ) => Promise<QueryResult<R>>
 
-/** A dialect whose every statement passes through `around`. */
-export function wrapConnections(dialect: Dialect, around: Around): Dialect {
+/** A dialect whose every statement passes through `around`, and every connection that is asked for through `acquire`. */
+export function wrapConnections(
+  dialect: Dialect,
+  around: Around,
+  acquire: <C>(run: () => Promise<C>) => Promise<C> = (run) => run(),
+): Dialect {
   const inner = new WeakMap<DatabaseConnection, DatabaseConnection>()
   const unwrap = (connection: DatabaseConnection) => inner.get(connection) ?? connection
 
@@ -95,7 +99,7 @@ export function wrapConnections(dialect: Dialect, around: Around): Dialect {
   function wrapDriver(driver: Driver): Driver {
     return {
       init: (options) => driver.init(options),
-      acquireConnection: async (options) => wrapConnection(await driver.acquireConnection(options)),
+      acquireConnection: async (options) => wrapConnection(await acquire(() => driver.acquireConnection(options))),
       // The wrapped one: begin, commit and rollback are statements too.
       beginTransaction: (connection, settings) => driver.beginTransaction(connection, settings),
       commitTransaction: (connection) => driver.commitTransaction(connection),

@@ -79,8 +79,8 @@ export interface ColumnWords {
   readonly integer: RawBuilder<unknown>
   readonly text: (characters: number) => RawBuilder<unknown>
   readonly longText: RawBuilder<unknown>
-  /** What stands behind a table's columns. `keyedByText`: its primary key is text, and rows are looked up by it. */
-  readonly tableEnd: (keyedByText: boolean) => RawBuilder<unknown>
+  /** What stands behind a table's columns. `hasOwnKey`: rows lie under their primary key, which is no id of one number. */
+  readonly tableEnd: (hasOwnKey: boolean) => RawBuilder<unknown>
   /** Whether an index may leave out rows (`create index … where`). */
   readonly partialIndexes: boolean
 }

@@ -26,7 +26,7 @@ export const sqlite: Dialect = {
     text: () => sql`text`,
     longText: sql`text`,
     // STRICT: SQLite would otherwise store 'abc' in an integer column.
-    tableEnd: (keyedByText) => (keyedByText ? sql`strict, without rowid` : sql`strict`),
+    tableEnd: (hasOwnKey) => (hasOwnKey ? sql`strict, without rowid` : sql`strict`),
     partialIndexes: true,
   }),
 
@@ -142,13 +142,23 @@ export function openSqlite(path: string): KyselyDialect {
 
 type PreparedStatement = ReturnType<typeof prepareStatement>
 
+/** Rows as plain objects of one shape: those of node:sqlite take twice as long to make and to read (2.8 against 1.4 ms for 1,000). */
 function prepareStatement(statement: StatementSync) {
   type Values = Parameters<StatementSync['all']>
+  const names = statement.columns().map(({ name }) => name)
+  statement.setReturnArrays(true)
+  const toRow = (values: unknown) => {
+    const row: Record<string, unknown> = {}
+    for (let i = 0; i < names.length; i++) row[names[i] as string] = (values as unknown[])[i]
+    return row
+  }
   return {
-    reader: statement.columns().length > 0,
-    all: (values: readonly unknown[]) => statement.all(...(values as Values)),
+    reader: names.length > 0,
+    all: (values: readonly unknown[]) => (statement.all(...(values as Values)) as unknown[]).map(toRow),
     run: (values: readonly unknown[]) => statement.run(...(values as Values)),
-    iterate: (values: readonly unknown[]) => statement.iterate(...(values as Values)),
+    *iterate(values: readonly unknown[]) {
+      for (const row of statement.iterate(...(values as Values))) yield toRow(row)
+    },
   }
 }
 

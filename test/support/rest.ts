@@ -1,0 +1,36 @@
+import { setImmediate as turn } from 'node:timers/promises'
+import type { Dialect } from 'kysely'
+import { wrapConnections } from './failing-database.ts'
+import type { FakeClock } from './fake-clock.ts'
+
+/**
+ * For tests in which something hangs: the app is never idle then. Of the world it needs only the database and turns of the event
+ * loop, so it has come to rest, and waits for the clock alone, when many turns have passed and it has asked the database nothing.
+ */
+export function restWatch() {
+  let underway = 0
+  let moves = 0
+  async function count<R>(run: () => Promise<R>): Promise<R> {
+    underway++
+    moves++
+    try {
+      return await run()
+    } finally {
+      underway--
+      moves++
+    }
+  }
+  return {
+    /** To be given as `wrapDatabase`. */
+    wrap: (dialect: Dialect): Dialect => wrapConnections(dialect, (_, run) => count(run), count),
+    /** From here on this clock waits for rest, and not for idleness. */
+    rule(clock: FakeClock) {
+      clock.settle = async () => {
+        for (let before = -1; underway > 0 || before !== moves; ) {
+          before = moves
+          for (let i = 0; i < 25; i++) await turn()
+        }
+      }
+    },
+  }
+}
