@@ -109,7 +109,7 @@ export function startDeliveries({
         if (!hungry(lane)) continue
         let claims: Claim[] = []
         try {
-          await store.transact(async (tx, now) => {
+          await store.transactBell(async (tx, now) => {
             claims = await claimDue(tx, lane.channel.id, now, leaseMs, room(lane))
           })
         } catch (error) {
@@ -137,7 +137,7 @@ export function startDeliveries({
   /** @returns how many claims were given back */
   async function release(): Promise<number> {
     const batch = unwanted.slice()
-    if (batch.length > 0) await store.transact((tx, now) => releaseClaims(tx, batch, now))
+    if (batch.length > 0) await store.transactBell((tx, now) => releaseClaims(tx, batch, now))
     unwanted.splice(0, batch.length)
     return batch.length
   }
@@ -246,7 +246,7 @@ export function startDeliveries({
         const batch = unsettled.splice(0)
         let written: Settled[]
         try {
-          written = await store.transact(async (tx, now) => {
+          written = await store.transactBell(async (tx, now) => {
             const settled = await lookAgain(tx, batch, now)
             await settleDeliveries(tx, settled, now)
             return settled
@@ -303,7 +303,7 @@ export function startDeliveries({
       await settle().catch((error) => log.error({ err: error }, 'what was sent could not be written down'))
       if (waiting.length > 0)
         await store
-          .transact((tx, now) => releaseClaims(tx, waiting, now))
+          .transactBell((tx, now) => releaseClaims(tx, waiting, now))
           .catch((error) => log.error({ err: error }, 'claims could not be given back; they end with their lease'))
     },
   }

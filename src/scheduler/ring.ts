@@ -40,7 +40,7 @@ export function startRinging(parts: {
     async work() {
       let batch: Batch | undefined
       try {
-        await store.transact(async (tx, now) => {
+        await store.transactBell(async (tx, now) => {
           batch = await ringBatch(tx, now, parts)
         })
       } catch (error) {

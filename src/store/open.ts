@@ -15,6 +15,12 @@ export interface Store extends AsyncDisposable {
   readonly db: Db
   readonly dialect: Dialect
   readonly transact: Transact
+  /**
+   * The same for what the bell writes. Where others share the database it has a queue of its own: a replica that freezes in the
+   * middle of a transaction keeps everybody's creates and edits waiting for the counter of changes, and notices, which need no
+   * such lock, would wait in the same transactions; what has been sent could not be written down, and would be sent again.
+   */
+  readonly transactBell: Transact
 }
 
 /** What is said while a database is opened. */
@@ -66,10 +72,12 @@ export async function openStore(url: string, given: StoreDeps): Promise<Store> {
     await db.destroy()
     throw explain(error, dialect, url)
   }
+  const transact = createTransact(db, deps.clock, deps.onBroken)
   return {
     db,
     dialect,
-    transact: createTransact(db, deps.clock, deps.onBroken),
+    transact,
+    transactBell: dialect.isShared ? createTransact(db, deps.clock, deps.onBroken) : transact,
     [Symbol.asyncDispose]: () => db.destroy(),
   }
 }

@@ -24,35 +24,41 @@ const rounds = Number(process.env.TORTURE_ROUNDS ?? 1)
 const taskCount = 2_000
 const leaseMs = 3_000
 const sendTimeoutMs = 1_500
-/** Tasks fall due from the first creates on, for so long. */
-const windowMs = 11_000
+/** Tasks fall due for so long, some of them while others are still created. */
+const windowMs = 10_000
 /** Attempts that one replica has underway at once: the webhook's concurrency. */
 const concurrency = 16
 /** A replica frozen in the middle of a transaction keeps its rows locked until the database ends it: 5 s. */
 const lockedMs = 5_000
+
+/** Two cores serve four replicas, a database and the tests. */
+const machineMs = 2_000
 
 const names = ['A', 'B', 'C', 'D'] as const
 type Name = (typeof names)[number]
 
 interface Receipt {
   readonly id: string
+  readonly taskId: number
   readonly from: Name
   readonly at: number
 }
 
-/** A replica was stopped, and what it had sent by then and not settled. */
+/** A replica was stopped, and these deliveries were not settled then. */
 interface Stop {
   readonly name: Name
   readonly signal: 'SIGKILL' | 'SIGSTOP'
   readonly at: number
   continuedAt: number
-  readonly unsettled: ReadonlySet<string>
+  readonly pending: ReadonlySet<string>
 }
+
+/** What is on its way when its sender is stopped arrives within this. */
+const onItsWayMs = 1_000
 
 /** Takes every webhook after a while, and remembers who sent what when. */
 async function startReceiver(t: TestContext) {
   const receipts: Receipt[] = []
-  const taskOf = new Map<string, Set<number>>()
   const server = createServer(async (request, response) => {
     let body = ''
     try {
@@ -61,9 +67,8 @@ async function startReceiver(t: TestContext) {
       return // the sender was killed in the middle of it: nothing was received
     }
     const id = String(request.headers['webhook-id'])
-    const event = JSON.parse(body) as { id: string; data: { task: { id: number } } }
-    receipts.push({ id, from: request.url?.slice(1) as Name, at: Date.now() })
-    taskOf.set(id, (taskOf.get(id) ?? new Set()).add(event.data.task.id))
+    const event = JSON.parse(body) as { data: { task: { id: number } } }
+    receipts.push({ id, taskId: event.data.task.id, from: request.url?.slice(1) as Name, at: Date.now() })
     setTimeout(() => response.end('ok'), 50 + Math.random() * 100)
   })
   server.listen(0, '127.0.0.1')
@@ -72,7 +77,7 @@ async function startReceiver(t: TestContext) {
     server.closeAllConnections()
     server.close()
   })
-  return { receipts, taskOf, url: `http://127.0.0.1:${(server.address() as AddressInfo).port}` }
+  return { receipts, url: `http://127.0.0.1:${(server.address() as AddressInfo).port}` }
 }
 
 interface Replica {
@@ -155,12 +160,9 @@ async function playRound(t: TestContext, database: 'postgres' | 'mysql') {
     const at = Date.now()
     if (signal === 'SIGKILL') await endOf(replica, signal)
     else replica.child.kill(signal)
-    await systemClock.sleep(100) // what had left it arrives, and what the database had of it is committed
+    await systemClock.sleep(50) // what the database had of it is committed
     const pending = new Set(await unsettledIds(store))
-    const unsettled = new Set(
-      receiver.receipts.filter(({ id, from }) => from === name && pending.has(id)).map(({ id }) => id),
-    )
-    const stop: Stop = { name, signal, at, continuedAt: Number.POSITIVE_INFINITY, unsettled }
+    const stop: Stop = { name, signal, at, continuedAt: Number.POSITIVE_INFINITY, pending }
     stops.push(stop)
     return stop
   }
@@ -192,29 +194,29 @@ async function playRound(t: TestContext, database: 'postgres' | 'mysql') {
     await Promise.all([kill(), freeze(), killForGood()])
   }
 
-  const dueAt = new Map<number, number>()
+  const acknowledged = new Set<number>()
   async function createAll() {
     let next = 0
     let retries = 0
+    const avoidedUntil = new Map<string, number>()
     const create = async () => {
       while (next < taskCount) {
         const number = next++
-        const expiryAt = startedAt + 1_000 + Math.floor(Math.random() * windowMs)
+        const expiryAt = startedAt + 2_500 + Math.floor(Math.random() * windowMs)
         const uid = `task-${number}@example.org`
         const draft = { title: `Task ${number}`, uid, expiry_dt: new Date(expiryAt).toISOString(), reminders: ['PT0S'] }
         for (let attempt = number; ; attempt++, retries++) {
-          // A frozen replica answers nobody: whoever asked it goes on to the next after a while.
+          // Whoever asked a frozen replica, or a dead one, goes on to the next and lets it be for a while, as a proxy would.
           const all = [...replicas.values()]
-          const { url } = all[attempt % all.length] as Replica
-          const answer = await Promise.race([
-            createClient(url)
-              .create(draft)
-              .catch((error: unknown) => error),
-            systemClock.sleep(3_000),
-          ])
+          const healthy = all.filter(({ url }) => (avoidedUntil.get(url) ?? 0) < Date.now())
+          const { url } = (healthy[attempt % healthy.length] ?? all[attempt % all.length]) as Replica
+          const request = createClient(url).create(draft)
+          const answer = await Promise.race([request.catch((error: unknown) => error), systemClock.sleep(2_500)])
+          const isAway = answer === undefined || (answer instanceof Error && !(answer instanceof ProblemError))
+          if (isAway) avoidedUntil.set(url, Date.now() + 1_000)
           if (answer instanceof ProblemError && answer.status === 409) break // an answer that was lost
           if (answer !== undefined && !(answer instanceof Error)) {
-            dueAt.set((answer as { id: number }).id, expiryAt)
+            acknowledged.add((answer as { id: number }).id)
             break
           }
           if (answer instanceof ProblemError && answer.status !== 503) throw answer
@@ -228,10 +230,13 @@ async function playRound(t: TestContext, database: 'postgres' | 'mysql') {
 
   const [retries] = await Promise.all([createAll(), disturb()])
   const createdMs = Date.now() - startedAt
-  const tasks = await store.db.selectFrom('tasks').select(['id', 'uid', 'expiry_at']).execute()
+  const tasks = await store.db.selectFrom('tasks').select(['id', 'expiry_at', 'created_at']).execute()
   assert.equal(tasks.length, taskCount)
-  for (const { id } of tasks.filter(({ id }) => !dueAt.has(id)))
-    dueAt.set(id, tasks.find((task) => task.id === id)?.expiry_at as number)
+  const ids = new Set(tasks.map(({ id }) => id))
+  assert.ok(
+    [...acknowledged].every((id) => ids.has(id)),
+    'what was acknowledged is there',
+  )
 
   await until('all is rung and settled', windowMs + 2 * leaseMs + lockedMs + 10_000, async () => {
     const { settled } = await store.db
@@ -246,7 +251,7 @@ async function playRound(t: TestContext, database: 'postgres' | 'mysql') {
   for (const replica of replicas.values())
     assert.equal(await endOf(replica, 'SIGTERM'), 0, `replica ${replica.name} stops as it should`)
 
-  const { receipts, taskOf } = receiver
+  const { receipts } = receiver
   const notices = await store.db.selectFrom('notices').select(['id', 'task_id']).execute()
   const channel = await store.db
     .selectFrom('channels')
@@ -259,16 +264,20 @@ async function playRound(t: TestContext, database: 'postgres' | 'mysql') {
 
   const repeated = [...receiptsOf.values()].filter((all) => all.length > 1)
   const extra = repeated.reduce((sum, all) => sum + all.length - 1, 0)
+  const dueAt = new Map(tasks.map(({ id, expiry_at, created_at }) => [id, Math.max(expiry_at ?? 0, created_at)]))
   const lateness = [...receiptsOf.values()]
-    .map(
-      ([first]) =>
-        (first as Receipt).at - (dueAt.get([...(taskOf.get((first as Receipt).id) ?? [])][0] as number) ?? 0),
-    )
+    .map(([first]) => (first as Receipt).at - (dueAt.get((first as Receipt).taskId) as number))
     .sort((a, b) => a - b)
-  const inFlight = stops.reduce((sum, { unsettled }) => sum + unsettled.size, 0)
+  /** Sent by who was stopped, and not settled. */
+  const inFlightAt = ({ name, at, pending }: Stop) => {
+    const sent = receipts.filter((one) => one.from === name && one.at < at + onItsWayMs && pending.has(one.id))
+    return new Set(sent.map(({ id }) => id))
+  }
+  const inFlight = stops.map(inFlightAt)
+  const inFlightCount = inFlight.reduce((sum, { size }) => sum + size, 0)
   t.diagnostic(
-    `${database}: ${receipts.length} received of ${hooks.length} deliveries, ${extra} repeated, ${inFlight} sent and unsettled at ` +
-      `${stops.length} stops (${stops.map(({ name, signal, unsettled }) => `${name} ${signal} ${unsettled.size}`).join(', ')}); ` +
+    `${database}: ${receipts.length} received of ${hooks.length} deliveries, ${extra} repeated, ${inFlightCount} sent and unsettled at ` +
+      `${stops.length} stops (${stops.map(({ name, signal }, i) => `${name} ${signal} ${inFlight[i]?.size}`).join(', ')}); ` +
       `creates repeated ${retries}; lateness p50 ${lateness[lateness.length >> 1]} ms, p99 ` +
       `${lateness[Math.floor(lateness.length * 0.99)]} ms, max ${lateness.at(-1)} ms; ` +
       `disturbed for ${(createdMs / 1_000).toFixed(1)} s`,
@@ -276,12 +285,8 @@ async function playRound(t: TestContext, database: 'postgres' | 'mysql') {
 
   assert.equal(new Set(notices.map(({ task_id }) => task_id)).size, taskCount, 'no notice is missing')
   assert.equal(notices.length, taskCount, 'no task has two')
-  assert.equal(new Set([...taskOf.values()].flatMap((ids) => [...ids])).size, taskCount, 'every task was received')
-  assert.ok(
-    [...taskOf.values()].every((ids) => ids.size === 1),
-    'a delivery is always of the same task',
-  )
-  assert.equal(receiptsOf.size, taskCount, 'a task has one webhook-id, whoever sends it')
+  assert.equal(new Set(receipts.map(({ taskId }) => taskId)).size, taskCount, 'every task was received')
+  assert.equal(receiptsOf.size, taskCount, 'a task has one webhook-id, whoever sends it, and no other has it')
   assert.deepEqual(new Set(deliveries.map(({ state }) => state)), new Set(['sent']), 'the ledger says so')
   for (const { id, attempts } of hooks) {
     const received = receiptsOf.get(id)?.length ?? 0
@@ -290,20 +295,24 @@ async function playRound(t: TestContext, database: 'postgres' | 'mysql') {
   // A repetition is what somebody had in flight as he was stopped: sent and not settled, or begun, and sent as he woke.
   const woken = new Map<Stop, number>()
   for (const all of repeated) {
-    const isExplained = stops.some((stop) => {
-      const { name, unsettled, continuedAt } = stop
-      const [{ id }] = all as [Receipt]
-      if (unsettled.has(id)) return true
-      const hasWoken = all.some(({ from, at }) => from === name && at >= continuedAt && at < continuedAt + 1_000)
+    const id = all[0]?.id as string
+    const isExplained = stops.some((stop, i) => {
+      if (inFlight[i]?.has(id)) return true
+      const { name, continuedAt } = stop
+      const hasWoken = all.some(({ from, at }) => from === name && at >= continuedAt && at < continuedAt + onItsWayMs)
       if (hasWoken) woken.set(stop, (woken.get(stop) ?? 0) + 1)
       return hasWoken
     })
-    assert.ok(isExplained, `repeated though nobody was stopped with it: ${JSON.stringify({ all, stops })}`)
+    assert.ok(
+      isExplained,
+      `repeated though nobody was stopped with it: ${JSON.stringify(all)}, stops ${JSON.stringify(stops)}`,
+    )
   }
   for (const count of woken.values()) assert.ok(count <= concurrency, `${count} sent by one who woke`)
-  assert.ok(extra <= inFlight + stops.length * concurrency)
+  const wokenCount = [...woken.values()].reduce((sum, count) => sum + count, 0)
+  assert.ok(extra <= inFlightCount + wokenCount, `${extra} repeated, ${inFlightCount} + ${wokenCount} in flight`)
   const latest = lateness.at(-1) as number
-  assert.ok(latest < leaseMs + lockedMs + 5_000, `the latest came after ${latest} ms`)
+  assert.ok(latest < lockedMs + leaseMs + 2_000 + machineMs, `the latest came after ${latest} ms`)
 }
 
 async function unsettledIds(store: Store): Promise<string[]> {
