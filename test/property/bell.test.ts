@@ -139,7 +139,8 @@ const reopen = which.map((nth) =>
 )
 /** Away and back, with time for what waits to be looked at: what was dropped on the way is true again. */
 const detour = fc.tuple(which, fc.integer({ min: 1, max: 15 }), fc.boolean()).map(([nth, minutes, isMove]) =>
-  onTask(`${isMove ? 'move' : 'complete'} and undo after ${minutes}`, nth, async (task, model, { app, at }) => {
+  onTask(`${isMove ? 'move' : 'complete'} and undo after ${minutes}`, nth, async (task, model, life) => {
+    const { app, at } = life
     const { id, expiryAt, isDone } = task
     const away = at(10_000)
     if (isMove) {
@@ -151,6 +152,7 @@ const detour = fc.tuple(which, fc.integer({ min: 1, max: 15 }), fc.boolean()).ma
     }
     await app.clock.advance(minutes * minuteMs)
     model.advance(app.clock.now())
+    await compare(model, life)
     if (isMove) {
       await app.client.update(id, { expiry_dt: isoOrNull(expiryAt) })
       model.change(task, expiryAt, task.reminders)
