@@ -348,7 +348,7 @@ test(`${runs} random lives of a server ring as the rules say`, async (t) => {
   const edits = [create, create, rename, move, move, remind, moveAndRemind, complete, reopen, detour, snooze, remove]
   const world = [advance, advance, advance, channel, channel]
   const commands = fc.commands([...edits, ...edits, ...world, ...world, restart, crash], {
-    maxCommands: 25,
+    maxCommands: 20,
     size: 'max',
   })
   await fc.assert(fc.asyncProperty(commands, live), { numRuns: runs })
