@@ -82,10 +82,17 @@ export function spanInWords(ms: number): string {
   return words.join(' ')
 }
 
+// What falls due together mostly expires together, and a time costs 4 µs to write.
+let lastTime = { at: Number.NaN, timeZone: '', text: '' }
+
 /** RFC 3339 with the zone's offset, to the second, or to the millisecond where it has some. */
 function localTime(at: number, timeZone: string): string {
-  const time = Temporal.Instant.fromEpochMilliseconds(at).toZonedDateTimeISO(timeZone)
-  return time.toString({ timeZoneName: 'never', smallestUnit: time.millisecond === 0 ? 'second' : 'millisecond' })
+  if (lastTime.at !== at || lastTime.timeZone !== timeZone) {
+    const time = Temporal.Instant.fromEpochMilliseconds(at).toZonedDateTimeISO(timeZone)
+    const smallestUnit = time.millisecond === 0 ? 'second' : 'millisecond'
+    lastTime = { at, timeZone, text: time.toString({ timeZoneName: 'never', smallestUnit }) }
+  }
+  return lastTime.text
 }
 
 /**

@@ -20,8 +20,8 @@ function toTask(row: Row): Task {
     description: row.description,
     expiryAt: row.expiry_at,
     timeZone: row.time_zone,
-    reminders: row.reminders === null ? null : (JSON.parse(row.reminders) as Reminder[]),
-    tags: row.tags === '[]' ? none : (JSON.parse(row.tags) as string[]),
+    reminders: row.reminders === null ? null : parseList<Reminder>(row.reminders),
+    tags: row.tags === '[]' ? none : parseList<string>(row.tags),
     priority: row.priority,
     completedAt: row.completed_at,
     snoozedUntilAt: row.snoozed_until_at,
@@ -31,6 +31,20 @@ function toTask(row: Row): Task {
     notifyAt: row.notify_at,
     rungUntilAt: row.rung_until_at,
   }
+}
+
+/**
+ * A list as it was written. Another hand may have put something else there: then that is its one item, to be seen by whoever reads
+ * the task, and to be stumbled over by the bell for this task alone and not for all that are due with it.
+ */
+function parseList<T>(text: string): readonly T[] {
+  try {
+    const list: unknown = JSON.parse(text)
+    if (Array.isArray(list)) return list
+  } catch {
+    // as below
+  }
+  return [text as T]
 }
 
 function toRow(task: NewTask): Insertable<TaskTable> {

@@ -223,3 +223,15 @@ test('where the log is JSON, a notice is a line of JSON, whatever the log level'
   assert.equal(entry.msg, will(id, 'Quoted "x"', '09:01:00'))
   assert.equal(entry.task_id, id)
 })
+
+test('a task that another hand has damaged holds up nobody, and is told in the log', async (t) => {
+  const { client, app, clock, bell, lines } = await startTestApp(t, { startAt })
+  const damaged = await client.create({ title: 'Damaged', expiry_dt: tenOClock })
+  const sound = await client.create({ title: 'Sound', expiry_dt: tenOClock })
+  await app.store.transact((tx) =>
+    tx.updateTable('tasks').set({ reminders: '{half' }).where('id', '=', damaged.id).execute(),
+  )
+  await clock.advanceTo('2026-12-01T09:45:00Z')
+  assert.deepEqual(bell.take(), [will(sound.id, 'Sound')])
+  assert.ok(lines.some((line) => line.includes('a task cannot be rung')))
+})
