@@ -8,19 +8,22 @@ import { isReachable, servers, type TestDatabase } from '#support/databases.ts'
  * does not is skipped, visibly; under CI=true it is a failure. The last line counts all runs together.
  */
 const everything = ['src/**/*.test.ts', 'test/**/*.test.ts']
-/** What is worth a run on each database; the others know none, or bring their own. */
+/**
+ * What is worth a run on each database; the others know none, or bring their own. A crash at every query takes six minutes on a
+ * server, which is `npm run test:crashes`.
+ */
 const onDatabases = ['test/store', 'test/api', 'test/journeys', 'test/property', 'test/faults'].map(
   (room) => `${room}/*.test.ts`,
 )
 const embeddedOnly =
-  /\/(database-away|replicas|start|sqlite|kill|shutdown|requests|refusals|closed-door|import-map)\.test\.ts$/
+  /\/(crash-at-every-query|database-away|replicas|start|sqlite|kill|shutdown|requests|refusals|closed-door|import-map)\.test\.ts$/
 
 const counts = { pass: 0, fail: 0, skipped: 0, cancelled: 0 }
 let hasFailed = false
 
 async function run(database: TestDatabase, files: readonly string[]): Promise<void> {
   console.log(`\n── tests on ${database}\n`)
-  const options = ['--test', '--test-reporter=spec', '--test-timeout=120000']
+  const options = ['--test', '--test-reporter=spec', '--test-timeout=300000']
   const child = spawn(process.execPath, [...options, ...files], {
     stdio: ['ignore', 'pipe', 'inherit'],
     env: { ...process.env, TEST_DATABASE: database },
@@ -39,10 +42,8 @@ await run('sqlite', only.length > 0 ? only : globSync(everything))
 for (const database of Object.keys(servers) as (keyof typeof servers)[]) {
   if (await isReachable(database)) {
     const files = only.length > 0 ? only : globSync(onDatabases)
-    await run(
-      database,
-      files.filter((file) => !embeddedOnly.test(file)),
-    )
+    // What is named is run, wherever it belongs.
+    await run(database, only.length > 0 ? files : files.filter((file) => !embeddedOnly.test(file)))
   } else if (process.env.CI === 'true') {
     console.log(`\n✖ ${database}: no server answers, and CI is to have one`)
     counts.fail++

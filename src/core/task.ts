@@ -120,7 +120,9 @@ export function snoozeTask(task: Task, until: Moment, pointer: string, defaults:
   const snoozedUntilAt = instantOf(until, task.timeZone ?? defaults.timeZone)
   if (snoozedUntilAt <= now) throw invalidMember(pointer, 'must be in the future')
   if (!isStorable(snoozedUntilAt)) throw invalidMember(pointer, 'must be before the year 9999 ends')
-  return changed(task, { ...task, snoozedUntilAt }, defaults, now)
+  // It has not been told, even if a clock that was put back since has seen something later.
+  const rungUntilAt = task.rungUntilAt === null ? null : Math.min(task.rungUntilAt, snoozedUntilAt - 1)
+  return changed(task, { ...task, snoozedUntilAt, rungUntilAt }, defaults, now)
 }
 
 function withPatch<T extends NewTask>(task: T, patch: TaskPatch, defaults: Defaults): T {
@@ -244,7 +246,8 @@ function rearm<T extends NewTask>(before: NewTask, after: T, defaults: Defaults,
   const isDue = before.notifyAt !== null && before.notifyAt <= now // and about to ring: that must not be lost
   let rungUntilAt = after.rungUntilAt
   if (hasMoved) rungUntilAt = null
-  else if (hasOtherReminders && rungUntilAt !== null && !isDue) rungUntilAt = Math.max(rungUntilAt, now)
+  // Also back to now, where the clock was put back after it had rung: what is ahead again rings; what has rung has its notice.
+  else if (hasOtherReminders && rungUntilAt !== null && !isDue) rungUntilAt = now
 
   const snoozedUntilAt = hasMoved || hasBeenDone ? null : after.snoozedUntilAt
   const dueSince = isDue && !hasMoved ? (before.notifyAt ?? now) : now
@@ -268,6 +271,6 @@ export function rememberRung(task: Task, rungUntilAt: number, defaults: Defaults
 /** A task whose owner's defaults changed. No change of the task: its version stays. */
 export function applyDefaults(task: Task, defaults: Defaults, now: number): Task {
   const isDue = task.notifyAt !== null && task.notifyAt <= now
-  const rungUntilAt = task.rungUntilAt !== null && !isDue ? Math.max(task.rungUntilAt, now) : task.rungUntilAt
+  const rungUntilAt = task.rungUntilAt !== null && !isDue ? now : task.rungUntilAt
   return withAlarm({ ...task, rungUntilAt }, defaults, isDue ? (task.notifyAt ?? now) : now)
 }
