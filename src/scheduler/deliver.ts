@@ -235,6 +235,7 @@ export function startDeliveries({
   }
 
   let writing: Promise<number> = Promise.resolve(0)
+  let isWriting = false
 
   /** Writes what has ended. One at a time; what ends meanwhile goes into the next. @returns how many */
   function settle(): Promise<number> {
@@ -244,6 +245,7 @@ export function startDeliveries({
         isSettlingSoon = false
         if (unsettled.length === 0) return 0
         const batch = unsettled.splice(0)
+        isWriting = true
         let written: Settled[]
         try {
           written = await store.transactBell(async (tx, now) => {
@@ -254,6 +256,8 @@ export function startDeliveries({
         } catch (error) {
           unsettled.unshift(...batch)
           throw error
+        } finally {
+          isWriting = false
         }
         const retryAt = written.reduce((next, { nextAt }) => Math.min(next, nextAt ?? next), Number.POSITIVE_INFINITY)
         if (retryAt < Number.POSITIVE_INFINITY) loop.wake(retryAt)
@@ -264,7 +268,9 @@ export function startDeliveries({
   }
 
   const isQuiet = () =>
-    unsettled.length === 0 && [...lanes.values()].every(({ queue, underway }) => queue.length === 0 && underway === 0)
+    unsettled.length === 0 &&
+    !isWriting &&
+    [...lanes.values()].every(({ queue, underway }) => queue.length === 0 && underway === 0)
 
   function announceQuiet() {
     if (whenQuiet.length === 0 || !isQuiet()) return

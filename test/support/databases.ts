@@ -26,15 +26,19 @@ export type TestDatabase = 'sqlite' | keyof typeof servers
 
 export const testDatabase = (process.env.TEST_DATABASE ?? 'sqlite') as TestDatabase
 
-/** Runs one statement on a server, outside any database of ours. */
-export async function onServer(name: keyof typeof servers, statement: string): Promise<void> {
+/** Runs one statement on a server, in a database of its own or of ours. */
+export async function onServer(
+  name: keyof typeof servers,
+  statement: string,
+  url: string = servers[name],
+): Promise<void> {
   if (name === 'postgres') {
-    const client = new pg.Client({ connectionString: servers.postgres, connectionTimeoutMillis: 2_000 })
+    const client = new pg.Client({ connectionString: url, connectionTimeoutMillis: 2_000 })
     client.on('error', () => {})
     await client.connect()
     await client.query(statement).finally(() => client.end())
   } else {
-    const connection = await mysql2.createConnection({ uri: servers.mysql, connectTimeout: 2_000 })
+    const connection = await mysql2.createConnection({ uri: url, connectTimeout: 2_000 })
     await connection.query(statement).finally(() => connection.end())
   }
 }

@@ -40,7 +40,9 @@ export function parseServerUrl(text: string, defaults: { port: number; user: str
   const url = URL.parse(text)
   if (!url?.hostname)
     throw new Problem('invalid', 'The database URL must look like scheme://user:password@host/database.')
-  const database = decodeURIComponent(url.pathname.slice(1))
+  const database = decode(url.pathname.slice(1))
+  // What follows here is no name of a database but the rest of a password: not to be printed.
+  if (url.hash !== '' || /[@/]/.test(database)) throw new Problem('invalid', encodingHint)
   if (!database) throw new Problem('invalid', `The database URL names no database: ${describeUrl(text)}/<database>.`)
   const mode = url.searchParams.get('sslmode') ?? 'disable'
   if (!['disable', 'require', 'verify-full'].includes(mode))
@@ -55,13 +57,23 @@ export function parseServerUrl(text: string, defaults: { port: number; user: str
   return {
     host: url.hostname.replace(/^\[|\]$/g, ''),
     port: url.port === '' ? defaults.port : Number(url.port),
-    user: url.username === '' ? defaults.user : decodeURIComponent(url.username),
-    password: decodeURIComponent(url.password),
+    user: url.username === '' ? defaults.user : decode(url.username),
+    password: decode(url.password),
     database,
     tls:
       mode === 'disable'
         ? undefined
         : { rejectUnauthorized: mode === 'verify-full', ...(root !== null && { ca: readCertificate(root) }) },
+  }
+}
+
+const encodingHint = 'In the database URL write / # @ : ? and % of a name or a password as %2F %23 %40 %3A %3F and %25.'
+
+function decode(text: string): string {
+  try {
+    return decodeURIComponent(text)
+  } catch {
+    throw new Problem('invalid', encodingHint)
   }
 }
 

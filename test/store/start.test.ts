@@ -1,0 +1,462 @@
+import assert from 'node:assert/strict'
+import { spawn } from 'node:child_process'
+import { randomBytes } from 'node:crypto'
+import { once } from 'node:events'
+import { type AddressInfo, createServer } from 'node:net'
+import { describe, type TestContext, test } from 'node:test'
+import {
+  CompiledQuery,
+  DummyDriver,
+  Kysely,
+  PostgresAdapter,
+  PostgresIntrospector,
+  PostgresQueryCompiler,
+} from 'kysely'
+import pg from 'pg'
+import { adoptDefaults } from '#actions/defaults.ts'
+import { systemClock } from '#clock.ts'
+import { Problem } from '#core/problem.ts'
+import { newTask } from '#core/task.ts'
+import { dialectOf } from '#store/dialects/dialect.ts'
+import { openMysql } from '#store/dialects/mysql.ts'
+import { openPostgres } from '#store/dialects/postgres.ts'
+import { openStore, type Store } from '#store/open.ts'
+import type { Db, Schema } from '#store/schema.ts'
+import { insertTask } from '#store/tasks.ts'
+import { freshDatabase, onServer, servers, whyWithout } from '#support/databases.ts'
+
+/** What a start on a database server finds: refusals, settings, newer and older schemas, and others that start with it. */
+const canary = 'hush-4711'
+const databases = ['postgres', 'mysql'] as const
+type Server = (typeof databases)[number]
+const skip = { postgres: await whyWithout('postgres'), mysql: await whyWithout('mysql') }
+
+async function open(t: TestContext, url: string, lines: string[] = [], timeZone = 'UTC'): Promise<Store> {
+  const log = { info: (text: string) => lines.push(text), warn: (text: string) => lines.push(`warn: ${text}`) }
+  const store = await openStore(url, { clock: systemClock, log, timeZone, onBroken() {} })
+  t.after(() => store[Symbol.asyncDispose]())
+  return store
+}
+
+/** What a person is told when a start is refused: a sentence or two, at once, without any secret. */
+async function refusal(url: string): Promise<string> {
+  const startedAt = performance.now()
+  let refused: unknown
+  const store = await openStore(url, { clock: systemClock, onBroken() {} }).catch((error) => {
+    refused = error
+  })
+  await store?.[Symbol.asyncDispose]()
+  assert.ok(refused instanceof Problem, `${refused}`)
+  assert.ok(performance.now() - startedAt < 5_000, 'at once')
+  assert.ok(!refused.message.includes(canary), refused.message)
+  assert.doesNotMatch(refused.message, /\n|\bat .*:\d+:\d+/)
+  return refused.message
+}
+
+const withUser = (url: string, user: string, password = '', query = '') => {
+  const other = new URL(url)
+  other.username = user
+  other.password = password
+  return other.href + query
+}
+
+/** A user of a server of this test's own, who may nothing yet. */
+async function createUser(t: TestContext, server: Server): Promise<string> {
+  const name = `duebell_${randomBytes(5).toString('hex')}`
+  if (server === 'postgres') {
+    await onServer(server, `create role ${name} login`)
+    t.after(() => onServer(server, `drop role ${name}`))
+  } else {
+    await onServer(server, `create user ${name}@'%' identified by '${canary}'`)
+    t.after(() => onServer(server, `drop user ${name}@'%'`))
+  }
+  return name
+}
+
+/** A PostgreSQL server that answers every login with an error. */
+async function startRefusing(t: TestContext, code: string, message: string): Promise<string> {
+  const server = createServer((socket) => {
+    socket.on('error', () => {})
+    socket.once('data', () => {
+      const fields = Buffer.from(`SFATAL\0C${code}\0M${message}\0\0`)
+      const head = Buffer.alloc(5, 'E')
+      head.writeInt32BE(fields.length + 4, 1)
+      socket.end(Buffer.concat([head, fields]))
+    })
+  })
+  server.listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  t.after(() => server.close())
+  return `postgres://postgres:${canary}@127.0.0.1:${(server.address() as AddressInfo).port}/duebell`
+}
+
+describe('a start that is refused says in plain words why, and what to do', () => {
+  test('a URL that is none', async () => {
+    const faults: [string, RegExp][] = [
+      [`redis://u:${canary}@127.0.0.1/db`, /^The database URL must begin with sqlite:, postgres:\/\/ or mysql:\/\/\.$/],
+      [
+        `postgres://u:${canary}@127.0.0.1`,
+        /^The database URL names no database: postgres:\/\/127\.0\.0\.1\/<database>\.$/,
+      ],
+      [
+        `mysql://u:${canary}@127.0.0.1/db?sslmode=prefer`,
+        /sslmode in the database URL must be disable, require or verify-full, not prefer\.$/,
+      ],
+      [
+        `mysql://u:${canary}@127.0.0.1/db?ssl=true`,
+        /has ssl, which is not known; there are sslmode and sslrootcert\.$/,
+      ],
+      [
+        `postgres://u:${canary}@127.0.0.1/db?sslmode=verify-full&sslrootcert=/no/such/file`,
+        /\/no\/such\/file cannot be read\.$/,
+      ],
+      [`mysql://u:${canary}%@127.0.0.1/db`, /^In the database URL write .* as .*%25\.$/],
+      [`mysql://u:1#${canary}@127.0.0.1/db`, /^In the database URL write /],
+      [`mysql://u:1/${canary}@127.0.0.1/db`, /^In the database URL write /],
+      [
+        `mysql://u:${canary}#1@127.0.0.1/db`,
+        /^The database URL must look like scheme:\/\/user:password@host\/database\.$/,
+      ],
+    ]
+    for (const [url, expected] of faults) assert.match(await refusal(url), expected)
+  })
+
+  test('postgres: a wrong password', async (t) => {
+    const url = await startRefusing(t, '28P01', 'password authentication failed for user "postgres"')
+    assert.match(
+      await refusal(url),
+      /^postgres:\/\/127\.0\.0\.1:\d+\/duebell refuses us: password authentication failed for user "postgres"\. Check the user and the password in --database-url\.$/,
+    )
+  })
+
+  test('postgres: a server that takes encrypted connections only', async (t) => {
+    const url = await startRefusing(
+      t,
+      '28000',
+      'no pg_hba.conf entry for host "10.0.0.9", user "u", database "d", no encryption',
+    )
+    assert.match(await refusal(url), /no encryption\. Add \?sslmode=require to --database-url\.$/)
+  })
+
+  test('mysql: a wrong password', { skip: skip.mysql }, async (t) => {
+    const user = await createUser(t, 'mysql')
+    assert.match(
+      await refusal(withUser(servers.mysql, user, `${canary}-wrong`)),
+      /^mysql:\/\/127\.0\.0\.1:3306\/test refuses us: Access denied for user .+\. Check the user and the password in --database-url\.$/,
+    )
+  })
+
+  for (const server of databases) {
+    test(`${server}: a missing database`, { skip: skip[server] }, async () => {
+      assert.match(
+        await refusal(servers[server].replace(/test$/, 'duebell_no_such')),
+        /duebell_no_such refuses us: .+duebell_no_such.+\. Create the database, or name another in --database-url\.$/,
+      )
+    })
+
+    test(`${server}: a missing privilege`, { skip: skip[server] }, async (t) => {
+      const url = await freshDatabase(t, server)
+      const user = await createUser(t, server)
+      const remedy = /\. Grant this user all privileges on the database\.$/
+      if (server === 'mysql') {
+        assert.match(await refusal(withUser(url, user, canary)), remedy)
+        await onServer(server, `grant select on ${new URL(url).pathname.slice(1)}.* to ${user}@'%'`)
+      }
+      assert.match(await refusal(withUser(url, user, canary)), remedy)
+    })
+
+    test(`${server}: encryption that the server does not have`, { skip: skip[server] }, async (t) => {
+      const url = await freshDatabase(t, server)
+      for (const mode of ['require', 'verify-full'])
+        assert.match(
+          await refusal(`${url}?sslmode=${mode}`),
+          / refuses us: .+\. Turn on TLS there, or leave sslmode out of --database-url\.$/,
+        )
+    })
+
+    test(`${server}: a schema of a newer version, which is left as it is`, { skip: skip[server] }, async (t) => {
+      const url = await freshDatabase(t, server)
+      await (await open(t, url))[Symbol.asyncDispose]()
+      await onServer(
+        server,
+        `insert into kysely_migration values ('9999-from-the-future', '2030-01-01T00:00:00Z')`,
+        url,
+      )
+      assert.match(
+        await refusal(url),
+        /^The database was used by a newer Duebell: it has 9999-from-the-future, which this one does not know\. Nothing was changed\./,
+      )
+    })
+  }
+
+  test('a server that does not come is waited for, then named', async () => {
+    let time = 0
+    const clock = { now: () => (time += 10_000), sleep: async () => {}, longestSleepMs: 1_000 }
+    const lines: string[] = []
+    const log = { info: (text: string) => lines.push(text), warn: (text: string) => lines.push(text) }
+    for (const scheme of ['postgres', 'mysql']) {
+      lines.length = 0
+      await assert.rejects(
+        openStore(`${scheme}://u:${canary}@127.0.0.1:1/db`, { clock, log, onBroken() {} }),
+        (error) => {
+          assert.ok(error instanceof Problem)
+          assert.match(
+            error.message,
+            /^\w+:\/\/127\.0\.0\.1:1\/db does not answer: .+ECONNREFUSED.+\. Is the server running, and is --database-url right\?$/,
+          )
+          return !error.message.includes(canary)
+        },
+      )
+      assert.equal(lines.length, 1)
+    }
+  })
+
+  test('the process says it in one line and exits with 2', { skip: skip.postgres }, async () => {
+    const url = servers.postgres.replace(/test$/, 'duebell_no_such')
+    const child = spawn(process.execPath, ['src/main.ts', 'serve', '--port=0', `--database-url=${url}`])
+    let complaint = ''
+    child.stderr.on('data', (bytes) => {
+      complaint += bytes
+    })
+    const [code] = await once(child, 'close')
+    assert.equal(code, 2)
+    assert.match(complaint, /^duebell: postgres:\/\/127\.0\.0\.1:5432\/duebell_no_such refuses us: [^\n]+\n$/)
+  })
+})
+
+/** A database that answers any query with one row. */
+function answering(row: object): Db {
+  class Driver extends DummyDriver {
+    override async acquireConnection() {
+      return { executeQuery: async () => ({ rows: [row] }), streamQuery: async function* () {} } as never
+    }
+  }
+  return new Kysely<Schema>({
+    dialect: {
+      createAdapter: () => new PostgresAdapter(),
+      createDriver: () => new Driver(),
+      createIntrospector: (db) => new PostgresIntrospector(db),
+      createQueryCompiler: () => new PostgresQueryCompiler(),
+    },
+  })
+}
+
+describe('a start looks at version and settings', () => {
+  const limits = { statementMs: 3_000 }
+  const dialects = {
+    postgres: dialectOf(new Kysely({ dialect: openPostgres('postgres://u@127.0.0.1:1/db', limits) })),
+    mysql: dialectOf(new Kysely({ dialect: openMysql('mysql://u@127.0.0.1:1/db', limits) })),
+  }
+  const sound = {
+    postgres: {
+      version: 150_000,
+      name: '15.0',
+      fsync: 'on',
+      full_page_writes: 'on',
+      synchronous_commit: 'on',
+      encoding: 'UTF8',
+    },
+    mysql: {
+      version: '8.4.2',
+      isolation: 'READ-COMMITTED',
+      charset: 'utf8mb4',
+      flush_log: 1,
+      log_bin: 1,
+      sync_binlog: 1,
+    },
+  }
+  const inspect = (server: Server, more: object = {}) =>
+    dialects[server].inspect(answering({ ...sound[server], ...more }))
+
+  test('what is as it should be is not spoken of', async () => {
+    for (const server of databases) assert.deepEqual(await inspect(server), [])
+    assert.deepEqual(await inspect('mysql', { log_bin: 0, sync_binlog: 0 }), [], 'nobody reads that log')
+    assert.deepEqual(await inspect('mysql', { version: '10.6.1-MariaDB-log' }), [])
+    assert.deepEqual(await inspect('postgres', { version: 120_000 }), [])
+  })
+
+  test('a version that is too old is refused, and so is a setting without which texts or edits are lost', async () => {
+    const refused: [Server, object, RegExp][] = [
+      ['postgres', { version: 110_022, name: '11.22' }, /^PostgreSQL 11\.22 is too old: Duebell needs 12 or newer\.$/],
+      [
+        'postgres',
+        { encoding: 'SQL_ASCII' },
+        /^The database has the encoding SQL_ASCII: create it with encoding 'UTF8'\.$/,
+      ],
+      ['mysql', { version: '5.7.44' }, /^The server is 5\.7\.44: Duebell needs MySQL 8 or MariaDB 10\.6, or newer\.$/],
+      ['mysql', { version: '10.5.23-MariaDB' }, /^The server is 10\.5\.23-MariaDB: Duebell needs /],
+      ['mysql', { isolation: 'REPEATABLE-READ' }, /did not take our session settings: isolation REPEATABLE-READ/],
+      ['mysql', { charset: 'latin1' }, /charset latin1/],
+    ]
+    for (const [server, more, expected] of refused)
+      await assert.rejects(inspect(server, more), (error) => error instanceof Problem && expected.test(error.message))
+  })
+
+  test('a server that may lose answered writes is warned of, setting by setting', async () => {
+    assert.deepEqual(
+      (await inspect('postgres', { fsync: 'off', full_page_writes: 'off', synchronous_commit: 'off' })).map(
+        (warning) => /with (\w+ = \w+): a crash of its machine may lose answered writes/.exec(warning)?.[1],
+      ),
+      ['fsync = off', 'full_page_writes = off', 'synchronous_commit = off'],
+    )
+    const [flush, binlog] = await inspect('mysql', { flush_log: 2, sync_binlog: 0 })
+    assert.match(
+      flush as string,
+      /innodb_flush_log_at_trx_commit = 2: a crash of its machine may lose answered writes\. Set it to 1\.$/,
+    )
+    assert.match(binlog as string, /sync_binlog = 0: after a crash its replicas may differ from it\. Set it to 1\.$/)
+  })
+
+  for (const server of databases)
+    test(`${server}: a clock that differs from the database's is warned of`, { skip: skip[server] }, async (t) => {
+      const url = await freshDatabase(t, server)
+      const lines: string[] = []
+      const log = { info() {}, warn: (text: string) => lines.push(text) }
+      const clock = { ...systemClock, now: () => Date.now() - 90_000 }
+      await (await openStore(url, { clock, log, onBroken() {} }))[Symbol.asyncDispose]()
+      assert.match(
+        lines.join('\n'),
+        /The clock of the database is (89\.9|90\.\d) s ahead of this machine's: .+ Let both follow NTP\.$/,
+      )
+      lines.length = 0
+      await (await openStore(url, { clock: systemClock, log, onBroken() {} }))[Symbol.asyncDispose]()
+      assert.deepEqual(lines, [])
+    })
+})
+
+describe('several starts', () => {
+  for (const server of databases)
+    test(`${server}: at once on an empty database, all succeed`, { skip: skip[server] }, async (t) => {
+      const url = await freshDatabase(t, server)
+      const stores = await Promise.all(Array.from({ length: 6 }, () => open(t, url)))
+      const draft = newTask({ title: 'Together' }, 1, 'uid', { reminders: [], timeZone: 'UTC' }, Date.now())
+      await (stores[0] as Store).transact((tx) => insertTask(tx, draft))
+      for (const { db } of stores) assert.equal((await db.selectFrom('tasks').selectAll().execute()).length, 1)
+    })
+
+  test('postgres: who finds another in the middle of migrating waits for it, however long that takes', {
+    skip: skip.postgres,
+  }, async (t) => {
+    const url = await freshDatabase(t, 'postgres')
+    const other = new pg.Client({ connectionString: url })
+    await other.connect()
+    await other.query('select pg_advisory_lock(3853314791062309107)') // that of the migrations
+    let isOpen = false
+    const opening = open(t, url).then(() => {
+      isOpen = true
+    })
+    await systemClock.sleep(4_000) // more than a statement may take otherwise
+    assert.equal(isOpen, false)
+    await other.end()
+    await opening
+  })
+})
+
+describe('the tasks of the original service', { skip: skip.mysql }, () => {
+  const long = `${'日'.repeat(300)}${'🎉'.repeat(300)}`
+  const rows = [
+    [7, 'Renew passport', 'at the town hall', '2026-07-01 10:00:00', '2026-01-02 03:04:05', '2026-02-03 04:05:06'],
+    [8, null, null, null, '2026-01-02 03:04:05', null],
+    [12, long, null, '2026-12-01 10:00:00', null, null],
+    [13, long, 'and more', '2026-03-29 02:30:00', '2026-10-25 02:30:00', null], // in a gap, in an overlap
+    [40, '', '', null, null, null],
+  ]
+
+  async function originalDatabase(t: TestContext, withRows = rows): Promise<string> {
+    const url = await freshDatabase(t, 'mysql')
+    await onServer(
+      'mysql',
+      `create table task (id int not null auto_increment primary key, title varchar(1000), description text, expiry_dt datetime,
+        create_dt datetime, update_dt datetime) default character set utf8mb4`,
+      url,
+    )
+    const literal = (value: unknown) =>
+      value === null ? 'null' : typeof value === 'number' ? `${value}` : `'${value}'`
+    for (const row of withRows) await onServer('mysql', `insert into task values (${row.map(literal).join(', ')})`, url)
+    return url
+  }
+  const at = (text: string) => Date.parse(text)
+
+  test('are taken over once, with their ids, their times read in the zone', async (t) => {
+    const url = await originalDatabase(t)
+    const lines: string[] = []
+    const store = await open(t, url, lines, 'Europe/Paris')
+    const tasks = await store.db.selectFrom('tasks').selectAll().orderBy('id').execute()
+    assert.deepEqual(
+      tasks.map(({ id, expiry_at }) => [id, expiry_at]),
+      [
+        [7, at('2026-07-01T10:00:00+02:00')],
+        [8, null],
+        [12, at('2026-12-01T10:00:00+01:00')],
+        [13, at('2026-03-29T03:30:00+02:00')],
+        [40, null],
+      ],
+    )
+    const [passport, untitled, cut, described, empty] = tasks
+    assert.deepEqual([passport?.title, passport?.description], ['Renew passport', 'at the town hall'])
+    assert.deepEqual(
+      [passport?.created_at, passport?.updated_at],
+      [at('2026-01-02T03:04:05+01:00'), at('2026-02-03T04:05:06+01:00')],
+    )
+    assert.deepEqual([untitled?.title, untitled?.description], ['Task 8', null])
+    assert.equal(untitled?.updated_at, untitled?.created_at)
+    assert.deepEqual([[...(cut?.title ?? '')].length, cut?.title.at(-1)], [500, '…'])
+    assert.ok(long.startsWith(cut?.title.slice(0, -1) as string))
+    assert.equal(cut?.description, long, 'whole')
+    assert.equal(described?.description, `${long}\n\nand more`)
+    assert.equal(empty?.title, 'Task 40')
+    assert.equal(new Set(tasks.map(({ uid }) => uid)).size, 5)
+    assert.deepEqual(lines, [
+      'Took over 5 tasks of the original service from its table «task», times read in Europe/Paris.',
+      'Without a title, now called «Task <id>»: 8, 40.',
+      'With a title longer than 500 characters, kept whole in the description: 12, 13.',
+    ])
+
+    const { rows: theirs } = await store.db.executeQuery<object>(CompiledQuery.raw('select * from task order by id'))
+    assert.deepEqual(
+      theirs.map((row) => Object.values(row)),
+      rows,
+      'their table is left as it is',
+    )
+
+    await store[Symbol.asyncDispose]()
+    lines.length = 0
+    const again = await open(t, url, lines, 'Asia/Tokyo')
+    assert.deepEqual(lines, [])
+    assert.deepEqual(await again.db.selectFrom('tasks').selectAll().orderBy('id').execute(), tasks)
+    const draft = newTask({ title: 'Next' }, 1, 'next', { reminders: [], timeZone: 'UTC' }, Date.now())
+    assert.equal((await again.transact((tx) => insertTask(tx, draft))).id, 41)
+  })
+
+  test('of two that start at once, one takes them over', async (t) => {
+    const url = await originalDatabase(t)
+    const lines: string[] = []
+    const [store] = await Promise.all([open(t, url, lines), open(t, url, lines), open(t, url, lines)])
+    assert.equal((await store.db.selectFrom('tasks').selectAll().execute()).length, rows.length)
+    assert.equal(lines.filter((line) => line.startsWith('Took over 5 tasks')).length, 1)
+  })
+
+  test('get their alarms with the first defaults', async (t) => {
+    const store = await open(t, await originalDatabase(t, [[3, 'Visa', null, '2999-01-01 10:00:00', null, null]]))
+    const log = { info() {} } as never
+    await adoptDefaults(store, { reminders: ['PT15M'], timeZone: 'UTC' }, log)
+    const [task] = await store.db.selectFrom('tasks').select('notify_at').execute()
+    assert.equal(task?.notify_at, at('2999-01-01T09:45:00Z'))
+  })
+
+  test('by the thousand too', async (t) => {
+    const url = await originalDatabase(t, [])
+    const titles = Array.from({ length: 2_345 }, (_, i) => `('Task ${i}')`)
+    await onServer('mysql', `insert into task (title) values ${titles.join(', ')}`, url)
+    const store = await open(t, url)
+    assert.equal((await store.db.selectFrom('tasks').select('id').execute()).length, 2_345)
+  })
+
+  test('a table of that name which is not the original is none of our business', async (t) => {
+    const url = await freshDatabase(t, 'mysql')
+    await onServer('mysql', 'create table task (id int primary key, name text)', url)
+    const lines: string[] = []
+    const store = await open(t, url, lines)
+    assert.deepEqual([lines, await store.db.selectFrom('tasks').selectAll().execute()], [[], []])
+  })
+})
