@@ -10,11 +10,10 @@ import { isReachable, servers, type TestDatabase } from '#support/databases.ts'
 const everything = ['src/**/*.test.ts', 'test/**/*.test.ts']
 /**
  * What is worth a run on each database; the others know none, or bring their own. A crash at every query takes six minutes on a
- * server, which is `npm run test:crashes`.
+ * server, which is `npm run test:crashes`; the model of test/property knows of a crash that claims are free after it, which they
+ * are not where others share the database.
  */
-const onDatabases = ['test/store', 'test/api', 'test/journeys', 'test/property', 'test/faults'].map(
-  (room) => `${room}/*.test.ts`,
-)
+const onDatabases = ['test/store', 'test/api', 'test/journeys', 'test/faults'].map((room) => `${room}/*.test.ts`)
 const embeddedOnly =
   /\/(crash-at-every-query|database-away|replicas|start|sqlite|kill|shutdown|requests|refusals|closed-door|import-map)\.test\.ts$/
 
