@@ -108,7 +108,6 @@ export async function startApp(config: Config, deps: AppDeps): Promise<App> {
     allowedHosts: config.allowedHosts,
     log: log.child({ room: 'http' }),
     health: {
-      startedAt: clock.now(),
       version,
       async ping() {
         await sql`select 1`.execute(store.db)

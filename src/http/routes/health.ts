@@ -2,8 +2,6 @@ import type { FastifyInstance } from 'fastify'
 
 /** How the server is, asked at each request. */
 export interface Health {
-  /** ms since 1970. */
-  readonly startedAt: number
   readonly version: string
   /** Reads from the database. @throws when it cannot */
   readonly ping: () => Promise<void>
