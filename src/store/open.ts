@@ -7,6 +7,7 @@ import { describeUrl, type Limits, migrationMs, statementMs } from './dialects/s
 import { foundation } from './migrations/0001-foundation.ts'
 import { original } from './migrations/0002-original.ts'
 import { changes } from './migrations/0003-changes.ts'
+import { api } from './migrations/0004-api.ts'
 import type { Db, Schema } from './schema.ts'
 import { createTransact, type Transact } from './transact.ts'
 
@@ -44,7 +45,12 @@ export interface StoreDeps {
 type Told = Required<Omit<StoreDeps, 'wrap'>>
 
 /** In the order in which they are applied; a name, once released, stays. */
-const migrations = { '0001-foundation': foundation, '0002-original': original, '0003-changes': changes }
+const migrations = {
+  '0001-foundation': foundation,
+  '0002-original': original,
+  '0003-changes': changes,
+  '0004-api': api,
+}
 
 /** A server that is still starting is waited for this long. */
 const patienceMs = 60_000

@@ -16,6 +16,8 @@ export interface Schema {
   deliveries: DeliveryTable
   counters: CounterTable
   changes: ChangeTable
+  trash: TrashTable
+  answers: AnswerTable
 }
 
 /** A connection or a transaction: the first argument of everything in this room. */
@@ -61,6 +63,13 @@ export interface TaskTable {
   rung_until_at: number | null
 }
 
+/** A deleted task: its row but for the alarm. */
+export interface TrashTable extends Omit<TaskTable, 'id' | 'notify_at'> {
+  id: number
+  deleted_at: number
+  batch: string
+}
+
 export interface NoticeTable {
   id: Generated<number>
   owner_id: number
@@ -72,6 +81,7 @@ export interface NoticeTable {
   rung_at: number
   timing: Timing
   lateness_ms: number
+  acknowledged_at: number | null
 }
 
 export interface DeliveryTable {
@@ -87,12 +97,16 @@ export interface DeliveryTable {
   latency_ms: number | null
   error: string | null
   settled_at: number | null
+  /** The attempt from which the back-off counts. */
+  backoff_from: Generated<number>
 }
 
 export interface CounterTable {
   owner_id: number
   /** The number of the owner's last change. */
   changes: number
+  /** Changes up to this number are not in the list any more. */
+  forgotten: Generated<number>
 }
 
 export interface ChangeTable {
@@ -101,6 +115,22 @@ export interface ChangeTable {
   task_id: number | null
   kind: ChangeKind
   changed_at: number
+  /** Of many tasks at once: the batch in the trash, and how many. */
+  batch: string | null
+  count: number | null
+  /** Of a bell: what rang, or could not be delivered, and where. */
+  notice_id: number | null
+  channel_id: number | null
+}
+
+export interface AnswerTable {
+  owner_id: number
+  key: string
+  fingerprint: string
+  status: number
+  headers: string
+  body: string
+  created_at: number
 }
 
 /** What each column holds, for statements that carry many rows in one parameter. */
@@ -146,6 +176,7 @@ export const columnTypes: { readonly [T in keyof Schema]: { readonly [C in keyof
     rung_at: 'integer',
     timing: 'text',
     lateness_ms: 'integer',
+    acknowledged_at: 'integer',
   },
   deliveries: {
     id: 'text',
@@ -159,7 +190,48 @@ export const columnTypes: { readonly [T in keyof Schema]: { readonly [C in keyof
     latency_ms: 'integer',
     error: 'text',
     settled_at: 'integer',
+    backoff_from: 'integer',
   },
-  counters: { owner_id: 'integer', changes: 'integer' },
-  changes: { owner_id: 'integer', number: 'integer', task_id: 'integer', kind: 'text', changed_at: 'integer' },
+  counters: { owner_id: 'integer', changes: 'integer', forgotten: 'integer' },
+  changes: {
+    owner_id: 'integer',
+    number: 'integer',
+    task_id: 'integer',
+    kind: 'text',
+    changed_at: 'integer',
+    batch: 'text',
+    count: 'integer',
+    notice_id: 'integer',
+    channel_id: 'integer',
+  },
+  trash: {
+    id: 'integer',
+    owner_id: 'integer',
+    uid: 'text',
+    key: 'text',
+    title: 'text',
+    description: 'text',
+    expiry_at: 'integer',
+    time_zone: 'text',
+    reminders: 'text',
+    tags: 'text',
+    priority: 'text',
+    completed_at: 'integer',
+    snoozed_until_at: 'integer',
+    created_at: 'integer',
+    updated_at: 'integer',
+    version: 'integer',
+    rung_until_at: 'integer',
+    deleted_at: 'integer',
+    batch: 'text',
+  },
+  answers: {
+    owner_id: 'integer',
+    key: 'text',
+    fingerprint: 'text',
+    status: 'integer',
+    headers: 'text',
+    body: 'text',
+    created_at: 'integer',
+  },
 }

@@ -69,7 +69,7 @@ export type DialectName = 'sqlite' | 'postgres' | 'mysql'
 /**
  * `duplicate`: a unique key is taken · `busy`: somebody else holds it, try again · `gone`: the database cannot be reached ·
  * `full`: no room to write, reads still work · `broken`: the storage failed and nothing can be trusted before a restart ·
- * `exists`: a table or index is there already · `refused`: wrong password, missing database or privilege, encryption that one side
+ * `exists`: a table, column or index is there already · `refused`: wrong password, missing database or privilege, encryption that one side
  * does not have
  */
 export type ErrorClass = 'duplicate' | 'busy' | 'gone' | 'full' | 'broken' | 'exists' | 'refused' | 'other'

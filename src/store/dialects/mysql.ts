@@ -165,7 +165,7 @@ function classify(error: unknown): ErrorClass {
   if (errno === 1062) return 'duplicate'
   if (errno === 1205 || errno === 1213 || errno === 3572) return 'busy' // lock wait, deadlock, NOWAIT
   if (errno === 1021 || errno === 1114) return 'full' // disk full, table full
-  if (errno === 1050 || errno === 1061) return 'exists' // table, index
+  if (errno === 1050 || errno === 1060 || errno === 1061) return 'exists' // table, column, index
   if (isCertificateError(error) || code === withoutTls || (errno !== undefined && refusals.has(errno))) return 'refused'
   // Too many connections, shutting down, lost, killed.
   if (errno === 1040 || errno === 1053 || errno === 1927 || errno === 1317) return 'gone'

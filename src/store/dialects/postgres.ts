@@ -98,7 +98,7 @@ export const postgres: Dialect = {
     // Connection exceptions, shutting down, starting up, too many connections, idle in transaction.
     if (code.startsWith('08') || code.startsWith('57P') || code === '53300' || code === '25P03') return 'gone'
     if (code === '53100') return 'full'
-    if (code === '42P07' || code === '42710') return 'exists'
+    if (code === '42P07' || code === '42710' || code === '42701') return 'exists' // table, index, column
     if (code.startsWith('28') || code === '3D000' || code === '42501') return 'refused'
     return 'other'
   },

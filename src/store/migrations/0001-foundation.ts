@@ -1,19 +1,10 @@
-import { type CreateIndexBuilder, sql } from 'kysely'
 import type { Migration } from 'kysely/migration'
 import type { Dialect } from '../dialects/dialect.ts'
+import { repeatable } from './repeatable.ts'
 
-/** Every step may be there already: not all databases take a migration back that was killed on its way. */
 export function foundation(dialect: Dialect): Migration {
-  const { id, integer, text, longText, tableEnd, partialIndexes } = dialect.words()
-
-  /** @param only where it may, the index leaves out rows without this, so that what is done costs it nothing */
-  async function createIndex<C extends string>(index: CreateIndexBuilder<C>, only?: C) {
-    try {
-      await (partialIndexes && only ? index.where(sql.ref(only), 'is not', null) : index).execute()
-    } catch (error) {
-      if (dialect.classify(error) !== 'exists') throw error
-    }
-  }
+  const { id, integer, text, longText, tableEnd } = dialect.words()
+  const { createIndex } = repeatable(dialect)
 
   return {
     async up(db) {

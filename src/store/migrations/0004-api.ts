@@ -1,0 +1,81 @@
+import type { Migration } from 'kysely/migration'
+import type { Dialect } from '../dialects/dialect.ts'
+import { repeatable } from './repeatable.ts'
+
+/** What the whole API stands on: the trash, answers kept for a repeated request, what has been acknowledged, and more about changes. */
+export function api(dialect: Dialect): Migration {
+  const { integer, text, longText, tableEnd, partialIndexes } = dialect.words()
+  const { createIndex, addColumn } = repeatable(dialect)
+  return {
+    async up(db) {
+      // A task's whole row, so that a million of them move in SQL. A table of its own, not a mark in `tasks`: every index and every
+      // reader there would carry the deleted along, and their uid and key must be free again.
+      await db.schema
+        .createTable('trash')
+        .ifNotExists()
+        .addColumn('id', integer, (c) => c.primaryKey())
+        .addColumn('owner_id', integer, (c) => c.notNull())
+        .addColumn('uid', text(255), (c) => c.notNull())
+        .addColumn('key', text(200))
+        .addColumn('title', text(500), (c) => c.notNull())
+        .addColumn('description', longText)
+        .addColumn('expiry_at', integer)
+        .addColumn('time_zone', text(100))
+        .addColumn('reminders', text(2000))
+        .addColumn('tags', longText, (c) => c.notNull())
+        .addColumn('priority', text(10), (c) => c.notNull())
+        .addColumn('completed_at', integer)
+        .addColumn('snoozed_until_at', integer)
+        .addColumn('created_at', integer, (c) => c.notNull())
+        .addColumn('updated_at', integer, (c) => c.notNull())
+        .addColumn('version', integer, (c) => c.notNull())
+        .addColumn('rung_until_at', integer)
+        .addColumn('deleted_at', integer, (c) => c.notNull())
+        // All that one request deleted; restored together if need be.
+        .addColumn('batch', text(36), (c) => c.notNull())
+        .modifyEnd(tableEnd(false))
+        .execute()
+      await createIndex(db.schema.createIndex('trash_owner').on('trash').columns(['owner_id', 'id']))
+      await createIndex(db.schema.createIndex('trash_batch').on('trash').columns(['batch', 'id']))
+      await createIndex(db.schema.createIndex('trash_deleted_at').on('trash').column('deleted_at'))
+
+      // What a request with an Idempotency-Key was answered, written in the transaction of its effect.
+      await db.schema
+        .createTable('answers')
+        .ifNotExists()
+        .addColumn('owner_id', integer, (c) => c.notNull())
+        .addColumn('key', text(255), (c) => c.notNull())
+        .addColumn('fingerprint', text(64), (c) => c.notNull())
+        .addColumn('status', integer, (c) => c.notNull())
+        .addColumn('headers', text(2000), (c) => c.notNull())
+        .addColumn('body', longText, (c) => c.notNull())
+        .addColumn('created_at', integer, (c) => c.notNull())
+        .addPrimaryKeyConstraint('answers_key', ['owner_id', 'key'])
+        .modifyEnd(tableEnd(true))
+        .execute()
+      await createIndex(db.schema.createIndex('answers_created_at').on('answers').column('created_at'))
+
+      // Lists by expiry, the main screen of every face.
+      await createIndex(db.schema.createIndex('tasks_expiry').on('tasks').columns(['owner_id', 'expiry_at', 'id']))
+
+      await addColumn(db.schema.alterTable('notices').addColumn('acknowledged_at', integer))
+      // The attempt from which the back-off counts: a person's retry begins it anew, while attempts only grow.
+      await addColumn(
+        db.schema.alterTable('deliveries').addColumn('backoff_from', integer, (c) => c.notNull().defaultTo(0)),
+      )
+      // Only where it can leave out the many that went well.
+      if (partialIndexes)
+        await createIndex(
+          db.schema.createIndex('deliveries_error').on('deliveries').columns(['owner_id', 'notice_id', 'error']),
+          'error',
+        )
+
+      await addColumn(db.schema.alterTable('changes').addColumn('batch', text(36)))
+      await addColumn(db.schema.alterTable('changes').addColumn('count', integer))
+      await addColumn(db.schema.alterTable('changes').addColumn('notice_id', integer))
+      await addColumn(db.schema.alterTable('changes').addColumn('channel_id', integer))
+      // Changes up to this number are not in the list any more.
+      await addColumn(db.schema.alterTable('counters').addColumn('forgotten', integer, (c) => c.notNull().defaultTo(0)))
+    },
+  }
+}
