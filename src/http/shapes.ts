@@ -251,6 +251,14 @@ export function toEtag({ version }: { version: number }): string {
   return `"${version}"`
 }
 
+/**
+ * The ETag of a collection: the number of its owner's last change. To be read before the collection itself: one that is older than
+ * what it stands for costs a reader one more look, one that is newer would hide a change.
+ */
+export function toCollectionEtag(lastChange: number): string {
+  return `"c${lastChange}"`
+}
+
 /** What an If-Match header allows: a version, or any that exists. @throws Problem `malformed` */
 export function parseIfMatch(header: string | undefined): number | undefined {
   if (header === undefined || header.trim() === '*') return undefined

@@ -1,4 +1,5 @@
 import { dialectOf } from './dialects/dialect.ts'
+import { prepare } from './prepare.ts'
 import type { Db } from './schema.ts'
 
 /**
@@ -67,6 +68,15 @@ export function openChanges(tx: Db): {
       }
     },
   }
+}
+
+const selectLast = prepare((db, args: { ownerId: number }) =>
+  db.selectFrom('counters').select('changes').where('owner_id', '=', args.ownerId),
+)
+
+/** The number of an owner's last change; 0 before the first. What it is the same for, nothing of the owner's has changed. */
+export async function lastChange(db: Db, ownerId: number): Promise<number> {
+  return (await selectLast(db, { ownerId })).rows[0]?.changes ?? 0
 }
 
 /** An owner's changes above a number, in order. */
