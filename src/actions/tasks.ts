@@ -1,8 +1,9 @@
 import { randomUUIDv7 } from 'node:crypto'
 import type { Moment } from '#core/moment.ts'
-import { Problem } from '#core/problem.ts'
+import { type Fault, Problem } from '#core/problem.ts'
 import {
   applyPatch,
+  checkKey,
   completeTask as completed,
   newTask,
   rememberRung,
@@ -14,30 +15,90 @@ import {
 } from '#core/task.ts'
 import { type ChangeKind, recordChange } from '#store/changes.ts'
 import { reviveDropped } from '#store/deliveries.ts'
-import { rungUntil } from '#store/notices.ts'
+import { toldOf } from '#store/notices.ts'
 import type { Db } from '#store/schema.ts'
 import * as tasks from '#store/tasks.ts'
 import type { Actor, Context } from './context.ts'
 
-/** Which task, and the version it must still have, where the caller cares. */
-export interface Target {
+/** Versions of a task: this one, any of these, or whichever it has. */
+export type Versions = number | readonly number[] | '*'
+
+/** What a caller asks of a task before it is changed. */
+export interface Condition {
+  /** It is there, in one of these versions. */
+  readonly version?: Versions | undefined
+  /** It is in none of these versions; `*`: it is not there. */
+  readonly notVersion?: Versions | undefined
+}
+
+export interface Target extends Condition {
   readonly id: number
-  readonly version?: number | undefined
 }
 
 /** @throws Problem `invalid`, `conflict` (uid or key is taken) */
 export async function createTask(ctx: Context, actor: Actor, draft: TaskDraft): Promise<Task> {
-  return perform(ctx, async (tx, now, wakeAt) => {
-    const task = await tasks.insertTask(tx, newTask(draft, actor.ownerId, randomUUIDv7(), ctx.defaults, now))
-    recordChange(tx, { ownerId: actor.ownerId, taskId: task.id, kind: 'created' })
-    wakeAt(task.notifyAt)
-    return task
-  })
+  return perform(ctx, (tx, now, wakeAt) => insert(tx, ctx, actor, draft, now, wakeAt))
+}
+
+async function insert(
+  tx: Db,
+  { defaults }: Context,
+  { ownerId }: Actor,
+  draft: TaskDraft,
+  now: number,
+  wakeAt: WakeAt,
+): Promise<Task> {
+  const task = await tasks.insertTask(tx, newTask(draft, ownerId, randomUUIDv7(), defaults, now))
+  recordChange(tx, { ownerId, taskId: task.id, kind: 'created' })
+  wakeAt(task.notifyAt)
+  return task
 }
 
 /** @throws Problem `not-found`, `stale` with the current task, `invalid`, `conflict` */
 export async function updateTask(ctx: Context, actor: Actor, target: Target, patch: TaskPatch): Promise<Task> {
   return change(ctx, actor, target, (task, now) => applyPatch(task, patch, ctx.defaults, now))
+}
+
+/**
+ * Creates the task that has the caller's own name for it, or changes it as `updateTask` does.
+ * @throws Problem `stale`, `invalid` (without a title there is nothing to create), `conflict` (the uid is taken)
+ */
+export async function putTaskByKey(
+  ctx: Context,
+  actor: Actor,
+  key: string,
+  condition: Condition,
+  draft: Partial<TaskDraft>,
+): Promise<Task> {
+  const { uid: _, ...patch } = draft
+  const put = () =>
+    perform(ctx, async (tx, now, wakeAt) => {
+      const before = await tasks.lockTaskByKey(tx, actor.ownerId, key)
+      requireCondition(condition, before)
+      if (!before) return insert(tx, ctx, actor, { ...draft, title: draft.title ?? missingTitle(), key }, now, wakeAt)
+      const [after] = await rewrite(
+        tx,
+        ctx,
+        [{ before, after: applyPatch(before, patch, ctx.defaults, now) }],
+        now,
+        wakeAt,
+      )
+      return after as Task
+    })
+  checkKey(key)
+  try {
+    return await put()
+  } catch (error) {
+    // Somebody else created it after we had looked: now it is there. If it is the uid that is taken, it still is.
+    if (!(error instanceof Problem && error.kind === 'conflict')) throw error
+    return put()
+  }
+}
+
+function missingTitle(): never {
+  throw new Problem('invalid', 'There is no such task yet, and without a title none can be created.', {
+    faults: [{ at: { pointer: '/title' }, detail: 'is missing' }],
+  })
 }
 
 /** Completing what is completed changes nothing. @throws Problem `not-found`, `stale` */
@@ -67,25 +128,53 @@ export async function snoozeTask(
   )
 }
 
-/** All or nothing; ids that do not exist are answered as `missing`. @throws Problem `invalid`, `conflict` */
+/** A change of one task among many. `version`: the one it must still have, where the caller cares. */
+export interface OneOfMany {
+  readonly id: number
+  readonly version?: number | undefined
+  readonly patch: TaskPatch
+}
+
+/**
+ * All or nothing. Ids that do not exist are answered as `missing`, or refused where the caller is strict.
+ * @throws Problem `conflict` naming each that has another version, or a key that is taken; `not-found`, `invalid`
+ */
 export async function updateTasks(
   ctx: Context,
   actor: Actor,
-  patches: readonly { readonly id: number; readonly patch: TaskPatch }[],
+  patches: readonly OneOfMany[],
+  { isStrict = false } = {},
 ): Promise<{ tasks: Task[]; missing: number[] }> {
   return perform(ctx, async (tx, now, wakeAt) => {
-    const after = new Map<number, Task>()
-    const missing: number[] = []
-    // In the order of their ids: two such writes that lock the same tasks then wait for each other, and not both.
-    for (const [i, { id, patch }] of [...patches.entries()].sort(([, a], [, b]) => a.id - b.id)) {
-      const task = await tasks.lockTask(tx, actor.ownerId, id)
-      const make = (before: Task) => within(`/tasks/${i}`, () => applyPatch(before, patch, ctx.defaults, now))
-      if (task) after.set(id, await rewrite(tx, ctx, task, make, now, wakeAt))
-      else missing.push(id)
-    }
-    const found = patches.flatMap(({ id }) => after.get(id) ?? [])
-    return { tasks: found, missing }
+    const ids = patches.map(({ id }) => id)
+    const before = await tasks.lockTasksOf(tx, actor.ownerId, ids)
+    const missing = ids.filter((id) => !before.has(id))
+    if (isStrict && missing.length > 0)
+      throw new Problem('not-found', `${missing.length} of the tasks do not exist. Nothing was changed.`, { missing })
+    requireVersions(patches, before)
+    const changes = patches.flatMap(({ id, patch }, i) => {
+      const task = before.get(id)
+      if (!task) return []
+      return { before: task, after: within(`/tasks/${i}`, () => applyPatch(task, patch, ctx.defaults, now)) }
+    })
+    return { tasks: await rewrite(tx, ctx, changes, now, wakeAt), missing }
   })
+}
+
+function requireVersions(patches: readonly OneOfMany[], before: ReadonlyMap<number, Task>): void {
+  const faults: Fault[] = []
+  for (const [i, { id, version }] of patches.entries()) {
+    const task = before.get(id)
+    if (task && version !== undefined && version !== task.version)
+      faults.push({
+        at: { pointer: `/tasks/${i}/version` },
+        detail: `is ${version}, but task ${id} is at ${task.version}`,
+      })
+  }
+  if (faults.length > 0)
+    throw new Problem('conflict', `${faults.length} of the tasks were changed since. Nothing was changed now.`, {
+      faults,
+    })
 }
 
 /** @throws Problem `not-found`, `stale` */
@@ -115,8 +204,9 @@ async function change(
   make: (task: Task, now: number) => Task,
 ): Promise<Task> {
   return perform(ctx, async (tx, now, wakeAt) => {
-    const task = await taskToChange(tx, actor, target)
-    return rewrite(tx, ctx, task, (before) => make(before, now), now, wakeAt)
+    const before = await taskToChange(tx, actor, target)
+    const [after] = await rewrite(tx, ctx, [{ before, after: make(before, now) }], now, wakeAt)
+    return after as Task
   })
 }
 
@@ -137,31 +227,37 @@ async function perform<T>(
   return result
 }
 
+/** Writes what became of tasks that are locked. @returns them, in the order given */
 async function rewrite(
   tx: Db,
   { defaults }: Context,
-  task: Task,
-  make: (task: Task) => Task,
+  changes: readonly tasks.Change[],
   now: number,
   wakeAt: WakeAt,
-): Promise<Task> {
-  let after = make(task)
-  if (after === task) return task
-  const hasMoved = after.expiryAt !== task.expiryAt
-  const isReopened = task.completedAt !== null && after.completedAt === null
-  const { expiryAt } = after
-  if (expiryAt !== null && (hasMoved || isReopened)) {
-    // Back at an expiry that was told before: what was told stays told, and what was dropped underway is true again.
-    const told = await rungUntil(tx, task.id, expiryAt)
-    if (told !== null) {
-      if (hasMoved) after = rememberRung(after, told, defaults, now)
-      if ((await reviveDropped(tx, task.id, expiryAt, now)) > 0) wakeAt(now)
-    }
+): Promise<Task[]> {
+  const hasMoved = ({ before, after }: tasks.Change) => before.expiryAt !== after.expiryAt
+  const isReopened = ({ before, after }: tasks.Change) => before.completedAt !== null && after.completedAt === null
+  // Back at an expiry that was told before: what was told stays told, and what was dropped underway is true again.
+  const told = await toldOf(
+    tx,
+    changes.flatMap((one) => {
+      const { id, expiryAt } = one.after
+      return expiryAt !== null && (hasMoved(one) || isReopened(one)) ? { id, expiryAt } : []
+    }),
+  )
+  const noticeIds = [...told.values()].flatMap((one) => one.noticeIds)
+  if (noticeIds.length > 0 && (await reviveDropped(tx, noticeIds, now)) > 0) wakeAt(now)
+  const written = changes.map((one) => {
+    const until = hasMoved(one) ? told.get(one.after.id)?.until : undefined
+    return until === undefined ? one : { ...one, after: rememberRung(one.after, until, defaults, now) }
+  })
+  const changed = written.filter(({ before, after }) => after !== before)
+  await tasks.saveTasks(tx, changed)
+  for (const { before, after } of changed) {
+    recordChange(tx, { ownerId: after.ownerId, taskId: after.id, kind: changeKind(before, after) })
+    wakeAt(after.notifyAt)
   }
-  await tasks.saveTask(tx, after, task.version)
-  recordChange(tx, { ownerId: after.ownerId, taskId: after.id, kind: changeKind(task, after) })
-  wakeAt(after.notifyAt)
-  return after
+  return written.map(({ after }) => after)
 }
 
 function changeKind(before: Task, after: Task): ChangeKind {
@@ -171,12 +267,24 @@ function changeKind(before: Task, after: Task): ChangeKind {
   return 'updated'
 }
 
-async function taskToChange(tx: Db, { ownerId }: Actor, { id, version }: Target): Promise<Task> {
-  const task = await tasks.lockTask(tx, ownerId, id)
-  if (!task) throw new Problem('not-found', `There is no task ${id}.`)
-  if (version !== undefined && version !== task.version)
-    throw new Problem('stale', `Task ${task.id} is at version ${task.version}, not ${version}.`, { current: task })
+async function taskToChange(tx: Db, { ownerId }: Actor, target: Target): Promise<Task> {
+  const task = await tasks.lockTask(tx, ownerId, target.id)
+  if (!task) throw new Problem('not-found', `There is no task ${target.id}.`)
+  requireCondition(target, task)
   return task
+}
+
+/** @throws Problem `stale` with the task, where there is one */
+export function requireCondition({ version, notVersion }: Condition, task: Task | undefined): void {
+  const isOneOf = (versions: Versions) =>
+    task !== undefined && (versions === '*' || [versions].flat().includes(task.version))
+  if (version !== undefined && !isOneOf(version)) {
+    if (!task) throw new Problem('stale', 'There is no such task, and one that exists was meant.')
+    const wanted = typeof version === 'object' && version.length === 0 ? '' : `, not ${[version].flat().join(' or ')}`
+    throw new Problem('stale', `Task ${task.id} is at version ${task.version}${wanted}.`, { current: task })
+  }
+  if (task && notVersion !== undefined && isOneOf(notVersion))
+    throw new Problem('stale', `There is task ${task.id} at version ${task.version}.`, { current: task })
 }
 
 /** Says of a fault in one item of many where it is. */

@@ -2,8 +2,10 @@ import type {
   NotificationWire,
   SnoozeWire,
   TaskDraftWire,
+  TaskMarkWire,
   TaskPatchesWire,
   TaskPatchWire,
+  TaskUpsertWire,
   TaskWire,
 } from '#http/shapes.ts'
 
@@ -22,6 +24,8 @@ export class ProblemError extends Error {
     readonly errors?: readonly { readonly pointer?: string; readonly parameter?: string; readonly detail: string }[]
     /** With 412: the task as it is now. */
     readonly current?: TaskWire
+    /** With 404 for many: the ids of those that are not there. */
+    readonly missing?: readonly number[]
   }
 
   constructor(problem: ProblemError['problem'], retryAfter: number | undefined) {
@@ -44,8 +48,17 @@ export interface NotificationPage {
 }
 
 export interface Condition {
-  /** The version the task must still have. */
-  readonly ifVersion?: number
+  /** The version the task must still have, or one of several. */
+  readonly ifVersion?: number | readonly number[]
+  /** The task must be there (`true`), or must not be there yet. */
+  readonly ifExists?: boolean
+}
+
+export interface ManyOptions<M extends boolean> {
+  /** Refused when one of them does not exist. */
+  readonly strict?: boolean
+  /** Of each task only its id and version are answered. */
+  readonly minimal?: M
 }
 
 export type DuebellClient = ReturnType<typeof createClient>
@@ -56,10 +69,16 @@ export type DuebellClient = ReturnType<typeof createClient>
  * @throws ProblemError from every method, when the server refuses
  */
 export function createClient(baseUrl: string) {
-  async function call<T>(method: string, path: string, body?: unknown, { ifVersion }: Condition = {}): Promise<T> {
-    const headers: Record<string, string> = { accept: 'application/json' }
+  async function call<T>(
+    method: string,
+    path: string,
+    body?: unknown,
+    condition: Condition = {},
+    prefer: string[] = [],
+  ): Promise<T> {
+    const headers: Record<string, string> = { accept: 'application/json', ...conditionHeaders(condition) }
     if (body !== undefined) headers['content-type'] = 'application/json'
-    if (ifVersion !== undefined) headers['if-match'] = `"${ifVersion}"`
+    if (prefer.length > 0) headers.prefer = prefer.join(', ')
     const init: RequestInit = { method, headers }
     if (body !== undefined) init.body = JSON.stringify(body)
     const response = await fetch(new URL(path, baseUrl), init)
@@ -90,8 +109,18 @@ export function createClient(baseUrl: string) {
     get: (id: number) => call<TaskWire>('GET', `/v1/tasks/${id}`),
     update: (id: number, patch: TaskPatchWire, condition?: Condition) =>
       call<TaskWire>('PATCH', `/v1/tasks/${id}`, patch, condition),
-    updateMany: (tasks: TaskPatchesWire['tasks']) =>
-      call<{ tasks: TaskWire[]; missing: number[] }>('PUT', '/v1/tasks', { tasks }),
+    updateMany: <M extends boolean = false>(
+      tasks: TaskPatchesWire['tasks'],
+      { strict, minimal }: ManyOptions<M> = {},
+    ) => {
+      const prefer = [...(strict ? ['handling=strict'] : []), ...(minimal ? ['return=minimal'] : [])]
+      type Answer = { tasks: (M extends true ? TaskMarkWire : TaskWire)[]; missing: number[] }
+      return call<Answer>('PUT', '/v1/tasks', { tasks }, {}, prefer)
+    },
+    getByKey: (key: string) => call<TaskWire>('GET', `/v1/tasks/by-key/${encodeURIComponent(key)}`),
+    /** Creates the task with this key, or changes it. */
+    putByKey: (key: string, task: TaskUpsertWire, condition?: Condition) =>
+      call<TaskWire>('PUT', `/v1/tasks/by-key/${encodeURIComponent(key)}`, task, condition),
     delete: (id: number, condition?: Condition) =>
       call<{ id: number; deleted_dt: string }>('DELETE', `/v1/tasks/${id}`, undefined, condition),
     deleteAll: () => call<{ deleted: number }>('DELETE', '/v1/tasks'),
@@ -107,4 +136,16 @@ export function createClient(baseUrl: string) {
     taskNotifications: (id: number, query: { limit?: number; cursor?: string } = {}) =>
       call<NotificationPage>('GET', withQuery(`/v1/tasks/${id}/notifications`, query)),
   }
+}
+
+function conditionHeaders({ ifVersion, ifExists }: Condition): Record<string, string> {
+  const headers: Record<string, string> = {}
+  if (ifVersion !== undefined)
+    headers['if-match'] = [ifVersion]
+      .flat()
+      .map((version) => `"${version}"`)
+      .join(', ')
+  else if (ifExists) headers['if-match'] = '*'
+  if (ifExists === false) headers['if-none-match'] = '*'
+  return headers
 }

@@ -26,6 +26,8 @@ export interface ProblemExtras {
   readonly faults?: readonly Fault[]
   /** For `stale`: the thing as it is now. */
   readonly current?: unknown
+  /** For `not-found`, of many: the ids of those that are not there. */
+  readonly missing?: readonly number[]
   /** For `unavailable` and `rate-limited`: milliseconds after which another try makes sense. */
   readonly retryAfterMs?: number
   /** For `method-not-allowed`: the methods that are. */

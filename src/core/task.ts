@@ -125,15 +125,31 @@ export function snoozeTask(task: Task, until: Moment, pointer: string, defaults:
   return changed(task, { ...task, snoozedUntilAt, rungUntilAt }, defaults, now)
 }
 
+type Amount = 'characters' | 'bytes'
+
+/** Tells what is wrong with a text, whatever it is for. */
+function checkText(value: string, most: number, what: Amount, fault: (detail: string) => void): void {
+  const length = what === 'bytes' ? Buffer.byteLength(value) : value.length <= most ? value.length : [...value].length
+  if (length > most) fault(`must have at most ${most} ${what}, has ${length}`)
+  if (!value.isWellFormed()) fault('must be well-formed Unicode: it holds half of a surrogate pair')
+  if (value.includes('\0')) fault('must not contain NUL')
+}
+
+/** Whether a task may have this key, for who looks for one by it. @throws Problem `invalid` */
+export function checkKey(key: string): void {
+  const fault = (detail: string) => {
+    throw invalidMember('/key', detail)
+  }
+  if (key === '') fault('must not be empty')
+  checkText(key, limits.keyCharacters, 'characters', fault)
+}
+
 function withPatch<T extends NewTask>(task: T, patch: TaskPatch, defaults: Defaults): T {
   const faults: Fault[] = []
   const fault = (member: string, detail: string) => faults.push({ at: { pointer: `/${member}` }, detail })
-  const text = (member: string, value: string | null | undefined, most: number, what = 'characters') => {
+  const text = (member: string, value: string | null | undefined, most: number, what: Amount = 'characters') => {
     if (value === undefined || value === null) return
-    const length = what === 'bytes' ? Buffer.byteLength(value) : value.length <= most ? value.length : [...value].length
-    if (length > most) fault(member, `must have at most ${most} ${what}, has ${length}`)
-    if (!value.isWellFormed()) fault(member, 'must be well-formed Unicode: it holds half of a surrogate pair')
-    if (value.includes('\0')) fault(member, 'must not contain NUL')
+    checkText(value, most, what, (detail) => fault(member, detail))
   }
 
   text('title', patch.title, limits.titleCharacters)

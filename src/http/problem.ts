@@ -36,7 +36,7 @@ export function sendProblem(error: unknown, request: FastifyRequest, reply: Fast
     : { status: 500, slug: 'internal', title: 'Something went wrong here' }
   if (!problem) request.log.error({ err: error }, 'unexpected error')
   else if (status === 503) request.log.warn({ err: problem.extras.cause ?? problem }, 'unavailable')
-  const { faults, current, retryAfterMs, allowed } = problem?.extras ?? {}
+  const { faults, current, missing, retryAfterMs, allowed } = problem?.extras ?? {}
   if (retryAfterMs !== undefined) reply.header('retry-after', String(Math.ceil(retryAfterMs / 1_000)))
   if (allowed) reply.header('allow', allowed.join(', '))
   return reply
@@ -51,6 +51,7 @@ export function sendProblem(error: unknown, request: FastifyRequest, reply: Fast
         instance: request.url,
         request_id: request.id,
         errors: faults?.slice(0, mostFaults).map(({ at, detail }) => ({ ...at, detail })),
+        missing,
         current: current === undefined ? undefined : toTaskWire(current as Task),
       }),
     )

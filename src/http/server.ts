@@ -5,11 +5,13 @@ import { type FastifyBaseLogger, type FastifyInstance, fastify, LogController } 
 import type { Logger } from 'pino'
 import type { Context } from '#actions/context.ts'
 import { Problem } from '#core/problem.ts'
+import { limits } from '#core/task.ts'
 import { dialectOf } from '#store/dialects/dialect.ts'
 import { asProblem } from '#store/failure.ts'
 import type { Db } from '#store/schema.ts'
 import { createGuard } from './guard.ts'
 import { answerUnreadable, sendProblem } from './problem.ts'
+import { byKeyRoutes } from './routes/by-key.ts'
 import { type Health, healthRoutes } from './routes/health.ts'
 import { notificationRoutes } from './routes/notifications.ts'
 import { taskRoutes } from './routes/tasks.ts'
@@ -39,7 +41,8 @@ export function createServer(parts: ServerParts): FastifyInstance {
     loggerInstance: log as FastifyBaseLogger,
     logController: new LogController({ disableRequestLogging: true }),
     bodyLimit,
-    routerOptions: { maxParamLength: 300 },
+    // In UTF-16: a key may have 200 characters.
+    routerOptions: { maxParamLength: 2 * limits.keyCharacters },
     // A whole request within 30 s and its headers within 15: connections that drip are closed.
     requestTimeout: 30_000,
     keepAliveTimeout: 10_000,
@@ -86,6 +89,7 @@ export function createServer(parts: ServerParts): FastifyInstance {
   const refuseOtherMethods = watchMethods(server)
   healthRoutes(server, parts.health)
   taskRoutes(server, parts)
+  byKeyRoutes(server, parts)
   notificationRoutes(server, parts)
   refuseOtherMethods()
   return server

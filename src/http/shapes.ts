@@ -78,6 +78,10 @@ export const TaskShape = Type.Object(
 )
 export type TaskWire = Static<typeof TaskShape>
 
+/** What `Prefer: return=minimal` leaves of a task. */
+export const TaskMarkShape = Type.Object({ id: Type.Integer(), version: Type.Integer() }, { $id: 'TaskMark' })
+export type TaskMarkWire = Static<typeof TaskMarkShape>
+
 export const TaskDraftShape = Type.Object(
   {
     ...Type.Partial(Type.Object({ ...writable, ...readOnly })).properties,
@@ -94,11 +98,24 @@ export const TaskPatchShape = Type.Partial(Type.Object({ ...writable, ...readOnl
 })
 export type TaskPatchWire = Static<typeof TaskPatchShape>
 
+/** For a task that is there or not: a patch, and at creation its uid. */
+export const TaskUpsertShape = Type.Object(
+  { ...TaskPatchShape.properties, uid: TaskDraftShape.properties.uid },
+  { $id: 'TaskUpsert', additionalProperties: false },
+)
+export type TaskUpsertWire = Static<typeof TaskUpsertShape>
+
 export const TaskPatchesShape = Type.Object(
   {
     tasks: Type.Array(
       Type.Object(
-        { ...TaskPatchShape.properties, id: Type.Integer({ minimum: 1, maximum: Number.MAX_SAFE_INTEGER }) },
+        {
+          ...TaskPatchShape.properties,
+          id: Type.Integer({ minimum: 1, maximum: Number.MAX_SAFE_INTEGER }),
+          version: Type.Optional(
+            Type.Integer({ description: 'The version that it must still have; any where it is not given' }),
+          ),
+        },
         { additionalProperties: false },
       ),
       { maxItems: 1_000 },
@@ -259,14 +276,6 @@ export function toCollectionEtag(lastChange: number): string {
   return `"c${lastChange}"`
 }
 
-/** What an If-Match header allows: a version, or any that exists. @throws Problem `malformed` */
-export function parseIfMatch(header: string | undefined): number | undefined {
-  if (header === undefined || header.trim() === '*') return undefined
-  const [, version] = /^\s*"(\d{1,15})"\s*$/.exec(header) ?? []
-  if (version === undefined) throw new Problem('malformed', 'If-Match must be one strong ETag, like "3", or *.')
-  return Number(version)
-}
-
 // ── in ──
 
 /**
@@ -297,7 +306,7 @@ export function parseTime(text: string): Moment | undefined {
 const timeHint = 'must be a time like "2026-12-01T10:00:00+01:00", "2026-12-01T10:00" or "2026-12-01"'
 
 /** @throws Problem `invalid` naming every time that cannot be read, below `pointer` */
-export function toPatch(wire: Omit<TaskPatchWire, 'id'>, pointer = ''): TaskPatch {
+export function toPatch(wire: Omit<TaskPatchWire, 'id' | 'version'>, pointer = ''): TaskPatch {
   const faults: Fault[] = []
   const moment = (member: string, text: string): Moment => {
     const parsed = parseTime(text)

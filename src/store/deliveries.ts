@@ -155,17 +155,15 @@ export async function freeAllClaims(tx: Db, now: number): Promise<number> {
   return Number(numUpdatedRows)
 }
 
-/** A task came back to an expiry for which deliveries were dropped: they are true again. @returns how many */
-export async function reviveDropped(tx: Db, taskId: number, expiryAt: number, now: number): Promise<number> {
+/** Tasks came back to what these notices say: deliveries of them that were dropped are true again. @returns how many */
+export async function reviveDropped(tx: Db, noticeIds: readonly number[], now: number): Promise<number> {
   const { numUpdatedRows } = await tx
     .updateTable('deliveries')
     .set({ state: 'pending', next_at: now, error: null, settled_at: null })
     .where('state', '=', 'dropped')
     // Of a channel that is no more it would wait for ever.
     .where('channel_id', 'in', (eb) => eb.selectFrom('channels').select('channels.id').where('removed_at', 'is', null))
-    .where('notice_id', 'in', (eb) =>
-      eb.selectFrom('notices').select('notices.id').where('task_id', '=', taskId).where('expiry_at', '=', expiryAt),
-    )
+    .where((eb) => dialectOf(tx).among(eb.ref('notice_id'), noticeIds))
     .executeTakeFirst()
   return Number(numUpdatedRows)
 }

@@ -48,19 +48,50 @@ export async function insertNotices(tx: Db, notices: readonly Omit<Notice, 'id'>
   return written
 }
 
-const selectRungUntil = prepare((db, args: { taskId: number; expiryAt: number }) =>
+/** What was told of a task for the expiry that it has. */
+export interface Told {
+  /** The latest reminder instant that has rung, in ms. */
+  readonly until: number
+  readonly noticeIds: readonly number[]
+}
+
+const selectTold = prepare((db, args: { taskId: number; expiryAt: number }) =>
   db
     .selectFrom('notices')
-    .select('due_at')
+    .select(['id', 'task_id', 'expiry_at', 'due_at'])
     .where('task_id', '=', args.taskId)
-    .where('expiry_at', '=', args.expiryAt)
-    .orderBy('due_at', 'desc')
-    .limit(1),
+    .where('expiry_at', '=', args.expiryAt),
 )
 
-/** The latest reminder instant that has rung for this expiry of a task, in ms, or null. */
-export async function rungUntil(db: Db, taskId: number, expiryAt: number): Promise<number | null> {
-  return (await selectRungUntil(db, { taskId, expiryAt })).rows[0]?.due_at ?? null
+/** What was told of tasks for the expiries that they have, by task; those of which nothing was are left out. */
+export async function toldOf(
+  db: Db,
+  tasks: readonly { readonly id: number; readonly expiryAt: number }[],
+): Promise<Map<number, Told>> {
+  const [first] = tasks
+  if (!first) return new Map()
+  const found =
+    tasks.length === 1
+      ? (await selectTold(db, { taskId: first.id, expiryAt: first.expiryAt })).rows
+      : await selectToldOfMany(db, tasks)
+  // Of many there may be some for the expiry of another of them, too.
+  const rows = Map.groupBy(found, ({ task_id, expiry_at }) => `${task_id} ${expiry_at}`)
+  const told = new Map<number, Told>()
+  for (const { id, expiryAt } of tasks) {
+    const ours = rows.get(`${id} ${expiryAt}`)
+    if (ours) told.set(id, { until: Math.max(...ours.map((row) => row.due_at)), noticeIds: ours.map((row) => row.id) })
+  }
+  return told
+}
+
+function selectToldOfMany(db: Db, tasks: readonly { readonly id: number; readonly expiryAt: number }[]) {
+  const { among } = dialectOf(db)
+  const [ids, expiries] = [tasks.map(({ id }) => id), tasks.map(({ expiryAt }) => expiryAt)]
+  return db
+    .selectFrom('notices')
+    .select(['id', 'task_id', 'expiry_at', 'due_at'])
+    .where((eb) => eb.and([among(eb.ref('task_id'), ids), among(eb.ref('expiry_at'), expiries)]))
+    .execute()
 }
 
 /** The notices among these ids that exist, by id. */

@@ -109,6 +109,17 @@ export async function getTask(db: Db, ownerId: number, id: number): Promise<Task
   return task
 }
 
+const selectByKey = prepare((db, args: { ownerId: number; key: string }) =>
+  db.selectFrom('tasks').selectAll().where('owner_id', '=', args.ownerId).where('key', '=', args.key),
+)
+
+/** The task with the caller's own name for it. @throws Problem `not-found` */
+export async function getTaskByKey(db: Db, ownerId: number, key: string): Promise<Task> {
+  const row = (await selectByKey(db, { ownerId, key })).rows[0]
+  if (!row) throw new Problem('not-found', `There is no task with the key «${key}».`)
+  return toTask(row)
+}
+
 const selectOneLocked = prepare((db, args: { ownerId: number; id: number }) => {
   const query = db.selectFrom('tasks').selectAll().where('id', '=', args.id).where('owner_id', '=', args.ownerId)
   return dialectOf(db).isShared ? query.forUpdate() : query
@@ -117,6 +128,16 @@ const selectOneLocked = prepare((db, args: { ownerId: number; id: number }) => {
 /** The same, to be changed in this transaction: nobody else can meanwhile. */
 export async function lockTask(tx: Db, ownerId: number, id: number): Promise<Task | undefined> {
   const row = (await selectOneLocked(tx, { ownerId, id })).rows[0]
+  return row && toTask(row)
+}
+
+const selectByKeyLocked = prepare((db, args: { ownerId: number; key: string }) => {
+  const query = db.selectFrom('tasks').selectAll().where('owner_id', '=', args.ownerId).where('key', '=', args.key)
+  return dialectOf(db).isShared ? query.forUpdate() : query
+})
+
+export async function lockTaskByKey(tx: Db, ownerId: number, key: string): Promise<Task | undefined> {
+  const row = (await selectByKeyLocked(tx, { ownerId, key })).rows[0]
   return row && toTask(row)
 }
 
@@ -173,6 +194,56 @@ export async function saveTask(tx: Db, task: Task, seenVersion: number): Promise
   }
 }
 
+export interface Change {
+  readonly before: Task
+  readonly after: Task
+}
+
+/**
+ * Many changed tasks, each over the version it was made from, in a few statements: one for those of which the same columns
+ * changed. Not every column of all: a thousand tasks of 64 KiB would travel because of a title, and be more than a server takes
+ * in one statement.
+ * @throws Problem `stale` when one of them is no longer as it was, `conflict` when a key is taken
+ */
+export async function saveTasks(tx: Db, changes: readonly Change[]): Promise<void> {
+  const [first] = changes
+  if (first && changes.length === 1) return saveTask(tx, first.after, first.before.version)
+  const given = changes.filter(({ before, after }) => after.key !== null && after.key !== before.key)
+  try {
+    // A key that goes from one of them to another is free in between: no database looks at what is unique only at the end.
+    const wanted = new Set(given.map(({ after }) => after.key))
+    const releases = changes.filter(({ before, after }) => wanted.has(before.key) && after.key !== before.key)
+    await overwrite(
+      tx,
+      ['key'],
+      releases.map(({ before }) => ({ before, row: { key: null } })),
+    )
+    const rows = changes.map(({ before, after }) => {
+      const [old, row] = [toRow(before), toRow(after)]
+      return { before, row, changed: columns.filter((column) => old[column] !== row[column]) }
+    })
+    for (const group of Map.groupBy(rows, ({ changed }) => changed.join()).values())
+      await overwrite(tx, group[0]?.changed ?? [], group)
+  } catch (error) {
+    if (dialectOf(tx).classify(error) !== 'duplicate') throw error
+    const keys = given.map(({ after }) => `«${after.key}»`)
+    const more = keys.length > 5 ? ` and ${keys.length - 5} more` : ''
+    throw new Problem('conflict', `One of the keys ${keys.slice(0, 5).join(', ')}${more} is taken by another task.`, {
+      cause: error,
+    })
+  }
+}
+
+async function overwrite(
+  tx: Db,
+  sets: readonly (typeof columns)[number][],
+  rows: readonly { before: Task; row: Partial<Insertable<TaskTable>> }[],
+): Promise<void> {
+  const values = rows.map(({ before, row }) => [before.id, before.version, ...sets.map((column) => row[column])])
+  const found = await dialectOf(tx).updateRows(tx, 'tasks', ['id', 'version'], sets, values)
+  if (found !== rows.length) throw new Problem('stale', 'One of the tasks was changed meanwhile.')
+}
+
 function explainDuplicate(tx: Db, error: unknown, { uid, key }: NewTask): unknown {
   if (dialectOf(tx).classify(error) !== 'duplicate') return error
   const what = key === null ? `the uid «${uid}»` : `the uid «${uid}» or the key «${key}»`
@@ -204,6 +275,13 @@ export async function tasksByIds(db: Db, ids: readonly number[]): Promise<Map<nu
 /** The same, and nobody else changes them before this transaction ends. */
 export async function lockTasks(tx: Db, ids: readonly number[]): Promise<Map<number, Task>> {
   const query = byIds(tx, ids).orderBy('id')
+  const rows = await (dialectOf(tx).isShared ? query.forUpdate() : query).execute()
+  return new Map(rows.map((row) => [row.id, toTask(row)]))
+}
+
+/** The same for those of one owner. */
+export async function lockTasksOf(tx: Db, ownerId: number, ids: readonly number[]): Promise<Map<number, Task>> {
+  const query = byIds(tx, ids).where('owner_id', '=', ownerId).orderBy('id')
   const rows = await (dialectOf(tx).isShared ? query.forUpdate() : query).execute()
   return new Map(rows.map((row) => [row.id, toTask(row)]))
 }

@@ -595,29 +595,28 @@ test('a method that a resource does not have is refused, and those it has are to
   })
 })
 
-test('an If-Match of no sense is refused, not passed over', async (t) => {
+/** Every write of one task, with these headers. */
+const writesWith = (value: string, headers: Record<string, string>, status: number, about?: string): Row[] => [
+  [`PATCH ${value}`, 'PATCH', '/v1/tasks/1', { body: { title: 'x' }, headers }, status, about],
+  [`PUT ${value}`, 'PUT', '/v1/tasks/1', { body: { title: 'x' }, headers }, status, about],
+  [`PUT by key ${value}`, 'PUT', '/v1/tasks/by-key/one', { body: { title: 'x' }, headers }, status, about],
+  [`DELETE ${value}`, 'DELETE', '/v1/tasks/1', { headers }, status, about],
+  [`complete ${value}`, 'POST', '/v1/tasks/1/complete', { headers }, status, about],
+  [`snooze ${value}`, 'POST', '/v1/tasks/1/snooze', { body: { for: 'PT1H' }, headers }, status, about],
+]
+
+test('a condition of no sense is refused, not passed over', async (t) => {
   const { refusesEach } = await start(t)
-  for (const value of [
-    '1',
-    '"x"',
-    'W/"1"',
-    '"1", "2"',
-    '"-1"',
-    '""',
-    '"1.0"',
-    '"0x1"',
-    `"${'9'.repeat(20)}"`,
-    '""1""',
-  ]) {
-    const headers = { 'if-match': value }
-    await refusesEach([
-      [`PATCH ${value}`, 'PATCH', '/v1/tasks/1', { body: { title: 'x' }, headers }, 400, 'If-Match'],
-      [`PUT ${value}`, 'PUT', '/v1/tasks/1', { body: { title: 'x' }, headers }, 400, 'If-Match'],
-      [`DELETE ${value}`, 'DELETE', '/v1/tasks/1', { headers }, 400, 'If-Match'],
-      [`complete ${value}`, 'POST', '/v1/tasks/1/complete', { headers }, 400, 'If-Match'],
-      [`snooze ${value}`, 'POST', '/v1/tasks/1/snooze', { body: { for: 'PT1H' }, headers }, 400, 'If-Match'],
-    ])
+  for (const value of ['1', '"1', '""1""', '"1" "2"', '*, "1"', 'w/"1"']) {
+    await refusesEach(writesWith(value, { 'if-match': value }, 400, 'If-Match'))
+    await refusesEach(writesWith(value, { 'if-none-match': value }, 400, 'If-None-Match'))
   }
+})
+
+test('an ETag that was never given holds for nothing', async (t) => {
+  const { refusesEach } = await start(t)
+  for (const value of ['"x"', 'W/"1"', '"-1"', '""', '"1.0"', '"0x1"', `"${'9'.repeat(20)}"`, '"2", "c1"'])
+    await refusesEach(writesWith(value, { 'if-match': value }, 412, 'is at version 1'))
 })
 
 test('every answer carries its request id', async (t) => {

@@ -1,5 +1,5 @@
 import type { TypeBoxTypeProvider } from '@fastify/type-provider-typebox'
-import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
+import type { FastifyInstance, FastifyReply, FastifyRequest, onRequestHookHandler } from 'fastify'
 import Type from 'typebox'
 import type { Actor, Context } from '#actions/context.ts'
 import {
@@ -8,6 +8,7 @@ import {
   deleteAllTasks,
   deleteTask,
   reopenTask,
+  requireCondition,
   snoozeTask,
   updateTask,
   updateTasks,
@@ -17,8 +18,11 @@ import type { Task } from '#core/task.ts'
 import { builtInOwnerId } from '#store/owners.ts'
 import type { Db } from '#store/schema.ts'
 import { getTask, listTasks } from '#store/tasks.ts'
+import { prefersMinimal, send, taskAnswer, toTaskMark } from '../answer.ts'
+import { isNotModified, parseConditions, parseIfMatch } from '../conditions.ts'
+import { answerOnce } from '../idempotency.ts'
+import { parsePrefer } from '../prefer.ts'
 import {
-  parseIfMatch,
   SnoozeShape,
   TaskDraftShape,
   TaskPatchesShape,
@@ -36,7 +40,7 @@ export const actor: Actor = { ownerId: builtInOwnerId }
 const largestId = Number.MAX_SAFE_INTEGER
 export const IdParams = Type.Object({ id: Type.Integer({ minimum: 1, maximum: largestId }) })
 /** A query that takes nothing: a mistyped parameter must not be taken for none. */
-const NoQuery = Type.Object({}, { additionalProperties: false })
+export const NoQuery = Type.Object({}, { additionalProperties: false })
 
 /** The most tasks in one answer. With more, the answer says where it goes on. */
 const mostTasks = 10_000
@@ -52,8 +56,6 @@ const ListQuery = Type.Object(
 export function taskRoutes(plain: FastifyInstance, { db, ctx }: { db: Db; ctx: Context }): void {
   const server = plain.withTypeProvider<TypeBoxTypeProvider>()
 
-  const sendTask = (reply: FastifyReply, task: Task) => reply.header('etag', toEtag(task)).send(toTaskWire(task))
-
   server.get('/v1/tasks', { schema: { querystring: ListQuery } }, async ({ query }, reply) => {
     const { limit = mostTasks, offset = 0, cursor } = query
     if (cursor !== undefined && offset > 0) throw new Problem('malformed', 'A cursor and an offset exclude each other.')
@@ -67,28 +69,37 @@ export function taskRoutes(plain: FastifyInstance, { db, ctx }: { db: Db; ctx: C
     return reply.send({ tasks: page.map(toTaskWire), next_cursor: nextCursor })
   })
 
-  server.post('/v1/tasks', { schema: { querystring: NoQuery, body: TaskDraftShape } }, async ({ body }, reply) => {
-    const task = await createTask(ctx, actor, toDraft(body))
-    return sendTask(reply.header('location', `/v1/tasks/${task.id}`), task)
+  server.post('/v1/tasks', { schema: { querystring: NoQuery, body: TaskDraftShape } }, async (request, reply) => {
+    const draft = toDraft(request.body)
+    return answerOnce(ctx, actor, request, reply, async (ctx) => {
+      const task = await createTask(ctx, actor, draft)
+      return taskAnswer(request, task, { location: placeOf(task) })
+    })
   })
 
-  server.put('/v1/tasks', { schema: { querystring: NoQuery, body: TaskPatchesShape } }, async ({ body }, reply) => {
+  server.put('/v1/tasks', { schema: { querystring: NoQuery, body: TaskPatchesShape } }, async (request, reply) => {
     const seen = new Set<number>()
-    const patches = body.tasks.map(({ id, ...rest }, i) => {
+    const patches = request.body.tasks.map(({ id, version, ...rest }, i) => {
       if (seen.has(id)) throw invalidMember(`/tasks/${i}/id`, `is there twice: ${id}`)
       seen.add(id)
-      return { id, patch: toPatch(rest, `/tasks/${i}`) }
+      return { id, version, patch: toPatch(rest, `/tasks/${i}`) }
     })
-    const { tasks, missing } = await updateTasks(ctx, actor, patches)
-    return reply.send({ tasks: tasks.map(toTaskWire), missing })
+    const isStrict = parsePrefer(request.headers.prefer).get('handling') === 'strict'
+    const isMinimal = prefersMinimal(request)
+    const { tasks, missing } = await updateTasks(ctx, actor, patches, { isStrict })
+    const applied = [isStrict && 'handling=strict', isMinimal && 'return=minimal'].filter(Boolean)
+    if (applied.length > 0) reply.header('preference-applied', applied.join(', '))
+    return reply.send({ tasks: isMinimal ? tasks.map(toTaskMark) : tasks.map(toTaskWire), missing })
   })
 
   server.delete('/v1/tasks', { schema: { querystring: NoQuery }, preHandler: refuseBody }, async (_, reply) =>
     reply.send({ deleted: await deleteAllTasks(ctx, actor) }),
   )
 
-  server.get('/v1/tasks/:id', { schema: { params: IdParams, querystring: NoQuery } }, async ({ params }, reply) =>
-    sendTask(reply, await getTask(db, actor.ownerId, params.id)),
+  server.get(
+    '/v1/tasks/:id',
+    { schema: { params: IdParams, querystring: NoQuery }, onRequest: tellPatchTypes },
+    async (request, reply) => sendTask(request, reply, await getTask(db, actor.ownerId, request.params.id)),
   )
 
   // PUT merges as PATCH does (RFC 7396): a full replacement would wipe members that an older client does not know.
@@ -96,17 +107,18 @@ export function taskRoutes(plain: FastifyInstance, { db, ctx }: { db: Db; ctx: C
     method: ['PUT', 'PATCH'],
     url: '/v1/tasks/:id',
     schema: { params: IdParams, querystring: NoQuery, body: TaskPatchShape },
-    handler: async ({ params, body, headers }, reply) => {
-      const target = { id: params.id, version: parseIfMatch(headers['if-match']) }
-      return sendTask(reply, await updateTask(ctx, actor, target, toPatch(body)))
+    onRequest: tellPatchTypes,
+    handler: async (request, reply) => {
+      const target = { id: request.params.id, ...parseConditions(request.headers) }
+      return send(reply, taskAnswer(request, await updateTask(ctx, actor, target, toPatch(request.body))))
     },
   })
 
   server.delete(
     '/v1/tasks/:id',
-    { schema: { params: IdParams, querystring: NoQuery }, preHandler: refuseBody },
-    async (request, reply) => {
-      const target = { id: request.params.id, version: parseIfMatch(request.headers['if-match']) }
+    { schema: { params: IdParams, querystring: NoQuery }, onRequest: tellPatchTypes, preHandler: refuseBody },
+    async ({ params, headers }, reply) => {
+      const target = { id: params.id, ...parseConditions(headers) }
       const { deletedAt } = await deleteTask(ctx, actor, target)
       return reply.send({ id: target.id, deleted_dt: new Date(deletedAt).toISOString() })
     },
@@ -119,9 +131,9 @@ export function taskRoutes(plain: FastifyInstance, { db, ctx }: { db: Db; ctx: C
     server.post(
       `/v1/tasks/:id/${verb}`,
       { schema: { params: IdParams, querystring: NoQuery }, preHandler: refuseBody },
-      async ({ params, headers }, reply) => {
-        const target = { id: params.id, version: parseIfMatch(headers['if-match']) }
-        return sendTask(reply, await act(ctx, actor, target))
+      async (request, reply) => {
+        const target = { id: request.params.id, ...parseConditions(request.headers) }
+        return answerOnce(ctx, actor, request, reply, async (ctx) => taskAnswer(request, await act(ctx, actor, target)))
       },
     )
   }
@@ -129,11 +141,34 @@ export function taskRoutes(plain: FastifyInstance, { db, ctx }: { db: Db; ctx: C
   server.post(
     '/v1/tasks/:id/snooze',
     { schema: { params: IdParams, querystring: NoQuery, body: SnoozeShape } },
-    async ({ params, body, headers }, reply) => {
-      const target = { id: params.id, version: parseIfMatch(headers['if-match']) }
-      return sendTask(reply, await snoozeTask(ctx, actor, target, toSnooze(body)))
+    async (request, reply) => {
+      const target = { id: request.params.id, ...parseConditions(request.headers) }
+      const until = toSnooze(request.body)
+      return answerOnce(ctx, actor, request, reply, async (ctx) =>
+        taskAnswer(request, await snoozeTask(ctx, actor, target, until)),
+      )
     },
   )
+}
+
+/** Where a task is found. */
+export const placeOf = ({ id }: Task) => `/v1/tasks/${id}`
+
+/**
+ * A task that is read: 304 to who has it already.
+ * @throws Problem `stale` where an If-Match means another version
+ */
+export function sendTask({ headers }: FastifyRequest, reply: FastifyReply, task: Task): FastifyReply {
+  requireCondition({ version: parseIfMatch(headers['if-match']) }, task)
+  const etag = toEtag(task)
+  reply.header('etag', etag)
+  return isNotModified(headers, etag) ? reply.code(304).send() : reply.send(toTaskWire(task))
+}
+
+/** On whatever is answered where there is a PATCH, as RFC 5789 section 3.1 has it; a 415 needs it most. */
+export const tellPatchTypes: onRequestHookHandler = (_, reply, done) => {
+  reply.header('accept-patch', 'application/merge-patch+json')
+  done()
 }
 
 /** What a request without a body brings along must not be taken for nothing: a DELETE with a list of ids is not one of all. */

@@ -272,8 +272,11 @@ function patientPool(pool: mysql2.Pool, limits: Limits): MysqlPool {
 
 const quote = (column: string) => `\`${column}\``
 
+/** mediumtext: text ends at 65,535 bytes, one less than a description may have. */
 function jsonTable(table: keyof Schema, columns: readonly string[]): string {
   const types = columnTypes[table] as Record<string, 'integer' | 'text'>
-  const list = columns.map((column, i) => `c${i} ${types[column] === 'integer' ? 'bigint' : 'text'} path '$[${i}]'`)
+  const list = columns.map(
+    (column, i) => `c${i} ${types[column] === 'integer' ? 'bigint' : 'mediumtext'} path '$[${i}]'`,
+  )
   return `json_table(?, '$[*]' columns (${list.join(', ')}))`
 }

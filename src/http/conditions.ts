@@ -1,0 +1,60 @@
+import type { IncomingHttpHeaders } from 'node:http'
+import type { Condition } from '#actions/tasks.ts'
+import { Problem } from '#core/problem.ts'
+
+/**
+ * Conditional requests (RFC 9110 section 13). What cannot be read is refused, not passed over: a write would go ahead that its
+ * sender wanted to be conditional. What can be read and is no ETag of ours holds for nothing.
+ */
+
+/** The ETags of an If-None-Match, without their mark of weakness, which counts for nothing there. @throws Problem `malformed` */
+export function parseIfNoneMatch(header: string | undefined): readonly string[] | '*' | undefined {
+  if (header === undefined) return undefined
+  if (header.trim() === '*') return '*'
+  return parseTags('If-None-Match', header).map(({ tag }) => tag)
+}
+
+/** The versions that an If-Match allows; `*`: any that exists. A weak ETag matches nothing there. @throws Problem `malformed` */
+export function parseIfMatch(header: string | undefined): readonly number[] | '*' | undefined {
+  if (header === undefined) return undefined
+  if (header.trim() === '*') return '*'
+  const strong = parseTags('If-Match', header).filter(({ isWeak }) => !isWeak)
+  return toVersions(strong.map(({ tag }) => tag))
+}
+
+/** What a write asks of the task that it is for. @throws Problem `malformed` */
+export function parseConditions(headers: IncomingHttpHeaders): Condition {
+  const version = parseIfMatch(headers['if-match'])
+  const unwanted = parseIfNoneMatch(headers['if-none-match'])
+  return { version, notVersion: typeof unwanted === 'object' ? toVersions(unwanted) : unwanted }
+}
+
+/** Whether who asks has this already. @throws Problem `malformed` */
+export function isNotModified(headers: IncomingHttpHeaders, etag: string): boolean {
+  const seen = parseIfNoneMatch(headers['if-none-match'])
+  return seen !== undefined && (seen === '*' || seen.includes(etag))
+}
+
+/** `"a"`, `W/"a"` or nothing, up to the next comma. A comma may stand in an ETag as well. */
+const element = /[ \t]*(?:(W\/)?("[!#-~\x80-\xff]*")[ \t]*)?(?:,|$)/y
+
+/** Empty elements are no fault (RFC 9110 section 5.6.1). */
+function parseTags(name: string, header: string): { tag: string; isWeak: boolean }[] {
+  const tags: { tag: string; isWeak: boolean }[] = []
+  for (element.lastIndex = 0; element.lastIndex < header.length; ) {
+    const [, weak, tag] = element.exec(header) ?? fail(name)
+    if (tag !== undefined) tags.push({ tag, isWeak: weak !== undefined })
+  }
+  return tags
+}
+
+function fail(name: string): never {
+  throw new Problem('malformed', `${name} must be ETags like "3", separated by commas, or *.`, {
+    faults: [{ at: { parameter: name }, detail: 'must be ETags like "3", separated by commas, or *' }],
+  })
+}
+
+/** The version that each of these ETags stands for. One that we never gave stands for none. */
+function toVersions(tags: readonly string[]): number[] {
+  return tags.flatMap((tag) => (/^"[1-9]\d{0,14}"$/.test(tag) ? Number(tag.slice(1, -1)) : []))
+}

@@ -1,0 +1,65 @@
+import type { TypeBoxTypeProvider } from '@fastify/type-provider-typebox'
+import type { FastifyInstance } from 'fastify'
+import Type from 'typebox'
+import type { Context } from '#actions/context.ts'
+import { putTaskByKey } from '#actions/tasks.ts'
+import { invalidMember } from '#core/problem.ts'
+import { checkKey } from '#core/task.ts'
+import type { Db } from '#store/schema.ts'
+import { getTaskByKey } from '#store/tasks.ts'
+import { send, taskAnswer } from '../answer.ts'
+import { parseConditions } from '../conditions.ts'
+import { TaskShape, TaskUpsertShape, toPatch } from '../shapes.ts'
+import { actor, NoQuery, placeOf, sendTask } from './tasks.ts'
+
+const KeyParams = Type.Object({ key: Type.String({ description: "The caller's own name for the task" }) })
+
+/**
+ * Tasks by the caller's own names for them: a script that registers certificates or contracts puts them, again and again, and
+ * need not know which it has made before.
+ */
+export function byKeyRoutes(plain: FastifyInstance, { db, ctx }: { db: Db; ctx: Context }): void {
+  const server = plain.withTypeProvider<TypeBoxTypeProvider>()
+
+  server.get(
+    '/v1/tasks/by-key/:key',
+    {
+      schema: {
+        operationId: 'getByKey',
+        summary: "Answers the task with the caller's own name for it.",
+        tags: ['tasks'],
+        params: KeyParams,
+        querystring: NoQuery,
+        response: { 200: TaskShape },
+      },
+    },
+    async (request, reply) => {
+      checkKey(request.params.key)
+      const task = await getTaskByKey(db, actor.ownerId, request.params.key)
+      return sendTask(request, reply.header('content-location', placeOf(task)), task)
+    },
+  )
+
+  server.put(
+    '/v1/tasks/by-key/:key',
+    {
+      schema: {
+        operationId: 'putByKey',
+        summary: "Creates the task with the caller's own name for it, or merges into the one that is there.",
+        tags: ['tasks'],
+        params: KeyParams,
+        querystring: NoQuery,
+        body: TaskUpsertShape,
+        response: { 200: TaskShape },
+      },
+    },
+    async (request, reply) => {
+      const { key } = request.params
+      const { uid, ...rest } = request.body
+      if (rest.key !== undefined && rest.key !== key) throw invalidMember('/key', 'must be the key of the path')
+      const draft = { ...toPatch(rest), ...(uid !== undefined && { uid }) }
+      const task = await putTaskByKey(ctx, actor, key, parseConditions(request.headers), draft)
+      return send(reply, taskAnswer(request, task, { location: placeOf(task) }))
+    },
+  )
+}
