@@ -1,0 +1,269 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { wrapConnections } from '#support/failing-database.ts'
+import { startTestApp } from '#support/test-app.ts'
+import { assertProblem, refusal, wireTo } from './wire.ts'
+
+/** PUT /v1/tasks beyond the original's contract: versions as conditions, preferences, keys that change hands, a thousand at once. */
+
+test('a version in an item is a condition', async (t) => {
+  const { client } = await startTestApp(t)
+  const made = await Promise.all(['a', 'b', 'c', 'd'].map((title) => client.create({ title })))
+  const ids = made.map(({ id }) => id).sort((a, b) => a - b)
+  const [a, b, c, d] = ids as [number, number, number, number]
+  const all = async () => (await client.list()).tasks
+
+  await t.test('met, the write goes ahead', async () => {
+    const { tasks } = await client.updateMany([
+      { id: c, version: 1, title: 'C' },
+      { id: a, title: 'A' },
+    ])
+    assert.deepEqual(
+      tasks.map(({ id, title, version }) => [id, title, version]),
+      [
+        [c, 'C', 2],
+        [a, 'A', 2],
+      ],
+    )
+  })
+
+  await t.test('not met, nothing is written, and every item at fault is named', async () => {
+    const before = await all()
+    const { status, problem } = await refusal(
+      client.updateMany([
+        { id: b, version: 1, title: 'changed' },
+        { id: a, version: 1, title: 'changed' },
+        { id: 4_711, version: 1 },
+        { id: c, version: 3 },
+        { id: d, title: 'changed' },
+      ]),
+    )
+    assert.equal(status, 409)
+    assert.deepEqual(problem.errors, [
+      { pointer: '/tasks/1/version', detail: `is 1, but task ${a} is at 2` },
+      { pointer: '/tasks/3/version', detail: `is 3, but task ${c} is at 2` },
+    ])
+    assert.deepEqual(await all(), before)
+  })
+
+  await t.test('a list goes back as it was read, unless somebody has changed one of its tasks', async () => {
+    const read = await all()
+    const edited = read.map((task) => ({ ...task, tags: ['edited'] }))
+    const { tasks } = await client.updateMany(edited)
+    assert.deepEqual(
+      tasks.map(({ version }) => version),
+      read.map(({ version }) => version + 1),
+    )
+    const { problem } = await refusal(client.updateMany(edited.map((task) => ({ ...task, tags: ['stale'] }))))
+    assert.equal(problem.errors?.length, 4)
+    assert.deepEqual(
+      await all(),
+      tasks.toSorted((x, y) => x.id - y.id),
+    )
+  })
+
+  await t.test('must be a number', async () => {
+    for (const version of ['1', 1.5, null, {}]) {
+      const { status, problem } = await refusal(client.updateMany([{ id: a, version: version as number }]))
+      assert.deepEqual([status, problem.errors?.[0]?.pointer], [422, '/tasks/0/version'])
+    }
+  })
+})
+
+test('preferences', async (t) => {
+  const { client, url } = await startTestApp(t)
+  const { id } = await client.create({ title: 'there' })
+  const send = wireTo(url)
+
+  await t.test('strict: an id that does not exist is 404 for all, with the ids', async () => {
+    const items = [{ id, title: 'changed' }, { id: 4_711 }, { id: 4_712, title: '?' }]
+    const { status, problem } = await refusal(client.updateMany(items, { strict: true }))
+    assert.deepEqual([status, problem.missing], [404, [4_711, 4_712]])
+    assert.equal((await client.get(id)).title, 'there')
+    const { tasks, missing } = await client.updateMany(items)
+    assert.deepEqual([tasks[0]?.title, missing], ['changed', [4_711, 4_712]])
+  })
+
+  await t.test('minimal: id and version of each, and still what is missing', async () => {
+    const answer = await client.updateMany([{ id, title: 'again' }, { id: 4_711 }], { minimal: true })
+    assert.deepEqual(answer, { tasks: [{ id, version: 3 }], missing: [4_711] })
+  })
+
+  await t.test('what was heeded is said', async () => {
+    for (const [prefer, applied] of [
+      ['handling=strict', 'handling=strict'],
+      ['return=minimal, handling=strict', 'handling=strict, return=minimal'],
+      ['handling=lenient', null],
+      ['handling=lenient, handling=strict', null],
+    ]) {
+      const { headers } = await send('PUT', '/v1/tasks', {
+        body: { tasks: [{ id }] },
+        headers: { prefer: prefer as string },
+      })
+      assert.equal(headers.get('preference-applied'), applied, `${prefer}`)
+    }
+    const headers = { prefer: 'handling=strict' }
+    assertProblem(await send('PUT', '/v1/tasks', { body: { tasks: [{ id: 4_711 }] }, headers }), 404)
+  })
+})
+
+test('keys change hands within one write', async (t) => {
+  const { client } = await startTestApp(t)
+  const make = async (...keys: (string | null)[]) => {
+    await client.deleteAll()
+    const ids: number[] = []
+    for (const key of keys) ids.push((await client.create({ title: `was ${key}`, key })).id)
+    return ids as [number, number, number]
+  }
+  const keys = async () => (await client.list()).tasks.map(({ key }) => key)
+
+  await t.test('two are swapped', async () => {
+    const [one, two] = await make('a', 'b')
+    const { tasks } = await client.updateMany([
+      { id: one, key: 'b' },
+      { id: two, key: 'a' },
+    ])
+    assert.deepEqual(
+      tasks.map(({ key, version }) => [key, version]),
+      [
+        ['b', 2],
+        ['a', 2],
+      ],
+    )
+    assert.deepEqual(await keys(), ['b', 'a'])
+  })
+
+  await t.test('three go round, one is handed on and given up', async () => {
+    const [one, two, three] = await make('a', 'b', 'c')
+    const round = [
+      { id: one, key: 'b', title: 'x' },
+      { id: two, key: 'c' },
+      { id: three, key: 'a' },
+    ]
+    await client.updateMany(round)
+    assert.deepEqual(await keys(), ['b', 'c', 'a'])
+    await client.updateMany([
+      { id: three, key: 'b' },
+      { id: one, key: null },
+    ])
+    assert.deepEqual(await keys(), [null, 'c', 'b'])
+  })
+
+  await t.test('but none is had by two: 409 that names it, and nothing is written', async () => {
+    const [one, two, three] = await make('a', 'b', 'c')
+    const wishes = [
+      [{ id: one, key: 'b' }],
+      [
+        { id: one, key: 'b' },
+        { id: two, title: 'keeps b' },
+        { id: three, key: 'd' },
+      ],
+      [
+        { id: one, key: 'b' },
+        { id: two, key: null },
+        { id: three, key: 'b' },
+      ],
+    ]
+    for (const wish of wishes) {
+      const { status, problem } = await refusal(client.updateMany(wish))
+      assert.equal(status, 409)
+      assert.match(problem.detail, /«b»/)
+      assert.deepEqual(await keys(), ['a', 'b', 'c'])
+    }
+  })
+})
+
+test('a thousand tasks', async (t) => {
+  let statements = 0
+  const { client, clock, bell } = await startTestApp(t, {
+    startAt: '2026-12-01T09:00:00Z',
+    wrapDatabase: (dialect) =>
+      wrapConnections(dialect, (_, run) => {
+        statements++
+        return run()
+      }),
+  })
+  const description = 'é'.repeat(32_768)
+  const titles = Array.from({ length: 1_000 }, (_, i) => `Task ${i}`)
+  const made = await Promise.all(titles.map((title) => client.create({ title, expiry_dt: '2026-12-24', tags: ['a'] })))
+  made.sort((a, b) => a.id - b.id)
+
+  await t.test('are written in a few statements, each as it was asked for', async () => {
+    statements = 0
+    const { tasks } = await client.updateMany(
+      made.map(({ id, version }, i) => ({ id, version, title: `${i} ${'ü'.repeat(i % 5)}`, expiry_dt: '2026-12-25' })),
+    )
+    const used = statements
+    assert.deepEqual(
+      tasks.map((task) => ({ ...task, update_dt: '' })),
+      made.map((task, i) => ({
+        ...task,
+        title: `${i} ${'ü'.repeat(i % 5)}`,
+        expiry_dt: '2026-12-25T00:00:00.000Z',
+        update_dt: '',
+        version: 2,
+      })),
+    )
+    assert.deepEqual((await client.list()).tasks, tasks)
+    t.diagnostic(`${used} statements`)
+    // SQLite takes a hundred rows at a time, since its statements are prepared.
+    assert.ok(used <= 30, `${used} statements`)
+  })
+
+  await t.test('each with another change: what was not named stays', async () => {
+    const changes = [
+      { title: 'named' },
+      { description },
+      { tags: [] },
+      { priority: 'high' as const },
+      { completed_dt: '2026-12-01T08:00:00.000Z' },
+      { reminders: ['P1D'] },
+      {},
+    ]
+    const changeOf = (i: number) => changes[i % changes.length] ?? {}
+    const before = (await client.list({ limit: 70 })).tasks
+    const { tasks } = await client.updateMany(before.map(({ id }, i) => ({ id, ...changeOf(i) })))
+    assert.deepEqual(
+      tasks.map((task) => ({ ...task, update_dt: '' })),
+      before.map((task, i) => ({
+        ...task,
+        ...changeOf(i),
+        version: task.version + (Object.keys(changeOf(i)).length > 0 ? 1 : 0),
+        update_dt: '',
+      })),
+    )
+    assert.deepEqual((await client.list({ limit: 70 })).tasks, tasks)
+  })
+
+  await t.test('back at an expiry that was told do not ring again; those that have not been told do', async () => {
+    const [a, b, c] = made.slice(-3)
+    assert.ok(a && b && c)
+    await clock.advanceTo('2026-12-24T23:46:00Z')
+    const rang = bell.messages.length
+    assert.ok(rang >= 900)
+    const move = (expiry_dt: string) => client.updateMany([a, b, c].map(({ id }) => ({ id, expiry_dt })))
+    await move('2026-12-27')
+    await move('2026-12-25')
+    await clock.advanceTo('2026-12-26T00:00:00Z')
+    assert.equal(bell.messages.length, rang, 'told stays told')
+    await move('2026-12-28')
+    await clock.advanceTo('2026-12-28T00:00:00Z')
+    assert.equal(bell.messages.length, rang + 3)
+  })
+})
+
+test('two that change the same tasks in opposite orders both happen', async (t) => {
+  const { client } = await startTestApp(t)
+  const made = await Promise.all(Array.from({ length: 50 }, (_, i) => client.create({ title: `${i}` })))
+  const ids = made.map(({ id }) => id)
+  for (let round = 0; round < 10; round++) {
+    const write = (order: number[], title: string) => client.updateMany(order.map((id) => ({ id, title })))
+    await Promise.all([
+      write(ids, `a ${round}`),
+      write(ids.toReversed(), `b ${round}`),
+      ...ids.slice(0, 8).map((id) => client.update(id, { tags: [`${round}`] })),
+    ])
+    const titles = new Set((await client.list()).tasks.map(({ title }) => title))
+    assert.equal(titles.size, 1, 'one after the other, never mixed')
+  }
+})
