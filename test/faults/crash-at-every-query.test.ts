@@ -65,6 +65,35 @@ const create =
         return tasks.find(({ key }) => key === title) as TaskWire
       }
     })
+/** By nothing but its Idempotency-Key does a client know what it may have created. */
+const createUnderKey =
+  (title: string, minute: number): Step =>
+  ({ app, isAgain, time, request }) =>
+    request([title], async () => {
+      const response = await fetch(`${app.url}/v1/tasks`, {
+        method: 'POST',
+        headers: { 'content-type': 'application/json', 'idempotency-key': `"${title} ${time(0)}"` },
+        body: JSON.stringify({ title, expiry_dt: time(minute) }),
+      })
+      const task = (await response.json()) as TaskWire
+      if (!response.ok) throw new Error(`${response.status}`)
+      const { tasks } = await app.client.list()
+      assert.equal(tasks.filter((one) => one.title === title).length, 1, `«${title}» is there once`)
+      assert.ok(isAgain || !response.headers.has('idempotency-replayed'))
+      return task
+    })
+const completeUnderKey =
+  (title: string): Step =>
+  ({ app, task, time, request }) =>
+    request([title], async () => {
+      const { id } = task(title)
+      const response = await fetch(`${app.url}/v1/tasks/${id}/complete`, {
+        method: 'POST',
+        headers: { 'idempotency-key': `complete ${title} ${time(0)}`.replaceAll(' ', '-'), 'if-match': '"1"' },
+      })
+      if (!response.ok) throw new Error(`${response.status}`)
+      return (await response.json()) as TaskWire
+    })
 const patch =
   (title: string, minute: number | null): Step =>
   ({ app, task, time, request }) =>
@@ -115,6 +144,11 @@ const scenarios: Record<string, Scenario> = {
   'a task is created, rings and is told': {
     steps: [create('ahead', 60), create('due', 10), advance(44), advance(45), advance(61)],
     notices: ['ahead 45 60 sent', 'due -5 10 sent'],
+  },
+  'a task is created under an Idempotency-Key, and one is completed under If-Match': {
+    before: [create('done', 60)],
+    steps: [createUnderKey('once', 60), completeUnderKey('done'), createUnderKey('due', 10), advance(46)],
+    notices: ['due -5 10 sent', 'once 45 60 sent'],
   },
   'the expiry moves on, and back, and away': {
     before: [create('moved', 60), create('cleared', 60), create('back', 60)],

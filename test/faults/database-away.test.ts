@@ -88,6 +88,35 @@ for (const database of ['postgres', 'mysql'] as const) {
       assert.equal((await client.taskNotifications(due.id)).notifications.length, 1)
     })
 
+    test(`${database}: a create whose answer was lost, repeated under its Idempotency-Key, makes one task and is answered it`, async (t) => {
+      const proxy = await startTcpProxy(t, await freshDatabase(t, database))
+      const { app, client } = await startLiveApp(t, proxy.url)
+      await app.idle()
+      const post = (key: string, draft: object) =>
+        fetch(`${app.url}/v1/tasks`, {
+          method: 'POST',
+          headers: { 'content-type': 'application/json', 'idempotency-key': `"${key}"` },
+          body: JSON.stringify(draft),
+        })
+      // One that nothing else tells from another, and one whose own uid and key would be found taken.
+      const drafts = [{ title: 'Plain' }, { title: 'Named', uid: 'once@example.org', key: 'once' }]
+      await proxy.set('half')
+      for (const draft of drafts) assert.equal((await post(draft.title, draft)).status, 503)
+      assert.ok(proxy.lostAnswers >= drafts.length)
+      await proxy.set('pass')
+      for (const draft of drafts) {
+        let response = await post(draft.title, draft)
+        await until('it is answered', promisedMs, async () => {
+          if (response.status === 503) response = await post(draft.title, draft)
+          return response.status !== 503
+        })
+        assert.deepEqual([response.status, response.headers.get('idempotency-replayed')], [200, 'true'])
+        const task = (await response.json()) as { id: number; title: string }
+        assert.deepEqual([task.title, await client.get(task.id)], [draft.title, task])
+      }
+      assert.equal((await client.list()).tasks.length, drafts.length)
+    })
+
     for (const mode of ['refuse', 'blackHole'] as const)
       test(`${database}, ${mode}: a server started before its database waits, says so, and goes on when it comes`, async (t) => {
         const proxy = await startTcpProxy(t, await freshDatabase(t, database), mode)

@@ -1,0 +1,257 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import mysql2 from 'mysql2/promise'
+import pg from 'pg'
+import type { Context } from '#actions/context.ts'
+import { once } from '#actions/once.ts'
+import { createTask } from '#actions/tasks.ts'
+import { forgetAnswers, keptForMs } from '#store/answers.ts'
+import { openStore } from '#store/open.ts'
+import { freshDatabase, testDatabase } from '#support/databases.ts'
+import { failingDatabase } from '#support/failing-database.ts'
+import { fakeClock } from '#support/fake-clock.ts'
+import { startLiveApp } from '#support/live-app.ts'
+import { startTestApp } from '#support/test-app.ts'
+import { type Answer, assertProblem, type Wire, wireTo } from './wire.ts'
+
+/** Idempotency-Key: whoever does not know whether a POST was done sends it again, and it is done once. */
+
+const poster =
+  (send: Wire) =>
+  (key: string, path: string, body?: object, headers: Record<string, string> = {}): Promise<Answer> =>
+    send('POST', path, { headers: { 'idempotency-key': `"${key}"`, ...headers }, ...(body && { body }) })
+
+/** What a repeated answer has in common with the first. */
+const essence = ({ status, headers, text }: Answer) => ({
+  status,
+  text,
+  etag: headers.get('etag'),
+  location: headers.get('location'),
+  type: headers.get('content-type'),
+  applied: headers.get('preference-applied'),
+})
+const isReplayed = ({ headers }: Answer) => headers.get('idempotency-replayed')
+
+test('a POST under a key', async (t) => {
+  const app = await startTestApp(t)
+  const { client, clock } = app
+  const post = (...args: Parameters<ReturnType<typeof poster>>) => poster(wireTo(app.url))(...args)
+  const count = async () => (await client.list()).tasks.length
+  const expiry_dt = '2026-12-24T18:00:00Z'
+
+  await t.test('is done once; repeated it is answered the same, and says that it was', async () => {
+    const draft = { title: 'Once', expiry_dt }
+    const first = await post('create', '/v1/tasks', draft)
+    assert.deepEqual([first.status, isReplayed(first)], [200, null])
+    await clock.advance(60_000)
+    await client.update(first.body.id, { title: 'Changed since' })
+    const again = await post('create', '/v1/tasks', draft)
+    assert.deepEqual(essence(again), essence(first))
+    assert.equal(isReplayed(again), 'true')
+    assert.notEqual(again.headers.get('x-request-id'), first.headers.get('x-request-id'))
+    assert.equal(await count(), 1)
+    assert.equal((await client.get(first.body.id)).title, 'Changed since')
+  })
+
+  await t.test('is the same with its members in another order, a key without quotes, and other headers', async () => {
+    const body = `{ "expiry_dt" : "${expiry_dt}", "title": "\\u004fnce" }`
+    const headers = { 'idempotency-key': 'create', accept: 'application/json', 'content-type': 'application/json' }
+    assert.equal(isReplayed(await wireTo(app.url)('POST', '/v1/tasks', { body, headers })), 'true')
+  })
+
+  await t.test('is replayed after a restart too', async () => {
+    await app.restart()
+    assert.equal(isReplayed(await post('create', '/v1/tasks', { title: 'Once', expiry_dt })), 'true')
+    assert.equal(await app.client.list().then(({ tasks }) => tasks.length), 1)
+  })
+
+  await t.test('of a verb changes nothing when it is repeated, though the task has changed since', async () => {
+    const { id } = await app.client.create({ title: 'x', expiry_dt })
+    for (const [verb, body] of [['complete'], ['reopen'], ['snooze', { for: 'PT1H' }]] as const) {
+      const first = await post(verb, `/v1/tasks/${id}/${verb}`, body)
+      const changed = await app.client.update(id, { title: `after ${verb}` })
+      await clock.advance(1_000)
+      const again = await post(verb, `/v1/tasks/${id}/${verb}`, body)
+      assert.deepEqual([essence(again), isReplayed(again)], [essence(first), 'true'], verb)
+      assert.deepEqual(await app.client.get(id), changed, verb)
+    }
+  })
+
+  await t.test('under If-Match is replayed, where without a key its own effect would refuse it', async () => {
+    const { id } = await app.client.create({ title: 'x', expiry_dt })
+    const complete = () => post('conditional', `/v1/tasks/${id}/complete`, undefined, { 'if-match': '"1"' })
+    assert.deepEqual(essence(await complete()), essence(await complete()))
+    const plain = await wireTo(app.url)('POST', `/v1/tasks/${id}/complete`, { headers: { 'if-match': '"1"' } })
+    assertProblem(plain, 412)
+  })
+
+  await t.test('with return=minimal is replayed so', async () => {
+    const ask = () => post('minimal', '/v1/tasks', { title: 'x' }, { prefer: 'return=minimal' })
+    const [first, again] = [await ask(), await ask()]
+    assert.deepEqual(Object.keys(again.body), ['id', 'version'])
+    assert.deepEqual([essence(again), isReplayed(again)], [essence(first), 'true'])
+  })
+
+  await t.test('is refused where the key was used for something else: 422, and nothing is done', async () => {
+    const { id } = await app.client.create({ title: 'x', expiry_dt })
+    const first = await post('taken', '/v1/tasks', { title: 'Taken' })
+    const before = (await app.client.list()).tasks
+    const others: Parameters<typeof post>[] = [
+      ['taken', '/v1/tasks', { title: 'Taken ' }],
+      ['taken', '/v1/tasks', { title: 'Taken', tags: [] }],
+      ['taken', `/v1/tasks/${id}/snooze`, { for: 'PT1H' }],
+      ['taken', `/v1/tasks/${id}/complete`],
+      ['taken', `/v1/tasks/${id}/reopen`],
+      ['taken', '/v1/tasks', { title: 'Taken' }, { prefer: 'return=minimal' }],
+      ['taken', '/v1/tasks', { title: 'Taken' }, { 'if-match': '"1"' }],
+    ]
+    for (const other of others) assertProblem(await post(...other), 422, 'Idempotency-Key')
+    assert.deepEqual((await app.client.list()).tasks, before)
+    assert.deepEqual(essence(await post('taken', '/v1/tasks', { title: 'Taken' })), essence(first))
+  })
+
+  await t.test('that was refused is not remembered: the key may be used again, for anything', async () => {
+    assertProblem(await post('refused', '/v1/tasks', { title: '' }), 422, '/title')
+    assertProblem(await post('refused', '/v1/tasks/4711/complete'), 404)
+    await app.client.create({ title: 'x', uid: 'taken' })
+    assertProblem(await post('refused', '/v1/tasks', { title: 'x', uid: 'taken' }), 409)
+    const first = await post('refused', '/v1/tasks', { title: 'x', uid: 'free' })
+    assert.deepEqual([first.status, isReplayed(first)], [200, null])
+    assert.equal(isReplayed(await post('refused', '/v1/tasks', { title: 'x', uid: 'free' })), 'true')
+  })
+
+  await t.test('that is no key is 400', async () => {
+    const before = (await app.client.list()).tasks.length
+    for (const key of ['""', '"a', 'a b', 'a, b', 'x'.repeat(256)])
+      assertProblem(await post(key, '/v1/tasks', { title: 'x' }, { 'idempotency-key': key }), 400, 'Idempotency-Key')
+    assert.equal((await app.client.list()).tasks.length, before)
+  })
+
+  await t.test('rings, once', async () => {
+    const draft = { title: 'Rings', expiry_dt: new Date(clock.now() + 60_000).toISOString() }
+    const { body } = await post('rings', '/v1/tasks', draft)
+    await post('rings', '/v1/tasks', draft)
+    await clock.advance(0)
+    assert.equal((await app.client.taskNotifications(body.id)).notifications.length, 1)
+    assert.equal(app.bell.messages.filter(({ task }) => task.id === body.id).length, 1)
+  })
+
+  await t.test('is forgotten after 24 hours, and no sooner', async () => {
+    const first = await post('a day', '/v1/tasks', { title: 'x' })
+    await clock.advance(keptForMs - 1)
+    assert.equal(isReplayed(await post('a day', '/v1/tasks', { title: 'x' })), 'true')
+    await clock.advance(1)
+    const next = await post('a day', '/v1/tasks', { title: 'y' })
+    assert.deepEqual([next.status, isReplayed(next)], [200, null])
+    assert.notEqual(next.body.id, first.body.id)
+    assert.deepEqual(essence(await post('a day', '/v1/tasks', { title: 'y' })), essence(next), 'and is kept anew')
+  })
+
+  await t.test('and without one is done each time', async () => {
+    const before = (await app.client.list()).tasks.length
+    for (const _ of [1, 2]) await app.client.create({ title: 'x' })
+    assert.equal((await app.client.list()).tasks.length, before + 2)
+  })
+})
+
+test('twenty at once under one key make one task, over two replicas where there may be two', async (t) => {
+  const url = await freshDatabase(t)
+  const { app: first, client } = await startLiveApp(t, url)
+  const second = testDatabase === 'sqlite' ? first : (await startLiveApp(t, url)).app
+  for (let round = 0; round < 10; round++) {
+    // With a uid and a key of its own as well: they must not be found to be taken by the very same request.
+    const draft = { title: `Round ${round}`, ...(round % 2 === 1 && { uid: `uid ${round}`, key: `key ${round}` }) }
+    const answers = await Promise.all([
+      ...Array.from({ length: 20 }, (_, i) =>
+        poster(wireTo((i % 2 ? first : second).url))(`round ${round}`, '/v1/tasks', draft),
+      ),
+      // In the same transactions as others, who do not notice.
+      ...Array.from({ length: 5 }, (_, i) =>
+        wireTo(first.url)('POST', '/v1/tasks', { body: { title: `Other ${round} ${i}` } }),
+      ),
+    ])
+    const [one, ...more] = answers.slice(0, 20).map(essence)
+    for (const other of more) assert.deepEqual(other, one)
+    assert.equal(answers.filter((answer) => isReplayed(answer) === 'true').length, 19)
+    for (const { status } of answers.slice(20)) assert.equal(status, 200)
+  }
+  assert.equal((await client.list()).tasks.length, 10 * 6)
+})
+
+test('another owner’s key is another key, and one is forgotten for its age alone', async (t) => {
+  const clock = fakeClock()
+  const store = await openStore(await freshDatabase(t), { clock, onBroken() {} })
+  t.after(() => store[Symbol.asyncDispose]())
+  const ctx: Context = { transact: store.transact, defaults: { reminders: [], timeZone: 'UTC' }, wake() {} }
+  const post = (ownerId: number, key: string, fingerprint = 'f') =>
+    once(ctx, { ownerId }, { key, fingerprint }, async (ctx) => {
+      const { id } = await createTask(ctx, { ownerId }, { title: key })
+      return { status: 200, headers: {}, body: String(id) }
+    })
+  const mine = await post(1, 'key')
+  const others = await post(2, 'key', 'another request')
+  assert.ok(!others.isReplayed && others.answer.body !== mine.answer.body)
+  assert.deepEqual(await post(1, 'key'), { ...mine, isReplayed: true })
+  assert.deepEqual(await post(2, 'key', 'another request'), { ...others, isReplayed: true })
+  for (const other of ['Key', 'key ', 'kéy']) assert.equal((await post(1, other)).isReplayed, false, other)
+
+  const forget = (before: number, limit: number) => store.transact((tx) => forgetAnswers(tx, before, limit))
+  assert.equal(await forget(clock.now(), 100), 0, 'none is older than that')
+  for (let i = 0; i < 10; i++) {
+    await clock.advance(1)
+    await post(1, `old ${i}`)
+  }
+  await clock.advance(1)
+  await post(1, 'young')
+  assert.equal(await forget(clock.now(), 8), 8, 'the five from before and three')
+  assert.equal((await post(1, 'old 2')).isReplayed, false)
+  assert.equal((await post(1, 'old 3')).isReplayed, true)
+  assert.equal(await forget(clock.now(), 100), 7)
+  assert.equal((await post(1, 'young')).isReplayed, true)
+})
+
+test('who sends no key pays for none: not a statement speaks of answers', async (t) => {
+  const database = failingDatabase()
+  const { client, url } = await startTestApp(t, { wrapDatabase: (dialect) => database.wrap(dialect) })
+  const started = database.statements.length
+  const { id } = await client.create({ title: 'x', expiry_dt: '2026-12-24' })
+  await client.complete(id)
+  const spoken = () => database.statements.slice(started).filter((text) => /\banswers\b/.test(text)).length
+  assert.equal(spoken(), 0)
+  await poster(wireTo(url))('key', '/v1/tasks', { title: 'x' })
+  assert.equal(spoken(), 3, 'and who sends one pays for three')
+})
+
+/** A transaction that has taken a key and does not end. @returns what ends it */
+async function holdKey(url: string, key: string): Promise<() => Promise<void>> {
+  const insert = (name: string) =>
+    `insert into answers (owner_id, ${name}, fingerprint, status, headers, body, created_at) values (1, '${key}', '', 0, '', '', 0)`
+  if (testDatabase === 'postgres') {
+    const client = new pg.Client({ connectionString: url })
+    await client.connect()
+    await client.query('begin')
+    await client.query(insert('key'))
+    return () => client.end()
+  }
+  const connection = await mysql2.createConnection({ uri: url })
+  await connection.query('start transaction')
+  await connection.query(insert('`key`'))
+  return () => connection.end()
+}
+
+if (testDatabase !== 'sqlite')
+  test('while a request under a key is underway elsewhere another waits, and is told 409 when that takes long', async (t) => {
+    const url = await freshDatabase(t)
+    const { app, client } = await startLiveApp(t, url)
+    const post = poster(wireTo(app.url))
+    const release = await holdKey(url, 'held')
+    const refused = await post('held', '/v1/tasks', { title: 'x' })
+    assertProblem(refused, 409, 'underway')
+    assert.equal(refused.headers.get('retry-after'), '1')
+    const waiting = post('held', '/v1/tasks', { title: 'x' })
+    await client.list() // it has been sent by now
+    await release()
+    const done = await waiting
+    assert.deepEqual([done.status, isReplayed(done)], [200, null])
+    assert.equal((await client.list()).tasks.length, 1)
+  })
