@@ -15,7 +15,7 @@ import {
 } from '#core/task.ts'
 import { type ChangeKind, recordChange } from '#store/changes.ts'
 import { reviveDropped } from '#store/deliveries.ts'
-import { toldOf } from '#store/notices.ts'
+import { rungUntil } from '#store/notices.ts'
 import type { Db } from '#store/schema.ts'
 import * as tasks from '#store/tasks.ts'
 import type { Actor, Context } from './context.ts'
@@ -238,17 +238,21 @@ async function rewrite(
   const hasMoved = ({ before, after }: tasks.Change) => before.expiryAt !== after.expiryAt
   const isReopened = ({ before, after }: tasks.Change) => before.completedAt !== null && after.completedAt === null
   // Back at an expiry that was told before: what was told stays told, and what was dropped underway is true again.
-  const told = await toldOf(
-    tx,
-    changes.flatMap((one) => {
-      const { id, expiryAt } = one.after
-      return expiryAt !== null && (hasMoved(one) || isReopened(one)) ? { id, expiryAt } : []
-    }),
-  )
-  const noticeIds = [...told.values()].flatMap((one) => one.noticeIds)
-  if (noticeIds.length > 0 && (await reviveDropped(tx, noticeIds, now)) > 0) wakeAt(now)
+  const back = changes.flatMap((one) => {
+    const { id, expiryAt } = one.after
+    return expiryAt !== null && (hasMoved(one) || isReopened(one)) ? { id, expiryAt } : []
+  })
+  const told = await rungUntil(tx, back)
+  if (told.size > 0) {
+    const revived = await reviveDropped(
+      tx,
+      back.filter(({ id }) => told.has(id)),
+      now,
+    )
+    if (revived > 0) wakeAt(now)
+  }
   const written = changes.map((one) => {
-    const until = hasMoved(one) ? told.get(one.after.id)?.until : undefined
+    const until = hasMoved(one) ? told.get(one.after.id) : undefined
     return until === undefined ? one : { ...one, after: rememberRung(one.after, until, defaults, now) }
   })
   const changed = written.filter(({ before, after }) => after !== before)

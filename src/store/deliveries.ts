@@ -155,15 +155,42 @@ export async function freeAllClaims(tx: Db, now: number): Promise<number> {
   return Number(numUpdatedRows)
 }
 
-/** Tasks came back to what these notices say: deliveries of them that were dropped are true again. @returns how many */
-export async function reviveDropped(tx: Db, noticeIds: readonly number[], now: number): Promise<number> {
+/** Tasks came back to an expiry for which deliveries were dropped: those are true again. @returns how many */
+export async function reviveDropped(
+  tx: Db,
+  tasks: readonly { readonly id: number; readonly expiryAt: number | null }[],
+  now: number,
+): Promise<number> {
+  // Two statements: MariaDB would run a subquery of the UPDATE for each delivery there is.
+  const rows = await tx
+    .selectFrom('notices')
+    .select(['id', 'task_id', 'expiry_at'])
+    .where((eb) =>
+      dialectOf(tx).among(
+        eb.ref('task_id'),
+        tasks.map(({ id }) => id),
+      ),
+    )
+    .where((eb) =>
+      eb.exists(
+        eb
+          .selectFrom('deliveries')
+          .select('deliveries.id')
+          .whereRef('notice_id', '=', 'notices.id')
+          .where('state', '=', 'dropped'),
+      ),
+    )
+    .execute()
+  const expiries = new Map(tasks.map(({ id, expiryAt }) => [id, expiryAt]))
+  const ids = rows.filter((row) => expiries.get(row.task_id) === row.expiry_at).map(({ id }) => id)
+  if (ids.length === 0) return 0
   const { numUpdatedRows } = await tx
     .updateTable('deliveries')
     .set({ state: 'pending', next_at: now, error: null, settled_at: null })
     .where('state', '=', 'dropped')
     // Of a channel that is no more it would wait for ever.
     .where('channel_id', 'in', (eb) => eb.selectFrom('channels').select('channels.id').where('removed_at', 'is', null))
-    .where((eb) => dialectOf(tx).among(eb.ref('notice_id'), noticeIds))
+    .where((eb) => dialectOf(tx).among(eb.ref('notice_id'), ids))
     .executeTakeFirst()
   return Number(numUpdatedRows)
 }

@@ -48,50 +48,39 @@ export async function insertNotices(tx: Db, notices: readonly Omit<Notice, 'id'>
   return written
 }
 
-/** What was told of a task for the expiry that it has. */
-export interface Told {
-  /** The latest reminder instant that has rung, in ms. */
-  readonly until: number
-  readonly noticeIds: readonly number[]
-}
-
-const selectTold = prepare((db, args: { taskId: number; expiryAt: number }) =>
+const selectRungUntil = prepare((db, args: { taskId: number; expiryAt: number }) =>
   db
     .selectFrom('notices')
-    .select(['id', 'task_id', 'expiry_at', 'due_at'])
+    .select('due_at')
     .where('task_id', '=', args.taskId)
-    .where('expiry_at', '=', args.expiryAt),
+    .where('expiry_at', '=', args.expiryAt)
+    .orderBy('due_at', 'desc')
+    .limit(1),
 )
 
-/** What was told of tasks for the expiries that they have, by task; those of which nothing was are left out. */
-export async function toldOf(
+/** The latest reminder instant, in ms, that has rung for the expiry of each of these tasks, by task; without those that have not. */
+export async function rungUntil(
   db: Db,
   tasks: readonly { readonly id: number; readonly expiryAt: number }[],
-): Promise<Map<number, Told>> {
+): Promise<Map<number, number>> {
   const [first] = tasks
-  if (!first) return new Map()
-  const found =
-    tasks.length === 1
-      ? (await selectTold(db, { taskId: first.id, expiryAt: first.expiryAt })).rows
-      : await selectToldOfMany(db, tasks)
-  // Of many there may be some for the expiry of another of them, too.
-  const rows = Map.groupBy(found, ({ task_id, expiry_at }) => `${task_id} ${expiry_at}`)
-  const told = new Map<number, Told>()
-  for (const { id, expiryAt } of tasks) {
-    const ours = rows.get(`${id} ${expiryAt}`)
-    if (ours) told.set(id, { until: Math.max(...ours.map((row) => row.due_at)), noticeIds: ours.map((row) => row.id) })
+  if (first && tasks.length === 1) {
+    const row = (await selectRungUntil(db, { taskId: first.id, expiryAt: first.expiryAt })).rows[0]
+    return new Map(row && [[first.id, row.due_at]])
   }
-  return told
-}
-
-function selectToldOfMany(db: Db, tasks: readonly { readonly id: number; readonly expiryAt: number }[]) {
+  if (!first) return new Map()
   const { among } = dialectOf(db)
   const [ids, expiries] = [tasks.map(({ id }) => id), tasks.map(({ expiryAt }) => expiryAt)]
-  return db
+  const rows = await db
     .selectFrom('notices')
-    .select(['id', 'task_id', 'expiry_at', 'due_at'])
+    .select(['task_id', 'expiry_at', (eb) => eb.fn.max('due_at').as('due_at')])
     .where((eb) => eb.and([among(eb.ref('task_id'), ids), among(eb.ref('expiry_at'), expiries)]))
+    .groupBy(['task_id', 'expiry_at'])
     .execute()
+  // Some may be of one task and the expiry of another.
+  const expiryOf = new Map(tasks.map(({ id, expiryAt }) => [id, expiryAt]))
+  const own = rows.filter((row) => expiryOf.get(row.task_id) === row.expiry_at)
+  return new Map(own.map((row) => [row.task_id, row.due_at]))
 }
 
 /** The notices among these ids that exist, by id. */

@@ -294,37 +294,27 @@ export function storeSuite(name: string, fresh: (t: TestContext) => Promise<Fres
       assert.deepEqual(await ring(store), [])
     })
 
-    test('what was told of a task is asked by its expiry, of one and of many alike', async (t) => {
+    test('until when a task has rung is asked by its expiry, of one and of many alike', async (t) => {
       const store = await open(t)
-      const [first] = await ring(store, notice(1, { dueAt: now - 5 }))
-      const [second] = await ring(store, notice(1, { dueAt: now - 9 }))
-      const [other] = await ring(store, notice(1, { dueAt: now + 5, expiryAt: now }))
-      const [another] = await ring(store, notice(2, { dueAt: now + 7 }))
-      assert.ok(first && second && other && another)
-      const expected = new Map([
-        [1, { until: now - 5, noticeIds: [first.id, second.id] }],
-        [2, { until: now + 7, noticeIds: [another.id] }],
-      ])
-      const asked = [1, 2, 3].map((id) => ({ id, expiryAt: now + hourMs }))
-      const sorted = async (tasks: typeof asked) =>
-        new Map(
-          [...(await notices.toldOf(store.db, tasks))].map(([id, { until, noticeIds }]) => [
-            id,
-            { until, noticeIds: noticeIds.toSorted((a, b) => a - b) },
-          ]),
+      await ring(store, notice(1, { dueAt: now - 5 }))
+      await ring(store, notice(1, { dueAt: now - 9 }))
+      await ring(store, notice(1, { dueAt: now + 5, expiryAt: now }), notice(2, { dueAt: now + 7 }))
+      const rungUntil = (...tasks: [id: number, expiryAt: number][]) =>
+        notices.rungUntil(
+          store.db,
+          tasks.map(([id, expiryAt]) => ({ id, expiryAt })),
         )
-      assert.deepEqual(await sorted(asked), expected)
-      for (const one of asked)
-        assert.deepEqual((await sorted([one])).get(one.id), expected.get(one.id), `task ${one.id} by itself`)
-      assert.deepEqual(
-        await sorted([
-          { id: 1, expiryAt: now },
-          { id: 2, expiryAt: now },
-        ]),
-        new Map([[1, { until: now + 5, noticeIds: [other.id] }]]),
-      )
-      assert.equal((await notices.toldOf(store.db, [{ id: 1, expiryAt: now + 1 }])).size, 0)
-      assert.equal((await notices.toldOf(store.db, [])).size, 0)
+      const later = now + hourMs
+      assert.deepEqual(await rungUntil([1, later]), new Map([[1, now - 5]]))
+      assert.deepEqual(await rungUntil([1, now]), new Map([[1, now + 5]]))
+      assert.deepEqual(await rungUntil([1, now + 1]), new Map())
+      const all = new Map([
+        [1, now - 5],
+        [2, now + 7],
+      ])
+      assert.deepEqual(await rungUntil([1, later], [2, later], [3, later]), all)
+      assert.deepEqual(await rungUntil([1, later], [2, now]), new Map([[1, now - 5]]), 'each by its own expiry')
+      assert.deepEqual(await rungUntil(), new Map())
     })
 
     test('a list is the newest first, of one task or of all of an owner', async (t) => {
@@ -478,24 +468,32 @@ export function storeSuite(name: string, fresh: (t: TestContext) => Promise<Fres
       assert.equal(await deliveries.nextDueAt(store.db, second.id), now + hourMs)
     })
 
-    test('what was dropped is revived for its notice, and nothing else is', async (t) => {
-      const { store, notice: told, second, claim, claimedId, dueId, stored, held } = await rung(t)
+    test('what was dropped is revived for its task and expiry, and nothing else is', async (t) => {
+      const { store, second, claim, claimedId, dueId, stored, held } = await rung(t)
       const [due] = await claim(second.id, now)
       assert.ok(due)
       await settle(store, held)
       await settle(store, due, { state: 'dropped', error: 'the task was completed', latencyMs: null })
-      const revive = (...noticeIds: number[]) =>
-        store.transact((tx) => deliveries.reviveDropped(tx, noticeIds, now + 9))
-      assert.equal(await revive(), 0)
-      assert.equal(await revive(told.id + 1), 0)
-      assert.equal(await revive(told.id, told.id + 1), 1)
+      const revive =
+        (...ids: number[]) =>
+        (expiryAt: number) =>
+          store.transact((tx) =>
+            deliveries.reviveDropped(
+              tx,
+              ids.map((id) => ({ id, expiryAt })),
+              now + 9,
+            ),
+          )
+      assert.equal(await revive(2)(now + hourMs), 0)
+      assert.equal(await revive(1)(now), 0)
+      assert.equal(await revive(1, 2)(now + hourMs), 1)
       const [sent, revived] = [(await stored()).get(claimedId), (await stored()).get(dueId)]
       assert.equal(sent?.state, 'sent')
       assert.deepEqual([revived?.state, revived?.nextAt, revived?.error], ['pending', now + 9, null])
     })
 
     test('what waits for a channel that is gone is dropped with the reason, and is not revived', async (t) => {
-      const { store, notice: told, first, second, dueId, stored, held } = await rung(t)
+      const { store, first, second, dueId, stored, held } = await rung(t)
       await settle(store, held)
       const drop = (id: number) => store.transact((tx) => deliveries.dropForChannel(tx, id, 'gone', now + 1))
       await store.transact((tx) => recordChannels(tx, me, declared.slice(0, 1), now + 1))
@@ -504,7 +502,9 @@ export function storeSuite(name: string, fresh: (t: TestContext) => Promise<Fres
       const dropped = (await stored()).get(dueId)
       assert.deepEqual([dropped?.state, dropped?.nextAt, dropped?.error], ['dropped', null, 'gone'])
       assert.equal(await deliveries.nextDueAt(store.db, second.id), null)
-      const revived = await store.transact((tx) => deliveries.reviveDropped(tx, [told.id], now + 2))
+      const revived = await store.transact((tx) =>
+        deliveries.reviveDropped(tx, [{ id: 1, expiryAt: now + hourMs }], now + 2),
+      )
       assert.equal(revived, 0, 'nobody would send it')
     })
 
