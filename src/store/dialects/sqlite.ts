@@ -86,10 +86,10 @@ export const sqlite: Dialect = {
   remedy: () => '', // a file refuses nobody: see explain
 }
 
-/** Lists of 100, 10 and 1 rows: any number of rows, and only three texts to prepare for each statement. */
+/** Lists of 100, 30, 10, 3 and 1 rows: any number of rows, and only five texts to prepare for each statement. */
 function* chunks<T>(rows: readonly T[]): Generator<readonly T[]> {
   let i = 0
-  for (const size of [100, 10, 1]) for (; rows.length - i >= size; i += size) yield rows.slice(i, i + size)
+  for (const size of [100, 30, 10, 3, 1]) for (; rows.length - i >= size; i += size) yield rows.slice(i, i + size)
 }
 
 /** `(?,?),(?,?)` */
