@@ -242,16 +242,17 @@ test('a thousand tasks', async (t) => {
     assert.ok(a && b && c)
     const move = (expiry_dt: string) =>
       client.updateMany([a, b, c].map(({ id }) => ({ id, expiry_dt, reminders: ['PT15M'] })))
+    const told = () => bell.messages.filter(({ task }) => task.id >= a.id).length
     await move('2026-12-25')
     await clock.advanceTo('2026-12-24T23:46:00Z')
-    assert.equal(bell.messages.length, 3)
+    assert.equal(told(), 3)
     await move('2026-12-27')
     await move('2026-12-25')
     await clock.advanceTo('2026-12-26T00:00:00Z')
-    assert.equal(bell.messages.length, 3, 'told stays told')
+    assert.equal(told(), 3, 'told stays told')
     await move('2026-12-28')
     await clock.advanceTo('2026-12-28T00:00:00Z')
-    assert.equal(bell.messages.length, 6)
+    assert.equal(told(), 6)
   })
 })
 
