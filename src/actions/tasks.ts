@@ -76,14 +76,7 @@ export async function putTaskByKey(
       const before = await tasks.lockTaskByKey(tx, actor.ownerId, key)
       requireCondition(condition, before)
       if (!before) return insert(tx, ctx, actor, { ...draft, title: draft.title ?? missingTitle(), key }, now, wakeAt)
-      const [after] = await rewrite(
-        tx,
-        ctx,
-        [{ before, after: applyPatch(before, patch, ctx.defaults, now) }],
-        now,
-        wakeAt,
-      )
-      return after as Task
+      return rewriteOne(tx, ctx, before, applyPatch(before, patch, ctx.defaults, now), now, wakeAt)
     })
   checkKey(key)
   try {
@@ -205,8 +198,7 @@ async function change(
 ): Promise<Task> {
   return perform(ctx, async (tx, now, wakeAt) => {
     const before = await taskToChange(tx, actor, target)
-    const [after] = await rewrite(tx, ctx, [{ before, after: make(before, now) }], now, wakeAt)
-    return after as Task
+    return rewriteOne(tx, ctx, before, make(before, now), now, wakeAt)
   })
 }
 
@@ -225,6 +217,11 @@ async function perform<T>(
   )
   if (earliest < Number.POSITIVE_INFINITY) wake(earliest)
   return result
+}
+
+async function rewriteOne(tx: Db, ctx: Context, before: Task, after: Task, now: number, wakeAt: WakeAt): Promise<Task> {
+  const [written] = await rewrite(tx, ctx, [{ before, after }], now, wakeAt)
+  return written as Task
 }
 
 /** Writes what became of tasks that are locked. @returns them, in the order given */
