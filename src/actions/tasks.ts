@@ -16,6 +16,7 @@ import { type ChangeKind, recordChange } from '#store/changes.ts'
 import { reviveDropped } from '#store/deliveries.ts'
 import { rungUntil } from '#store/notices.ts'
 import type { Db } from '#store/schema.ts'
+import { indexTask } from '#store/search.ts'
 import * as tasks from '#store/tasks.ts'
 import type { Actor, Context } from './context.ts'
 
@@ -159,6 +160,7 @@ async function rewrite(
     }
   }
   await tasks.saveTask(tx, after, task.version)
+  if (after.title !== task.title || after.description !== task.description) indexTask(tx, after)
   recordChange(tx, { ownerId: after.ownerId, taskId: after.id, kind: changeKind(task, after) })
   wakeAt(after.notifyAt)
   return after

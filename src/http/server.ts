@@ -12,11 +12,13 @@ import { createGuard } from './guard.ts'
 import { answerUnreadable, sendProblem } from './problem.ts'
 import { type Health, healthRoutes } from './routes/health.ts'
 import { notificationRoutes } from './routes/notifications.ts'
+import { taskListRoutes } from './routes/task-list.ts'
 import { taskRoutes } from './routes/tasks.ts'
 
 export interface ServerParts {
   readonly db: Db
   readonly ctx: Context
+  readonly now: () => number
   readonly health: Health
   readonly isLoopback: boolean
   readonly allowedHosts: readonly string[]
@@ -86,6 +88,7 @@ export function createServer(parts: ServerParts): FastifyInstance {
   const refuseOtherMethods = watchMethods(server)
   healthRoutes(server, parts.health)
   taskRoutes(server, parts)
+  taskListRoutes(server, parts)
   notificationRoutes(server, parts)
   refuseOtherMethods()
   return server

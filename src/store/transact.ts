@@ -4,6 +4,7 @@ import { openChanges } from './changes.ts'
 import { dialectOf } from './dialects/dialect.ts'
 import { asProblem } from './failure.ts'
 import type { Db } from './schema.ts'
+import { openIndex } from './search.ts'
 
 /**
  * Group commit. Wishes that arrive together share one transaction and one fsync; each is answered after it.
@@ -55,9 +56,11 @@ export function createTransact(db: Db, clock: Clock, onBroken: (error: unknown) 
         const now = clock.now()
         const answers: (() => void)[] = []
         const changes = openChanges(connection)
+        const index = openIndex(connection)
         for (const { wish, resolve, reject } of wishes) {
           if (withSavepoints) await connection.executeQuery(savepoint)
           const noted = changes.length()
+          const indexed = index.length()
           try {
             const value = await wish(connection, now)
             if (withSavepoints) await connection.executeQuery(release)
@@ -67,9 +70,11 @@ export function createTransact(db: Db, clock: Clock, onBroken: (error: unknown) 
             await connection.executeQuery(rollbackTo)
             await connection.executeQuery(release)
             changes.dropFrom(noted)
+            index.dropFrom(indexed)
             answers.push(() => reject(refusal(error)))
           }
         }
+        await index.write()
         await changes.write(now) // last, since it locks: others wait for the rest of this transaction, and no longer
         await connection.executeQuery(commit)
         return answers

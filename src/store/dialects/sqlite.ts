@@ -5,6 +5,7 @@ import { CompiledQuery, type Dialect as KyselyDialect, SqliteAdapter, SqliteDial
 import { Problem } from '#core/problem.ts'
 import { addReturning } from './counter.ts'
 import { type Dialect, type ErrorClass, speaking } from './dialect.ts'
+import { fts5 } from './search.ts'
 
 /**
  * SQLite inside the process, by `node:sqlite`. One connection: it is synchronous, so a second would not run beside it, and
@@ -64,6 +65,7 @@ export const sqlite: Dialect = {
 
   addToCounter: async (tx, ownerId, count) => (await addReturning(tx, { ownerId, count })).rows[0]?.changes as number,
 
+  search: fts5,
   clock: sql<number>`cast(unixepoch('subsec') * 1000 as integer)`,
   inspect: async () => [], // what matters is set, and read back, as it is opened
 
