@@ -5,7 +5,7 @@ import { nearest, Problem } from '#core/problem.ts'
 import { limits, priorities } from '#core/task.ts'
 import { wordsOf } from '#core/words.ts'
 import { byId, type Position, type SortColumn, type SortKey, type TaskFilter } from '#store/task-list.ts'
-import { parseTime, TaskShape } from './shapes.ts'
+import { parseTime } from './shapes.ts'
 
 /** What a list of tasks is asked for, and how it says where it goes on. */
 
@@ -78,7 +78,7 @@ export type TaskQueryWire = Static<typeof TaskQueryShape>
 
 export const TaskPageShape = Type.Object(
   {
-    tasks: Type.Array(Type.Ref(TaskShape)),
+    tasks: Type.Array(Type.Ref('Task')),
     next_cursor: Type.Unsafe<string | null>({ type: ['string', 'null'], description: 'Null when nothing is left' }),
     total: Type.Optional(
       Type.Unsafe<number | null>({
@@ -161,11 +161,13 @@ export function toSort(text: string | undefined): readonly SortKey[] {
   const keys: SortKey[] = []
   for (const name of text.split(',')) {
     const isDescending = name.startsWith('-')
-    const by = Object.entries(sortNames).find(([known]) => known === name.slice(isDescending ? 1 : 0))?.[1]
+    const by = Object.entries(sortNames).find(([one]) => one === name.slice(isDescending ? 1 : 0))?.[1]
     if (by === undefined) {
-      const near = nearest(name.replace(/^[-+ ]/, ''), Object.keys(sortNames))
-      const known = near ? `did you mean ${near}?` : `there are ${Object.keys(sortNames).join(', ')}`
-      throw badParameter('sort', `has «${name}», which is not known; ${known}`)
+      const known = Object.keys(sortNames)
+      const word = name.replace(/^[-+ ]/, '')
+      const near = nearest(word, known) ?? nearest(`${word}_dt`, known)
+      const hint = near ? `did you mean ${near}?` : `there are ${known.join(', ')}`
+      throw badParameter('sort', `has «${name}», which is not known; ${hint}`)
     }
     if (keys.some((key) => key.by === by)) throw badParameter('sort', `names ${name.replace(/^-/, '')} twice`)
     keys.push({ by, isDescending })

@@ -53,10 +53,10 @@ type Builder = ExpressionBuilder<Schema, 'tasks'>
 type Condition = (eb: Builder) => Expression<SqlBool>
 
 export function positionOf(task: Task, sort: readonly SortKey[]): Position {
-  return sort.map(({ by }) => valueOf[by](task))
+  return sort.map(({ by }) => sortValue[by](task))
 }
 
-const valueOf: Record<SortColumn, (task: Task) => number | string | null> = {
+const sortValue: Record<SortColumn, (task: Task) => number | string | null> = {
   id: ({ id }) => id,
   expiry: ({ expiryAt }) => expiryAt,
   priority: ({ priority }) => priorities.indexOf(priority),
@@ -76,6 +76,9 @@ const columnOf: Record<SortColumn, RawBuilder<number | string | null>> = {
   created: sql`created_at`,
   updated: sql`updated_at`,
 }
+
+/** The same for tasks that are looked up: no index of theirs is to be thought better than the ids, as SQLite does. */
+const scattered: typeof columnOf = { ...columnOf, expiry: sql`(expiry_at + 0)` }
 
 /** Tasks of an owner in an order, those that a filter lets through. */
 export async function listPage(db: Db, ownerId: number, wish: PageWish): Promise<Task[]> {
@@ -103,7 +106,9 @@ export async function countTasks(db: Db, ownerId: number, filter: TaskFilter, no
     for await (const _ of search(db, ownerId, wish, words, ids)) count++
     return count
   }
-  const { rest, expiry } = conditionsOf(db, filter, now)
+  const { rest, expiry } = conditionsOf(filter, now)
+  const { ids } = filter
+  if (ids) rest.push((eb) => dialectOf(db).among(eb.ref('id'), ids))
   const row = await db
     .selectFrom('tasks')
     .select((eb) => eb.fn.countAll<number>().as('count'))
@@ -130,8 +135,9 @@ async function* search(
   ids: readonly number[] | undefined,
 ): AsyncGenerator<Task> {
   let { after } = wish
-  for (let limit = Math.min(mostRead, Math.max(100, wish.limit)); ; limit = mostRead) {
-    const tasks = await select(db, ownerId, { ...wish, after, limit, offset: 0 }, ids)
+  const among = intersection(ids, wish.filter.ids)
+  for (let limit = among ? mostRead : Math.min(mostRead, Math.max(100, wish.limit)); ; limit = mostRead) {
+    const tasks = await select(db, ownerId, { ...wish, after, limit, offset: 0 }, among)
     for (const task of tasks) if (haveWords([task.title, task.description], words)) yield task
     const last = tasks.at(-1)
     if (!last || tasks.length < limit) return
@@ -140,22 +146,31 @@ async function* search(
   }
 }
 
+function intersection(a: readonly number[] | undefined, b: readonly number[] | undefined) {
+  if (!a || !b) return a ?? b
+  const others = new Set(b)
+  return a.filter((id) => others.has(id))
+}
+
 /**
  * One page. By expiry it is up to three statements, each of which reads a stretch of the index tasks_expiry and stops: the rest of
  * those that expire with the last one, those after, those never. In one statement, `order by expiry_at is null, …` and a
- * comparison of pairs would each keep one of the databases from using the index.
+ * comparison of pairs would each keep one of the databases from using the index. Where ids are given these are looked up, and sorted.
  */
-async function select(db: Db, ownerId: number, wish: PageWish, among?: readonly number[]): Promise<Task[]> {
-  const { rest, expiry } = conditionsOf(db, wish.filter, wish.now)
+async function select(db: Db, ownerId: number, wish: PageWish, among = wish.filter.ids): Promise<Task[]> {
+  const { rest, expiry } = conditionsOf(wish.filter, wish.now)
   if (among) rest.push((eb) => dialectOf(db).among(eb.ref('id'), among))
   const found: Task[] = []
   let skip = wish.offset
-  for (const { where, sort } of stretches(wish, expiry)) {
+  const parts = among
+    ? [{ where: [...within(expiry, scattered), ...beyond(wish.sort, wish.after, scattered)], sort: wish.sort }]
+    : stretches(wish, expiry)
+  for (const { where, sort } of parts) {
     const conditions = (eb: Builder) => eb.and([...rest, ...where].map((condition) => condition(eb)))
     let query = db.selectFrom('tasks').selectAll().where('owner_id', '=', ownerId).where(conditions)
     for (const { by, isDescending } of sort) {
-      if (by === 'expiry' && sort[0]?.by !== 'expiry') query = query.orderBy(sql`expiry_at is null`)
-      query = query.orderBy(columnOf[by], isDescending ? 'desc' : 'asc')
+      if (by === 'expiry' && (among || sort[0]?.by !== 'expiry')) query = query.orderBy(sql`expiry_at is null`)
+      query = query.orderBy((among ? scattered : columnOf)[by], isDescending ? 'desc' : 'asc')
     }
     const rows = await query
       .limit(wish.limit - found.length)
@@ -181,9 +196,9 @@ interface Span {
 
 const always: Span = { from: Number.MIN_SAFE_INTEGER, before: Number.MAX_SAFE_INTEGER }
 
-/** What a filter asks of a task, but for its words, and of its expiry: undefined for nothing. */
-function conditionsOf(db: Db, filter: TaskFilter, now: number): { rest: Condition[]; expiry: Span | undefined } {
-  const { status = 'all', tags = [], priority, expiresAfter, expiresBefore, updatedAfter, ids } = filter
+/** What a filter asks of a task, but for its ids and words, and of its expiry: undefined for nothing. */
+function conditionsOf(filter: TaskFilter, now: number): { rest: Condition[]; expiry: Span | undefined } {
+  const { status = 'all', tags = [], priority, expiresAfter, expiresBefore, updatedAfter } = filter
   const rest: Condition[] = []
   if (status === 'open' || status === 'expired') rest.push((eb) => eb('completed_at', 'is', null))
   if (status === 'completed') rest.push((eb) => eb('completed_at', 'is not', null))
@@ -191,15 +206,15 @@ function conditionsOf(db: Db, filter: TaskFilter, now: number): { rest: Conditio
   for (const tag of tags) rest.push(hasTag(tag))
   if (priority !== undefined) rest.push((eb) => eb('priority', '=', priority))
   if (updatedAfter !== undefined) rest.push((eb) => eb('updated_at', '>', updatedAfter))
-  if (ids) rest.push((eb) => dialectOf(db).among(eb.ref('id'), ids))
   const from = expiresAfter ?? always.from
   const before = Math.min(expiresBefore ?? always.before, status === 'expired' ? now + 1 : always.before)
   const isBound = expiresAfter !== undefined || expiresBefore !== undefined || status === 'expired'
   return { rest, expiry: isBound ? { from, before } : undefined }
 }
 
-const within = (span: Span | undefined): Condition[] =>
-  span ? [(eb) => eb('expiry_at', '>=', span.from), (eb) => eb('expiry_at', '<', span.before)] : []
+function within(span: Span | undefined, { expiry } = columnOf): Condition[] {
+  return span ? [() => sql`${expiry} >= ${span.from}`, () => sql`${expiry} < ${span.before}`] : []
+}
 
 /** In the words of the index tasks_tagged. */
 export const isTagged: Condition = () => sql`tags <> '[]'`
@@ -250,15 +265,14 @@ function stretches({ sort, after }: PageWish, expiry: Span | undefined): Stretch
 }
 
 /** Of tasks in this order those that come after a position: later by some key, and the same by all before it. */
-function beyond(sort: readonly SortKey[], after: Position | undefined): Condition[] {
+function beyond(sort: readonly SortKey[], after: Position | undefined, columns = columnOf): Condition[] {
   if (!after) return []
-  const column = ({ by }: SortKey) => columnOf[by]
   return [
     (eb) =>
       eb.or(
         sort.map((key, i) => {
-          const same = sort.slice(0, i).map((one, j) => isAt(column(one), after[j] ?? null))
-          return eb.and([...same, isBehind(key, after[i] ?? null)])
+          const same = sort.slice(0, i).map((one, j) => isAt(columns[one.by], after[j] ?? null))
+          return eb.and([...same, isBehind(key, columns[key.by], after[i] ?? null)])
         }),
       ),
   ]
@@ -267,9 +281,8 @@ function beyond(sort: readonly SortKey[], after: Position | undefined): Conditio
 const isAt = (column: RawBuilder<unknown>, value: number | string | null) =>
   value === null ? sql<SqlBool>`${column} is null` : sql<SqlBool>`${column} = ${value}`
 
-function isBehind({ by, isDescending }: SortKey, value: number | string | null): RawBuilder<SqlBool> {
-  if (value === null) return sql`1 = 0`
-  const column = columnOf[by]
+function isBehind({ by, isDescending }: SortKey, column: RawBuilder<unknown>, value: number | string | null) {
+  if (value === null) return sql<SqlBool>`1 = 0`
   const later = isDescending ? sql<SqlBool>`${column} < ${value}` : sql<SqlBool>`${column} > ${value}`
-  return by === 'expiry' ? sql`(${later} or ${column} is null)` : later
+  return by === 'expiry' ? sql<SqlBool>`(${later} or ${column} is null)` : later
 }

@@ -194,6 +194,11 @@ export async function deleteTask(tx: Db, ownerId: number, id: number): Promise<b
 
 /** @returns how many there were */
 export async function deleteTasks(tx: Db, ownerId: number): Promise<number> {
+  const rows = await tx.selectFrom('tasks').select('id').where('owner_id', '=', ownerId).execute()
+  await forgetTasks(
+    tx,
+    rows.map(({ id }) => id),
+  )
   const { numDeletedRows } = await tx.deleteFrom('tasks').where('owner_id', '=', ownerId).executeTakeFirst()
   return Number(numDeletedRows)
 }

@@ -6,7 +6,7 @@ import type { Task } from '#core/task.ts'
 import { lastChange } from '#store/changes.ts'
 import type { Db } from '#store/schema.ts'
 import { countTags } from '#store/tags.ts'
-import { byId, countTasks, listPage, positionOf } from '#store/task-list.ts'
+import { countTasks, listPage, positionOf } from '#store/task-list.ts'
 import { listTasks } from '#store/tasks.ts'
 import { isNotModified } from '../conditions.ts'
 import { toCollectionEtag, toTaskWire } from '../shapes.ts'
@@ -39,7 +39,7 @@ export function taskListRoutes(
         summary: 'List tasks, all or some, in an order',
         tags: ['tasks'],
         querystring: TaskQueryShape,
-        response: { 200: TaskPageShape },
+        response: { 200: TaskPageShape, 304: Type.Null({ description: 'Nothing has changed' }) },
       },
     },
     async ({ query, headers }, reply) => {
@@ -56,7 +56,7 @@ export function taskListRoutes(
       if (filter.status !== 'expired') {
         const etag = toCollectionEtag(await lastChange(db, actor.ownerId))
         reply.header('etag', etag)
-        if (isNotModified(headers, etag)) return reply.code(304).send()
+        if (isNotModified(headers, etag)) return reply.code(304).send(null)
       }
       const at = now()
       // One more than asked for tells whether there is more.

@@ -149,6 +149,9 @@ function prepareStatement(statement: StatementSync) {
   type Values = Parameters<StatementSync['all']>
   const names = statement.columns().map(({ name }) => name)
   statement.setReturnArrays(true)
+  // Of a statement without rows: the number of the last one inserted. FTS5 has some of its own above 2^53, which are read as numbers
+  // only to throw, after a COMMIT that went well.
+  if (names.length === 0) statement.setReadBigInts(true)
   const toRow = (values: unknown) => {
     const row: Record<string, unknown> = {}
     for (let i = 0; i < names.length; i++) row[names[i] as string] = (values as unknown[])[i]
