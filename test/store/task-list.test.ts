@@ -84,14 +84,14 @@ test(`${testDatabase}: a page by expiry reads a stretch of the index, in both di
   const { store, said } = await open(t)
   await fill(store, 5_000, (i) => ({
     title: `Task ${i}`,
-    expiryAt: i % 5 === 0 ? null : now + 1_000 * ((i * 7_919) % 1_000),
+    expiryAt: i % 20 === 0 ? null : now + 1_000 * ((i * 7_919) % 1_000),
   }))
   if (testDatabase !== 'sqlite')
     await sql.raw(testDatabase === 'postgres' ? 'analyze' : 'analyze table tasks').execute(store.db)
   for (const isDescending of [false, true]) {
     const sort = [key('expiry', isDescending), key('id', isDescending)]
     const some = (await page(store, sort, { limit: 2_000 })).at(-1) as Task
-    const never = (await page(store, sort, { limit: 4_100 })).at(-1) as Task
+    const never = (await page(store, sort, { limit: 4_800 })).at(-1) as Task
     assert.equal(never.expiryAt, null)
     const wishes: [words: string, after: Position | undefined, statements: number][] = [
       ['from the start', undefined, 1],
@@ -160,7 +160,7 @@ test(`${testDatabase}: what very many tasks have is found as well, in any order 
 const ofIndex = (said: readonly CompiledQuery[]) => said.filter(({ sql }) => /\bsearch\b/.test(sql))
 
 test(`${testDatabase}: the index of words is written for a title or a description, once a transaction, and for nothing else`, async (t) => {
-  const { store, said, ctx } = await open(t)
+  const { said, ctx } = await open(t)
   const actor = { ownerId: me }
   const target = { id: 1 }
   const writes = async (wish: () => Promise<unknown>) => {
@@ -224,7 +224,7 @@ test(`${testDatabase}: titles and descriptions as long as they may be are writte
   const many = Array.from({ length: 9_000 }, (_, i) => (i * 7_919).toString(36)).join(' ')
   const texts = [many, 'ﷺ'.repeat(21_000), '日本'.repeat(10_000), '𐐨'.repeat(16_000), `${'x'.repeat(60_000)} end`]
   for (const description of texts) await createTask(ctx, { ownerId: me }, { title: 'long', description })
-  for (const [i, word] of ['37q', 'صلى', '日', '𐐨'.repeat(60), 'end'].entries()) {
+  for (const [i, word] of [(8_999 * 7_919).toString(36), 'صلى', '日', '𐐨'.repeat(60), 'end'].entries()) {
     const found = await page(store, [key('id')], { filter: { words: [word] } })
     assert.deepEqual(
       found.map(({ id }) => id).filter((id) => id === i + 1),
@@ -240,6 +240,7 @@ test(`${testDatabase}: tasks that were there before the index are in it after th
   await fill(store, 1_200, (i) => ({ title: `Task w${i}`, expiryAt: null }))
   await sql`drop table search`.execute(store.db)
   if (testDatabase === 'sqlite') await sql`drop table search_words`.execute(store.db)
+  if (testDatabase !== 'mysql') await sql`drop index tasks_tagged`.execute(store.db)
   await sql`delete from kysely_migration where name = '0005-search'`.execute(store.db)
   await store[Symbol.asyncDispose]()
   const { store: next } = await open(t, url)
