@@ -256,11 +256,11 @@ function stretches({ sort, after }: PageWish, expiry: Span | undefined): Stretch
           : { from: Math.max(from, last + 1), before }
     found.push({ where: within(behind), sort })
   }
-  // All of them at one place, and yet in the order of the index: else PostgreSQL reads through all ids.
+  // By the rest alone: MySQL would sort nulls, which are all alike.
   if (!expiry)
     found.push({
       where: [(eb) => eb('expiry_at', 'is', null), ...(last === null ? beyond(others, rest) : [])],
-      sort,
+      sort: others,
     })
   return found
 }
