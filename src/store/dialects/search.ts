@@ -1,4 +1,5 @@
-import { CompiledQuery, type Kysely, sql } from 'kysely'
+import { type Kysely, sql } from 'kysely'
+import { runStatement } from '../prepare.ts'
 import type { Db } from '../schema.ts'
 
 /**
@@ -26,8 +27,6 @@ export interface IndexEntry {
   /** Nothing is there of it. */
   readonly isNew: boolean
 }
-
-const run = (db: Db, text: string, values: readonly unknown[]) => db.executeQuery(CompiledQuery.raw(text, [...values]))
 
 /** Above every word that begins so: no letter is as high as that. */
 const end = (start: string) => `${start}\u{10ffff}`
@@ -63,17 +62,26 @@ export const fts5: SearchIndex = {
     await sql`create virtual table if not exists search_words using fts5vocab (search, instance)`.execute(db)
   },
   async write(tx, entries) {
-    for (const { id, words } of entries)
-      await run(tx, 'insert or replace into search (rowid, words) values (?, ?)', [id, words.join(' ')])
+    let i = 0
+    for (const size of [20, 1])
+      for (; entries.length - i >= size; i += size) {
+        const rows = entries.slice(i, i + size)
+        const text = `insert or replace into search (rowid, words) values ${Array(size).fill('(?, ?)').join(', ')}`
+        await runStatement(
+          tx,
+          text,
+          rows.flatMap(({ id, words }) => [id, words.join(' ')]),
+        )
+      }
   },
   async forget(tx, ids) {
-    await run(tx, 'delete from search where rowid in (select value from json_each(?))', [JSON.stringify(ids)])
+    await runStatement(tx, 'delete from search where rowid in (select value from json_each(?))', [JSON.stringify(ids)])
   },
   find: (db, words, most) =>
     ofRarest(
       async (_, word, limit) => {
         const text = 'select doc from search_words where term >= ? and term < ? limit ?'
-        const { rows } = await run(db, text, [word, end(word), limit])
+        const { rows } = await runStatement(db, text, [word, end(word), limit])
         return (rows as { doc: number }[]).map(({ doc }) => doc)
       },
       db,
@@ -93,14 +101,14 @@ export const gin: SearchIndex = {
       'insert into search (task_id, words)' +
       " select id, array_to_tsvector(string_to_array(words, ' ')) from unnest($1::bigint[], $2::text[]) as r(id, words)" +
       ' on conflict (task_id) do update set words = excluded.words'
-    await run(tx, text, [entries.map(({ id }) => id), entries.map(({ words }) => words.join(' '))])
+    await runStatement(tx, text, [entries.map(({ id }) => id), entries.map(({ words }) => words.join(' '))])
   },
   async forget(tx, ids) {
-    await run(tx, 'delete from search where task_id = any($1::bigint[])', [ids])
+    await runStatement(tx, 'delete from search where task_id = any($1::bigint[])', [ids])
   },
   async find(db, words, most) {
     const text = 'select task_id from search where words @@ $1::tsquery limit $2'
-    const { rows } = await run(db, text, [words.map((word) => `'${word}':*`).join(' & '), most + 1])
+    const { rows } = await runStatement(db, text, [words.map((word) => `'${word}':*`).join(' & '), most + 1])
     return rows.length > most ? undefined : (rows as { task_id: number }[]).map(({ task_id }) => task_id)
   },
 }
@@ -120,19 +128,19 @@ export const wordTable = (tableEnd: () => ReturnType<typeof sql>): SearchIndex =
   },
   async write(tx, entries) {
     const changed = entries.filter(({ isNew }) => !isNew).map(({ id }) => id)
-    if (changed.length > 0) await run(tx, 'delete from search where task_id in (?)', [changed])
+    if (changed.length > 0) await runStatement(tx, 'delete from search where task_id in (?)', [changed])
     const rows = entries.flatMap(({ id, words }) => words.map((word) => [id, word]))
     for (let i = 0; i < rows.length; i += mostRows)
-      await run(tx, 'insert into search (task_id, word) values ?', [rows.slice(i, i + mostRows)])
+      await runStatement(tx, 'insert into search (task_id, word) values ?', [rows.slice(i, i + mostRows)])
   },
   async forget(tx, ids) {
-    await run(tx, 'delete from search where task_id in (?)', [ids])
+    await runStatement(tx, 'delete from search where task_id in (?)', [ids])
   },
   find: (db, words, most) =>
     ofRarest(
       async (_, word, limit) => {
         const text = 'select task_id from search where word >= ? and word < ? limit ?'
-        const { rows } = await run(db, text, [word, end(word), limit])
+        const { rows } = await runStatement(db, text, [word, end(word), limit])
         return (rows as { task_id: number }[]).map(({ task_id }) => task_id)
       },
       db,
