@@ -200,6 +200,7 @@ export function parseListCursor(cursor: string, filter: TaskFilter, sort: readon
 
 function isValueOf({ by }: SortKey, value: unknown): boolean {
   if (by === 'title') return typeof value === 'string' && value.isWellFormed() && !value.includes('\0')
+  if (by === 'priority') return priorities.some((_, i) => i === value)
   return Number.isSafeInteger(value) || (by === 'expiry' && value === null)
 }
 

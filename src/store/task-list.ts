@@ -27,8 +27,7 @@ export interface TaskFilter {
   readonly words?: readonly string[]
 }
 
-export const sortColumns = ['id', 'expiry', 'priority', 'title', 'created', 'updated'] as const
-export type SortColumn = (typeof sortColumns)[number]
+export type SortColumn = 'id' | 'expiry' | 'priority' | 'title' | 'created' | 'updated'
 
 export interface SortKey {
   readonly by: SortColumn
@@ -225,7 +224,7 @@ export const isTagged: Condition = () => sql`tags <> '[]'`
  */
 function hasTag(tag: string): Condition {
   const item = JSON.stringify(tag)
-  // But `,","` is in ["x,","y"] as well. A quote of its own that is a comma begins behind the quote of another, which no backslash hides.
+  // But for this one: `,","` is in ["x,","y"] as well. It is the first, or stands between the quotes of two others.
   if (tag === ',') return () => sql`(tags like '[",",%' or tags = '[","]' or replace(${bare}, '",","', '') <> ${bare})`
   return () => sql`(replace(tags, ${`[${item}`}, '') <> tags or replace(tags, ${`,${item}`}, '') <> tags)`
 }

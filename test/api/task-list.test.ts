@@ -313,6 +313,25 @@ test('a cursor belongs to its filter and its sort', async (t) => {
       assertProblem(await send('GET', `/v1/tasks?sort=title&cursor=${text}`), 400, 'cursor')
   })
 
+  await t.test('and so is one of numbers that no task has', async () => {
+    const [list] = JSON.parse(Buffer.from(await cursorOf('sort=priority,expiry_dt'), 'base64url').toString())
+    for (const [priority, expiry, id] of [
+      [4, 1, 1],
+      [-1, 1, 1],
+      [0.5, 1, 1],
+      [null, 1, 1],
+      [2 ** 53, 1, 1],
+      [0, 2 ** 53, 1],
+      [0, '1', 1],
+      [0, 1, null],
+    ]) {
+      const cursor = Buffer.from(JSON.stringify([list, priority, expiry, id])).toString('base64url')
+      assertProblem(await send('GET', `/v1/tasks?sort=priority,expiry_dt&cursor=${cursor}`), 400, 'cursor')
+    }
+    const largest = Buffer.from(JSON.stringify([list, 3, 2 ** 53 - 1, 2 ** 53 - 1])).toString('base64url')
+    assert.equal((await send('GET', `/v1/tasks?sort=priority,expiry_dt&cursor=${largest}`)).status, 200)
+  })
+
   await t.test('one that holds the longest title there is goes on behind it', async () => {
     const title = '\u0001'.repeat(500)
     const longest = await withTasks(t, { title }, { title: '\u0002' })
