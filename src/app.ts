@@ -104,6 +104,7 @@ export async function startApp(config: Config, deps: AppDeps): Promise<App> {
   const server = createServer({
     db: store.db,
     ctx: { transact: store.transact, defaults, wake },
+    now: clock.now,
     isLoopback: isLoopback && !config.allowAnyoneOnNetwork,
     allowedHosts: config.allowedHosts,
     log: log.child({ room: 'http' }),

@@ -17,6 +17,7 @@ import { type ChangeKind, recordChange } from '#store/changes.ts'
 import { reviveDropped } from '#store/deliveries.ts'
 import { rungUntil } from '#store/notices.ts'
 import type { Db } from '#store/schema.ts'
+import { indexTask } from '#store/search.ts'
 import * as tasks from '#store/tasks.ts'
 import type { Actor, Context } from './context.ts'
 
@@ -255,6 +256,7 @@ async function rewrite(
   const changed = written.filter(({ before, after }) => after !== before)
   await tasks.saveTasks(tx, changed)
   for (const { before, after } of changed) {
+    if (after.title !== before.title || after.description !== before.description) indexTask(tx, after)
     recordChange(tx, { ownerId: after.ownerId, taskId: after.id, kind: changeKind(before, after) })
     wakeAt(after.notifyAt)
   }

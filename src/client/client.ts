@@ -8,6 +8,7 @@ import type {
   TaskUpsertWire,
   TaskWire,
 } from '#http/shapes.ts'
+import type { TagListWire, TaskQueryWire } from '#http/shapes-list.ts'
 
 /** A problem as the server told it (RFC 9457). */
 export class ProblemError extends Error {
@@ -37,9 +38,25 @@ export class ProblemError extends Error {
   }
 }
 
+/** Which tasks, and in which order. */
+export interface TaskFilter extends Omit<TaskQueryWire, 'limit' | 'offset' | 'cursor' | 'tag' | 'ids' | 'count'> {
+  /** Each of them. */
+  readonly tag?: string | readonly string[]
+  readonly ids?: readonly number[]
+}
+
+export interface TaskQuery extends TaskFilter {
+  readonly limit?: number
+  readonly offset?: number
+  readonly cursor?: string
+  readonly count?: boolean
+}
+
 export interface TaskPage {
   tasks: TaskWire[]
   next_cursor: string | null
+  /** Where it was asked for; null for a search that finds very many. */
+  total?: number | null
 }
 
 export interface NotificationPage {
@@ -89,18 +106,21 @@ export function createClient(baseUrl: string) {
   }
 
   const withQuery = (path: string, query: object) => {
-    const entries = Object.entries(query).filter(([, value]) => value !== undefined)
-    return entries.length === 0 ? path : `${path}?${new URLSearchParams(entries.map(([k, v]) => [k, String(v)]))}`
+    const search = new URLSearchParams()
+    for (const [name, values] of Object.entries(query))
+      for (const value of [values].flat()) if (value !== undefined) search.append(name, String(value))
+    return search.size === 0 ? path : `${path}?${search}`
   }
 
   return {
     health: () => call<{ status: string; version: string }>('GET', '/v1/health'),
-    list: (query: { limit?: number; offset?: number; cursor?: string } = {}) =>
-      call<TaskPage>('GET', withQuery('/v1/tasks', query)),
-    /** Every task, following `next_cursor`. */
-    async *iterate(limit = 1_000): AsyncGenerator<TaskWire> {
+    list: (query: TaskQuery = {}) =>
+      call<TaskPage>('GET', withQuery('/v1/tasks', { ...query, ids: query.ids?.join(',') })),
+    /** Every task, or those of a filter, following `next_cursor`. @param limit how many a request */
+    async *iterate(limit = 1_000, filter: TaskFilter = {}): AsyncGenerator<TaskWire> {
+      const query = { ...filter, ids: filter.ids?.join(','), limit }
       for (let cursor: string | null | undefined; cursor !== null; ) {
-        const page: TaskPage = await call('GET', withQuery('/v1/tasks', { limit, cursor }))
+        const page: TaskPage = await call('GET', withQuery('/v1/tasks', { ...query, cursor }))
         yield* page.tasks
         cursor = page.next_cursor
       }
@@ -130,6 +150,7 @@ export function createClient(baseUrl: string) {
       call<TaskWire>('POST', `/v1/tasks/${id}/reopen`, undefined, condition),
     snooze: (id: number, snooze: SnoozeWire, condition?: Condition) =>
       call<TaskWire>('POST', `/v1/tasks/${id}/snooze`, snooze, condition),
+    tags: () => call<TagListWire>('GET', '/v1/tags'),
     notifications: (query: { limit?: number; cursor?: string } = {}) =>
       call<NotificationPage>('GET', withQuery('/v1/notifications', query)),
     notification: (id: number) => call<NotificationWire>('GET', `/v1/notifications/${id}`),

@@ -14,11 +14,13 @@ import { answerUnreadable, sendProblem } from './problem.ts'
 import { byKeyRoutes } from './routes/by-key.ts'
 import { type Health, healthRoutes } from './routes/health.ts'
 import { notificationRoutes } from './routes/notifications.ts'
+import { taskListRoutes } from './routes/task-list.ts'
 import { taskRoutes } from './routes/tasks.ts'
 
 export interface ServerParts {
   readonly db: Db
   readonly ctx: Context
+  readonly now: () => number
   readonly health: Health
   readonly isLoopback: boolean
   readonly allowedHosts: readonly string[]
@@ -100,6 +102,7 @@ export function createServer(parts: ServerParts): FastifyInstance {
   healthRoutes(server, parts.health)
   taskRoutes(server, parts)
   byKeyRoutes(server, parts)
+  taskListRoutes(server, parts)
   notificationRoutes(server, parts)
   refuseOtherMethods()
   return server

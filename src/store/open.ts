@@ -8,6 +8,7 @@ import { foundation } from './migrations/0001-foundation.ts'
 import { original } from './migrations/0002-original.ts'
 import { changes } from './migrations/0003-changes.ts'
 import { api } from './migrations/0004-api.ts'
+import { search } from './migrations/0005-search.ts'
 import type { Db, Schema } from './schema.ts'
 import { createTransact, type Transact } from './transact.ts'
 
@@ -55,6 +56,7 @@ const migrations = {
   '0002-original': original,
   '0003-changes': changes,
   '0004-api': api,
+  '0005-search': search,
 }
 
 /** A server that is still starting is waited for this long. */

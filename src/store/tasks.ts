@@ -5,12 +5,13 @@ import type { NewTask, Task } from '#core/task.ts'
 import { dialectOf } from './dialects/dialect.ts'
 import { prepare } from './prepare.ts'
 import type { Db, TaskTable } from './schema.ts'
+import { forgetTasks, indexTask } from './search.ts'
 
 type Row = Selectable<TaskTable>
 
 const none: readonly never[] = Object.freeze([])
 
-function toTask(row: Row): Task {
+export function toTask(row: Row): Task {
   return {
     id: row.id,
     ownerId: row.owner_id,
@@ -37,7 +38,7 @@ function toTask(row: Row): Task {
  * A list as it was written. Another hand may have put something else there: then that is its one item, to be seen by whoever reads
  * the task, and to be stumbled over by the bell for this task alone and not for all that are due with it.
  */
-function parseList<T>(text: string): readonly T[] {
+export function parseList<T>(text: string): readonly T[] {
   try {
     const list: unknown = JSON.parse(text)
     if (Array.isArray(list)) return list
@@ -171,6 +172,7 @@ export async function insertTask(tx: Db, task: NewTask): Promise<Task> {
   try {
     const { rows, insertId } = await insert(tx, toRow(task))
     const id = (rows as unknown as { id: number }[])[0]?.id ?? Number(insertId)
+    indexTask(tx, { ...task, id }, { isNew: true })
     return { ...task, id }
   } catch (error) {
     throw explainDuplicate(tx, error, task)
@@ -257,11 +259,17 @@ export async function deleteTask(tx: Db, ownerId: number, id: number): Promise<b
     .where('id', '=', id)
     .where('owner_id', '=', ownerId)
     .executeTakeFirst()
+  if (numDeletedRows > 0n) await forgetTasks(tx, [id])
   return numDeletedRows > 0n
 }
 
 /** @returns how many there were */
 export async function deleteTasks(tx: Db, ownerId: number): Promise<number> {
+  const rows = await tx.selectFrom('tasks').select('id').where('owner_id', '=', ownerId).execute()
+  await forgetTasks(
+    tx,
+    rows.map(({ id }) => id),
+  )
   const { numDeletedRows } = await tx.deleteFrom('tasks').where('owner_id', '=', ownerId).executeTakeFirst()
   return Number(numDeletedRows)
 }

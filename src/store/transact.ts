@@ -4,6 +4,7 @@ import { dialectOf } from './dialects/dialect.ts'
 import { asProblem } from './failure.ts'
 import { markTransaction, runStatement } from './prepare.ts'
 import type { Db } from './schema.ts'
+import { openIndex } from './search.ts'
 
 /**
  * Group commit. Wishes that arrive together share one transaction and one fsync; each is answered after it.
@@ -57,9 +58,11 @@ export function createTransact(
         const now = clock.now()
         const answers: (() => void)[] = []
         const changes = openChanges(connection)
+        const index = openIndex(connection)
         for (const { wish, resolve, reject } of wishes) {
           if (withSavepoints) await run('savepoint wish')
           const noted = changes.length()
+          const indexed = index.length()
           try {
             const value = await wish(connection, now)
             if (withSavepoints) await run('release savepoint wish')
@@ -69,9 +72,11 @@ export function createTransact(
             await run('rollback to savepoint wish')
             await run('release savepoint wish')
             changes.dropFrom(noted)
+            index.dropFrom(indexed)
             answers.push(() => reject(refusal(error)))
           }
         }
+        await index.write()
         await changes.write(now) // last, since it locks: others wait for the rest of this transaction, and no longer
         if (changes.length() > 0) onChanged()
         await run('commit')

@@ -98,9 +98,17 @@ const segment = fc.oneof(
 const query = fc.oneof(
   { weight: 9, arbitrary: fc.constant('') },
   fc
-    .array(fc.tuple(fc.constantFrom('limit', 'offset', 'cursor', 'x'), fc.oneof(fc.nat(20).map(String), fc.string())), {
-      maxLength: 3,
-    })
+    .array(
+      fc.tuple(
+        fc.constantFrom('limit', 'offset', 'cursor', 'sort', 'status', 'tag', 'priority', 'q', 'ids', 'count', 'x'),
+        fc.oneof(
+          fc.nat(20).map(String),
+          fc.constantFrom('expiry_dt', '-title,priority', 'open', 'expired', 'high', 'true', 'one two', '1,2'),
+          fc.string({ unit: 'grapheme' }),
+        ),
+      ),
+      { maxLength: 3 },
+    )
     .map((pairs) => `?${new URLSearchParams(pairs)}`),
   fc.string().map((text) => `?${text}`),
 )

@@ -17,7 +17,7 @@ import { invalidMember, Problem } from '#core/problem.ts'
 import type { Task } from '#core/task.ts'
 import { builtInOwnerId } from '#store/owners.ts'
 import type { Db } from '#store/schema.ts'
-import { getTask, listTasks } from '#store/tasks.ts'
+import { getTask } from '#store/tasks.ts'
 import { prefersMinimal, send, taskAnswer, toTaskMark } from '../answer.ts'
 import { isNotModified, parseConditions, parseIfMatch } from '../conditions.ts'
 import { answerOnce } from '../idempotency.ts'
@@ -42,32 +42,9 @@ export const IdParams = Type.Object({ id: Type.Integer({ minimum: 1, maximum: la
 /** A query that takes nothing: a mistyped parameter must not be taken for none. */
 export const NoQuery = Type.Object({}, { additionalProperties: false })
 
-/** The most tasks in one answer. With more, the answer says where it goes on. */
-const mostTasks = 10_000
-const ListQuery = Type.Object(
-  {
-    limit: Type.Optional(Type.Integer({ minimum: 0, maximum: mostTasks })),
-    offset: Type.Optional(Type.Integer({ minimum: 0, maximum: largestId })),
-    cursor: Type.Optional(Type.String({ maxLength: 50 })),
-  },
-  { additionalProperties: false },
-)
-
+/** One task, and writes of many; how they are listed is in task-list.ts. */
 export function taskRoutes(plain: FastifyInstance, { db, ctx }: { db: Db; ctx: Context }): void {
   const server = plain.withTypeProvider<TypeBoxTypeProvider>()
-
-  server.get('/v1/tasks', { schema: { querystring: ListQuery } }, async ({ query }, reply) => {
-    const { limit = mostTasks, offset = 0, cursor } = query
-    if (cursor !== undefined && offset > 0) throw new Problem('malformed', 'A cursor and an offset exclude each other.')
-    const after = cursor === undefined ? 0 : parseCursor(cursor)
-    // One more than asked for tells whether there is more.
-    const found = await listTasks(db, actor.ownerId, { after, limit: limit + 1, offset })
-    const page = found.slice(0, limit)
-    const last = page.at(-1)
-    const nextCursor = found.length > limit && last ? toCursor(last.id) : null
-    if (nextCursor) reply.header('link', `</v1/tasks?limit=${limit}&cursor=${nextCursor}>; rel="next"`)
-    return reply.send({ tasks: page.map(toTaskWire), next_cursor: nextCursor })
-  })
 
   server.post('/v1/tasks', { schema: { querystring: NoQuery, body: TaskDraftShape } }, async (request, reply) => {
     const draft = toDraft(request.body)

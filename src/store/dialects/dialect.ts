@@ -1,5 +1,6 @@
 import type { Expression, Dialect as KyselyDialect, QueryResult, RawBuilder, SqlBool } from 'kysely'
 import type { Db, Schema } from '../schema.ts'
+import type { SearchIndex } from './search.ts'
 
 /**
  * All that may differ between databases. Everything else in the store is one statement that all of them understand. A new
@@ -60,6 +61,7 @@ export interface Dialect {
   among(column: Expression<unknown>, values: readonly (number | string)[]): Expression<SqlBool>
   /** Adds to the counter of an owner's changes, which stays locked until the transaction ends. @returns its new value */
   addToCounter(tx: Db, ownerId: number, count: number): Promise<number>
+  readonly search: SearchIndex
   /** The database's own time in ms since 1970: only to tell how far apart its clock and ours are. */
   readonly clock: RawBuilder<number>
   /**

@@ -11,6 +11,7 @@ import { Problem } from '#core/problem.ts'
 import { columnTypes, type Schema } from '../schema.ts'
 import { type Dialect, type ErrorClass, speaking } from './dialect.ts'
 import { guard } from './pool.ts'
+import { wordTable } from './search.ts'
 import {
   connections,
   connectMs,
@@ -36,6 +37,9 @@ interface Server {
   collation: 'utf8mb4_nopad_bin' | 'utf8mb4_0900_bin'
 }
 
+const tableEnd = ({ collation }: Server) =>
+  sql`engine = InnoDB default character set utf8mb4 collate ${sql.raw(collation)}`
+
 const dialectFor = (server: Server): Dialect => ({
   name: 'mysql',
   begin: 'start transaction',
@@ -47,7 +51,7 @@ const dialectFor = (server: Server): Dialect => ({
     integer: sql`bigint`,
     text: (characters) => sql`varchar(${sql.lit(characters)})`,
     longText: sql`mediumtext`,
-    tableEnd: () => sql`engine = InnoDB default character set utf8mb4 collate ${sql.raw(server.collation)}`,
+    tableEnd: () => tableEnd(server),
     partialIndexes: false,
   }),
 
@@ -101,6 +105,7 @@ const dialectFor = (server: Server): Dialect => ({
     return Number((await tx.executeQuery(CompiledQuery.raw(text, [ownerId, count, count]))).insertId)
   },
 
+  search: wordTable(() => tableEnd(server)),
   clock: sql<number>`cast(unix_timestamp(now(3)) * 1000 as signed)`,
 
   async inspect(db) {

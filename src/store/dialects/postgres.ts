@@ -5,6 +5,7 @@ import { columnTypes, type Schema } from '../schema.ts'
 import { addReturning } from './counter.ts'
 import { type Dialect, type ErrorClass, speaking } from './dialect.ts'
 import { guard } from './pool.ts'
+import { gin } from './search.ts'
 import {
   connections,
   connectMs,
@@ -66,6 +67,7 @@ export const postgres: Dialect = {
 
   addToCounter: async (tx, ownerId, count) => (await addReturning(tx, { ownerId, count })).rows[0]?.changes as number,
 
+  search: gin,
   clock: sql<number>`(extract(epoch from clock_timestamp()) * 1000)::bigint`,
 
   async inspect(db) {

@@ -6,6 +6,7 @@ import { Problem } from '#core/problem.ts'
 import { runStatement } from '../prepare.ts'
 import { addReturning } from './counter.ts'
 import { type Dialect, type ErrorClass, speaking } from './dialect.ts'
+import { fts5 } from './search.ts'
 
 /**
  * SQLite inside the process, by `node:sqlite`. One connection: it is synchronous, so a second would not run beside it, and
@@ -68,6 +69,7 @@ export const sqlite: Dialect = {
 
   addToCounter: async (tx, ownerId, count) => (await addReturning(tx, { ownerId, count })).rows[0]?.changes as number,
 
+  search: fts5,
   clock: sql<number>`cast(unixepoch('subsec') * 1000 as integer)`,
   inspect: async () => [], // what matters is set, and read back, as it is opened
 
@@ -157,6 +159,9 @@ function prepareStatement(statement: StatementSync) {
   type Values = Parameters<StatementSync['all']>
   const names = statement.columns().map(({ name }) => name)
   statement.setReturnArrays(true)
+  // Of a statement without rows: the number of the last one inserted. FTS5 has some of its own above 2^53, which are read as numbers
+  // only to throw, after a COMMIT that went well.
+  if (names.length === 0) statement.setReadBigInts(true)
   const toRow = (values: unknown) => {
     const row: Record<string, unknown> = {}
     for (let i = 0; i < names.length; i++) row[names[i] as string] = (values as unknown[])[i]

@@ -1,0 +1,53 @@
+import { setImmediate as turn } from 'node:timers/promises'
+import type { Db } from './schema.ts'
+import { isTagged } from './task-list.ts'
+import { parseList } from './tasks.ts'
+
+/** A tag, and how many tasks with it are open; those that have expired are open as well. */
+export interface TagCount {
+  readonly name: string
+  readonly open: number
+  readonly expired: number
+}
+
+/** Tasks read at once: with 100,000 of them in one statement no bell would ring for 0.4 s on the embedded database. */
+const mostRead = 2_000
+
+/** The tags of an owner's tasks, by their names. Different lists of tags are few: each is taken apart once. */
+export async function countTags(db: Db, ownerId: number, now: number): Promise<TagCount[]> {
+  const byList = new Map<string, { open: number; expired: number }>()
+  for (let after = 0; ; ) {
+    const rows = await db
+      .selectFrom('tasks')
+      .select(['id', 'tags', 'completed_at', 'expiry_at'])
+      .where('owner_id', '=', ownerId)
+      .where('id', '>', after)
+      .where(isTagged)
+      .orderBy('id')
+      .limit(mostRead)
+      .execute()
+    for (const { tags, completed_at, expiry_at } of rows) {
+      const count = entry(byList, tags)
+      if (completed_at !== null) continue
+      count.open++
+      if (expiry_at !== null && expiry_at <= now) count.expired++
+    }
+    if (rows.length < mostRead) break
+    after = rows.at(-1)?.id ?? after
+    await turn()
+  }
+  const byName = new Map<string, { open: number; expired: number }>()
+  for (const [list, { open, expired }] of byList)
+    for (const name of parseList<string>(list)) {
+      const count = entry(byName, name)
+      count.open += open
+      count.expired += expired
+    }
+  return [...byName].map(([name, count]) => ({ name, ...count })).sort((a, b) => (a.name < b.name ? -1 : 1))
+}
+
+function entry(counts: Map<string, { open: number; expired: number }>, name: string) {
+  const count = counts.get(name) ?? { open: 0, expired: 0 }
+  counts.set(name, count)
+  return count
+}
