@@ -55,9 +55,6 @@ const usualTimes: DeliveryTimes = { leaseMs: 30_000, sendTimeoutMs: 15_000 }
 const lookAgainMs = 500
 /** Why a timer is not needed any more. Without a reason an abort makes an error, with a stack, of its own: 14 µs each. */
 const over = 'over'
-/** More than this many outcomes in a transaction make little of its sync. */
-const aHandful = 64
-const longestRestMs = 50
 /** Claims in a lane: at 1 kB each, 2 MB. Two batches of the ring, so that one is sent while the next is rung. */
 const laneCapacity = 2_000
 
@@ -263,18 +260,11 @@ export function startDeliveries({
     unsettled.push(settled)
     if (isSettlingSoon) return
     isSettlingSoon = true
-    const write = () => settle().catch(() => loop.wake(clock.now())) // the loop tries again, and says what is wrong
-    if (restMs < 1) setImmediate(write)
-    else setTimeout(write, restMs)
+    setImmediate(() => settle().catch(() => loop.wake(clock.now()))) // the loop tries again, and says what is wrong
   }
 
   let writing: Promise<number> = Promise.resolve(0)
   let isWriting = false
-  /**
-   * How long the next settling waits: as long as the last one took, where that was for a handful. A disk that takes 5 ms to sync
-   * is then waited for half of the time, and not all of it. What a crash repeats grows by what ends meanwhile.
-   */
-  let restMs = 0
 
   /** Writes what has ended. One at a time; what ends meanwhile goes into the next. @returns how many */
   function settle(): Promise<number> {
@@ -285,7 +275,6 @@ export function startDeliveries({
         if (unsettled.length === 0) return 0
         const batch = unsettled.splice(0)
         isWriting = true
-        const startedAt = performance.now()
         let written: Settled[]
         try {
           written = await store.transactBell(async (tx, now) => {
@@ -298,7 +287,6 @@ export function startDeliveries({
           throw error
         } finally {
           isWriting = false
-          restMs = batch.length < aHandful ? Math.min(performance.now() - startedAt, longestRestMs) : 0
         }
         const retryAt = written.reduce((next, { nextAt }) => Math.min(next, nextAt ?? next), Number.POSITIVE_INFINITY)
         if (retryAt < Number.POSITIVE_INFINITY) loop.wake(retryAt)

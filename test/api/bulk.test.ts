@@ -208,8 +208,8 @@ test('a thousand tasks', async (t) => {
     )
     assert.deepEqual((await client.list()).tasks, tasks)
     t.diagnostic(`${used} statements`)
-    // SQLite takes a hundred rows at a time, since its statements are prepared.
-    assert.ok(used <= 30, `${used} statements`)
+    // SQLite takes a hundred rows at a time, since its statements are prepared; new titles are new words to search for as well.
+    assert.ok(used <= 100, `${used} statements`)
   })
 
   await t.test('each with another change: what was not named stays', async () => {
