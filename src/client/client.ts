@@ -1,3 +1,4 @@
+import type { DeliveryState } from '#core/delivery.ts'
 import type {
   NotificationWire,
   SnoozeWire,
@@ -6,6 +7,15 @@ import type {
   TaskPatchWire,
   TaskWire,
 } from '#http/shapes.ts'
+import type {
+  DeletedTasksWire,
+  DeletedTaskWire,
+  PurgedWire,
+  RestoredWire,
+  RestoreWire,
+  TrashWire,
+} from '#http/shapes-trash.ts'
+import type { UpcomingWire } from '#http/shapes-upcoming.ts'
 
 /** A problem as the server told it (RFC 9457). */
 export class ProblemError extends Error {
@@ -48,6 +58,30 @@ export interface Condition {
   readonly ifVersion?: number
 }
 
+export interface CollectionCondition {
+  /** The ETag that the list must still have, as it was read. */
+  readonly ifEtag?: string
+}
+
+export interface DeleteFilter {
+  readonly ids?: readonly number[]
+  readonly status?: 'all' | 'open' | 'expired' | 'completed'
+  /** With several, a task must have them all. */
+  readonly tag?: string | readonly string[]
+  readonly expires_before?: string
+  /** Only count. */
+  readonly dry_run?: boolean
+}
+
+export interface NotificationQuery {
+  readonly limit?: number
+  readonly cursor?: string
+  readonly status?: DeliveryState
+  readonly channel_id?: number
+  readonly acknowledged?: boolean
+  readonly problems?: true
+}
+
 export type DuebellClient = ReturnType<typeof createClient>
 
 /**
@@ -56,10 +90,17 @@ export type DuebellClient = ReturnType<typeof createClient>
  * @throws ProblemError from every method, when the server refuses
  */
 export function createClient(baseUrl: string) {
-  async function call<T>(method: string, path: string, body?: unknown, { ifVersion }: Condition = {}): Promise<T> {
+  async function call<T>(
+    method: string,
+    path: string,
+    body?: unknown,
+    condition: Condition & CollectionCondition = {},
+  ): Promise<T> {
+    const { ifVersion, ifEtag } = condition
     const headers: Record<string, string> = { accept: 'application/json' }
     if (body !== undefined) headers['content-type'] = 'application/json'
     if (ifVersion !== undefined) headers['if-match'] = `"${ifVersion}"`
+    if (ifEtag !== undefined) headers['if-match'] = ifEtag
     const init: RequestInit = { method, headers }
     if (body !== undefined) init.body = JSON.stringify(body)
     const response = await fetch(new URL(path, baseUrl), init)
@@ -70,8 +111,9 @@ export function createClient(baseUrl: string) {
   }
 
   const withQuery = (path: string, query: object) => {
-    const entries = Object.entries(query).filter(([, value]) => value !== undefined)
-    return entries.length === 0 ? path : `${path}?${new URLSearchParams(entries.map(([k, v]) => [k, String(v)]))}`
+    const entries = Object.entries(query).flatMap(([name, value]) => [value].flat().map((one) => [name, one] as const))
+    const given = entries.filter(([, value]) => value !== undefined).map(([name, value]) => [name, String(value)])
+    return given.length === 0 ? path : `${path}?${new URLSearchParams(given)}`
   }
 
   return {
@@ -92,19 +134,45 @@ export function createClient(baseUrl: string) {
       call<TaskWire>('PATCH', `/v1/tasks/${id}`, patch, condition),
     updateMany: (tasks: TaskPatchesWire['tasks']) =>
       call<{ tasks: TaskWire[]; missing: number[] }>('PUT', '/v1/tasks', { tasks }),
+    /** Moves it to the trash. */
     delete: (id: number, condition?: Condition) =>
-      call<{ id: number; deleted_dt: string }>('DELETE', `/v1/tasks/${id}`, undefined, condition),
-    deleteAll: () => call<{ deleted: number }>('DELETE', '/v1/tasks'),
+      call<DeletedTaskWire>('DELETE', `/v1/tasks/${id}`, undefined, condition),
+    deleteAll: (condition?: CollectionCondition) => call<DeletedTasksWire>('DELETE', '/v1/tasks', undefined, condition),
+    /** Those that every filter takes; without any, all. */
+    deleteMany: ({ ids, ...filter }: DeleteFilter, condition?: CollectionCondition) =>
+      call<DeletedTasksWire>(
+        'DELETE',
+        withQuery('/v1/tasks', { ...filter, ids: ids?.join(',') }),
+        undefined,
+        condition,
+      ),
+    trash: (query: { limit?: number; cursor?: string } = {}) => call<TrashWire>('GET', withQuery('/v1/trash', query)),
+    restore: (which: RestoreWire) => call<RestoredWire>('POST', '/v1/trash/restore', which),
+    /** For good: all that is in the trash, some ids, or one batch. */
+    purgeTrash: ({ ids, batch }: RestoreWire = {}) =>
+      call<PurgedWire>('DELETE', withQuery('/v1/trash', { ids: ids?.join(','), batch })),
     complete: (id: number, condition?: Condition) =>
       call<TaskWire>('POST', `/v1/tasks/${id}/complete`, undefined, condition),
     reopen: (id: number, condition?: Condition) =>
       call<TaskWire>('POST', `/v1/tasks/${id}/reopen`, undefined, condition),
     snooze: (id: number, snooze: SnoozeWire, condition?: Condition) =>
       call<TaskWire>('POST', `/v1/tasks/${id}/snooze`, snooze, condition),
-    notifications: (query: { limit?: number; cursor?: string } = {}) =>
+    upcoming: (query: { until?: string; limit?: number } = {}) =>
+      call<UpcomingWire>('GET', withQuery('/v1/upcoming', query)),
+    notifications: (query: NotificationQuery = {}) =>
       call<NotificationPage>('GET', withQuery('/v1/notifications', query)),
     notification: (id: number) => call<NotificationWire>('GET', `/v1/notifications/${id}`),
-    taskNotifications: (id: number, query: { limit?: number; cursor?: string } = {}) =>
+    taskNotifications: (id: number, query: NotificationQuery = {}) =>
       call<NotificationPage>('GET', withQuery(`/v1/tasks/${id}/notifications`, query)),
+    acknowledge: (id: number) => call<NotificationWire>('POST', `/v1/notifications/${id}/acknowledge`),
+    acknowledgeUpTo: (id: number) =>
+      call<{ acknowledged: number }>('POST', '/v1/notifications/acknowledge', { up_to: id }),
+    /** One delivery that was given up, or each of the notification. */
+    retry: (id: number, deliveryId?: string) =>
+      call<NotificationWire>(
+        'POST',
+        `/v1/notifications/${id}/retry`,
+        deliveryId === undefined ? undefined : { delivery_id: deliveryId },
+      ),
   }
 }

@@ -13,10 +13,14 @@ import { answerUnreadable, sendProblem } from './problem.ts'
 import { type Health, healthRoutes } from './routes/health.ts'
 import { notificationRoutes } from './routes/notifications.ts'
 import { taskRoutes } from './routes/tasks.ts'
+import { trashRoutes } from './routes/trash.ts'
+import { upcomingRoutes } from './routes/upcoming.ts'
 
 export interface ServerParts {
   readonly db: Db
   readonly ctx: Context
+  readonly now: () => number
+  readonly trashDays: number
   readonly health: Health
   readonly isLoopback: boolean
   readonly allowedHosts: readonly string[]
@@ -86,6 +90,8 @@ export function createServer(parts: ServerParts): FastifyInstance {
   const refuseOtherMethods = watchMethods(server)
   healthRoutes(server, parts.health)
   taskRoutes(server, parts)
+  trashRoutes(server, parts)
+  upcomingRoutes(server, parts)
   notificationRoutes(server, parts)
   refuseOtherMethods()
   return server

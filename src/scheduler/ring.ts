@@ -100,7 +100,7 @@ async function ringBatch(
       const id = randomUUIDv7()
       if (left-- > 0) {
         rows.push({ id, channelId, notice, attempt: 1, nextAt: leaseUntil })
-        claims.push({ id, channelId, attempt: 1, leaseUntil, notice })
+        claims.push({ id, channelId, attempt: 1, backoffFrom: 0, leaseUntil, notice })
       } else {
         rows.push({ id, channelId, notice, attempt: 0, nextAt: now })
         hasUnclaimed = true

@@ -1,10 +1,10 @@
-import type { Selectable } from 'kysely'
+import { type Selectable, sql, type UpdateObject } from 'kysely'
 import type { DeliveryState, Settlement } from '#core/delivery.ts'
 import type { Notice } from '#core/notice.ts'
 import { dialectOf } from './dialects/dialect.ts'
 import { noticesByIds } from './notices.ts'
 import { prepare } from './prepare.ts'
-import type { Db, DeliveryTable } from './schema.ts'
+import type { Db, DeliveryTable, Schema } from './schema.ts'
 
 /** A delivery as it stands in the ledger. Instants in ms since 1970. */
 export interface Delivery {
@@ -23,6 +23,8 @@ export interface Claim {
   readonly id: string
   readonly channelId: number
   readonly attempt: number
+  /** The attempt from which the back-off counts: 0, unless a person asked for it anew. */
+  readonly backoffFrom: number
   readonly leaseUntil: number
   readonly notice: Notice
 }
@@ -79,7 +81,7 @@ export async function claimDue(
 ): Promise<Claim[]> {
   const due = tx
     .selectFrom('deliveries')
-    .select(['id', 'notice_id', 'attempts'])
+    .select(['id', 'notice_id', 'attempts', 'backoff_from'])
     .where('channel_id', '=', channelId)
     .where('next_at', '<=', now)
     .orderBy('next_at')
@@ -99,9 +101,9 @@ export async function claimDue(
     rows.map(({ notice_id }) => notice_id),
   )
   const claims: Claim[] = []
-  for (const { id, notice_id, attempts } of rows) {
+  for (const { id, notice_id, attempts, backoff_from } of rows) {
     const notice = notices.get(notice_id)
-    if (notice) claims.push({ id, channelId, attempt: attempts + 1, leaseUntil, notice })
+    if (notice) claims.push({ id, channelId, attempt: attempts + 1, backoffFrom: backoff_from, leaseUntil, notice })
   }
   return claims
 }
@@ -155,18 +157,73 @@ export async function freeAllClaims(tx: Db, now: number): Promise<number> {
   return Number(numUpdatedRows)
 }
 
-/** A task came back to an expiry for which deliveries were dropped: they are true again. @returns how many */
-export async function reviveDropped(tx: Db, taskId: number, expiryAt: number, now: number): Promise<number> {
-  const { numUpdatedRows } = await tx
+/** Tasks came back to an expiry for which deliveries were dropped: those are true again. @returns how many */
+export async function reviveDropped(
+  tx: Db,
+  tasks: readonly { readonly id: number; readonly expiryAt: number | null }[],
+  now: number,
+): Promise<number> {
+  // Two statements: MariaDB would run a subquery of the UPDATE for each delivery there is.
+  const rows = await tx
+    .selectFrom('notices')
+    .select(['id', 'task_id', 'expiry_at'])
+    .where((eb) =>
+      dialectOf(tx).among(
+        eb.ref('task_id'),
+        tasks.map(({ id }) => id),
+      ),
+    )
+    .where((eb) =>
+      eb.exists(
+        eb
+          .selectFrom('deliveries')
+          .select('deliveries.id')
+          .whereRef('notice_id', '=', 'notices.id')
+          .where('state', '=', 'dropped'),
+      ),
+    )
+    .execute()
+  const expiries = new Map(tasks.map(({ id, expiryAt }) => [id, expiryAt]))
+  const ids = rows.filter((row) => expiries.get(row.task_id) === row.expiry_at).map(({ id }) => id)
+  return makeDue(tx, ids, 'dropped', { error: null, settled_at: null }, now)
+}
+
+/** A person asks for another try of what was given up: its back-off begins anew. @returns how many */
+export async function retryDead(
+  tx: Db,
+  noticeId: number,
+  deliveryId: string | undefined,
+  now: number,
+): Promise<number> {
+  return makeDue(
+    tx,
+    [noticeId],
+    'dead',
+    // Attempts go on counting: they are what a claim is known by. What went wrong the last time stays to be read.
+    { settled_at: null, backoff_from: sql`attempts` },
+    now,
+    deliveryId,
+  )
+}
+
+async function makeDue(
+  tx: Db,
+  noticeIds: readonly number[],
+  state: DeliveryState,
+  set: UpdateObject<Schema, 'deliveries'>,
+  now: number,
+  deliveryId?: string,
+): Promise<number> {
+  if (noticeIds.length === 0) return 0
+  let query = tx
     .updateTable('deliveries')
-    .set({ state: 'pending', next_at: now, error: null, settled_at: null })
-    .where('state', '=', 'dropped')
+    .set({ state: 'pending', next_at: now, ...set })
+    .where((eb) => dialectOf(tx).among(eb.ref('notice_id'), noticeIds))
+    .where('state', '=', state)
     // Of a channel that is no more it would wait for ever.
     .where('channel_id', 'in', (eb) => eb.selectFrom('channels').select('channels.id').where('removed_at', 'is', null))
-    .where('notice_id', 'in', (eb) =>
-      eb.selectFrom('notices').select('notices.id').where('task_id', '=', taskId).where('expiry_at', '=', expiryAt),
-    )
-    .executeTakeFirst()
+  if (deliveryId !== undefined) query = query.where('deliveries.id', '=', deliveryId)
+  const { numUpdatedRows } = await query.executeTakeFirst()
   return Number(numUpdatedRows)
 }
 

@@ -10,7 +10,7 @@ type Row = Selectable<TaskTable>
 
 const none: readonly never[] = Object.freeze([])
 
-function toTask(row: Row): Task {
+export function toTask(row: Row): Task {
   return {
     id: row.id,
     ownerId: row.owner_id,
@@ -69,7 +69,8 @@ function toRow(task: NewTask): Insertable<TaskTable> {
   }
 }
 
-const columns = [
+/** All but the id. */
+export const columns = [
   'owner_id',
   'uid',
   'key',
@@ -177,22 +178,6 @@ function explainDuplicate(tx: Db, error: unknown, { uid, key }: NewTask): unknow
   if (dialectOf(tx).classify(error) !== 'duplicate') return error
   const what = key === null ? `the uid «${uid}»` : `the uid «${uid}» or the key «${key}»`
   return new Problem('conflict', `There is a task with ${what} already.`, { cause: error })
-}
-
-/** @returns whether it was there */
-export async function deleteTask(tx: Db, ownerId: number, id: number): Promise<boolean> {
-  const { numDeletedRows } = await tx
-    .deleteFrom('tasks')
-    .where('id', '=', id)
-    .where('owner_id', '=', ownerId)
-    .executeTakeFirst()
-  return numDeletedRows > 0n
-}
-
-/** @returns how many there were */
-export async function deleteTasks(tx: Db, ownerId: number): Promise<number> {
-  const { numDeletedRows } = await tx.deleteFrom('tasks').where('owner_id', '=', ownerId).executeTakeFirst()
-  return Number(numDeletedRows)
 }
 
 /** The tasks among these ids that exist, by id. */

@@ -5,7 +5,6 @@ import type { Actor, Context } from '#actions/context.ts'
 import {
   completeTask,
   createTask,
-  deleteAllTasks,
   deleteTask,
   reopenTask,
   snoozeTask,
@@ -29,6 +28,7 @@ import {
   toSnooze,
   toTaskWire,
 } from '../shapes.ts'
+import { DeletedTaskShape, toDeletedTaskWire } from '../shapes-trash.ts'
 
 /** There are no accounts yet: whoever is let in is the built-in owner. */
 export const actor: Actor = { ownerId: builtInOwnerId }
@@ -36,7 +36,7 @@ export const actor: Actor = { ownerId: builtInOwnerId }
 const largestId = Number.MAX_SAFE_INTEGER
 export const IdParams = Type.Object({ id: Type.Integer({ minimum: 1, maximum: largestId }) })
 /** A query that takes nothing: a mistyped parameter must not be taken for none. */
-const NoQuery = Type.Object({}, { additionalProperties: false })
+export const NoQuery = Type.Object({}, { additionalProperties: false })
 
 /** The most tasks in one answer. With more, the answer says where it goes on. */
 const mostTasks = 10_000
@@ -49,7 +49,13 @@ const ListQuery = Type.Object(
   { additionalProperties: false },
 )
 
-export function taskRoutes(plain: FastifyInstance, { db, ctx }: { db: Db; ctx: Context }): void {
+interface TaskParts {
+  readonly db: Db
+  readonly ctx: Context
+  readonly trashDays: number
+}
+
+export function taskRoutes(plain: FastifyInstance, { db, ctx, trashDays }: TaskParts): void {
   const server = plain.withTypeProvider<TypeBoxTypeProvider>()
 
   const sendTask = (reply: FastifyReply, task: Task) => reply.header('etag', toEtag(task)).send(toTaskWire(task))
@@ -83,10 +89,6 @@ export function taskRoutes(plain: FastifyInstance, { db, ctx }: { db: Db; ctx: C
     return reply.send({ tasks: tasks.map(toTaskWire), missing })
   })
 
-  server.delete('/v1/tasks', { schema: { querystring: NoQuery }, preHandler: refuseBody }, async (_, reply) =>
-    reply.send({ deleted: await deleteAllTasks(ctx, actor) }),
-  )
-
   server.get('/v1/tasks/:id', { schema: { params: IdParams, querystring: NoQuery } }, async ({ params }, reply) =>
     sendTask(reply, await getTask(db, actor.ownerId, params.id)),
   )
@@ -104,11 +106,21 @@ export function taskRoutes(plain: FastifyInstance, { db, ctx }: { db: Db; ctx: C
 
   server.delete(
     '/v1/tasks/:id',
-    { schema: { params: IdParams, querystring: NoQuery }, preHandler: refuseBody },
+    {
+      schema: {
+        operationId: 'delete',
+        summary: 'Move a task to the trash, from where it can be restored for some days',
+        tags: ['tasks'],
+        params: IdParams,
+        querystring: NoQuery,
+        response: { 200: DeletedTaskShape },
+      },
+      preHandler: refuseBody,
+    },
     async (request, reply) => {
       const target = { id: request.params.id, version: parseIfMatch(request.headers['if-match']) }
       const { deletedAt } = await deleteTask(ctx, actor, target)
-      return reply.send({ id: target.id, deleted_dt: new Date(deletedAt).toISOString() })
+      return reply.send(toDeletedTaskWire(target.id, deletedAt, trashDays))
     },
   )
 
@@ -137,7 +149,7 @@ export function taskRoutes(plain: FastifyInstance, { db, ctx }: { db: Db; ctx: C
 }
 
 /** What a request without a body brings along must not be taken for nothing: a DELETE with a list of ids is not one of all. */
-async function refuseBody({ body }: FastifyRequest): Promise<void> {
+export async function refuseBody({ body }: FastifyRequest): Promise<void> {
   const isNothing = body === undefined || body === null || (typeof body === 'object' && Object.keys(body).length === 0)
   if (!isNothing) throw invalidMember('', 'is not read here')
 }
