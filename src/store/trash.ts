@@ -112,7 +112,7 @@ export type Trashed = { readonly ids: readonly number[] } | { readonly batch: st
 
 /** The ids of what is meant, in lists of at most `most`; nothing that is deleted from now on. */
 export async function* idsInTrash(db: Db, ownerId: number, which: Trashed, most: number): AsyncGenerator<number[]> {
-  const newest = (await listTrash(db, ownerId, { limit: 1 }))[0]?.deletedAt ?? 0
+  const newest = which === 'all' ? ((await listTrash(db, ownerId, { limit: 1 }))[0]?.deletedAt ?? 0) : 0
   let [deletedAt, id] = [0, 0]
   for (;;) {
     let query = db.selectFrom('trash').select(['id', 'deleted_at']).where('owner_id', '=', ownerId).limit(most)

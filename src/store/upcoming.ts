@@ -1,3 +1,4 @@
+import { sql } from 'kysely'
 import { type Defaults, type Instant, upcomingRings } from '#core/reminder.ts'
 import type { Task } from '#core/task.ts'
 import { prepare } from './prepare.ts'
@@ -56,7 +57,8 @@ const selectArmed = prepare((db, args: Args) =>
   db
     .selectFrom('tasks')
     .selectAll()
-    .where('owner_id', '=', args.ownerId)
+    // The plus keeps SQLite from taking an index of owner_id and sorting all that the owner has.
+    .where(sql`+owner_id`, '=', args.ownerId)
     .where('notify_at', '>=', args.from)
     .where('notify_at', '<=', args.until)
     .where((eb) => eb.or([eb('notify_at', '>', args.notifyAt), eb('id', '>', args.id)]))
