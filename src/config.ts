@@ -40,7 +40,7 @@ const schema = Type.Object(
       default: 30,
       minimum: 0,
       maximum: 3_650,
-      description: 'How long deleted tasks can be restored, in days; 0 until the next purge, minutes later',
+      description: 'How long deleted tasks can be restored, in days; 0 until the next purge, within an hour',
     }),
     logLevel: Type.Enum(logLevels, { default: 'info', description: 'Least severe level that is logged' }),
     logFormat: Type.Enum(logFormats, {

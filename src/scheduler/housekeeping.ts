@@ -6,7 +6,7 @@ import { purgeOldTrash } from '#store/trash.ts'
 import { type Loop, startLoop } from './loop.ts'
 
 /**
- * What is kept for a while goes when that is over. Every few minutes each chore is asked again and again, a small transaction at a time,
+ * What is kept for a while goes when that is over. Once an hour each chore is asked again and again, a small transaction at a time,
  * until none finds anything: the bell and every request come in between. Replicas may all do so at once.
  *
  * Knows nothing of what a chore throws away.
@@ -17,14 +17,15 @@ export interface Chore {
   run(now: number): Promise<number>
 }
 
-const everyMs = 5 * 60_000
+const everyMs = 3_600_000
+/** After the start, when what is overdue rings and requests come that have waited; soon enough for a server that never runs for an hour. */
+const firstMs = 5 * 60_000
 /** Rows of one transaction: 5 to 10 ms on the embedded database. */
 const batchSize = 1_000
 
 export function startHousekeeping(parts: { clock: Clock; chores: readonly Chore[]; log: Logger }): Loop {
   const { clock, chores } = parts
-  // Not at the start, when what is overdue rings, and requests come that have waited.
-  let nextAt = clock.now() + everyMs
+  let nextAt = clock.now() + firstMs
   return startLoop('housekeeping', {
     clock,
     log: parts.log,
