@@ -3,9 +3,8 @@ import { invalidMember, Problem } from '#core/problem.ts'
 import { deliveriesOf, retryDead } from '#store/deliveries.ts'
 import { acknowledgeNotices, getNotice, unacknowledged } from '#store/notices.ts'
 import { lockTask } from '#store/tasks.ts'
-import type { Actor, Context } from './context.ts'
+import { type Actor, type Context, type LongContext, refuseIfStopping } from './context.ts'
 import { perform } from './tasks.ts'
-import type { LongContext } from './trash.ts'
 
 /** A person has seen it. To say so again changes nothing. @throws Problem `not-found` */
 export async function acknowledgeNotice({ transact }: Context, { ownerId }: Actor, id: number): Promise<void> {
@@ -25,7 +24,7 @@ const chunkSize = 5_000
 export async function acknowledgeUpTo({ db, transact, signal }: LongContext, { ownerId }: Actor, upTo: number) {
   let count = 0
   for await (const ids of unacknowledged(db, ownerId, upTo, chunkSize)) {
-    if (signal.aborted) throw new Problem('unavailable', 'The server is stopping.', { retryAfterMs: 1_000 })
+    refuseIfStopping(signal)
     count += await transact((tx, now) => acknowledgeNotices(tx, ownerId, ids, now))
   }
   return count

@@ -5,7 +5,7 @@ import { type ChangeKind, lastChange, lockLastChange, recordChange } from '#stor
 import { reviveDropped } from '#store/deliveries.ts'
 import type { Db } from '#store/schema.ts'
 import * as trash from '#store/trash.ts'
-import type { Actor, Context } from './context.ts'
+import { type Actor, type LongContext, refuseIfStopping } from './context.ts'
 import { perform } from './tasks.ts'
 
 /**
@@ -13,11 +13,6 @@ import { perform } from './tasks.ts'
  * that the bell and every other request come in between; what ends in the middle has done whole chunks, and asking again does the rest.
  * See docs/decisions/0010.
  */
-export interface LongContext extends Context {
-  readonly db: Db
-  /** Aborted when the server stops: what is underway ends with its chunk. */
-  readonly signal: AbortSignal
-}
 
 /** A chunk takes 20 to 40 ms on the embedded database, a tenth of a second on a server: what a bell may be late by. */
 const chunkSize = 2_000
@@ -150,7 +145,7 @@ async function inChunks(
   try {
     for await (const ids of chunks) {
       isMany ??= ids.length > mostChanges
-      if (signal.aborted) throw new Problem('unavailable', 'The server is stopping.', { retryAfterMs: 1_000 })
+      refuseIfStopping(signal)
       count += await act(ids, isMany)
     }
   } catch (error) {

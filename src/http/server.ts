@@ -3,7 +3,7 @@ import { randomUUID } from 'node:crypto'
 import { Ajv } from 'ajv'
 import { type FastifyBaseLogger, type FastifyInstance, fastify, LogController } from 'fastify'
 import type { Logger } from 'pino'
-import type { Context } from '#actions/context.ts'
+import type { Context, LongContext } from '#actions/context.ts'
 import { Problem } from '#core/problem.ts'
 import { dialectOf } from '#store/dialects/dialect.ts'
 import { asProblem } from '#store/failure.ts'
@@ -90,9 +90,12 @@ export function createServer(parts: ServerParts): FastifyInstance {
   const refuseOtherMethods = watchMethods(server)
   healthRoutes(server, parts.health)
   taskRoutes(server, parts)
-  trashRoutes(server, parts)
+  const stopping = new AbortController()
+  server.addHook('preClose', async () => stopping.abort())
+  const long: LongContext = { ...parts.ctx, db: parts.db, signal: stopping.signal }
+  trashRoutes(server, { ...parts, ctx: long })
   upcomingRoutes(server, parts)
-  notificationRoutes(server, parts)
+  notificationRoutes(server, { db: parts.db, ctx: long })
   refuseOtherMethods()
   return server
 }

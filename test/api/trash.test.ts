@@ -1,10 +1,8 @@
 import assert from 'node:assert/strict'
-import { randomUUID } from 'node:crypto'
 import { test } from 'node:test'
-import { newTask } from '#core/task.ts'
 import type { TaskWire } from '#http/shapes.ts'
 import { changesSince } from '#store/changes.ts'
-import { insertTask } from '#store/tasks.ts'
+import { insertMany } from '#support/many-tasks.ts'
 import { startTestApp, type TestApp } from '#support/test-app.ts'
 import { assertProblem, refusal, wireTo } from './wire.ts'
 
@@ -224,12 +222,8 @@ test('more than a chunk is deleted, restored and purged as one batch', async (t)
   const { client } = app
   const { store } = app.app
   const many = 4_500
-  const defaults = { reminders: ['PT15M'], timeZone: 'UTC' }
-  const draft = { title: 'One of many', expiry: { at: Date.parse('2026-12-24T10:00:00Z') } }
-  for (let i = 0; i < many; i += 500)
-    await store.transact(async (tx, now) => {
-      for (let j = 0; j < 500; j++) await insertTask(tx, newTask(draft, 1, randomUUID(), defaults, now))
-    })
+  const expiry_at = Date.parse('2026-12-24T10:00:00Z')
+  await insertMany(store, many, { expiry_at, notify_at: expiry_at - 900_000 })
   const before = await client.create({ title: 'Before' })
   const counter = () => store.db.selectFrom('counters').selectAll().executeTakeFirstOrThrow()
 
@@ -268,14 +262,9 @@ test('what ends in the middle of many says how far it came, and asking again doe
   const app = await startTestApp(t, { startAt })
   const { client } = app
   const { store } = app.app
-  const defaults = { reminders: ['PT15M'], timeZone: 'UTC' }
-  for (let i = 0; i < 4_500; i += 500)
-    await store.transact(async (tx, now) => {
-      for (let j = 0; j < 500; j++) {
-        const draft = { title: 'x', ...(i + j === 3_000 && { key: 'k' }) }
-        await insertTask(tx, newTask(draft, 1, randomUUID(), defaults, now))
-      }
-    })
+  await insertMany(store, 3_000)
+  await client.create({ title: 'x', key: 'k' })
+  await insertMany(store, 1_499)
   const { batch } = await client.deleteAll()
   const taker = await client.create({ title: 'Taker', key: 'k' })
   const refused = await refusal(client.restore({ batch: batch as string }))

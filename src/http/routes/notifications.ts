@@ -1,7 +1,7 @@
 import type { TypeBoxTypeProvider } from '@fastify/type-provider-typebox'
 import type { FastifyInstance } from 'fastify'
 import Type, { type Static } from 'typebox'
-import type { Context } from '#actions/context.ts'
+import type { LongContext } from '#actions/context.ts'
 import { acknowledgeNotice, acknowledgeUpTo, retryNotice } from '#actions/notifications.ts'
 import { deliveryStates } from '#core/delivery.ts'
 import { Problem } from '#core/problem.ts'
@@ -11,7 +11,8 @@ import { listNotices, type NoticeFilter } from '#store/notice-list.ts'
 import { getNotice, type NoticeRecord } from '#store/notices.ts'
 import type { Db } from '#store/schema.ts'
 import { getTask } from '#store/tasks.ts'
-import { NotificationShape, type NotificationWire, nullable, toNotificationWire } from '../shapes.ts'
+import { NotificationShape, type NotificationWire, toNotificationWire } from '../shapes.ts'
+import { AcknowledgedShape, AcknowledgeUpToShape, NotificationsShape, RetryShape } from '../shapes-notifications.ts'
 import { actor, IdParams, NoQuery, refuseBody } from './tasks.ts'
 
 const largestId = Number.MAX_SAFE_INTEGER
@@ -30,27 +31,11 @@ const PageQuery = Type.Object(
   { additionalProperties: false },
 )
 
-const PageShape = Type.Object(
-  { notifications: Type.Array(NotificationShape), next_cursor: nullable(Type.String()) },
-  { $id: 'Notifications' },
-)
-const UpToShape = Type.Object(
-  { up_to: Type.Integer({ minimum: 1, maximum: largestId, description: 'The id of the last one seen' }) },
-  { $id: 'AcknowledgeUpTo', additionalProperties: false },
-)
-const AcknowledgedShape = Type.Object({ acknowledged: Type.Integer() }, { $id: 'Acknowledged' })
-const RetryShape = Type.Object(
-  { delivery_id: Type.Optional(Type.String({ maxLength: 36, description: 'Only this one; else each that is dead' })) },
-  { $id: 'Retry', additionalProperties: false },
-)
-
 const tags = ['notifications']
 
 /** What rang, and how each channel took it. The newest first. */
-export function notificationRoutes(plain: FastifyInstance, { db, ctx }: { db: Db; ctx: Context }): void {
+export function notificationRoutes(plain: FastifyInstance, { db, ctx }: { db: Db; ctx: LongContext }): void {
   const server = plain.withTypeProvider<TypeBoxTypeProvider>()
-  const stopping = new AbortController()
-  server.addHook('preClose', async () => stopping.abort())
 
   async function withDeliveries(notices: readonly NoticeRecord[]): Promise<NotificationWire[]> {
     const ids = notices.map(({ id }) => id)
@@ -84,7 +69,7 @@ export function notificationRoutes(plain: FastifyInstance, { db, ctx }: { db: Db
         summary: 'List what rang, and how each channel took it, the newest first',
         tags,
         querystring: PageQuery,
-        response: { 200: PageShape },
+        response: { 200: NotificationsShape },
       },
     },
     async ({ query }) => page(query),
@@ -114,7 +99,7 @@ export function notificationRoutes(plain: FastifyInstance, { db, ctx }: { db: Db
         tags,
         params: IdParams,
         querystring: PageQuery,
-        response: { 200: PageShape },
+        response: { 200: NotificationsShape },
       },
     },
     async ({ params, query }) => {
@@ -150,12 +135,12 @@ export function notificationRoutes(plain: FastifyInstance, { db, ctx }: { db: Db
         summary: 'Say that all notifications up to one have been seen',
         tags,
         querystring: NoQuery,
-        body: UpToShape,
+        body: AcknowledgeUpToShape,
         response: { 200: AcknowledgedShape },
       },
     },
     async ({ body }) => ({
-      acknowledged: await acknowledgeUpTo({ ...ctx, db, signal: stopping.signal }, actor, body.up_to),
+      acknowledged: await acknowledgeUpTo(ctx, actor, body.up_to),
     }),
   )
 

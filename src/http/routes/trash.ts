@@ -1,7 +1,7 @@
 import type { TypeBoxTypeProvider } from '@fastify/type-provider-typebox'
 import type { FastifyInstance } from 'fastify'
 import Type, { type Static } from 'typebox'
-import type { Context } from '#actions/context.ts'
+import type { LongContext } from '#actions/context.ts'
 import { countDeletable, deleteTasks, purgeTrash, restoreTasks } from '#actions/trash.ts'
 import { instantOf } from '#core/moment.ts'
 import { Problem } from '#core/problem.ts'
@@ -49,12 +49,9 @@ const PurgeQuery = Type.Object(
 /** What goes away, and comes back. */
 export function trashRoutes(
   plain: FastifyInstance,
-  { db, ctx, now, trashDays }: { db: Db; ctx: Context; now: () => number; trashDays: number },
+  { db, ctx, now, trashDays }: { db: Db; ctx: LongContext; now: () => number; trashDays: number },
 ): void {
   const server = plain.withTypeProvider<TypeBoxTypeProvider>()
-  const stopping = new AbortController()
-  server.addHook('preClose', async () => stopping.abort())
-  const long = { ...ctx, db, signal: stopping.signal }
 
   server.delete(
     '/v1/tasks',
@@ -76,8 +73,8 @@ export function trashRoutes(
       }
       const deleted =
         query.dry_run === 'true'
-          ? { count: await countDeletable(long, actor, wish), batch: null, deletedAt: null }
-          : await deleteTasks(long, actor, wish)
+          ? { count: await countDeletable(ctx, actor, wish), batch: null, deletedAt: null }
+          : await deleteTasks(ctx, actor, wish)
       return reply.send(toDeletedTasksWire(deleted, trashDays))
     },
   )
@@ -118,7 +115,7 @@ export function trashRoutes(
         response: { 200: RestoredShape },
       },
     },
-    async ({ body }, reply) => reply.send(await restoreTasks(long, actor, toRestoring(body))),
+    async ({ body }, reply) => reply.send(await restoreTasks(ctx, actor, toRestoring(body))),
   )
 
   server.delete(
@@ -136,7 +133,7 @@ export function trashRoutes(
     async ({ query: { ids, batch } }, reply) => {
       if (ids !== undefined && batch !== undefined) throw new Problem('malformed', 'ids and batch exclude each other.')
       const which = ids !== undefined ? { ids: parseIds(ids) } : batch !== undefined ? { batch } : 'all'
-      return reply.send({ purged: await purgeTrash(long, actor, which) })
+      return reply.send({ purged: await purgeTrash(ctx, actor, which) })
     },
   )
 }
