@@ -131,6 +131,6 @@ await seedDatabase(path, tasks)
 }
 report({
   title: 'Deleting all',
-  note: `The embedded database with ${count(tasks)} pending tasks; a task is created every ${everyMs} ms meanwhile, and rings ${aheadMs} ms later.`,
+  note: `The embedded database with ${count(tasks)} pending tasks that expire in another order than that of their ids; a task is created every ${everyMs} ms meanwhile, and rings ${aheadMs} ms later.`,
   figures,
 })

@@ -1,4 +1,5 @@
 import { randomUUIDv7 } from 'node:crypto'
+import { setImmediate as turn } from 'node:timers/promises'
 import { Problem } from '#core/problem.ts'
 import { restoreTask } from '#core/task.ts'
 import { type ChangeKind, lastChange, lockLastChange, recordChange } from '#store/changes.ts'
@@ -9,17 +10,18 @@ import { type Actor, type LongContext, refuseIfStopping } from './context.ts'
 import { perform } from './tasks.ts'
 
 /**
- * Deleting, restoring and purging many. Up to a chunk it is one transaction. More is a transaction a chunk, one after the other, so
- * that the bell and every other request come in between; what ends in the middle has done whole chunks, and asking again does the rest.
- * See docs/decisions/0010.
+ * Deleting, restoring and purging many. A few are one transaction. More are a transaction a chunk, so that the bell and every other
+ * request come in between; what ends in the middle has done whole chunks, and asking again does the rest. See docs/decisions/0010.
+ *
+ *   ids ──▶ lists of 1,000 ──▶ one ──────────▶ all or nothing, a change each
+ *                         └──▶ several ──▶ chunk · others · chunk · others · …   a change a chunk
  */
 
-/** What a bell may be late by: with a million tasks 0.3 to 0.5 s on a machine busy with much else, the same on a server. */
-const chunkSize = 2_000
-/** Of more than this many, nobody wants to follow each: see `Change`. */
-const mostChanges = 1_000
-/** As many ids an answer names; no more can be asked for by their ids. */
-const mostTold = 1_000
+/** As many are one transaction; as many ids can be asked for, and are answered; of more, nobody wants to follow each change. */
+const few = 1_000
+/** What a bell may be late by. A chunk of a thousand takes 0.1 s, on a machine busy with much else 0.4: chunks are cut to fit. */
+const chunkMs = 50
+const smallestChunk = 50
 
 /** What the collection's last change must still be, where the caller cares; `now` for what has expired. */
 export interface Deleting {
@@ -56,7 +58,7 @@ export async function deleteTasks(
   const count = await inChunks(
     ctx,
     (done) => `${done} tasks are in the trash by now, as batch ${batch}. Ask again, and the others follow.`,
-    trash.idsToDelete(ctx.db, ownerId, filter, asOf, chunkSize),
+    trash.idsToDelete(ctx.db, ownerId, filter, asOf, few),
     async (ids, isMany) => {
       const chunk = await deleteChunk(ids, isMany)
       deletedAt = chunk.deletedAt
@@ -75,7 +77,7 @@ export async function countDeletable(
 ): Promise<number> {
   if (ifChange !== undefined) expectLast(await lastChange(db, ownerId), ifChange)
   let count = 0
-  for await (const ids of trash.idsToDelete(db, ownerId, filter, now, chunkSize)) count += ids.length
+  for await (const ids of trash.idsToDelete(db, ownerId, filter, now, few)) count += ids.length
   return count
 }
 
@@ -101,7 +103,7 @@ export async function restoreTasks(
   const count = await inChunks(
     ctx,
     (done) => `${done} tasks of the batch were restored before. Ask again, and the others follow.`,
-    trash.idsInTrash(ctx.db, ownerId, which, chunkSize),
+    trash.idsInTrash(ctx.db, ownerId, which, few),
     async (ids, isMany) => {
       const done = await perform(ctx, async (tx, now, wakeAt) => {
         const trashed = await trash.lockTrashed(tx, ownerId, ids)
@@ -115,7 +117,7 @@ export async function restoreTasks(
         record(tx, ownerId, back, isMany && 'batch' in which ? { kind: 'restored', ...which } : { kind: 'restored' })
         return back
       })
-      restored.push(...done.slice(0, mostTold - restored.length))
+      restored.push(...done.slice(0, few - restored.length))
       return done.length
     },
   )
@@ -128,25 +130,40 @@ export async function purgeTrash(ctx: LongContext, { ownerId }: Actor, which: tr
   return inChunks(
     ctx,
     (done) => `${done} tasks are gone from the trash by now. Ask again, and the others follow.`,
-    trash.idsInTrash(ctx.db, ownerId, which, chunkSize),
+    trash.idsInTrash(ctx.db, ownerId, which, few),
     (ids) => ctx.transact((tx) => trash.purgeTrashed(tx, ownerId, ids)),
   )
 }
 
-/** One chunk after the other. @returns how many in all */
+/** One list is one act; several are cut into chunks that take as long as they may. @returns how many in all */
 async function inChunks(
   { signal }: LongContext,
   soFar: (count: number) => string,
-  chunks: AsyncIterable<readonly number[]>,
+  lists: AsyncIterator<readonly number[]>,
   act: (ids: readonly number[], isMany: boolean) => Promise<number>,
 ): Promise<number> {
   let count = 0
-  let isMany: boolean | undefined
+  let size = few
   try {
-    for await (const ids of chunks) {
-      isMany ??= ids.length > mostChanges
-      refuseIfStopping(signal)
-      count += await act(ids, isMany)
+    let list = await lists.next()
+    let following = await lists.next()
+    const isMany = !following.done
+    while (!list.done) {
+      for (let i = 0; i < list.value.length; ) {
+        refuseIfStopping(signal)
+        const ids = list.value.slice(i, i + size)
+        const startedAt = performance.now()
+        count += await act(ids, isMany)
+        i += ids.length
+        if (!isMany) continue
+        const fits = (size * chunkMs) / (performance.now() - startedAt)
+        size = Math.round(Math.min(few, 2 * size, Math.max(smallestChunk, size / 2, fits)))
+        // Two turns of the event loop: what waited for this chunk writes in a transaction of its own, and not in that of the next.
+        await turn()
+        await turn()
+      }
+      list = following
+      following = await lists.next()
     }
   } catch (error) {
     if (count === 0 || !(error instanceof Problem)) throw error

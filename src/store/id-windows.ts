@@ -11,8 +11,8 @@ import type { Db } from './schema.ts'
  */
 type Listed = 'tasks' | 'notices'
 
-/** Rows of an owner in a window: 3 to 5 ms of looking on the embedded database. */
-const windowRows = 10_000
+/** Rows of an owner in a window: 2 ms of looking on the embedded database. */
+const windowRows = 5_000
 
 /**
  * The ids up to `last` of an owner's rows of which `where` is true, in order, in lists of `most` and a shorter one at the end. They are
