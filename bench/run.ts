@@ -10,7 +10,7 @@ import { type Section, toMarkdown } from './report.ts'
  * found to RESULTS.md. Sections of those that were not run stay as they are.
  */
 
-const benchmarks = ['punctuality', 'storm', 'http', 'lists', 'memory', 'restart', 'databases'] as const
+const benchmarks = ['punctuality', 'storm', 'http', 'lists', 'memory', 'restart', 'databases', 'delete-all'] as const
 const resultsPath = fileURLToPath(new URL('RESULTS.md', import.meta.url))
 
 const head = `# Results of the benchmarks
@@ -22,7 +22,7 @@ machine, ratios carry over.
 /** The sections of RESULTS.md that are there, by benchmark. */
 function readSections(): Map<string, string> {
   const text = existsSync(resultsPath) ? readFileSync(resultsPath, 'utf8') : ''
-  const parts = text.matchAll(/<!-- (\w+) -->\n(.*?)(?=<!-- \w+ -->\n|$)/gs)
+  const parts = text.matchAll(/<!-- ([\w-]+) -->\n(.*?)(?=<!-- [\w-]+ -->\n|$)/gs)
   return new Map([...parts].map(([, name = '', body = '']) => [name, body]))
 }
 

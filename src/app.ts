@@ -15,6 +15,7 @@ import { createServer } from '#http/server.ts'
 import { toCloudEvent } from '#http/shapes.ts'
 import { createLog, type Output } from '#log.ts'
 import { type DeliveryTimes, type OpenChannel, startDeliveries } from '#scheduler/deliver.ts'
+import { emptyTrash, forgetKeptAnswers, shortenChanges, startHousekeeping } from '#scheduler/housekeeping.ts'
 import { startRinging } from '#scheduler/ring.ts'
 import { recordChannels } from '#store/channels.ts'
 import { dropForChannel, freeAllClaims } from '#store/deliveries.ts'
@@ -40,7 +41,7 @@ export interface App extends AsyncDisposable {
   readonly url: string
   readonly log: Logger
   readonly store: Store
-  /** Resolves when nothing that is due now is left to ring, send or write. */
+  /** Resolves when nothing that is due now is left to ring, send, write or throw away. */
   idle(): Promise<void>
   /** Stops listening, ends what is underway, closes everything. Twice is once. */
   stop(): Promise<void>
@@ -94,6 +95,12 @@ export async function startApp(config: Config, deps: AppDeps): Promise<App> {
   stack.defer(() => deliveries.stop(graceMs))
   const ringing = startRinging({ store, clock, defaults, deliveries, log: log.child({ room: 'ring' }) })
   stack.defer(() => ringing.stop())
+  const housekeeping = startHousekeeping({
+    clock,
+    chores: [emptyTrash(store, config.trashDays), shortenChanges(store), forgetKeptAnswers(store)],
+    log: log.child({ room: 'housekeeping' }),
+  })
+  stack.defer(() => housekeeping.stop())
   const wake = (at: number) => {
     ringing.wake(at)
     deliveries.wake(at)
@@ -103,8 +110,9 @@ export async function startApp(config: Config, deps: AppDeps): Promise<App> {
   let overdueMs = 0
   const server = createServer({
     db: store.db,
-    ctx: { transact: store.transact, defaults, wake },
+    ctx: { db: store.db, transact: store.transact, defaults, wake },
     now: clock.now,
+    trashDays: config.trashDays,
     isLoopback: isLoopback && !config.allowAnyoneOnNetwork,
     allowedHosts: config.allowedHosts,
     log: log.child({ room: 'http' }),
@@ -134,6 +142,7 @@ export async function startApp(config: Config, deps: AppDeps): Promise<App> {
     async idle() {
       await ringing.idle()
       await deliveries.idle()
+      await housekeeping.idle()
     },
     stop,
     [Symbol.asyncDispose]: stop,

@@ -43,6 +43,7 @@ describe('configuration', () => {
       databaseUrl: 'sqlite:data/duebell.db',
       timeZone: 'Europe/Paris',
       defaultReminders: ['PT15M'],
+      trashDays: 30,
       logLevel: 'info',
       logFormat: 'auto',
       allowedHosts: [],

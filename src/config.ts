@@ -36,6 +36,12 @@ const schema = Type.Object(
       maxItems: limits.reminders,
       description: 'When tasks ring that say nothing of their own: ISO 8601 leads before expiry; empty for never',
     }),
+    trashDays: Type.Integer({
+      default: 30,
+      minimum: 0,
+      maximum: 3_650,
+      description: 'How long deleted tasks can be restored, in days; 0 until the next purge, within an hour',
+    }),
     logLevel: Type.Enum(logLevels, { default: 'info', description: 'Least severe level that is logged' }),
     logFormat: Type.Enum(logFormats, {
       default: 'auto',

@@ -1,4 +1,6 @@
+import { Problem } from '#core/problem.ts'
 import type { Defaults } from '#core/reminder.ts'
+import type { Db } from '#store/schema.ts'
 import type { Transact } from '#store/transact.ts'
 
 /** Who is asking. Every read and write of an owned thing is scoped to this owner. */
@@ -8,8 +10,21 @@ export interface Actor {
 
 /** What a wish needs besides its arguments. */
 export interface Context {
+  /** For reading; in a wish that is part of another, what that has written so far is seen. */
+  readonly db: Db
   readonly transact: Transact
   readonly defaults: Defaults
   /** Called after the commit with an instant at which the bell has something to do. */
   readonly wake: (at: number) => void
+}
+
+/** What a wish needs that writes chunk by chunk. */
+export interface LongContext extends Context {
+  /** Aborted when the server stops: what is underway ends with its chunk. */
+  readonly signal: AbortSignal
+}
+
+/** @throws Problem `unavailable` */
+export function refuseIfStopping(signal: AbortSignal): void {
+  if (signal.aborted) throw new Problem('unavailable', 'The server is stopping.', { retryAfterMs: 1_000 })
 }

@@ -34,7 +34,12 @@ export async function once(
       const kept = await takeKey(tx, ownerId, request, now)
       run.waitingIn = null
       if (kept) return { answer: kept, isReplayed: true }
-      const answer = await act({ ...ctx, transact: (wish) => wish(tx, now), wake: (at) => run.alarms.push(at) })
+      const answer = await act({
+        ...ctx,
+        db: tx,
+        transact: (wish) => wish(tx, now),
+        wake: (at) => run.alarms.push(at),
+      })
       await keepAnswer(tx, ownerId, request.key, answer)
       return { answer, isReplayed: false }
     })

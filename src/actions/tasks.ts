@@ -19,6 +19,7 @@ import { rungUntil } from '#store/notices.ts'
 import type { Db } from '#store/schema.ts'
 import { indexTask } from '#store/search.ts'
 import * as tasks from '#store/tasks.ts'
+import { moveToTrash } from '#store/trash.ts'
 import type { Actor, Context } from './context.ts'
 
 /** Versions of a task: this one, any of these, or whichever it has. */
@@ -171,22 +172,13 @@ function requireVersions(patches: readonly OneOfMany[], before: ReadonlyMap<numb
     })
 }
 
-/** @throws Problem `not-found`, `stale` */
+/** Moves it to the trash. @throws Problem `not-found`, `stale` */
 export async function deleteTask({ transact }: Context, actor: Actor, target: Target): Promise<{ deletedAt: number }> {
   return transact(async (tx, now) => {
     await taskToChange(tx, actor, target)
-    await tasks.deleteTask(tx, actor.ownerId, target.id)
+    await moveToTrash(tx, [target.id], randomUUIDv7(), now)
     recordChange(tx, { ownerId: actor.ownerId, taskId: target.id, kind: 'deleted' })
     return { deletedAt: now }
-  })
-}
-
-/** @returns how many there were */
-export async function deleteAllTasks({ transact }: Context, actor: Actor): Promise<number> {
-  return transact(async (tx) => {
-    const count = await tasks.deleteTasks(tx, actor.ownerId)
-    if (count > 0) recordChange(tx, { ownerId: actor.ownerId, taskId: null, kind: 'cleared' })
-    return count
   })
 }
 
@@ -206,7 +198,7 @@ async function change(
 type WakeAt = (at: number | null) => void
 
 /** A transaction that knows when the bell will next have something to do, and wakes it once that is committed. */
-async function perform<T>(
+export async function perform<T>(
   { transact, wake }: Context,
   wish: (tx: Db, now: number, wakeAt: WakeAt) => Promise<T>,
 ): Promise<T> {

@@ -1,3 +1,4 @@
+import type { DeliveryState } from '#core/delivery.ts'
 import type {
   NotificationWire,
   SnoozeWire,
@@ -9,6 +10,15 @@ import type {
   TaskWire,
 } from '#http/shapes.ts'
 import type { TagListWire, TaskQueryWire } from '#http/shapes-list.ts'
+import type {
+  DeletedTasksWire,
+  DeletedTaskWire,
+  PurgedWire,
+  RestoredWire,
+  RestoreWire,
+  TrashWire,
+} from '#http/shapes-trash.ts'
+import type { UpcomingWire } from '#http/shapes-upcoming.ts'
 
 /** A problem as the server told it (RFC 9457). */
 export class ProblemError extends Error {
@@ -78,6 +88,30 @@ export interface ManyOptions<M extends boolean> {
   readonly minimal?: M
 }
 
+export interface CollectionCondition {
+  /** The ETag that the list must still have, as it was read. */
+  readonly ifEtag?: string
+}
+
+export interface DeleteFilter {
+  readonly ids?: readonly number[]
+  readonly status?: 'all' | 'open' | 'expired' | 'completed'
+  /** With several, a task must have them all. */
+  readonly tag?: string | readonly string[]
+  readonly expires_before?: string
+  /** Only count. */
+  readonly dry_run?: boolean
+}
+
+export interface NotificationQuery {
+  readonly limit?: number
+  readonly cursor?: string
+  readonly status?: DeliveryState
+  readonly channel_id?: number
+  readonly acknowledged?: boolean
+  readonly problems?: true
+}
+
 export type DuebellClient = ReturnType<typeof createClient>
 
 /**
@@ -90,7 +124,7 @@ export function createClient(baseUrl: string) {
     method: string,
     path: string,
     body?: unknown,
-    condition: Condition = {},
+    condition: Condition & CollectionCondition = {},
     prefer: string[] = [],
   ): Promise<T> {
     const headers: Record<string, string> = { accept: 'application/json', ...conditionHeaders(condition) }
@@ -141,9 +175,23 @@ export function createClient(baseUrl: string) {
     /** Creates the task with this key, or changes it. */
     putByKey: (key: string, task: TaskUpsertWire, condition?: Condition) =>
       call<TaskWire>('PUT', `/v1/tasks/by-key/${encodeURIComponent(key)}`, task, condition),
+    /** Moves it to the trash. */
     delete: (id: number, condition?: Condition) =>
-      call<{ id: number; deleted_dt: string }>('DELETE', `/v1/tasks/${id}`, undefined, condition),
-    deleteAll: () => call<{ deleted: number }>('DELETE', '/v1/tasks'),
+      call<DeletedTaskWire>('DELETE', `/v1/tasks/${id}`, undefined, condition),
+    deleteAll: (condition?: CollectionCondition) => call<DeletedTasksWire>('DELETE', '/v1/tasks', undefined, condition),
+    /** Those that every filter takes; without any, all. */
+    deleteMany: ({ ids, ...filter }: DeleteFilter, condition?: CollectionCondition) =>
+      call<DeletedTasksWire>(
+        'DELETE',
+        withQuery('/v1/tasks', { ...filter, ids: ids?.join(',') }),
+        undefined,
+        condition,
+      ),
+    trash: (query: { limit?: number; cursor?: string } = {}) => call<TrashWire>('GET', withQuery('/v1/trash', query)),
+    restore: (which: RestoreWire) => call<RestoredWire>('POST', '/v1/trash/restore', which),
+    /** For good: all that is in the trash, some ids, or one batch. */
+    purgeTrash: ({ ids, batch }: RestoreWire = {}) =>
+      call<PurgedWire>('DELETE', withQuery('/v1/trash', { ids: ids?.join(','), batch })),
     complete: (id: number, condition?: Condition) =>
       call<TaskWire>('POST', `/v1/tasks/${id}/complete`, undefined, condition),
     reopen: (id: number, condition?: Condition) =>
@@ -151,16 +199,29 @@ export function createClient(baseUrl: string) {
     snooze: (id: number, snooze: SnoozeWire, condition?: Condition) =>
       call<TaskWire>('POST', `/v1/tasks/${id}/snooze`, snooze, condition),
     tags: () => call<TagListWire>('GET', '/v1/tags'),
-    notifications: (query: { limit?: number; cursor?: string } = {}) =>
+    upcoming: (query: { until?: string; limit?: number } = {}) =>
+      call<UpcomingWire>('GET', withQuery('/v1/upcoming', query)),
+    notifications: (query: NotificationQuery = {}) =>
       call<NotificationPage>('GET', withQuery('/v1/notifications', query)),
     notification: (id: number) => call<NotificationWire>('GET', `/v1/notifications/${id}`),
-    taskNotifications: (id: number, query: { limit?: number; cursor?: string } = {}) =>
+    taskNotifications: (id: number, query: NotificationQuery = {}) =>
       call<NotificationPage>('GET', withQuery(`/v1/tasks/${id}/notifications`, query)),
+    acknowledge: (id: number) => call<NotificationWire>('POST', `/v1/notifications/${id}/acknowledge`),
+    acknowledgeUpTo: (id: number) =>
+      call<{ acknowledged: number }>('POST', '/v1/notifications/acknowledge', { up_to: id }),
+    /** One delivery that was given up, or each of the notification. */
+    retry: (id: number, deliveryId?: string) =>
+      call<NotificationWire>(
+        'POST',
+        `/v1/notifications/${id}/retry`,
+        deliveryId === undefined ? undefined : { delivery_id: deliveryId },
+      ),
   }
 }
 
-function conditionHeaders({ ifVersion, ifExists }: Condition): Record<string, string> {
+function conditionHeaders({ ifVersion, ifExists, ifEtag }: Condition & CollectionCondition): Record<string, string> {
   const headers: Record<string, string> = {}
+  if (ifEtag !== undefined) headers['if-match'] = ifEtag
   if (ifVersion !== undefined)
     headers['if-match'] = [ifVersion]
       .flat()

@@ -49,7 +49,7 @@ const retryAfterBoundsMs = [1 * seconds, 24 * hours] as const
 const longestReason = 500
 
 /**
- * @param attempt the number of the attempt that just ended, from 1
+ * @param attempt the number of the attempt that just ended, from 1; after a retry that a person asked for it counts anew
  * @param now ms since 1970
  * @param random in [0, 1): the jitter, so that what failed together does not come back together
  */

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { nextReminder, parseLead, reminderAt, ring } from './reminder.ts'
+import { nextReminder, parseLead, reminderAt, ring, upcomingRings } from './reminder.ts'
 
 const at = (text: string) => Date.parse(text)
 const defaults = { reminders: ['PT15M'], timeZone: 'Europe/Paris' }
@@ -85,6 +85,38 @@ test('on time is on the second; due as it was accepted is immediate', () => {
 
 test('an alarm for which nothing is due makes no notice', () => {
   assert.equal(ring({ ...task, notifyAt: 0 }, defaults, at('2026-12-01T09:00:00Z')).notice, null)
+})
+
+test('what will ring is each instant once, in order, until the last that is asked for', () => {
+  const many = { ...task, reminders: ['PT0S', 'P1D', 'PT24H', 'PT15M', at('2026-12-02T10:00:00Z')], notifyAt: 0 }
+  const from = at('2026-11-30T09:00:00Z')
+  const until = at('2026-12-02T10:00:00Z')
+  assert.deepEqual(upcomingRings(many, defaults, from, until), [
+    { at: at('2026-11-30T10:00:00Z'), reminder: 'P1D' },
+    { at: at('2026-12-01T09:45:00Z'), reminder: 'PT15M' },
+    { at: at('2026-12-01T10:00:00Z'), reminder: 'PT0S' },
+    { at: until, reminder: at('2026-12-02T10:00:00Z') },
+  ])
+  assert.equal(upcomingRings(many, defaults, from, until - 1).length, 3)
+  assert.deepEqual(upcomingRings(many, defaults, from, from - 1), [])
+})
+
+test('what is due already will ring as one, now, for the latest of it; what was told will not', () => {
+  const many = { ...task, reminders: ['P1D', 'PT1H', 'PT15M', 'PT0S'], notifyAt: at('2026-11-30T10:00:00Z') }
+  const from = at('2026-12-01T09:50:00Z')
+  const last = { at: at('2026-12-01T10:00:00Z'), reminder: 'PT0S' }
+  assert.deepEqual(upcomingRings(many, defaults, from, from + 3_600_000), [{ at: from, reminder: 'PT15M' }, last])
+  assert.deepEqual(upcomingRings({ ...many, rungUntilAt: at('2026-12-01T09:45:00Z') }, defaults, from, last.at), [last])
+  assert.deepEqual(upcomingRings({ ...many, rungUntilAt: last.at }, defaults, from, last.at), [])
+})
+
+test('a snooze will ring too; completed, and without an expiry, nothing will', () => {
+  const from = at('2026-12-01T09:50:00Z')
+  const napping = { ...task, rungUntilAt: at('2026-12-01T09:45:00Z'), snoozedUntilAt: from + 60_000 }
+  const rings = (more: object) => upcomingRings({ ...napping, ...more }, defaults, from, from + 3_600_000)
+  assert.deepEqual(rings({}), [{ at: from + 60_000, reminder: 'snooze' }])
+  assert.deepEqual(rings({ completedAt: from }), [])
+  assert.deepEqual(rings({ expiryAt: null }), [])
 })
 
 for (const [text, expected] of [

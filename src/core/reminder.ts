@@ -78,7 +78,9 @@ type Alarmed = Pick<
   'expiryAt' | 'timeZone' | 'reminders' | 'completedAt' | 'snoozedUntilAt' | 'rungUntilAt' | 'notifyAt'
 >
 
-interface Instant {
+/** When a task rings, and what for. */
+export interface Instant {
+  /** ms since 1970. */
   readonly at: number
   readonly reminder: Reminder | 'snooze'
 }
@@ -140,6 +142,24 @@ export function ring(task: Alarmed, defaults: Defaults, now: number): Ring {
     rungUntilAt: due.at,
     notifyAt: nextReminder(after, defaults),
   }
+}
+
+/**
+ * What will ring from an instant until another, in order: once an instant, however many reminders share it. What is due by `from`
+ * and not told rings as one, at `from`.
+ */
+export function upcomingRings(task: Alarmed, defaults: Defaults, from: number, until: number): Instant[] {
+  if (until < from) return []
+  const told = task.rungUntilAt ?? Number.NEGATIVE_INFINITY
+  const rings: Instant[] = []
+  let latest = told
+  for (const { at, reminder } of instants(task, defaults).sort((a, b) => a.at - b.at)) {
+    if (at <= latest || at > until) continue
+    latest = at
+    if (at <= from) rings[0] = { at: from, reminder }
+    else rings.push({ at, reminder })
+  }
+  return rings
 }
 
 /** A reminder that can be computed and stored for this expiry: far leads before year 1 cannot. */

@@ -8,6 +8,7 @@ import {
   newTask,
   rememberRung,
   reopenTask,
+  restoreTask,
   snoozeTask,
   type Task,
   type TaskDraft,
@@ -181,5 +182,45 @@ describe('a snooze', () => {
       kindOf(() => snoozeTask(create(), { at: now + 1 }, '/until', defaults, now)),
       'conflict',
     )
+  })
+})
+
+describe('a task that comes back from the trash', () => {
+  const trashed = (draft: Partial<TaskDraft>, more: Partial<Task> = {}): Task => ({
+    ...create(draft),
+    ...more,
+    notifyAt: null,
+  })
+  const later = now + 2 * hour
+
+  test('is another version, changed now, and otherwise what it was', () => {
+    const task = trashed({ expiry: expiry('2026-12-24T10:00:00Z'), key: 'k', tags: ['a'] }, { version: 7 })
+    const { version, updatedAt, notifyAt, ...rest } = restoreTask(task, defaults, later)
+    assert.deepEqual([version, updatedAt, notifyAt], [8, later, at('2026-12-24T09:45:00Z')])
+    const { version: _, updatedAt: __, notifyAt: ___, ...before } = task
+    assert.deepEqual(rest, before)
+  })
+
+  test('rings once, at once, for all that came due while it was away; what lies ahead stays', () => {
+    const reminders = ['PT4H', 'PT3H', 'PT15M']
+    const task = trashed({ expiry: expiry('2026-12-01T13:30:00Z'), reminders })
+    const back = restoreTask(task, defaults, later) // 11:00; due were 9:30 and 10:30
+    assert.equal(back.notifyAt, later)
+    const told = restoreTask({ ...task, rungUntilAt: at('2026-12-01T10:30:00Z') }, defaults, later)
+    assert.equal(told.notifyAt, at('2026-12-01T13:15:00Z'), 'what has rung stays told')
+  })
+
+  test('rings no more for what has rung, when it is completed, or without an expiry', () => {
+    const expired = { expiry: expiry('2026-12-01T10:00:00Z') }
+    const rungUntilAt = at('2026-12-01T09:45:00Z')
+    assert.equal(restoreTask(trashed(expired, { rungUntilAt }), defaults, later).notifyAt, null)
+    assert.equal(restoreTask(trashed(expired, { completedAt: now }), defaults, later).notifyAt, null)
+    assert.equal(restoreTask(trashed({}), defaults, later).notifyAt, null)
+  })
+
+  test('rings for a snooze that ended while it was away', () => {
+    const rungUntilAt = at('2026-12-01T09:45:00Z')
+    const task = trashed({ expiry: expiry('2026-12-01T10:00:00Z') }, { rungUntilAt, snoozedUntilAt: now + hour })
+    assert.equal(restoreTask(task, defaults, later).notifyAt, later)
   })
 })

@@ -284,6 +284,14 @@ export function rememberRung(task: Task, rungUntilAt: number, defaults: Defaults
   return withAlarm({ ...task, rungUntilAt }, defaults, now)
 }
 
+/**
+ * A task that comes back from the trash. What has rung for its expiry stays told; what came due while it was away, and was never
+ * told, rings once, at once. Its version counts, so that nobody writes over it by what was read before it was deleted.
+ */
+export function restoreTask(task: Task, defaults: Defaults, now: number): Task {
+  return { ...withAlarm(task, defaults, now), version: task.version + 1, updatedAt: now }
+}
+
 /** A task whose owner's defaults changed. No change of the task: its version stays. */
 export function applyDefaults(task: Task, defaults: Defaults, now: number): Task {
   const isDue = task.notifyAt !== null && task.notifyAt <= now

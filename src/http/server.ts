@@ -3,7 +3,7 @@ import { randomUUID } from 'node:crypto'
 import { Ajv } from 'ajv'
 import { type FastifyBaseLogger, type FastifyInstance, fastify, LogController } from 'fastify'
 import type { Logger } from 'pino'
-import type { Context } from '#actions/context.ts'
+import type { Context, LongContext } from '#actions/context.ts'
 import { Problem } from '#core/problem.ts'
 import { limits } from '#core/task.ts'
 import { dialectOf } from '#store/dialects/dialect.ts'
@@ -16,11 +16,14 @@ import { type Health, healthRoutes } from './routes/health.ts'
 import { notificationRoutes } from './routes/notifications.ts'
 import { taskListRoutes } from './routes/task-list.ts'
 import { taskRoutes } from './routes/tasks.ts'
+import { trashRoutes } from './routes/trash.ts'
+import { upcomingRoutes } from './routes/upcoming.ts'
 
 export interface ServerParts {
   readonly db: Db
   readonly ctx: Context
   readonly now: () => number
+  readonly trashDays: number
   readonly health: Health
   readonly isLoopback: boolean
   readonly allowedHosts: readonly string[]
@@ -103,7 +106,12 @@ export function createServer(parts: ServerParts): FastifyInstance {
   taskRoutes(server, parts)
   byKeyRoutes(server, parts)
   taskListRoutes(server, parts)
-  notificationRoutes(server, parts)
+  const stopping = new AbortController()
+  server.addHook('preClose', async () => stopping.abort())
+  const long: LongContext = { ...parts.ctx, signal: stopping.signal }
+  trashRoutes(server, { ...parts, ctx: long })
+  upcomingRoutes(server, parts)
+  notificationRoutes(server, { db: parts.db, ctx: long })
   refuseOtherMethods()
   return server
 }

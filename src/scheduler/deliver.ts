@@ -9,6 +9,7 @@ import { type Claim, claimDue, nextDueAt, releaseClaims, type Settled, settleDel
 import type { Store } from '#store/open.ts'
 import type { Db } from '#store/schema.ts'
 import { lockTasks, tasksByIds } from '#store/tasks.ts'
+import { awaitTrashed } from '#store/trash.ts'
 import { startLoop } from './loop.ts'
 
 /**
@@ -208,7 +209,7 @@ export function startDeliveries({
       if (!underway.delete(claim)) return // it came after its time-out
       lane.underway--
       const endedAt = clock.now()
-      const settlement = afterAttempt(claim.attempt, outcome, endedAt, Math.random())
+      const settlement = afterAttempt(claim.attempt - claim.backoffFrom, outcome, endedAt, Math.random())
       if (settlement.state === 'dead') tellDead(lane.channel.name, claim, settlement.error)
       record({ claim, ...settlement, latencyMs: endedAt - startedAt })
       if (underway.size === 0) finished.abort(over)
@@ -349,6 +350,12 @@ async function lookAgain(tx: Db, batch: readonly Settled[], now: number): Promis
   const ids = batch.filter(({ state }) => state === 'dropped').map(({ claim }) => claim.notice.taskId)
   if (ids.length === 0) return [...batch]
   const found = await lockTasks(tx, ids)
+  const gone = ids.filter((id) => !found.has(id))
+  if (gone.length > 0) {
+    // One on its way back from the trash cannot be seen yet, but its row there is locked: wait for that, and look once more.
+    await awaitTrashed(tx, gone)
+    for (const [id, task] of await lockTasks(tx, gone)) found.set(id, task)
+  }
   return batch.map((settled) => {
     const { notice } = settled.claim
     if (settled.state !== 'dropped' || whyDropped(notice, found.get(notice.taskId)) !== null) return settled

@@ -103,7 +103,8 @@ async function ringBatch(
       if (left-- > 0) {
         rows.push({ id, channelId, notice, attempt: 1, nextAt: leaseUntil })
         const task = taskOf.get(notice.taskId)
-        claims.push({ id, channelId, attempt: 1, leaseUntil, notice, ...(task && { seen: { task, edition } }) })
+        const seen = task && { seen: { task, edition } }
+        claims.push({ id, channelId, attempt: 1, backoffFrom: 0, leaseUntil, notice, ...seen })
       } else {
         rows.push({ id, channelId, notice, attempt: 0, nextAt: now })
         hasUnclaimed = true

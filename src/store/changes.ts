@@ -15,14 +15,29 @@ import type { Db } from './schema.ts'
  * A sequence or an auto-increment cannot promise it: it gives numbers in the order of asking, and transactions end in another. See
  * docs/decisions/0007.
  */
-export const changeKinds = ['created', 'updated', 'completed', 'reopened', 'snoozed', 'deleted', 'cleared'] as const
+export const changeKinds = [
+  'created',
+  'updated',
+  'completed',
+  'reopened',
+  'snoozed',
+  'deleted',
+  'restored',
+  'cleared',
+] as const
 export type ChangeKind = (typeof changeKinds)[number]
 
 export interface Change {
   readonly ownerId: number
-  /** Null for all of the owner's at once. */
+  /** Null for many of the owner's at once. */
   readonly taskId: number | null
   readonly kind: ChangeKind
+  /** Of many at once: their batch in the trash, and how many. A row each would be more than anybody wants to follow. */
+  readonly batch?: string
+  readonly count?: number
+  /** Of a bell: what rang, and where it could not be delivered. */
+  readonly noticeId?: number
+  readonly channelId?: number
 }
 
 export interface NumberedChange extends Change {
@@ -61,10 +76,23 @@ export function openChanges(tx: Db): {
         await dialectOf(tx).insertRows(
           tx,
           'changes',
-          ['owner_id', 'number', 'task_id', 'kind', 'changed_at'],
-          owned.map(({ taskId, kind }, i) => [ownerId, first + i, taskId, kind, now]),
+          ['owner_id', 'number', 'task_id', 'kind', 'changed_at', 'batch', 'count', 'notice_id', 'channel_id'],
+          owned.map((change, i) => [
+            ownerId,
+            first + i,
+            change.taskId,
+            change.kind,
+            now,
+            change.batch ?? null,
+            change.count ?? null,
+            change.noticeId ?? null,
+            change.channelId ?? null,
+          ]),
           [],
         )
+        // Nobody who comes from before it can tell from the list what it did: they begin again.
+        const many = owned.findLastIndex(({ taskId, count }) => taskId === null && count !== undefined)
+        if (many >= 0) await forgetUntil(tx, ownerId, first + many)
       }
     },
   }
@@ -77,6 +105,68 @@ const selectLast = prepare((db, args: { ownerId: number }) =>
 /** The number of an owner's last change; 0 before the first. What it is the same for, nothing of the owner's has changed. */
 export async function lastChange(db: Db, ownerId: number): Promise<number> {
   return (await selectLast(db, { ownerId })).rows[0]?.changes ?? 0
+}
+
+/**
+ * The same as it will be when this transaction ends, if it notes nothing more: nobody else's changes get a number before that. To be
+ * asked last, as the counter is bumped last, or two transactions could wait for each other.
+ */
+export async function lockLastChange(tx: Db, ownerId: number): Promise<number> {
+  const counter = tx.selectFrom('counters').select('changes').where('owner_id', '=', ownerId)
+  const row = await (dialectOf(tx).isShared ? counter.forUpdate() : counter).executeTakeFirst()
+  const noted = pending.get(tx)?.filter((change) => change.ownerId === ownerId).length ?? 0
+  return (row?.changes ?? 0) + noted
+}
+
+/** Whoever asks for changes from below this number must begin again: they are not in the list any more. */
+async function forgetUntil(tx: Db, ownerId: number, number: number): Promise<void> {
+  await tx
+    .updateTable('counters')
+    .set({ forgotten: number })
+    .where('owner_id', '=', ownerId)
+    .where('forgotten', '<', number)
+    .execute()
+}
+
+/**
+ * Takes changes out of an owner's list from its beginning: those before an instant, those that are more than `keep` behind the last, and
+ * those that nobody may ask for any more. @returns how many, at most `limit`
+ */
+export async function forgetChanges(
+  tx: Db,
+  ownerId: number,
+  { before, keep, limit }: { before: number; keep: number; limit: number },
+): Promise<number> {
+  const counter = await tx
+    .selectFrom('counters')
+    .select(['changes', 'forgotten'])
+    .where('owner_id', '=', ownerId)
+    .executeTakeFirst()
+  if (!counter) return 0
+  const oldest = await tx
+    .selectFrom('changes')
+    .select(['number', 'changed_at'])
+    .where('owner_id', '=', ownerId)
+    .orderBy('number')
+    .limit(limit)
+    .execute()
+  const staying = Math.max(counter.forgotten, counter.changes - keep)
+  // The list must begin somewhere: up to the first that stays, whatever a clock that was set back says of those behind it.
+  const first = oldest.findIndex(({ number, changed_at }) => number > staying && changed_at >= before)
+  const last = oldest.at(first === -1 ? -1 : first - 1)
+  if (first === 0 || !last) return 0
+  await forgetUntil(tx, ownerId, last.number) // first, since it locks: another replica that does the same waits here
+  const { numDeletedRows } = await tx
+    .deleteFrom('changes')
+    .where('owner_id', '=', ownerId)
+    .where('number', '<=', last.number)
+    .executeTakeFirst()
+  return Number(numDeletedRows)
+}
+
+/** The owners that have changes. */
+export async function ownersWithChanges(db: Db): Promise<number[]> {
+  return (await db.selectFrom('counters').select('owner_id').execute()).map(({ owner_id }) => owner_id)
 }
 
 /** An owner's changes above a number, in order. */
@@ -95,5 +185,9 @@ export async function changesSince(db: Db, ownerId: number, number: number, limi
     taskId: row.task_id,
     kind: row.kind,
     at: row.changed_at,
+    ...(row.batch !== null && { batch: row.batch }),
+    ...(row.count !== null && { count: row.count }),
+    ...(row.notice_id !== null && { noticeId: row.notice_id }),
+    ...(row.channel_id !== null && { channelId: row.channel_id }),
   }))
 }

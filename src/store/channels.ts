@@ -44,6 +44,17 @@ export async function recordChannels(
   return { present, removed }
 }
 
+/** The channels of an owner that are in the configuration. */
+export async function presentChannels(db: Db, ownerId: number): Promise<ChannelRecord[]> {
+  return db
+    .selectFrom('channels')
+    .select(['id', 'name', 'kind'])
+    .where('owner_id', '=', ownerId)
+    .where('removed_at', 'is', null)
+    .orderBy('id')
+    .execute()
+}
+
 /** The kind of each channel of an owner, removed ones too, by id. */
 export async function channelKinds(db: Db, ownerId: number): Promise<Map<number, string>> {
   const rows = await db.selectFrom('channels').select(['id', 'kind']).where('owner_id', '=', ownerId).execute()

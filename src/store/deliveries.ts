@@ -1,11 +1,11 @@
-import type { Selectable } from 'kysely'
+import { type Selectable, sql, type UpdateObject } from 'kysely'
 import type { DeliveryState, Settlement } from '#core/delivery.ts'
 import type { Notice } from '#core/notice.ts'
 import type { Task } from '#core/task.ts'
 import { dialectOf } from './dialects/dialect.ts'
 import { noticesByIds } from './notices.ts'
 import { prepare } from './prepare.ts'
-import type { Db, DeliveryTable } from './schema.ts'
+import type { Db, DeliveryTable, Schema } from './schema.ts'
 
 /** A delivery as it stands in the ledger. Instants in ms since 1970. */
 export interface Delivery {
@@ -24,6 +24,8 @@ export interface Claim {
   readonly id: string
   readonly channelId: number
   readonly attempt: number
+  /** The attempt from which the back-off counts: 0, unless a person asked for it anew. */
+  readonly backoffFrom: number
   readonly leaseUntil: number
   readonly notice: Notice
   /** The task as it was when this was rung, and the store's edition by then: while that lasts, nobody has changed it. */
@@ -82,7 +84,7 @@ export async function claimDue(
 ): Promise<Claim[]> {
   const due = tx
     .selectFrom('deliveries')
-    .select(['id', 'notice_id', 'attempts'])
+    .select(['id', 'notice_id', 'attempts', 'backoff_from'])
     .where('channel_id', '=', channelId)
     .where('next_at', '<=', now)
     .orderBy('next_at')
@@ -102,9 +104,9 @@ export async function claimDue(
     rows.map(({ notice_id }) => notice_id),
   )
   const claims: Claim[] = []
-  for (const { id, notice_id, attempts } of rows) {
+  for (const { id, notice_id, attempts, backoff_from } of rows) {
     const notice = notices.get(notice_id)
-    if (notice) claims.push({ id, channelId, attempt: attempts + 1, leaseUntil, notice })
+    if (notice) claims.push({ id, channelId, attempt: attempts + 1, backoffFrom: backoff_from, leaseUntil, notice })
   }
   return claims
 }
@@ -195,15 +197,45 @@ export async function reviveDropped(
     .execute()
   const expiries = new Map(tasks.map(({ id, expiryAt }) => [id, expiryAt]))
   const ids = rows.filter((row) => expiries.get(row.task_id) === row.expiry_at).map(({ id }) => id)
-  if (ids.length === 0) return 0
-  const { numUpdatedRows } = await tx
+  return makeDue(tx, ids, 'dropped', { error: null, settled_at: null }, now)
+}
+
+/** A person asks for another try of what was given up: its back-off begins anew. @returns how many */
+export async function retryDead(
+  tx: Db,
+  noticeId: number,
+  deliveryId: string | undefined,
+  now: number,
+): Promise<number> {
+  return makeDue(
+    tx,
+    [noticeId],
+    'dead',
+    // Attempts go on counting: they are what a claim is known by. What went wrong the last time stays to be read.
+    { settled_at: null, backoff_from: sql`attempts` },
+    now,
+    deliveryId,
+  )
+}
+
+async function makeDue(
+  tx: Db,
+  noticeIds: readonly number[],
+  state: DeliveryState,
+  set: UpdateObject<Schema, 'deliveries'>,
+  now: number,
+  deliveryId?: string,
+): Promise<number> {
+  if (noticeIds.length === 0) return 0
+  let query = tx
     .updateTable('deliveries')
-    .set({ state: 'pending', next_at: now, error: null, settled_at: null })
-    .where('state', '=', 'dropped')
+    .set({ state: 'pending', next_at: now, ...set })
+    .where((eb) => dialectOf(tx).among(eb.ref('notice_id'), noticeIds))
+    .where('state', '=', state)
     // Of a channel that is no more it would wait for ever.
     .where('channel_id', 'in', (eb) => eb.selectFrom('channels').select('channels.id').where('removed_at', 'is', null))
-    .where((eb) => dialectOf(tx).among(eb.ref('notice_id'), ids))
-    .executeTakeFirst()
+  if (deliveryId !== undefined) query = query.where('deliveries.id', '=', deliveryId)
+  const { numUpdatedRows } = await query.executeTakeFirst()
   return Number(numUpdatedRows)
 }
 

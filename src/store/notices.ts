@@ -1,11 +1,19 @@
-import type { Selectable } from 'kysely'
+import { type Selectable, type SqlBool, sql } from 'kysely'
 import type { Notice } from '#core/notice.ts'
+import { Problem } from '#core/problem.ts'
 import type { Reminder } from '#core/reminder.ts'
 import { dialectOf } from './dialects/dialect.ts'
+import { idsInOrder, lastId } from './id-windows.ts'
 import { prepare } from './prepare.ts'
 import type { Db, NoticeTable } from './schema.ts'
 
-function toNotice(row: Selectable<NoticeTable>): Notice {
+/** A notice as the ledger knows it. */
+export interface NoticeRecord extends Notice {
+  /** When a person said to have seen it, in ms since 1970. */
+  readonly acknowledgedAt: number | null
+}
+
+export function toNotice(row: Selectable<NoticeTable>): NoticeRecord {
   return {
     id: row.id,
     ownerId: row.owner_id,
@@ -17,11 +25,12 @@ function toNotice(row: Selectable<NoticeTable>): Notice {
     rungAt: row.rung_at,
     timing: row.timing,
     latenessMs: row.lateness_ms,
+    acknowledgedAt: row.acknowledged_at,
   }
 }
 
 /** Writes notices, at most one a task. What was rung already for this instant is left out of the answer. */
-export async function insertNotices(tx: Db, notices: readonly Omit<Notice, 'id'>[]): Promise<Notice[]> {
+export async function insertNotices(tx: Db, notices: readonly Omit<Notice, 'id'>[]): Promise<NoticeRecord[]> {
   const inserted = await dialectOf(tx).insertRows(
     tx,
     'notices',
@@ -40,10 +49,10 @@ export async function insertNotices(tx: Db, notices: readonly Omit<Notice, 'id'>
     ['id', 'task_id'],
   )
   const idOf = new Map(inserted.map(({ id, task_id }) => [task_id, id]))
-  const written: Notice[] = []
+  const written: NoticeRecord[] = []
   for (const notice of notices) {
     const id = idOf.get(notice.taskId)
-    if (id !== undefined) written.push({ id, ...notice })
+    if (id !== undefined) written.push({ id, ...notice, acknowledgedAt: null })
   }
   return written
 }
@@ -84,7 +93,7 @@ export async function rungUntil(
 }
 
 /** The notices among these ids that exist, by id. */
-export async function noticesByIds(db: Db, ids: readonly number[]): Promise<Map<number, Notice>> {
+export async function noticesByIds(db: Db, ids: readonly number[]): Promise<Map<number, NoticeRecord>> {
   const rows = await db
     .selectFrom('notices')
     .selectAll()
@@ -93,7 +102,7 @@ export async function noticesByIds(db: Db, ids: readonly number[]): Promise<Map<
   return new Map(rows.map((row) => [row.id, toNotice(row)]))
 }
 
-export async function findNotice(db: Db, ownerId: number, id: number): Promise<Notice | undefined> {
+export async function findNotice(db: Db, ownerId: number, id: number): Promise<NoticeRecord | undefined> {
   const row = await db
     .selectFrom('notices')
     .selectAll()
@@ -103,19 +112,32 @@ export async function findNotice(db: Db, ownerId: number, id: number): Promise<N
   return row && toNotice(row)
 }
 
-/** The newest first. @param page.before an id not to reach; page.taskId only of this task */
-export async function listNotices(
-  db: Db,
+/** @throws Problem `not-found` */
+export async function getNotice(db: Db, ownerId: number, id: number): Promise<NoticeRecord> {
+  const notice = await findNotice(db, ownerId, id)
+  if (!notice) throw new Problem('not-found', `There is no notification ${id}.`)
+  return notice
+}
+
+/** Those that nobody has acknowledged yet are, from here on. @returns how many */
+export async function acknowledgeNotices(
+  tx: Db,
   ownerId: number,
-  page: { before: number; limit: number; taskId?: number },
-): Promise<Notice[]> {
-  let query = db
-    .selectFrom('notices')
-    .selectAll()
+  ids: readonly number[],
+  now: number,
+): Promise<number> {
+  const { numUpdatedRows } = await tx
+    .updateTable('notices')
+    .set({ acknowledged_at: now })
     .where('owner_id', '=', ownerId)
-    .where('id', '<', page.before)
-    .orderBy('id', 'desc')
-    .limit(page.limit)
-  if (page.taskId !== undefined) query = query.where('task_id', '=', page.taskId)
-  return (await query.execute()).map(toNotice)
+    .where((eb) => dialectOf(tx).among(eb.ref('id'), ids))
+    .where('acknowledged_at', 'is', null)
+    .executeTakeFirst()
+  return Number(numUpdatedRows)
+}
+
+/** The ids up to one of notices that nobody has acknowledged, in order and in lists of at most `most`. */
+export async function* unacknowledged(db: Db, ownerId: number, upTo: number, most: number): AsyncGenerator<number[]> {
+  const last = Math.min(upTo, await lastId(db, 'notices', ownerId))
+  yield* idsInOrder(db, 'notices', ownerId, { where: sql<SqlBool>`acknowledged_at is null`, last, most })
 }

@@ -222,7 +222,7 @@ export const isTagged: Condition = () => sql`tags <> '[]'`
  * A list of tags as it was written has the tag behind its `[` or a comma: a quote within another tag stands behind a backslash. `replace`
  * looks for bytes on all three databases, where `like` folds case on one.
  */
-function hasTag(tag: string): Condition {
+export function hasTag(tag: string): () => Expression<SqlBool> {
   const item = JSON.stringify(tag)
   // But for this one: `,","` is in ["x,","y"] as well. It is the first, or stands between the quotes of two others.
   if (tag === ',') return () => sql`(tags like '[",",%' or tags = '[","]' or replace(${bare}, '",","', '') <> ${bare})`

@@ -5,7 +5,7 @@ import type { NewTask, Task } from '#core/task.ts'
 import { dialectOf } from './dialects/dialect.ts'
 import { prepare } from './prepare.ts'
 import type { Db, TaskTable } from './schema.ts'
-import { forgetTasks, indexTask } from './search.ts'
+import { indexTask } from './search.ts'
 
 type Row = Selectable<TaskTable>
 
@@ -70,7 +70,8 @@ function toRow(task: NewTask): Insertable<TaskTable> {
   }
 }
 
-const columns = [
+/** All but the id. */
+export const columns = [
   'owner_id',
   'uid',
   'key',
@@ -250,28 +251,6 @@ function explainDuplicate(tx: Db, error: unknown, { uid, key }: NewTask): unknow
   if (dialectOf(tx).classify(error) !== 'duplicate') return error
   const what = key === null ? `the uid «${uid}»` : `the uid «${uid}» or the key «${key}»`
   return new Problem('conflict', `There is a task with ${what} already.`, { cause: error })
-}
-
-/** @returns whether it was there */
-export async function deleteTask(tx: Db, ownerId: number, id: number): Promise<boolean> {
-  const { numDeletedRows } = await tx
-    .deleteFrom('tasks')
-    .where('id', '=', id)
-    .where('owner_id', '=', ownerId)
-    .executeTakeFirst()
-  if (numDeletedRows > 0n) await forgetTasks(tx, [id])
-  return numDeletedRows > 0n
-}
-
-/** @returns how many there were */
-export async function deleteTasks(tx: Db, ownerId: number): Promise<number> {
-  const rows = await tx.selectFrom('tasks').select('id').where('owner_id', '=', ownerId).execute()
-  await forgetTasks(
-    tx,
-    rows.map(({ id }) => id),
-  )
-  const { numDeletedRows } = await tx.deleteFrom('tasks').where('owner_id', '=', ownerId).executeTakeFirst()
-  return Number(numDeletedRows)
 }
 
 /** The tasks among these ids that exist, by id. */

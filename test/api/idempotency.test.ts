@@ -182,7 +182,12 @@ test('another owner’s key is another key, and one is forgotten for its age alo
   const clock = fakeClock()
   const store = await openStore(await freshDatabase(t), { clock, onBroken() {} })
   t.after(() => store[Symbol.asyncDispose]())
-  const ctx: Context = { transact: store.transact, defaults: { reminders: [], timeZone: 'UTC' }, wake() {} }
+  const ctx: Context = {
+    db: store.db,
+    transact: store.transact,
+    defaults: { reminders: [], timeZone: 'UTC' },
+    wake() {},
+  }
   const post = (ownerId: number, key: string, fingerprint = 'f') =>
     once(ctx, { ownerId }, { key, fingerprint }, async (ctx) => {
       const { id } = await createTask(ctx, { ownerId }, { title: key })

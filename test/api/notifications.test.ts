@@ -32,6 +32,7 @@ test('a notification', async (t) => {
       rung_dt: '2026-12-01T09:45:00.000Z',
       timing: 'on_time',
       lateness_ms: 0,
+      acknowledged_dt: null,
     })
     assert.deepEqual(deliveries.map(({ kind }) => kind).sort(), ['console', 'recording'])
     assert.equal(new Set(deliveries.map(({ id }) => id)).size, 2, 'each has an id of its own')
@@ -225,7 +226,7 @@ test('notifications are paged, the newest first', async (t) => {
       for (const bad of ['limit=0', 'limit=1001', 'limit=x', 'limit='])
         assertProblem(await send('GET', `${path}?${bad}`), 400, 'limit')
       assertProblem(await send('GET', `${path}?cursor=nonsense`), 400, 'cursor')
-      assertProblem(await send('GET', `${path}?status=sent`), 400, 'status')
+      assertProblem(await send('GET', `${path}?state=sent`), 400, 'state')
       assert.equal((await send('GET', `${path}?limit=1000`)).status, 200)
     }
   })

@@ -9,6 +9,7 @@ import type { TaskWire } from '#http/shapes.ts'
 import { tasksByIds } from '#store/tasks.ts'
 import { testDatabase } from '#support/databases.ts'
 import { Died, type FailingDatabase, failingDatabase, type Moment, wrapConnections } from '#support/failing-database.ts'
+import type { FakeClock } from '#support/fake-clock.ts'
 import { outlast } from '#support/outlast.ts'
 import { startTestApp, type TestApp } from '#support/test-app.ts'
 
@@ -38,15 +39,18 @@ type Step = (world: World) => Promise<unknown>
 
 interface World {
   readonly app: TestApp
+  readonly clock: FakeClock
   /** Whether the step may have happened already. */
   isAgain: boolean
-  /** Whether the recording channel takes what it is given. */
-  isChannelUp: boolean
+  /** Whether the recording channel takes what it is given, not for now, or never. */
+  channel: 'up' | 'down' | 'refusing'
   /** ISO text of a minute of the scenario. */
   time(minute: number): string
   advanceTo(minute: number): Promise<void>
   /** The task as it was last answered. */
   task(title: string): TaskWire
+  /** The id of the task, deleted or not. */
+  idOf(title: string): number
   /** A request, and the tasks that it may change. What it answers is from then on what must be there. */
   request(titles: string[], send: () => Promise<TaskWire | TaskWire[] | 'deleted'>): Promise<void>
   restart(...flags: string[]): Promise<void>
@@ -126,6 +130,27 @@ const remove =
       })
       return 'deleted'
     })
+const removeAll =
+  (titles: string[]): Step =>
+  ({ app, task, request }) =>
+    request(titles, async () => {
+      await app.client.deleteMany({ ids: titles.map((title) => task(title).id) })
+      return 'deleted'
+    })
+/** What was deleted, under the ids it had. */
+const restore =
+  (titles: string[]): Step =>
+  ({ app, idOf, request }) =>
+    request(titles, async () => {
+      const ids = titles.map(idOf)
+      await app.client.restore({ ids })
+      return Promise.all(ids.map((id) => app.client.get(id)))
+    })
+/** Asks for another try of each notification that has a delivery given up. */
+const retry: Step = async ({ app, clock }) => {
+  for (const { id } of (await app.client.notifications({ status: 'dead' })).notifications) await app.client.retry(id)
+  await clock.settle()
+}
 const advance =
   (minute: number): Step =>
   (world) =>
@@ -135,9 +160,9 @@ const restart =
   (world) =>
     world.restart(...flags)
 const channel =
-  (state: 'up' | 'down'): Step =>
+  (state: World['channel']): Step =>
   async (world) => {
-    world.isChannelUp = state === 'up'
+    world.channel = state
   }
 
 const scenarios: Record<string, Scenario> = {
@@ -195,6 +220,28 @@ const scenarios: Record<string, Scenario> = {
     before: [create('never', 60), create('rung', 60)],
     steps: [remove('never'), channel('down'), advance(45), remove('rung'), channel('up'), advance(61)],
     notices: ['rung 45 60 dropped'],
+  },
+  'tasks are deleted together, and come back around the instant they ring': {
+    before: [create('early', 60), create('late', 60), create('told', 30), advance(15)],
+    steps: [
+      removeAll(['early', 'late', 'told']),
+      advance(44),
+      restore(['early', 'told']),
+      advance(50),
+      restore(['late']),
+      advance(61),
+    ],
+    notices: ['early 45 60 sent', 'late 45 60 sent', 'told 15 30 sent'],
+  },
+  'what was dropped underway is told when its task is restored': {
+    before: [create('undone', 60), channel('down'), advance(45)],
+    steps: [remove('undone'), advance(47), channel('up'), restore(['undone']), advance(61)],
+    notices: ['undone 45 60 sent'],
+  },
+  'what was given up is told when a person asks for another try': {
+    before: [create('refused', 60), channel('refusing'), advance(45)],
+    steps: [channel('up'), retry, advance(61)],
+    notices: ['refused 45 60 sent'],
   },
   'a channel fails, and takes it when it is tried again': {
     before: [create('retried', 60)],
@@ -284,8 +331,9 @@ async function runOnce(patient: Patient, scenario: Scenario, n: number, when: Mo
   let touched: readonly string[] = []
   const world: World = {
     app,
+    clock,
     isAgain: false,
-    isChannelUp: true,
+    channel: 'up',
     time: (minute) => new Date(startAt + minute * minuteMs).toISOString(),
     async advanceTo(minute) {
       await clock.advance(Math.max(0, startAt + minute * minuteMs - clock.now()))
@@ -294,6 +342,11 @@ async function runOnce(patient: Patient, scenario: Scenario, n: number, when: Mo
       const task = answered.get(title)
       assert.ok(task && task !== 'deleted')
       return task
+    },
+    idOf(title) {
+      const found = [...titles].find(([, name]) => name === title)
+      assert.ok(found)
+      return found[0]
     },
     async request(names, send) {
       touched = names
@@ -312,7 +365,7 @@ async function runOnce(patient: Patient, scenario: Scenario, n: number, when: Mo
     },
   }
   bell.answer = (message) => {
-    if (!world.isChannelUp) return { retry: true, reason: 'down' }
+    if (world.channel !== 'up') return { retry: world.channel === 'down', reason: world.channel }
     arrived.push(message)
     return undefined
   }

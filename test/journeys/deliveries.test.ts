@@ -230,8 +230,8 @@ test('a task that is reopened in the very moment in which its notice is dropped 
   bell.answer = () => 'sent'
   let reopening: Promise<unknown> | undefined
   onLook = () => {
-    const { transact } = app.app.store
-    const ctx = { transact, defaults: { reminders: ['PT15M'], timeZone: 'UTC' }, wake: () => {} }
+    const { db, transact } = app.app.store
+    const ctx = { db, transact, defaults: { reminders: ['PT15M'], timeZone: 'UTC' }, wake: () => {} }
     // It is looked at, found completed, and reopened before that is written down.
     reopening ??= reopenTask(ctx, { ownerId: 1 }, { id })
   }

@@ -14,7 +14,7 @@ import { freshDatabase, testDatabase } from '#support/databases.ts'
 /** Readers that follow the numbered list while many write; several writers that mean the same version. */
 const actor = { ownerId: 1 }
 const defaults = { reminders: ['PT15M'], timeZone: 'UTC' }
-const contextOf = ({ transact }: Store): Context => ({ transact, defaults, wake() {} })
+const contextOf = ({ db, transact }: Store): Context => ({ db, transact, defaults, wake() {} })
 
 /** What two replicas have of one database. An embedded one has but one. */
 async function openReplicas(t: TestContext): Promise<[Store, Store]> {

@@ -9,10 +9,12 @@ import { Problem } from '#core/problem.ts'
 import { type NewTask, newTask, type Task, type TaskDraft } from '#core/task.ts'
 import { channelKinds, recordChannels } from '#store/channels.ts'
 import * as deliveries from '#store/deliveries.ts'
+import { listNotices } from '#store/notice-list.ts'
 import * as notices from '#store/notices.ts'
 import type { Store } from '#store/open.ts'
 import { findDefaults, saveDefaults } from '#store/owners.ts'
 import * as tasks from '#store/tasks.ts'
+import { moveToTrash, purgeOldTrash } from '#store/trash.ts'
 import { failingDatabase, wrapConnections } from '#support/failing-database.ts'
 import { fakeClock } from '#support/fake-clock.ts'
 
@@ -77,15 +79,14 @@ export function storeSuite(name: string, fresh: (t: TestContext) => Promise<Fres
       assert.deepEqual(await tasks.findTask(store.db, me, plain.id), plain)
     })
 
-    test('another owner finds, lists, deletes and counts nothing of mine', async (t) => {
+    test('another owner finds, lists and locks nothing of mine', async (t) => {
       const store = await open(t)
       const [mine] = await insert(store, draft(), draft({}, other))
       assert.ok(mine)
       assert.equal(await tasks.findTask(store.db, other, mine.id), undefined)
       await assert.rejects(tasks.getTask(store.db, other, mine.id), { kind: 'not-found' })
       assert.equal((await tasks.listTasks(store.db, other, { after: 0, limit: 10, offset: 0 })).length, 1)
-      assert.equal(await store.transact((tx) => tasks.deleteTask(tx, other, mine.id)), false)
-      assert.equal(await store.transact((tx) => tasks.deleteTasks(tx, other)), 1)
+      assert.equal(await store.transact((tx) => tasks.lockTask(tx, other, mine.id)), undefined)
       assert.deepEqual(await tasks.findTask(store.db, me, mine.id), mine)
     })
 
@@ -155,11 +156,11 @@ export function storeSuite(name: string, fresh: (t: TestContext) => Promise<Fres
       let store = await database.open()
       const [, last] = await insert(store, draft(), draft())
       assert.ok(last)
-      assert.equal(await store.transact((tx) => tasks.deleteTask(tx, me, last.id)), true)
-      assert.equal(await store.transact((tx) => tasks.deleteTask(tx, me, last.id)), false)
+      await store.transact((tx) => moveToTrash(tx, [last.id], 'batch', now))
       const [next] = await insert(store, draft())
       assert.ok(next && next.id > last.id)
-      await store.transact((tx) => tasks.deleteTasks(tx, me))
+      await store.transact((tx) => moveToTrash(tx, [next.id], 'batch', now))
+      await store.transact((tx) => purgeOldTrash(tx, now, 10))
       await store[Symbol.asyncDispose]()
       store = await database.open()
       const [afterRestart] = await insert(store, draft())
@@ -267,7 +268,7 @@ export function storeSuite(name: string, fresh: (t: TestContext) => Promise<Fres
       ] as ReturnType<typeof notice>[]
       const written = await ring(store, ...kinds)
       assert.deepEqual(
-        written.map(({ id, ...rest }) => rest),
+        written.map(({ id, acknowledgedAt, ...rest }) => rest),
         kinds,
       )
       for (const one of written) {
@@ -324,7 +325,8 @@ export function storeSuite(name: string, fresh: (t: TestContext) => Promise<Fres
       const written = await ring(store, notice(1), notice(2), notice(3), notice(4, { ownerId: other }))
       const [a, b, c] = written
       assert.ok(a && b && c)
-      const list = (page: { before: number; limit: number; taskId?: number }) => notices.listNotices(store.db, me, page)
+      const list = ({ taskId, ...page }: { before: number; limit: number; taskId?: number }) =>
+        listNotices(store.db, me, taskId === undefined ? {} : { taskId }, page)
       const before = Number.MAX_SAFE_INTEGER
       assert.deepEqual(await list({ before, limit: 10 }), [c, b, a])
       assert.deepEqual(await list({ before: c.id, limit: 1 }), [b])
@@ -364,7 +366,14 @@ export function storeSuite(name: string, fresh: (t: TestContext) => Promise<Fres
         const all = [...(await deliveries.deliveriesOf(store.db, [one.id])).values()].flat()
         return new Map(all.map((delivery) => [delivery.id, delivery]))
       }
-      const held = { id: claimedId, channelId: first.id, attempt: 1, leaseUntil: now + leaseMs, notice: one }
+      const held = {
+        id: claimedId,
+        channelId: first.id,
+        attempt: 1,
+        backoffFrom: 0,
+        leaseUntil: now + leaseMs,
+        notice: one,
+      }
       return { store, first, second, notice: one, claimedId, dueId, claim, stored, held }
     }
 
@@ -385,11 +394,18 @@ export function storeSuite(name: string, fresh: (t: TestContext) => Promise<Fres
       assert.deepEqual(await claim(first.id, now + leaseMs - 1), [])
       const leaseUntil = now + leaseMs
       assert.deepEqual(await claim(second.id, now), [
-        { id: dueId, channelId: second.id, attempt: 1, leaseUntil, notice: one },
+        { id: dueId, channelId: second.id, attempt: 1, backoffFrom: 0, leaseUntil, notice: one },
       ])
       assert.deepEqual(await claim(second.id, now), [], 'claimed once')
       assert.deepEqual(await claim(first.id, leaseUntil), [
-        { id: claimedId, channelId: first.id, attempt: 2, leaseUntil: leaseUntil + leaseMs, notice: one },
+        {
+          id: claimedId,
+          channelId: first.id,
+          attempt: 2,
+          backoffFrom: 0,
+          leaseUntil: leaseUntil + leaseMs,
+          notice: one,
+        },
       ])
     })
 

@@ -9,7 +9,8 @@ import type { DialectName } from '#store/dialects/dialect.ts'
 import { openStore, type Store } from '#store/open.ts'
 import { candidates, forgetTasks, indexTask } from '#store/search.ts'
 import { countTasks, listPage, type Position, positionOf, type SortKey, type TaskFilter } from '#store/task-list.ts'
-import { deleteTask, deleteTasks, insertTask, saveTask } from '#store/tasks.ts'
+import { insertTask, saveTask } from '#store/tasks.ts'
+import { lockToDelete, moveToTrash, purgeTrashed } from '#store/trash.ts'
 import { freshDatabase, testDatabase } from '#support/databases.ts'
 import { wrapConnections } from '#support/failing-database.ts'
 import { fakeClock } from '#support/fake-clock.ts'
@@ -32,7 +33,7 @@ async function open(t: TestContext, url?: string) {
   })
   t.after(() => store[Symbol.asyncDispose]())
   said.length = 0
-  return { store, said, ctx: { transact: store.transact, defaults, wake() {} } satisfies Context }
+  return { store, said, ctx: { db: store.db, transact: store.transact, defaults, wake() {} } satisfies Context }
 }
 
 /** Tasks by the thousand; as created, words and all. */
@@ -205,10 +206,16 @@ test(`${testDatabase}: the index holds a task's words of now, and none of those 
   await store.transact((tx) => forgetTasks(tx, [b.id, 999]))
   await store.transact((tx) => forgetTasks(tx, []))
   assert.deepEqual(await found('word'), [theirs.id])
-  assert.ok(await store.transact((tx) => deleteTask(tx, me, a.id)))
-  assert.deepEqual(await found('changed'), [])
-  assert.equal(await store.transact((tx) => deleteTasks(tx, 2)), 1)
-  assert.deepEqual(await found('word'), [])
+  // What is in the trash may come back; what is gone from there does not.
+  for (const { id, ownerId } of [a, theirs])
+    await store.transact(async (tx, now) => {
+      assert.deepEqual(await lockToDelete(tx, ownerId, [id], {}, now), [id])
+      await moveToTrash(tx, [id], 'batch', now)
+    })
+  assert.deepEqual([await found('changed'), await found('word')], [[a.id], [theirs.id]])
+  assert.equal(await store.transact((tx) => purgeTrashed(tx, me, [a.id, theirs.id])), 1)
+  assert.equal(await store.transact((tx) => purgeTrashed(tx, 2, [theirs.id])), 1)
+  assert.deepEqual([await found('changed'), await found('word')], [[], []])
 
   await assert.rejects(
     store.transact(async (tx) => {

@@ -1,64 +1,201 @@
 import type { TypeBoxTypeProvider } from '@fastify/type-provider-typebox'
 import type { FastifyInstance } from 'fastify'
-import Type from 'typebox'
-import type { Notice } from '#core/notice.ts'
+import Type, { type Static } from 'typebox'
+import type { LongContext } from '#actions/context.ts'
+import { acknowledgeNotice, acknowledgeUpTo, retryNotice } from '#actions/notifications.ts'
+import { deliveryStates } from '#core/delivery.ts'
 import { Problem } from '#core/problem.ts'
 import { channelKinds } from '#store/channels.ts'
 import { deliveriesOf } from '#store/deliveries.ts'
-import { findNotice, listNotices } from '#store/notices.ts'
+import { listNotices, type NoticeFilter } from '#store/notice-list.ts'
+import { getNotice, type NoticeRecord } from '#store/notices.ts'
 import type { Db } from '#store/schema.ts'
 import { getTask } from '#store/tasks.ts'
-import { toNotificationWire } from '../shapes.ts'
-import { actor, IdParams, parseCursor, toCursor } from './tasks.ts'
+import { answerOnce } from '../idempotency.ts'
+import { NotificationShape, type NotificationWire, toNotificationWire } from '../shapes.ts'
+import { AcknowledgedShape, AcknowledgeUpToShape, NotificationsShape, RetryShape } from '../shapes-notifications.ts'
+import { actor, IdParams, NoQuery, refuseBody } from './tasks.ts'
 
+const largestId = Number.MAX_SAFE_INTEGER
+const Flag = Type.Enum(['true', 'false'])
 const PageQuery = Type.Object(
   {
     limit: Type.Integer({ minimum: 1, maximum: 1_000, default: 100 }),
-    cursor: Type.Optional(Type.String({ maxLength: 50 })),
+    cursor: Type.Optional(Type.String({ maxLength: 200 })),
+    status: Type.Optional(Type.Enum(deliveryStates, { description: 'With a delivery in this state' })),
+    channel_id: Type.Optional(Type.Integer({ minimum: 1, maximum: largestId })),
+    acknowledged: Type.Optional(Flag),
+    problems: Type.Optional(
+      Type.Enum(['true'], { description: 'With a delivery that was given up, or that waits after it failed' }),
+    ),
   },
   { additionalProperties: false },
 )
 
+const tags = ['notifications']
+
 /** What rang, and how each channel took it. The newest first. */
-export function notificationRoutes(plain: FastifyInstance, { db }: { db: Db }): void {
+export function notificationRoutes(plain: FastifyInstance, { db, ctx }: { db: Db; ctx: LongContext }): void {
   const server = plain.withTypeProvider<TypeBoxTypeProvider>()
 
-  async function withDeliveries(notices: readonly Notice[]) {
+  async function withDeliveries(notices: readonly NoticeRecord[], from = db): Promise<NotificationWire[]> {
     const ids = notices.map(({ id }) => id)
-    const [deliveries, kinds] = [await deliveriesOf(db, ids), await channelKinds(db, actor.ownerId)]
+    const [deliveries, kinds] = [await deliveriesOf(from, ids), await channelKinds(from, actor.ownerId)]
     return notices.map((notice) => toNotificationWire(notice, deliveries.get(notice.id) ?? [], kinds))
   }
 
-  async function page({ limit, cursor }: { limit: number; cursor?: string }, taskId?: number) {
-    const before = cursor === undefined ? Number.MAX_SAFE_INTEGER : parseCursor(cursor)
-    const ofTask = taskId === undefined ? {} : { taskId }
-    const found = await listNotices(db, actor.ownerId, { before, limit: limit + 1, ...ofTask })
+  async function one(id: number, from = db): Promise<NotificationWire> {
+    return (await withDeliveries([await getNotice(from, actor.ownerId, id)], from))[0] as NotificationWire
+  }
+
+  async function page({ limit, cursor, ...query }: Static<typeof PageQuery>, taskId?: number) {
+    // A cursor is bound to its filter: to go on with another would skip and repeat at random.
+    const filter = toFilter(query, taskId)
+    const name = JSON.stringify(filter)
+    const before = cursor === undefined ? largestId : parseCursor(cursor, name)
+    const found = await listNotices(db, actor.ownerId, filter, { before, limit: limit + 1 })
     const notices = found.slice(0, limit)
     const last = notices.at(-1)
     return {
       notifications: await withDeliveries(notices),
-      next_cursor: found.length > limit && last ? toCursor(last.id) : null,
+      next_cursor: found.length > limit && last ? toCursor(last.id, name) : null,
     }
   }
 
-  server.get('/v1/notifications', { schema: { querystring: PageQuery } }, async ({ query }) => page(query))
+  server.get(
+    '/v1/notifications',
+    {
+      schema: {
+        operationId: 'notifications',
+        summary: 'List what rang, and how each channel took it, the newest first',
+        tags,
+        querystring: PageQuery,
+        response: { 200: NotificationsShape },
+      },
+    },
+    async ({ query }) => page(query),
+  )
 
   server.get(
     '/v1/notifications/:id',
-    { schema: { params: IdParams, querystring: Type.Object({}, { additionalProperties: false }) } },
-    async ({ params }) => {
-      const notice = await findNotice(db, actor.ownerId, params.id)
-      if (!notice) throw new Problem('not-found', `There is no notification ${params.id}.`)
-      return (await withDeliveries([notice]))[0]
+    {
+      schema: {
+        operationId: 'notification',
+        summary: 'Get one notification',
+        tags,
+        params: IdParams,
+        querystring: NoQuery,
+        response: { 200: NotificationShape },
+      },
     },
+    async ({ params }) => one(params.id),
   )
 
   server.get(
     '/v1/tasks/:id/notifications',
-    { schema: { params: IdParams, querystring: PageQuery } },
+    {
+      schema: {
+        operationId: 'taskNotifications',
+        summary: 'List what rang for a task, the newest first',
+        tags,
+        params: IdParams,
+        querystring: PageQuery,
+        response: { 200: NotificationsShape },
+      },
+    },
     async ({ params, query }) => {
       await getTask(db, actor.ownerId, params.id)
       return page(query, params.id)
     },
   )
+
+  server.post(
+    '/v1/notifications/:id/acknowledge',
+    {
+      schema: {
+        operationId: 'acknowledge',
+        summary: 'Say that a notification has been seen',
+        tags,
+        params: IdParams,
+        querystring: NoQuery,
+        response: { 200: NotificationShape },
+      },
+      preHandler: refuseBody,
+    },
+    async (request, reply) => {
+      const { id } = request.params
+      return answerOnce(ctx, actor, request, reply, async (ctx) => {
+        await acknowledgeNotice(ctx, actor, id)
+        return { headers: {}, body: await one(id, ctx.db) }
+      })
+    },
+  )
+
+  server.post(
+    '/v1/notifications/acknowledge',
+    {
+      schema: {
+        operationId: 'acknowledgeUpTo',
+        summary: 'Say that all notifications up to one have been seen',
+        tags,
+        querystring: NoQuery,
+        body: AcknowledgeUpToShape,
+        response: { 200: AcknowledgedShape },
+      },
+    },
+    // By chunks of their own, which no Idempotency-Key covers, and which need none: said again, it changes nothing.
+    async ({ body }) => ({
+      acknowledged: await acknowledgeUpTo(ctx, actor, body.up_to),
+    }),
+  )
+
+  server.post(
+    '/v1/notifications/:id/retry',
+    {
+      schema: {
+        operationId: 'retry',
+        summary: 'Try again at once what was given up: every dead delivery, or one',
+        tags,
+        params: IdParams,
+        querystring: NoQuery,
+        body: RetryShape,
+        response: { 200: NotificationShape },
+      },
+      // Fastify checks a body that is not there against its shape all the same.
+      preValidation: async (request) => {
+        request.body ??= {}
+      },
+    },
+    async (request, reply) => {
+      const { id } = request.params
+      const deliveryId = request.body.delivery_id
+      return answerOnce(ctx, actor, request, reply, async (ctx) => {
+        await retryNotice(ctx, actor, { id, deliveryId })
+        return { headers: {}, body: await one(id, ctx.db) }
+      })
+    },
+  )
+}
+
+function toFilter(
+  { status, channel_id, acknowledged, problems }: Omit<Static<typeof PageQuery>, 'limit' | 'cursor'>,
+  taskId: number | undefined,
+): NoticeFilter {
+  return {
+    ...(taskId !== undefined && { taskId }),
+    ...(status !== undefined && { status }),
+    ...(channel_id !== undefined && { channelId: channel_id }),
+    ...(acknowledged !== undefined && { acknowledged: acknowledged === 'true' }),
+    ...(problems !== undefined && { hasProblem: true }),
+  }
+}
+
+const toCursor = (id: number, filter: string) => Buffer.from(`${id} ${filter}`).toString('base64url')
+
+/** @throws Problem `malformed` */
+function parseCursor(cursor: string, filter: string): number {
+  const [, id, ofFilter] = /^(\d{1,15}) (\{.*\})$/.exec(Buffer.from(cursor, 'base64url').toString()) ?? []
+  if (id !== undefined && ofFilter === filter) return Number(id)
+  const detail = id === undefined ? 'is not one that this list gave' : 'was given for another filter'
+  throw new Problem('malformed', `The cursor ${detail}.`, { faults: [{ at: { parameter: 'cursor' }, detail }] })
 }

@@ -5,7 +5,6 @@ import type { Actor, Context } from '#actions/context.ts'
 import {
   completeTask,
   createTask,
-  deleteAllTasks,
   deleteTask,
   reopenTask,
   requireCondition,
@@ -33,6 +32,7 @@ import {
   toSnooze,
   toTaskWire,
 } from '../shapes.ts'
+import { DeletedTaskShape, toDeletedTaskWire } from '../shapes-trash.ts'
 
 /** There are no accounts yet: whoever is let in is the built-in owner. */
 export const actor: Actor = { ownerId: builtInOwnerId }
@@ -42,8 +42,14 @@ export const IdParams = Type.Object({ id: Type.Integer({ minimum: 1, maximum: la
 /** A query that takes nothing: a mistyped parameter must not be taken for none. */
 export const NoQuery = Type.Object({}, { additionalProperties: false })
 
-/** One task, and writes of many; how they are listed is in task-list.ts. */
-export function taskRoutes(plain: FastifyInstance, { db, ctx }: { db: Db; ctx: Context }): void {
+interface TaskParts {
+  readonly db: Db
+  readonly ctx: Context
+  readonly trashDays: number
+}
+
+/** One task, and writes of many; how they are listed is in task-list.ts, how they are deleted in trash.ts. */
+export function taskRoutes(plain: FastifyInstance, { db, ctx, trashDays }: TaskParts): void {
   const server = plain.withTypeProvider<TypeBoxTypeProvider>()
 
   server.post('/v1/tasks', { schema: { querystring: NoQuery, body: TaskDraftShape } }, async (request, reply) => {
@@ -69,10 +75,6 @@ export function taskRoutes(plain: FastifyInstance, { db, ctx }: { db: Db; ctx: C
     return reply.send({ tasks: isMinimal ? tasks.map(toTaskMark) : tasks.map(toTaskWire), missing })
   })
 
-  server.delete('/v1/tasks', { schema: { querystring: NoQuery }, preHandler: refuseBody }, async (_, reply) =>
-    reply.send({ deleted: await deleteAllTasks(ctx, actor) }),
-  )
-
   server.get(
     '/v1/tasks/:id',
     { schema: { params: IdParams, querystring: NoQuery }, onRequest: tellPatchTypes },
@@ -93,11 +95,22 @@ export function taskRoutes(plain: FastifyInstance, { db, ctx }: { db: Db; ctx: C
 
   server.delete(
     '/v1/tasks/:id',
-    { schema: { params: IdParams, querystring: NoQuery }, onRequest: tellPatchTypes, preHandler: refuseBody },
+    {
+      schema: {
+        operationId: 'delete',
+        summary: 'Move a task to the trash, from where it can be restored for some days',
+        tags: ['tasks'],
+        params: IdParams,
+        querystring: NoQuery,
+        response: { 200: DeletedTaskShape },
+      },
+      onRequest: tellPatchTypes,
+      preHandler: refuseBody,
+    },
     async ({ params, headers }, reply) => {
       const target = { id: params.id, ...parseConditions(headers) }
       const { deletedAt } = await deleteTask(ctx, actor, target)
-      return reply.send({ id: target.id, deleted_dt: new Date(deletedAt).toISOString() })
+      return reply.send(toDeletedTaskWire(target.id, deletedAt, trashDays))
     },
   )
 
@@ -149,7 +162,7 @@ export const tellPatchTypes: onRequestHookHandler = (_, reply, done) => {
 }
 
 /** What a request without a body brings along must not be taken for nothing: a DELETE with a list of ids is not one of all. */
-async function refuseBody({ body }: FastifyRequest): Promise<void> {
+export async function refuseBody({ body }: FastifyRequest): Promise<void> {
   const isNothing = body === undefined || body === null || (typeof body === 'object' && Object.keys(body).length === 0)
   if (!isNothing) throw invalidMember('', 'is not read here')
 }

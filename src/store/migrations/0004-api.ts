@@ -35,7 +35,7 @@ export function api(dialect: Dialect): Migration {
         .addColumn('batch', text(36), (c) => c.notNull())
         .modifyEnd(tableEnd(false))
         .execute()
-      await createIndex(db.schema.createIndex('trash_owner').on('trash').columns(['owner_id', 'id']))
+      await createIndex(db.schema.createIndex('trash_owner').on('trash').columns(['owner_id', 'deleted_at', 'id']))
       await createIndex(db.schema.createIndex('trash_batch').on('trash').columns(['batch', 'id']))
       await createIndex(db.schema.createIndex('trash_deleted_at').on('trash').column('deleted_at'))
 

@@ -1,0 +1,136 @@
+import { join } from 'node:path'
+import { createClient, type DuebellClient } from '#client/client.ts'
+import { receiverInProcess, startEmbedded } from './embedded.ts'
+import { count, digits, type Figure, progress, quantile, report } from './report.ts'
+import { seedDatabase, temporaryFolder } from './seed.ts'
+import { openWallClock } from './wall-clock.ts'
+
+/** Deleting a million tasks in one request, restoring and purging them, while others are created and ring. */
+
+const tasks = 1_000_000
+/** A task each, to ring this long after. */
+const everyMs = 50
+const aheadMs = 500
+const leadMs = 15 * 60_000
+const mostStallMs = 1_000
+
+interface Meanwhile {
+  /** s. */
+  readonly taken: number
+  /** ms, sorted. */
+  readonly lateness: readonly number[]
+  readonly latencies: readonly number[]
+  /** The longest turn of the event loop, in ms. */
+  readonly stall: number
+}
+
+const now = openWallClock()
+const rungAt = new Map<number, number>()
+const receiver = receiverInProcess(({ task }) => {
+  rungAt.set(task.id, now())
+})
+
+/** Does something long, and meanwhile creates a task every so often. */
+async function during(client: DuebellClient, long: () => Promise<unknown>): Promise<Meanwhile> {
+  const dueAt = new Map<number, number>()
+  const latencies: number[] = []
+  const underway = new Set<Promise<unknown>>()
+  const create = async () => {
+    const at = Date.now() + aheadMs
+    const sentAt = performance.now()
+    const task = await client.create({ title: 'Rings meanwhile', expiry_dt: new Date(at + leadMs).toISOString() })
+    latencies.push(performance.now() - sentAt)
+    dueAt.set(task.id, at)
+  }
+  const ticking = setInterval(() => {
+    const one = create().finally(() => underway.delete(one))
+    underway.add(one)
+  }, everyMs)
+  let stall = 0
+  let lastTurn = performance.now()
+  let isOver = false
+  const turn = () => {
+    const at = performance.now()
+    stall = Math.max(stall, at - lastTurn)
+    lastTurn = at
+    if (!isOver) setTimeout(turn, 1)
+  }
+  turn()
+  const startedAt = performance.now()
+  await long()
+  const taken = (performance.now() - startedAt) / 1_000
+  isOver = true
+  clearInterval(ticking)
+  await Promise.all(underway)
+  await new Promise((resolve) => setTimeout(resolve, aheadMs + 1_500))
+  const lateness = [...dueAt].map(([id, at]) => (rungAt.get(id) ?? Number.POSITIVE_INFINITY) - at)
+  const sorted = (values: number[]) => values.sort((a, b) => a - b)
+  return { taken, lateness: sorted(lateness), latencies: sorted(latencies), stall }
+}
+
+const figures: Figure[] = []
+function tell(what: string, { taken, lateness, latencies, stall }: Meanwhile) {
+  const of = (sorted: readonly number[]) =>
+    `p50 ${digits(quantile(sorted, 0.5))} ms, p99 ${digits(quantile(sorted, 0.99))} ms, max ${digits(quantile(sorted, 1))} ms`
+  figures.push(
+    { what, measured: `${digits(taken)} s, ${count(Math.round(tasks / taken))} a second` },
+    {
+      what: `${what}: lateness of ${count(lateness.length)} that ring meanwhile`,
+      measured: of(lateness),
+      target: `max ≤ ${count(mostStallMs)} ms`,
+      isMet: quantile(lateness, 1) <= mostStallMs,
+    },
+    { what: `${what}: creating meanwhile`, measured: of(latencies) },
+    {
+      what: `${what}: longest stall of the event loop`,
+      measured: `${digits(stall)} ms`,
+      target: `≤ ${count(mostStallMs)} ms`,
+      isMet: stall <= mostStallMs,
+    },
+  )
+}
+
+using folder = temporaryFolder()
+const path = join(folder.path, 'bench.db')
+progress(`seeding ${count(tasks)}`)
+await seedDatabase(path, tasks)
+{
+  await using app = await startEmbedded(path, { kinds: [receiver] })
+  const client = createClient(app.url)
+  const expected = (n: number, what: string) => {
+    if (n !== tasks) throw new Error(`${what} ${n} of ${tasks}`)
+  }
+  let batch: string | null = null
+  progress('delete')
+  tell(
+    `delete all of ${count(tasks)}`,
+    await during(client, async () => {
+      const answer = await client.deleteAll()
+      expected(answer.deleted, 'deleted')
+      batch = answer.batch
+    }),
+  )
+  progress('restore')
+  tell(
+    'restore them',
+    await during(client, async () => {
+      if (batch === null) throw new Error('no batch')
+      expected((await client.restore({ batch })).count, 'restored')
+    }),
+  )
+  progress('purge')
+  const { deleted } = await client.deleteMany({ status: 'open', expires_before: '9000-01-01' })
+  if (deleted < tasks) throw new Error(`deleted ${deleted}`)
+  tell(
+    'purge them',
+    await during(client, async () => {
+      const { purged } = await client.purgeTrash()
+      if (purged !== deleted) throw new Error(`purged ${purged} of ${deleted}`)
+    }),
+  )
+}
+report({
+  title: 'Deleting all',
+  note: `The embedded database with ${count(tasks)} pending tasks that expire in another order than that of their ids; a task is created every ${everyMs} ms meanwhile, and rings ${aheadMs} ms later.`,
+  figures,
+})

@@ -1,0 +1,56 @@
+import { whyDropped } from '#core/notice.ts'
+import { invalidMember, Problem } from '#core/problem.ts'
+import { deliveriesOf, retryDead } from '#store/deliveries.ts'
+import { acknowledgeNotices, getNotice, unacknowledged } from '#store/notices.ts'
+import { lockTask } from '#store/tasks.ts'
+import { type Actor, type Context, type LongContext, refuseIfStopping } from './context.ts'
+import { perform } from './tasks.ts'
+
+/** A person has seen it. To say so again changes nothing. @throws Problem `not-found` */
+export async function acknowledgeNotice({ transact }: Context, { ownerId }: Actor, id: number): Promise<void> {
+  await transact(async (tx, now) => {
+    await getNotice(tx, ownerId, id)
+    await acknowledgeNotices(tx, ownerId, [id], now)
+  })
+}
+
+/** Notices of one transaction: a tenth of a second on a server. */
+const chunkSize = 5_000
+
+/**
+ * All up to one. In chunks, since there may be a million: what ends in the middle has acknowledged the older ones.
+ * @returns how many were not acknowledged before
+ */
+export async function acknowledgeUpTo({ db, transact, signal }: LongContext, { ownerId }: Actor, upTo: number) {
+  let count = 0
+  for await (const ids of unacknowledged(db, ownerId, upTo, chunkSize)) {
+    refuseIfStopping(signal)
+    count += await transact((tx, now) => acknowledgeNotices(tx, ownerId, ids, now))
+  }
+  return count
+}
+
+/**
+ * What was given up is tried again, at once and with its back-off begun anew: one delivery of a notice, or each that is dead.
+ * @throws Problem `not-found`, `invalid` (no delivery of this notice), `conflict` (nothing is dead, or it would only be dropped)
+ */
+export async function retryNotice(
+  ctx: Context,
+  { ownerId }: Actor,
+  { id, deliveryId }: { id: number; deliveryId?: string | undefined },
+): Promise<void> {
+  await perform(ctx, async (tx, now, wakeAt) => {
+    const notice = await getNotice(tx, ownerId, id)
+    const deliveries = (await deliveriesOf(tx, [id])).get(id) ?? []
+    const wanted = deliveries.filter((one) => deliveryId === undefined || one.id === deliveryId)
+    if (deliveryId !== undefined && wanted.length === 0)
+      throw invalidMember('/delivery_id', 'is no delivery of this notification')
+    if (!wanted.some(({ state }) => state === 'dead'))
+      throw new Problem('conflict', 'Nothing here was given up: there is nothing to try again.')
+    const reason = whyDropped(notice, await lockTask(tx, ownerId, notice.taskId))
+    if (reason !== null) throw new Problem('conflict', `It would only be dropped: ${reason}.`)
+    if ((await retryDead(tx, id, deliveryId, now)) === 0)
+      throw new Problem('conflict', 'Its channel is no longer in the configuration.')
+    wakeAt(now)
+  })
+}

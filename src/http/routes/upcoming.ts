@@ -1,0 +1,43 @@
+import type { TypeBoxTypeProvider } from '@fastify/type-provider-typebox'
+import type { FastifyInstance } from 'fastify'
+import Type from 'typebox'
+import type { Context } from '#actions/context.ts'
+import { presentChannels } from '#store/channels.ts'
+import type { Db } from '#store/schema.ts'
+import { upcoming } from '#store/upcoming.ts'
+import { toUpcomingWire, UpcomingShape } from '../shapes-upcoming.ts'
+import { actor } from './tasks.ts'
+import { parseInstant } from './trash.ts'
+
+const aheadMs = 24 * 3_600_000
+const UpcomingQuery = Type.Object(
+  {
+    until: Type.Optional(Type.String({ maxLength: 100, description: 'A time; in 24 hours when absent' })),
+    limit: Type.Integer({ minimum: 1, maximum: 1_000, default: 100 }),
+  },
+  { additionalProperties: false },
+)
+
+export function upcomingRoutes(plain: FastifyInstance, parts: { db: Db; ctx: Context; now: () => number }): void {
+  const { db, ctx } = parts
+  plain.withTypeProvider<TypeBoxTypeProvider>().get(
+    '/v1/upcoming',
+    {
+      schema: {
+        operationId: 'upcoming',
+        summary: 'List what will ring until a time, the next first, and on which channels',
+        tags: ['notifications'],
+        querystring: UpcomingQuery,
+        response: { 200: UpcomingShape },
+      },
+    },
+    async ({ query }) => {
+      const now = parts.now()
+      const until =
+        query.until === undefined ? now + aheadMs : parseInstant('until', query.until, ctx.defaults.timeZone)
+      const page = { defaults: ctx.defaults, now, until, limit: query.limit }
+      const found = await upcoming(db, actor.ownerId, page)
+      return toUpcomingWire(found, until, await presentChannels(db, actor.ownerId))
+    },
+  )
+}

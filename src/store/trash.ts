@@ -1,0 +1,258 @@
+import { type Expression, type Selectable, type SqlBool, sql } from 'kysely'
+import { Problem } from '#core/problem.ts'
+import type { Task } from '#core/task.ts'
+import { dialectOf } from './dialects/dialect.ts'
+import { idsInOrder, lastId } from './id-windows.ts'
+import type { Db, TaskTable, TrashTable } from './schema.ts'
+import { forgetTasks } from './search.ts'
+import { hasTag } from './task-list.ts'
+import { columns, toTask } from './tasks.ts'
+
+/**
+ * Deleted tasks. Rows move between `tasks` and `trash` inside the database, a thousand for two statements; only what an alarm follows
+ * from is read. `moveToTrash` is the one way out of `tasks`, `takeFromTrash` the one way back.
+ *
+ *            moveToTrash                 purge: asked for, or after some days
+ *   tasks ────────────────▶ trash ─────────────────────────────────────────▶ gone
+ *     ▲                       │
+ *     └──── takeFromTrash ────┘   the same ids; their notices were there all the time
+ */
+export interface TrashedTask {
+  readonly task: Task
+  /** ms since 1970. */
+  readonly deletedAt: number
+  /** The same for all that one request deleted. */
+  readonly batch: string
+}
+
+/** Which tasks are to be deleted; of all that is said, all must be true. */
+export interface TaskFilter {
+  readonly ids?: readonly number[]
+  readonly status?: 'all' | 'open' | 'expired' | 'completed'
+  readonly tags?: readonly string[]
+  /** ms since 1970. */
+  readonly expiresBefore?: number
+}
+
+function taken(db: Db, { ids, status, tags = [], expiresBefore }: TaskFilter, now: number): Expression<SqlBool> {
+  const all: Expression<SqlBool>[] = []
+  if (ids) all.push(dialectOf(db).among(sql.ref('id'), ids))
+  if (status === 'open' || status === 'expired') all.push(sql`completed_at is null`)
+  if (status === 'expired') all.push(sql`expiry_at <= ${now}`)
+  if (status === 'completed') all.push(sql`completed_at is not null`)
+  if (expiresBefore !== undefined) all.push(sql`expiry_at < ${expiresBefore}`)
+  for (const tag of tags) all.push(hasTag(tag)())
+  return all.length === 0 ? sql`1 = 1` : sql`${sql.join(all, sql` and `)}`
+}
+
+/** The ids of tasks that a filter takes, in order and in lists of at most `most`; none that is created from now on. */
+export async function* idsToDelete(
+  db: Db,
+  ownerId: number,
+  filter: TaskFilter,
+  now: number,
+  most: number,
+): AsyncGenerator<number[]> {
+  const where = taken(db, filter, now)
+  // Few are looked up, not looked for among all.
+  if (!filter.ids) yield* idsInOrder(db, 'tasks', ownerId, { where, last: await lastId(db, 'tasks', ownerId), most })
+  else {
+    const found = await select(db, ownerId, where)
+    if (found.length > 0) yield found
+  }
+}
+
+/** Those among some ids that the filter still takes, and that nobody else changes before this transaction ends. */
+export async function lockToDelete(
+  tx: Db,
+  ownerId: number,
+  ids: readonly number[],
+  filter: TaskFilter,
+  now: number,
+): Promise<number[]> {
+  const where = sql<SqlBool>`${dialectOf(tx).among(sql.ref('id'), ids)} and ${taken(tx, filter, now)}`
+  return select(tx, ownerId, where, dialectOf(tx).isShared ? sql` for update` : sql``)
+}
+
+async function select(db: Db, ownerId: number, where: Expression<SqlBool>, lock = sql``): Promise<number[]> {
+  const { rows } = await sql<{ id: number }>`
+    select id from tasks where owner_id = ${ownerId} and ${where} order by id${lock}`.execute(db)
+  return rows.map(({ id }) => id)
+}
+
+const kept = ['id', ...columns.filter((column) => column !== 'notify_at')] as const satisfies (keyof TaskTable)[]
+
+/** Moves tasks that are locked by this transaction. */
+export async function moveToTrash(tx: Db, ids: readonly number[], batch: string, deletedAt: number): Promise<void> {
+  if (ids.length === 0) return
+  await tx
+    .insertInto('trash')
+    .columns([...kept, 'deleted_at', 'batch'])
+    .expression(
+      tx
+        .selectFrom('tasks')
+        .select(kept)
+        .select((eb) => [eb.val(deletedAt).as('deleted_at'), eb.val(batch).as('batch')])
+        .where((eb) => dialectOf(tx).among(eb.ref('id'), ids)),
+    )
+    .execute()
+  await tx
+    .deleteFrom('tasks')
+    .where((eb) => dialectOf(tx).among(eb.ref('id'), ids))
+    .execute()
+}
+
+/** What of the trash is meant: some ids, one batch, or all of it. */
+export type Trashed = { readonly ids: readonly number[] } | { readonly batch: string } | 'all'
+
+/** The ids of what is meant, in lists of at most `most`; nothing that is deleted from now on. */
+export async function* idsInTrash(db: Db, ownerId: number, which: Trashed, most: number): AsyncGenerator<number[]> {
+  const newest = which === 'all' ? ((await listTrash(db, ownerId, { limit: 1 }))[0]?.deletedAt ?? 0) : 0
+  let [deletedAt, id] = [0, 0]
+  for (;;) {
+    let query = db.selectFrom('trash').select(['id', 'deleted_at']).where('owner_id', '=', ownerId).limit(most)
+    // In an order that an index has, or each list would sort all.
+    if (which === 'all')
+      query = query
+        .where('deleted_at', '>=', deletedAt)
+        .where('deleted_at', '<=', newest)
+        .where((eb) => eb.or([eb('deleted_at', '>', deletedAt), eb('id', '>', id)]))
+        .orderBy('deleted_at')
+    else if ('batch' in which) query = query.where('batch', '=', which.batch).where('id', '>', id)
+    else query = query.where((eb) => dialectOf(db).among(eb.ref('id'), which.ids))
+    const rows = await query.orderBy('id').execute()
+    if (rows.length > 0) yield rows.map((row) => row.id)
+    if (rows.length < most) return
+    deletedAt = rows.at(-1)?.deleted_at ?? 0
+    id = rows.at(-1)?.id ?? 0
+  }
+}
+
+/** Those of some ids that are there, and that nobody else restores or purges before this transaction ends. */
+export async function lockTrashed(tx: Db, ownerId: number, ids: readonly number[]): Promise<TrashedTask[]> {
+  const query = tx
+    .selectFrom('trash')
+    .selectAll()
+    .where('owner_id', '=', ownerId)
+    .where((eb) => dialectOf(tx).among(eb.ref('id'), ids))
+    .orderBy('id')
+  const rows = await (dialectOf(tx).isShared ? query.forUpdate() : query).execute()
+  return rows.map(toTrashed)
+}
+
+/**
+ * Puts tasks back that are locked by this transaction, as `restoreTask` has made them.
+ * @throws Problem `conflict` naming a uid or key that somebody else has taken meanwhile
+ */
+export async function takeFromTrash(tx: Db, tasks: readonly Task[]): Promise<void> {
+  if (tasks.length === 0) return
+  const ids = tasks.map(({ id }) => id)
+  for (const name of ['uid', 'key'] as const) await refuseTaken(tx, ids, name)
+  try {
+    // All in SQL, since a list of rows in one parameter would cut a long description on MySQL.
+    await tx
+      .insertInto('tasks')
+      .columns(kept)
+      .expression(
+        tx
+          .selectFrom('trash')
+          .select(kept)
+          .where((eb) => dialectOf(tx).among(eb.ref('id'), ids)),
+      )
+      .execute()
+  } catch (error) {
+    if (dialectOf(tx).classify(error) !== 'duplicate') throw error
+    throw new Problem('conflict', 'A uid or key of these tasks was taken just now.', { cause: error })
+  }
+  await dialectOf(tx).updateRows(
+    tx,
+    'tasks',
+    ['id'],
+    ['notify_at', 'rung_until_at', 'version', 'updated_at'],
+    tasks.map((task) => [task.id, task.notifyAt, task.rungUntilAt, task.version, task.updatedAt]),
+  )
+  await deleteRows(tx, ids)
+}
+
+async function refuseTaken(tx: Db, ids: readonly number[], name: 'uid' | 'key'): Promise<void> {
+  const other = await tx
+    .selectFrom('trash')
+    .innerJoin('tasks', (join) =>
+      join.onRef('tasks.owner_id', '=', 'trash.owner_id').onRef(`tasks.${name}`, '=', `trash.${name}`),
+    )
+    .select(['trash.id', 'tasks.id as by', `trash.${name} as value`])
+    .where((eb) => dialectOf(tx).among(eb.ref('trash.id'), ids))
+    .orderBy('trash.id')
+    .limit(1)
+    .executeTakeFirst()
+  if (other)
+    throw new Problem(
+      'conflict',
+      `Task ${other.id} cannot come back: task ${other.by} has the ${name} «${other.value}» by now. Nothing was restored.`,
+    )
+}
+
+/** For good, their words too. @returns how many */
+export async function purgeTrashed(tx: Db, ownerId: number, ids: readonly number[]): Promise<number> {
+  const theirs = (await lockTrashed(tx, ownerId, ids)).map(({ task }) => task.id)
+  await purgeRows(tx, theirs)
+  return theirs.length
+}
+
+/** The same with what was deleted by an instant, of all owners, the oldest first. @returns how many, at most `limit` */
+export async function purgeOldTrash(tx: Db, deletedBy: number, limit: number): Promise<number> {
+  const query = tx
+    .selectFrom('trash')
+    .select('id')
+    .where('deleted_at', '<=', deletedBy)
+    .orderBy('deleted_at')
+    .limit(limit)
+  // What somebody restores just now, or another replica purges, is theirs.
+  const rows = await (dialectOf(tx).isShared ? query.forUpdate().skipLocked() : query).execute()
+  const ids = rows.map(({ id }) => id)
+  await purgeRows(tx, ids)
+  return ids.length
+}
+
+async function purgeRows(tx: Db, ids: readonly number[]): Promise<void> {
+  if (ids.length === 0) return
+  await forgetTasks(tx, ids)
+  await deleteRows(tx, ids)
+}
+
+async function deleteRows(tx: Db, ids: readonly number[]): Promise<void> {
+  await tx
+    .deleteFrom('trash')
+    .where((eb) => dialectOf(tx).among(eb.ref('id'), ids))
+    .execute()
+}
+
+/** Waits for whoever has these in hand, to restore or to purge them. */
+export async function awaitTrashed(tx: Db, ids: readonly number[]): Promise<void> {
+  const query = tx
+    .selectFrom('trash')
+    .select('id')
+    .where((eb) => dialectOf(tx).among(eb.ref('id'), ids))
+    .orderBy('id')
+  await (dialectOf(tx).isShared ? query.forUpdate() : query).execute()
+}
+
+/** The newest deletion first. @param page.before of the last one on the page before */
+export async function listTrash(
+  db: Db,
+  ownerId: number,
+  page: { before?: { deletedAt: number; id: number } | undefined; limit: number },
+): Promise<TrashedTask[]> {
+  let query = db.selectFrom('trash').selectAll().where('owner_id', '=', ownerId)
+  query = query.orderBy('deleted_at', 'desc').orderBy('id', 'desc').limit(page.limit)
+  const { before } = page
+  if (before)
+    query = query
+      .where('deleted_at', '<=', before.deletedAt)
+      .where((eb) => eb.or([eb('deleted_at', '<', before.deletedAt), eb('id', '<', before.id)]))
+  return (await query.execute()).map(toTrashed)
+}
+
+function toTrashed({ deleted_at, batch, ...row }: Selectable<TrashTable>): TrashedTask {
+  return { task: toTask({ ...row, notify_at: null }), deletedAt: deleted_at, batch }
+}

@@ -1,0 +1,263 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import type { NotificationQuery } from '#client/client.ts'
+import type { Outcome } from '#core/delivery.ts'
+import { recorder } from '#support/recording-channel.ts'
+import { startTestApp, type TestApp, type TestAppOptions } from '#support/test-app.ts'
+import { assertProblem, refusal, wireTo } from './wire.ts'
+
+/** What a person does about notifications: sees them, looks for those that went wrong, and asks for another try. */
+const startAt = '2026-12-01T09:00:00Z'
+const overdue = { title: 'x', expiry_dt: '2026-12-01T08:00:00Z' }
+const [secondMs, hourMs] = [1_000, 3_600_000]
+const refused: Outcome = { retry: false, reason: '410 Gone' }
+const unavailable: Outcome = { retry: true, reason: '503 Service Unavailable' }
+
+/** Creates a task that rings at once, and answers its notification. */
+async function ring({ client, app }: TestApp, more: object = {}) {
+  const task = await client.create({ ...overdue, ...more })
+  await app.idle()
+  const [notification] = (await client.taskNotifications(task.id)).notifications
+  assert.ok(notification)
+  return notification
+}
+
+test('a notification is acknowledged', async (t) => {
+  const app = await startTestApp(t, { startAt })
+  const { client, clock, url } = app
+  const send = wireTo(url)
+  const first = await ring(app)
+
+  await t.test('once: to say so again changes nothing', async () => {
+    assert.equal(first.acknowledged_dt, null)
+    const seen = await client.acknowledge(first.id)
+    assert.deepEqual(seen, { ...first, acknowledged_dt: '2026-12-01T09:00:00.000Z' })
+    await clock.advance(secondMs)
+    assert.deepEqual(await client.acknowledge(first.id), seen)
+    assert.deepEqual(await client.notification(first.id), seen)
+  })
+
+  await t.test('with all others up to one', async () => {
+    const [second, third, fourth] = [await ring(app), await ring(app), await ring(app)]
+    await client.acknowledge(second.id)
+    await clock.advance(secondMs)
+    assert.deepEqual(await client.acknowledgeUpTo(third.id), { acknowledged: 1 })
+    assert.deepEqual(await client.acknowledgeUpTo(third.id), { acknowledged: 0 })
+    const open = (await client.notifications({ acknowledged: false })).notifications
+    assert.deepEqual(
+      open.map(({ id }) => id),
+      [fourth.id],
+    )
+    assert.equal((await client.notifications({ acknowledged: true })).notifications.length, 3)
+    assert.deepEqual(await client.acknowledgeUpTo(Number.MAX_SAFE_INTEGER), { acknowledged: 1 })
+  })
+
+  await t.test('also when its task is gone; one that does not exist is 404', async () => {
+    const { id, task_id } = await ring(app)
+    await client.delete(task_id)
+    assert.ok((await client.acknowledge(id)).acknowledged_dt)
+    assert.equal((await refusal(client.acknowledge(4_711))).status, 404)
+    assertProblem(await send('POST', '/v1/notifications/acknowledge', { body: { up_to: 0 } }), 422, '/up_to')
+    assertProblem(await send('POST', '/v1/notifications/acknowledge', { body: {} }), 422, '/up_to')
+    assertProblem(await send('POST', `/v1/notifications/${id}/acknowledge`, { body: { a: 1 } }), 422)
+    assertProblem(await send('POST', `/v1/notifications/${id}/acknowledge?x=1`), 400, 'x')
+  })
+})
+
+/** Two channels of the recording kind, so that one may fail where the other does not. */
+function withSecond(): { second: ReturnType<typeof recorder>; options: TestAppOptions } {
+  const second = recorder('second')
+  const channels = [
+    { name: 'recording', kind: 'recording' },
+    { name: 'second', kind: 'second' },
+  ]
+  return { second, options: { startAt, kinds: [second.kind], channels } }
+}
+
+test('notifications are looked for by how their deliveries went', async (t) => {
+  const { second, options } = withSecond()
+  const app = await startTestApp(t, options)
+  const { client, bell, url } = app
+  const send = wireTo(url)
+  const well = await ring(app)
+  bell.answer = () => refused
+  const dead = await ring(app)
+  bell.answer = () => undefined
+  second.answer = () => unavailable
+  const waiting = await ring(app)
+  const dropped = await ring(app)
+  await client.complete(dropped.task_id)
+  second.answer = () => undefined
+  await app.clock.advance(3 * secondMs) // the back-off of 5 s is not over
+  const names = new Map([
+    [well.id, 'well'],
+    [dead.id, 'dead'],
+    [waiting.id, 'waiting'],
+    [dropped.id, 'dropped'],
+  ])
+  const found = async (query: NotificationQuery) =>
+    (await client.notifications(query)).notifications.map(({ id }) => names.get(id))
+
+  await t.test('a delivery that waits, or was given up', async () => {
+    assert.deepEqual(await found({ status: 'pending' }), ['dropped', 'waiting'])
+    assert.deepEqual(await found({ status: 'dead' }), ['dead'])
+    assert.deepEqual(await found({ problems: true }), ['dropped', 'waiting', 'dead'])
+    assert.deepEqual(await found({ status: 'sent' }), ['dropped', 'waiting', 'dead', 'well'])
+    await app.clock.advance(10 * secondMs)
+    assert.deepEqual(await found({ status: 'pending' }), [])
+    assert.deepEqual(await found({ status: 'dropped' }), ['dropped'])
+    assert.deepEqual(await found({ problems: true }), ['dead'])
+  })
+
+  await t.test('on one channel: all must be true of the same delivery', async () => {
+    const channelOf = (kind: string) => well.deliveries.find((one) => one.kind === kind)?.channel_id as number
+    assert.deepEqual(await found({ channel_id: channelOf('recording'), status: 'dead' }), ['dead'])
+    assert.deepEqual(await found({ channel_id: channelOf('second'), status: 'dead' }), [])
+    assert.deepEqual(await found({ channel_id: channelOf('second'), status: 'sent' }), ['waiting', 'dead', 'well'])
+    assert.deepEqual(await found({ channel_id: 999 }), [])
+    assert.equal((await found({ channel_id: channelOf('second') })).length, 4)
+  })
+
+  await t.test('of one task, and what has been seen', async () => {
+    await client.acknowledge(dead.id)
+    assert.deepEqual(await found({ problems: true, acknowledged: false }), [])
+    assert.deepEqual(await found({ problems: true, acknowledged: true }), ['dead'])
+    const of = async (taskId: number) => (await client.taskNotifications(taskId, { status: 'dead' })).notifications
+    assert.deepEqual([(await of(dead.task_id)).length, (await of(well.task_id)).length], [1, 0])
+  })
+
+  await t.test('a page at a time, by a cursor of the same filter', async () => {
+    const page = await client.notifications({ status: 'sent', limit: 1, acknowledged: false })
+    assert.ok(page.next_cursor)
+    const cursor = page.next_cursor
+    const rest = await client.notifications({ acknowledged: false, cursor, status: 'sent' })
+    assert.deepEqual(
+      rest.notifications.map(({ id }) => names.get(id)),
+      ['waiting', 'well'],
+    )
+    for (const other of ['', '&status=dead&acknowledged=false', '&status=sent'])
+      assertProblem(await send('GET', `/v1/notifications?cursor=${cursor}${other}`), 400, 'cursor')
+    const ofTask = `/v1/tasks/${well.task_id}/notifications?status=sent&acknowledged=false&cursor=${cursor}`
+    assertProblem(await send('GET', ofTask), 400, 'cursor')
+  })
+
+  await t.test('by what there is', async () => {
+    for (const bad of ['status=failed', 'channel_id=x', 'acknowledged=1', 'problems=no', 'state=dead'])
+      assertProblem(await send('GET', `/v1/notifications?${bad}`), 400, bad.split('=')[0])
+  })
+})
+
+test('the few that went wrong are found among very many that went well', async (t) => {
+  const app = await startTestApp(t, { startAt })
+  const { client, bell } = app
+  const { store } = app.app
+  bell.answer = () => refused
+  const { id } = await ring(app)
+  await client.acknowledge(id)
+  const many = Array.from({ length: 12_000 }, (_, i) => [1, 1_000_000 + i, 'expiring', 1, 1, 1, 'on_time', 0, 1])
+  const columns = ['owner_id', 'task_id', 'kind', 'expiry_at', 'due_at', 'rung_at', 'timing', 'lateness_ms'] as const
+  for (let i = 0; i < many.length; i += 1_000)
+    await store.transact((tx) =>
+      store.dialect.insertRows(tx, 'notices', [...columns, 'acknowledged_at'], many.slice(i, i + 1_000), []),
+    )
+  const last = await ring(app)
+  const found = async (query: NotificationQuery) =>
+    (await client.notifications(query)).notifications.map((one) => one.id)
+  assert.deepEqual(await found({ problems: true }), [last.id, id])
+  assert.deepEqual(await found({ problems: true, limit: 1 }), [last.id])
+  assert.deepEqual(await found({ status: 'sent' }), [last.id, id], 'on the console')
+  assert.deepEqual(await found({ acknowledged: false }), [last.id])
+  assert.deepEqual(await client.acknowledgeUpTo(last.id), { acknowledged: 1 })
+})
+
+test('what was given up is tried again when somebody asks', async (t) => {
+  const { second, options } = withSecond()
+  const app = await startTestApp(t, options)
+  const { client, clock, bell, url } = app
+  const send = wireTo(url)
+  const on = async (id: number, kind = 'recording') => {
+    const delivery = (await client.notification(id)).deliveries.find((one) => one.kind === kind)
+    assert.ok(delivery)
+    return delivery
+  }
+
+  await t.test('at once, under the same delivery id', async () => {
+    bell.answer = () => refused
+    const { id } = await ring(app)
+    const { id: deliveryId } = await on(id)
+    bell.answer = () => undefined
+    const answer = await client.retry(id)
+    assert.equal(answer.id, id)
+    await app.app.idle()
+    const sent = await on(id)
+    assert.deepEqual([sent.state, sent.attempts, sent.error, sent.id], ['sent', 2, null, deliveryId])
+    assert.equal(second.messages.length, 1, 'what was sent elsewhere is not sent again')
+  })
+
+  await t.test('with a back-off that begins anew, while attempts go on counting', async () => {
+    bell.answer = () => unavailable
+    const { id } = await ring(app)
+    await clock.advance(40 * hourMs)
+    assert.deepEqual([(await on(id)).state, (await on(id)).attempts], ['dead', 11])
+    const retried = await client.retry(id)
+    assert.equal(retried.deliveries.find((one) => one.kind === 'recording')?.error, '503 Service Unavailable')
+    await app.app.idle()
+    const waiting = await on(id)
+    assert.deepEqual([waiting.state, waiting.attempts], ['pending', 12])
+    const wait = Date.parse(waiting.next_attempt_dt as string) - clock.now()
+    assert.ok(wait >= 4 * secondMs && wait <= 6 * secondMs, `${wait} ms`)
+    await clock.advance(40 * hourMs)
+    assert.deepEqual([(await on(id)).state, (await on(id)).attempts], ['dead', 22], 'and is given up again')
+  })
+
+  await t.test('one delivery of several, where it is named', async () => {
+    bell.answer = () => refused
+    second.answer = () => refused
+    const { id } = await ring(app)
+    bell.answer = () => undefined
+    second.answer = () => undefined
+    await client.retry(id, (await on(id, 'second')).id)
+    await app.app.idle()
+    assert.deepEqual([(await on(id)).state, (await on(id, 'second')).state], ['dead', 'sent'])
+    assert.equal((await refusal(client.retry(id, (await on(id, 'second')).id))).status, 409)
+    await client.retry(id)
+    await app.app.idle()
+    assert.equal((await on(id)).state, 'sent')
+  })
+
+  await t.test('but not what was not given up, or would only be dropped', async () => {
+    const well = await ring(app)
+    assert.match((await refusal(client.retry(well.id))).message, /Nothing here was given up/)
+    bell.answer = () => refused
+    for (const [act, why] of [
+      [(id: number) => client.delete(id), 'the task was deleted'],
+      [(id: number) => client.complete(id), 'the task was completed'],
+      [(id: number) => client.update(id, { expiry_dt: '2026-12-24' }), 'the expiry was moved'],
+    ] as const) {
+      const { id, task_id } = await ring(app, { expiry_dt: new Date(clock.now()).toISOString() })
+      await act(task_id)
+      const { status, message } = await refusal(client.retry(id))
+      assert.deepEqual([status, message.includes(why)], [409, true], message)
+      assert.equal((await on(id)).state, 'dead')
+    }
+  })
+
+  await t.test('by a body that names a delivery of this one, or none', async () => {
+    const [one, another] = [await ring(app), await ring(app)]
+    const retry = (sending: object, id = one.id) => send('POST', `/v1/notifications/${id}/retry`, sending)
+    const { id: foreign } = await on(another.id)
+    assertProblem(await retry({ body: { delivery_id: foreign } }), 422, '/delivery_id')
+    assertProblem(await retry({ body: { delivery: 'x' } }), 422, '/delivery')
+    assertProblem(await retry({ body: [] }), 422)
+    assertProblem(await retry({}, 4_711), 404)
+    assert.equal((await retry({ body: {} })).status, 200)
+    await app.app.idle()
+    assert.equal((await retry({})).status, 200)
+  })
+
+  await t.test('nor on a channel that is no longer there', async () => {
+    const { id } = await ring(app)
+    await app.restart({ channels: [{ name: 'second', kind: 'second' }] })
+    assert.match((await refusal(app.client.retry(id))).message, /no longer in the configuration/)
+  })
+})

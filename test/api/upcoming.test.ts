@@ -1,0 +1,126 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { startTestApp } from '#support/test-app.ts'
+import { assertProblem, wireTo } from './wire.ts'
+
+const startAt = '2026-12-01T09:00:00Z'
+
+test('what will ring', async (t) => {
+  const { client, clock, url, bell, app } = await startTestApp(t, { startAt })
+  const list = async (query: Parameters<typeof client.upcoming>[0] = {}) =>
+    (await client.upcoming(query)).upcoming.map(({ title, due_dt }) => `${title} ${due_dt.slice(0, 16)}`)
+
+  await t.test('is nothing where there is nothing', async () => {
+    assert.deepEqual(await client.upcoming(), { upcoming: [], until_dt: '2026-12-02T09:00:00.000Z', more: false })
+  })
+
+  const { id } = await client.create({
+    title: 'Early',
+    expiry_dt: '2026-12-01T10:00:00Z',
+    reminders: ['PT15M', 'PT0S'],
+  })
+  await client.create({ title: 'Between', expiry_dt: '2026-12-01T10:05:00Z' })
+  await client.create({ title: 'Tomorrow', expiry_dt: '2026-12-02T09:15:00Z' })
+  await client.create({ title: 'Later', expiry_dt: '2026-12-02T09:15:00.001Z' })
+  await client.create({ title: 'Silent', expiry_dt: '2026-12-01T10:00:00Z', reminders: [] })
+  const done = await client.create({ title: 'Done', expiry_dt: '2026-12-01T10:00:00Z' })
+  await client.complete(done.id)
+  const gone = await client.create({ title: 'Gone', expiry_dt: '2026-12-01T10:00:00Z' })
+  await client.delete(gone.id)
+  const all = [
+    'Early 2026-12-01T09:45',
+    'Between 2026-12-01T09:50',
+    'Early 2026-12-01T10:00',
+    'Tomorrow 2026-12-02T09:00',
+  ]
+
+  await t.test('within a day comes in order, and says for what and on which channels', async () => {
+    const { upcoming, until_dt, more } = await client.upcoming()
+    assert.deepEqual(
+      upcoming.map(({ title, due_dt }) => `${title} ${due_dt.slice(0, 16)}`),
+      all,
+    )
+    assert.deepEqual([until_dt, more], ['2026-12-02T09:00:00.000Z', false])
+    const [first, , third] = upcoming
+    const channels = [
+      { id: 1, name: 'console', kind: 'console' },
+      { id: 2, name: 'recording', kind: 'recording' },
+    ]
+    assert.deepEqual(first, {
+      task_id: id,
+      title: 'Early',
+      expiry_dt: '2026-12-01T10:00:00.000Z',
+      reminder: 'PT15M',
+      due_dt: '2026-12-01T09:45:00.000Z',
+      kind: 'expiring',
+      channels,
+    })
+    assert.deepEqual([third?.reminder, third?.kind], ['PT0S', 'expired'])
+  })
+
+  await t.test('is cut where it is told to be, and says that there is more', async () => {
+    for (const limit of [1, 2, 3]) {
+      const answer = await client.upcoming({ limit })
+      assert.deepEqual([await list({ limit }), answer.more], [all.slice(0, limit), true])
+    }
+    assert.equal((await client.upcoming({ limit: 4 })).more, false)
+    assert.deepEqual(await list({ until: '2026-12-01T09:50:00Z' }), all.slice(0, 2))
+    assert.deepEqual(await list({ until: '2026-12-01T09:49:59.999' }), all.slice(0, 1))
+    assert.deepEqual(await list({ until: '2026-12-01' }), [], 'the past')
+    assert.equal((await list({ until: '2027-01-01' })).length, 5)
+  })
+
+  await t.test('does ring, as it was told: then it is upcoming no more', async () => {
+    await clock.advanceTo('2026-12-01T09:45:00Z')
+    assert.equal(bell.take().length, 1)
+    assert.deepEqual(await list({ until: '2026-12-02T09:00:00Z' }), all.slice(1))
+    await client.snooze(id, { until: '2026-12-01T09:47:00Z' })
+    const [nap] = (await client.upcoming({ limit: 1 })).upcoming
+    assert.deepEqual([nap?.due_dt, nap?.reminder, nap?.kind], ['2026-12-01T09:47:00.000Z', null, 'snooze'])
+  })
+
+  await t.test('where overdue, is due now, the longest due first', async () => {
+    await app.idle()
+    const { store } = app
+    // As another replica sees it in the moment before it rings. Without a wake the bell here sleeps on.
+    clock.set('2026-12-01T09:55:00Z')
+    const { upcoming } = await client.upcoming({ until: '2026-12-01T10:00:00Z' })
+    assert.deepEqual(
+      upcoming.map(({ title, due_dt, reminder }) => [title, due_dt, reminder]),
+      [
+        ['Early', '2026-12-01T09:55:00.000Z', null],
+        ['Between', '2026-12-01T09:55:00.000Z', 'PT15M'],
+        ['Early', '2026-12-01T10:00:00.000Z', 'PT0S'],
+      ],
+    )
+    assert.equal((await store.db.selectFrom('notices').selectAll().execute()).length, 1, 'to ask rings nothing')
+  })
+
+  await t.test('is asked for by a time and a limit', async () => {
+    const send = wireTo(url)
+    for (const bad of ['limit=0', 'limit=1001', 'until=soon', 'from=now'])
+      assertProblem(await send('GET', `/v1/upcoming?${bad}`), 400, bad.split('=')[0])
+  })
+})
+
+test('what will ring is the same however many are asked for: a task rings again before others begin', async (t) => {
+  const { client, clock } = await startTestApp(t, { startAt })
+  let seed = 7
+  const random = (below: number) => {
+    seed = (seed * 48_271) % 2_147_483_647
+    return seed % below
+  }
+  for (let i = 0; i < 60; i++) {
+    const expiry = clock.now() + (61 + random(600)) * 60_000
+    const reminders = ['PT0S', 'PT15M', 'PT20M', 'PT60M'].filter(() => random(2) === 0)
+    await client.create({ title: `${i}`, expiry_dt: new Date(expiry).toISOString(), reminders })
+  }
+  const all = (await client.upcoming({ limit: 1_000 })).upcoming
+  assert.ok(all.length > 60)
+  assert.deepEqual(
+    all.map(({ due_dt }) => due_dt),
+    all.map(({ due_dt }) => due_dt).toSorted(),
+  )
+  for (let limit = 1; limit <= all.length; limit += 7)
+    assert.deepEqual((await client.upcoming({ limit })).upcoming, all.slice(0, limit))
+})

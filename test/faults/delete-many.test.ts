@@ -1,0 +1,91 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { failingDatabase, wrapConnections } from '#support/failing-database.ts'
+import { insertMany } from '#support/many-tasks.ts'
+import { outlast } from '#support/outlast.ts'
+import { startTestApp, type TestApp } from '#support/test-app.ts'
+import { refusal } from '../api/wire.ts'
+
+/** What is done by chunks may end between two of them: then each task is in one place, and asking again does the rest. */
+const startAt = '2026-12-01T09:00:00Z'
+const many = 6_500
+/** The first; how large the others are follows from how long they take. */
+const chunk = 1_000
+
+/** How many are in each place, and in how many batches. */
+async function places({ app }: TestApp) {
+  const ids = async (table: 'tasks' | 'trash') =>
+    (await app.store.db.selectFrom(table).select('id').execute()).map(({ id }) => id)
+  const [tasks, trash] = [await ids('tasks'), await ids('trash')]
+  assert.equal(new Set([...tasks, ...trash]).size, many, 'each is somewhere')
+  assert.equal(tasks.length + trash.length, many, 'and nowhere else')
+  const batches = await app.store.db.selectFrom('trash').select('batch').distinct().execute()
+  return { tasks: tasks.length, trash: trash.length, batches: batches.length }
+}
+
+test('a crash in the middle of deleting many leaves whole chunks; asking again does the rest', async (t) => {
+  const database = failingDatabase()
+  let chunks = 0
+  const app = await startTestApp(t, {
+    startAt,
+    wrapDatabase: (dialect) =>
+      database.wrap(
+        wrapConnections(dialect, async (text, run) => {
+          const result = await run()
+          if (/^insert into .trash./.test(text) && ++chunks === 2) database.die()
+          return result
+        }),
+      ),
+  })
+  await insertMany(app.app.store, many)
+  await refusal(app.client.deleteAll())
+  await outlast(app.clock, app.stop(), database)
+  await app.restart({ wrapDatabase: (dialect) => dialect })
+  assert.deepEqual(await places(app), { tasks: many - chunk, trash: chunk, batches: 1 })
+  assert.equal((await app.client.deleteAll()).deleted, many - chunk)
+  assert.deepEqual(await places(app), { tasks: 0, trash: many, batches: 2 })
+})
+
+test('a stop in the middle is answered, and says how far it came', async (t) => {
+  let stop = () => {}
+  const app = await startTestApp(t, {
+    startAt,
+    wrapDatabase: (dialect) =>
+      wrapConnections(dialect, async (text, run) => {
+        if (/^insert into .trash./.test(text)) stop()
+        return run()
+      }),
+  })
+  await insertMany(app.app.store, many)
+  let stopping: Promise<void> | undefined
+  stop = () => {
+    stopping ??= app.stop()
+  }
+  const { status, message } = await refusal(app.client.deleteAll())
+  assert.equal(status, 503)
+  const [, done] = /stopping\. (\d+) tasks are in the trash by now, as batch/.exec(message) ?? []
+  await stopping
+  stop = () => {}
+  await app.restart()
+  const { trash } = await places(app)
+  assert.deepEqual([trash, trash >= chunk, trash < many], [Number(done), true, true])
+})
+
+test('what is deleted and restored in two requests at once is in one place', async (t) => {
+  const app = await startTestApp(t, { startAt })
+  await insertMany(app.app.store, many)
+  const { batch } = await app.client.deleteAll()
+  const which = { batch: batch as string }
+  const [first, second] = await Promise.all([app.client.restore(which), app.client.restore(which)])
+  assert.equal(first.count + second.count, many)
+  const deleted = await Promise.all([
+    app.client.deleteAll(),
+    app.client.deleteAll(),
+    app.client.deleteMany({ status: 'open' }),
+  ])
+  assert.equal(
+    deleted.reduce((sum, one) => sum + one.deleted, 0),
+    many,
+  )
+  assert.equal((await places(app)).trash, many)
+})

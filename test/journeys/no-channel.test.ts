@@ -1,0 +1,32 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { pino } from 'pino'
+import { newTask } from '#core/task.ts'
+import type { Deliveries } from '#scheduler/deliver.ts'
+import { startRinging } from '#scheduler/ring.ts'
+import { deliveriesOf } from '#store/deliveries.ts'
+import { listNotices } from '#store/notice-list.ts'
+import { openStore } from '#store/open.ts'
+import { insertTask } from '#store/tasks.ts'
+import { freshDatabase } from '#support/databases.ts'
+import { fakeClock } from '#support/fake-clock.ts'
+
+test('with no channel to tell, a notice exists all the same, and shows that nobody was told', async (t) => {
+  const clock = fakeClock('2026-12-01T09:00:00Z')
+  await using store = await openStore(await freshDatabase(t), { clock, onBroken() {} })
+  const defaults = { reminders: ['PT15M'], timeZone: 'UTC' }
+  const draft = { title: 'Unheard', expiry: { at: clock.now() + 3_600_000 } }
+  await store.transact((tx, now) => insertTask(tx, newTask(draft, 1, 'uid', defaults, now)))
+  const nobody = { leaseMs: 1, lanes: () => [], accept() {}, giveBack() {}, wake() {} } as unknown as Deliveries
+  const log = pino({ level: 'silent' })
+  const ringing = startRinging({ store, clock, defaults, deliveries: nobody, log })
+  clock.settle = ringing.idle
+  await clock.advance(3_600_000)
+  await ringing.stop()
+  const found = await listNotices(store.db, 1, {}, { before: Number.MAX_SAFE_INTEGER, limit: 10 })
+  assert.deepEqual(
+    found.map(({ timing, latenessMs }) => [timing, latenessMs]),
+    [['on_time', 0]],
+  )
+  assert.equal((await deliveriesOf(store.db, [found[0]?.id as number])).size, 0)
+})
