@@ -4,7 +4,16 @@ import type { Clock } from '#clock.ts'
 import { afterAttempt, type Outcome } from '#core/delivery.ts'
 import { kindAt, type Message, whyDropped } from '#core/notice.ts'
 import type { Defaults } from '#core/reminder.ts'
-import { type Claim, claimDue, nextDueAt, releaseClaims, type Settled, settleDeliveries } from '#store/deliveries.ts'
+import { recordChange } from '#store/changes.ts'
+import {
+  type Claim,
+  claimDue,
+  claimsInHand,
+  nextDueAt,
+  releaseClaims,
+  type Settled,
+  settleDeliveries,
+} from '#store/deliveries.ts'
 import type { Store } from '#store/open.ts'
 import type { Db } from '#store/schema.ts'
 import { lockTasks, tasksByIds } from '#store/tasks.ts'
@@ -250,6 +259,7 @@ export function startDeliveries({
         try {
           written = await store.transactBell(async (tx, now) => {
             const settled = await lookAgain(tx, batch, now)
+            await recordDead(tx, settled)
             await settleDeliveries(tx, settled, now)
             return settled
           })
@@ -325,6 +335,15 @@ async function lookAgain(tx: Db, batch: readonly Settled[], now: number): Promis
     if (settled.state !== 'dropped' || whyDropped(notice, found.get(notice.taskId)) !== null) return settled
     return { ...settled, state: 'pending', nextAt: now, error: null }
   })
+}
+
+/** What is given up, as far as it is ours to give up: before it is settled, for then that cannot be told any more. */
+async function recordDead(tx: Db, settled: readonly Settled[]) {
+  const dead = settled.filter(({ state }) => state === 'dead').map(({ claim }) => claim)
+  for (const { notice, channelId } of await claimsInHand(tx, dead)) {
+    const { id: noticeId, ownerId, taskId } = notice
+    recordChange(tx, { ownerId, taskId, kind: 'failed', noticeId, channelId })
+  }
 }
 
 /** A throw means «retry». */

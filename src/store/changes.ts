@@ -1,6 +1,7 @@
+import type { Selectable } from 'kysely'
 import { dialectOf } from './dialects/dialect.ts'
 import { prepare } from './prepare.ts'
-import type { Db } from './schema.ts'
+import type { ChangeTable, Db } from './schema.ts'
 
 /**
  * The numbered list of what changed, for readers that follow it. Its promise: a number never becomes visible below one that is
@@ -15,14 +16,36 @@ import type { Db } from './schema.ts'
  * A sequence or an auto-increment cannot promise it: it gives numbers in the order of asking, and transactions end in another. See
  * docs/decisions/0007.
  */
-export const changeKinds = ['created', 'updated', 'completed', 'reopened', 'snoozed', 'deleted', 'cleared'] as const
+export const changeKinds = [
+  'created',
+  'updated',
+  'completed',
+  'reopened',
+  'snoozed',
+  'deleted',
+  'restored',
+  // of many at once
+  'cleared',
+  'imported',
+  // of a bell: no task changes by them
+  'rung',
+  'failed',
+] as const
 export type ChangeKind = (typeof changeKinds)[number]
+/** What happens to a task without changing it. */
+const bellKinds = ['rung', 'failed'] as const satisfies ChangeKind[]
 
 export interface Change {
   readonly ownerId: number
   /** Null for all of the owner's at once. */
   readonly taskId: number | null
   readonly kind: ChangeKind
+  /** Of many tasks at once: what names them in the trash, and how many they are. */
+  readonly batch?: string
+  readonly count?: number
+  /** What rang, or could not be delivered, and over which channel. */
+  readonly noticeId?: number
+  readonly channelId?: number
 }
 
 export interface NumberedChange extends Change {
@@ -45,7 +68,8 @@ export function recordChange(tx: Db, change: Change): void {
 export function openChanges(tx: Db): {
   length(): number
   dropFrom(length: number): void
-  write(now: number): Promise<void>
+  /** @returns whose changes they were */
+  write(now: number): Promise<number[]>
 } {
   const changes: Change[] = []
   pending.set(tx, changes)
@@ -61,39 +85,94 @@ export function openChanges(tx: Db): {
         await dialectOf(tx).insertRows(
           tx,
           'changes',
-          ['owner_id', 'number', 'task_id', 'kind', 'changed_at'],
-          owned.map(({ taskId, kind }, i) => [ownerId, first + i, taskId, kind, now]),
+          ['owner_id', 'number', 'task_id', 'kind', 'changed_at', 'batch', 'count', 'notice_id', 'channel_id'],
+          owned.map(({ taskId, kind, batch = null, count = null, noticeId = null, channelId = null }, i) => [
+            ownerId,
+            first + i,
+            taskId,
+            kind,
+            now,
+            batch,
+            count,
+            noticeId,
+            channelId,
+          ]),
           [],
         )
       }
+      return byOwner.map(([ownerId]) => ownerId)
     },
   }
 }
 
-const selectLast = prepare((db, args: { ownerId: number }) =>
-  db.selectFrom('counters').select('changes').where('owner_id', '=', args.ownerId),
+const selectCounter = prepare((db, args: { ownerId: number }) =>
+  db.selectFrom('counters').select(['changes', 'forgotten']).where('owner_id', '=', args.ownerId),
 )
+
+/** The number of an owner's last change, and of the last that is not in the list any more; 0 before the first. */
+export async function changeCounter(db: Db, ownerId: number): Promise<{ last: number; forgotten: number }> {
+  const row = (await selectCounter(db, { ownerId })).rows[0]
+  return { last: row?.changes ?? 0, forgotten: row?.forgotten ?? 0 }
+}
 
 /** The number of an owner's last change; 0 before the first. What it is the same for, nothing of the owner's has changed. */
 export async function lastChange(db: Db, ownerId: number): Promise<number> {
-  return (await selectLast(db, { ownerId })).rows[0]?.changes ?? 0
+  return (await changeCounter(db, ownerId)).last
 }
 
-/** An owner's changes above a number, in order. */
-export async function changesSince(db: Db, ownerId: number, number: number, limit: number): Promise<NumberedChange[]> {
+/** The number of the last change of each of some owners; those that have none are left out. */
+export async function lastChanges(db: Db, ownerIds: readonly number[]): Promise<Map<number, number>> {
   const rows = await db
+    .selectFrom('counters')
+    .select(['owner_id', 'changes'])
+    .where((eb) => dialectOf(db).among(eb.ref('owner_id'), ownerIds))
+    .execute()
+  return new Map(rows.map(({ owner_id, changes }) => [owner_id, changes]))
+}
+
+interface Span {
+  readonly ownerId: number
+  readonly number: number
+  readonly limit: number
+}
+
+const above = (db: Db, { ownerId, number, limit }: Span) =>
+  db
     .selectFrom('changes')
     .selectAll()
     .where('owner_id', '=', ownerId)
     .where('number', '>', number)
     .orderBy('number')
     .limit(limit)
-    .execute()
-  return rows.map((row) => ({
+
+const selectAbove = prepare((db, span: Span) => above(db, span))
+const selectTasksAbove = prepare((db, span: Span) => above(db, span).where('kind', 'not in', bellKinds))
+
+/** An owner's changes above a number, in order. */
+export async function changesSince(db: Db, ownerId: number, number: number, limit: number): Promise<NumberedChange[]> {
+  return (await selectAbove(db, { ownerId, number, limit })).rows.map(toChange)
+}
+
+/** The same without what rang: of tasks alone. The numbers then have gaps. */
+export async function taskChangesSince(
+  db: Db,
+  ownerId: number,
+  number: number,
+  limit: number,
+): Promise<NumberedChange[]> {
+  return (await selectTasksAbove(db, { ownerId, number, limit })).rows.map(toChange)
+}
+
+function toChange(row: Selectable<ChangeTable>): NumberedChange {
+  return {
     ownerId: row.owner_id,
     number: row.number,
     taskId: row.task_id,
     kind: row.kind,
     at: row.changed_at,
-  }))
+    ...(row.batch !== null && { batch: row.batch }),
+    ...(row.count !== null && { count: row.count }),
+    ...(row.notice_id !== null && { noticeId: row.notice_id }),
+    ...(row.channel_id !== null && { channelId: row.channel_id }),
+  }
 }

@@ -18,8 +18,9 @@ export interface Store extends AsyncDisposable {
   readonly transact: Transact
   /**
    * The same for what the bell writes. Where others share the database it has a queue of its own: a replica that freezes in the
-   * middle of a transaction keeps everybody's creates and edits waiting for the counter of changes, and notices, which need no
-   * such lock, would wait in the same transactions; what has been sent could not be written down, and would be sent again.
+   * middle of a transaction keeps everybody who changes something waiting for the counter of changes. To write down what was
+   * sent needs no such lock, and would wait in the same transactions as creates and edits; it would be sent again. To ring does
+   * need it, as docs/decisions/0011 argues.
    */
   readonly transactBell: Transact
 }
@@ -38,11 +39,13 @@ export interface StoreDeps {
   readonly timeZone?: string
   /** Called when the storage failed in a way that only a restart can mend. */
   readonly onBroken: (error: unknown) => void
+  /** Called after a COMMIT of this process with the owners of what it changed. */
+  readonly onChange?: (ownerIds: readonly number[]) => void
   /** Stands between the statements and the database; the identity when absent. */
   readonly wrap?: (dialect: KyselyDialect) => KyselyDialect
 }
 
-type Told = Required<Omit<StoreDeps, 'wrap'>>
+type Told = Required<Omit<StoreDeps, 'wrap' | 'onChange'>>
 
 /** In the order in which they are applied; a name, once released, stays. */
 const migrations = {
@@ -78,12 +81,13 @@ export async function openStore(url: string, given: StoreDeps): Promise<Store> {
     await db.destroy()
     throw explain(error, dialect, url)
   }
-  const transact = createTransact(db, deps.clock, deps.onBroken)
+  const open = () => createTransact(db, deps.clock, deps.onBroken, deps.onChange)
+  const transact = open()
   return {
     db,
     dialect,
     transact,
-    transactBell: dialect.isShared ? createTransact(db, deps.clock, deps.onBroken) : transact,
+    transactBell: dialect.isShared ? open() : transact,
     [Symbol.asyncDispose]: () => db.destroy(),
   }
 }

@@ -40,8 +40,16 @@ const rollbackTo = statement('rollback to savepoint wish')
 const commit = statement('commit')
 const rollback = statement('rollback')
 
-/** @param onBroken called when the storage failed in a way that only a restart can mend */
-export function createTransact(db: Db, clock: Clock, onBroken: (error: unknown) => void): Transact {
+/**
+ * @param onBroken called when the storage failed in a way that only a restart can mend
+ * @param onChange called after a COMMIT with the owners of what it changed
+ */
+export function createTransact(
+  db: Db,
+  clock: Clock,
+  onBroken: (error: unknown) => void,
+  onChange: (ownerIds: readonly number[]) => void = () => {},
+): Transact {
   const dialect = dialectOf(db)
   const begin = statement(dialect.begin)
   const queue: Queued[] = []
@@ -70,8 +78,9 @@ export function createTransact(db: Db, clock: Clock, onBroken: (error: unknown) 
             answers.push(() => reject(refusal(error)))
           }
         }
-        await changes.write(now) // last, since it locks: others wait for the rest of this transaction, and no longer
+        const ownerIds = await changes.write(now) // last, since it locks: others wait for the rest of this transaction alone
         await connection.executeQuery(commit)
+        if (ownerIds.length > 0) onChange(ownerIds)
         return answers
       } catch (error) {
         // A failed COMMIT may have ended the transaction or not; what counts is the first error. Where nobody answers any more,
