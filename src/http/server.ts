@@ -4,12 +4,16 @@ import { Ajv } from 'ajv'
 import { type FastifyBaseLogger, type FastifyInstance, fastify, LogController } from 'fastify'
 import type { Logger } from 'pino'
 import type { Context } from '#actions/context.ts'
+import type { Clock } from '#clock.ts'
 import { Problem } from '#core/problem.ts'
 import { dialectOf } from '#store/dialects/dialect.ts'
 import { asProblem } from '#store/failure.ts'
 import type { Db } from '#store/schema.ts'
+import type { Feed } from './feed.ts'
 import { createGuard } from './guard.ts'
 import { answerUnreadable, sendProblem } from './problem.ts'
+import { changeRoutes } from './routes/changes.ts'
+import { eventRoutes } from './routes/events.ts'
 import { type Health, healthRoutes } from './routes/health.ts'
 import { notificationRoutes } from './routes/notifications.ts'
 import { taskRoutes } from './routes/tasks.ts'
@@ -18,6 +22,8 @@ export interface ServerParts {
   readonly db: Db
   readonly ctx: Context
   readonly health: Health
+  readonly feed: Feed
+  readonly clock: Clock
   readonly isLoopback: boolean
   readonly allowedHosts: readonly string[]
   readonly log: Logger
@@ -87,6 +93,8 @@ export function createServer(parts: ServerParts): FastifyInstance {
   healthRoutes(server, parts.health)
   taskRoutes(server, parts)
   notificationRoutes(server, parts)
+  changeRoutes(server, parts)
+  eventRoutes(server, parts)
   refuseOtherMethods()
   return server
 }
