@@ -10,15 +10,16 @@ export interface StreamMessage {
 /**
  * Reads `text/event-stream` as the HTML standard has it (WHATWG HTML section 9.2.6), from pieces that may end anywhere. In browsers
  * EventSource does it; but it sends no headers, does not say why it was refused, and is not in Node.
+ * @param startId the last id of the connection before
  */
-export function createStreamParser(onMessage: (message: StreamMessage) => void) {
+export function createStreamParser(onMessage: (message: StreamMessage) => void, startId = '') {
   let rest = ''
   let isFirst = true
   let isAfterReturn = false
   let data: string[] = []
   let type = ''
-  let id = ''
-  let lastId = ''
+  let id = startId
+  let lastId = startId
   let retryMs: number | undefined
 
   function readLine(line: string) {
@@ -90,26 +91,24 @@ export async function* followStream({ open, waitAfter, signal }: Following): Asy
     const attempt = new AbortController()
     const abort = () => attempt.abort()
     signal?.addEventListener('abort', abort, { once: true })
-    let silence: ReturnType<typeof setTimeout> | undefined
-    const hear = () => {
-      clearTimeout(silence)
-      silence = setTimeout(abort, silentMs)
+    /** The server has so long, whoever takes the messages as long as it likes. */
+    const patiently = async <T>(answer: Promise<T>): Promise<T> => {
+      const silence = setTimeout(abort, silentMs)
+      return answer.finally(() => clearTimeout(silence))
     }
     try {
-      hear()
       const messages: StreamMessage[] = []
-      const parser = createStreamParser((message) => messages.push(message))
-      const reader = (await open(lastId, attempt.signal)).getReader()
+      const parser = createStreamParser((message) => messages.push(message), lastId)
+      const reader = (await patiently(open(lastId, attempt.signal))).getReader()
       const decoder = new TextDecoder('utf-8', { ignoreBOM: true }) // that is the parser's
       for (;;) {
-        const { value, done } = await reader.read()
+        const { value, done } = await patiently(reader.read())
         if (done) break
-        hear()
         parser.push(decoder.decode(value, { stream: true }))
         failures = 0
         retryMs = parser.retryMs ?? retryMs
         yield* messages.splice(0)
-        lastId = parser.lastId || lastId
+        lastId = parser.lastId || undefined
       }
     } catch (error) {
       if (signal?.aborted) return
@@ -117,7 +116,6 @@ export async function* followStream({ open, waitAfter, signal }: Following): Asy
       if (wait === undefined) throw error
       leastMs = wait
     } finally {
-      clearTimeout(silence)
       signal?.removeEventListener('abort', abort)
       attempt.abort() // also where the reader of the messages wants no more
     }
