@@ -66,6 +66,7 @@ test('while 16 write over two replicas, copies that follow the changes end equal
   /** Hears all there is, from the beginning. */
   async function hear(client: DuebellClient) {
     const stopping = new AbortController()
+    t.after(() => stopping.abort())
     const latencies: number[] = []
     let heard = 0
     for await (const event of client.events({ after: '0', signal: stopping.signal })) {
@@ -146,7 +147,9 @@ test('a listener that does not read delays no other, and when it reads again it 
   const slow = await openEar(t, app.url, 0)
   await happen(app, client, 400) // 26 MB: more than all the buffers between us
   let heard = 0
-  for await (const event of client.events({ after: '0' })) {
+  const stopping = new AbortController()
+  t.after(() => stopping.abort())
+  for await (const event of client.events({ after: '0', signal: stopping.signal })) {
     assert.equal(event.cursor, String(++heard))
     if (heard === 401) break
   }
@@ -158,7 +161,9 @@ test('one that has not read for a minute is cut off, and may come back to where 
   const { app, client, clock } = await startTestApp(t)
   await happen(app, client, 0)
   const dead = await openEar(t, app.url, 0)
-  const alive = client.events({ after: '0' })
+  const stopping = new AbortController()
+  t.after(() => stopping.abort())
+  const alive = client.events({ after: '0', signal: stopping.signal })
   await happen(app, client, 400)
   for (let i = 1; i <= 401; i++) assert.equal((await alive.next()).value?.cursor, String(i))
   await clock.advance(60_000)
@@ -167,7 +172,6 @@ test('one that has not read for a minute is cut off, and may come back to where 
   assert.deepEqual(dead.ids, upTo(last))
   const back = await openEar(t, app.url, last)
   assert.equal(await back.readTo(401), 'there')
-  await alive.return(undefined)
 })
 
 test('a client that is refused for good says why; one whose server is away comes back', async (t) => {
