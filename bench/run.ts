@@ -10,7 +10,7 @@ import { type Section, toMarkdown } from './report.ts'
  * found to RESULTS.md. Sections of those that were not run stay as they are.
  */
 
-const benchmarks = ['punctuality', 'storm', 'http', 'memory', 'restart', 'databases'] as const
+const benchmarks = ['punctuality', 'storm', 'http', 'memory', 'restart', 'events', 'databases'] as const
 const resultsPath = fileURLToPath(new URL('RESULTS.md', import.meta.url))
 
 const head = `# Results of the benchmarks
