@@ -76,7 +76,7 @@ export async function startApp(config: Config, deps: AppDeps): Promise<App> {
       log: log.child({ room: 'store' }),
       timeZone: config.timeZone,
       onBroken: deps.onBroken,
-      onChange: (ownerIds) => feed?.wake(ownerIds),
+      onListed: (ownerIds) => feed?.wake(ownerIds),
       ...(deps.wrapDatabase && { wrap: deps.wrapDatabase }),
     }),
   )

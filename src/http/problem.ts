@@ -35,8 +35,8 @@ export function sendProblem(error: unknown, request: FastifyRequest, reply: Fast
   const { status, slug, title } = problem
     ? answers[problem.kind]
     : { status: 500, slug: 'internal', title: 'Something went wrong here' }
-  if (!problem) request.log.error({ err: error }, 'unexpected error')
-  else if (status === 503) request.log.warn({ err: problem.extras.cause ?? problem }, 'unavailable')
+  if (!problem) request.log.error({ err: error, reqId: request.id }, 'unexpected error')
+  else if (status === 503) request.log.warn({ err: problem.extras.cause ?? problem, reqId: request.id }, 'unavailable')
   const { faults, current, retryAfterMs, allowed } = problem?.extras ?? {}
   if (retryAfterMs !== undefined) reply.header('retry-after', String(Math.ceil(retryAfterMs / 1_000)))
   if (allowed) reply.header('allow', allowed.join(', '))

@@ -34,6 +34,7 @@ export const changeKinds = [
 export type ChangeKind = (typeof changeKinds)[number]
 /** What happens to a task without changing it. */
 const bellKinds = ['rung', 'failed'] as const satisfies ChangeKind[]
+type BellKind = (typeof bellKinds)[number]
 
 export interface Change {
   readonly ownerId: number
@@ -67,6 +68,8 @@ export function recordChange(tx: Db, change: Change): void {
 /** For `transact` alone: opens the list of a transaction. The answer drops what was noted after a point, for a wish that failed. */
 export function openChanges(tx: Db): {
   length(): number
+  /** Whether one of them is of a task, and not of a bell. */
+  haveTasks(): boolean
   dropFrom(length: number): void
   /** @returns whose changes they were */
   write(now: number): Promise<number[]>
@@ -75,6 +78,7 @@ export function openChanges(tx: Db): {
   pending.set(tx, changes)
   return {
     length: () => changes.length,
+    haveTasks: () => changes.some(({ kind }) => !bellKinds.includes(kind as BellKind)),
     dropFrom: (length) => changes.splice(length),
     async write(now) {
       // Owners in order, so that two transactions that touch the same two wait for each other one way only.

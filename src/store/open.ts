@@ -17,12 +17,18 @@ export interface Store extends AsyncDisposable {
   readonly dialect: Dialect
   readonly transact: Transact
   /**
-   * The same for what the bell writes. Where others share the database it has a queue of its own: a replica that freezes in the
-   * middle of a transaction keeps everybody who changes something waiting for the counter of changes. To write down what was
-   * sent needs no such lock, and would wait in the same transactions as creates and edits; it would be sent again. To ring does
-   * need it, as docs/decisions/0011 argues.
+   * The same for what the bell writes of deliveries. Where others share the database it has a queue of its own: a replica that
+   * freezes in the middle of a transaction keeps everybody waiting whose changes are numbered, and to write down what was sent
+   * needs no number. In one transaction with what does it would wait as well, and what was sent would be sent again.
    */
   readonly transactBell: Transact
+  /** The same for what the bell does that is numbered: to ring, and to give up. It waits, and nobody waits with it. */
+  readonly transactRing: Transact
+  /**
+   * Another number after each commit that changed tasks, where this process is the only one that can; never the same as another
+   * (NaN) where it is not. So what was read of a task in the same edition is still true, without a look.
+   */
+  edition(): number
 }
 
 /** What is said while a database is opened. */
@@ -39,13 +45,13 @@ export interface StoreDeps {
   readonly timeZone?: string
   /** Called when the storage failed in a way that only a restart can mend. */
   readonly onBroken: (error: unknown) => void
-  /** Called after a COMMIT of this process with the owners of what it changed. */
-  readonly onChange?: (ownerIds: readonly number[]) => void
+  /** Called after each COMMIT of this process by which lists of changes have grown, with their owners. */
+  readonly onListed?: (ownerIds: readonly number[]) => void
   /** Stands between the statements and the database; the identity when absent. */
   readonly wrap?: (dialect: KyselyDialect) => KyselyDialect
 }
 
-type Told = Required<Omit<StoreDeps, 'wrap' | 'onChange'>>
+type Told = Required<Omit<StoreDeps, 'wrap' | 'onListed'>>
 
 /** In the order in which they are applied; a name, once released, stays. */
 const migrations = {
@@ -67,7 +73,7 @@ const skewMs = 1_000
 export async function openStore(url: string, given: StoreDeps): Promise<Store> {
   const deps = { log: { info() {}, warn() {} }, timeZone: 'UTC', ...given }
   const limits = { statementMs }
-  const kysely = await openDialect(url, limits)
+  const kysely = await openDialect(url, limits, deps.wrap !== undefined)
   const db = new Kysely<Schema>({ dialect: deps.wrap?.(kysely) ?? kysely })
   const dialect = dialectOf(db)
   try {
@@ -81,13 +87,16 @@ export async function openStore(url: string, given: StoreDeps): Promise<Store> {
     await db.destroy()
     throw explain(error, dialect, url)
   }
-  const open = () => createTransact(db, deps.clock, deps.onBroken, deps.onChange)
+  let edition = dialect.isShared ? Number.NaN : 0
+  const open = () => createTransact(db, deps.clock, deps.onBroken, () => edition++, deps.onListed)
   const transact = open()
   return {
     db,
     dialect,
     transact,
     transactBell: dialect.isShared ? open() : transact,
+    transactRing: dialect.isShared ? open() : transact,
+    edition: () => edition,
     [Symbol.asyncDispose]: () => db.destroy(),
   }
 }
@@ -107,9 +116,9 @@ function explain(error: unknown, dialect: Dialect, url: string): unknown {
 }
 
 /** Each with its driver only where it is asked for: the two others would cost 20 MB. */
-async function openDialect(url: string, limits: Limits): Promise<KyselyDialect> {
+async function openDialect(url: string, limits: Limits, isWatched: boolean): Promise<KyselyDialect> {
   const [, scheme = '', rest] = /^([a-z]+):(.+)$/.exec(url) ?? []
-  if (scheme === 'sqlite' && rest) return (await import('./dialects/sqlite.ts')).openSqlite(rest)
+  if (scheme === 'sqlite' && rest) return (await import('./dialects/sqlite.ts')).openSqlite(rest, isWatched)
   if (scheme === 'postgres' || scheme === 'postgresql')
     return (await import('./dialects/postgres.ts')).openPostgres(url, limits)
   if (scheme === 'mysql' || scheme === 'mariadb') return (await import('./dialects/mysql.ts')).openMysql(url, limits)

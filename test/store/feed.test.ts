@@ -26,8 +26,8 @@ async function house(t: TestContext) {
       statements++
       return run()
     })
-  const open = async (onChange = (_: readonly number[]) => {}) => {
-    const store = await openStore(url, { clock: systemClock, onBroken() {}, onChange, wrap })
+  const open = async (onListed = (_: readonly number[]) => {}) => {
+    const store = await openStore(url, { clock: systemClock, onBroken() {}, onListed, wrap })
     t.after(() => store[Symbol.asyncDispose]())
     return store
   }
