@@ -78,7 +78,7 @@ export function changeRoutes(plain: FastifyInstance, { db }: { db: Db }): void {
     const more = changes.length === limit
     const seen = changes.at(-1)?.number ?? number
     return {
-      tasks: [...tasks.values()].map(toTaskWire),
+      tasks: [...ids].flatMap((id) => tasks.get(id) ?? []).map(toTaskWire), // in the order in which they changed first
       deleted: [...ids].filter((id) => !tasks.has(id)),
       cursor: toPlaceCursor(ownerId, { number: more ? seen : Math.max(seen, last) }),
       more,

@@ -110,12 +110,16 @@ export function eventRoutes(
         raw.write(`:\n${mark(to)}\n`)
       },
       fail() {}, // it waits, as for anything that is to happen
-      end: () => raw.end(),
+      end() {
+        leave() // nothing may be written after its end
+        raw.end()
+      },
     }
     // A place that is yet to come is of another life of this database, before it was restored from a copy.
     const isStrange = position > last
     const leave = feed.listen(isStrange ? last : position, filter, sink)
     raw.on('close', leave)
+    raw.on('error', () => {}) // it went while it was written to; `close` follows
     raw.on('drain', () => feed.wake([ownerId]))
     reply.hijack()
     // Ended by the end of its connection, and not in chunks: those are three writes for each of ours.
