@@ -101,9 +101,11 @@ export function createTransact(
       try {
         return await runTogether(wishes, withSavepoints)
       } catch (error) {
-        const isBusy = dialect.classify(error) === 'busy'
-        const mayHelp = isBusy || (wishes.length > 1 && !withSavepoints && dialect.classify(error) !== 'gone')
-        if (!mayHelp || attempt >= mostTries || clock.now() - startedAt > patienceMs) throw error
+        const what = dialect.classify(error)
+        const isBusy = what === 'busy'
+        if (isBusy && (attempt >= mostTries || clock.now() - startedAt > patienceMs)) throw error
+        // What is wrong with one of them must not be told to all, however long they have waited: so that is found out first.
+        if (!isBusy && (wishes.length === 1 || withSavepoints || what === 'gone')) throw error
         if (!isBusy) withSavepoints = true
       }
     }

@@ -595,6 +595,29 @@ export function storeSuite(name: string, fresh: (t: TestContext) => Promise<Fres
       assert.deepEqual(await titles(store), ['first', 'third', 'last'])
     })
 
+    test('what is wrong with one wish is told to no other, however long all of them have waited for a lock', async (t) => {
+      const clock = fakeClock(now)
+      const store = await open(t, { clock })
+      let tries = 0
+      const held = Object.assign(new Error('held'), { code: '40P01', errno: 1213, errcode: 5 })
+      const good = store.transact(async (tx) => {
+        // A lock that somebody holds for almost as long as it is waited for.
+        if (++tries === 1) {
+          clock.set(now + 1_400)
+          throw held
+        }
+        clock.set(now + 1_600)
+        return tasks.insertTask(tx, draft())
+      })
+      const wrong = store.transact(async () => {
+        throw new Problem('conflict', 'of this one alone')
+      })
+      const [done, refused] = await Promise.allSettled([good, wrong])
+      assert.equal(done.status, 'fulfilled', `${(done as PromiseRejectedResult).reason}`)
+      assert.equal((await tasks.listTasks(store.db, me, { after: 0, limit: 10, offset: 0 })).length, 1)
+      assert.equal((refused as PromiseRejectedResult).reason?.message, 'of this one alone')
+    })
+
     test('a wish that is alone and throws is rolled back', async (t) => {
       const { store, said } = await watched(t)
       const failing = store.transact(async (tx) => {
