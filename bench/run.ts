@@ -10,7 +10,17 @@ import { type Section, toMarkdown } from './report.ts'
  * found to RESULTS.md. Sections of those that were not run stay as they are.
  */
 
-const benchmarks = ['punctuality', 'storm', 'http', 'lists', 'memory', 'restart', 'databases', 'delete-all'] as const
+const benchmarks = [
+  'punctuality',
+  'storm',
+  'http',
+  'lists',
+  'memory',
+  'restart',
+  'events',
+  'databases',
+  'delete-all',
+] as const
 const resultsPath = fileURLToPath(new URL('RESULTS.md', import.meta.url))
 
 const head = `# Results of the benchmarks

@@ -10,6 +10,7 @@ import type { Clock } from '#clock.ts'
 import type { Config } from '#config.ts'
 import { Problem } from '#core/problem.ts'
 import type { Defaults } from '#core/reminder.ts'
+import { type Feed, startFeed } from '#http/feed.ts'
 import { isLoopbackAddress } from '#http/guard.ts'
 import { createServer } from '#http/server.ts'
 import { toCloudEvent } from '#http/shapes.ts'
@@ -69,12 +70,14 @@ export async function startApp(config: Config, deps: AppDeps): Promise<App> {
   const { log, print } = createLog({ level: config.logLevel, format: config.logFormat }, deps.output)
   const defaults: Defaults = { reminders: config.defaultReminders, timeZone: config.timeZone }
 
+  let feed: Feed | undefined
   const store = stack.use(
     await openStore(config.databaseUrl, {
       clock,
       log: log.child({ room: 'store' }),
       timeZone: config.timeZone,
       onBroken: deps.onBroken,
+      onListed: (ownerIds) => feed?.wake(ownerIds),
       ...(deps.wrapDatabase && { wrap: deps.wrapDatabase }),
     }),
   )
@@ -106,16 +109,18 @@ export async function startApp(config: Config, deps: AppDeps): Promise<App> {
     deliveries.wake(at)
   }
 
+  feed = startFeed({ db: store.db, clock, defaults, log: log.child({ room: 'http' }) })
   const version = readVersion()
   let overdueMs = 0
   const server = createServer({
     db: store.db,
     ctx: { db: store.db, transact: store.transact, defaults, wake },
-    now: clock.now,
     trashDays: config.trashDays,
     isLoopback: isLoopback && !config.allowAnyoneOnNetwork,
     allowedHosts: config.allowedHosts,
     log: log.child({ room: 'http' }),
+    feed,
+    clock,
     health: {
       version,
       async ping() {

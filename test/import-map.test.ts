@@ -14,7 +14,7 @@ const map: Record<string, readonly string[]> = {
   actions: ['core', 'store', 'clock.ts'],
   scheduler: ['core', 'store', 'clock.ts', 'type:channels'],
   channels: ['core', 'type:clock.ts'],
-  http: ['core', 'actions', 'store'],
+  http: ['core', 'actions', 'store', 'type:clock.ts'],
   client: ['core', 'type:http'],
   'config.ts': ['channels', 'core', 'log.ts'],
   'app.ts': ['core', 'store', 'actions', 'scheduler', 'channels', 'http', 'config.ts', 'clock.ts', 'log.ts'],

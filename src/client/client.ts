@@ -9,6 +9,7 @@ import type {
   TaskUpsertWire,
   TaskWire,
 } from '#http/shapes.ts'
+import type { ChangesWire, EventType, EventWire } from '#http/shapes-events.ts'
 import type { TagListWire, TaskQueryWire } from '#http/shapes-list.ts'
 import type {
   DeletedTasksWire,
@@ -19,6 +20,7 @@ import type {
   TrashWire,
 } from '#http/shapes-trash.ts'
 import type { UpcomingWire } from '#http/shapes-upcoming.ts'
+import { followStream } from './event-stream.ts'
 
 /** A problem as the server told it (RFC 9457). */
 export class ProblemError extends Error {
@@ -112,6 +114,20 @@ export interface NotificationQuery {
   readonly problems?: true
 }
 
+export interface EventsQuery {
+  readonly types?: readonly EventType[]
+  readonly taskId?: number
+  /** The cursor of an event or of `changes`; without it, what happens from now on. */
+  readonly after?: string
+  readonly signal?: AbortSignal
+}
+
+/** What came before is not told any more: load the tasks again by `changes`. What follows goes on from here. */
+export interface Reset {
+  readonly type: 'reset'
+  readonly cursor: string
+}
+
 export type DuebellClient = ReturnType<typeof createClient>
 
 /**
@@ -133,10 +149,14 @@ export function createClient(baseUrl: string) {
     const init: RequestInit = { method, headers }
     if (body !== undefined) init.body = JSON.stringify(body)
     const response = await fetch(new URL(path, baseUrl), init)
-    const answer: unknown = await response.json()
-    if (response.ok) return answer as T
+    if (response.ok) return (await response.json()) as T
+    throw await toError(response)
+  }
+
+  async function toError(response: Response): Promise<ProblemError> {
     const retryAfter = response.headers.get('retry-after')
-    throw new ProblemError(answer as ProblemError['problem'], retryAfter === null ? undefined : Number(retryAfter))
+    const problem = (await response.json()) as ProblemError['problem']
+    return new ProblemError(problem, retryAfter === null ? undefined : Number(retryAfter))
   }
 
   const withQuery = (path: string, query: object) => {
@@ -216,6 +236,33 @@ export function createClient(baseUrl: string) {
         `/v1/notifications/${id}/retry`,
         deliveryId === undefined ? undefined : { delivery_id: deliveryId },
       ),
+    /** What has changed since a cursor; without one, everything, in pages. Until `more` is false there is more at once. */
+    changes: (query: { since?: string; limit?: number } = {}) =>
+      call<ChangesWire>('GET', withQuery('/v1/changes', query)),
+    /**
+     * What happens, as it happens, until the signal aborts. Comes back by itself after a lost connection, to where it was.
+     * @throws ProblemError for what will not heal by itself
+     */
+    async *events({ types, taskId, after, signal }: EventsQuery = {}): AsyncGenerator<EventWire | Reset> {
+      const path = withQuery('/v1/events', { types: types?.join(','), task_id: taskId, after })
+      const messages = followStream({
+        signal,
+        async open(lastId, signal) {
+          const headers: Record<string, string> = { accept: 'text/event-stream' }
+          if (lastId !== undefined) headers['last-event-id'] = lastId
+          const response = await fetch(new URL(path, baseUrl), { headers, signal, cache: 'no-store' })
+          if (!response.ok || !response.body) throw await toError(response)
+          return response.body
+        },
+        waitAfter(error) {
+          if (!(error instanceof ProblemError)) return 0 // nobody answers just now
+          const mayHeal = error.status >= 500 || error.status === 429
+          return mayHeal ? (error.retryAfter ?? 0) * 1_000 : undefined
+        },
+      })
+      for await (const { type, data, lastId } of messages)
+        yield type === 'reset' ? { type, cursor: lastId } : (JSON.parse(data) as EventWire)
+    },
   }
 }
 

@@ -58,10 +58,18 @@ export function whyDropped(notice: Notice, task: Task | undefined): string | nul
   return null
 }
 
+/** What a sentence says, and to whom: a message, or what has rung without being one. */
+export type Said = Pick<Message, 'task' | 'notice' | 'sentAt' | 'timeZone'>
+
 /** The original's words: `Your task (id:42,title:"Renew passport") will be expired at 2026-12-01T10:00:00+01:00!` */
-export function sentence({ task, notice, sentAt, timeZone }: Message): string {
+export function sentence({ task, notice, sentAt, timeZone }: Said): string {
   const verb = sentAt < notice.expiryAt ? 'will be expired at' : 'is expired already at'
-  return `Your task (id:${task.id},title:"${visible(task.title)}") ${verb} ${localTime(notice.expiryAt, timeZone)}!`
+  return `${taskInWords(task)} ${verb} ${localTime(notice.expiryAt, timeZone)}!`
+}
+
+/** `Your task (id:42,title:"Renew passport")` */
+export function taskInWords({ id, title }: Pick<Task, 'id' | 'title'>): string {
+  return `Your task (id:${id},title:"${visible(title)}")`
 }
 
 /** `2 h 5 min`, of the two largest units. */

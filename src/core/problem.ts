@@ -6,6 +6,7 @@ export type ProblemKind =
   | 'malformed' // cannot be parsed, or a bad query parameter
   | 'invalid' // well-formed, and still not acceptable
   | 'not-found'
+  | 'gone' // was there, and is not kept any more
   | 'method-not-allowed'
   | 'stale' // changed by somebody else since it was read
   | 'conflict'

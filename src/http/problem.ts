@@ -16,6 +16,7 @@ const answers: Record<ProblemKind, { status: number; slug: string; title: string
   'not-found': { status: 404, slug: 'not-found', title: 'Not found' },
   'method-not-allowed': { status: 405, slug: 'method-not-allowed', title: 'Not a method of this resource' },
   conflict: { status: 409, slug: 'conflict', title: 'In conflict with what is there' },
+  gone: { status: 410, slug: 'gone', title: 'Not kept any more' },
   stale: { status: 412, slug: 'stale', title: 'Changed since it was read' },
   'too-large': { status: 413, slug: 'too-large', title: 'Too large' },
   'unsupported-media-type': {

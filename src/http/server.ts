@@ -4,14 +4,18 @@ import { Ajv } from 'ajv'
 import { type FastifyBaseLogger, type FastifyInstance, fastify, LogController } from 'fastify'
 import type { Logger } from 'pino'
 import type { Context, LongContext } from '#actions/context.ts'
+import type { Clock } from '#clock.ts'
 import { Problem } from '#core/problem.ts'
 import { limits } from '#core/task.ts'
 import { dialectOf } from '#store/dialects/dialect.ts'
 import { asProblem } from '#store/failure.ts'
 import type { Db } from '#store/schema.ts'
+import type { Feed } from './feed.ts'
 import { createGuard } from './guard.ts'
 import { answerUnreadable, sendProblem } from './problem.ts'
 import { byKeyRoutes } from './routes/by-key.ts'
+import { changeRoutes } from './routes/changes.ts'
+import { eventRoutes } from './routes/events.ts'
 import { type Health, healthRoutes } from './routes/health.ts'
 import { notificationRoutes } from './routes/notifications.ts'
 import { taskListRoutes } from './routes/task-list.ts'
@@ -22,9 +26,10 @@ import { upcomingRoutes } from './routes/upcoming.ts'
 export interface ServerParts {
   readonly db: Db
   readonly ctx: Context
-  readonly now: () => number
   readonly trashDays: number
   readonly health: Health
+  readonly feed: Feed
+  readonly clock: Clock
   readonly isLoopback: boolean
   readonly allowedHosts: readonly string[]
   readonly log: Logger
@@ -105,13 +110,16 @@ export function createServer(parts: ServerParts): FastifyInstance {
   healthRoutes(server, parts.health)
   taskRoutes(server, parts)
   byKeyRoutes(server, parts)
-  taskListRoutes(server, parts)
+  const { now } = parts.clock
+  taskListRoutes(server, { ...parts, now })
   const stopping = new AbortController()
   server.addHook('preClose', async () => stopping.abort())
   const long: LongContext = { ...parts.ctx, signal: stopping.signal }
-  trashRoutes(server, { ...parts, ctx: long })
-  upcomingRoutes(server, parts)
+  trashRoutes(server, { ...parts, ctx: long, now })
+  upcomingRoutes(server, { ...parts, now })
   notificationRoutes(server, { db: parts.db, ctx: long })
+  changeRoutes(server, parts)
+  eventRoutes(server, parts)
   refuseOtherMethods()
   return server
 }

@@ -1,7 +1,7 @@
 import Type, { type Static, type TSchema } from 'typebox'
 import { deliveryStates } from '#core/delivery.ts'
 import { type Moment, parseTimeZone } from '#core/moment.ts'
-import { type Message, type Notice, noticeKinds, sentence, timings } from '#core/notice.ts'
+import { type Notice, noticeKinds, type Said, sentence, timings } from '#core/notice.ts'
 import { type Fault, Problem } from '#core/problem.ts'
 import { parseLead, type Reminder } from '#core/reminder.ts'
 import { describe, limits, priorities, type Task, type TaskDraft, type TaskPatch } from '#core/task.ts'
@@ -148,6 +148,7 @@ export const DeliveryShape = Type.Object(
   },
   { $id: 'Delivery' },
 )
+export type DeliveryWire = Static<typeof DeliveryShape>
 
 export const NotificationShape = Type.Object(
   {
@@ -170,7 +171,7 @@ export const NotificationShape = Type.Object(
   { $id: 'Notification' },
 )
 export type NotificationWire = Omit<Static<typeof NotificationShape>, 'deliveries'> & {
-  deliveries: Static<typeof DeliveryShape>[]
+  deliveries: DeliveryWire[]
 }
 
 // ── out ──
@@ -227,20 +228,24 @@ export function toNotificationWire(
   return {
     ...toNoticeWire(notice),
     acknowledged_dt: isoOrNull(notice.acknowledgedAt),
-    deliveries: deliveries.map((delivery) => ({
-      id: delivery.id,
-      channel_id: delivery.channelId,
-      kind: kinds.get(delivery.channelId) ?? 'unknown',
-      state: delivery.state,
-      attempts: delivery.attempts,
-      latency_ms: delivery.latencyMs,
-      error: delivery.error,
-      next_attempt_dt: isoOrNull(delivery.nextAt),
-    })),
+    deliveries: deliveries.map((delivery) => toDeliveryWire(delivery, kinds)),
   }
 }
 
-function toNoticeWire(notice: Notice) {
+export function toDeliveryWire(delivery: Delivery, kinds: ReadonlyMap<number, string>): DeliveryWire {
+  return {
+    id: delivery.id,
+    channel_id: delivery.channelId,
+    kind: kinds.get(delivery.channelId) ?? 'unknown',
+    state: delivery.state,
+    attempts: delivery.attempts,
+    latency_ms: delivery.latencyMs,
+    error: delivery.error,
+    next_attempt_dt: isoOrNull(delivery.nextAt),
+  }
+}
+
+export function toNoticeWire(notice: Notice) {
   return {
     id: notice.id,
     task_id: notice.taskId,
@@ -255,7 +260,7 @@ function toNoticeWire(notice: Notice) {
 }
 
 /** CloudEvents 1.0, JSON format. `type` follows the moment of sending, `id` is the same on every channel. */
-export function toCloudEvent(message: Message) {
+export function toCloudEvent(message: Said) {
   const { task, notice, sentAt } = message
   return {
     specversion: '1.0',

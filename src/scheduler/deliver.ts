@@ -5,10 +5,20 @@ import { afterAttempt, type Outcome } from '#core/delivery.ts'
 import { kindAt, type Message, whyDropped } from '#core/notice.ts'
 import type { Defaults } from '#core/reminder.ts'
 import type { Task } from '#core/task.ts'
-import { type Claim, claimDue, nextDueAt, releaseClaims, type Settled, settleDeliveries } from '#store/deliveries.ts'
+import { recordChange } from '#store/changes.ts'
+import {
+  type Claim,
+  claimDue,
+  claimsInHand,
+  nextDueAt,
+  releaseClaims,
+  type Settled,
+  settleDeliveries,
+} from '#store/deliveries.ts'
 import type { Store } from '#store/open.ts'
 import type { Db } from '#store/schema.ts'
 import { lockTasks, tasksByIds } from '#store/tasks.ts'
+import type { Transact } from '#store/transact.ts'
 import { awaitTrashed } from '#store/trash.ts'
 import { startLoop } from './loop.ts'
 
@@ -276,16 +286,19 @@ export function startDeliveries({
         if (unsettled.length === 0) return 0
         const batch = unsettled.splice(0)
         isWriting = true
-        let written: Settled[]
+        const dead = batch.filter(({ state }) => state === 'dead')
+        const others = batch.filter(({ state }) => state !== 'dead')
+        const written: Settled[] = []
         try {
-          written = await store.transactBell(async (tx, now) => {
-            const settled = await lookAgain(tx, batch, now)
-            await settleDeliveries(tx, settled, now)
-            return settled
-          })
-        } catch (error) {
-          unsettled.unshift(...batch)
-          throw error
+          const outcomes = await Promise.allSettled([
+            settleAll(store.transactBell, others, lookAgain),
+            settleAll(store.transactRing, dead, recordDead),
+          ])
+          for (const [i, outcome] of outcomes.entries())
+            if (outcome.status === 'fulfilled') written.push(...outcome.value)
+            else unsettled.unshift(...(i === 0 ? others : dead))
+          const failed = outcomes.find((outcome) => outcome.status === 'rejected')
+          if (failed) throw failed.reason
         } finally {
           isWriting = false
         }
@@ -360,6 +373,29 @@ async function lookAgain(tx: Db, batch: readonly Settled[], now: number): Promis
     const { notice } = settled.claim
     if (settled.state !== 'dropped' || whyDropped(notice, found.get(notice.taskId)) !== null) return settled
     return { ...settled, state: 'pending', nextAt: now, error: null }
+  })
+}
+
+/** What is given up is told, as far as it is ours to give up: asked before it is settled, for then that cannot be told any more. */
+async function recordDead(tx: Db, batch: readonly Settled[]): Promise<readonly Settled[]> {
+  const claims = batch.map(({ claim }) => claim)
+  for (const { notice, channelId } of await claimsInHand(tx, claims)) {
+    const { id: noticeId, ownerId, taskId } = notice
+    recordChange(tx, { ownerId, taskId, kind: 'failed', noticeId, channelId })
+  }
+  return batch
+}
+
+async function settleAll(
+  transact: Transact,
+  batch: readonly Settled[],
+  prepare: (tx: Db, batch: readonly Settled[], now: number) => Promise<readonly Settled[]>,
+): Promise<readonly Settled[]> {
+  if (batch.length === 0) return batch
+  return transact(async (tx, now) => {
+    const settled = await prepare(tx, batch, now)
+    await settleDeliveries(tx, settled, now)
+    return settled
   })
 }
 

@@ -3,6 +3,7 @@ import type { Logger } from 'pino'
 import type { Clock } from '#clock.ts'
 import { kindAt, type Notice } from '#core/notice.ts'
 import { type Defaults, ring } from '#core/reminder.ts'
+import { recordChange } from '#store/changes.ts'
 import { type Claim, insertDeliveries } from '#store/deliveries.ts'
 import { insertNotices } from '#store/notices.ts'
 import type { Store } from '#store/open.ts'
@@ -18,6 +19,7 @@ import { type Loop, startLoop } from './loop.ts'
  *   2. each alarm is set to the next instant or null, if it still stands where it was seen
  *   3. a notice each; one that was rung before for this instant is left out
  *   4. a delivery each for every channel: claimed for this process as far as the channel has room, the rest due at once
+ *   5. a line each in the list of changes, for those who follow it
  *
  * Knows nothing of how a channel sends, and waits for none.
  */
@@ -40,7 +42,7 @@ export function startRinging(parts: {
     async work() {
       let batch: Batch | undefined
       try {
-        await store.transactBell(async (tx, now) => {
+        await store.transactRing(async (tx, now) => {
           batch = await ringBatch(tx, now, parts, store.edition())
         })
       } catch (error) {
@@ -112,5 +114,6 @@ async function ringBatch(
     }
   }
   await insertDeliveries(tx, rows, now)
+  for (const { id, ownerId, taskId } of written) recordChange(tx, { ownerId, taskId, kind: 'rung', noticeId: id })
   return { rung: due.length, claims, hasUnclaimed }
 }

@@ -1,6 +1,7 @@
+import type { Selectable } from 'kysely'
 import { dialectOf } from './dialects/dialect.ts'
 import { prepare } from './prepare.ts'
-import type { Db } from './schema.ts'
+import type { ChangeTable, Db } from './schema.ts'
 
 /**
  * The numbered list of what changed, for readers that follow it. Its promise: a number never becomes visible below one that is
@@ -23,19 +24,27 @@ export const changeKinds = [
   'snoozed',
   'deleted',
   'restored',
+  // of many at once
   'cleared',
+  'imported',
+  // of a bell: no task changes by them
+  'rung',
+  'failed',
 ] as const
 export type ChangeKind = (typeof changeKinds)[number]
+/** What happens to a task without changing it. */
+const bellKinds = ['rung', 'failed'] as const satisfies ChangeKind[]
+type BellKind = (typeof bellKinds)[number]
 
 export interface Change {
   readonly ownerId: number
   /** Null for many of the owner's at once. */
   readonly taskId: number | null
   readonly kind: ChangeKind
-  /** Of many at once: their batch in the trash, and how many. A row each would be more than anybody wants to follow. */
+  /** Of many tasks at once: their batch in the trash, and how many. A row each would be more than anybody wants to follow. */
   readonly batch?: string
   readonly count?: number
-  /** Of a bell: what rang, and where it could not be delivered. */
+  /** What rang, or could not be delivered, and over which channel. */
   readonly noticeId?: number
   readonly channelId?: number
 }
@@ -59,13 +68,17 @@ export function recordChange(tx: Db, change: Change): void {
 /** For `transact` alone: opens the list of a transaction. The answer drops what was noted after a point, for a wish that failed. */
 export function openChanges(tx: Db): {
   length(): number
+  /** Whether one of them is of a task, and not of a bell. */
+  haveTasks(): boolean
   dropFrom(length: number): void
-  write(now: number): Promise<void>
+  /** @returns whose changes they were */
+  write(now: number): Promise<number[]>
 } {
   const changes: Change[] = []
   pending.set(tx, changes)
   return {
     length: () => changes.length,
+    haveTasks: () => changes.some(({ kind }) => !bellKinds.includes(kind as BellKind)),
     dropFrom: (length) => changes.splice(length),
     async write(now) {
       // Owners in order, so that two transactions that touch the same two wait for each other one way only.
@@ -77,16 +90,16 @@ export function openChanges(tx: Db): {
           tx,
           'changes',
           ['owner_id', 'number', 'task_id', 'kind', 'changed_at', 'batch', 'count', 'notice_id', 'channel_id'],
-          owned.map((change, i) => [
+          owned.map(({ taskId, kind, batch = null, count = null, noticeId = null, channelId = null }, i) => [
             ownerId,
             first + i,
-            change.taskId,
-            change.kind,
+            taskId,
+            kind,
             now,
-            change.batch ?? null,
-            change.count ?? null,
-            change.noticeId ?? null,
-            change.channelId ?? null,
+            batch,
+            count,
+            noticeId,
+            channelId,
           ]),
           [],
         )
@@ -94,17 +107,24 @@ export function openChanges(tx: Db): {
         const many = owned.findLastIndex(({ taskId, count }) => taskId === null && count !== undefined)
         if (many >= 0) await forgetUntil(tx, ownerId, first + many)
       }
+      return byOwner.map(([ownerId]) => ownerId)
     },
   }
 }
 
-const selectLast = prepare((db, args: { ownerId: number }) =>
-  db.selectFrom('counters').select('changes').where('owner_id', '=', args.ownerId),
+const selectCounter = prepare((db, args: { ownerId: number }) =>
+  db.selectFrom('counters').select(['changes', 'forgotten']).where('owner_id', '=', args.ownerId),
 )
+
+/** The number of an owner's last change, and of the last that is not in the list any more; 0 before the first. */
+export async function changeCounter(db: Db, ownerId: number): Promise<{ last: number; forgotten: number }> {
+  const row = (await selectCounter(db, { ownerId })).rows[0]
+  return { last: row?.changes ?? 0, forgotten: row?.forgotten ?? 0 }
+}
 
 /** The number of an owner's last change; 0 before the first. What it is the same for, nothing of the owner's has changed. */
 export async function lastChange(db: Db, ownerId: number): Promise<number> {
-  return (await selectLast(db, { ownerId })).rows[0]?.changes ?? 0
+  return (await changeCounter(db, ownerId)).last
 }
 
 /**
@@ -169,17 +189,51 @@ export async function ownersWithChanges(db: Db): Promise<number[]> {
   return (await db.selectFrom('counters').select('owner_id').execute()).map(({ owner_id }) => owner_id)
 }
 
-/** An owner's changes above a number, in order. */
-export async function changesSince(db: Db, ownerId: number, number: number, limit: number): Promise<NumberedChange[]> {
+/** The number of the last change of each of some owners; those that have none are left out. */
+export async function lastChanges(db: Db, ownerIds: readonly number[]): Promise<Map<number, number>> {
   const rows = await db
+    .selectFrom('counters')
+    .select(['owner_id', 'changes'])
+    .where((eb) => dialectOf(db).among(eb.ref('owner_id'), ownerIds))
+    .execute()
+  return new Map(rows.map(({ owner_id, changes }) => [owner_id, changes]))
+}
+
+interface Span {
+  readonly ownerId: number
+  readonly number: number
+  readonly limit: number
+}
+
+const above = (db: Db, { ownerId, number, limit }: Span) =>
+  db
     .selectFrom('changes')
     .selectAll()
     .where('owner_id', '=', ownerId)
     .where('number', '>', number)
     .orderBy('number')
     .limit(limit)
-    .execute()
-  return rows.map((row) => ({
+
+const selectAbove = prepare((db, span: Span) => above(db, span))
+const selectTasksAbove = prepare((db, span: Span) => above(db, span).where('kind', 'not in', bellKinds))
+
+/** An owner's changes above a number, in order. */
+export async function changesSince(db: Db, ownerId: number, number: number, limit: number): Promise<NumberedChange[]> {
+  return (await selectAbove(db, { ownerId, number, limit })).rows.map(toChange)
+}
+
+/** The same without what rang: of tasks alone. The numbers then have gaps. */
+export async function taskChangesSince(
+  db: Db,
+  ownerId: number,
+  number: number,
+  limit: number,
+): Promise<NumberedChange[]> {
+  return (await selectTasksAbove(db, { ownerId, number, limit })).rows.map(toChange)
+}
+
+function toChange(row: Selectable<ChangeTable>): NumberedChange {
+  return {
     ownerId: row.owner_id,
     number: row.number,
     taskId: row.task_id,
@@ -189,5 +243,5 @@ export async function changesSince(db: Db, ownerId: number, number: number, limi
     ...(row.count !== null && { count: row.count }),
     ...(row.notice_id !== null && { noticeId: row.notice_id }),
     ...(row.channel_id !== null && { channelId: row.channel_id }),
-  }))
+  }
 }

@@ -111,6 +111,20 @@ export async function claimDue(
   return claims
 }
 
+/** Those of some claims that are still ours, and nobody takes them from us before this transaction ends. */
+export async function claimsInHand(tx: Db, claims: readonly Claim[]): Promise<Claim[]> {
+  if (claims.length === 0) return []
+  const ids = claims.map(({ notice }) => notice.id)
+  const query = tx
+    .selectFrom('deliveries')
+    .select(['id', 'attempts'])
+    .where((eb) => dialectOf(tx).among(eb.ref('notice_id'), ids))
+    .where('state', '=', 'pending')
+  const rows = await (dialectOf(tx).isShared ? query.forUpdate() : query).execute()
+  const attemptsOf = new Map(rows.map(({ id, attempts }) => [id, attempts]))
+  return claims.filter(({ id, attempt }) => attemptsOf.get(id) === attempt)
+}
+
 export interface Settled extends Settlement {
   readonly claim: Claim
   /** ms from the start of the attempt to its outcome; null when none was made. */

@@ -18,11 +18,13 @@ export interface Store extends AsyncDisposable {
   readonly dialect: Dialect
   readonly transact: Transact
   /**
-   * The same for what the bell writes. Where others share the database it has a queue of its own: a replica that freezes in the
-   * middle of a transaction keeps everybody's creates and edits waiting for the counter of changes, and notices, which need no
-   * such lock, would wait in the same transactions; what has been sent could not be written down, and would be sent again.
+   * The same for what the bell writes of deliveries. Where others share the database it has a queue of its own: a replica that
+   * freezes in the middle of a transaction keeps everybody waiting whose changes are numbered, and to write down what was sent
+   * needs no number. In one transaction with what does it would wait as well, and what was sent would be sent again.
    */
   readonly transactBell: Transact
+  /** The same for what the bell does that is numbered: to ring, and to give up. It waits, and nobody waits with it. */
+  readonly transactRing: Transact
   /**
    * Another number after each commit that changed tasks, where this process is the only one that can; never the same as another
    * (NaN) where it is not. So what was read of a task in the same edition is still true, without a look.
@@ -44,11 +46,13 @@ export interface StoreDeps {
   readonly timeZone?: string
   /** Called when the storage failed in a way that only a restart can mend. */
   readonly onBroken: (error: unknown) => void
+  /** Called after each COMMIT of this process by which lists of changes have grown, with their owners. */
+  readonly onListed?: (ownerIds: readonly number[]) => void
   /** Stands between the statements and the database; the identity when absent. */
   readonly wrap?: (dialect: KyselyDialect) => KyselyDialect
 }
 
-type Told = Required<Omit<StoreDeps, 'wrap'>>
+type Told = Required<Omit<StoreDeps, 'wrap' | 'onListed'>>
 
 /** In the order in which they are applied; a name, once released, stays. */
 const migrations = {
@@ -86,13 +90,14 @@ export async function openStore(url: string, given: StoreDeps): Promise<Store> {
     throw explain(error, dialect, url)
   }
   let edition = dialect.isShared ? Number.NaN : 0
-  const onChanged = () => edition++
-  const transact = createTransact(db, deps.clock, deps.onBroken, onChanged)
+  const open = () => createTransact(db, deps.clock, deps.onBroken, () => edition++, deps.onListed)
+  const transact = open()
   return {
     db,
     dialect,
     transact,
-    transactBell: dialect.isShared ? createTransact(db, deps.clock, deps.onBroken, onChanged) : transact,
+    transactBell: dialect.isShared ? open() : transact,
+    transactRing: dialect.isShared ? open() : transact,
     edition: () => edition,
     [Symbol.asyncDispose]: () => db.destroy(),
   }

@@ -37,12 +37,14 @@ const patienceMs = 1_500
 /**
  * @param onBroken called when the storage failed in a way that only a restart can mend
  * @param onChanged called at each COMMIT that changes tasks, before anybody is answered
+ * @param onListed called after each COMMIT by which lists of changes have grown, with their owners
  */
 export function createTransact(
   db: Db,
   clock: Clock,
   onBroken: (error: unknown) => void,
   onChanged: () => void,
+  onListed: (ownerIds: readonly number[]) => void = () => {},
 ): Transact {
   const dialect = dialectOf(db)
   const queue: Queued[] = []
@@ -77,9 +79,10 @@ export function createTransact(
           }
         }
         await index.write()
-        await changes.write(now) // last, since it locks: others wait for the rest of this transaction, and no longer
-        if (changes.length() > 0) onChanged()
+        const ownerIds = await changes.write(now) // last, since it locks: others wait for the rest of this transaction alone
+        if (changes.haveTasks()) onChanged()
         await run('commit')
+        if (ownerIds.length > 0) onListed(ownerIds)
         return answers
       } catch (error) {
         // A failed COMMIT may have ended the transaction or not; what counts is the first error. Where nobody answers any more,

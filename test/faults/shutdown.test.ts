@@ -203,6 +203,45 @@ test('stopped under load, it loses no answered write, no notice, and tells nothi
   t.diagnostic(`${answered.size} answered writes, ${receiver.receipts.length} notices, 3 stops under load`)
 })
 
+test('those who follow events do not keep it from its end, under load and whether they read or not', async (t) => {
+  const { start } = await house(t)
+  const { server, client, url } = await start()
+  const streams = await Promise.all(Array.from({ length: 100 }, () => connectTo(t, url)))
+  const deaf = streams.slice(0, 10)
+  for (const stream of streams) {
+    stream.socket.on('error', () => {}) // some are cut off
+    const path = deaf.includes(stream) ? '/v1/events' : '/v1/events?types=task.deleted'
+    stream.socket.write(`GET ${path} HTTP/1.1\r\nHost: localhost\r\n\r\n`)
+  }
+  const polls = Array.from({ length: 20 }, () =>
+    fetch(`${url}/v1/events?types=task.deleted&wait=60`, { headers: { accept: 'application/json' } }),
+  )
+  await eventually('all are told something', () => streams.every(({ heard }) => heard().startsWith('HTTP/1.1 200')))
+  for (const { socket } of deaf) socket.pause()
+  let isOver = false
+  let answered = 0
+  const write = async () => {
+    while (!isOver)
+      try {
+        await client.create({ title: 'Large', description: 'x'.repeat(60_000) })
+        answered++
+      } catch {
+        return
+      }
+  }
+  const writing = Promise.all([write(), write()])
+  await eventually('more is written than buffers hold', () => answered >= 200)
+  const { code, ms } = await end(server)
+  isOver = true
+  await writing
+  assert.equal(code, 0, server.output.stderr)
+  assert.ok(ms < 5_000, `it took ${ms} ms`)
+  for (const { socket } of deaf) socket.resume()
+  await Promise.all(streams.map(({ closed }) => closed))
+  for (const answer of polls) assert.deepEqual(((await (await answer).json()) as { events: [] }).events, [])
+  t.diagnostic(`${answered} written, 120 followers, ended after ${ms} ms`)
+})
+
 /** Runs a server that cannot start. */
 async function failure(t: TestContext, flags: string[], env: Record<string, string> = {}) {
   const { ended, output } = spawnServer(t, flags, env)

@@ -1,0 +1,210 @@
+import type { TypeBoxTypeProvider } from '@fastify/type-provider-typebox'
+import type { FastifyInstance, FastifyReply } from 'fastify'
+import Type from 'typebox'
+import type { Clock } from '#clock.ts'
+import { nearest, Problem } from '#core/problem.ts'
+import { lastChange } from '#store/changes.ts'
+import type { Db } from '#store/schema.ts'
+import type { Feed, FeedEvent, Filter, Sink } from '../feed.ts'
+import { EventPageShape, type EventType, eventTypes } from '../shapes-events.ts'
+import { parsePlaceCursor, strange, toPlaceCursor } from './changes.ts'
+import { actor } from './tasks.ts'
+
+/** A browser's wait before it comes back, in ms; its own is 3 to 5 s. */
+const retryMs = 2_000
+/** Bytes that wait for a client to read: with more it is given nothing until it has. */
+const mostUnsentBytes = 256 * 1024
+/** A client that has not taken what waits for it is cut off at this beat, after a minute; it may come back to where it was. */
+const mostStalledBeats = 4
+
+const EventsQuery = Type.Object(
+  {
+    after: Type.Optional(
+      Type.String({
+        maxLength: 100,
+        description: 'The cursor of an answer, of an event, or of /v1/changes; without it, what happens from now on',
+      }),
+    ),
+    types: Type.Optional(
+      Type.String({ maxLength: 500, description: 'Only these, with commas between them', examples: ['task.expiring'] }),
+    ),
+    task_id: Type.Optional(
+      Type.Integer({ minimum: 1, description: 'Only what happens to this task, or to many at once' }),
+    ),
+    wait: Type.Integer({ minimum: 0, maximum: 60, default: 30, description: 'Seconds, of a long poll' }),
+  },
+  { additionalProperties: false },
+)
+
+/**
+ * What happens: as a stream of server-sent events (WHATWG HTML section 9.2), or for one who accepts application/json and no stream
+ * as a long poll. Both begin where they are told to, and miss nothing that is kept.
+ */
+export function eventRoutes(
+  plain: FastifyInstance,
+  { db, feed, clock }: { db: Db; feed: Feed; clock: Pick<Clock, 'sleep'> },
+): void {
+  const server = plain.withTypeProvider<TypeBoxTypeProvider>()
+  const { ownerId } = actor
+  // Nobody else would ever end a stream.
+  server.addHook('preClose', async () => feed.stop())
+
+  server.get(
+    '/v1/events',
+    {
+      schema: {
+        operationId: 'events',
+        summary:
+          'What happens, as it happens: a stream of server-sent events, or by Accept: application/json a long poll.',
+        tags: ['events'],
+        querystring: EventsQuery,
+        response: { 200: Type.Unsafe<string>(EventPageShape) }, // it is text already
+      },
+    },
+    async ({ query, headers, method }, reply) => {
+      const { after, task_id: taskId, wait } = query
+      const filter = { ownerId, taskId, types: query.types === undefined ? undefined : parseTypes(query.types) }
+      const isPoll = headers.accept?.includes('application/json') && !headers.accept.includes('text/event-stream')
+      reply.type(isPoll ? 'application/json' : 'text/event-stream')
+      reply.header('vary', 'accept').header('cache-control', 'no-store')
+      if (method === 'HEAD') return reply.send('')
+      const last = await lastChange(db, ownerId)
+      let position = after === undefined ? last : parsePosition(after, 'after')
+      if (isPoll) {
+        if (position > last) throw strange('after')
+        return poll(reply, filter, { position, last, waitMs: wait * 1_000 })
+      }
+      // A browser that comes back names the last it has seen, and still asks with the `after` with which it first came.
+      const seen = headers['last-event-id']
+      if (seen) position = parsePosition(String(seen), 'Last-Event-ID')
+      stream(reply, filter, position, last)
+      return reply
+    },
+  )
+
+  function stream(reply: FastifyReply, filter: Filter, position: number, last: number): void {
+    const { raw } = reply
+    if (raw.destroyed) return // its client went while we looked where it is to begin
+    let told = position
+    let stalledBeats = 0
+    const isReady = () => raw.writableLength < mostUnsentBytes
+    const mark = (to: number) => {
+      if (to === told) return ''
+      told = to
+      return `id: ${to}\n`
+    }
+    const sink: Sink = {
+      isReady,
+      take(events, to) {
+        if (events.length === 0) return
+        told = events.at(-1)?.number ?? to
+        raw.write(frames(events))
+      },
+      reset: (to) => raw.write(`event: reset\n${mark(to)}data: ${resetData}\n\n`),
+      beat(to) {
+        if (!isReady()) {
+          if (++stalledBeats >= mostStalledBeats) raw.destroy()
+          return
+        }
+        stalledBeats = 0
+        raw.write(`:\n${mark(to)}\n`)
+      },
+      fail() {}, // it waits, as for anything that is to happen
+      end() {
+        leave() // nothing may be written after its end
+        raw.end()
+      },
+    }
+    // A place that is yet to come is of another life of this database, before it was restored from a copy.
+    const isStrange = position > last
+    const leave = feed.listen(isStrange ? last : position, filter, sink)
+    raw.on('close', leave)
+    raw.on('error', () => {}) // it went while it was written to; `close` follows
+    raw.on('drain', () => feed.wake([ownerId]))
+    reply.hijack()
+    // Ended by the end of its connection, and not in chunks: those are three writes for each of ours.
+    raw.useChunkedEncodingByDefault = false
+    const own = { connection: 'close', 'x-accel-buffering': 'no' } // nginx would otherwise collect some KB first
+    raw.writeHead(200, { ...(reply.getHeaders() as Record<string, string>), ...own })
+    raw.write(`retry: ${retryMs}\nid: ${position}\n\n`)
+    if (isStrange) sink.reset(last)
+  }
+
+  function poll(
+    reply: FastifyReply,
+    filter: Filter,
+    { position, last, waitMs }: { position: number; last: number; waitMs: number },
+  ): Promise<FastifyReply> {
+    const { promise, resolve, reject } = Promise.withResolvers<FastifyReply>()
+    const over = new AbortController()
+    let isWaiting = false
+    const finish = () => {
+      leave()
+      over.abort()
+    }
+    const answer = (events: readonly FeedEvent[]) => {
+      finish()
+      const texts = events.map(({ text }) => text).join(',')
+      const cursor = toPlaceCursor(ownerId, { number: position })
+      resolve(reply.send(`{"events":[${texts}],"cursor":"${cursor}"}`))
+    }
+    /** Not before all that is there already has been looked at. */
+    const wait = async () => {
+      if (isWaiting || position < last) return
+      isWaiting = true
+      await clock.sleep(waitMs, over.signal)
+      if (!over.signal.aborted) answer([])
+    }
+    const fail = (error: unknown) => {
+      finish()
+      reject(error)
+    }
+    const leave = feed.listen(position, filter, {
+      isReady: () => true,
+      take(events, to) {
+        position = to
+        if (events.length > 0) answer(events)
+        else wait()
+      },
+      reset: () => fail(new Problem('gone', `${forgotten}.`)),
+      beat() {},
+      fail,
+      end: () => answer([]),
+    })
+    reply.raw.on('close', finish)
+    wait()
+    return promise
+  }
+
+  function parsePosition(text: string, parameter: string): number {
+    return /^\d{1,15}$/.test(text) ? Number(text) : parsePlaceCursor(ownerId, text, parameter).number
+  }
+}
+
+const forgotten =
+  'What happened after that is not kept any more: load the tasks again, and go on from the cursor you get'
+const resetData = JSON.stringify({ message: `${forgotten}.` })
+
+const written = new WeakMap<readonly FeedEvent[], Buffer>()
+
+/** Written once, however many they are sent to. JSON holds no line end. */
+function frames(events: readonly FeedEvent[]): Buffer {
+  let bytes = written.get(events)
+  if (!bytes) {
+    const text = events.map(({ number, type, text }) => `id: ${number}\nevent: ${type}\ndata: ${text}\n\n`).join('')
+    bytes = Buffer.from(text)
+    written.set(events, bytes)
+  }
+  return bytes
+}
+
+/** @throws Problem `malformed` */
+function parseTypes(text: string): EventType[] {
+  return text.split(',').map((word) => {
+    const type = eventTypes.find((one) => one === word)
+    if (type) return type
+    const near = nearest(word, eventTypes)
+    const detail = near ? `«${word}» is not known; did you mean ${near}?` : `«${word}» is not known`
+    throw new Problem('malformed', `types: ${detail}`, { faults: [{ at: { parameter: 'types' }, detail }] })
+  })
+}

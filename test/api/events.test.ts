@@ -1,0 +1,276 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { createClient, type EventsQuery } from '#client/client.ts'
+import type { TaskWire } from '#http/shapes.ts'
+import type { EventPageWire, EventWire } from '#http/shapes-events.ts'
+import { recordChange } from '#store/changes.ts'
+import { builtInOwnerId } from '#store/owners.ts'
+import { startTestApp, type TestApp } from '#support/test-app.ts'
+import { assertProblem, wireTo } from './wire.ts'
+
+/** What a user of the API may rely on who wants to know what happens. */
+const startAt = '2026-12-01T09:00:00Z'
+
+/** Follows the stream from the start of the list on. @returns takes the next events, waiting for them */
+function follow(t: { after(end: () => unknown): void }, { url }: TestApp, query: EventsQuery = {}) {
+  const stopping = new AbortController()
+  const events = createClient(url).events({ after: '0', ...query, signal: stopping.signal })
+  t.after(() => stopping.abort())
+  return async (count: number) => {
+    const taken: Awaited<ReturnType<typeof events.next>>['value'][] = []
+    while (taken.length < count) taken.push((await events.next()).value)
+    return taken as EventWire[]
+  }
+}
+
+/** A stream as it comes, read by hand. */
+async function openStream(t: { after(end: () => unknown): void }, url: string, headers: Record<string, string> = {}) {
+  const stopping = new AbortController()
+  t.after(() => stopping.abort())
+  const response = await fetch(url, { headers: { accept: 'text/event-stream', ...headers }, signal: stopping.signal })
+  const reader = (response.body as ReadableStream<Uint8Array>).getReader()
+  const decoder = new TextDecoder()
+  let text = ''
+  return {
+    response,
+    /** Reads on until this has come. @returns all that has come, up to its end */
+    async until(end: string) {
+      while (!text.includes(end)) {
+        const { value, done } = await reader.read()
+        assert.ok(!done, `it ended after ${text}`)
+        text += decoder.decode(value, { stream: true })
+      }
+      const all = text.slice(0, text.indexOf(end) + end.length)
+      text = text.slice(all.length)
+      return all
+    },
+    async ends() {
+      while (!(await reader.read()).done);
+    },
+  }
+}
+
+const poll = async (url: string, query = '', headers: Record<string, string> = {}) =>
+  wireTo(url)('GET', `/v1/events${query}`, { headers: { accept: 'application/json', ...headers } })
+const types = (events: EventWire[]) => events.map(({ type }) => type)
+
+test('what happens to a task is told in order, each with the task, and a sentence', async (t) => {
+  const app = await startTestApp(t, { startAt })
+  const { client, clock } = app
+  const next = follow(t, app)
+  const task = await client.create({ title: 'Renew\npassport', expiry_dt: '2026-12-01T10:00:00Z' })
+  const [created] = await next(1)
+  assert.deepEqual(created, {
+    specversion: '1.0',
+    id: 'change-1',
+    source: 'duebell',
+    type: 'task.created',
+    subject: `tasks/${task.id}`,
+    time: '2026-12-01T09:00:00.000Z',
+    datacontenttype: 'application/json',
+    cursor: '1',
+    data: { task, notification: null, message: `Your task (id:${task.id},title:"Renew\\u000apassport") was created.` },
+  })
+  await client.update(task.id, { title: 'Renew passport' })
+  await client.complete(task.id)
+  await client.reopen(task.id)
+  await client.snooze(task.id, { for: 'PT10M' })
+  assert.deepEqual(types(await next(4)), ['task.updated', 'task.completed', 'task.reopened', 'task.snoozed'])
+
+  await clock.advanceTo('2026-12-01T09:45:00Z')
+  const [snooze, rung] = await next(2)
+  const [notice] = (await client.notifications()).notifications
+  assert.deepEqual([snooze?.type, rung?.type], ['task.expiring', 'task.expiring'])
+  assert.deepEqual([rung?.id, rung?.time], [`notification-${notice?.id}`, '2026-12-01T09:45:00.000Z'])
+  const { deliveries: _, ...rest } = notice as typeof notice & object
+  assert.deepEqual(rung?.data, {
+    task: await client.get(task.id),
+    notification: rest,
+    message: `Your task (id:${task.id},title:"Renew passport") will be expired at 2026-12-01T10:00:00+00:00!`,
+  })
+
+  await client.update(task.id, { reminders: ['PT0S'] })
+  await clock.advanceTo('2026-12-01T10:00:00Z')
+  await client.delete(task.id)
+  const [updated, expired, deleted] = await next(3)
+  assert.deepEqual(types([updated, expired, deleted] as EventWire[]), ['task.updated', 'task.expired', 'task.deleted'])
+  assert.deepEqual(deleted?.data, { task: null, notification: null, message: `Your task (id:${task.id}) was deleted.` })
+})
+
+/** Takes note of what was done to many at once. */
+const recordMany = ({ app }: TestApp, kind: 'cleared' | 'imported' | 'restored') =>
+  app.store.transact(async (tx) =>
+    recordChange(tx, { ownerId: builtInOwnerId, taskId: null, kind, batch: 'b', count: 128 }),
+  )
+
+test('what happens to many at once is one event', async (t) => {
+  const app = await startTestApp(t)
+  const next = follow(t, app)
+  for (const kind of ['imported', 'cleared', 'restored'] as const) await recordMany(app, kind)
+  const events = await next(3)
+  assert.deepEqual(types(events), ['tasks.imported', 'tasks.cleared', 'task.restored'])
+  assert.equal(events[1]?.subject, 'tasks')
+  assert.deepEqual(events[1]?.data, {
+    task: null,
+    notification: null,
+    count: 128,
+    batch: 'b',
+    message: '128 tasks were deleted.',
+  })
+})
+
+test('a delivery that is given up is told, with the notification, the delivery and the reason', async (t) => {
+  const app = await startTestApp(t, { startAt })
+  app.bell.answer = () => ({ retry: false, reason: '401 Unauthorized' })
+  const next = follow(t, app, { types: ['delivery.failed'] })
+  const task = await app.client.create({ title: 'Due', expiry_dt: '2026-12-01T09:10:00Z' })
+  await app.app.idle()
+  const [failed] = await next(1)
+  const [notice] = (await app.client.notifications()).notifications
+  const { deliveries = [], ...rest } = notice ?? {}
+  assert.equal(failed?.type, 'delivery.failed')
+  assert.deepEqual(failed?.data, {
+    task,
+    notification: rest,
+    delivery: deliveries.find(({ kind }) => kind === 'recording'),
+    message: `Your task (id:${task.id},title:"Due") could not be announced over recording: 401 Unauthorized.`,
+  })
+})
+
+test('types and a task are followed alone; what happens to many may have happened to it', async (t) => {
+  const app = await startTestApp(t)
+  const { client } = app
+  const [a, b] = (await Promise.all(['a', 'b'].map((title) => client.create({ title })))) as [TaskWire, TaskWire]
+  const ofOne = follow(t, app, { taskId: b.id })
+  const ofTypes = follow(t, app, { types: ['task.completed', 'task.deleted'] })
+  await client.complete(a.id)
+  await client.update(b.id, { title: 'B' })
+  await client.delete(a.id)
+  await recordMany(app, 'cleared')
+  assert.deepEqual(types(await ofOne(3)), ['task.created', 'task.updated', 'tasks.cleared'])
+  assert.deepEqual(types(await ofTypes(2)), ['task.completed', 'task.deleted'])
+})
+
+test('a stream begins now, or after what was seen, which Last-Event-ID names before the address does', async (t) => {
+  const { client, url } = await startTestApp(t)
+  for (const title of ['one', 'two', 'three']) await client.create({ title })
+  const now = await openStream(t, `${url}/v1/events`)
+  assert.equal(now.response.headers.get('content-type'), 'text/event-stream')
+  assert.equal(now.response.headers.get('cache-control'), 'no-store')
+  assert.ok(now.response.headers.get('x-request-id'))
+  assert.equal(await now.until('\n\n'), 'retry: 2000\nid: 3\n\n')
+  const after = await openStream(t, `${url}/v1/events?after=2`)
+  assert.match(await after.until('}\n\n'), /^retry: 2000\nid: 2\n\nid: 3\nevent: task\.created\ndata: \{[^\n]+\}\n\n$/)
+  const back = await openStream(t, `${url}/v1/events?after=0`, { 'last-event-id': '2' })
+  assert.match(await back.until('}\n\n'), /^retry: 2000\nid: 2\n\nid: 3\n/)
+  const { cursor } = await client.changes()
+  const fromChanges = await openStream(t, `${url}/v1/events?after=${cursor}`)
+  await client.create({ title: 'four' })
+  assert.match(await now.until('}\n\n'), /^id: 4\n/)
+  assert.match(await fromChanges.until('}\n\n'), /^retry: 2000\nid: 3\n\nid: 4\n/)
+})
+
+test('a quiet stream says every 15 s that it is there, and how far it has come', async (t) => {
+  const { client, clock, url } = await startTestApp(t)
+  const stream = await openStream(t, `${url}/v1/events?types=task.deleted`)
+  assert.equal(await stream.until('\n\n'), 'retry: 2000\nid: 0\n\n')
+  await clock.advance(14_999)
+  await client.create({ title: 'Not of this type' })
+  // The feed has passed over it once another, who is told after this one, has it.
+  await poll(url, '?after=0')
+  await clock.advance(1)
+  assert.equal(await stream.until('\n\n'), ':\nid: 1\n\n')
+  await clock.advance(15_000)
+  assert.equal(await stream.until('\n\n'), ':\n\n')
+})
+
+test('who comes from before the list begins is told to start over, and goes on from now', async (t) => {
+  const { client, app, url } = await startTestApp(t)
+  for (const title of ['one', 'two', 'three']) await client.create({ title })
+  await app.store.transact(async (tx) => {
+    await tx.deleteFrom('changes').where('number', '<=', 2).execute()
+    await tx.updateTable('counters').set({ forgotten: 2 }).execute()
+  })
+  const reset = /^event: reset\nid: 3\ndata: \{"message":"[^"\n]+"\}\n\n$/
+  for (const after of ['0', '1', '4']) {
+    const stream = await openStream(t, `${url}/v1/events?after=${after}`)
+    assert.equal(await stream.until('\n\n'), `retry: 2000\nid: ${after}\n\n`)
+    assert.match(await stream.until('\n\n'), reset, 'also from a future that this database does not know')
+  }
+  const seen = await openStream(t, `${url}/v1/events?after=2`)
+  assert.match(
+    await seen.until('}\n\n'),
+    /^retry: 2000\nid: 2\n\nid: 3\n/,
+    'who has seen all that was forgotten goes on',
+  )
+  assertProblem(await poll(url, '?after=1'), 410)
+
+  const stopping = new AbortController()
+  t.after(() => stopping.abort())
+  const events = client.events({ after: '0', signal: stopping.signal })
+  assert.deepEqual((await events.next()).value, { type: 'reset', cursor: '3' })
+  await client.create({ title: 'four' })
+  assert.equal((await events.next()).value?.type, 'task.created')
+})
+
+test('a long poll answers at once what is there, or waits for it as long as it was told to', async (t) => {
+  const { client, clock, url } = await startTestApp(t)
+  const empty = await poll(url, '?wait=0')
+  assert.match(empty.headers.get('content-type') ?? '', /^application\/json/)
+  assert.deepEqual(empty.body.events, [])
+  await client.create({ title: 'one' })
+  await client.create({ title: 'two' })
+  const there = (await poll(url, `?after=${empty.body.cursor}&wait=0`)).body as EventPageWire
+  assert.deepEqual(types(there.events), ['task.created', 'task.created'])
+  assert.deepEqual((await poll(url, `?after=${there.events[0]?.cursor}`)).body.events, there.events.slice(1))
+  assert.deepEqual((await poll(url, `?after=0&types=task.deleted&wait=0`)).body, { ...there, events: [] })
+
+  const waiting = poll(url, `?after=${there.cursor}`)
+  const { id } = await client.create({ title: 'three' })
+  const [three] = (await waiting).body.events
+  assert.equal(three.subject, `tasks/${id}`)
+
+  let isOver = false
+  const askedAt = clock.now()
+  const inVain = poll(url, `?after=${three.cursor}&wait=20`).finally(() => {
+    isOver = true
+  })
+  // When it has reached the server nobody knows: it does not wait for less than it was told to.
+  while (!isOver) {
+    await clock.advance(1_000)
+    await poll(url, '?wait=0')
+  }
+  assert.ok(clock.now() - askedAt >= 20_000, `it waited for ${clock.now() - askedAt} ms`)
+  assert.deepEqual((await inVain).body.events, [])
+})
+
+test('what cannot be understood is refused with 400, and says where', async (t) => {
+  const { url } = await startTestApp(t)
+  for (const [query, about] of [
+    ['?after=x', 'after'],
+    ['?after=-1', 'after'],
+    ['?types=task.create', 'did you mean task.created'],
+    ['?types=', 'types'],
+    ['?task_id=0', 'task_id'],
+    ['?wait=61', 'wait'],
+    ['?since=1', 'since'],
+  ] as const)
+    assertProblem(await poll(url, query), 400, about)
+  assertProblem(await poll(url, '?after=1'), 400, 'after')
+  assertProblem(await wireTo(url)('GET', '/v1/events', { headers: { 'last-event-id': 'x' } }), 400, 'Last-Event-ID')
+  assert.equal((await wireTo(url)('HEAD', '/v1/events')).headers.get('content-type'), 'text/event-stream')
+  assertProblem(await wireTo(url)('POST', '/v1/events', { body: {} }), 405)
+})
+
+test('a stop ends streams at once, and who comes back after a restart has missed nothing', async (t) => {
+  const app = await startTestApp(t)
+  await app.client.create({ title: 'one' })
+  const stream = await openStream(t, `${app.url}/v1/events`)
+  await stream.until('\n\n')
+  await app.stop() // with a clock that stands
+  await stream.ends()
+  await app.restart()
+  await app.client.create({ title: 'two' })
+  const back = await openStream(t, `${app.url}/v1/events`, { 'last-event-id': '1' })
+  assert.match(await back.until('}\n\n'), /^retry: 2000\nid: 1\n\nid: 2\n/)
+})
