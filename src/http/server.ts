@@ -1,7 +1,7 @@
 import { isUtf8 } from 'node:buffer'
 import { randomUUID } from 'node:crypto'
 import { Ajv } from 'ajv'
-import { type FastifyBaseLogger, type FastifyInstance, fastify, LogController } from 'fastify'
+import { type FastifyBaseLogger, type FastifyInstance, fastify, LogController, type RouteOptions } from 'fastify'
 import type { Logger } from 'pino'
 import type { Context } from '#actions/context.ts'
 import { Problem } from '#core/problem.ts'
@@ -10,8 +10,10 @@ import { asProblem } from '#store/failure.ts'
 import type { Db } from '#store/schema.ts'
 import { createGuard } from './guard.ts'
 import { answerUnreadable, sendProblem } from './problem.ts'
+import { docsRoutes } from './routes/docs.ts'
 import { type Health, healthRoutes } from './routes/health.ts'
 import { notificationRoutes } from './routes/notifications.ts'
+import { problemRoutes } from './routes/problems.ts'
 import { taskRoutes } from './routes/tasks.ts'
 
 export interface ServerParts {
@@ -21,6 +23,8 @@ export interface ServerParts {
   readonly isLoopback: boolean
   readonly allowedHosts: readonly string[]
   readonly log: Logger
+  /** Told of every route: whoever describes the API listens here. */
+  readonly onRoute?: (route: RouteOptions) => void
 }
 
 const bodyLimit = 1024 * 1024
@@ -83,10 +87,13 @@ export function createServer(parts: ServerParts): FastifyInstance {
   // leave out what a schema forgot. That answers match their schemas is a test's business.
   server.setSerializerCompiler(() => JSON.stringify)
 
+  if (parts.onRoute) server.addHook('onRoute', parts.onRoute)
   const refuseOtherMethods = watchMethods(server)
   healthRoutes(server, parts.health)
   taskRoutes(server, parts)
   notificationRoutes(server, parts)
+  docsRoutes(server)
+  problemRoutes(server)
   refuseOtherMethods()
   return server
 }
@@ -210,6 +217,7 @@ function watchMethods(server: FastifyInstance): () => void {
       server.route({
         method: others,
         url,
+        schema: { hide: true },
         handler: async () => {
           throw new Problem('method-not-allowed', detail, { allowed })
         },

@@ -13,11 +13,11 @@ import type { Delivery } from '#store/deliveries.ts'
  */
 
 /** `type: [x, 'null']`: what JSON Schema 2020-12 and OpenAPI 3.1 say for «or null», and cheaper to check than anyOf. */
-function nullable<T extends TSchema & { type: string }>(schema: T) {
+export function nullable<T extends TSchema & { type: string }>(schema: T) {
   return Type.Unsafe<Static<T> | null>({ ...schema, type: [schema.type, 'null'] })
 }
 
-const time = (description: string) =>
+export const time = (description: string) =>
   Type.String({ description: `${description}, RFC 3339 in UTC`, examples: ['2026-12-01T09:00:00.000Z'] })
 const timeIn = (description: string) =>
   Type.String({
@@ -47,13 +47,14 @@ const writable = {
   ),
 }
 
-/** Sent back by clients that edit what they read; ignored. */
+/** Sent back by clients that edit what they read. */
+const ignored = Type.Unknown({ description: 'May be sent back as it was read; ignored', readOnly: true })
 const readOnly = {
-  id: Type.Unknown(),
-  create_dt: Type.Unknown(),
-  update_dt: Type.Unknown(),
-  snoozed_until_dt: Type.Unknown(),
-  version: Type.Unknown(),
+  id: ignored,
+  create_dt: ignored,
+  update_dt: ignored,
+  snoozed_until_dt: ignored,
+  version: ignored,
 }
 
 export const TaskShape = Type.Object(
@@ -82,13 +83,15 @@ export const TaskDraftShape = Type.Object(
   {
     ...Type.Partial(Type.Object({ ...writable, ...readOnly })).properties,
     title: writable.title,
-    uid: Type.Optional(Type.String({ minLength: 1, maxLength: limits.uidCharacters })),
+    uid: Type.Optional(
+      Type.String({ minLength: 1, maxLength: limits.uidCharacters, description: 'A UUIDv7 of the server when absent' }),
+    ),
   },
   { $id: 'TaskDraft', additionalProperties: false },
 )
 export type TaskDraftWire = Static<typeof TaskDraftShape>
 
-export const TaskPatchShape = Type.Partial(Type.Object({ ...writable, ...readOnly, uid: Type.Unknown() }), {
+export const TaskPatchShape = Type.Partial(Type.Object({ ...writable, ...readOnly, uid: ignored }), {
   $id: 'TaskPatch',
   additionalProperties: false,
 })

@@ -8,7 +8,8 @@ import { deliveriesOf } from '#store/deliveries.ts'
 import { findNotice, listNotices } from '#store/notices.ts'
 import type { Db } from '#store/schema.ts'
 import { getTask } from '#store/tasks.ts'
-import { toNotificationWire } from '../shapes.ts'
+import { NotificationShape, toNotificationWire } from '../shapes.ts'
+import { NotificationPageShape } from '../shapes-answers.ts'
 import { actor, IdParams, parseCursor, toCursor } from './tasks.ts'
 
 const PageQuery = Type.Object(
@@ -41,11 +42,27 @@ export function notificationRoutes(plain: FastifyInstance, { db }: { db: Db }): 
     }
   }
 
-  server.get('/v1/notifications', { schema: { querystring: PageQuery } }, async ({ query }) => page(query))
+  const listSchema = {
+    operationId: 'listNotifications',
+    summary: 'What rang, the newest first, and how each channel took it',
+    tags: ['notifications'],
+    querystring: PageQuery,
+    response: { 200: NotificationPageShape },
+  } as const
+  server.get('/v1/notifications', { schema: listSchema }, async ({ query }) => page(query))
 
   server.get(
     '/v1/notifications/:id',
-    { schema: { params: IdParams, querystring: Type.Object({}, { additionalProperties: false }) } },
+    {
+      schema: {
+        operationId: 'getNotification',
+        summary: 'A notification with its deliveries',
+        tags: ['notifications'],
+        params: IdParams,
+        querystring: Type.Object({}, { additionalProperties: false }),
+        response: { 200: NotificationShape },
+      },
+    },
     async ({ params }) => {
       const notice = await findNotice(db, actor.ownerId, params.id)
       if (!notice) throw new Problem('not-found', `There is no notification ${params.id}.`)
@@ -55,7 +72,16 @@ export function notificationRoutes(plain: FastifyInstance, { db }: { db: Db }): 
 
   server.get(
     '/v1/tasks/:id/notifications',
-    { schema: { params: IdParams, querystring: PageQuery } },
+    {
+      schema: {
+        operationId: 'listTaskNotifications',
+        summary: 'What rang for one task, the newest first',
+        tags: ['notifications'],
+        params: IdParams,
+        querystring: PageQuery,
+        response: { 200: NotificationPageShape },
+      },
+    },
     async ({ params, query }) => {
       await getTask(db, actor.ownerId, params.id)
       return page(query, params.id)

@@ -23,12 +23,14 @@ import {
   TaskDraftShape,
   TaskPatchesShape,
   TaskPatchShape,
+  TaskShape,
   toDraft,
   toEtag,
   toPatch,
   toSnooze,
   toTaskWire,
 } from '../shapes.ts'
+import { DeletedTaskShape, DeletedTasksShape, TaskPageShape, UpdatedTasksShape } from '../shapes-answers.ts'
 
 /** There are no accounts yet: whoever is let in is the built-in owner. */
 export const actor: Actor = { ownerId: builtInOwnerId }
@@ -54,7 +56,15 @@ export function taskRoutes(plain: FastifyInstance, { db, ctx }: { db: Db; ctx: C
 
   const sendTask = (reply: FastifyReply, task: Task) => reply.header('etag', toEtag(task)).send(toTaskWire(task))
 
-  server.get('/v1/tasks', { schema: { querystring: ListQuery } }, async ({ query }, reply) => {
+  const listSchema = {
+    operationId: 'listTasks',
+    summary: 'Tasks in the order of their ids, all of them or page by page',
+    tags: ['tasks'],
+    querystring: ListQuery,
+    response: { 200: TaskPageShape },
+    gives: ['link'],
+  } as const
+  server.get('/v1/tasks', { schema: listSchema }, async ({ query }, reply) => {
     const { limit = mostTasks, offset = 0, cursor } = query
     if (cursor !== undefined && offset > 0) throw new Problem('malformed', 'A cursor and an offset exclude each other.')
     const after = cursor === undefined ? 0 : parseCursor(cursor)
@@ -67,12 +77,33 @@ export function taskRoutes(plain: FastifyInstance, { db, ctx }: { db: Db; ctx: C
     return reply.send({ tasks: page.map(toTaskWire), next_cursor: nextCursor })
   })
 
-  server.post('/v1/tasks', { schema: { querystring: NoQuery, body: TaskDraftShape } }, async ({ body }, reply) => {
+  const createSchema = {
+    operationId: 'createTask',
+    summary: 'Create a task',
+    description: 'Answers 200, not 201. What is due already rings at once.',
+    tags: ['tasks'],
+    querystring: NoQuery,
+    body: TaskDraftShape,
+    response: { 200: TaskShape },
+    gives: ['location', 'etag'],
+    problems: ['conflict'],
+  } as const
+  server.post('/v1/tasks', { schema: createSchema }, async ({ body }, reply) => {
     const task = await createTask(ctx, actor, toDraft(body))
     return sendTask(reply.header('location', `/v1/tasks/${task.id}`), task)
   })
 
-  server.put('/v1/tasks', { schema: { querystring: NoQuery, body: TaskPatchesShape } }, async ({ body }, reply) => {
+  const updateManySchema = {
+    operationId: 'updateTasks',
+    summary: 'Change many tasks, all or nothing',
+    description: 'Ids that name no task are skipped, and listed as missing.',
+    tags: ['tasks'],
+    querystring: NoQuery,
+    body: TaskPatchesShape,
+    response: { 200: UpdatedTasksShape },
+    problems: ['conflict'],
+  } as const
+  server.put('/v1/tasks', { schema: updateManySchema }, async ({ body }, reply) => {
     const seen = new Set<number>()
     const patches = body.tasks.map(({ id, ...rest }, i) => {
       if (seen.has(id)) throw invalidMember(`/tasks/${i}/id`, `is there twice: ${id}`)
@@ -83,42 +114,71 @@ export function taskRoutes(plain: FastifyInstance, { db, ctx }: { db: Db; ctx: C
     return reply.send({ tasks: tasks.map(toTaskWire), missing })
   })
 
-  server.delete('/v1/tasks', { schema: { querystring: NoQuery }, preHandler: refuseBody }, async (_, reply) =>
+  const deleteAllSchema = {
+    operationId: 'deleteTasks',
+    summary: 'Delete all tasks',
+    tags: ['tasks'],
+    querystring: NoQuery,
+    response: { 200: DeletedTasksShape },
+  } as const
+  server.delete('/v1/tasks', { schema: deleteAllSchema, preHandler: refuseBody }, async (_, reply) =>
     reply.send({ deleted: await deleteAllTasks(ctx, actor) }),
   )
 
-  server.get('/v1/tasks/:id', { schema: { params: IdParams, querystring: NoQuery } }, async ({ params }, reply) =>
+  /** What all requests to one task have in common. */
+  const ofOne = { tags: ['tasks'], params: IdParams, querystring: NoQuery } as const
+  const oneTask = { ...ofOne, response: { 200: TaskShape }, gives: ['etag'] } as const
+
+  const getSchema = { operationId: 'getTask', summary: 'A task', ...oneTask } as const
+  server.get('/v1/tasks/:id', { schema: getSchema }, async ({ params }, reply) =>
     sendTask(reply, await getTask(db, actor.ownerId, params.id)),
   )
 
   // PUT merges as PATCH does (RFC 7396): a full replacement would wipe members that an older client does not know.
-  server.route({
-    method: ['PUT', 'PATCH'],
-    url: '/v1/tasks/:id',
-    schema: { params: IdParams, querystring: NoQuery, body: TaskPatchShape },
-    handler: async ({ params, body, headers }, reply) => {
-      const target = { id: params.id, version: parseIfMatch(headers['if-match']) }
-      return sendTask(reply, await updateTask(ctx, actor, target, toPatch(body)))
-    },
+  for (const [method, operationId, summary] of [
+    ['PUT', 'putTask', 'Change a task, as PATCH does: members that are absent stay as they are'],
+    ['PATCH', 'updateTask', 'Change a task: the members given (RFC 7396)'],
+  ] as const)
+    server.route({
+      method,
+      url: '/v1/tasks/:id',
+      schema: {
+        operationId,
+        summary,
+        ...oneTask,
+        body: TaskPatchShape,
+        reads: ['if-match'],
+        problems: ['conflict'],
+      },
+      handler: async ({ params, body, headers }, reply) => {
+        const target = { id: params.id, version: parseIfMatch(headers['if-match']) }
+        return sendTask(reply, await updateTask(ctx, actor, target, toPatch(body)))
+      },
+    })
+
+  const deleteSchema = {
+    operationId: 'deleteTask',
+    summary: 'Delete a task',
+    ...ofOne,
+    response: { 200: DeletedTaskShape },
+    reads: ['if-match'],
+  } as const
+  server.delete('/v1/tasks/:id', { schema: deleteSchema, preHandler: refuseBody }, async (request, reply) => {
+    const target = { id: request.params.id, version: parseIfMatch(request.headers['if-match']) }
+    const { deletedAt } = await deleteTask(ctx, actor, target)
+    return reply.send({ id: target.id, deleted_dt: new Date(deletedAt).toISOString() })
   })
 
-  server.delete(
-    '/v1/tasks/:id',
-    { schema: { params: IdParams, querystring: NoQuery }, preHandler: refuseBody },
-    async (request, reply) => {
-      const target = { id: request.params.id, version: parseIfMatch(request.headers['if-match']) }
-      const { deletedAt } = await deleteTask(ctx, actor, target)
-      return reply.send({ id: target.id, deleted_dt: new Date(deletedAt).toISOString() })
-    },
-  )
-
-  for (const [verb, act] of [
-    ['complete', completeTask],
-    ['reopen', reopenTask],
+  for (const [verb, act, summary] of [
+    ['complete', completeTask, 'Complete a task; it no longer rings'],
+    ['reopen', reopenTask, 'Reopen a task that was completed'],
   ] as const) {
     server.post(
       `/v1/tasks/:id/${verb}`,
-      { schema: { params: IdParams, querystring: NoQuery }, preHandler: refuseBody },
+      {
+        schema: { operationId: `${verb}Task`, summary, ...oneTask, reads: ['if-match'] },
+        preHandler: refuseBody,
+      },
       async ({ params, headers }, reply) => {
         const target = { id: params.id, version: parseIfMatch(headers['if-match']) }
         return sendTask(reply, await act(ctx, actor, target))
@@ -126,14 +186,20 @@ export function taskRoutes(plain: FastifyInstance, { db, ctx }: { db: Db; ctx: C
     )
   }
 
-  server.post(
-    '/v1/tasks/:id/snooze',
-    { schema: { params: IdParams, querystring: NoQuery, body: SnoozeShape } },
-    async ({ params, body, headers }, reply) => {
-      const target = { id: params.id, version: parseIfMatch(headers['if-match']) }
-      return sendTask(reply, await snoozeTask(ctx, actor, target, toSnooze(body)))
-    },
-  )
+  const snoozeSchema = {
+    operationId: 'snoozeTask',
+    summary: 'Ring once more, later',
+    description:
+      'Takes either "for", a span from now, or "until", a time. Completing the task or moving its expiry ends it.',
+    ...oneTask,
+    body: SnoozeShape,
+    reads: ['if-match'],
+    problems: ['conflict'],
+  } as const
+  server.post('/v1/tasks/:id/snooze', { schema: snoozeSchema }, async ({ params, body, headers }, reply) => {
+    const target = { id: params.id, version: parseIfMatch(headers['if-match']) }
+    return sendTask(reply, await snoozeTask(ctx, actor, target, toSnooze(body)))
+  })
 }
 
 /** What a request without a body brings along must not be taken for nothing: a DELETE with a list of ids is not one of all. */
