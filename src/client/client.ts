@@ -6,32 +6,11 @@ import type {
   TaskPatchWire,
   TaskWire,
 } from '#http/shapes.ts'
+import { type ClientOptions, type Condition, createCall } from './call.ts'
 
-/** A problem as the server told it (RFC 9457). */
-export class ProblemError extends Error {
-  readonly status: number
-  /** Seconds after which another try makes sense, where the server said so. */
-  readonly retryAfter: number | undefined
-  readonly problem: {
-    readonly type: string
-    readonly title: string
-    readonly status: number
-    readonly detail: string
-    readonly instance: string
-    readonly request_id: string
-    readonly errors?: readonly { readonly pointer?: string; readonly parameter?: string; readonly detail: string }[]
-    /** With 412: the task as it is now. */
-    readonly current?: TaskWire
-  }
-
-  constructor(problem: ProblemError['problem'], retryAfter: number | undefined) {
-    super(problem.detail)
-    this.name = 'ProblemError'
-    this.status = problem.status
-    this.problem = problem
-    this.retryAfter = retryAfter
-  }
-}
+export type { ClientOptions, Condition } from './call.ts'
+export { type ProblemDocument, ProblemError } from './problem-error.ts'
+export { verifyWebhook, WebhookError, type WebhookEvent } from './webhook.ts'
 
 export interface TaskPage {
   tasks: TaskWire[]
@@ -43,31 +22,15 @@ export interface NotificationPage {
   next_cursor: string | null
 }
 
-export interface Condition {
-  /** The version the task must still have. */
-  readonly ifVersion?: number
-}
-
 export type DuebellClient = ReturnType<typeof createClient>
 
 /**
  * The API from the other side. Names on the wire stay as they are.
  * @param baseUrl of the server, `http://127.0.0.1:8888`
- * @throws ProblemError from every method, when the server refuses
+ * @throws ProblemError from every method, when the server refuses; what fetch throws, when none answers
  */
-export function createClient(baseUrl: string) {
-  async function call<T>(method: string, path: string, body?: unknown, { ifVersion }: Condition = {}): Promise<T> {
-    const headers: Record<string, string> = { accept: 'application/json' }
-    if (body !== undefined) headers['content-type'] = 'application/json'
-    if (ifVersion !== undefined) headers['if-match'] = `"${ifVersion}"`
-    const init: RequestInit = { method, headers }
-    if (body !== undefined) init.body = JSON.stringify(body)
-    const response = await fetch(new URL(path, baseUrl), init)
-    const answer: unknown = await response.json()
-    if (response.ok) return answer as T
-    const retryAfter = response.headers.get('retry-after')
-    throw new ProblemError(answer as ProblemError['problem'], retryAfter === null ? undefined : Number(retryAfter))
-  }
+export function createClient(baseUrl: string, options: ClientOptions = {}) {
+  const call = createCall(baseUrl, options)
 
   const withQuery = (path: string, query: object) => {
     const entries = Object.entries(query).filter(([, value]) => value !== undefined)

@@ -31,7 +31,9 @@ const writable = {
   title: Type.String({ minLength: 1, maxLength: limits.titleCharacters }),
   description: nullable(Type.String({ description: `At most ${limits.descriptionBytes} bytes of UTF-8` })),
   expiry_dt: nullable(timeIn('When it expires')),
-  time_zone: nullable(Type.String({ maxLength: 100, description: 'IANA zone; null for the default one' })),
+  time_zone: nullable(
+    Type.String({ maxLength: 100, description: 'IANA zone; null for the default one', examples: ['Europe/Paris'] }),
+  ),
   reminders: nullable(
     Type.Array(Type.String({ maxLength: 100 }), {
       maxItems: limits.reminders,
