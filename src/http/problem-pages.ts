@@ -102,7 +102,7 @@ export const problemPages: Record<ProblemKind | 'internal', ProblemPage> = {
     remedy: 'Correct what errors name. All faults are told at once, up to twenty.',
     example: {
       request: { method: 'POST', path: '/v1/tasks', headers: json, body: '{"titel":"Renew passport","title":""}' },
-      detail: 'title must NOT have fewer than 1 characters; titel is not known; did you mean title?',
+      detail: 'titel is not known; did you mean title?; title must NOT have fewer than 1 characters',
       errors: [
         { pointer: '/titel', detail: 'is not known; did you mean title?' },
         { pointer: '/title', detail: 'must NOT have fewer than 1 characters' },
@@ -114,16 +114,16 @@ export const problemPages: Record<ProblemKind | 'internal', ProblemPage> = {
     remedy: 'Ask again after the seconds in Retry-After.',
     example: { detail: 'Too many requests. Try again in 8 s.' },
   },
+  internal: {
+    means: 'Something went wrong here that should not have: a fault of the server, not of the request.',
+    remedy: 'Tell whoever runs the server the request_id: its log has the cause under it.',
+    example: { detail: 'It was logged under this request_id.' },
+  },
   unavailable: {
     means:
       'The server cannot do this just now: it is starting or stopping, or its database does not answer or cannot write.',
     remedy:
       'Ask again, after the seconds in Retry-After where it is there. Nothing was changed, unless the connection to the database broke at the last moment.',
     example: { detail: 'The database cannot be reached just now.' },
-  },
-  internal: {
-    means: 'Something went wrong here that should not have: a fault of the server, not of the request.',
-    remedy: 'Tell whoever runs the server the request_id: its log has the cause under it.',
-    example: { detail: 'It was logged under this request_id.' },
   },
 }

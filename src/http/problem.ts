@@ -25,8 +25,8 @@ export const answers: Record<ProblemKind | 'internal', { status: number; slug: s
   },
   invalid: { status: 422, slug: 'invalid', title: 'Not acceptable' },
   'rate-limited': { status: 429, slug: 'rate-limited', title: 'Too many requests' },
-  unavailable: { status: 503, slug: 'unavailable', title: 'Not available just now' },
   internal: { status: 500, slug: 'internal', title: 'Something went wrong here' },
+  unavailable: { status: 503, slug: 'unavailable', title: 'Not available just now' },
 }
 
 /** Answers any error, as application/problem+json. */

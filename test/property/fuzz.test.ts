@@ -5,7 +5,8 @@ import type { Document } from '#openapi/document.ts'
 import { operationsOf } from '#openapi/document.ts'
 import { readDocument } from '#openapi/generate.ts'
 import type { WireAnswer } from '#support/contract.ts'
-import { type FuzzRequest, fuzz, type Send } from '#support/fuzz.ts'
+import { fuzz, type Send } from '#support/fuzz.ts'
+import type { FuzzRequest } from '#support/fuzz-requests.ts'
 import { startTestApp } from '#support/test-app.ts'
 
 /**
