@@ -54,7 +54,10 @@ async function openWebhook(t: TestContext, answer: Answer) {
   const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}/hook?token=hush`
   const deps = { clock: systemClock, print: async () => {}, toEvent: toCloudEvent }
   const channel = await webhookKind.open({ url, secret }, deps)
-  return { send: (signal = new AbortController().signal) => channel.send(message, signal), server }
+  // As the scheduler does: a throw means «retry».
+  const send = (signal = new AbortController().signal) =>
+    channel.send(message, signal).catch((error: Error) => ({ retry: true, reason: error.message }))
+  return { send, server }
 }
 
 const status =

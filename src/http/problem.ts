@@ -33,8 +33,8 @@ export const answers: Record<ProblemKind | 'internal', { status: number; slug: s
 export function sendProblem(error: unknown, request: FastifyRequest, reply: FastifyReply): FastifyReply {
   const problem = toProblem(error)
   const { status, slug, title } = answers[problem?.kind ?? 'internal']
-  if (!problem) request.log.error({ err: error }, 'unexpected error')
-  else if (status === 503) request.log.warn({ err: problem.extras.cause ?? problem }, 'unavailable')
+  if (!problem) request.log.error({ err: error, reqId: request.id }, 'unexpected error')
+  else if (status === 503) request.log.warn({ err: problem.extras.cause ?? problem, reqId: request.id }, 'unavailable')
   const { faults, current, retryAfterMs, allowed } = problem?.extras ?? {}
   if (retryAfterMs !== undefined) reply.header('retry-after', String(Math.ceil(retryAfterMs / 1_000)))
   if (allowed) reply.header('allow', allowed.join(', '))

@@ -70,16 +70,26 @@ export function createServer(parts: ServerParts): FastifyInstance {
     throw new Problem('not-found', `There is nothing at ${request.url}.`)
   })
 
+  // No logger a request: making one takes 2 µs, and the few lines that are written name the request themselves.
+  server.setChildLoggerFactory((logger) => logger)
   const guard = createGuard(parts)
-  server.addHook('onRequest', async (request, reply) => {
+  // By callback: a hook that is async costs a microtask more, and each request passes all of them.
+  server.addHook('onRequest', (request, reply, done) => {
     reply.header('x-request-id', request.id)
-    guard(request)
+    try {
+      guard(request)
+      done()
+    } catch (error) {
+      done(error as Error)
+    }
   })
   endPolitely(server)
-  server.addHook('onResponse', async (request, reply) => {
-    if (log.isLevelEnabled('debug'))
-      request.log.debug({ method: request.method, url: request.url, status: reply.statusCode, ms: reply.elapsedTime })
-  })
+  if (log.isLevelEnabled('debug'))
+    server.addHook('onResponse', (request, reply, done) => {
+      const { id, method, url } = request
+      log.debug({ reqId: id, method, url, status: reply.statusCode, ms: reply.elapsedTime })
+      done()
+    })
 
   readJsonStrictly(server)
   checkStrictly(server)

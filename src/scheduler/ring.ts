@@ -41,7 +41,7 @@ export function startRinging(parts: {
       let batch: Batch | undefined
       try {
         await store.transactBell(async (tx, now) => {
-          batch = await ringBatch(tx, now, parts)
+          batch = await ringBatch(tx, now, parts, store.edition())
         })
       } catch (error) {
         // The answer to the COMMIT may be all that was lost: then what it claimed would wait for the end of its lease.
@@ -66,8 +66,10 @@ async function ringBatch(
   tx: Db,
   now: number,
   { defaults, deliveries, log }: { defaults: Defaults; deliveries: Deliveries; log: Logger },
+  edition: number,
 ): Promise<Batch> {
   const due = await tasks.dueTasks(tx, now, batchSize)
+  const taskOf = new Map(due.map((task) => [task.id, task]))
   const alarms: Parameters<typeof tasks.moveAlarms>[1][number][] = []
   const notices: Omit<Notice, 'id'>[] = []
   for (const task of due) {
@@ -100,7 +102,8 @@ async function ringBatch(
       const id = randomUUIDv7()
       if (left-- > 0) {
         rows.push({ id, channelId, notice, attempt: 1, nextAt: leaseUntil })
-        claims.push({ id, channelId, attempt: 1, leaseUntil, notice })
+        const task = taskOf.get(notice.taskId)
+        claims.push({ id, channelId, attempt: 1, leaseUntil, notice, ...(task && { seen: { task, edition } }) })
       } else {
         rows.push({ id, channelId, notice, attempt: 0, nextAt: now })
         hasUnclaimed = true

@@ -1,6 +1,7 @@
 import type { Selectable } from 'kysely'
 import type { DeliveryState, Settlement } from '#core/delivery.ts'
 import type { Notice } from '#core/notice.ts'
+import type { Task } from '#core/task.ts'
 import { dialectOf } from './dialects/dialect.ts'
 import { noticesByIds } from './notices.ts'
 import { prepare } from './prepare.ts'
@@ -25,6 +26,8 @@ export interface Claim {
   readonly attempt: number
   readonly leaseUntil: number
   readonly notice: Notice
+  /** The task as it was when this was rung, and the store's edition by then: while that lasts, nobody has changed it. */
+  readonly seen?: { readonly task: Task; readonly edition: number }
 }
 
 /** A delivery, and the attempt on it that somebody holds: who lost it finds no row. */
@@ -114,23 +117,32 @@ export interface Settled extends Settlement {
 
 /** Writes how attempts ended, each only if the claim is still ours. @returns how many were */
 export async function settleDeliveries(tx: Db, settled: readonly Settled[], now: number): Promise<number> {
-  return dialectOf(tx).updateRows(
+  // Most went well, and differ in how long it took alone.
+  const isDone = ({ state, error, nextAt }: Settled) => state === 'sent' && error === null && nextAt === null
+  const done = settled.filter(isDone)
+  const others = settled.filter((one) => !isDone(one))
+  const key = ({ claim }: Settled) => [claim.notice.id, claim.channelId, claim.attempt]
+  const { updateRows } = dialectOf(tx)
+  const found = await updateRows(
     tx,
     'deliveries',
     claimColumns,
-    ['state', 'next_at', 'error', 'latency_ms', 'claimed_at', 'settled_at'],
-    settled.map(({ claim, state, nextAt, error, latencyMs }) => [
-      claim.notice.id,
-      claim.channelId,
-      claim.attempt,
-      state,
-      nextAt,
-      error,
-      latencyMs,
-      null,
-      nextAt === null ? now : null,
-    ]),
+    ['latency_ms'],
+    done.map((one) => [...key(one), one.latencyMs]),
+    { state: 'sent', next_at: null, error: null, claimed_at: null, settled_at: now },
   )
+  const foundOthers = await updateRows(
+    tx,
+    'deliveries',
+    claimColumns,
+    ['state', 'next_at', 'error', 'latency_ms', 'settled_at'],
+    others.map((one) => {
+      const { state, nextAt, error, latencyMs } = one
+      return [...key(one), state, nextAt, error, latencyMs, nextAt === null ? now : null]
+    }),
+    { claimed_at: null },
+  )
+  return found + foundOthers
 }
 
 /** Gives claims back as if they had never been taken: no attempt was made. */

@@ -22,6 +22,11 @@ export interface Store extends AsyncDisposable {
    * such lock, would wait in the same transactions; what has been sent could not be written down, and would be sent again.
    */
   readonly transactBell: Transact
+  /**
+   * Another number after each commit that changed tasks, where this process is the only one that can; never the same as another
+   * (NaN) where it is not. So what was read of a task in the same edition is still true, without a look.
+   */
+  edition(): number
 }
 
 /** What is said while a database is opened. */
@@ -64,7 +69,7 @@ const skewMs = 1_000
 export async function openStore(url: string, given: StoreDeps): Promise<Store> {
   const deps = { log: { info() {}, warn() {} }, timeZone: 'UTC', ...given }
   const limits = { statementMs }
-  const kysely = await openDialect(url, limits)
+  const kysely = await openDialect(url, limits, deps.wrap !== undefined)
   const db = new Kysely<Schema>({ dialect: deps.wrap?.(kysely) ?? kysely })
   const dialect = dialectOf(db)
   try {
@@ -78,12 +83,15 @@ export async function openStore(url: string, given: StoreDeps): Promise<Store> {
     await db.destroy()
     throw explain(error, dialect, url)
   }
-  const transact = createTransact(db, deps.clock, deps.onBroken)
+  let edition = dialect.isShared ? Number.NaN : 0
+  const onChanged = () => edition++
+  const transact = createTransact(db, deps.clock, deps.onBroken, onChanged)
   return {
     db,
     dialect,
     transact,
-    transactBell: dialect.isShared ? createTransact(db, deps.clock, deps.onBroken) : transact,
+    transactBell: dialect.isShared ? createTransact(db, deps.clock, deps.onBroken, onChanged) : transact,
+    edition: () => edition,
     [Symbol.asyncDispose]: () => db.destroy(),
   }
 }
@@ -103,9 +111,9 @@ function explain(error: unknown, dialect: Dialect, url: string): unknown {
 }
 
 /** Each with its driver only where it is asked for: the two others would cost 20 MB. */
-async function openDialect(url: string, limits: Limits): Promise<KyselyDialect> {
+async function openDialect(url: string, limits: Limits, isWatched: boolean): Promise<KyselyDialect> {
   const [, scheme = '', rest] = /^([a-z]+):(.+)$/.exec(url) ?? []
-  if (scheme === 'sqlite' && rest) return (await import('./dialects/sqlite.ts')).openSqlite(rest)
+  if (scheme === 'sqlite' && rest) return (await import('./dialects/sqlite.ts')).openSqlite(rest, isWatched)
   if (scheme === 'postgres' || scheme === 'postgresql')
     return (await import('./dialects/postgres.ts')).openPostgres(url, limits)
   if (scheme === 'mysql' || scheme === 'mariadb') return (await import('./dialects/mysql.ts')).openMysql(url, limits)

@@ -1,4 +1,5 @@
-import type { Compilable, CompiledQuery, QueryResult } from 'kysely'
+import { type Compilable, CompiledQuery, type QueryResult } from 'kysely'
+import { dialectOf } from './dialects/dialect.ts'
 import type { Db } from './schema.ts'
 
 class Placeholder {
@@ -19,7 +20,7 @@ export function prepare<Args extends object, Row>(
 ): (db: Db, args: Args) => Promise<QueryResult<Row>> {
   const compiled = new WeakMap<object, CompiledQuery<Row>>()
   const placeholders = new Proxy({}, { get: (_, name) => new Placeholder(String(name)) }) as Args
-  return (db, args) => {
+  return async (db, args) => {
     const { adapter } = db.getExecutor()
     let query = compiled.get(adapter)
     if (!query) {
@@ -29,6 +30,27 @@ export function prepare<Args extends object, Row>(
     const parameters = query.parameters.map((value) =>
       value instanceof Placeholder ? (args as Record<string, unknown>)[value.name] : value,
     )
-    return db.executeQuery({ ...query, parameters })
+    const answer = dialectOf(db).runAtOnce?.(query.sql, parameters, transactions.has(db))
+    return (answer as QueryResult<Row> | undefined) ?? db.executeQuery({ ...query, parameters })
   }
+}
+
+/** Runs a statement given as text. */
+export async function runStatement<Row>(
+  db: Db,
+  text: string,
+  parameters: readonly unknown[],
+): Promise<QueryResult<Row>> {
+  const answer = dialectOf(db).runAtOnce?.(text, parameters, transactions.has(db))
+  return (
+    (answer as QueryResult<Row> | undefined) ??
+    db.executeQuery(CompiledQuery.raw(text, [...parameters]) as CompiledQuery<Row>)
+  )
+}
+
+const transactions = new WeakSet<Db>()
+
+/** For `transact` alone: this is a connection on which a transaction is open, so whatever runs on it belongs in that. */
+export function markTransaction(connection: Db): void {
+  transactions.add(connection)
 }

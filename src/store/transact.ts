@@ -1,8 +1,8 @@
-import { CompiledQuery } from 'kysely'
 import type { Clock } from '#clock.ts'
 import { openChanges } from './changes.ts'
 import { dialectOf } from './dialects/dialect.ts'
 import { asProblem } from './failure.ts'
+import { markTransaction, runStatement } from './prepare.ts'
 import type { Db } from './schema.ts'
 
 /**
@@ -33,50 +33,53 @@ const mostTries = 5
 /** … unless it has waited this long: then whoever holds the lock will not let go soon, and 5 s is all that a request has. */
 const patienceMs = 1_500
 
-const statement = (text: string) => CompiledQuery.raw(text)
-const savepoint = statement('savepoint wish')
-const release = statement('release savepoint wish')
-const rollbackTo = statement('rollback to savepoint wish')
-const commit = statement('commit')
-const rollback = statement('rollback')
-
-/** @param onBroken called when the storage failed in a way that only a restart can mend */
-export function createTransact(db: Db, clock: Clock, onBroken: (error: unknown) => void): Transact {
+/**
+ * @param onBroken called when the storage failed in a way that only a restart can mend
+ * @param onChanged called at each COMMIT that changes tasks, before anybody is answered
+ */
+export function createTransact(
+  db: Db,
+  clock: Clock,
+  onBroken: (error: unknown) => void,
+  onChanged: () => void,
+): Transact {
   const dialect = dialectOf(db)
-  const begin = statement(dialect.begin)
   const queue: Queued[] = []
   let running = 0
 
   /** One transaction for some wishes. Throws when none of them happened. */
   async function runTogether(wishes: readonly Queued[], withSavepoints: boolean): Promise<(() => void)[]> {
     return db.connection().execute(async (connection) => {
-      await connection.executeQuery(begin)
+      markTransaction(connection)
+      const run = (statement: string) => runStatement(connection, statement, [])
+      await run(dialect.begin)
       try {
         const now = clock.now()
         const answers: (() => void)[] = []
         const changes = openChanges(connection)
         for (const { wish, resolve, reject } of wishes) {
-          if (withSavepoints) await connection.executeQuery(savepoint)
+          if (withSavepoints) await run('savepoint wish')
           const noted = changes.length()
           try {
             const value = await wish(connection, now)
-            if (withSavepoints) await connection.executeQuery(release)
+            if (withSavepoints) await run('release savepoint wish')
             answers.push(() => resolve(value as never))
           } catch (error) {
             if (!withSavepoints || isPassing(error)) throw error
-            await connection.executeQuery(rollbackTo)
-            await connection.executeQuery(release)
+            await run('rollback to savepoint wish')
+            await run('release savepoint wish')
             changes.dropFrom(noted)
             answers.push(() => reject(refusal(error)))
           }
         }
         await changes.write(now) // last, since it locks: others wait for the rest of this transaction, and no longer
-        await connection.executeQuery(commit)
+        if (changes.length() > 0) onChanged()
+        await run('commit')
         return answers
       } catch (error) {
         // A failed COMMIT may have ended the transaction or not; what counts is the first error. Where nobody answers any more,
         // to wait for that would take as long again: the connection is closed, and the database rolls back.
-        if (dialect.classify(error) !== 'gone') await connection.executeQuery(rollback).catch(() => {})
+        if (dialect.classify(error) !== 'gone') await run('rollback').catch(() => {})
         throw error
       }
     })

@@ -24,6 +24,8 @@ export interface FreshDatabase {
     onBroken?: (error: unknown) => void
     wrap?: (dialect: KyselyDialect) => KyselyDialect
   }): Promise<Store>
+  /** Once it is closed: as if nothing had ever been in it. */
+  empty(): Promise<void>
 }
 
 const now = Date.parse('2026-12-01T09:00:00Z')
@@ -711,8 +713,9 @@ export function storeSuite(name: string, fresh: (t: TestContext) => Promise<Fres
 
     for (const when of ['before', 'after'] as const)
       test(`killed ${when} any of their statements, they are done by the next start`, async (t) => {
+        const database = await fresh(t)
         for (let n = 1; ; n++) {
-          const database = await fresh(t)
+          await database.empty()
           const failing = failingDatabase()
           failing.dieAt(n, when)
           const opened = await database.open({ wrap: failing.wrap }).catch(() => undefined)

@@ -66,3 +66,17 @@ export async function freshDatabase(t: TestContext, kind: TestDatabase = testDat
   t.after(() => onServer(kind, kind === 'postgres' ? `drop database ${name} with (force)` : `drop database ${name}`))
   return servers[kind].replace(/test$/, name)
 }
+
+/** Makes a database of `freshDatabase` empty again, once nobody has it open. To make another takes PostgreSQL half a second. */
+export async function emptyDatabase(url: string, kind: TestDatabase = testDatabase): Promise<void> {
+  if (kind === 'sqlite') {
+    const path = url.replace(/^sqlite:/, '')
+    for (const ending of ['', '-wal', '-shm']) rmSync(path + ending, { force: true })
+  } else if (kind === 'postgres') {
+    await onServer(kind, 'drop schema public cascade; create schema public', url)
+  } else {
+    const name = new URL(url).pathname.slice(1)
+    await onServer(kind, `drop database ${name}`)
+    await onServer(kind, `create database ${name}`)
+  }
+}

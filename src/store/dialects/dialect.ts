@@ -1,4 +1,4 @@
-import type { Expression, Dialect as KyselyDialect, RawBuilder, SqlBool } from 'kysely'
+import type { Expression, Dialect as KyselyDialect, QueryResult, RawBuilder, SqlBool } from 'kysely'
 import type { Db, Schema } from '../schema.ts'
 
 /**
@@ -22,6 +22,15 @@ export interface Dialect {
   /** How many write transactions one process runs side by side. */
   readonly transactionsAtOnce: number
   /**
+   * Runs a statement now, where the database is in this process: no queue for the one connection, and none of the promises that
+   * a network needs. Answers undefined when it cannot: a transaction is open, and the statement is not of it.
+   */
+  readonly runAtOnce?: (
+    text: string,
+    parameters: readonly unknown[],
+    isOfTransaction: boolean,
+  ) => QueryResult<unknown> | undefined
+  /**
    * Many rows in one statement, whatever is there already left alone; answers the `returning` columns of those inserted. The
    * second of them must be unique among the rows.
    * @param rows values in the order of `columns`
@@ -36,6 +45,7 @@ export interface Dialect {
   /**
    * Changes many rows in one statement, each found by its values in the `keys` columns: compare and set.
    * @param rows the values of `keys`, then of `sets`
+   * @param fixed what is set to the same in all of them: a third less to hand over where most is
    * @returns how many rows were found
    */
   updateRows<T extends keyof Schema>(
@@ -44,6 +54,7 @@ export interface Dialect {
     keys: readonly (keyof Schema[T] & string)[],
     sets: readonly (keyof Schema[T] & string)[],
     rows: readonly (readonly unknown[])[],
+    fixed?: Partial<Record<keyof Schema[T] & string, unknown>>,
   ): Promise<number>
   /** `column in (…)` for a list of any length as one parameter. */
   among(column: Expression<unknown>, values: readonly (number | string)[]): Expression<SqlBool>

@@ -72,17 +72,21 @@ const dialectFor = (server: Server): Dialect => ({
   },
 
   // STRAIGHT_JOIN: from the list to the table, whatever the optimizer thinks of how long the list is.
-  async updateRows(tx, table, keys, sets, rows) {
+  async updateRows(tx, table, keys, sets, rows, fixed = {}) {
     if (rows.length === 0) return 0
     const columns = [...keys, ...sets]
-    const assignments = sets.map((column, i) => `t.${quote(column)} = r.c${keys.length + i}`).join(', ')
+    const assignments = [
+      ...sets.map((column, i) => `t.${quote(column)} = r.c${keys.length + i}`),
+      ...Object.keys(fixed).map((column) => `t.${quote(column)} = ?`),
+    ].join(', ')
     // The list's text has a collation of its own, and two that differ are not compared unless it is said how.
     const types = columnTypes[table] as Record<string, 'integer' | 'text'>
     const value = (column: string, i: number) =>
       types[column] === 'text' ? `r.c${i} collate ${server.collation}` : `r.c${i}`
     const matches = keys.map((column, i) => `t.${quote(column)} = ${value(column, i)}`).join(' and ')
     const text = `update ${jsonTable(table, columns)} as r straight_join ${table} as t on ${matches} set ${assignments}`
-    const { numAffectedRows } = await tx.executeQuery(CompiledQuery.raw(text, [JSON.stringify(rows)]))
+    const parameters = [JSON.stringify(rows), ...Object.values(fixed)]
+    const { numAffectedRows } = await tx.executeQuery(CompiledQuery.raw(text, parameters))
     return Number(numAffectedRows ?? 0)
   },
 

@@ -44,15 +44,19 @@ export const postgres: Dialect = {
     return (await tx.executeQuery(CompiledQuery.raw(text, transpose(columns.length, rows)))).rows as never
   },
 
-  async updateRows(tx, table, keys, sets, rows) {
+  async updateRows(tx, table, keys, sets, rows, fixed = {}) {
     if (rows.length === 0) return 0
     const columns = [...keys, ...sets]
-    const assignments = sets.map((column, i) => `${quote(column)} = r.c${keys.length + i}`).join(', ')
+    const assignments = [
+      ...sets.map((column, i) => `${quote(column)} = r.c${keys.length + i}`),
+      ...Object.keys(fixed).map((column, i) => `${quote(column)} = $${columns.length + 1 + i}`),
+    ].join(', ')
     const matches = keys.map((column, i) => `t.${quote(column)} = r.c${i}`).join(' and ')
     const text =
       `update ${table} as t set ${assignments}` +
       ` from unnest(${arrays(table, columns)}) as r(${columns.map((_, i) => `c${i}`).join(', ')}) where ${matches}`
-    const { numAffectedRows } = await tx.executeQuery(CompiledQuery.raw(text, transpose(columns.length, rows)))
+    const parameters = [...transpose(columns.length, rows), ...Object.values(fixed)]
+    const { numAffectedRows } = await tx.executeQuery(CompiledQuery.raw(text, parameters))
     return Number(numAffectedRows ?? 0)
   },
 

@@ -1,0 +1,83 @@
+import assert from 'node:assert/strict'
+import { createServer } from 'node:http'
+import type { AddressInfo } from 'node:net'
+import { test } from 'node:test'
+import { Problem } from '#core/problem.ts'
+import { guardedLookup, isForbidden, openOutbound, parseTarget, toOutcome } from './outbound.ts'
+
+test('addresses by which clouds tell secrets are never spoken to, however they are written', () => {
+  for (const address of [
+    '169.254.169.254',
+    '169.254.0.1',
+    '100.100.100.200',
+    'fe80::1',
+    'fd00:ec2::254',
+    '::ffff:169.254.169.254',
+    '::ffff:a9fe:a9fe',
+    '0.0.0.0',
+    '::',
+    '224.0.0.1',
+  ])
+    assert.equal(isForbidden(address), true, address)
+  for (const address of ['127.0.0.1', '10.0.0.1', '192.168.1.1', '93.184.216.34', '::1', 'fd12::1', 'example.org'])
+    assert.equal(isForbidden(address), false, address)
+})
+
+test('a URL with such an address is refused before anything is sent, in every spelling that a URL knows', () => {
+  for (const url of [
+    'http://169.254.169.254/latest/meta-data',
+    'http://0xa9fea9fe/',
+    'http://2852039166/',
+    'http://[::ffff:169.254.169.254]/',
+    'http://0/',
+  ])
+    assert.throws(
+      () => parseTarget(url, '/url'),
+      (error) => error instanceof Problem && /never spoken to/.test(error.message),
+      url,
+    )
+  assert.throws(() => parseTarget('http://user:pass@example.org/', '/url'), /must not hold a user name or password/)
+  assert.throws(() => parseTarget('ftp://example.org/', '/url'), /must be an http or https URL/)
+  assert.equal(parseTarget('http://127.0.0.1:9000/', '/url').port, '9000')
+})
+
+test('a name that leads there is refused when it is looked up', async () => {
+  // A literal is looked up as itself, which is as good as a name that somebody made lead there.
+  const look = (name: string) =>
+    new Promise((resolve) => guardedLookup(name, {}, (error, address) => resolve(error?.code ?? address)))
+  assert.equal(await look('169.254.169.254'), 'EFORBIDDEN')
+  assert.equal(await look('127.0.0.1'), '127.0.0.1')
+})
+
+test('of a long answer 16 KiB are kept, and the connection is closed', async (t) => {
+  const server = createServer((_, response) => {
+    response.on('error', () => {})
+    const more = () => {
+      while (response.writable && response.write('x'.repeat(65_536)));
+    }
+    response.on('drain', more)
+    more()
+  })
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
+  t.after(() => {
+    server.closeAllConnections()
+    server.close()
+  })
+  await using outbound = openOutbound(new URL(`http://127.0.0.1:${(server.address() as AddressInfo).port}/`))
+  const answer = await outbound.request({ headers: {}, body: '', signal: new AbortController().signal })
+  assert.equal(answer.status, 200)
+  assert.equal(answer.text().length, 16 * 1024)
+})
+
+test('what an answer means', () => {
+  const answer = (status: number, headers = {}) => ({ status, headers, text: () => '' })
+  assert.equal(toOutcome(answer(204), 0), 'sent')
+  assert.deepEqual(toOutcome(answer(503), 0), { retry: true, reason: '503 Service Unavailable' })
+  assert.deepEqual(toOutcome(answer(429, { 'retry-after': '7' }), 0, 'slow down'), {
+    retry: true,
+    reason: '429 Too Many Requests: slow down',
+    afterMs: 7_000,
+  })
+  assert.deepEqual(toOutcome(answer(401), 0), { retry: false, reason: '401 Unauthorized' })
+  assert.deepEqual(toOutcome(answer(302), 0), { retry: true, reason: '302 Found: redirects are not followed' })
+})
