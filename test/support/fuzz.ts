@@ -60,12 +60,13 @@ function rememberIds() {
         return `${collection}/${known.at(-1 - (Number(n) % Math.max(known.length, 1))) ?? Number(n) + 1}`
       }),
     note({ method, target }: FuzzRequest, { status, text }: WireAnswer) {
-      const [, collection, id] = /^\/v1\/([^/?]+)(?:\/(\d+))?/.exec(target) ?? []
+      const [, collection, id, below] = /^\/v1\/([^/?]+)(?:\/(\d+)(\/)?)?/.exec(target) ?? []
       if (collection === undefined) return
       const known = new Set(byCollection.get(collection))
       if (id !== undefined && (status === 404 || method === 'DELETE')) known.delete(Number(id))
       else if (status === 200 && method === 'DELETE') known.clear()
-      else if (status === 200)
+      // What is below a task is of another collection, or the same task again.
+      else if (status === 200 && below === undefined)
         for (const [, found] of text.slice(0, 20_000).matchAll(/\{"id":(\d+)[,}]/g)) known.add(Number(found))
       byCollection.set(collection, [...known].slice(-20))
     },
