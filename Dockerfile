@@ -9,7 +9,7 @@ FROM node:26-slim
 ENV NODE_ENV=production
 WORKDIR /app
 COPY --from=install /app/node_modules ./node_modules
-COPY package.json LICENSE ./
+COPY package.json LICENSE openapi.json ./
 COPY src ./src
 # The database's folder; a volume keeps it. And a place for compiled sources.
 RUN mkdir -p /data node_modules/.cache && chown node:node /data node_modules/.cache

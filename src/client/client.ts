@@ -20,35 +20,13 @@ import type {
   TrashWire,
 } from '#http/shapes-trash.ts'
 import type { UpcomingWire } from '#http/shapes-upcoming.ts'
+import { type ClientOptions, type CollectionCondition, type Condition, createCall } from './call.ts'
 import { followStream } from './event-stream.ts'
+import { ProblemError } from './problem-error.ts'
 
-/** A problem as the server told it (RFC 9457). */
-export class ProblemError extends Error {
-  readonly status: number
-  /** Seconds after which another try makes sense, where the server said so. */
-  readonly retryAfter: number | undefined
-  readonly problem: {
-    readonly type: string
-    readonly title: string
-    readonly status: number
-    readonly detail: string
-    readonly instance: string
-    readonly request_id: string
-    readonly errors?: readonly { readonly pointer?: string; readonly parameter?: string; readonly detail: string }[]
-    /** With 412: the task as it is now. */
-    readonly current?: TaskWire
-    /** With 404 for many: the ids of those that are not there. */
-    readonly missing?: readonly number[]
-  }
-
-  constructor(problem: ProblemError['problem'], retryAfter: number | undefined) {
-    super(problem.detail)
-    this.name = 'ProblemError'
-    this.status = problem.status
-    this.problem = problem
-    this.retryAfter = retryAfter
-  }
-}
+export type { ClientOptions, CollectionCondition, Condition } from './call.ts'
+export { type ProblemDocument, ProblemError } from './problem-error.ts'
+export { verifyWebhook, WebhookError, type WebhookEvent } from './webhook.ts'
 
 /** Which tasks, and in which order. */
 export interface TaskFilter extends Omit<TaskQueryWire, 'limit' | 'offset' | 'cursor' | 'tag' | 'ids' | 'count'> {
@@ -76,23 +54,11 @@ export interface NotificationPage {
   next_cursor: string | null
 }
 
-export interface Condition {
-  /** The version the task must still have, or one of several. */
-  readonly ifVersion?: number | readonly number[]
-  /** The task must be there (`true`), or must not be there yet. */
-  readonly ifExists?: boolean
-}
-
 export interface ManyOptions<M extends boolean> {
   /** Refused when one of them does not exist. */
   readonly strict?: boolean
   /** Of each task only its id and version are answered. */
   readonly minimal?: M
-}
-
-export interface CollectionCondition {
-  /** The ETag that the list must still have, as it was read. */
-  readonly ifEtag?: string
 }
 
 export interface DeleteFilter {
@@ -133,31 +99,10 @@ export type DuebellClient = ReturnType<typeof createClient>
 /**
  * The API from the other side. Names on the wire stay as they are.
  * @param baseUrl of the server, `http://127.0.0.1:8888`
- * @throws ProblemError from every method, when the server refuses
+ * @throws ProblemError from every method, when the server refuses; what fetch throws, when none answers
  */
-export function createClient(baseUrl: string) {
-  async function call<T>(
-    method: string,
-    path: string,
-    body?: unknown,
-    condition: Condition & CollectionCondition = {},
-    prefer: string[] = [],
-  ): Promise<T> {
-    const headers: Record<string, string> = { accept: 'application/json', ...conditionHeaders(condition) }
-    if (body !== undefined) headers['content-type'] = 'application/json'
-    if (prefer.length > 0) headers.prefer = prefer.join(', ')
-    const init: RequestInit = { method, headers }
-    if (body !== undefined) init.body = JSON.stringify(body)
-    const response = await fetch(new URL(path, baseUrl), init)
-    if (response.ok) return (await response.json()) as T
-    throw await toError(response)
-  }
-
-  async function toError(response: Response): Promise<ProblemError> {
-    const retryAfter = response.headers.get('retry-after')
-    const problem = (await response.json()) as ProblemError['problem']
-    return new ProblemError(problem, retryAfter === null ? undefined : Number(retryAfter))
-  }
+export function createClient(baseUrl: string, options: ClientOptions = {}) {
+  const call = createCall(baseUrl, options)
 
   const withQuery = (path: string, query: object) => {
     const search = new URLSearchParams()
@@ -189,7 +134,7 @@ export function createClient(baseUrl: string) {
     ) => {
       const prefer = [...(strict ? ['handling=strict'] : []), ...(minimal ? ['return=minimal'] : [])]
       type Answer = { tasks: (M extends true ? TaskMarkWire : TaskWire)[]; missing: number[] }
-      return call<Answer>('PUT', '/v1/tasks', { tasks }, {}, prefer)
+      return call<Answer>('PUT', '/v1/tasks', { tasks }, { prefer })
     },
     getByKey: (key: string) => call<TaskWire>('GET', `/v1/tasks/by-key/${encodeURIComponent(key)}`),
     /** Creates the task with this key, or changes it. */
@@ -248,11 +193,7 @@ export function createClient(baseUrl: string) {
       const messages = followStream({
         signal,
         async open(lastId, signal) {
-          const headers: Record<string, string> = { accept: 'text/event-stream' }
-          if (lastId !== undefined) headers['last-event-id'] = lastId
-          const response = await fetch(new URL(path, baseUrl), { headers, signal, cache: 'no-store' })
-          if (!response.ok || !response.body) throw await toError(response)
-          return response.body
+          return call.stream(path, lastId === undefined ? {} : { 'last-event-id': lastId }, signal)
         },
         waitAfter(error) {
           if (!(error instanceof ProblemError)) return 0 // nobody answers just now
@@ -264,17 +205,4 @@ export function createClient(baseUrl: string) {
         yield type === 'reset' ? { type, cursor: lastId } : (JSON.parse(data) as EventWire)
     },
   }
-}
-
-function conditionHeaders({ ifVersion, ifExists, ifEtag }: Condition & CollectionCondition): Record<string, string> {
-  const headers: Record<string, string> = {}
-  if (ifEtag !== undefined) headers['if-match'] = ifEtag
-  if (ifVersion !== undefined)
-    headers['if-match'] = [ifVersion]
-      .flat()
-      .map((version) => `"${version}"`)
-      .join(', ')
-  else if (ifExists) headers['if-match'] = '*'
-  if (ifExists === false) headers['if-none-match'] = '*'
-  return headers
 }

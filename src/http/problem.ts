@@ -9,7 +9,7 @@ import { toTaskWire } from './shapes.ts'
 /**
  * Problem ⇄ RFC 9457. Three sources of errors meet here and nowhere else: our Problems, Fastify's own, and the unexpected.
  */
-const answers: Record<ProblemKind, { status: number; slug: string; title: string }> = {
+export const answers: Record<ProblemKind | 'internal', { status: number; slug: string; title: string }> = {
   malformed: { status: 400, slug: 'malformed', title: 'The request cannot be understood' },
   unauthorized: { status: 401, slug: 'unauthorized', title: 'Who is asking is not known' },
   forbidden: { status: 403, slug: 'forbidden', title: 'Not allowed' },
@@ -26,15 +26,14 @@ const answers: Record<ProblemKind, { status: number; slug: string; title: string
   },
   invalid: { status: 422, slug: 'invalid', title: 'Not acceptable' },
   'rate-limited': { status: 429, slug: 'rate-limited', title: 'Too many requests' },
+  internal: { status: 500, slug: 'internal', title: 'Something went wrong here' },
   unavailable: { status: 503, slug: 'unavailable', title: 'Not available just now' },
 }
 
 /** Answers any error, as application/problem+json. */
 export function sendProblem(error: unknown, request: FastifyRequest, reply: FastifyReply): FastifyReply {
   const problem = toProblem(error)
-  const { status, slug, title } = problem
-    ? answers[problem.kind]
-    : { status: 500, slug: 'internal', title: 'Something went wrong here' }
+  const { status, slug, title } = answers[problem?.kind ?? 'internal']
   if (!problem) request.log.error({ err: error, reqId: request.id }, 'unexpected error')
   else if (status === 503) request.log.warn({ err: problem.extras.cause ?? problem, reqId: request.id }, 'unavailable')
   const { faults, current, missing, retryAfterMs, allowed } = problem?.extras ?? {}

@@ -1,7 +1,7 @@
 import { isUtf8 } from 'node:buffer'
 import { randomUUID } from 'node:crypto'
 import { Ajv } from 'ajv'
-import { type FastifyBaseLogger, type FastifyInstance, fastify, LogController } from 'fastify'
+import { type FastifyBaseLogger, type FastifyInstance, fastify, LogController, type RouteOptions } from 'fastify'
 import type { Logger } from 'pino'
 import type { Context, LongContext } from '#actions/context.ts'
 import type { Clock } from '#clock.ts'
@@ -15,9 +15,11 @@ import { createGuard } from './guard.ts'
 import { answerUnreadable, sendProblem } from './problem.ts'
 import { byKeyRoutes } from './routes/by-key.ts'
 import { changeRoutes } from './routes/changes.ts'
+import { docsRoutes } from './routes/docs.ts'
 import { eventRoutes } from './routes/events.ts'
 import { type Health, healthRoutes } from './routes/health.ts'
 import { notificationRoutes } from './routes/notifications.ts'
+import { problemRoutes } from './routes/problems.ts'
 import { taskListRoutes } from './routes/task-list.ts'
 import { taskRoutes } from './routes/tasks.ts'
 import { trashRoutes } from './routes/trash.ts'
@@ -33,6 +35,8 @@ export interface ServerParts {
   readonly isLoopback: boolean
   readonly allowedHosts: readonly string[]
   readonly log: Logger
+  /** Told of every route: whoever describes the API listens here. */
+  readonly onRoute?: (route: RouteOptions) => void
 }
 
 const bodyLimit = 1024 * 1024
@@ -106,11 +110,12 @@ export function createServer(parts: ServerParts): FastifyInstance {
   // leave out what a schema forgot. That answers match their schemas is a test's business.
   server.setSerializerCompiler(() => JSON.stringify)
 
+  if (parts.onRoute) server.addHook('onRoute', parts.onRoute)
   const refuseOtherMethods = watchMethods(server)
   healthRoutes(server, parts.health)
   taskRoutes(server, parts)
   byKeyRoutes(server, parts)
-  const { now } = parts.clock
+  const now = () => parts.clock.now()
   taskListRoutes(server, { ...parts, now })
   const stopping = new AbortController()
   server.addHook('preClose', async () => stopping.abort())
@@ -120,6 +125,8 @@ export function createServer(parts: ServerParts): FastifyInstance {
   notificationRoutes(server, { db: parts.db, ctx: long })
   changeRoutes(server, parts)
   eventRoutes(server, parts)
+  docsRoutes(server)
+  problemRoutes(server)
   refuseOtherMethods()
   return server
 }
@@ -243,6 +250,7 @@ function watchMethods(server: FastifyInstance): () => void {
       server.route({
         method: others,
         url,
+        schema: { hide: true },
         handler: async () => {
           throw new Problem('method-not-allowed', detail, { allowed })
         },

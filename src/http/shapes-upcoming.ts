@@ -4,7 +4,7 @@ import type { ChannelRecord } from '#store/channels.ts'
 import type { Upcoming } from '#store/upcoming.ts'
 import { isoText, nullable, reminderText, time } from './shapes.ts'
 
-const UpcomingRingShape = Type.Object(
+export const UpcomingRingShape = Type.Object(
   {
     task_id: Type.Integer(),
     title: Type.String(),

@@ -32,7 +32,9 @@ const writable = {
   title: Type.String({ minLength: 1, maxLength: limits.titleCharacters }),
   description: nullable(Type.String({ description: `At most ${limits.descriptionBytes} bytes of UTF-8` })),
   expiry_dt: nullable(timeIn('When it expires')),
-  time_zone: nullable(Type.String({ maxLength: 100, description: 'IANA zone; null for the default one' })),
+  time_zone: nullable(
+    Type.String({ maxLength: 100, description: 'IANA zone; null for the default one', examples: ['Europe/Paris'] }),
+  ),
   reminders: nullable(
     Type.Array(Type.String({ maxLength: 100 }), {
       maxItems: limits.reminders,
@@ -48,13 +50,14 @@ const writable = {
   ),
 }
 
-/** Sent back by clients that edit what they read; ignored. */
+/** Sent back by clients that edit what they read. */
+const ignored = Type.Unknown({ description: 'May be sent back as it was read; ignored', readOnly: true })
 const readOnly = {
-  id: Type.Unknown(),
-  create_dt: Type.Unknown(),
-  update_dt: Type.Unknown(),
-  snoozed_until_dt: Type.Unknown(),
-  version: Type.Unknown(),
+  id: ignored,
+  create_dt: ignored,
+  update_dt: ignored,
+  snoozed_until_dt: ignored,
+  version: ignored,
 }
 
 export const TaskShape = Type.Object(
@@ -87,13 +90,15 @@ export const TaskDraftShape = Type.Object(
   {
     ...Type.Partial(Type.Object({ ...writable, ...readOnly })).properties,
     title: writable.title,
-    uid: Type.Optional(Type.String({ minLength: 1, maxLength: limits.uidCharacters })),
+    uid: Type.Optional(
+      Type.String({ minLength: 1, maxLength: limits.uidCharacters, description: 'A UUIDv7 of the server when absent' }),
+    ),
   },
   { $id: 'TaskDraft', additionalProperties: false },
 )
 export type TaskDraftWire = Static<typeof TaskDraftShape>
 
-export const TaskPatchShape = Type.Partial(Type.Object({ ...writable, ...readOnly, uid: Type.Unknown() }), {
+export const TaskPatchShape = Type.Partial(Type.Object({ ...writable, ...readOnly, uid: ignored }), {
   $id: 'TaskPatch',
   additionalProperties: false,
 })

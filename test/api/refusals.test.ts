@@ -528,7 +528,7 @@ test('an id that is none, or is written as none is written here, names nothing',
 
 test('a path that leads nowhere, or a request that is none, is answered by a problem too', async (t) => {
   const { refusesEach, url, refuses } = await start(t)
-  const nowhere = ['/', '/v1', '/v1/', '/v2/tasks', '/V1/tasks', '/v1/Tasks', '//v1/tasks', '/v1/task', '/v1/tasks/']
+  const nowhere = ['/v1', '/v1/', '/v2/tasks', '/V1/tasks', '/v1/Tasks', '//v1/tasks', '/v1/task', '/v1/tasks/']
   for (const path of [...nowhere, '/v1/tasks/1/', '/v1/tasks/1/delete', '/v1/tasks//', '/v1/health/x', '/favicon.ico'])
     await refusesEach([
       [`GET ${path}`, 'GET', path, undefined, 404],

@@ -25,7 +25,7 @@ async function house(t: TestContext) {
     async start() {
       const server = spawnServer(t, ['--config', config, '--database-url', `sqlite:${folder}/duebell.db`])
       const url = await server.ready
-      return { server, url, client: createClient(url) }
+      return { server, url, client: createClient(url, { tries: 1 }) }
     },
   }
 }

@@ -41,7 +41,7 @@ export async function startLiveApp(
     ...deps,
   })
   t.after(() => app.stop())
-  return { app, client: createClient(app.url), bell }
+  return { app, client: createClient(app.url, { tries: 1 }), bell }
 }
 
 /** Waits until something is so. @throws when it is not within `withinMs`. @returns how long it took, in ms */

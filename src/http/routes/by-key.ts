@@ -10,6 +10,7 @@ import { getTaskByKey } from '#store/tasks.ts'
 import { send, taskAnswer } from '../answer.ts'
 import { parseConditions } from '../conditions.ts'
 import { TaskShape, TaskUpsertShape, toPatch } from '../shapes.ts'
+import { NotModified, WrittenTaskShape } from '../shapes-answers.ts'
 import { actor, NoQuery, placeOf, sendTask } from './tasks.ts'
 
 const KeyParams = Type.Object({ key: Type.String({ description: "The caller's own name for the task" }) })
@@ -25,12 +26,14 @@ export function byKeyRoutes(plain: FastifyInstance, { db, ctx }: { db: Db; ctx: 
     '/v1/tasks/by-key/:key',
     {
       schema: {
-        operationId: 'getByKey',
-        summary: "Answers the task with the caller's own name for it.",
+        operationId: 'getTaskByKey',
+        summary: "A task by the caller's own name for it",
         tags: ['tasks'],
         params: KeyParams,
         querystring: NoQuery,
-        response: { 200: TaskShape },
+        response: { 200: TaskShape, 304: NotModified },
+        reads: ['if-match', 'if-none-match'],
+        gives: ['etag'],
       },
     },
     async (request, reply) => {
@@ -44,13 +47,16 @@ export function byKeyRoutes(plain: FastifyInstance, { db, ctx }: { db: Db; ctx: 
     '/v1/tasks/by-key/:key',
     {
       schema: {
-        operationId: 'putByKey',
-        summary: "Creates the task with the caller's own name for it, or merges into the one that is there.",
+        operationId: 'putTaskByKey',
+        summary: "Create the task with the caller's own name for it, or change the one that is there",
         tags: ['tasks'],
         params: KeyParams,
         querystring: NoQuery,
         body: TaskUpsertShape,
-        response: { 200: TaskShape },
+        response: { 200: WrittenTaskShape },
+        reads: ['if-match', 'if-none-match', 'prefer'],
+        gives: ['etag', 'location', 'preference-applied'],
+        problems: ['conflict'],
       },
     },
     async (request, reply) => {

@@ -89,11 +89,12 @@ export function changeRoutes(plain: FastifyInstance, { db }: { db: Db }): void {
     '/v1/changes',
     {
       schema: {
-        operationId: 'changes',
-        summary: 'What has changed since a cursor: states of tasks as they are now, and ids of those that are gone.',
+        operationId: 'listChanges',
+        summary: 'What has changed since a cursor: tasks as they are now, and ids of those that are gone',
         tags: ['events'],
         querystring: ChangesQuery,
         response: { 200: ChangesShape },
+        problems: ['gone'],
       },
     },
     async ({ query: { since, limit } }) => {

@@ -53,12 +53,24 @@ export function eventRoutes(
     '/v1/events',
     {
       schema: {
-        operationId: 'events',
-        summary:
-          'What happens, as it happens: a stream of server-sent events, or by Accept: application/json a long poll.',
+        operationId: 'followEvents',
+        summary: 'What happens, as it happens',
+        description:
+          'A stream of server-sent events; by `Accept: application/json` a long poll. What goes out as a webhook has the same form.',
         tags: ['events'],
         querystring: EventsQuery,
-        response: { 200: Type.Unsafe<string>(EventPageShape) }, // it is text already
+        response: {
+          200: {
+            description: 'What happens',
+            content: {
+              'text/event-stream': {
+                schema: Type.String({ description: 'Each event with its id, type and data in one line' }),
+              },
+              'application/json': { schema: Type.Unsafe<string>(EventPageShape) }, // it is text already
+            },
+          },
+        },
+        reads: ['last-event-id'],
       },
     },
     async ({ query, headers, method }, reply) => {

@@ -1,4 +1,6 @@
 import type { FastifyInstance } from 'fastify'
+import Type from 'typebox'
+import { nullable } from '../shapes.ts'
 
 /** How the server is, asked at each request. */
 export interface Health {
@@ -7,6 +9,20 @@ export interface Health {
   readonly ping: () => Promise<void>
   readonly bell: () => { isWorking: boolean; error: string | null; overdueMs: number }
 }
+
+export const HealthShape = Type.Object(
+  {
+    status: Type.Enum(['healthy', 'unhealthy']),
+    version: Type.String(),
+    database: Type.String({ description: '`ok`, or what is wrong with it' }),
+    scheduler: Type.Object({
+      status: Type.Enum(['ok', 'failing']),
+      error: nullable(Type.String()),
+      lag_ms: Type.Integer({ description: 'How long the oldest notice has been overdue' }),
+    }),
+  },
+  { $id: 'Health' },
+)
 
 /**
  * `/livez`: the process answers. `/readyz`: it can do its work. `/v1/health`: the same for the original's clients, as text or,
@@ -23,9 +39,24 @@ export function healthRoutes(server: FastifyInstance, health: Health): void {
     return { status: isHealthy ? 'healthy' : 'unhealthy', version: health.version, database, bell } as const
   }
 
-  server.get('/livez', async (_, reply) => reply.type('text/plain').send('Alive'))
+  const text = (operationId: string, summary: string, words: { 200: string; 503?: string }) => ({
+    operationId,
+    summary,
+    tags: ['health'],
+    response: Object.fromEntries(
+      Object.entries(words).map(([status, word]) => [
+        status,
+        { content: { 'text/plain': { schema: Type.Literal(word) } } },
+      ]),
+    ),
+  })
 
-  server.get('/readyz', async (_, reply) => {
+  server.get('/livez', { schema: text('isAlive', 'Whether the process answers', { 200: 'Alive' }) }, async (_, reply) =>
+    reply.type('text/plain').send('Alive'),
+  )
+
+  const readySchema = text('isReady', 'Whether the server can do its work', { 200: 'Ready', 503: 'Not ready' })
+  server.get('/readyz', { schema: readySchema }, async (_, reply) => {
     const { status } = await look()
     const isReady = status === 'healthy'
     return reply
@@ -34,7 +65,20 @@ export function healthRoutes(server: FastifyInstance, health: Health): void {
       .send(isReady ? 'Ready' : 'Not ready')
   })
 
-  server.get('/v1/health', async (request, reply) => {
+  const healthSchema = {
+    operationId: 'getHealth',
+    summary: 'How the server is, as text or, by Accept, in JSON',
+    tags: ['health'],
+    response: {
+      200: {
+        content: { 'text/plain': { schema: Type.Literal('Healthy') }, 'application/json': { schema: HealthShape } },
+      },
+      503: {
+        content: { 'text/plain': { schema: Type.Literal('Unhealthy') }, 'application/json': { schema: HealthShape } },
+      },
+    },
+  } as const
+  server.get('/v1/health', { schema: healthSchema }, async (request, reply) => {
     const report = await look()
     reply.code(report.status === 'healthy' ? 200 : 503).header('cache-control', 'no-store')
     if (!request.headers.accept?.includes('application/json'))

@@ -66,8 +66,8 @@ export function notificationRoutes(plain: FastifyInstance, { db, ctx }: { db: Db
     '/v1/notifications',
     {
       schema: {
-        operationId: 'notifications',
-        summary: 'List what rang, and how each channel took it, the newest first',
+        operationId: 'listNotifications',
+        summary: 'What rang, the newest first, and how each channel took it',
         tags,
         querystring: PageQuery,
         response: { 200: NotificationsShape },
@@ -80,8 +80,8 @@ export function notificationRoutes(plain: FastifyInstance, { db, ctx }: { db: Db
     '/v1/notifications/:id',
     {
       schema: {
-        operationId: 'notification',
-        summary: 'Get one notification',
+        operationId: 'getNotification',
+        summary: 'A notification with its deliveries',
         tags,
         params: IdParams,
         querystring: NoQuery,
@@ -95,8 +95,8 @@ export function notificationRoutes(plain: FastifyInstance, { db, ctx }: { db: Db
     '/v1/tasks/:id/notifications',
     {
       schema: {
-        operationId: 'taskNotifications',
-        summary: 'List what rang for a task, the newest first',
+        operationId: 'listTaskNotifications',
+        summary: 'What rang for one task, the newest first',
         tags,
         params: IdParams,
         querystring: PageQuery,
@@ -113,12 +113,14 @@ export function notificationRoutes(plain: FastifyInstance, { db, ctx }: { db: Db
     '/v1/notifications/:id/acknowledge',
     {
       schema: {
-        operationId: 'acknowledge',
+        operationId: 'acknowledgeNotification',
         summary: 'Say that a notification has been seen',
         tags,
         params: IdParams,
         querystring: NoQuery,
         response: { 200: NotificationShape },
+        reads: ['idempotency-key'],
+        gives: ['idempotency-replayed'],
       },
       preHandler: refuseBody,
     },
@@ -135,7 +137,7 @@ export function notificationRoutes(plain: FastifyInstance, { db, ctx }: { db: Db
     '/v1/notifications/acknowledge',
     {
       schema: {
-        operationId: 'acknowledgeUpTo',
+        operationId: 'acknowledgeNotifications',
         summary: 'Say that all notifications up to one have been seen',
         tags,
         querystring: NoQuery,
@@ -153,13 +155,16 @@ export function notificationRoutes(plain: FastifyInstance, { db, ctx }: { db: Db
     '/v1/notifications/:id/retry',
     {
       schema: {
-        operationId: 'retry',
+        operationId: 'retryNotification',
         summary: 'Try again at once what was given up: every dead delivery, or one',
         tags,
         params: IdParams,
         querystring: NoQuery,
         body: RetryShape,
         response: { 200: NotificationShape },
+        reads: ['idempotency-key'],
+        gives: ['idempotency-replayed'],
+        problems: ['conflict'],
       },
       // Fastify checks a body that is not there against its shape all the same.
       preValidation: async (request) => {

@@ -10,6 +10,7 @@ import { countTasks, listPage, positionOf } from '#store/task-list.ts'
 import { listTasks } from '#store/tasks.ts'
 import { isNotModified } from '../conditions.ts'
 import { toCollectionEtag, toTaskWire } from '../shapes.ts'
+import { NotModified } from '../shapes-answers.ts'
 import {
   badParameter,
   mostTasks,
@@ -36,10 +37,12 @@ export function taskListRoutes(
     {
       schema: {
         operationId: 'listTasks',
-        summary: 'List tasks, all or some, in an order',
+        summary: 'Tasks, all or some, in an order',
         tags: ['tasks'],
         querystring: TaskQueryShape,
-        response: { 200: TaskPageShape, 304: Type.Null({ description: 'Nothing has changed' }) },
+        response: { 200: TaskPageShape, 304: NotModified },
+        reads: ['if-none-match'],
+        gives: ['etag', 'link'],
       },
     },
     async ({ query, headers }, reply) => {
@@ -83,7 +86,7 @@ export function taskListRoutes(
     {
       schema: {
         operationId: 'listTags',
-        summary: 'List the tags of all tasks, with how many are open and have expired',
+        summary: 'The tags of all tasks, with how many are open and have expired',
         tags: ['tags'],
         querystring: Type.Object({}, { additionalProperties: false }),
         response: { 200: TagListShape },

@@ -26,12 +26,14 @@ import {
   TaskDraftShape,
   TaskPatchesShape,
   TaskPatchShape,
+  TaskShape,
   toDraft,
   toEtag,
   toPatch,
   toSnooze,
   toTaskWire,
 } from '../shapes.ts'
+import { NotModified, UpdatedTasksShape, WrittenTaskShape } from '../shapes-answers.ts'
 import { DeletedTaskShape, toDeletedTaskWire } from '../shapes-trash.ts'
 
 /** There are no accounts yet: whoever is let in is the built-in owner. */
@@ -52,7 +54,19 @@ interface TaskParts {
 export function taskRoutes(plain: FastifyInstance, { db, ctx, trashDays }: TaskParts): void {
   const server = plain.withTypeProvider<TypeBoxTypeProvider>()
 
-  server.post('/v1/tasks', { schema: { querystring: NoQuery, body: TaskDraftShape } }, async (request, reply) => {
+  const createSchema = {
+    operationId: 'createTask',
+    summary: 'Create a task',
+    description: 'Answers 200, not 201. What is due already rings at once.',
+    tags: ['tasks'],
+    querystring: NoQuery,
+    body: TaskDraftShape,
+    response: { 200: WrittenTaskShape },
+    reads: ['idempotency-key', 'prefer'],
+    gives: ['location', 'etag', 'idempotency-replayed', 'preference-applied'],
+    problems: ['conflict'],
+  } as const
+  server.post('/v1/tasks', { schema: createSchema }, async (request, reply) => {
     const draft = toDraft(request.body)
     return answerOnce(ctx, actor, request, reply, async (ctx) => {
       const task = await createTask(ctx, actor, draft)
@@ -60,7 +74,20 @@ export function taskRoutes(plain: FastifyInstance, { db, ctx, trashDays }: TaskP
     })
   })
 
-  server.put('/v1/tasks', { schema: { querystring: NoQuery, body: TaskPatchesShape } }, async (request, reply) => {
+  const updateManySchema = {
+    operationId: 'updateTasks',
+    summary: 'Change many tasks, all or nothing',
+    description:
+      'Ids that name no task are skipped, and listed as missing; with `Prefer: handling=strict` they are refused by 404. An item with a `version` is changed only if the task has that one still: else nothing is, and the answer is 409.',
+    tags: ['tasks'],
+    querystring: NoQuery,
+    body: TaskPatchesShape,
+    response: { 200: UpdatedTasksShape },
+    reads: ['prefer'],
+    gives: ['preference-applied'],
+    problems: ['conflict', 'not-found'],
+  } as const
+  server.put('/v1/tasks', { schema: updateManySchema }, async (request, reply) => {
     const seen = new Set<number>()
     const patches = request.body.tasks.map(({ id, version, ...rest }, i) => {
       if (seen.has(id)) throw invalidMember(`/tasks/${i}/id`, `is there twice: ${id}`)
@@ -75,38 +102,61 @@ export function taskRoutes(plain: FastifyInstance, { db, ctx, trashDays }: TaskP
     return reply.send({ tasks: isMinimal ? tasks.map(toTaskMark) : tasks.map(toTaskWire), missing })
   })
 
-  server.get(
-    '/v1/tasks/:id',
-    { schema: { params: IdParams, querystring: NoQuery }, onRequest: tellPatchTypes },
-    async (request, reply) => sendTask(request, reply, await getTask(db, actor.ownerId, request.params.id)),
+  /** What all requests to one task have in common. */
+  const ofOne = { tags: ['tasks'], params: IdParams, querystring: NoQuery } as const
+  const written = {
+    ...ofOne,
+    response: { 200: WrittenTaskShape },
+    gives: ['etag', 'preference-applied'],
+  } as const
+
+  const getSchema = {
+    operationId: 'getTask',
+    summary: 'A task',
+    ...ofOne,
+    response: { 200: TaskShape, 304: NotModified },
+    reads: ['if-match', 'if-none-match'],
+    gives: ['etag', 'accept-patch'],
+  } as const
+  server.get('/v1/tasks/:id', { schema: getSchema, onRequest: tellPatchTypes }, async (request, reply) =>
+    sendTask(request, reply, await getTask(db, actor.ownerId, request.params.id)),
   )
 
   // PUT merges as PATCH does (RFC 7396): a full replacement would wipe members that an older client does not know.
-  server.route({
-    method: ['PUT', 'PATCH'],
-    url: '/v1/tasks/:id',
-    schema: { params: IdParams, querystring: NoQuery, body: TaskPatchShape },
-    onRequest: tellPatchTypes,
-    handler: async (request, reply) => {
-      const target = { id: request.params.id, ...parseConditions(request.headers) }
-      return send(reply, taskAnswer(request, await updateTask(ctx, actor, target, toPatch(request.body))))
-    },
-  })
-
-  server.delete(
-    '/v1/tasks/:id',
-    {
+  for (const [method, operationId, summary] of [
+    ['PUT', 'putTask', 'Change a task, as PATCH does: members that are absent stay as they are'],
+    ['PATCH', 'updateTask', 'Change a task: the members given (RFC 7396)'],
+  ] as const)
+    server.route({
+      method,
+      url: '/v1/tasks/:id',
       schema: {
-        operationId: 'delete',
-        summary: 'Move a task to the trash, from where it can be restored for some days',
-        tags: ['tasks'],
-        params: IdParams,
-        querystring: NoQuery,
-        response: { 200: DeletedTaskShape },
+        operationId,
+        summary,
+        ...written,
+        body: TaskPatchShape,
+        reads: ['if-match', 'if-none-match', 'prefer'],
+        gives: [...written.gives, 'accept-patch'],
+        problems: ['conflict'],
       },
       onRequest: tellPatchTypes,
-      preHandler: refuseBody,
-    },
+      handler: async (request, reply) => {
+        const target = { id: request.params.id, ...parseConditions(request.headers) }
+        return send(reply, taskAnswer(request, await updateTask(ctx, actor, target, toPatch(request.body))))
+      },
+    })
+
+  const deleteSchema = {
+    operationId: 'deleteTask',
+    summary: 'Move a task to the trash, from where it can be restored for some days',
+    ...ofOne,
+    response: { 200: DeletedTaskShape },
+    reads: ['if-match', 'if-none-match'],
+    gives: ['accept-patch'],
+  } as const
+  server.delete(
+    '/v1/tasks/:id',
+    { schema: deleteSchema, onRequest: tellPatchTypes, preHandler: refuseBody },
     async ({ params, headers }, reply) => {
       const target = { id: params.id, ...parseConditions(headers) }
       const { deletedAt } = await deleteTask(ctx, actor, target)
@@ -114,13 +164,20 @@ export function taskRoutes(plain: FastifyInstance, { db, ctx, trashDays }: TaskP
     },
   )
 
-  for (const [verb, act] of [
-    ['complete', completeTask],
-    ['reopen', reopenTask],
+  /** What the verbs have in common. */
+  const verbs = {
+    ...written,
+    reads: ['if-match', 'if-none-match', 'idempotency-key', 'prefer'],
+    gives: [...written.gives, 'idempotency-replayed'],
+    problems: ['conflict'],
+  } as const
+  for (const [verb, act, summary] of [
+    ['complete', completeTask, 'Complete a task; it no longer rings'],
+    ['reopen', reopenTask, 'Reopen a task that was completed'],
   ] as const) {
     server.post(
       `/v1/tasks/:id/${verb}`,
-      { schema: { params: IdParams, querystring: NoQuery }, preHandler: refuseBody },
+      { schema: { operationId: `${verb}Task`, summary, ...verbs }, preHandler: refuseBody },
       async (request, reply) => {
         const target = { id: request.params.id, ...parseConditions(request.headers) }
         return answerOnce(ctx, actor, request, reply, async (ctx) => taskAnswer(request, await act(ctx, actor, target)))
@@ -128,17 +185,21 @@ export function taskRoutes(plain: FastifyInstance, { db, ctx, trashDays }: TaskP
     )
   }
 
-  server.post(
-    '/v1/tasks/:id/snooze',
-    { schema: { params: IdParams, querystring: NoQuery, body: SnoozeShape } },
-    async (request, reply) => {
-      const target = { id: request.params.id, ...parseConditions(request.headers) }
-      const until = toSnooze(request.body)
-      return answerOnce(ctx, actor, request, reply, async (ctx) =>
-        taskAnswer(request, await snoozeTask(ctx, actor, target, until)),
-      )
-    },
-  )
+  const snoozeSchema = {
+    operationId: 'snoozeTask',
+    summary: 'Ring once more, later',
+    description:
+      'Takes either "for", a span from now, or "until", a time. Completing the task or moving its expiry ends it.',
+    ...verbs,
+    body: SnoozeShape,
+  } as const
+  server.post('/v1/tasks/:id/snooze', { schema: snoozeSchema }, async (request, reply) => {
+    const target = { id: request.params.id, ...parseConditions(request.headers) }
+    const until = toSnooze(request.body)
+    return answerOnce(ctx, actor, request, reply, async (ctx) =>
+      taskAnswer(request, await snoozeTask(ctx, actor, target, until)),
+    )
+  })
 }
 
 /** Where a task is found. */

@@ -58,11 +58,12 @@ export function trashRoutes(
     '/v1/tasks',
     {
       schema: {
-        operationId: 'deleteMany',
+        operationId: 'deleteTasks',
         summary: 'Move tasks to the trash: all, or those that every filter given takes',
         tags: ['tasks'],
         querystring: DeleteQuery,
         response: { 200: DeletedTasksShape },
+        reads: ['if-match'],
       },
       preHandler: refuseBody,
     },
@@ -84,8 +85,8 @@ export function trashRoutes(
     '/v1/trash',
     {
       schema: {
-        operationId: 'trash',
-        summary: 'List the deleted tasks that can be restored, the newest deletion first',
+        operationId: 'listTrash',
+        summary: 'The deleted tasks that can be restored, the newest deletion first',
         tags: ['trash'],
         querystring: TrashQuery,
         response: { 200: TrashShape },
@@ -108,12 +109,15 @@ export function trashRoutes(
     '/v1/trash/restore',
     {
       schema: {
-        operationId: 'restore',
+        operationId: 'restoreTasks',
         summary: 'Put deleted tasks back, under the same ids and with their history',
         tags: ['trash'],
         querystring: NoQuery,
         body: RestoreShape,
         response: { 200: RestoredShape },
+        reads: ['idempotency-key'],
+        gives: ['idempotency-replayed'],
+        problems: ['conflict'],
       },
     },
     async (request, reply) => {

@@ -24,8 +24,8 @@ export function upcomingRoutes(plain: FastifyInstance, parts: { db: Db; ctx: Con
     '/v1/upcoming',
     {
       schema: {
-        operationId: 'upcoming',
-        summary: 'List what will ring until a time, the next first, and on which channels',
+        operationId: 'listUpcoming',
+        summary: 'What will ring until a time, the next first, and on which channels',
         tags: ['notifications'],
         querystring: UpcomingQuery,
         response: { 200: UpcomingShape },

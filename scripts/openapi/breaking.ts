@@ -1,0 +1,166 @@
+import { type Answer, type Document, operationsOf, type Parameter, type Ref, resolve, type Schema } from './document.ts'
+
+/**
+ * «/v1 only grows»: what somebody could rely on yesterday, they can rely on today.
+ *
+ *   asked:    whatever was taken is taken. Nothing goes, nothing becomes required, no bound becomes tighter.
+ *   answered: whatever was there is there. No member goes, none that always came may be absent, no new type.
+ *
+ * Allowed are new paths, operations, optional parameters and members, values taken, statuses of problems, and members and
+ * values of enumerations in answers: the document tells readers to pass over those they do not know. What this cannot judge
+ * (a pattern, a keyword it does not know) must not change at all where something is asked.
+ * @returns each broken promise in words
+ */
+export function breakingChanges(before: Document, after: Document): string[] {
+  const found: string[] = []
+  const after_ = operationsOf(after)
+  for (const [id, { method, path, operation }] of operationsOf(before)) {
+    const now = after_.get(id)
+    const name = `${method.toUpperCase()} ${path}`
+    const still = after.paths[path]?.[method]
+    if (!still) found.push(`${name}: is gone`)
+    else if (!now || now.operation !== still) found.push(`${name}: ${id} is now called ${still.operationId}`)
+    if (!still) continue
+    const say = (place: string, what: string) => found.push(`${name}: ${place}: ${what}`)
+    compareParameters(before, operation.parameters ?? [], after, still.parameters ?? [], say)
+
+    const [was, is] = [operation.requestBody, still.requestBody]
+    if (was && !is) say('body', 'is no longer read')
+    if (!was && is?.required) say('body', 'is required now')
+    if (was && is && !was.required && is.required) say('body', 'is required now')
+    for (const [type, { schema }] of Object.entries(was?.content ?? {})) {
+      const media = is?.content[type]
+      if (media) compare({ before, after, isAsked: true, say, seen: new Set() }, schema, media.schema, 'body')
+      else if (is) say('body', `${type} is no longer read`)
+    }
+
+    for (const [status, answer] of Object.entries(operation.responses))
+      if (status < '400') compareAnswers(before, answer, after, still.responses[status], status, say)
+  }
+  return found
+}
+
+type Say = (place: string, what: string) => void
+
+function compareParameters(
+  before: Document,
+  was: readonly (Parameter | Ref)[],
+  after: Document,
+  is: readonly (Parameter | Ref)[],
+  say: Say,
+) {
+  const byName = (document: Document, all: readonly (Parameter | Ref)[]) =>
+    new Map(
+      all.map((one) => resolve<Parameter>(document, one)).map((one) => [`${one.in} ${one.name.toLowerCase()}`, one]),
+    )
+  const [old, now] = [byName(before, was), byName(after, is)]
+  for (const [name, parameter] of old) {
+    const still = now.get(name)
+    if (!still) say(name, 'is gone')
+    else compare({ before, after, isAsked: true, say, seen: new Set() }, parameter.schema, still.schema, name)
+  }
+  for (const [name, { required }] of now) if (required && !old.get(name)?.required) say(name, 'is required now')
+}
+
+function compareAnswers(
+  before: Document,
+  was: Answer | Ref,
+  after: Document,
+  is: Answer | Ref | undefined,
+  status: string,
+  say: Say,
+) {
+  if (!is) return say(status, 'is no longer answered')
+  const [old, now] = [resolve<Answer>(before, was), resolve<Answer>(after, is)]
+  for (const header of Object.keys(old.headers ?? {}))
+    if (!now.headers?.[header]) say(status, `the header ${header} is gone`)
+  for (const [type, { schema }] of Object.entries(old.content ?? {})) {
+    const media = now.content?.[type]
+    if (media) compare({ before, after, isAsked: false, say, seen: new Set() }, schema, media.schema, status)
+    else say(status, `${type} is no longer answered`)
+  }
+}
+
+interface Comparison {
+  readonly before: Document
+  readonly after: Document
+  readonly isAsked: boolean
+  readonly say: Say
+  /** Components that name themselves are compared once. */
+  readonly seen: Set<string>
+}
+
+/** Bounds that refuse more as they grow, and those that refuse more as they shrink. */
+const lower = ['minimum', 'exclusiveMinimum', 'minLength', 'minItems', 'minProperties'] as const
+const upper = ['maximum', 'exclusiveMaximum', 'maxLength', 'maxItems', 'maxProperties'] as const
+/** Words, or what is compared by itself. */
+const judged = new Set<string>([
+  ...lower,
+  ...upper,
+  ...['type', 'enum', 'const', 'properties', 'required', 'additionalProperties', 'items', '$ref'],
+  ...['title', 'description', 'examples', 'example', 'deprecated', 'readOnly', 'writeOnly', '$comment'],
+])
+
+function compare(comparison: Comparison, was: Schema, is: Schema, place: string): void {
+  const { before, after, isAsked, say, seen } = comparison
+  const pair = `${was.$ref} ${is.$ref}`
+  if (was.$ref && is.$ref) {
+    if (seen.has(pair)) return
+    seen.add(pair)
+  }
+  const [old, now] = [resolve<Schema>(before, was), resolve<Schema>(after, is)]
+
+  compareTypes(old, now, isAsked, (what) => say(place, what))
+  if (isAsked) {
+    for (const bound of lower)
+      if ((now[bound] ?? Number.NEGATIVE_INFINITY) > (old[bound] ?? Number.NEGATIVE_INFINITY))
+        say(place, `${bound} was ${old[bound] ?? 'none'} and is ${now[bound]}`)
+    for (const bound of upper)
+      if ((now[bound] ?? Number.POSITIVE_INFINITY) < (old[bound] ?? Number.POSITIVE_INFINITY))
+        say(place, `${bound} was ${old[bound] ?? 'none'} and is ${now[bound]}`)
+    if (old.additionalProperties !== false && now.additionalProperties === false)
+      say(place, 'members that are not known are refused now')
+  }
+  for (const keyword of new Set([...Object.keys(old), ...Object.keys(now)]))
+    if (!judged.has(keyword) && JSON.stringify(old[keyword]) !== JSON.stringify(now[keyword]))
+      if (isAsked ? now[keyword] !== undefined : old[keyword] !== undefined)
+        // To say less of what is taken is to take more; to say more of what is answered is no harm.
+        say(place, `${keyword} has changed`)
+
+  const [required, nowRequired] = [new Set<string>(old.required), new Set<string>(now.required)]
+  for (const name of isAsked ? nowRequired : required)
+    if (isAsked ? !required.has(name) : !nowRequired.has(name))
+      say(`${place}/${name}`, isAsked ? 'is required now' : 'may be absent now')
+  for (const [name, member] of Object.entries((old.properties ?? {}) as Record<string, Schema>)) {
+    const still: Schema | undefined = now.properties?.[name]
+    if (still) compare(comparison, member, still, `${place}/${name}`)
+    else say(`${place}/${name}`, 'is gone')
+  }
+  if (old.items && now.items) compare(comparison, old.items, now.items, `${place}/*`)
+  else if (isAsked ? now.items : old.items) say(`${place}/*`, isAsked ? 'has a schema now' : 'has no schema any more')
+}
+
+function compareTypes(old: Schema, now: Schema, isAsked: boolean, say: (what: string) => void) {
+  const [types, nowTypes] = [typesOf(old), typesOf(now)]
+  // Asked: every type taken before is taken now. Answered: every type that may come now could come before.
+  const [needed, there] = isAsked ? [types, nowTypes] : [nowTypes, types]
+  for (const type of needed)
+    if (!there.has(type) && !there.has('any') && !(type === 'integer' && there.has('number')))
+      say(isAsked ? `${type} is no longer taken` : `may be ${type} now`)
+  if (!isAsked) return
+  const [values, nowValues] = [valuesOf(old), valuesOf(now)]
+  if (!nowValues) return
+  if (!values) say(`only ${[...nowValues].join(', ')} are taken now`)
+  else for (const value of values) if (!nowValues.has(value)) say(`${value} is no longer taken`)
+}
+
+function typesOf({ type, enum: values, const: value }: Schema): Set<string> {
+  if (type !== undefined) return new Set<string>([type].flat())
+  const known = values ?? (value === undefined ? undefined : [value])
+  return new Set<string>(known?.map((one: unknown) => (one === null ? 'null' : typeof one)) ?? ['any'])
+}
+
+function valuesOf({ enum: values, const: value }: Schema): Set<string> | undefined {
+  const known: unknown[] | undefined = values ?? (value === undefined ? undefined : [value])
+  return known && new Set(known.map((one) => JSON.stringify(one)))
+}

@@ -1,0 +1,180 @@
+import { STATUS_CODES } from 'node:http'
+import type { TSchema } from 'typebox'
+import type { ProblemKind } from '#core/problem.ts'
+import { answers } from '#http/problem.ts'
+import { describeProblem } from '#http/routes/problems.ts'
+import type { Answer, Document, Media, Operation, Parameter, Ref, Schema } from './document.ts'
+import { namedShapes, type Route } from './routes.ts'
+import { createSchemas } from './schemas.ts'
+import { answerHeaders, headerName, info, problemShape, requestHeaders, tags } from './words.ts'
+
+/**
+ * The document, from what the routes say. Without examples: those come from a real run (tell.ts).
+ *
+ *   routes ──describe──▶ document ──tell──▶ document with examples ──▶ openapi.json
+ *   words  ──┘             story ──┘
+ */
+export async function describe(routes: readonly Route[], version: string): Promise<Document> {
+  const named = await namedShapes()
+  const { toSchema, components } = createSchemas(new Map([...named, ['Problem', problemShape]]))
+  toSchema({ $ref: 'Problem' })
+  const usedHeaders = new Set<string>()
+  const usedParameters = new Set<string>()
+  const usedKinds = new Set<Kind>()
+  const headerRefs = (names: readonly string[]) =>
+    Object.fromEntries(
+      names.map((name) => {
+        usedHeaders.add(name)
+        return [headerName(name), { $ref: `#/components/headers/${headerName(name)}` }]
+      }),
+    )
+
+  function parametersOf({ schema }: Route): (Parameter | Ref)[] {
+    const found: (Parameter | Ref)[] = []
+    for (const place of ['path', 'query'] as const) {
+      const shape = (place === 'path' ? schema.params : schema.querystring) as Schema | undefined
+      for (const [name, member] of Object.entries((shape?.properties ?? {}) as Record<string, Schema>)) {
+        const { description, ...rest } = toSchema(member)
+        const required = place === 'path' || (shape?.required?.includes(name) && !('default' in rest))
+        found.push({
+          name,
+          in: place,
+          ...(required && { required }),
+          ...(description && { description }),
+          schema: rest,
+        })
+      }
+    }
+    for (const name of schema.reads ?? []) {
+      usedParameters.add(name)
+      found.push({ $ref: `#/components/parameters/${headerName(name)}` })
+    }
+    return found
+  }
+
+  function answersOf(route: Route): Record<string, Answer | Ref> {
+    const found: Record<string, Answer | Ref> = {}
+    for (const [status, shape] of Object.entries((route.schema.response ?? {}) as Record<string, TSchema>)) {
+      const byType =
+        'content' in shape ? (shape.content as Record<string, Media>) : { 'application/json': { schema: shape } }
+      const hasBody = Number(status) !== 204 && Number(status) !== 304
+      found[status] = {
+        description: STATUS_CODES[status] ?? status,
+        headers: headerRefs([
+          ...(status < '300' || status === '304' ? (route.schema.gives ?? []) : []),
+          'x-request-id',
+        ]),
+        ...(hasBody && {
+          content: Object.fromEntries(
+            Object.entries(byType).map(([type, { schema }]) => [type, { schema: toSchema(schema) }]),
+          ),
+        }),
+      }
+    }
+    for (const kind of kindsOf(route)) {
+      usedKinds.add(kind)
+      const { status } = answers[kind]
+      const name = componentName(kind)
+      const own = found[status] as Answer | undefined
+      // Where the route answers this status in a form of its own as well (health), both are said.
+      if (own) own.content = { ...own.content, 'application/problem+json': problemMedia }
+      else found[status] = { $ref: `#/components/responses/${name}` }
+    }
+    return found
+  }
+
+  const paths: Document['paths'] = {}
+  for (const route of routes) {
+    const path = route.url.replace(/:(\w+)/g, '{$1}')
+    const { operationId, summary = '', description, tags: own = [], body } = route.schema
+    const parameters = parametersOf(route)
+    const operation: Operation = {
+      operationId,
+      summary,
+      ...(description && { description }),
+      tags: [...own],
+      ...(parameters.length > 0 && { parameters }),
+      ...(body !== undefined && {
+        requestBody: { required: true, content: bodyMedia(route.method, toSchema(body)) },
+      }),
+      responses: answersOf(route),
+    }
+    paths[path] = { ...paths[path], [route.method]: operation }
+  }
+
+  const pick = <T>(from: Record<string, T>, names: Set<string>) =>
+    Object.fromEntries([...names].sort().map((name) => [headerName(name), from[name] as T]))
+  const responses = Object.fromEntries(
+    [...usedKinds].sort(byStatus).map((kind): [string, Answer] => {
+      const { title, example } = describeProblem(kind)
+      const isWaiting = kind === 'unavailable' || kind === 'rate-limited'
+      return [
+        componentName(kind),
+        {
+          description: title,
+          headers: headerRefs([...(isWaiting ? ['retry-after'] : []), 'x-request-id']),
+          content: {
+            'application/problem+json': {
+              ...problemMedia,
+              examples: { [kind]: { summary: title, value: example.problem } },
+            },
+          },
+        },
+      ]
+    }),
+  )
+
+  const usedTags = new Set(routes.flatMap(({ schema }) => schema.tags ?? []))
+  return {
+    openapi: '3.1.1',
+    info: { ...info, version },
+    servers: [{ url: '/' }],
+    security: [],
+    tags: byWords([...usedTags]).map((name) => ({ name, description: tags[name] ?? '' })),
+    paths,
+    components: {
+      schemas: components(),
+      parameters: pick<Parameter>(requestHeaders, usedParameters),
+      headers: pick(answerHeaders, usedHeaders),
+      responses,
+    },
+  }
+}
+
+/** PATCH is where the other media type is expected. */
+function bodyMedia(method: string, schema: Schema): Record<string, Media> {
+  const json = { 'application/json': { schema } }
+  return method === 'patch' ? { ...json, 'application/merge-patch+json': { schema } } : json
+}
+
+/** In the order of words.ts, then those that have none. */
+function byWords(names: readonly string[]): string[] {
+  const order = Object.keys(tags)
+  return [...names].sort(
+    (a, b) => (order.indexOf(a) + 1 || order.length + 1) - (order.indexOf(b) + 1 || order.length + 1),
+  )
+}
+
+export type Kind = ProblemKind | 'internal'
+
+const problemMedia: Media = { schema: { $ref: '#/components/schemas/Problem' } }
+
+/**
+ * The problems of an operation: those of its form, and those it names. 405, 408 and 431 are no operation's (words.ts says them
+ * once).
+ */
+export function kindsOf({ method, schema }: Pick<Route, 'method' | 'schema'>): Kind[] {
+  const kinds = new Set<Kind>(['malformed', 'forbidden', 'internal', 'unavailable', ...(schema.problems ?? [])])
+  if (schema.params) kinds.add('not-found')
+  if (method !== 'get') for (const kind of ['too-large', 'unsupported-media-type', 'invalid'] as const) kinds.add(kind)
+  if (schema.reads?.includes('if-match')) kinds.add('stale')
+  if (schema.reads?.includes('idempotency-key')) kinds.add('conflict')
+  return [...kinds].sort(byStatus)
+}
+
+const byStatus = (a: Kind, b: Kind) => answers[a].status - answers[b].status
+
+/** `not-found` as a component: `NotFound`. */
+function componentName(kind: Kind): string {
+  return kind.replace(/(?:^|-)[a-z]/g, (letter) => letter.slice(-1).toUpperCase())
+}

@@ -1,0 +1,45 @@
+import { readdirSync } from 'node:fs'
+import type { FastifySchema, RouteOptions } from 'fastify'
+import { pino } from 'pino'
+import { createServer, type ServerParts } from '#http/server.ts'
+
+/** An operation of the API, as its route says it. */
+export interface Route {
+  readonly method: string
+  /** As the router has it: `/v1/tasks/:id`. */
+  readonly url: string
+  readonly schema: FastifySchema & { readonly operationId: string }
+}
+
+/**
+ * Every operation, in the order in which the server has them, and what is neither an operation nor says that it is none. The
+ * server is made and never used, so of its parts none is real.
+ */
+export function readRoutes(): { routes: Route[]; undescribed: string[] } {
+  const routes: Route[] = []
+  const undescribed: string[] = []
+  const onRoute = ({ method, url, schema }: RouteOptions) => {
+    for (const one of [method].flat()) {
+      if (one === 'HEAD' || schema?.hide) continue // Fastify adds a HEAD to each GET
+      const operationId = schema?.operationId
+      if (operationId === undefined) undescribed.push(`${one} ${url}`)
+      else routes.push({ method: one.toLowerCase(), url, schema: { ...schema, operationId } })
+    }
+  }
+  const parts = { log: pino({ level: 'silent' }), isLoopback: true, allowedHosts: [], onRoute }
+  createServer(parts as Partial<ServerParts> as ServerParts)
+  return { routes, undescribed }
+}
+
+/** Every shape that has a name, from wherever in src/http it is exported: routes may name one that they do not hold. */
+export async function namedShapes(): Promise<Map<string, object>> {
+  const folder = new URL('../../src/http/', import.meta.url)
+  const shapes = new Map<string, object>()
+  for (const file of readdirSync(folder, { recursive: true, encoding: 'utf8' }).sort()) {
+    if (!/\.ts$/.test(file) || /\.test\.ts$/.test(file)) continue
+    const exported: Record<string, unknown> = await import(new URL(file, folder).href)
+    for (const one of Object.values(exported))
+      if (typeof one === 'object' && one !== null && '$id' in one) shapes.set(String(one.$id), one)
+  }
+  return shapes
+}

@@ -1,0 +1,166 @@
+import { createHash } from 'node:crypto'
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { startApp } from '#app.ts'
+import { consoleKind } from '#channels/console.ts'
+import { parseConfig } from '#config.ts'
+import { fakeClock } from '#support/fake-clock.ts'
+import { recorder } from '#support/recording-channel.ts'
+import { type Answer, type Described, type Document, operationsOf, resolve } from './document.ts'
+import { type Step, storyBegins } from './story.ts'
+import { headerName } from './words.ts'
+
+/** A step and what a real server answered. */
+export interface Told {
+  readonly step: Step
+  readonly status: number
+  readonly type: string
+  readonly headers: Headers
+  readonly text: string
+}
+
+/**
+ * Asks a real server, on a clock moved by hand, everything in the story, and keeps what it answers.
+ * @throws where an answer has another status than the story says
+ */
+export async function tell(document: Document, story: readonly Step[]): Promise<Told[]> {
+  const folder = mkdtempSync(join(tmpdir(), 'duebell-story-'))
+  const clock = fakeClock(storyBegins)
+  // Beside the console one where a webhook would be, that refuses the first notice and then accepts everything.
+  const hook = recorder('webhook')
+  hook.answer = () => (hook.messages.length === 1 ? { retry: false, reason: '403 Forbidden' } : undefined)
+  const catalog = [consoleKind, hook.kind]
+  const config = parseConfig({
+    argv: ['--config=file', '--port=0', `--database-url=sqlite:${folder}/story.db`, '--log-level=warn'],
+    env: {},
+    readFile: () => JSON.stringify({ channels: [{ name: 'hook', kind: 'webhook' }] }),
+    systemTimeZone: 'UTC',
+    catalog,
+  })
+  const lines: string[] = []
+  const output = {
+    writableLength: 0,
+    write(text: string, done?: () => void) {
+      lines.push(text)
+      done?.()
+    },
+  }
+  const onBroken = (error: unknown) => lines.push(String(error))
+  const app = await startApp(config, { clock, output, catalog, onBroken })
+  clock.settle = app.idle
+  const operations = operationsOf(document)
+  const told: Told[] = []
+  try {
+    for (const step of story) {
+      if (step.at) await clock.advanceTo(step.at)
+      else await app.idle()
+      const described = operations.get(step.operation)
+      if (!described) throw new Error(`the story tells of ${step.operation}, which is no operation`)
+      told.push(await ask(app.url, described, step, lines))
+    }
+  } finally {
+    clock.settle = async () => {}
+    await app.stop()
+    rmSync(folder, { recursive: true })
+  }
+  return steady(told)
+}
+
+async function ask(url: string, { method, path }: Described, step: Step, lines: readonly string[]): Promise<Told> {
+  const { body, headers, status: expected = 200 } = step
+  const response = await fetch(url + target(path, step), {
+    method: method.toUpperCase(),
+    headers: { ...(body !== undefined && { 'content-type': 'application/json' }), ...headers },
+    ...(body !== undefined && { body: JSON.stringify(body) }),
+  })
+  const text = await response.text()
+  if (response.status !== expected)
+    throw new Error(
+      `${step.operation}, «${step.shows}»: ${response.status} and not ${expected}\n${text}\n${lines.join('')}`,
+    )
+  const type = response.headers.get('content-type')?.replace(/;.*/, '') ?? ''
+  return { step, status: response.status, type, headers: response.headers, text }
+}
+
+function target(path: string, { path: parts = {}, query = {} }: Step): string {
+  const filled = path.replace(/\{(\w+)\}/g, (_, name: string) => encodeURIComponent(String(parts[name])))
+  const pairs = Object.entries(query).flatMap(([name, value]) => [value].flat().map((one) => [name, String(one)]))
+  return pairs.length === 0 ? filled : `${filled}?${new URLSearchParams(pairs as [string, string][])}`
+}
+
+/** UUIDs are random. The n-th one of the story gets the same in every run; the first bytes of a UUIDv7 are its time. */
+function steady(told: readonly Told[]): Told[] {
+  const time = Date.parse(storyBegins).toString(16).padStart(12, '0')
+  const seen = new Map<string, string>()
+  const rename = (uuid: string) => {
+    const hex = createHash('sha256').update(`${seen.size}`).digest('hex')
+    const first = uuid[14] === '7' ? time : hex.slice(0, 12)
+    return `${first.slice(0, 8)}-${first.slice(8)}-${uuid[14]}${hex.slice(13, 16)}-a${hex.slice(17, 20)}-${hex.slice(20, 32)}`
+  }
+  return told.map((one) => ({
+    ...one,
+    text: one.text.replace(/\b[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}\b/g, (uuid) => {
+      const name = seen.get(uuid) ?? rename(uuid)
+      seen.set(uuid, name)
+      return name
+    }),
+  }))
+}
+
+/** Puts what was told into the document: of each operation what was asked, unless that was refused, and the answer, under one name. */
+export function addExamples(document: Document, told: readonly Told[]): Document {
+  const full = structuredClone(document)
+  const operations = operationsOf(full)
+  for (const { step, status, type, text } of told) {
+    const { operation } = operations.get(step.operation) as Described
+    const name = step.shows
+      .toLowerCase()
+      .replaceAll(/[^a-z0-9]+/g, '-')
+      .replaceAll(/^-|-$/g, '')
+    const example = (value: unknown) => ({ [name]: { summary: step.shows, value } })
+
+    const given: Record<string, unknown> = { ...step.path, ...step.query }
+    for (const parameter of operation.parameters ?? [])
+      if ('name' in parameter && parameter.name in given) parameter.example ??= given[parameter.name]
+    const request = operation.requestBody?.content['application/json']
+    if (request && step.body !== undefined && status < 400)
+      request.examples = { ...request.examples, ...example(step.body) }
+
+    const shared = operation.responses[status]
+    if (!shared) throw new Error(`${step.operation} answered ${status}, which is not described`)
+    const answer = '$ref' in shared ? shownByItself(resolve<Answer>(full, shared)) : shared
+    operation.responses[status] = answer
+    if (status === 304 || status === 204) continue
+    const media = answer.content?.[type]
+    if (!media) throw new Error(`${step.operation} answered ${status} as ${type}, which is not described`)
+    media.examples = { ...media.examples, ...example(type.endsWith('json') ? JSON.parse(text) : text) }
+  }
+  return withoutUnused(full)
+}
+
+/** An answer that operations share, to hold an example of one of them. */
+function shownByItself(answer: Answer): Answer {
+  const content = Object.entries(answer.content ?? {}).map(([type, { schema }]) => [type, { schema }])
+  return { ...answer, content: Object.fromEntries(content) }
+}
+
+/** Every answer of a kind may have become one that is shown by itself. */
+function withoutUnused(document: Document): Document {
+  const text = JSON.stringify(document.paths)
+  const { responses } = document.components
+  const used = Object.entries(responses).filter(([name]) => text.includes(`"#/components/responses/${name}"`))
+  return { ...document, components: { ...document.components, responses: Object.fromEntries(used) } }
+}
+
+/** Headers that were described and did not come, of the answers that should have them. */
+export function missingHeaders(document: Document, told: readonly Told[]): string[] {
+  return told.flatMap(({ step, status, headers }) => {
+    const { operation } = operationsOf(document).get(step.operation) as Described
+    const answer = operation.responses[status]
+    const names = Object.keys(answer ? (resolve(document, answer).headers ?? {}) : {})
+    return names
+      .filter((name) => !headers.has(name))
+      .map((name) => `${step.operation}, «${step.shows}»: ${headerName(name)}`)
+  })
+}

@@ -1,0 +1,79 @@
+import assert from 'node:assert/strict'
+import { readFileSync } from 'node:fs'
+import { test } from 'node:test'
+import { answers } from '#http/problem.ts'
+import { kindsOf } from '#openapi/describe.ts'
+import { operationsOf, resolve } from '#openapi/document.ts'
+import { documentFile, generate, toText } from '#openapi/generate.ts'
+import { readRoutes } from '#openapi/routes.ts'
+import { missingHeaders } from '#openapi/tell.ts'
+
+/** openapi.json is what the routes say and what a server answers; whoever adds a route is told here what it still lacks. */
+const { document, told, undescribed } = await generate()
+const { routes } = readRoutes()
+const operations = operationsOf(document)
+
+test('openapi.json is as the sources are: else npm run openapi', () => {
+  assert.equal(readFileSync(documentFile, 'utf8'), toText(document))
+})
+
+test('every route is an operation, or says that it is none', () => {
+  assert.deepEqual(undescribed, [], 'routes without an operationId in their schema')
+})
+
+test('no two operations have the same id', () => {
+  assert.equal(operations.size, routes.length)
+})
+
+for (const route of routes) {
+  const { operationId, summary, tags, response, gives = [], problems = [], reads = [] } = route.schema
+  test(`${operationId} says what it is, and a real server shows it`, () => {
+    const { operation } = operations.get(operationId) ?? assert.fail('is not in the document')
+    const lacks: string[] = []
+    if (!/^[a-z][A-Za-z]+$/.test(operationId)) lacks.push('an operationId in camelCase')
+    if (!summary || /\.$/.test(summary)) lacks.push('a summary, one sentence without its full stop')
+    if (tags?.length !== 1) lacks.push('one tag')
+    for (const { name, description } of document.tags)
+      if (tags?.includes(name) && !description) lacks.push(`words for the tag ${name}, in scripts/openapi/words.ts`)
+    const successes = Object.keys((response ?? {}) as object).filter((status) => status < '400')
+    if (successes.length === 0) lacks.push('the shape of its success: response: { 200: … }')
+
+    const steps = told.filter(({ step }) => step.operation === operationId)
+    for (const status of successes)
+      if (!steps.some((one) => String(one.status) === status))
+        lacks.push(`an example that is answered ${status}, in scripts/openapi/story.ts`)
+    const body = operation.requestBody?.content['application/json']
+    if (body && !body.examples) lacks.push('an example of its body, in scripts/openapi/story.ts')
+    // What it names itself is shown; what any request of its form may meet is shown at /problems.
+    const own = [...problems, ...(reads.includes('if-match') ? (['stale'] as const) : [])]
+    for (const kind of own)
+      if (!steps.some(({ text }) => text.includes(`"/problems/${kind}"`)))
+        lacks.push(`an example of the problem ${kind}, in scripts/openapi/story.ts`)
+    for (const kind of kindsOf(route)) if (!operation.responses[answers[kind].status]) lacks.push(`the problem ${kind}`)
+    for (const header of gives)
+      if (!steps.some((one) => one.status < 400 && one.headers.has(header)))
+        lacks.push(`an example with the header ${header}, which it says it gives`)
+    assert.deepEqual(lacks, [], `${operationId} lacks`)
+  })
+}
+
+test('headers that an answer is to have come with it', () => {
+  // There is a next page or there is none.
+  const sometimes = /: (?:Link|Retry-After|Idempotency-Replayed|Preference-Applied)$/
+  assert.deepEqual(
+    missingHeaders(document, told).filter((one) => !sometimes.test(one)),
+    [],
+  )
+})
+
+test('every reference leads somewhere', () => {
+  for (const [, ref] of JSON.stringify(document).matchAll(/"\$ref":"([^"]+)"/g))
+    assert.ok(resolve(document, { $ref: String(ref) }), String(ref))
+})
+
+test('an answer that is not in the document is noticed', async () => {
+  const { addExamples } = await import('#openapi/tell.ts')
+  const [first = assert.fail()] = told
+  assert.throws(() => addExamples(document, [{ ...first, status: 418 }]), /418, which is not described/)
+  assert.throws(() => addExamples(document, [{ ...first, type: 'text/csv' }]), /text\/csv, which is not described/)
+})

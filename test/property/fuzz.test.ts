@@ -1,0 +1,179 @@
+import assert from 'node:assert/strict'
+import { Agent, request as httpRequest } from 'node:http'
+import { type TestContext, test } from 'node:test'
+import type { Document } from '#openapi/document.ts'
+import { operationsOf } from '#openapi/document.ts'
+import { readDocument } from '#openapi/generate.ts'
+import type { WireAnswer } from '#support/contract.ts'
+import { fuzz, type Send } from '#support/fuzz.ts'
+import type { FuzzRequest } from '#support/fuzz-requests.ts'
+import { startTestApp } from '#support/test-app.ts'
+
+/**
+ * Requests that nobody thought of, made from openapi.json, against the running app. Whatever comes, the answer is one that the document
+ * promises, and what was accepted is there, and can ring. FUZZ_RUNS sets how many requests, FUZZ_SEED which; a failure prints the
+ * seed and the smallest request that shows it.
+ */
+const runs = Number(process.env.FUZZ_RUNS ?? 2_500)
+const seed = Number(process.env.FUZZ_SEED ?? Date.now() % 2 ** 31)
+const document = readDocument()
+
+const silentMs = 10_000
+
+function sendTo(t: TestContext, url: string): Send {
+  const agent = new Agent({ keepAlive: true, maxSockets: 1 })
+  t.after(() => agent.destroy())
+  const { hostname, port } = new URL(url)
+  return ({ method, target, headers, body }) =>
+    new Promise<WireAnswer>((resolve, reject) => {
+      const length = body === undefined ? {} : { 'content-length': String(body.length) }
+      const options = {
+        hostname,
+        port,
+        method,
+        path: target,
+        agent,
+        headers: { ...headers, ...length },
+        timeout: silentMs,
+      }
+      const request = httpRequest(options, (response) => {
+        let text = ''
+        const end = () => {
+          const pairs = Object.entries(response.headersDistinct).map(([name, all]) => [name, (all ?? []).join(', ')])
+          resolve({ status: response.statusCode ?? 0, headers: new Headers(pairs as [string, string][]), text })
+        }
+        if (response.headers['content-type'] === 'text/event-stream') {
+          response.destroy() // it would go on for ever; that it began is its answer
+          return end()
+        }
+        response.setEncoding('utf8').on('data', (chunk: string) => {
+          text += chunk
+        })
+        response.on('end', end).on('error', reject)
+      })
+      request.on('timeout', () => request.destroy(new Error(`no answer within ${silentMs} ms`)))
+      request.on('error', reject)
+      request.end(body)
+    })
+}
+
+test(`whatever is asked, openapi.json says what may be answered (FUZZ_SEED=${seed} FUZZ_RUNS=${runs})`, async (t) => {
+  // Of the document's example times some are past by now, and ring at once.
+  const { url, client, clock, app, lines } = await startTestApp(t, { startAt: '2026-12-01T09:50:00Z' })
+  for (const title of ['one', 'two', 'three']) await client.create({ title, expiry_dt: '2026-12-01T10:00:00Z' })
+  await app.idle()
+
+  // What was accepted is there, as it was answered.
+  const look = async ({ method, target }: FuzzRequest, { status, text }: WireAnswer) => {
+    if (status !== 200 || method === 'GET' || !/^\/v1\/tasks\b/.test(target)) return []
+    const { id, version } = JSON.parse(text)
+    if (id === undefined || version === undefined) return []
+    const now = JSON.stringify(await client.get(id))
+    return now === text ? [] : [`is ${now} by now`]
+  }
+  const seen = await fuzz(document, sendTo(t, url), { seed, runs, look })
+
+  // Neither all right nor all wrong: each operation did what it is for, and each refused.
+  if (runs >= 1_000)
+    for (const id of [...operationsOf(document).keys()]) {
+      const statuses = [...(seen.get(id)?.keys() ?? [])]
+      assert.ok(
+        statuses.some((status) => status < 400),
+        `${id} never succeeded, only ${statuses}`,
+      )
+    }
+  await clock.advance(3 * 86_400_000)
+  const broken = lines.filter((line) => /\b(ERROR|FATAL|broken)\b/.test(line))
+  assert.deepEqual(broken, [], 'what was accepted can ring')
+  assert.equal((await client.health()).status, 'healthy')
+  const ids: number[] = []
+  for await (const { id } of client.iterate()) ids.push(id)
+  assert.equal(new Set(ids).size, ids.length)
+  t.diagnostic(
+    `${[...seen].map(([id, counts]) => `${id} ${[...counts].map((pair) => pair.join('×')).join(' ')}`).join('; ')}`,
+  )
+})
+
+// That the fuzzer finds what is wrong, and not only that nothing is.
+const broken: [words: string, document: Document, wrap: (send: Send) => Send, says: RegExp][] = [
+  [
+    'a handler that fails on long titles',
+    document,
+    (send) => async (request) => {
+      const isLong = /"title":"[^"]{15,}/.test(Buffer.from(request.body ?? '').toString())
+      const answer = await send(request)
+      return isLong && answer.status === 200 ? { ...answer, status: 500 } : answer
+    },
+    /→ 500/,
+  ],
+  [
+    'a member that is not described',
+    document,
+    (send) => async (request) => {
+      const answer = await send(request)
+      return request.operation === 'getTask'
+        ? { ...answer, text: answer.text.replace('{"id":', '{"extra":1,"id":') }
+        : answer
+    },
+    /additional properties .*extra/,
+  ],
+  [
+    'a shape that says what is not so',
+    withTask((properties) => ({ ...properties, priority: { type: 'string', enum: ['none', 'low'] } })),
+    (send) => send,
+    /priority must be equal to one of/,
+  ],
+  [
+    'a member that is promised and does not come',
+    withTask((properties) => ({ ...properties, color: { type: 'string' } }), ['color']),
+    (send) => send,
+    /must have required property 'color'/,
+  ],
+  ['a status that is not described', without('createTask', '422'), (send) => send, /422 is not among/],
+]
+for (const [words, described, wrap, says] of broken)
+  test(`the fuzzer finds ${words}`, async (t) => {
+    const { url, client } = await startTestApp(t)
+    await client.create({ title: 'one' })
+    await assert.rejects(fuzz(described, wrap(sendTo(t, url)), { seed, runs: 2_000, isFirstEnough: true }), says)
+  })
+
+test('the same seed sends the same requests, another seed others', async () => {
+  const record = async (seed: number) => {
+    const sent: string[] = []
+    const problem = { type: '/problems/invalid', title: 'x', status: 422, detail: 'x', instance: '', request_id: 'r' }
+    const headers = new Headers({ 'content-type': 'application/problem+json', 'x-request-id': 'r' })
+    const send: Send = async ({ method, target, body }) => {
+      sent.push(`${method} ${target} ${Buffer.from(body ?? '')}`)
+      return { status: 422, headers, text: JSON.stringify(problem) }
+    }
+    await fuzz(onlyWrites(), send, { seed, runs: 50 })
+    return sent
+  }
+  assert.deepEqual(await record(1), await record(1))
+  assert.notDeepEqual(await record(1), await record(2))
+})
+
+function withTask(change: (properties: object) => object, required: string[] = []): Document {
+  const copy = structuredClone(document)
+  const { Task = assert.fail() } = copy.components.schemas
+  copy.components.schemas.Task = {
+    ...Task,
+    properties: change(Task.properties),
+    required: [...Task.required, ...required],
+  }
+  return copy
+}
+
+function without(operationId: string, status: string): Document {
+  const copy = structuredClone(document)
+  delete operationsOf(copy).get(operationId)?.operation.responses[status]
+  return copy
+}
+
+/** Those that may answer 422. */
+function onlyWrites(): Document {
+  const copy = structuredClone(document)
+  for (const methods of Object.values(copy.paths)) delete methods.get
+  return copy
+}
