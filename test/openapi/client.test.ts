@@ -73,7 +73,8 @@ test('each method asks for its operation, at its path', async () => {
   }) as never
   for (const [id, { method, path }] of operations) {
     const name = methods[id] ?? id
-    if (withoutMethod.includes(id) || id === 'putTask') continue
+    // A stream asks only when it is read, and then comes back for ever: test/api has it.
+    if (withoutMethod.includes(id) || id === 'putTask' || id === 'followEvents') continue
     // Arguments are what the path names, in its order; whatever else a method takes is not looked at here.
     const parts = [...path.matchAll(/\{(\w+)\}/g)].map(([, part]) => (part === 'id' ? 7 : `some/${part}`))
     await client[name]?.(...parts, {})

@@ -169,7 +169,6 @@ export function taskRoutes(plain: FastifyInstance, { db, ctx, trashDays }: TaskP
     ...written,
     reads: ['if-match', 'if-none-match', 'idempotency-key', 'prefer'],
     gives: [...written.gives, 'idempotency-replayed'],
-    problems: ['conflict'],
   } as const
   for (const [verb, act, summary] of [
     ['complete', completeTask, 'Complete a task; it no longer rings'],
@@ -192,6 +191,7 @@ export function taskRoutes(plain: FastifyInstance, { db, ctx, trashDays }: TaskP
       'Takes either "for", a span from now, or "until", a time. Completing the task or moving its expiry ends it.',
     ...verbs,
     body: SnoozeShape,
+    problems: ['conflict'],
   } as const
   server.post('/v1/tasks/:id/snooze', { schema: snoozeSchema }, async (request, reply) => {
     const target = { id: request.params.id, ...parseConditions(request.headers) }
