@@ -215,6 +215,12 @@ export const story: readonly Step[] = [
   { operation: 'getTaskByKey', shows: 'The certificate', path: { key: 'cert/www.example.org' } },
   {
     operation: 'getTaskByKey',
+    shows: 'A key that no task can have',
+    path: { key: 'cert\0' },
+    status: 422,
+  },
+  {
+    operation: 'getTaskByKey',
     shows: 'As it was',
     path: { key: 'cert/www.example.org' },
     headers: { 'if-none-match': '"2"' },

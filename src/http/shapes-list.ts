@@ -5,13 +5,13 @@ import { nearest, Problem } from '#core/problem.ts'
 import { limits, priorities } from '#core/task.ts'
 import { wordsOf } from '#core/words.ts'
 import { byId, type Position, type SortColumn, type SortKey, type TaskFilter } from '#store/task-list.ts'
+import { IdList, parseIds } from './id-list.ts'
 import { parseTime } from './shapes.ts'
 
 /** What a list of tasks is asked for, and how it says where it goes on. */
 
 /** The most tasks in one answer. With more, the answer says where it goes on. */
 export const mostTasks = 10_000
-const mostIds = 1_000
 /** A cursor may hold a title of 500 characters, each of which may be six of JSON. */
 const longestCursor = 5_000
 
@@ -24,7 +24,7 @@ const sortNames = {
   update_dt: 'updated',
 } as const satisfies Record<string, SortColumn>
 
-const Tag = Type.String({ minLength: 1 })
+const Tag = Type.String({ minLength: 1, maxLength: limits.tagCharacters })
 const timeIn = (description: string) =>
   Type.Optional(
     Type.String({
@@ -69,7 +69,7 @@ export const TaskQueryShape = Type.Object(
     expires_after: timeIn('Expires then or later'),
     expires_before: timeIn('Expires earlier'),
     updated_after: timeIn('Changed later'),
-    ids: Type.Optional(Type.String({ description: `Up to ${mostIds}, separated by commas`, examples: ['1,2,3'] })),
+    ids: Type.Optional(IdList),
     count: Type.Optional(Type.Enum(['true', 'false'], { description: 'Whether to answer `total`' })),
   },
   { additionalProperties: false },
@@ -122,7 +122,7 @@ export function toFilter(query: TaskQueryWire, timeZone: string): TaskFilter {
     tags: tag === undefined ? undefined : [...new Set([tag].flat())].sort(),
     priority,
     ...times,
-    ids: ids === undefined ? undefined : toIds(ids),
+    ids: ids === undefined ? undefined : parseIds(ids),
     words: q === undefined ? undefined : toWords(q),
   }
   return Object.fromEntries(Object.entries(filter).filter(([, value]) => value !== undefined))
@@ -139,13 +139,6 @@ function toInstant(parameter: string, text: string | undefined, timeZone: string
   const at = instantOf(moment, timeZone)
   if (!isStorable(at)) throw badParameter(parameter, 'must lie between the years 1 and 9999')
   return at
-}
-
-function toIds(text: string): number[] {
-  const ids = text.split(',')
-  if (ids.length > mostIds || !ids.every((id) => /^[1-9]\d{0,14}$/.test(id)))
-    throw badParameter('ids', `must be 1 to ${mostIds} ids, separated by commas`)
-  return [...new Set(ids.map(Number))].sort((a, b) => a - b)
 }
 
 // Not looked for as it stands: no index helps, and to read a million tasks would hold up the bell for half a second.

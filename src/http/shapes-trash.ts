@@ -2,14 +2,13 @@ import Type, { type Static } from 'typebox'
 import type { Deleted } from '#actions/trash.ts'
 import { Problem } from '#core/problem.ts'
 import type { Trashed, TrashedTask } from '#store/trash.ts'
+import { mostIds } from './id-list.ts'
 import { isoText, nullable, TaskShape, time, toTaskWire } from './shapes.ts'
 
 const dayMs = 86_400_000
 const untilWhen = time('Until when it can be restored')
 const Batch = Type.String({ description: 'The same for all that one request deleted', maxLength: 36 })
 
-/** A thousand ids in one request, of bodies and queries alike. */
-export const mostIds = 1_000
 const Ids = Type.Array(Type.Integer({ minimum: 1, maximum: Number.MAX_SAFE_INTEGER }), {
   minItems: 1,
   maxItems: mostIds,
@@ -101,13 +100,4 @@ export function toRestoring({ ids, batch }: RestoreWire): Exclude<Trashed, 'all'
   throw new Problem('invalid', 'Either "ids" or "batch" must be given.', {
     faults: [{ at: { pointer: '' }, detail: 'must have either "ids" or "batch"' }],
   })
-}
-
-/** `1,2,3` of a query. @throws Problem `malformed` */
-export function parseIds(text: string): number[] {
-  const detail = `must be 1 to ${mostIds} ids, separated by commas`
-  const ids = text.split(',')
-  if (ids.length > mostIds || !ids.every((id) => /^[1-9]\d{0,14}$/.test(id)))
-    throw new Problem('malformed', `ids ${detail}`, { faults: [{ at: { parameter: 'ids' }, detail }] })
-  return [...new Set(ids.map(Number))]
 }

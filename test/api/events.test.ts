@@ -82,7 +82,7 @@ test('what happens to a task is told in order, each with the task, and a sentenc
   const [notice] = (await client.notifications()).notifications
   assert.deepEqual([snooze?.type, rung?.type], ['task.expiring', 'task.expiring'])
   assert.deepEqual([rung?.id, rung?.time], [`notification-${notice?.id}`, '2026-12-01T09:45:00.000Z'])
-  const { deliveries: _, ...rest } = notice as typeof notice & object
+  const { deliveries: _, acknowledged_dt: __, ...rest } = notice as typeof notice & object
   assert.deepEqual(rung?.data, {
     task: await client.get(task.id),
     notification: rest,
@@ -127,7 +127,7 @@ test('a delivery that is given up is told, with the notification, the delivery a
   await app.app.idle()
   const [failed] = await next(1)
   const [notice] = (await app.client.notifications()).notifications
-  const { deliveries = [], ...rest } = notice ?? {}
+  const { deliveries = [], acknowledged_dt: _, ...rest } = notice ?? {}
   assert.equal(failed?.type, 'delivery.failed')
   assert.deepEqual(failed?.data, {
     task,

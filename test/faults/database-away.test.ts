@@ -2,6 +2,7 @@ import assert from 'node:assert/strict'
 import { describe, type TestContext, test } from 'node:test'
 import { type DuebellClient, ProblemError } from '#client/client.ts'
 import { systemClock } from '#clock.ts'
+import { openStore } from '#store/open.ts'
 import { freshDatabase, whyWithout } from '#support/databases.ts'
 import { startLiveApp, until } from '#support/live-app.ts'
 import { recorder } from '#support/recording-channel.ts'
@@ -119,7 +120,10 @@ for (const database of ['postgres', 'mysql'] as const) {
 
     for (const mode of ['refuse', 'blackHole'] as const)
       test(`${database}, ${mode}: a server started before its database waits, says so, and goes on when it comes`, async (t) => {
-        const proxy = await startTcpProxy(t, await freshDatabase(t, database), mode)
+        const url = await freshDatabase(t, database)
+        // Its tables are there: to make them is another matter, and takes MariaDB seconds.
+        await (await openStore(url, { clock: systemClock, onBroken() {} }))[Symbol.asyncDispose]()
+        const proxy = await startTcpProxy(t, url, mode)
         const lines: string[] = []
         const starting = startLiveApp(t, proxy.url, { lines })
         await until('it says that it waits', promisedMs, () => lines.length > 0)

@@ -34,6 +34,7 @@ export function byKeyRoutes(plain: FastifyInstance, { db, ctx }: { db: Db; ctx: 
         response: { 200: TaskShape, 304: NotModified },
         reads: ['if-match', 'if-none-match'],
         gives: ['etag'],
+        problems: ['invalid'],
       },
     },
     async (request, reply) => {

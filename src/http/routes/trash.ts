@@ -8,12 +8,12 @@ import { Problem } from '#core/problem.ts'
 import { limits } from '#core/task.ts'
 import type { Db } from '#store/schema.ts'
 import { listTrash, type TaskFilter } from '#store/trash.ts'
+import { IdList, parseIds } from '../id-list.ts'
 import { answerOnce } from '../idempotency.ts'
 import { parseCollectionIfMatch, parseTime } from '../shapes.ts'
 import {
   DeletedTasksShape,
   PurgedShape,
-  parseIds,
   RestoredShape,
   RestoreShape,
   TrashShape,
@@ -24,10 +24,9 @@ import {
 import { actor, NoQuery, refuseBody } from './tasks.ts'
 
 const Tag = Type.String({ minLength: 1, maxLength: limits.tagCharacters })
-const idList = Type.String({ maxLength: 20_000, description: 'Ids, separated by commas; at most 1,000' })
 const DeleteQuery = Type.Object(
   {
-    ids: Type.Optional(idList),
+    ids: Type.Optional(IdList),
     status: Type.Optional(Type.Enum(['all', 'open', 'expired', 'completed'])),
     tag: Type.Optional(Type.Union([Tag, Type.Array(Tag, { maxItems: limits.tags })])),
     expires_before: Type.Optional(Type.String({ maxLength: 100 })),
@@ -43,7 +42,7 @@ const TrashQuery = Type.Object(
   { additionalProperties: false },
 )
 const PurgeQuery = Type.Object(
-  { ids: Type.Optional(idList), batch: Type.Optional(Type.String({ minLength: 1, maxLength: 36 })) },
+  { ids: Type.Optional(IdList), batch: Type.Optional(Type.String({ minLength: 1, maxLength: 36 })) },
   { additionalProperties: false },
 )
 
