@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises'
 import type { Clock } from '#clock.ts'
 import { openChanges } from './changes.ts'
 import { dialectOf } from './dialects/dialect.ts'
@@ -30,7 +31,9 @@ interface Queued {
 /** More would make the first of them wait for the last: 256 creates take about 10 ms. */
 const mostWishes = 256
 /** A deadlock or a lock held by another is over when the other is; a wish that met one is tried this often … */
-const mostTries = 5
+const mostTries = 10
+/** Up to this much longer after each try; in real time, which is the database's as well. */
+const restMs = 10
 /** … unless it has waited this long: then whoever holds the lock will not let go soon, and 5 s is all that a request has. */
 const patienceMs = 1_500
 
@@ -112,6 +115,8 @@ export function createTransact(
         // What is wrong with one of them must not be told to all, however long they have waited: so that is found out first.
         if (!isBusy && (wishes.length === 1 || withSavepoints || what === 'gone')) throw error
         if (!isBusy) withSavepoints = true
+        // Each a while of its own: two that met in a deadlock would meet again.
+        else await sleep(Math.random() * restMs * attempt)
       }
     }
   }
