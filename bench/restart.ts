@@ -16,7 +16,7 @@ const killAfter = 3_000
 const others = 200_000
 const rounds = 3
 /** Of the webhook kind: so many attempts are in flight at most. */
-const concurrency = 16
+const concurrency = 32
 
 const now = openWallClock()
 

@@ -260,7 +260,18 @@ export const story: readonly Step[] = [
     headers: { 'idempotency-key': '55ab' },
   },
   { operation: 'acknowledgeNotification', shows: 'No such notification', path: { id: 4711 }, status: 404 },
-  { operation: 'acknowledgeNotifications', shows: 'All that rang so far', body: { up_to: 1 } },
+  {
+    operation: 'acknowledgeNotifications',
+    shows: 'All that rang so far',
+    headers: { 'idempotency-key': 'a1f2' },
+    body: { up_to: 1 },
+  },
+  {
+    operation: 'acknowledgeNotifications',
+    shows: 'Asked again, since no answer came',
+    headers: { 'idempotency-key': 'a1f2' },
+    body: { up_to: 1 },
+  },
   {
     operation: 'retryNotification',
     shows: 'The receiver was mended',

@@ -1,5 +1,5 @@
 import { Problem } from '#core/problem.ts'
-import { type KeptAnswer, keepAnswer, type RequestKey, takeKey } from '#store/answers.ts'
+import { findAnswer, type KeptAnswer, keepAnswer, type RequestKey, takeKey } from '#store/answers.ts'
 import { dialectOf } from '#store/dialects/dialect.ts'
 import type { Db } from '#store/schema.ts'
 import type { Actor, Context } from './context.ts'
@@ -50,4 +50,26 @@ export async function once(
   }
   for (const at of run.alarms) ctx.wake(at)
   return done
+}
+
+/**
+ * The same for what takes many transactions, and does nothing a second time that is done already: its answer is kept after it, in one
+ * of its own. A crash in between leaves the key free, and whoever asks again has the rest done. Two at once share the work.
+ * @throws Problem `invalid` when the key was used for another request, and what `act` throws
+ */
+export async function onceByChunks(
+  ctx: Context,
+  { ownerId }: Actor,
+  request: RequestKey,
+  act: () => Promise<KeptAnswer>,
+): Promise<Once> {
+  const kept = await ctx.transact((tx, now) => findAnswer(tx, ownerId, request, now))
+  if (kept) return { answer: kept, isReplayed: true }
+  const answer = await act()
+  return ctx.transact(async (tx, now) => {
+    const other = await takeKey(tx, ownerId, request, now)
+    if (other) return { answer: other, isReplayed: true }
+    await keepAnswer(tx, ownerId, request.key, answer)
+    return { answer, isReplayed: false }
+  })
 }

@@ -29,6 +29,8 @@ export interface CollectionCondition {
 export interface CallOptions extends Condition, CollectionCondition {
   /** Preferences (RFC 7240). */
   readonly prefer?: readonly string[]
+  /** It may be about a million tasks: one try may then take ten minutes. */
+  readonly isLong?: boolean
 }
 
 export interface Call {
@@ -69,7 +71,11 @@ export function createCall(baseUrl: string, options: ClientOptions = {}, world: 
 
     const begunAt = world.now()
     for (let attempt = 1; ; attempt++) {
-      const { value, error, failure } = await attemptOnce<T>(url, init)
+      const { value, error, failure } = await attemptOnce<T>(
+        url,
+        init,
+        options.isLong ? Math.max(timeoutMs, longMs) : timeoutMs,
+      )
       if (!failure) return value as T
       signal?.throwIfAborted()
       const elapsedMs = world.now() - begunAt
@@ -90,6 +96,7 @@ export function createCall(baseUrl: string, options: ClientOptions = {}, world: 
   async function attemptOnce<T>(
     url: URL,
     init: RequestInit,
+    timeoutMs: number,
   ): Promise<{ value?: T; error?: unknown; failure?: Failure }> {
     const timeout = AbortSignal.timeout(timeoutMs)
     let response: Response
@@ -129,6 +136,8 @@ export function createCall(baseUrl: string, options: ClientOptions = {}, world: 
     },
   })
 }
+
+const longMs = 600_000
 
 function refusal(response: Response, text: string, retryAfterMs: number | undefined): ProblemError {
   const retryAfter = retryAfterMs === undefined ? undefined : Math.ceil(retryAfterMs / 1_000)

@@ -143,20 +143,19 @@ export function createClient(baseUrl: string, options: ClientOptions = {}) {
     /** Moves it to the trash. */
     delete: (id: number, condition?: Condition) =>
       call<DeletedTaskWire>('DELETE', `/v1/tasks/${id}`, undefined, condition),
-    deleteAll: (condition?: CollectionCondition) => call<DeletedTasksWire>('DELETE', '/v1/tasks', undefined, condition),
+    deleteAll: (condition?: CollectionCondition) =>
+      call<DeletedTasksWire>('DELETE', '/v1/tasks', undefined, { ...condition, isLong: true }),
     /** Those that every filter takes; without any, all. */
     deleteMany: ({ ids, ...filter }: DeleteFilter, condition?: CollectionCondition) =>
-      call<DeletedTasksWire>(
-        'DELETE',
-        withQuery('/v1/tasks', { ...filter, ids: ids?.join(',') }),
-        undefined,
-        condition,
-      ),
+      call<DeletedTasksWire>('DELETE', withQuery('/v1/tasks', { ...filter, ids: ids?.join(',') }), undefined, {
+        ...condition,
+        isLong: true,
+      }),
     trash: (query: { limit?: number; cursor?: string } = {}) => call<TrashWire>('GET', withQuery('/v1/trash', query)),
-    restore: (which: RestoreWire) => call<RestoredWire>('POST', '/v1/trash/restore', which),
+    restore: (which: RestoreWire) => call<RestoredWire>('POST', '/v1/trash/restore', which, { isLong: true }),
     /** For good: all that is in the trash, some ids, or one batch. */
     purgeTrash: ({ ids, batch }: RestoreWire = {}) =>
-      call<PurgedWire>('DELETE', withQuery('/v1/trash', { ids: ids?.join(','), batch })),
+      call<PurgedWire>('DELETE', withQuery('/v1/trash', { ids: ids?.join(','), batch }), undefined, { isLong: true }),
     complete: (id: number, condition?: Condition) =>
       call<TaskWire>('POST', `/v1/tasks/${id}/complete`, undefined, condition),
     reopen: (id: number, condition?: Condition) =>
@@ -173,7 +172,7 @@ export function createClient(baseUrl: string, options: ClientOptions = {}) {
       call<NotificationPage>('GET', withQuery(`/v1/tasks/${id}/notifications`, query)),
     acknowledge: (id: number) => call<NotificationWire>('POST', `/v1/notifications/${id}/acknowledge`),
     acknowledgeUpTo: (id: number) =>
-      call<{ acknowledged: number }>('POST', '/v1/notifications/acknowledge', { up_to: id }),
+      call<{ acknowledged: number }>('POST', '/v1/notifications/acknowledge', { up_to: id }, { isLong: true }),
     /** One delivery that was given up, or each of the notification. */
     retry: (id: number, deliveryId?: string) =>
       call<NotificationWire>(

@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto'
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import type { Actor, Context } from '#actions/context.ts'
-import { once } from '#actions/once.ts'
+import { type Once, once, onceByChunks } from '#actions/once.ts'
 import { Problem } from '#core/problem.ts'
 import { type Answer, send } from './answer.ts'
 
@@ -21,11 +21,30 @@ export async function answerOnce(
 ): Promise<FastifyReply> {
   const header = request.headers['idempotency-key']
   if (header === undefined) return send(reply, await act(ctx))
-  const requestKey = { key: parseIdempotencyKey(header), fingerprint: fingerprint(request) }
-  const { answer, isReplayed } = await once(ctx, actor, requestKey, async (ctx) => {
-    const { headers, body } = await act(ctx)
-    return { status: 200, headers, body: JSON.stringify(body) }
-  })
+  return sendKept(reply, await once(ctx, actor, keyOf(header, request), async (ctx) => toKept(await act(ctx))))
+}
+
+/** The same for what works in chunks, as `onceByChunks` has it. */
+export async function answerOnceByChunks(
+  ctx: Context,
+  actor: Actor,
+  request: FastifyRequest,
+  reply: FastifyReply,
+  act: () => Promise<Answer>,
+): Promise<FastifyReply> {
+  const header = request.headers['idempotency-key']
+  if (header === undefined) return send(reply, await act())
+  return sendKept(reply, await onceByChunks(ctx, actor, keyOf(header, request), async () => toKept(await act())))
+}
+
+const keyOf = (header: string | string[], request: FastifyRequest) => ({
+  key: parseIdempotencyKey(header),
+  fingerprint: fingerprint(request),
+})
+
+const toKept = ({ headers, body }: Answer) => ({ status: 200, headers, body: JSON.stringify(body) })
+
+function sendKept(reply: FastifyReply, { answer, isReplayed }: Once): FastifyReply {
   if (isReplayed) reply.header('idempotency-replayed', 'true')
   return reply
     .code(answer.status)

@@ -1,7 +1,8 @@
+import type { Selectable } from 'kysely'
 import { Problem } from '#core/problem.ts'
 import { dialectOf } from './dialects/dialect.ts'
 import { prepare } from './prepare.ts'
-import type { Db } from './schema.ts'
+import type { AnswerTable, Db } from './schema.ts'
 
 /**
  * What requests with an Idempotency-Key were answered, so that one that is repeated is not done again. A key is taken in the
@@ -67,12 +68,27 @@ export async function takeKey(
       if (numUpdatedRows === 1n) return undefined
       continue
     }
-    if (row.fingerprint !== fingerprint)
-      throw new Problem('invalid', 'This Idempotency-Key was used for another request.', {
-        faults: [{ at: { parameter: 'Idempotency-Key' }, detail: 'was used for another request' }],
-      })
-    return { status: row.status, headers: JSON.parse(row.headers), body: row.body }
+    return toAnswer(row, fingerprint)
   }
+}
+
+/** What a key was answered before, without taking it. @throws Problem `invalid` when it was used for another request */
+export async function findAnswer(
+  db: Db,
+  ownerId: number,
+  { key, fingerprint }: RequestKey,
+  now: number,
+): Promise<KeptAnswer | undefined> {
+  const row = (await selectAnswer(db, { ownerId, key })).rows[0]
+  return row && row.created_at > now - keptForMs ? toAnswer(row, fingerprint) : undefined
+}
+
+function toAnswer(row: Selectable<AnswerTable>, fingerprint: string): KeptAnswer {
+  if (row.fingerprint !== fingerprint)
+    throw new Problem('invalid', 'This Idempotency-Key was used for another request.', {
+      faults: [{ at: { parameter: 'Idempotency-Key' }, detail: 'was used for another request' }],
+    })
+  return { status: row.status, headers: JSON.parse(row.headers), body: row.body }
 }
 
 const updateAnswer = prepare(

@@ -11,7 +11,7 @@ import { listNotices, type NoticeFilter } from '#store/notice-list.ts'
 import { getNotice, type NoticeRecord } from '#store/notices.ts'
 import type { Db } from '#store/schema.ts'
 import { getTask } from '#store/tasks.ts'
-import { answerOnce } from '../idempotency.ts'
+import { answerOnce, answerOnceByChunks } from '../idempotency.ts'
 import { NotificationShape, type NotificationWire, toNotificationWire } from '../shapes.ts'
 import { AcknowledgedShape, AcknowledgeUpToShape, NotificationsShape, RetryShape } from '../shapes-notifications.ts'
 import { actor, IdParams, NoQuery, refuseBody } from './tasks.ts'
@@ -143,12 +143,15 @@ export function notificationRoutes(plain: FastifyInstance, { db, ctx }: { db: Db
         querystring: NoQuery,
         body: AcknowledgeUpToShape,
         response: { 200: AcknowledgedShape },
+        reads: ['idempotency-key'],
+        gives: ['idempotency-replayed'],
       },
     },
-    // By chunks of their own, which no Idempotency-Key covers, and which need none: said again, it changes nothing.
-    async ({ body }) => ({
-      acknowledged: await acknowledgeUpTo(ctx, actor, body.up_to),
-    }),
+    async (request, reply) =>
+      answerOnceByChunks(ctx, actor, request, reply, async () => ({
+        headers: {},
+        body: { acknowledged: await acknowledgeUpTo(ctx, actor, request.body.up_to) },
+      })),
   )
 
   server.post(

@@ -9,7 +9,7 @@ import { limits } from '#core/task.ts'
 import type { Db } from '#store/schema.ts'
 import { listTrash, type TaskFilter } from '#store/trash.ts'
 import { IdList, parseIds } from '../id-list.ts'
-import { answerOnce } from '../idempotency.ts'
+import { answerOnce, answerOnceByChunks } from '../idempotency.ts'
 import { parseCollectionIfMatch, parseTime } from '../shapes.ts'
 import {
   DeletedTasksShape,
@@ -121,8 +121,12 @@ export function trashRoutes(
     },
     async (request, reply) => {
       const which = toRestoring(request.body)
-      // A batch may be a million tasks and many transactions, which no key can cover. It needs none: asked again, what is left follows.
-      if ('batch' in which) return reply.send(await restoreTasks(ctx, actor, which))
+      // A batch may be a million tasks, and many transactions.
+      if ('batch' in which)
+        return answerOnceByChunks(ctx, actor, request, reply, async () => ({
+          headers: {},
+          body: await restoreTasks(ctx, actor, which),
+        }))
       return answerOnce(ctx, actor, request, reply, async (inner) => ({
         headers: {},
         body: await restoreTasks({ ...ctx, ...inner }, actor, which),
