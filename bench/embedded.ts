@@ -50,6 +50,8 @@ export async function startEmbedded(
 export function receiverInProcess(receive: (message: Message) => void): ChannelKind {
   return {
     kind: 'console',
+    label: 'Receiver',
+    about: 'In this process',
     options: Type.Object({}, { additionalProperties: false }),
     concurrency: 1_000,
     async open() {

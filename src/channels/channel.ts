@@ -6,17 +6,29 @@ import type { Message } from '#core/notice.ts'
 /** One way to tell somebody. One file a kind; `catalog.ts` lists them. */
 export interface ChannelKind<O extends TSchema = TSchema> {
   readonly kind: string
-  /** Becomes validation and documentation. A member with `writeOnly: true` is a secret and is never shown. */
+  /** What people call it: `Microsoft Teams`. */
+  readonly label: string
+  /** A sentence: what it reaches, and what one needs for it. */
+  readonly about: string
+  /**
+   * Becomes validation, documentation and the form by which a person makes one: each member has a `title`, its label, and a
+   * `description`. One with `writeOnly: true` is a secret and is never shown; an address that holds a token is one, too.
+   */
   readonly options: O
+  /** Only the configuration file may make one: it acts with the rights of this process. */
+  readonly isConfigOnly?: boolean
   /** How many notices may be underway at once. */
   readonly concurrency: number
-  /** @throws Problem `invalid` for options that no schema can refuse */
+  /**
+   * Connects to nothing yet: a receiver that is away must not keep the server from starting.
+   * @throws Problem `invalid` for options that no schema can refuse
+   */
   open(options: Static<O>, deps: ChannelDeps): Promise<Channel>
 }
 
 /**
- * Says a thing once. Never retries, sleeps, logs failures or counts: the scheduler does that for all. A throw means «retry».
- * Must give up when the signal aborts.
+ * Says a thing once. Never retries, sleeps, logs failures or counts: the scheduler does that for all. A throw means «retry», and its
+ * message is the reason. Must give up when the signal aborts. What people read is written in `letter.ts`, what programs read by `toEvent`.
  */
 export interface Channel extends AsyncDisposable {
   send(message: Message, signal: AbortSignal): Promise<Outcome>

@@ -10,6 +10,8 @@ const options = Type.Object({}, { additionalProperties: false })
 
 export const consoleKind: ChannelKind<typeof options> = {
   kind: 'console',
+  label: 'Console',
+  about: "A line on the server's own output. Every owner has it; there is nothing to set.",
   options,
   concurrency: 1_000,
   async open(_, { print }) {

@@ -72,12 +72,16 @@ test('of a long answer 16 KiB are kept, and the connection is closed', async (t)
 test('what an answer means', () => {
   const answer = (status: number, headers = {}) => ({ status, headers, text: () => '' })
   assert.equal(toOutcome(answer(204), 0), 'sent')
-  assert.deepEqual(toOutcome(answer(503), 0), { retry: true, reason: '503 Service Unavailable' })
+  assert.deepEqual(toOutcome(answer(503), 0), { retry: true, reason: '503 Service Unavailable', status: 503 })
   assert.deepEqual(toOutcome(answer(429, { 'retry-after': '7' }), 0, 'slow down'), {
     retry: true,
     reason: '429 Too Many Requests: slow down',
     afterMs: 7_000,
+    status: 429,
   })
-  assert.deepEqual(toOutcome(answer(401), 0), { retry: false, reason: '401 Unauthorized' })
-  assert.deepEqual(toOutcome(answer(302), 0), { retry: true, reason: '302 Found: redirects are not followed' })
+  assert.deepEqual(toOutcome(answer(401), 0), { retry: false, reason: '401 Unauthorized', status: 401 })
+  const gone = { retry: false, reason: '410 Gone', status: 410, isGone: true }
+  assert.deepEqual(toOutcome(answer(410), 0), gone)
+  const redirect = { retry: true, reason: '302 Found: redirects are not followed', status: 302 }
+  assert.deepEqual(toOutcome(answer(302), 0), redirect)
 })

@@ -171,10 +171,11 @@ export function toOutcome({ status, headers }: Answer, now: number, words?: stri
   // The status's own name, not the receiver's: what it answers is nobody's to repeat.
   const name = `${status} ${http.STATUS_CODES[status] ?? ''}`.trim()
   const reason = words ? `${name}: ${words}` : name
-  if (status >= 300 && status < 400) return { retry: true, reason: `${reason}: redirects are not followed` }
-  if (status === 410 || status === 401 || status === 403) return { retry: false, reason }
+  if (status >= 300 && status < 400) return { retry: true, reason: `${reason}: redirects are not followed`, status }
+  if (status === 410) return { retry: false, reason, status, isGone: true }
+  if (status === 401 || status === 403) return { retry: false, reason, status }
   const afterMs = parseRetryAfter(headers['retry-after'], now)
-  return afterMs === undefined ? { retry: true, reason } : { retry: true, reason, afterMs }
+  return afterMs === undefined ? { retry: true, reason, status } : { retry: true, reason, status, afterMs }
 }
 
 /** Seconds or an HTTP date (RFC 9110 section 10.2.3), in ms from now; undefined for anything else. */

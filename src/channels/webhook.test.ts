@@ -35,6 +35,8 @@ const message: Message = {
   kind: 'expiring',
   sentAt: now,
   timeZone: 'UTC',
+  links: null,
+  others: [],
 }
 
 type Answer = (request: IncomingMessage, response: ServerResponse, body: string) => void
@@ -89,12 +91,12 @@ test('a receiver that uses the library of Standard Webhooks accepts it, and read
 for (const [code, outcome] of [
   [200, 'sent'],
   [202, 'sent'],
-  [400, { retry: true, reason: '400 Bad Request' }],
-  [401, { retry: false, reason: '401 Unauthorized' }],
-  [404, { retry: true, reason: '404 Not Found' }],
-  [410, { retry: false, reason: '410 Gone' }],
-  [500, { retry: true, reason: '500 Internal Server Error' }],
-  [302, { retry: true, reason: '302 Found: redirects are not followed' }],
+  [400, { retry: true, reason: '400 Bad Request', status: 400 }],
+  [401, { retry: false, reason: '401 Unauthorized', status: 401 }],
+  [404, { retry: true, reason: '404 Not Found', status: 404 }],
+  [410, { retry: false, reason: '410 Gone', status: 410, isGone: true }],
+  [500, { retry: true, reason: '500 Internal Server Error', status: 500 }],
+  [302, { retry: true, reason: '302 Found: redirects are not followed', status: 302 }],
 ] as const)
   test(`${code} means ${typeof outcome === 'string' ? outcome : outcome.retry ? 'later' : 'never'}`, async (t) => {
     const { send } = await openWebhook(t, status(code, { location: 'http://127.0.0.1:1/' }))
@@ -103,7 +105,7 @@ for (const [code, outcome] of [
 
 test('Retry-After is passed on, in seconds and as a date', async (t) => {
   const { send } = await openWebhook(t, status(503, { 'retry-after': '120' }))
-  assert.deepEqual(await send(), { retry: true, reason: '503 Service Unavailable', afterMs: 120_000 })
+  assert.deepEqual(await send(), { retry: true, reason: '503 Service Unavailable', status: 503, afterMs: 120_000 })
   const date = await openWebhook(t, status(429, { 'retry-after': new Date(now + 60_000).toUTCString() }))
   const outcome = (await date.send()) as { afterMs: number }
   assert.ok(Math.abs(outcome.afterMs - 60_000) <= 1_000)

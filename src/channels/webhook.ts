@@ -11,8 +11,9 @@ import { openOutbound, parseTarget, toOutcome } from './outbound.ts'
  */
 const options = Type.Object(
   {
-    url: Type.String({ description: 'Where to POST to, http or https', maxLength: 2_000 }),
+    url: Type.String({ title: 'URL', description: 'Where to POST to, http or https', maxLength: 2_000 }),
     secret: Type.String({
+      title: 'Secret',
       description: 'The key of the signature: whsec_ and 24 to 64 bytes in base64',
       pattern: '^whsec_[A-Za-z0-9+/]{32,88}={0,2}$',
       writeOnly: true,
@@ -23,6 +24,8 @@ const options = Type.Object(
 
 export const webhookKind: ChannelKind<typeof options> = {
   kind: 'webhook',
+  label: 'Webhook',
+  about: 'A signed POST to a program of your own, as Standard Webhooks 1.0 with a CloudEvent as its body.',
   options,
   concurrency: 32,
   async open({ url, secret }, { toEvent }) {

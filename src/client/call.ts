@@ -29,7 +29,7 @@ export interface CollectionCondition {
 export interface CallOptions extends Condition, CollectionCondition {
   /** Preferences (RFC 7240). */
   readonly prefer?: readonly string[]
-  /** It may be about a million tasks: one try may then take ten minutes. */
+  /** It may be about a million tasks: one try may then take as long as `fetch` allows. */
   readonly isLong?: boolean
 }
 
@@ -137,7 +137,8 @@ export function createCall(baseUrl: string, options: ClientOptions = {}, world: 
   })
 }
 
-const longMs = 600_000
+/** In Node.js a `fetch` without an answer ends after five minutes anyway, with an error that says less. */
+const longMs = 290_000
 
 function refusal(response: Response, text: string, retryAfterMs: number | undefined): ProblemError {
   const retryAfter = retryAfterMs === undefined ? undefined : Math.ceil(retryAfterMs / 1_000)

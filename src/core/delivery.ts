@@ -13,11 +13,14 @@
 export const deliveryStates = ['pending', 'sent', 'dropped', 'dead'] as const
 export type DeliveryState = (typeof deliveryStates)[number]
 
-/** What a channel answers: done, later, never. */
+/**
+ * What a channel answers: done, later, never. A reason is for people, and holds no secret; a `status` is the receiver's own, where its
+ * protocol has some. `isGone`: nobody will ever be there again, so that the channel itself is switched off.
+ */
 export type Outcome =
   | 'sent'
-  | { readonly retry: true; readonly afterMs?: number; readonly reason: string }
-  | { readonly retry: false; readonly reason: string }
+  | { readonly retry: true; readonly afterMs?: number; readonly reason: string; readonly status?: number }
+  | { readonly retry: false; readonly reason: string; readonly status?: number; readonly isGone?: true }
 
 export interface Settlement {
   readonly state: DeliveryState

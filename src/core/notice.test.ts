@@ -29,6 +29,8 @@ const message: Message = {
   kind: 'expiring',
   sentAt: notice.rungAt,
   timeZone: 'Europe/Paris',
+  links: null,
+  others: [],
 }
 
 test('the words are those of the original, and follow the moment of sending', () => {

@@ -27,20 +27,35 @@ export interface Notice {
   readonly latenessMs: number
 }
 
+/** One thing to be said: a notice, and its task as it is at the moment of sending. */
+export interface Item {
+  readonly notice: Notice
+  readonly task: Task
+  readonly kind: NoticeKind
+  /** The zone in which a person reads its times: the task's or its owner's. */
+  readonly timeZone: string
+  /** Where a person can act on it with one button; null where the server does not know how it is reached. */
+  readonly links: Links | null
+}
+
+/** Signed addresses, each for one act on one task. A GET shows what a POST will do. */
+export interface Links {
+  readonly complete: string
+  /** For an hour. */
+  readonly snooze: string
+  readonly acknowledge: string
+}
+
 /** A notice on its way to one channel: all that a channel may use to say it. */
-export interface Message {
+export interface Message extends Item {
   /** The same over all attempts: the receiver's key for «at most once». */
   readonly deliveryId: string
   /** Counts from 1. */
   readonly attempt: number
-  readonly notice: Notice
-  /** The task as it is at the moment of sending. */
-  readonly task: Task
-  readonly kind: NoticeKind
   /** ms since 1970. */
   readonly sentAt: number
-  /** The zone in which a person reads its times: the task's or its owner's. */
-  readonly timeZone: string
+  /** What rang in the same while and is told in the same message, on a channel that waits for more; none on others. */
+  readonly others: readonly Item[]
 }
 
 /** The kind at a moment: words follow the moment of sending, not of ringing. */

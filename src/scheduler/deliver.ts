@@ -250,6 +250,8 @@ export function startDeliveries({
         kind: kindAt(notice.reminder, notice.expiryAt, startedAt),
         sentAt: startedAt,
         timeZone: task.timeZone ?? defaults.timeZone,
+        links: null,
+        others: [],
       }
       say(lane.channel.channel, message, timeout.signal).then((outcome) => end(claim, outcome))
     }

@@ -28,6 +28,8 @@ export function recorder(kind = 'recording'): Recorder {
     answer: () => undefined,
     kind: {
       kind,
+      label: 'Recorder',
+      about: 'Keeps what it is given.',
       options,
       concurrency: 100,
       async open() {
