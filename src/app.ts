@@ -1,11 +1,14 @@
+import { randomBytes } from 'node:crypto'
 import { readFileSync } from 'node:fs'
 import type { FastifyInstance } from 'fastify'
 import type { Dialect } from 'kysely'
 import { sql } from 'kysely'
 import type { Logger } from 'pino'
 import { adoptDefaults } from '#actions/defaults.ts'
+import { createLinks } from '#actions/links.ts'
 import { catalog } from '#channels/catalog.ts'
 import type { ChannelDeps, ChannelKind } from '#channels/channel.ts'
+import { toPolicy, usualPolicy } from '#channels/policy.ts'
 import type { Clock } from '#clock.ts'
 import type { Config } from '#config.ts'
 import { Problem } from '#core/problem.ts'
@@ -15,14 +18,16 @@ import { isLoopbackAddress } from '#http/guard.ts'
 import { createServer } from '#http/server.ts'
 import { toCloudEvent } from '#http/shapes.ts'
 import { createLog, type Output } from '#log.ts'
-import { type DeliveryTimes, type OpenChannel, startDeliveries } from '#scheduler/deliver.ts'
+import { type ChannelSet, createChannelSet } from '#scheduler/channel-set.ts'
+import { type DeliveryTimes, startDeliveries } from '#scheduler/deliver.ts'
 import { emptyTrash, forgetKeptAnswers, shortenChanges, startHousekeeping } from '#scheduler/housekeeping.ts'
 import { startRinging } from '#scheduler/ring.ts'
-import { recordChannels } from '#store/channels.ts'
+import { type Declared, recordChannels } from '#store/channels.ts'
 import { dropForChannel, freeAllClaims } from '#store/deliveries.ts'
 import { describeUrl } from '#store/dialects/server.ts'
 import { openStore, type Store } from '#store/open.ts'
 import { builtInOwnerId } from '#store/owners.ts'
+import { sharedSecret } from '#store/secrets.ts'
 import { nextAlarmAt } from '#store/tasks.ts'
 
 /** What the app takes from the world outside. */
@@ -85,18 +90,23 @@ export async function startApp(config: Config, deps: AppDeps): Promise<App> {
   await adoptDefaults(store, defaults, log)
 
   const toEvent = toCloudEvent
-  const channels = await openChannels(config, store, deps.catalog ?? catalog, { clock, print, toEvent }, stack, log)
+  const kinds = deps.catalog ?? catalog
+  const channelDeps = { clock, print, toEvent }
+  const channels = stack.use(await openChannels(config, store, kinds, channelDeps, log))
+  const links = createLinks(await linkKey(store), config.publicUrl)
 
   const deliveries = startDeliveries({
     store,
     clock,
     channels,
+    linksFor: links.linksFor,
+    wakeRing: (at) => ringing.wake(at),
     defaults,
     log: log.child({ room: 'deliver' }),
     times: deps.deliveryTimes,
   })
   stack.defer(() => deliveries.stop(graceMs))
-  const ringing = startRinging({ store, clock, defaults, deliveries, log: log.child({ room: 'ring' }) })
+  const ringing = startRinging({ store, clock, defaults, channels, deliveries, log: log.child({ room: 'ring' }) })
   stack.defer(() => ringing.stop())
   const housekeeping = startHousekeeping({
     clock,
@@ -183,48 +193,45 @@ async function takeOver(store: Store, log: Logger) {
   if (freed > 0) log.warn(`${freed} deliveries were underway when the server last stopped: they are tried again`)
 }
 
-/** The console, which is always there, and what the configuration declares. */
+/** The console, which is always there, what the configuration declares, and what people have made. */
 async function openChannels(
   config: Config,
   store: Store,
   kinds: readonly ChannelKind[],
   deps: ChannelDeps,
-  stack: AsyncDisposableStack,
   log: Logger,
-): Promise<OpenChannel[]> {
+): Promise<ChannelSet> {
+  // Nobody is woken by a line on the server's own output.
+  const console: Declared = {
+    ...usualPolicy,
+    name: 'console',
+    kind: 'console',
+    source: 'built-in',
+    ignoresQuietHours: true,
+  }
   const declared = [
-    { name: 'console', kind: 'console', options: {}, source: 'built-in' as const },
-    ...config.channels.map((channel) => ({ options: {}, ...channel, source: 'config' as const })),
+    console,
+    ...config.channels.map((one): Declared => ({ ...toPolicy(one), name: one.name, kind: one.kind, source: 'config' })),
   ]
-  const { present } = await store.transact(async (tx, now) => {
-    const records = await recordChannels(tx, builtInOwnerId, declared, now)
-    for (const { id, name } of records.removed) {
+  await store.transact(async (tx, now) => {
+    const { removed } = await recordChannels(tx, builtInOwnerId, declared, now)
+    for (const { id, name } of removed) {
       const dropped = await dropForChannel(tx, id, 'the channel was removed from the configuration', now)
       if (dropped > 0)
         log.warn(
           `channel «${name}» is no longer in the configuration; ${dropped} notices that waited for it were dropped`,
         )
     }
-    return records
   })
-  const channels: OpenChannel[] = []
-  for (const { id, name, kind: kindName } of present) {
-    const kind = kinds.find((one) => one.kind === kindName)
-    const options = declared.find((one) => one.name === name)?.options
-    if (!kind) throw new Problem('invalid', `Channel «${name}»: there is no kind «${kindName}».`)
-    const channel = await kind.open(options, deps).catch((error: Error) => {
-      throw new Problem('invalid', `Channel «${name}» cannot be opened: ${describeFaults(error)}.`, { cause: error })
-    })
-    stack.use(channel)
-    channels.push({ id, ownerId: builtInOwnerId, name, concurrency: kind.concurrency, channel })
-  }
+  const options = new Map(config.channels.map(({ name, options = {} }) => [name, options]))
+  const channels = createChannelSet({ kinds, declared: options, deps, log: log.child({ room: 'deliver' }) })
+  await channels.open(store.db)
   return channels
 }
 
-function describeFaults(error: Error): string {
-  const [fault] = error instanceof Problem ? (error.extras.faults ?? []) : []
-  return fault && 'pointer' in fault.at ? `${fault.at.pointer.slice(1)} ${fault.detail}` : error.message
-}
+/** The same for all replicas, or a link that one has signed would be refused by the next. */
+const linkKey = (store: Store) =>
+  store.transact((tx) => sharedSecret(tx, 'links', randomBytes(32).toString('base64url')))
 
 function readVersion(): string {
   return JSON.parse(readFileSync(new URL('../package.json', import.meta.url), 'utf8')).version

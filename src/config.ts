@@ -2,6 +2,8 @@ import { Ajv, type ErrorObject } from 'ajv'
 import Type, { type Static } from 'typebox'
 import { catalog } from '#channels/catalog.ts'
 import type { ChannelKind } from '#channels/channel.ts'
+import { policyMembers, toPolicy } from '#channels/policy.ts'
+import { checkChoices } from '#core/channel.ts'
 import { parseTimeZone } from '#core/moment.ts'
 import { nearest } from '#core/problem.ts'
 import { parseLead } from '#core/reminder.ts'
@@ -51,6 +53,13 @@ const schema = Type.Object(
       default: [],
       description: 'Host names, besides localhost, under which a server on loopback may be addressed',
     }),
+    publicUrl: Type.String({
+      default: '',
+      pattern: '^(https?://[^\\s]+)?$',
+      maxLength: 500,
+      description:
+        'Where people reach this server, like https://tasks.example.org: messages then have links to act on a task',
+    }),
     allowAnyoneOnNetwork: Type.Boolean({
       default: false,
       description:
@@ -62,6 +71,7 @@ const schema = Type.Object(
           name: Type.String({ minLength: 1, maxLength: 100 }),
           kind: Type.String(),
           options: Type.Optional(Type.Record(Type.String(), Type.Unknown())),
+          ...Type.Partial(Type.Object(policyMembers)).properties,
         },
         { additionalProperties: false },
       ),
@@ -256,6 +266,11 @@ function checkChannels({ channels }: Config, known: readonly ChannelKind[], name
         `${place}: ${unknown(`kind «${channel.kind}»`, channel.kind, kinds)} (there are: ${kinds.join(', ')})`,
       )
       continue
+    }
+    try {
+      checkChoices({ ...toPolicy(channel), name: channel.name, options: {}, isEnabled: true })
+    } catch (error) {
+      faults.push(`${place}: ${(error as Error).message}`)
     }
     const isValid = ajv.compile(kind.options)
     if (!isValid(channel.options ?? {}))

@@ -1,6 +1,6 @@
 import { whyDropped } from '#core/notice.ts'
 import { invalidMember, Problem } from '#core/problem.ts'
-import { deliveriesOf, retryDead } from '#store/deliveries.ts'
+import { deliveriesOf, endRepeats, retryDead } from '#store/deliveries.ts'
 import { acknowledgeNotices, getNotice, unacknowledged } from '#store/notices.ts'
 import { lockTask } from '#store/tasks.ts'
 import { type Actor, type Context, type LongContext, refuseIfStopping } from './context.ts'
@@ -11,6 +11,7 @@ export async function acknowledgeNotice({ transact }: Context, { ownerId }: Acto
   await transact(async (tx, now) => {
     await getNotice(tx, ownerId, id)
     await acknowledgeNotices(tx, ownerId, [id], now)
+    await endRepeats(tx, [id])
   })
 }
 
@@ -25,7 +26,10 @@ export async function acknowledgeUpTo({ db, transact, signal }: LongContext, { o
   let count = 0
   for await (const ids of unacknowledged(db, ownerId, upTo, chunkSize)) {
     refuseIfStopping(signal)
-    count += await transact((tx, now) => acknowledgeNotices(tx, ownerId, ids, now))
+    count += await transact(async (tx, now) => {
+      await endRepeats(tx, ids)
+      return acknowledgeNotices(tx, ownerId, ids, now)
+    })
   }
   return count
 }
@@ -50,7 +54,7 @@ export async function retryNotice(
     const reason = whyDropped(notice, await lockTask(tx, ownerId, notice.taskId))
     if (reason !== null) throw new Problem('conflict', `It would only be dropped: ${reason}.`)
     if ((await retryDead(tx, id, deliveryId, now)) === 0)
-      throw new Problem('conflict', 'Its channel is no longer in the configuration.')
+      throw new Problem('conflict', 'Its channel is no longer there, or is switched off.')
     wakeAt(now)
   })
 }

@@ -17,6 +17,8 @@ export interface ChannelKind<O extends TSchema = TSchema> {
   readonly options: O
   /** Only the configuration file may make one: it acts with the rights of this process. */
   readonly isConfigOnly?: boolean
+  /** A secret that the server itself makes, and shows once. */
+  readonly ownSecret?: OwnSecret
   /** How many notices may be underway at once. */
   readonly concurrency: number
   /**
@@ -24,6 +26,14 @@ export interface ChannelKind<O extends TSchema = TSchema> {
    * @throws Problem `invalid` for options that no schema can refuse
    */
   open(options: Static<O>, deps: ChannelDeps): Promise<Channel>
+}
+
+export interface OwnSecret {
+  /** The member of the options that holds it. Where a person gives none it is made. */
+  readonly member: string
+  make(): string
+  /** The options with a new one, by which the old one is good for a while yet. @param now ms since 1970 */
+  rotate(options: Readonly<Record<string, unknown>>, now: number): Record<string, unknown>
 }
 
 /**

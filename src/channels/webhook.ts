@@ -1,4 +1,4 @@
-import { createHmac, createSecretKey, type KeyObject } from 'node:crypto'
+import { createHmac, createSecretKey, type KeyObject, randomBytes } from 'node:crypto'
 import Type from 'typebox'
 import { invalidMember } from '#core/problem.ts'
 import type { ChannelKind } from './channel.ts'
@@ -9,15 +9,27 @@ import { openOutbound, parseTarget, toOutcome } from './outbound.ts'
  * all attempts. The body is a CloudEvent 1.0 in the JSON format. Its media type is application/json, not the
  * application/cloudevents+json of the CloudEvents HTTP binding: that is what receivers of webhooks parse without being told.
  */
+const secretForm = '^whsec_[A-Za-z0-9+/]{32,88}={0,2}$'
 const options = Type.Object(
   {
     url: Type.String({ title: 'URL', description: 'Where to POST to, http or https', maxLength: 2_000 }),
     secret: Type.String({
       title: 'Secret',
       description: 'The key of the signature: whsec_ and 24 to 64 bytes in base64',
-      pattern: '^whsec_[A-Za-z0-9+/]{32,88}={0,2}$',
+      pattern: secretForm,
       writeOnly: true,
     }),
+    previous_secret: Type.Optional(
+      Type.String({
+        title: 'Previous secret',
+        description: 'While a secret is changed: signs as well, so that the receiver can change it in its own time',
+        pattern: secretForm,
+        writeOnly: true,
+      }),
+    ),
+    previous_until: Type.Optional(
+      Type.String({ title: 'Previous secret until', description: 'RFC 3339; without it, for ever', maxLength: 40 }),
+    ),
   },
   { additionalProperties: false },
 )
@@ -28,21 +40,33 @@ export const webhookKind: ChannelKind<typeof options> = {
   about: 'A signed POST to a program of your own, as Standard Webhooks 1.0 with a CloudEvent as its body.',
   options,
   concurrency: 32,
-  async open({ url, secret }, { toEvent }) {
+  ownSecret: {
+    member: 'secret',
+    make: () => `whsec_${randomBytes(32).toString('base64')}`,
+    rotate: ({ secret, ...options }, now) => ({
+      ...options,
+      secret: `whsec_${randomBytes(32).toString('base64')}`,
+      previous_secret: secret,
+      previous_until: new Date(now + rotationMs).toISOString(),
+    }),
+  },
+  async open({ url, secret, previous_secret, previous_until }, { toEvent }) {
     const outbound = openOutbound(parseTarget(url, '/url'))
-    const bytes = Buffer.from(secret.slice('whsec_'.length), 'base64')
-    if (bytes.length < 24 || bytes.length > 64) throw invalidMember('/secret', 'must hold 24 to 64 bytes')
-    const key = createSecretKey(bytes)
+    const key = toKey(secret, '/secret')
+    const previousKey = previous_secret === undefined ? null : toKey(previous_secret, '/previous_secret')
+    const previousUntil = previous_until === undefined ? Number.POSITIVE_INFINITY : Date.parse(previous_until)
+    if (Number.isNaN(previousUntil)) throw invalidMember('/previous_until', 'must be a time of RFC 3339')
     return {
       async send(message, signal) {
         const id = message.deliveryId
         const timestamp = Math.floor(message.sentAt / 1_000)
         const body = JSON.stringify(toEvent(message))
+        const keys = previousKey && message.sentAt < previousUntil ? [key, previousKey] : [key]
         const headers = {
           'content-type': 'application/json',
           'webhook-id': id,
           'webhook-timestamp': String(timestamp),
-          'webhook-signature': sign(key, id, timestamp, body),
+          'webhook-signature': keys.map((one) => sign(one, id, timestamp, body)).join(' '),
         }
         // Of what it answers nothing is repeated: it may be anybody's.
         return toOutcome(await outbound.request({ headers, body, signal }), message.sentAt)
@@ -50,6 +74,15 @@ export const webhookKind: ChannelKind<typeof options> = {
       [Symbol.asyncDispose]: () => outbound[Symbol.asyncDispose](),
     }
   },
+}
+
+/** How long a receiver has to learn of a new secret. */
+const rotationMs = 24 * 3_600_000
+
+function toKey(secret: string, member: string): KeyObject {
+  const bytes = Buffer.from(secret.slice('whsec_'.length), 'base64')
+  if (bytes.length < 24 || bytes.length > 64) throw invalidMember(member, 'must hold 24 to 64 bytes')
+  return createSecretKey(bytes)
 }
 
 /** `v1,<base64 of HMAC-SHA256>` over id, timestamp and body (Standard Webhooks, «Signature scheme»). */

@@ -50,6 +50,18 @@ export function parseLead(text: string): { fixedMs: number } | { calendar: Tempo
   }
 }
 
+/**
+ * A duration as whole ms; days of 24 hours. Undefined for what is no lead either, for none at all, and for calendar units,
+ * whose length nothing here decides.
+ */
+export function parseSpan(text: string): number | undefined {
+  if (!parseLead(text)) return undefined
+  const duration = Temporal.Duration.from(text)
+  if (duration.years || duration.months) return undefined
+  const ms = duration.total({ unit: 'milliseconds', relativeTo: Temporal.PlainDate.from('2000-01-01') })
+  return Math.trunc(ms) || undefined
+}
+
 // Nearly all tasks share a handful of leads: reading one costs 2 µs, finding it again 20 ns. Bounded, since a lead is input.
 const leads = new Map<string, NonNullable<ReturnType<typeof parseLead>>>()
 

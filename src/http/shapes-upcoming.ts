@@ -1,6 +1,6 @@
 import Type, { type Static } from 'typebox'
+import { type ChannelRecord, isFor } from '#core/channel.ts'
 import { kindAt, noticeKinds } from '#core/notice.ts'
-import type { ChannelRecord } from '#store/channels.ts'
 import type { Upcoming } from '#store/upcoming.ts'
 import { isoText, nullable, reminderText, time } from './shapes.ts'
 
@@ -36,14 +36,17 @@ export function toUpcomingWire(
     upcoming: rings.map(({ task, at, ...ring }) => {
       const reminder = ring.reminder === 'snooze' ? null : ring.reminder
       const expiryAt = task.expiryAt ?? at // without one nothing rings
+      const kind = kindAt(reminder, expiryAt, at)
       return {
         task_id: task.id,
         title: task.title,
         expiry_dt: isoText(expiryAt),
         reminder: reminder === null ? null : reminderText(reminder),
         due_dt: isoText(at),
-        kind: kindAt(reminder, expiryAt, at),
-        channels: channels as ChannelRecord[],
+        kind,
+        channels: channels
+          .filter((channel) => channel.isEnabled && isFor(channel, { kind }, task))
+          .map(({ id, name, kind }) => ({ id, name, kind })),
       }
     }),
     until_dt: isoText(until),

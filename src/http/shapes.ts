@@ -3,7 +3,7 @@ import { deliveryStates } from '#core/delivery.ts'
 import { type Moment, parseTimeZone } from '#core/moment.ts'
 import { type Notice, noticeKinds, type Said, sentence, timings } from '#core/notice.ts'
 import { type Fault, Problem } from '#core/problem.ts'
-import { parseLead, type Reminder } from '#core/reminder.ts'
+import { parseSpan, type Reminder } from '#core/reminder.ts'
 import { describe, limits, priorities, type Task, type TaskDraft, type TaskPatch } from '#core/task.ts'
 import type { Delivery } from '#store/deliveries.ts'
 import type { NoticeRecord } from '#store/notices.ts'
@@ -376,16 +376,4 @@ export function toSnooze(wire: SnoozeWire): Moment | { forMs: number } {
   if (span === undefined)
     throw fail('for', 'must be an ISO 8601 duration of weeks, days, hours, minutes or seconds, like "PT1H"')
   return { forMs: span }
-}
-
-/**
- * A duration as whole ms; days of 24 hours. Undefined for what is no lead either, for none at all, and for calendar units,
- * whose length nothing here decides.
- */
-function parseSpan(text: string): number | undefined {
-  if (!parseLead(text)) return undefined
-  const duration = Temporal.Duration.from(text)
-  if (duration.years || duration.months) return undefined
-  const ms = duration.total({ unit: 'milliseconds', relativeTo: Temporal.PlainDate.from('2000-01-01') })
-  return Math.trunc(ms) || undefined
 }

@@ -1,8 +1,9 @@
 import type { Logger } from 'pino'
 import type { Channel } from '#channels/channel.ts'
 import type { Clock } from '#clock.ts'
+import { whySettled } from '#core/channel.ts'
 import { afterAttempt, type Outcome } from '#core/delivery.ts'
-import { kindAt, type Message, whyDropped } from '#core/notice.ts'
+import { type Item, kindAt, type Links, type Message, type Notice, whyDropped } from '#core/notice.ts'
 import type { Defaults } from '#core/reminder.ts'
 import type { Task } from '#core/task.ts'
 import { recordChange } from '#store/changes.ts'
@@ -15,11 +16,14 @@ import {
   type Settled,
   settleDeliveries,
 } from '#store/deliveries.ts'
+import { noticesByIds } from '#store/notices.ts'
 import type { Store } from '#store/open.ts'
 import type { Db } from '#store/schema.ts'
 import { lockTasks, tasksByIds } from '#store/tasks.ts'
 import type { Transact } from '#store/transact.ts'
 import { awaitTrashed } from '#store/trash.ts'
+import { createChannelWatch } from './channel-health.ts'
+import type { ChannelSet, OpenChannel } from './channel-set.ts'
 import { startLoop } from './loop.ts'
 
 /**
@@ -35,8 +39,8 @@ import { startLoop } from './loop.ts'
  */
 export interface Deliveries {
   readonly leaseMs: number
-  /** The channels, and how many more claims each can take now. */
-  lanes(): { channelId: number; ownerId: number; room: number }[]
+  /** How many more claims of a channel can be taken now. */
+  room(channelId: number): number
   /** Takes over claims that were made for this process. */
   accept(claims: readonly Claim[]): void
   /** Makes claims due again at once, as far as they are ours: for those that nobody will act on. */
@@ -46,14 +50,6 @@ export interface Deliveries {
   health(): { lookedAt: number; error: unknown }
   /** Ends what is underway, at most after `graceMs`, and gives the rest back. */
   stop(graceMs: number): Promise<void>
-}
-
-export interface OpenChannel {
-  readonly id: number
-  readonly ownerId: number
-  readonly name: string
-  readonly concurrency: number
-  readonly channel: Channel
 }
 
 export interface DeliveryTimes {
@@ -70,7 +66,7 @@ const over = 'over'
 const laneCapacity = 2_000
 
 interface Lane {
-  readonly channel: OpenChannel
+  channel: OpenChannel
   readonly queue: Claim[]
   underway: number
   isPumping: boolean
@@ -81,23 +77,26 @@ export function startDeliveries({
   store,
   clock,
   channels,
+  linksFor,
+  wakeRing,
   defaults,
   log,
   times: { leaseMs, sendTimeoutMs } = usualTimes,
 }: {
   store: Store
   clock: Clock
-  channels: readonly OpenChannel[]
+  channels: ChannelSet
+  /** Where a person can act on what a notice says. */
+  linksFor: (notice: Notice) => Links | null
+  /** Something is to ring. */
+  wakeRing: (at: number) => void
   defaults: Defaults
   log: Logger
   times?: DeliveryTimes | undefined
 }): Deliveries {
-  const lanes = new Map(
-    channels.map((channel): [number, Lane] => [
-      channel.id,
-      { channel, queue: [], underway: 0, isPumping: false, isPumpingSoon: false },
-    ]),
-  )
+  const lanes = new Map<number, Lane>()
+  let open: readonly OpenChannel[] = []
+  const watch = createChannelWatch({ store, log, wakeRing })
   const unsettled: Settled[] = []
   const unwanted: Claim[] = []
   const stopping = new AbortController()
@@ -112,10 +111,11 @@ export function startDeliveries({
     clock,
     log,
     async nextAt() {
+      await refresh()
       let next: number | null = null
       for (const lane of lanes.values()) {
         if (!hungry(lane)) continue
-        const at = await nextDueAt(store.db, lane.channel.id)
+        const at = await nextDueAt(store.db, lane.channel.record.id)
         if (at !== null && (next === null || at < next)) next = at
       }
       return unsettled.length > 0 || unwanted.length > 0 ? Math.min(next ?? clock.now(), clock.now()) : next
@@ -128,7 +128,8 @@ export function startDeliveries({
         let claims: Claim[] = []
         try {
           await store.transactBell(async (tx, now) => {
-            claims = await claimDue(tx, lane.channel.id, now, leaseMs, room(lane))
+            const { id, groupWaitMs } = lane.channel.record
+            claims = await claimDue(tx, { id, isGrouping: groupWaitMs !== null }, now, leaseMs, room(lane))
           })
         } catch (error) {
           giveBack(claims) // the answer to the COMMIT may be all that was lost
@@ -141,8 +142,29 @@ export function startDeliveries({
     },
   })
 
+  /** Lanes as there are channels. What a lane held whose channel is gone has been dropped with it, in the database. */
+  async function refresh() {
+    const list = await channels.open(store.db)
+    if (list === open) return
+    open = list
+    const byId = new Map(list.map((channel) => [channel.record.id, channel]))
+    for (const [id, lane] of lanes)
+      if (!byId.has(id)) {
+        lane.queue.length = 0
+        lanes.delete(id)
+      }
+    for (const [id, channel] of byId) {
+      const lane = lanes.get(id)
+      if (lane) lane.channel = channel
+      else lanes.set(id, { channel, queue: [], underway: 0, isPumping: false, isPumpingSoon: false })
+    }
+    announceQuiet()
+  }
+
   function accept(claims: readonly Claim[]) {
-    for (const claim of claims) lanes.get(claim.channelId)?.queue.push(claim)
+    const homeless: Claim[] = []
+    for (const claim of claims) (lanes.get(claim.channelId)?.queue ?? homeless).push(claim)
+    giveBack(homeless)
     for (const lane of lanes.values()) pump(lane)
   }
 
@@ -199,11 +221,21 @@ export function startDeliveries({
     return found
   }
 
+  /** Of what is told again: which somebody has seen. */
+  async function acknowledged(claims: readonly Claim[]): Promise<ReadonlySet<number>> {
+    const ids = claims.filter(({ repeats }) => repeats > 0).map(({ notice }) => notice.id)
+    if (ids.length === 0) return new Set()
+    const notices = await noticesByIds(store.db, ids)
+    return new Set(ids.filter((id) => (notices.get(id)?.acknowledgedAt ?? null) !== null))
+  }
+
   /** Looks whether each is still true, in one query, and starts those that are, in the same turn of the event loop. */
   async function attempt(lane: Lane, claims: readonly Claim[]) {
     let found: Map<number, Task>
+    let seen: ReadonlySet<number>
     try {
       found = await look(claims)
+      seen = await acknowledged(claims)
     } catch {
       // The database is away; the loop says so. Nothing is begun unseen: back to the front, and looked at again.
       lane.underway -= claims.length
@@ -212,55 +244,57 @@ export function startDeliveries({
       return
     }
     const startedAt = clock.now()
-    const finished = new AbortController()
-    const timeout = new AbortController()
-    const underway = new Set<Claim>()
-    const end = (claim: Claim, outcome: Outcome) => {
-      if (!underway.delete(claim)) return // it came after its time-out
-      lane.underway--
-      const endedAt = clock.now()
-      const settlement = afterAttempt(claim.attempt - claim.backoffFrom, outcome, endedAt, Math.random())
-      if (settlement.state === 'dead') tellDead(lane.channel.name, claim, settlement.error)
-      record({ claim, ...settlement, latencyMs: endedAt - startedAt })
-      if (underway.size === 0) finished.abort(over)
-      if (lane.queue.length > 0) pumpSoon(lane)
-    }
+    const live: Live[] = []
     for (const claim of claims) {
-      const task = found.get(claim.notice.taskId)
-      const reason = whyDropped(claim.notice, task)
-      if (reason !== null || !task) {
+      const { notice } = claim
+      const task = found.get(notice.taskId)
+      const reason = whyDropped(notice, task)
+      const isOver = claim.repeats > 0 && (reason ?? whySettled(notice, task, seen.has(notice.id))) !== null
+      if (isOver || reason !== null || !task) {
         lane.underway--
-        record({ claim, state: 'dropped', nextAt: null, error: reason, latencyMs: null })
-        continue
-      }
-      if (startedAt + sendTimeoutMs > claim.leaseUntil) {
+        // Nothing is told again of what is no longer true; that it was told once stays true.
+        const state = isOver ? 'sent' : 'dropped'
+        record(lane, { claim, state, nextAt: null, error: isOver ? null : reason, latencyMs: null })
+      } else if (startedAt + sendTimeoutMs > claim.leaseUntil) {
         // Waited too long in the queue: somebody may have it by the time this attempt would end. With a fresh lease it may go, and
         // this was no attempt: a channel that hangs must not use up those of notices that it has never been given.
         lane.underway--
         giveBack([claim])
-        continue
+      } else {
+        const kind = kindAt(notice.reminder, notice.expiryAt, startedAt)
+        const timeZone = task.timeZone ?? defaults.timeZone
+        live.push({ claim, item: { notice, task, kind, timeZone, links: linksFor(notice) } })
       }
-      underway.add(claim)
-      const { notice } = claim
-      const message = {
-        deliveryId: claim.id,
-        attempt: claim.attempt,
-        notice,
-        task,
-        kind: kindAt(notice.reminder, notice.expiryAt, startedAt),
-        sentAt: startedAt,
-        timeZone: task.timeZone ?? defaults.timeZone,
-        links: null,
-        others: [],
+    }
+    const finished = new AbortController()
+    const timeout = new AbortController()
+    const underway = new Set<readonly Live[]>()
+    const { channel } = lane
+    const end = (told: readonly Live[], outcome: Outcome) => {
+      if (!underway.delete(told)) return // it came after its time-out
+      channel.release()
+      lane.underway -= told.length
+      const endedAt = clock.now()
+      const chance = Math.random()
+      for (const { claim } of told) {
+        const settled = toSettlement(channel, claim, outcome, endedAt, chance)
+        if (settled.state === 'dead') tellDead(channel.record.name, claim, settled.error)
+        record(lane, { claim, ...settled, latencyMs: endedAt - startedAt }, outcome)
       }
-      say(lane.channel.channel, message, timeout.signal).then((outcome) => end(claim, outcome))
+      if (underway.size === 0) finished.abort(over)
+      if (lane.queue.length > 0) pumpSoon(lane)
+    }
+    for (const told of toMessages(live)) {
+      underway.add(told)
+      channel.hold()
+      say(channel.channel, toMessage(told, startedAt), timeout.signal).then((outcome) => end(told, outcome))
     }
     if (underway.size === 0) return
     clock.sleep(sendTimeoutMs, finished.signal).then(() => {
       timeout.abort()
       // A channel that does not heed the signal is left behind.
       const reason = `timed out after ${sendTimeoutMs / 1_000} s`
-      for (const claim of underway) end(claim, { retry: true, reason })
+      for (const told of underway) end(told, { retry: true, reason })
     })
   }
 
@@ -269,8 +303,9 @@ export function startDeliveries({
   }
 
   /** Not at once: outcomes of the same turn go into one transaction. */
-  function record(settled: Settled) {
+  function record({ channel }: Lane, settled: Settled, outcome?: Outcome) {
     unsettled.push(settled)
+    if (outcome !== undefined) watch.note(channel.record, settled, outcome, clock.now())
     if (isSettlingSoon) return
     isSettlingSoon = true
     setImmediate(() => settle().catch(() => loop.wake(clock.now()))) // the loop tries again, and says what is wrong
@@ -306,6 +341,7 @@ export function startDeliveries({
         }
         const retryAt = written.reduce((next, { nextAt }) => Math.min(next, nextAt ?? next), Number.POSITIVE_INFINITY)
         if (retryAt < Number.POSITIVE_INFINITY) loop.wake(retryAt)
+        await watch.write()
         announceQuiet()
         return batch.length
       })
@@ -327,12 +363,10 @@ export function startDeliveries({
 
   return {
     leaseMs,
-    lanes: () =>
-      [...lanes.values()].map((lane) => ({
-        channelId: lane.channel.id,
-        ownerId: lane.channel.ownerId,
-        room: room(lane),
-      })),
+    room(channelId) {
+      const lane = lanes.get(channelId)
+      return lane ? room(lane) : 0
+    },
     accept,
     giveBack,
     wake: loop.wake,
@@ -399,6 +433,51 @@ async function settleAll(
     await settleDeliveries(tx, settled, now)
     return settled
   })
+}
+
+/** A claim, and what is to be said of it. */
+interface Live {
+  readonly claim: Claim
+  readonly item: Item
+}
+
+/** What is told together: a message for each group, and for each that is of none. */
+function toMessages(live: readonly Live[]): (readonly Live[])[] {
+  const groups = new Map<string, Live[]>()
+  const messages: Live[][] = []
+  for (const one of live) {
+    const { groupId } = one.claim
+    const group = groupId === null ? undefined : groups.get(groupId)
+    if (group) {
+      group.push(one)
+      continue
+    }
+    const message = [one]
+    if (groupId !== null) groups.set(groupId, message)
+    messages.push(message)
+  }
+  return messages
+}
+
+function toMessage(told: readonly Live[], sentAt: number): Message {
+  const [{ claim, item }, ...others] = told as [Live, ...Live[]]
+  const { id, groupId, attempt, repeats } = claim
+  // What is told again is another message: a receiver that has seen the first must not take it for the same.
+  const deliveryId = repeats === 0 ? (groupId ?? id) : `${groupId ?? id}-${repeats}`
+  return { ...item, deliveryId, attempt, sentAt, others: others.map((one) => one.item) }
+}
+
+/** How an attempt leaves a delivery: what was sent may have to be told again. */
+function toSettlement(
+  { record: { repeat } }: OpenChannel,
+  { attempt, backoffFrom, repeats }: Claim,
+  outcome: Outcome,
+  endedAt: number,
+  chance: number,
+): Omit<Settled, 'claim' | 'latencyMs'> {
+  const settlement = afterAttempt(attempt - backoffFrom, outcome, endedAt, chance)
+  if (settlement.state !== 'sent' || !repeat || repeats >= repeat.max) return settlement
+  return { ...settlement, nextAt: endedAt + repeat.everyMs, repeats: repeats + 1 }
 }
 
 /** A throw means «retry». */

@@ -1,14 +1,17 @@
 import { randomUUIDv7 } from 'node:crypto'
 import type { Logger } from 'pino'
 import type { Clock } from '#clock.ts'
+import { type ChannelRecord, isFor } from '#core/channel.ts'
 import { kindAt, type Notice } from '#core/notice.ts'
 import { type Defaults, ring } from '#core/reminder.ts'
+import type { Task } from '#core/task.ts'
 import { recordChange } from '#store/changes.ts'
-import { type Claim, insertDeliveries } from '#store/deliveries.ts'
+import { type Claim, groupLeavesAt, insertDeliveries, insertDropped } from '#store/deliveries.ts'
 import { insertNotices } from '#store/notices.ts'
 import type { Store } from '#store/open.ts'
 import type { Db } from '#store/schema.ts'
 import * as tasks from '#store/tasks.ts'
+import type { ChannelSet } from './channel-set.ts'
 import type { Deliveries } from './deliver.ts'
 import { type Loop, startLoop } from './loop.ts'
 
@@ -18,7 +21,8 @@ import { type Loop, startLoop } from './loop.ts'
  *   1. the tasks whose alarm has come, the longest due first
  *   2. each alarm is set to the next instant or null, if it still stands where it was seen
  *   3. a notice each; one that was rung before for this instant is left out
- *   4. a delivery each for every channel: claimed for this process as far as the channel has room, the rest due at once
+ *   4. a delivery each for every channel that it is for: claimed for this process as far as the channel has room, the rest due at once,
+ *      or later where the channel gathers or its owner wants quiet; settled at once where the channel is switched off
  *   5. a line each in the list of changes, for those who follow it
  *
  * Knows nothing of how a channel sends, and waits for none.
@@ -27,13 +31,16 @@ const batchSize = 1_000
 /** A task that cannot be rung (a damaged row) is looked at again after this, so that it holds up nobody behind it. */
 const setAsideMs = 60_000
 
-export function startRinging(parts: {
+interface Parts {
   store: Store
   clock: Clock
   defaults: Defaults
+  channels: ChannelSet
   deliveries: Deliveries
   log: Logger
-}): Loop {
+}
+
+export function startRinging(parts: Parts): Loop {
   const { store, clock, deliveries } = parts
   return startLoop('ring', {
     clock,
@@ -50,9 +57,9 @@ export function startRinging(parts: {
         deliveries.giveBack(batch?.claims ?? [])
         throw error
       }
-      const { rung, claims, hasUnclaimed } = batch as unknown as Batch
+      const { rung, claims, unclaimedAt } = batch as unknown as Batch
       deliveries.accept(claims)
-      if (hasUnclaimed) deliveries.wake(clock.now())
+      if (unclaimedAt !== null) deliveries.wake(unclaimedAt)
       return rung
     },
   })
@@ -61,13 +68,14 @@ export function startRinging(parts: {
 interface Batch {
   readonly rung: number
   readonly claims: Claim[]
-  readonly hasUnclaimed: boolean
+  /** When the first of the deliveries is due that nobody has claimed, in ms. */
+  readonly unclaimedAt: number | null
 }
 
 async function ringBatch(
   tx: Db,
   now: number,
-  { defaults, deliveries, log }: { defaults: Defaults; deliveries: Deliveries; log: Logger },
+  { defaults, channels, deliveries, log }: Pick<Parts, 'defaults' | 'channels' | 'deliveries' | 'log'>,
   edition: number,
 ): Promise<Batch> {
   const due = await tasks.dueTasks(tx, now, batchSize)
@@ -92,28 +100,69 @@ async function ringBatch(
   }
   await tasks.moveAlarms(tx, alarms)
 
+  const written = await insertNotices(tx, notices)
+  const { claims, unclaimedAt } = await planDeliveries(tx, now, { written, taskOf, edition, channels, deliveries })
+  for (const { id, ownerId, taskId } of written) recordChange(tx, { ownerId, taskId, kind: 'rung', noticeId: id })
+  return { rung: due.length, claims, unclaimedAt }
+}
+
+async function planDeliveries(
+  tx: Db,
+  now: number,
+  {
+    written,
+    taskOf,
+    edition,
+    channels,
+    deliveries,
+  }: {
+    written: readonly Notice[]
+    taskOf: ReadonlyMap<number, Task>
+    edition: number
+    channels: ChannelSet
+    deliveries: Deliveries
+  },
+): Promise<Pick<Batch, 'claims' | 'unclaimedAt'>> {
   const claims: Claim[] = []
   const rows: Parameters<typeof insertDeliveries>[1][number][] = []
-  const written = await insertNotices(tx, notices)
+  const dropped: Parameters<typeof insertDropped>[1][number][] = []
   const leaseUntil = now + deliveries.leaseMs
-  let hasUnclaimed = false
-  for (const { channelId, ownerId, room } of deliveries.lanes()) {
-    let left = room
-    for (const notice of written) {
-      if (notice.ownerId !== ownerId) continue
+  let unclaimedAt: number | null = null
+  const setup = await channels.setup(tx)
+  const noticesOf = Map.groupBy(written, ({ ownerId }) => ownerId)
+  for (const channel of setup.channels) {
+    const theirs = noticesOf.get(channel.ownerId)
+    if (!theirs) continue
+    const channelId = channel.id
+    const leavesAt = await groupInstant(tx, channel, now)
+    let left = leavesAt > now ? 0 : deliveries.room(channelId)
+    for (const notice of theirs) {
+      const task = taskOf.get(notice.taskId)
+      if (!task || !isFor(channel, notice, task)) continue
       const id = randomUUIDv7()
-      if (left-- > 0) {
+      if (!channel.isEnabled) {
+        dropped.push({ id, channelId, notice, reason: 'the channel is switched off' })
+        continue
+      }
+      const tellAt = channel.ignoresQuietHours ? now : setup.tellAt(notice.ownerId, notice.expiryAt, now)
+      if (tellAt <= now && left-- > 0) {
         rows.push({ id, channelId, notice, attempt: 1, nextAt: leaseUntil })
-        const task = taskOf.get(notice.taskId)
-        const seen = task && { seen: { task, edition } }
-        claims.push({ id, channelId, attempt: 1, backoffFrom: 0, leaseUntil, notice, ...seen })
+        const seen = { task, edition }
+        claims.push({ id, channelId, attempt: 1, backoffFrom: 0, leaseUntil, notice, groupId: null, repeats: 0, seen })
       } else {
-        rows.push({ id, channelId, notice, attempt: 0, nextAt: now })
-        hasUnclaimed = true
+        const nextAt = Math.max(tellAt, leavesAt)
+        rows.push({ id, channelId, notice, attempt: 0, nextAt })
+        unclaimedAt = Math.min(unclaimedAt ?? nextAt, nextAt)
       }
     }
   }
   await insertDeliveries(tx, rows, now)
-  for (const { id, ownerId, taskId } of written) recordChange(tx, { ownerId, taskId, kind: 'rung', noticeId: id })
-  return { rung: due.length, claims, hasUnclaimed }
+  await insertDropped(tx, dropped, now)
+  return { claims, unclaimedAt }
+}
+
+/** When what rings now leaves a channel that gathers: with what waits already, or as the first of the next message. Others: now. */
+async function groupInstant(tx: Db, { id, groupWaitMs, isEnabled }: ChannelRecord, now: number): Promise<number> {
+  if (groupWaitMs === null || !isEnabled) return now
+  return (await groupLeavesAt(tx, id, now, groupWaitMs)) ?? now + groupWaitMs
 }

@@ -1,62 +1,261 @@
+import { type Selectable, sql } from 'kysely'
+import type { ChannelHealth, ChannelRecord, ChannelSource } from '#core/channel.ts'
+import type { NoticeKind } from '#core/notice.ts'
+import { Problem } from '#core/problem.ts'
 import { dialectOf } from './dialects/dialect.ts'
-import type { Db } from './schema.ts'
-
-/** A channel as the ledger knows it: where it goes is the configuration's business. */
-export interface ChannelRecord {
-  readonly id: number
-  readonly name: string
-  readonly kind: string
-}
+import { prepare } from './prepare.ts'
+import type { ChannelTable, Db } from './schema.ts'
 
 /**
- * Makes the records of an owner match what is declared: new names get an id, missing ones are marked removed. Several replicas may
- * do so at once.
+ * The channels. Whoever holds some of this in memory compares a number: it grows with each change of a channel or of an owner's quiet
+ * hours, in the same transaction. One more counter in the table of those, under an owner that nobody is.
  */
-export async function recordChannels(
-  tx: Db,
-  ownerId: number,
-  declared: readonly { name: string; kind: string; source: 'built-in' | 'config' }[],
-  now: number,
-): Promise<{ present: ChannelRecord[]; removed: ChannelRecord[] }> {
-  await dialectOf(tx).insertRows(
-    tx,
-    'channels',
-    ['owner_id', 'name', 'kind', 'source', 'created_at'],
-    declared.map(({ name, kind, source }) => [ownerId, name, kind, source, now]),
-    [],
-  )
-  const known = await tx.selectFrom('channels').selectAll().where('owner_id', '=', ownerId).orderBy('id').execute()
-  const present: ChannelRecord[] = []
-  const removed: ChannelRecord[] = []
-  for (const { id, name, kind: formerKind, removed_at } of known) {
-    const one = declared.find((channel) => channel.name === name)
-    if (one) present.push({ id, name, kind: one.kind })
-    else removed.push({ id, name, kind: formerKind })
-    if (one && (formerKind !== one.kind || removed_at !== null))
-      await tx
-        .updateTable('channels')
-        .set({ kind: one.kind, source: one.source, removed_at: null })
-        .where('id', '=', id)
-        .execute()
-    if (!one && removed_at === null)
-      await tx.updateTable('channels').set({ removed_at: now }).where('id', '=', id).execute()
-  }
-  return { present, removed }
+const setup = 0
+
+const selectSetup = prepare((db, _: object) =>
+  db.selectFrom('counters').select('changes').where('owner_id', '=', setup),
+)
+
+export async function setupNumber(db: Db): Promise<number> {
+  return (await selectSetup(db, {})).rows[0]?.changes ?? 0
 }
 
-/** The channels of an owner that are in the configuration. */
+/** To be called by every write here that is more than a channel's health. */
+export async function bumpSetup(tx: Db): Promise<void> {
+  await dialectOf(tx).addToCounter(tx, setup, 1)
+}
+
+/** Channels that are there, enabled or not, by id. */
+export async function allChannels(db: Db): Promise<ChannelRecord[]> {
+  const rows = await db.selectFrom('channels').selectAll().where('removed_at', 'is', null).orderBy('id').execute()
+  return rows.map(toChannel)
+}
+
 export async function presentChannels(db: Db, ownerId: number): Promise<ChannelRecord[]> {
-  return db
+  const rows = await db
     .selectFrom('channels')
-    .select(['id', 'name', 'kind'])
+    .selectAll()
     .where('owner_id', '=', ownerId)
     .where('removed_at', 'is', null)
     .orderBy('id')
     .execute()
+  return rows.map(toChannel)
+}
+
+/** @throws Problem `not-found` */
+export async function getChannel(db: Db, ownerId: number, id: number, isToChange = false): Promise<ChannelRecord> {
+  const query = db
+    .selectFrom('channels')
+    .selectAll()
+    .where('owner_id', '=', ownerId)
+    .where('id', '=', id)
+    .where('removed_at', 'is', null)
+  const row = await (isToChange && dialectOf(db).isShared ? query.forUpdate() : query).executeTakeFirst()
+  if (!row) throw new Problem('not-found', `There is no channel ${id}.`)
+  return toChannel(row)
 }
 
 /** The kind of each channel of an owner, removed ones too, by id. */
 export async function channelKinds(db: Db, ownerId: number): Promise<Map<number, string>> {
   const rows = await db.selectFrom('channels').select(['id', 'kind']).where('owner_id', '=', ownerId).execute()
   return new Map(rows.map(({ id, kind }) => [id, kind]))
+}
+
+export type NewChannel = Omit<ChannelRecord, 'id' | 'health'>
+
+/** @returns its number. @throws Problem `conflict` when the name is taken */
+export async function insertChannel(tx: Db, channel: NewChannel): Promise<number> {
+  const columns = ['owner_id', 'name', 'kind', 'source', 'created_at', 'updated_at'] as const
+  const { ownerId, name, kind, source, createdAt } = channel
+  const values = [ownerId, name, kind, source, createdAt, createdAt]
+  await refuseTakenName(tx, ownerId, name)
+  const [row] = await dialectOf(tx).insertRows(tx, 'channels', columns, [values], ['id', 'created_at'])
+  if (!row) throw nameIsTaken(name)
+  await saveChannel(tx, { ...channel, id: row.id })
+  return row.id
+}
+
+/** @throws Problem `conflict` when the name is taken */
+export async function renameChannel(tx: Db, { ownerId, id }: ChannelRecord, name: string): Promise<void> {
+  await refuseTakenName(tx, ownerId, name)
+  await tx.updateTable('channels').set({ name }).where('id', '=', id).execute()
+}
+
+async function refuseTakenName(tx: Db, ownerId: number, name: string) {
+  const taken = tx.selectFrom('channels').select('id').where('owner_id', '=', ownerId).where('name', '=', name)
+  if (await taken.executeTakeFirst()) throw nameIsTaken(name)
+}
+
+function nameIsTaken(name: string): Problem {
+  return new Problem('conflict', `There is a channel «${name}» already.`, {
+    faults: [{ at: { pointer: '/name' }, detail: 'is taken' }],
+  })
+}
+
+/** Everything a person decides about it but its name; its health is left alone. */
+export async function saveChannel(tx: Db, channel: Omit<ChannelRecord, 'health'>): Promise<void> {
+  await tx
+    .updateTable('channels')
+    .set({
+      options: JSON.stringify(channel.options),
+      enabled: Number(channel.isEnabled),
+      disabled_reason: channel.disabledReason,
+      ...toPolicy(channel),
+      updated_at: channel.updatedAt,
+      version: channel.version,
+    })
+    .where('id', '=', channel.id)
+    .execute()
+  await bumpSetup(tx)
+}
+
+export type Policy = Pick<ChannelRecord, 'tags' | 'notices' | 'groupWaitMs' | 'repeat' | 'ignoresQuietHours'>
+
+function toPolicy({ tags, notices, groupWaitMs, repeat, ignoresQuietHours }: Policy) {
+  return {
+    tags: tags.length > 0 ? JSON.stringify(tags) : null,
+    notices: notices.length > 0 ? JSON.stringify(notices) : null,
+    group_wait_ms: groupWaitMs,
+    repeat_every_ms: repeat?.everyMs ?? null,
+    repeat_max: repeat?.max ?? null,
+    ignores_quiet_hours: Number(ignoresQuietHours),
+  }
+}
+
+/** What was told over it stays; its name is free again, and its options, which may be secret, are gone. */
+export async function removeChannel(tx: Db, { id, name }: ChannelRecord, now: number): Promise<void> {
+  const former = `${name.slice(0, 70)} (deleted, ${id})`
+  await tx.updateTable('channels').set({ name: former, options: null, removed_at: now }).where('id', '=', id).execute()
+  await bumpSetup(tx)
+}
+
+/** @returns whether it was enabled until now */
+export async function disableChannel(tx: Db, id: number, reason: string): Promise<boolean> {
+  const { numUpdatedRows } = await tx
+    .updateTable('channels')
+    .set({ enabled: 0, disabled_reason: reason })
+    .where('id', '=', id)
+    .where('enabled', '=', 1)
+    .where('removed_at', 'is', null)
+    .executeTakeFirst()
+  if (Number(numUpdatedRows) === 0) return false
+  await bumpSetup(tx)
+  return true
+}
+
+export async function saveHealth(tx: Db, id: number, health: Partial<ChannelHealth>): Promise<void> {
+  const { failingAt, givenUpAt, lastSentAt, lastError } = health
+  await tx
+    .updateTable('channels')
+    .set({
+      ...(failingAt !== undefined && { failing_at: failingAt }),
+      ...(givenUpAt !== undefined && { given_up_at: givenUpAt }),
+      ...(lastSentAt !== undefined && { last_sent_at: lastSentAt }),
+      ...(lastError !== undefined && { last_error: lastError }),
+    })
+    .where('id', '=', id)
+    .execute()
+}
+
+/** The same, of one that began to fail: the first failure counts, whichever replica saw it. */
+export async function beginFailing(tx: Db, id: number, at: number): Promise<number> {
+  await tx
+    .updateTable('channels')
+    .set({ failing_at: sql`coalesce(failing_at, ${at})` })
+    .where('id', '=', id)
+    .execute()
+  const row = await tx.selectFrom('channels').select('failing_at').where('id', '=', id).executeTakeFirst()
+  return row?.failing_at ?? at
+}
+
+type Named = Pick<ChannelRecord, 'id' | 'name' | 'kind'>
+
+export type Declared = Policy & {
+  readonly name: string
+  readonly kind: string
+  readonly source: Exclude<ChannelSource, 'api'>
+}
+
+/**
+ * Makes the records of an owner match what is declared: new names get an id, missing ones are marked removed. Several replicas may
+ * do so at once.
+ * @returns those that are declared, and those that were there before and are declared no more
+ * @throws Problem `conflict` when a person has made a channel of that name
+ */
+export async function recordChannels(
+  tx: Db,
+  ownerId: number,
+  declared: readonly Declared[],
+  now: number,
+): Promise<{ present: Named[]; removed: Named[] }> {
+  await dialectOf(tx).insertRows(
+    tx,
+    'channels',
+    ['owner_id', 'name', 'kind', 'source', 'created_at', 'updated_at', 'ignores_quiet_hours', 'removed_at'],
+    // Removed, until the comparison below has seen it: that also tells whether anything is to be written.
+    declared.map(({ name, kind, source }) => [ownerId, name, kind, source, now, now, 0, now]),
+    [],
+  )
+  const known = await tx.selectFrom('channels').selectAll().where('owner_id', '=', ownerId).orderBy('id').execute()
+  const present: Named[] = []
+  const removed: Named[] = []
+  let hasChanged = false
+  for (const row of known) {
+    const one = declared.find((channel) => channel.name === row.name)
+    if (row.source === 'api') {
+      if (one)
+        throw new Problem(
+          'conflict',
+          `Channel «${one.name}» of the configuration file: a person has made one of that name. Give one of the two another.`,
+        )
+      continue
+    }
+    if (!one) {
+      removed.push({ id: row.id, name: row.name, kind: row.kind })
+      if (row.removed_at !== null) continue
+      await tx.updateTable('channels').set({ removed_at: now }).where('id', '=', row.id).execute()
+    } else {
+      present.push({ id: row.id, name: row.name, kind: one.kind })
+      const wanted = { kind: one.kind, source: one.source, ...toPolicy(one), removed_at: null }
+      if (Object.entries(wanted).every(([column, value]) => row[column as keyof typeof row] === value)) continue
+      await tx
+        .updateTable('channels')
+        .set({ ...wanted, updated_at: now })
+        .where('id', '=', row.id)
+        .execute()
+    }
+    hasChanged = true
+  }
+  if (hasChanged) await bumpSetup(tx)
+  return { present, removed }
+}
+
+function toChannel(row: Selectable<ChannelTable>): ChannelRecord {
+  return {
+    id: row.id,
+    ownerId: row.owner_id,
+    name: row.name,
+    kind: row.kind,
+    source: row.source,
+    options: row.options === null ? {} : (JSON.parse(row.options) as Record<string, unknown>),
+    isEnabled: row.enabled !== 0,
+    disabledReason: row.disabled_reason,
+    tags: row.tags === null ? [] : (JSON.parse(row.tags) as string[]),
+    notices: row.notices === null ? [] : (JSON.parse(row.notices) as NoticeKind[]),
+    groupWaitMs: row.group_wait_ms,
+    repeat:
+      row.repeat_every_ms === null || row.repeat_max === null
+        ? null
+        : { everyMs: row.repeat_every_ms, max: row.repeat_max },
+    ignoresQuietHours: row.ignores_quiet_hours !== 0,
+    health: {
+      failingAt: row.failing_at,
+      givenUpAt: row.given_up_at,
+      lastSentAt: row.last_sent_at,
+      lastError: row.last_error,
+    },
+    createdAt: row.created_at,
+    updatedAt: row.updated_at === 0 ? row.created_at : row.updated_at,
+    version: row.version,
+  }
 }

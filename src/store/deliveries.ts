@@ -28,6 +28,10 @@ export interface Claim {
   readonly backoffFrom: number
   readonly leaseUntil: number
   readonly notice: Notice
+  /** Told in one message with the others that have the same. */
+  readonly groupId: string | null
+  /** Above 0 it is told again, for the so many-th time. */
+  readonly repeats: number
   /** The task as it was when this was rung, and the store's edition by then: while that lasts, nobody has changed it. */
   readonly seen?: { readonly task: Task; readonly edition: number }
 }
@@ -35,7 +39,7 @@ export interface Claim {
 /** A delivery, and the attempt on it that somebody holds: who lost it finds no row. */
 const claimColumns = ['notice_id', 'channel_id', 'attempts'] as const
 
-/** Writes new deliveries; one with an `attempt` is claimed by us, one without is due at `nextAt`. */
+/** Writes new deliveries; one with an `attempt` is claimed by us, one without is due at `nextAt`, which may lie ahead. */
 export async function insertDeliveries(
   tx: Db,
   deliveries: readonly { id: string; channelId: number; notice: Notice; attempt: number; nextAt: number }[],
@@ -59,6 +63,38 @@ export async function insertDeliveries(
   )
 }
 
+/** Writes deliveries that nobody will attempt, each with the reason: what is not told is not passed over in silence. */
+export async function insertDropped(
+  tx: Db,
+  dropped: readonly { id: string; channelId: number; notice: Notice; reason: string }[],
+  now: number,
+): Promise<void> {
+  await dialectOf(tx).insertRows(
+    tx,
+    'deliveries',
+    ['id', 'notice_id', 'owner_id', 'channel_id', 'state', 'attempts', 'error', 'settled_at'],
+    dropped.map(({ id, channelId, notice, reason }) => {
+      return [id, notice.id, notice.ownerId, channelId, 'dropped', 0, reason, now]
+    }),
+    [],
+  )
+}
+
+/** When what waits on a channel to be told with others goes out, in ms; null when nothing waits. @param withinMs from now */
+export async function groupLeavesAt(tx: Db, channelId: number, now: number, withinMs: number): Promise<number | null> {
+  const row = await tx
+    .selectFrom('deliveries')
+    .select('next_at')
+    .where('channel_id', '=', channelId)
+    .where('next_at', '>', now)
+    .where('next_at', '<=', now + withinMs)
+    .where('attempts', '=', 0)
+    .orderBy('next_at')
+    .limit(1)
+    .executeTakeFirst()
+  return row?.next_at ?? null
+}
+
 const selectNextDue = prepare((db, args: { channelId: number }) =>
   db
     .selectFrom('deliveries')
@@ -74,23 +110,32 @@ export async function nextDueAt(db: Db, channelId: number): Promise<number | nul
   return (await selectNextDue(db, { channelId })).rows[0]?.next_at ?? null
 }
 
-/** Takes what is due on a channel into hand, the longest due first, for the span of a lease. */
+/**
+ * Takes what is due on a channel into hand, the longest due first, for the span of a lease.
+ * @param isGrouping what is taken for the first time is put into groups, which stay together from then on: under the id of a message
+ *   that may have arrived, nothing else may be said
+ */
 export async function claimDue(
   tx: Db,
-  channelId: number,
+  { id: channelId, isGrouping }: { id: number; isGrouping: boolean },
   now: number,
   leaseMs: number,
   limit: number,
 ): Promise<Claim[]> {
   const due = tx
     .selectFrom('deliveries')
-    .select(['id', 'notice_id', 'attempts', 'backoff_from'])
+    .select(['id', 'notice_id', 'attempts', 'backoff_from', 'group_id', 'repeats'])
     .where('channel_id', '=', channelId)
     .where('next_at', '<=', now)
     .orderBy('next_at')
-    .limit(limit)
-  const rows = await (dialectOf(tx).isShared ? due.forUpdate().skipLocked() : due).execute()
+  const lock = (query: typeof due) => (dialectOf(tx).isShared ? query.forUpdate().skipLocked() : query)
+  const rows = await lock(due.limit(limit)).execute()
   if (rows.length === 0) return []
+  const last = rows.at(-1)?.group_id ?? null
+  if (isGrouping && rows.length === limit && last !== null)
+    for (const row of await lock(due.where('group_id', '=', last)).execute())
+      if (!rows.some(({ id }) => id === row.id)) rows.push(row)
+  if (isGrouping) await makeGroups(tx, channelId, rows)
   const leaseUntil = now + leaseMs
   await dialectOf(tx).updateRows(
     tx,
@@ -98,17 +143,37 @@ export async function claimDue(
     claimColumns,
     ['attempts', 'claimed_at', 'next_at'],
     rows.map(({ notice_id, attempts }) => [notice_id, channelId, attempts, attempts + 1, now, leaseUntil]),
+    { state: 'pending' }, // what is told again was sent before
   )
   const notices = await noticesByIds(
     tx,
     rows.map(({ notice_id }) => notice_id),
   )
   const claims: Claim[] = []
-  for (const { id, notice_id, attempts, backoff_from } of rows) {
+  for (const { id, notice_id, attempts, backoff_from: backoffFrom, group_id: groupId, repeats } of rows) {
     const notice = notices.get(notice_id)
-    if (notice) claims.push({ id, channelId, attempt: attempts + 1, backoffFrom: backoff_from, leaseUntil, notice })
+    if (notice) claims.push({ id, channelId, attempt: attempts + 1, backoffFrom, leaseUntil, notice, groupId, repeats })
   }
   return claims
+}
+
+/** Tasks in one message: more is no message but a list, and no medium has room for it. */
+const largestGroup = 50
+
+async function makeGroups(
+  tx: Db,
+  channelId: number,
+  rows: { id: string; notice_id: number; attempts: number; group_id: string | null }[],
+): Promise<void> {
+  const fresh = rows.filter(({ group_id, attempts }) => group_id === null && attempts === 0)
+  for (const [i, row] of fresh.entries()) row.group_id = fresh[i - (i % largestGroup)]?.id ?? null
+  await dialectOf(tx).updateRows(
+    tx,
+    'deliveries',
+    claimColumns,
+    ['group_id'],
+    fresh.map(({ notice_id, attempts, group_id }) => [notice_id, channelId, attempts, group_id]),
+  )
 }
 
 /** Those of some claims that are still ours, and nobody takes them from us before this transaction ends. */
@@ -127,6 +192,8 @@ export async function claimsInHand(tx: Db, claims: readonly Claim[]): Promise<Cl
 
 export interface Settled extends Settlement {
   readonly claim: Claim
+  /** Set where it is to be told again, at `nextAt`: for the so many-th time. */
+  readonly repeats?: number
   /** ms from the start of the attempt to its outcome; null when none was made. */
   readonly latencyMs: number | null
 }
@@ -150,11 +217,15 @@ export async function settleDeliveries(tx: Db, settled: readonly Settled[], now:
   const foundOthers = await updateRows(
     tx,
     'deliveries',
-    claimColumns,
-    ['state', 'next_at', 'error', 'latency_ms', 'settled_at'],
+    // A channel that was switched off has dropped them: what was sent nevertheless is told above, but nothing is tried again.
+    [...claimColumns, 'next_at'],
+    ['state', 'next_at', 'error', 'latency_ms', 'settled_at', 'repeats', 'backoff_from'],
     others.map((one) => {
-      const { state, nextAt, error, latencyMs } = one
-      return [...key(one), state, nextAt, error, latencyMs, nextAt === null ? now : null]
+      const { claim, state, nextAt, error, latencyMs, repeats = claim.repeats } = one
+      // Told again, it has all its attempts again.
+      const backoffFrom = repeats > claim.repeats ? claim.attempt : claim.backoffFrom
+      const settledAt = state === 'pending' ? null : now
+      return [...key(one), claim.leaseUntil, state, nextAt, error, latencyMs, settledAt, repeats, backoffFrom]
     }),
     { claimed_at: null },
   )
@@ -246,8 +317,10 @@ async function makeDue(
     .set({ state: 'pending', next_at: now, ...set })
     .where((eb) => dialectOf(tx).among(eb.ref('notice_id'), noticeIds))
     .where('state', '=', state)
-    // Of a channel that is no more it would wait for ever.
-    .where('channel_id', 'in', (eb) => eb.selectFrom('channels').select('channels.id').where('removed_at', 'is', null))
+    // Of a channel that is no more, or switched off, it would wait for ever.
+    .where('channel_id', 'in', (eb) =>
+      eb.selectFrom('channels').select('channels.id').where('removed_at', 'is', null).where('enabled', '=', 1),
+    )
   if (deliveryId !== undefined) query = query.where('deliveries.id', '=', deliveryId)
   const { numUpdatedRows } = await query.executeTakeFirst()
   return Number(numUpdatedRows)
@@ -260,8 +333,27 @@ export async function dropForChannel(tx: Db, channelId: number, reason: string, 
     .set({ state: 'dropped', next_at: null, claimed_at: null, error: reason, settled_at: now })
     .where('channel_id', '=', channelId)
     .where('next_at', 'is not', null)
+    .where('state', '=', 'pending')
     .executeTakeFirst()
+  // What was sent and waits to be told again was sent.
+  await tx
+    .updateTable('deliveries')
+    .set({ next_at: null })
+    .where('channel_id', '=', channelId)
+    .where('next_at', 'is not', null)
+    .execute()
   return Number(numUpdatedRows)
+}
+
+/** What somebody has seen is not told again. */
+export async function endRepeats(tx: Db, noticeIds: readonly number[]): Promise<void> {
+  await tx
+    .updateTable('deliveries')
+    .set({ next_at: null })
+    .where((eb) => dialectOf(tx).among(eb.ref('notice_id'), noticeIds))
+    .where('state', '=', 'sent')
+    .where('next_at', 'is not', null)
+    .execute()
 }
 
 /** The deliveries of some notices, by notice, in the order of the channels. */

@@ -9,6 +9,7 @@ import { original } from './migrations/0002-original.ts'
 import { changes } from './migrations/0003-changes.ts'
 import { api } from './migrations/0004-api.ts'
 import { search } from './migrations/0005-search.ts'
+import { channels } from './migrations/0006-channels.ts'
 import type { Db, Schema } from './schema.ts'
 import { createTransact, type Transact } from './transact.ts'
 
@@ -61,6 +62,7 @@ const migrations = {
   '0003-changes': changes,
   '0004-api': api,
   '0005-search': search,
+  '0006-channels': channels,
 }
 
 /** A server that is still starting is waited for this long. */

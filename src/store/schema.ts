@@ -1,4 +1,5 @@
 import type { Generated, Kysely } from 'kysely'
+import type { ChannelSource } from '#core/channel.ts'
 import type { DeliveryState } from '#core/delivery.ts'
 import type { NoticeKind, Timing } from '#core/notice.ts'
 import type { Priority } from '#core/task.ts'
@@ -18,6 +19,7 @@ export interface Schema {
   changes: ChangeTable
   trash: TrashTable
   answers: AnswerTable
+  secrets: SecretTable
 }
 
 /** A connection or a transaction: the first argument of everything in this room. */
@@ -29,6 +31,9 @@ export interface OwnerTable {
   default_reminders: string
   time_zone: string
   created_at: number
+  /** `HH:MM` by the owner's zone; both or neither. */
+  quiet_from: string | null
+  quiet_until: string | null
 }
 
 export interface ChannelTable {
@@ -36,10 +41,25 @@ export interface ChannelTable {
   owner_id: number
   name: string
   kind: string
-  source: 'built-in' | 'config'
+  source: ChannelSource
   created_at: number
-  /** Set while it is no longer in the configuration. */
+  /** Set while it is no longer in the configuration, or since a person has deleted it. */
   removed_at: number | null
+  options: string | null
+  enabled: Generated<number>
+  disabled_reason: string | null
+  tags: string | null
+  notices: string | null
+  group_wait_ms: number | null
+  repeat_every_ms: number | null
+  repeat_max: number | null
+  ignores_quiet_hours: Generated<number>
+  failing_at: number | null
+  given_up_at: number | null
+  last_sent_at: number | null
+  last_error: string | null
+  updated_at: Generated<number>
+  version: Generated<number>
 }
 
 export interface TaskTable {
@@ -99,6 +119,10 @@ export interface DeliveryTable {
   settled_at: number | null
   /** The attempt from which the back-off counts. */
   backoff_from: Generated<number>
+  /** Told in one message with the others that have it. */
+  group_id: string | null
+  /** Above 0: it was told and is, or will be at `next_at`, told again for the so many-th time. */
+  repeats: Generated<number>
 }
 
 export interface CounterTable {
@@ -133,9 +157,21 @@ export interface AnswerTable {
   created_at: number
 }
 
+export interface SecretTable {
+  name: string
+  value: string
+}
+
 /** What each column holds, for statements that carry many rows in one parameter. */
 export const columnTypes: { readonly [T in keyof Schema]: { readonly [C in keyof Schema[T]]: 'integer' | 'text' } } = {
-  owners: { id: 'integer', default_reminders: 'text', time_zone: 'text', created_at: 'integer' },
+  owners: {
+    id: 'integer',
+    default_reminders: 'text',
+    time_zone: 'text',
+    created_at: 'integer',
+    quiet_from: 'text',
+    quiet_until: 'text',
+  },
   channels: {
     id: 'integer',
     owner_id: 'integer',
@@ -144,6 +180,21 @@ export const columnTypes: { readonly [T in keyof Schema]: { readonly [C in keyof
     source: 'text',
     created_at: 'integer',
     removed_at: 'integer',
+    options: 'text',
+    enabled: 'integer',
+    disabled_reason: 'text',
+    tags: 'text',
+    notices: 'text',
+    group_wait_ms: 'integer',
+    repeat_every_ms: 'integer',
+    repeat_max: 'integer',
+    ignores_quiet_hours: 'integer',
+    failing_at: 'integer',
+    given_up_at: 'integer',
+    last_sent_at: 'integer',
+    last_error: 'text',
+    updated_at: 'integer',
+    version: 'integer',
   },
   tasks: {
     id: 'integer',
@@ -191,6 +242,8 @@ export const columnTypes: { readonly [T in keyof Schema]: { readonly [C in keyof
     error: 'text',
     settled_at: 'integer',
     backoff_from: 'integer',
+    group_id: 'text',
+    repeats: 'integer',
   },
   counters: { owner_id: 'integer', changes: 'integer', forgotten: 'integer' },
   changes: {
@@ -234,4 +287,5 @@ export const columnTypes: { readonly [T in keyof Schema]: { readonly [C in keyof
     body: 'text',
     created_at: 'integer',
   },
+  secrets: { name: 'text', value: 'text' },
 }

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { pino } from 'pino'
 import { newTask } from '#core/task.ts'
+import { createChannelSet } from '#scheduler/channel-set.ts'
 import type { Deliveries } from '#scheduler/deliver.ts'
 import { startRinging } from '#scheduler/ring.ts'
 import { deliveriesOf } from '#store/deliveries.ts'
@@ -17,9 +18,11 @@ test('with no channel to tell, a notice exists all the same, and shows that nobo
   const defaults = { reminders: ['PT15M'], timeZone: 'UTC' }
   const draft = { title: 'Unheard', expiry: { at: clock.now() + 3_600_000 } }
   await store.transact((tx, now) => insertTask(tx, newTask(draft, 1, 'uid', defaults, now)))
-  const nobody = { leaseMs: 1, lanes: () => [], accept() {}, giveBack() {}, wake() {} } as unknown as Deliveries
+  const nobody = { leaseMs: 1, room: () => 0, accept() {}, giveBack() {}, wake() {} } as unknown as Deliveries
   const log = pino({ level: 'silent' })
-  const ringing = startRinging({ store, clock, defaults, deliveries: nobody, log })
+  const deps = { clock, print: async () => {}, toEvent: () => ({}) }
+  const channels = createChannelSet({ kinds: [], declared: new Map(), deps, log })
+  const ringing = startRinging({ store, clock, defaults, channels, deliveries: nobody, log })
   clock.settle = ringing.idle
   await clock.advance(3_600_000)
   await ringing.stop()

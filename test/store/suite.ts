@@ -4,6 +4,7 @@ import { describe, type TestContext, test } from 'node:test'
 import { setImmediate as turn } from 'node:timers/promises'
 import type { Dialect as KyselyDialect } from 'kysely'
 import { sql } from 'kysely'
+import { usualPolicy } from '#channels/policy.ts'
 import type { Clock } from '#clock.ts'
 import { Problem } from '#core/problem.ts'
 import { type NewTask, newTask, type Task, type TaskDraft } from '#core/task.ts'
@@ -338,8 +339,8 @@ export function storeSuite(name: string, fresh: (t: TestContext) => Promise<Fres
   describe(`${name}: deliveries`, () => {
     const leaseMs = 30_000
     const declared = [
-      { name: 'console', kind: 'console', source: 'built-in' as const },
-      { name: 'hook', kind: 'webhook', source: 'config' as const },
+      { ...usualPolicy, name: 'console', kind: 'console', source: 'built-in' as const },
+      { ...usualPolicy, name: 'hook', kind: 'webhook', source: 'config' as const },
     ]
 
     /** Two channels, a notice, and a delivery of it on each: claimed on the first, due on the second. */
@@ -361,7 +362,7 @@ export function storeSuite(name: string, fresh: (t: TestContext) => Promise<Fres
         ),
       )
       const claim = (channelId: number, at: number, limit = 10) =>
-        store.transact((tx) => deliveries.claimDue(tx, channelId, at, leaseMs, limit))
+        store.transact((tx) => deliveries.claimDue(tx, { id: channelId, isGrouping: false }, at, leaseMs, limit))
       const stored = async () => {
         const all = [...(await deliveries.deliveriesOf(store.db, [one.id])).values()].flat()
         return new Map(all.map((delivery) => [delivery.id, delivery]))
@@ -371,6 +372,8 @@ export function storeSuite(name: string, fresh: (t: TestContext) => Promise<Fres
         channelId: first.id,
         attempt: 1,
         backoffFrom: 0,
+        groupId: null,
+        repeats: 0,
         leaseUntil: now + leaseMs,
         notice: one,
       }
@@ -394,7 +397,16 @@ export function storeSuite(name: string, fresh: (t: TestContext) => Promise<Fres
       assert.deepEqual(await claim(first.id, now + leaseMs - 1), [])
       const leaseUntil = now + leaseMs
       assert.deepEqual(await claim(second.id, now), [
-        { id: dueId, channelId: second.id, attempt: 1, backoffFrom: 0, leaseUntil, notice: one },
+        {
+          id: dueId,
+          channelId: second.id,
+          attempt: 1,
+          backoffFrom: 0,
+          groupId: null,
+          repeats: 0,
+          leaseUntil,
+          notice: one,
+        },
       ])
       assert.deepEqual(await claim(second.id, now), [], 'claimed once')
       assert.deepEqual(await claim(first.id, leaseUntil), [
@@ -403,6 +415,8 @@ export function storeSuite(name: string, fresh: (t: TestContext) => Promise<Fres
           channelId: first.id,
           attempt: 2,
           backoffFrom: 0,
+          groupId: null,
+          repeats: 0,
           leaseUntil: leaseUntil + leaseMs,
           notice: one,
         },
@@ -546,7 +560,7 @@ export function storeSuite(name: string, fresh: (t: TestContext) => Promise<Fres
           recordChannels(
             tx,
             me,
-            declared.map(([name, kind]) => ({ name, kind, source: 'config' })),
+            declared.map(([name, kind]) => ({ ...usualPolicy, name, kind, source: 'config' })),
             now,
           ),
         )
@@ -573,7 +587,7 @@ export function storeSuite(name: string, fresh: (t: TestContext) => Promise<Fres
         ]),
       )
       const theirs = await store.transact((tx) =>
-        recordChannels(tx, other, [{ name: 'a', kind: 'webhook', source: 'config' }], now),
+        recordChannels(tx, other, [{ ...usualPolicy, name: 'a', kind: 'webhook', source: 'config' }], now),
       )
       assert.notEqual(theirs.present[0]?.id, a.id)
     })

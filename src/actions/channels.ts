@@ -1,0 +1,265 @@
+import { randomUUIDv7 } from 'node:crypto'
+import type { ChannelDeps, ChannelKind } from '#channels/channel.ts'
+import { checkOptions, type Options, patchOptions } from '#channels/options.ts'
+import { type Policy, type PolicyWire, toPolicy } from '#channels/policy.ts'
+import { type ChannelRecord, checkChoices } from '#core/channel.ts'
+import type { Outcome } from '#core/delivery.ts'
+import type { Message } from '#core/notice.ts'
+import { invalidMember, nearest, Problem } from '#core/problem.ts'
+import { newTask } from '#core/task.ts'
+import * as store from '#store/channels.ts'
+import { dropForChannel } from '#store/deliveries.ts'
+import type { Db } from '#store/schema.ts'
+import type { Actor, Context } from './context.ts'
+import { type Condition, perform } from './tasks.ts'
+
+/** What people do about their channels. Each change has another setup number, by which every replica learns of it. */
+export interface ChannelContext extends Context {
+  readonly kinds: readonly ChannelKind[]
+  readonly channelDeps: ChannelDeps
+}
+
+export interface ChannelDraft extends PolicyWire {
+  readonly name: string
+  readonly kind: string
+  readonly options?: Options
+  readonly enabled?: boolean
+}
+
+/** @throws Problem `invalid`, `conflict` (the name is taken) */
+export async function createChannel(
+  ctx: ChannelContext,
+  { ownerId }: Actor,
+  draft: ChannelDraft,
+): Promise<ChannelRecord> {
+  const kind = kindOf(ctx.kinds, draft.kind)
+  if (kind.isConfigOnly)
+    throw invalidMember(
+      '/kind',
+      'can only be declared in the configuration file: it acts with the rights of the server',
+    )
+  if (kind.kind === 'console') throw invalidMember('/kind', 'is built in, and there is one')
+  const made = kind.ownSecret && { [kind.ownSecret.member]: kind.ownSecret.make() }
+  const choices = {
+    ...toPolicy(draft),
+    name: draft.name,
+    options: { ...made, ...draft.options },
+    isEnabled: draft.enabled ?? true,
+  }
+  await check(ctx, kind, choices)
+  return perform(ctx, async (tx, now, wakeAt) => {
+    const fresh = { ownerId, kind: kind.kind, source: 'api', disabledReason: null, version: 1 } as const
+    const id = await store.insertChannel(tx, { ...choices, ...fresh, createdAt: now, updatedAt: now })
+    wakeAt(now) // so that it is opened
+    return store.getChannel(tx, ownerId, id)
+  })
+}
+
+export interface ChannelPatch extends PolicyWire {
+  readonly name?: string
+  readonly options?: Options
+  readonly enabled?: boolean
+}
+
+export interface ChannelTarget extends Condition {
+  readonly id: number
+}
+
+/**
+ * Switching one on lets it begin anew; switching it off drops what waits for it.
+ * @throws Problem `not-found`, `stale`, `invalid`, `conflict` (a name that is taken, or anything but `enabled` of a declared one)
+ */
+export async function updateChannel(
+  ctx: ChannelContext,
+  { ownerId }: Actor,
+  target: ChannelTarget,
+  patch: ChannelPatch,
+): Promise<ChannelRecord> {
+  return change(ctx, ownerId, target, async (tx, before, now) => {
+    const { name = before.name, options: patched, enabled: isEnabled = before.isEnabled, ...policy } = patch
+    const isDeclared = before.source !== 'api'
+    if (isDeclared && (name !== before.name || patched !== undefined || Object.keys(policy).length > 0))
+      throw new Problem(
+        'conflict',
+        before.source === 'config'
+          ? 'This channel is declared in the configuration file: change it there. Here it can be switched off and on.'
+          : 'The console is built in: it can be switched off and on.',
+      )
+    const options = patched === undefined ? before.options : patchOptions(before.options, patched)
+    const choices = { ...toPolicy(policy, before), name, options, isEnabled }
+    if (!isDeclared) await check(ctx, kindOf(ctx.kinds, before.kind), choices)
+    if (name !== before.name) await store.renameChannel(tx, before, name)
+    if (isEnabled && !before.isEnabled)
+      await store.saveHealth(tx, before.id, { failingAt: null, givenUpAt: null, lastError: null })
+    if (!isEnabled && before.isEnabled) await dropForChannel(tx, before.id, 'the channel was switched off', now)
+    return { ...before, ...choices, disabledReason: isEnabled ? null : before.disabledReason }
+  })
+}
+
+/** The old secret is good for a day yet. @throws Problem `not-found`, `stale`, `conflict` (not of its kind, or declared) */
+export async function rotateSecret(
+  ctx: ChannelContext,
+  { ownerId }: Actor,
+  target: ChannelTarget,
+): Promise<ChannelRecord> {
+  return change(ctx, ownerId, target, async (_, before, now) => {
+    const { ownSecret } = kindOf(ctx.kinds, before.kind)
+    if (!ownSecret) throw new Problem('conflict', 'A channel of this kind has no secret that the server makes.')
+    if (before.source !== 'api')
+      throw new Problem('conflict', 'This channel is declared in the configuration file: change its secret there.')
+    return { ...before, options: ownSecret.rotate(before.options, now) }
+  })
+}
+
+async function change(
+  ctx: ChannelContext,
+  ownerId: number,
+  target: ChannelTarget,
+  make: (tx: Db, before: ChannelRecord, now: number) => Promise<ChannelRecord>,
+): Promise<ChannelRecord> {
+  return perform(ctx, async (tx, now, wakeAt) => {
+    const before = await store.getChannel(tx, ownerId, target.id, true)
+    requireVersion(target, before)
+    const after = await make(tx, before, now)
+    await store.saveChannel(tx, { ...after, updatedAt: now, version: before.version + 1 })
+    wakeAt(now)
+    return store.getChannel(tx, ownerId, target.id)
+  })
+}
+
+/** What waits for it is dropped; what was told over it stays in the history. @throws Problem `not-found`, `stale`, `conflict` */
+export async function deleteChannel(
+  ctx: Context,
+  { ownerId }: Actor,
+  target: ChannelTarget,
+): Promise<{ dropped: number }> {
+  return perform(ctx, async (tx, now, wakeAt) => {
+    const channel = await store.getChannel(tx, ownerId, target.id, true)
+    requireVersion(target, channel)
+    if (channel.source !== 'api')
+      throw new Problem('conflict', 'This channel was not made here: it can be switched off, but not deleted.')
+    await store.removeChannel(tx, channel, now)
+    wakeAt(now)
+    return { dropped: await dropForChannel(tx, channel.id, 'the channel was deleted', now) }
+  })
+}
+
+function requireVersion({ version, notVersion }: Condition, channel: ChannelRecord) {
+  const has = (versions: Condition['version']) =>
+    versions === '*' || [versions].flat().includes(channel.version as never)
+  if ((version !== undefined && !has(version)) || (notVersion !== undefined && has(notVersion)))
+    throw new Problem('stale', `Channel ${channel.id} is at version ${channel.version}.`)
+}
+
+/** As the scheduler has it. */
+const testMs = 15_000
+
+export interface Tested {
+  readonly outcome: Outcome
+  readonly latencyMs: number
+}
+
+/**
+ * Sends a notice about a task that does not exist, by the way of all notices, and tells what came of it. In no ledger.
+ * @throws Problem `invalid`
+ */
+export async function testChannel(
+  ctx: ChannelContext,
+  { ownerId }: Actor,
+  kindName: string,
+  options: Options,
+): Promise<Tested> {
+  const kind = kindOf(ctx.kinds, kindName)
+  if (kind.isConfigOnly) throw invalidMember('/kind', 'can only be declared in the configuration file')
+  checkOptions(kind, options)
+  const { clock } = ctx.channelDeps
+  const channel = await open(ctx, kind, options)
+  const startedAt = clock.now()
+  const [timeout, finished] = [new AbortController(), new AbortController()]
+  try {
+    const outcome = await Promise.race([
+      channel
+        .send(sample(ownerId, ctx, startedAt), timeout.signal)
+        .catch((error: Error): Outcome => ({ retry: true, reason: error.message })),
+      clock.sleep(testMs, finished.signal).then((): Outcome => {
+        return { retry: true, reason: `timed out after ${testMs / 1_000} s` }
+      }),
+    ])
+    return { outcome, latencyMs: clock.now() - startedAt }
+  } finally {
+    timeout.abort()
+    finished.abort()
+    await channel[Symbol.asyncDispose]()
+  }
+}
+
+/** The options of a saved one, changed by what a person is about to save. @throws Problem `not-found`, `conflict` */
+export async function savedOptions({ db }: Pick<Context, 'db'>, { ownerId }: Actor, id: number, patch: Options = {}) {
+  const { kind, source, options } = await store.getChannel(db, ownerId, id)
+  if (source === 'config')
+    throw new Problem('conflict', 'The options of this channel are in the configuration file, and are not known here.')
+  return { kind, options: patchOptions(options, patch) }
+}
+
+function sample(ownerId: number, { defaults }: Context, now: number): Message {
+  const expiryAt = now + 15 * 60_000
+  const draft = {
+    title: 'A test from Duebell',
+    description: 'If you read this, the channel works.',
+    expiry: { at: expiryAt },
+  }
+  const task = { ...newTask(draft, ownerId, randomUUIDv7(), defaults, now), id: 0 }
+  const of = {
+    id: 0,
+    ownerId,
+    taskId: 0,
+    kind: 'expiring',
+    reminder: 'PT15M',
+    expiryAt,
+    dueAt: now,
+    rungAt: now,
+  } as const
+  return {
+    deliveryId: randomUUIDv7(),
+    attempt: 1,
+    notice: { ...of, timing: 'on_time', latenessMs: 0 },
+    task,
+    kind: 'expiring',
+    sentAt: now,
+    timeZone: defaults.timeZone,
+    links: null,
+    others: [],
+  }
+}
+
+function kindOf(kinds: readonly ChannelKind[], name: string): ChannelKind {
+  const kind = kinds.find((one) => one.kind === name)
+  if (kind) return kind
+  const names = kinds.map((one) => one.kind)
+  const near = nearest(name, names)
+  throw invalidMember('/kind', `is not known; ${near ? `did you mean ${near}?` : `there are ${names.join(', ')}`}`)
+}
+
+/** Opened and closed once, for what no schema can say. */
+async function check(
+  ctx: ChannelContext,
+  kind: ChannelKind,
+  choices: Policy & { name: string; options: Options; isEnabled: boolean },
+): Promise<void> {
+  checkChoices(choices)
+  checkOptions(kind, choices.options)
+  await using _ = await open(ctx, kind, choices.options)
+}
+
+async function open({ channelDeps }: ChannelContext, kind: ChannelKind, options: Options) {
+  try {
+    return await kind.open(options, channelDeps)
+  } catch (error) {
+    if (!(error instanceof Problem)) throw error
+    // What a kind says of its options, said of the body that holds them.
+    const faults = error.extras.faults?.map(({ at, detail }) => {
+      return { at: 'pointer' in at ? { pointer: `/options${at.pointer}` } : at, detail }
+    })
+    throw new Problem(error.kind, `options.${error.message}`, { ...error.extras, ...(faults && { faults }) })
+  }
+}

@@ -1,0 +1,51 @@
+import { Ajv, type ErrorObject } from 'ajv'
+import type { TSchema } from 'typebox'
+import { type Fault, nearest, Problem } from '#core/problem.ts'
+import type { ChannelKind } from './channel.ts'
+
+/** Options of a channel as they come from a person and go back to one: checked against their kind, and never with a secret in them. */
+export type Options = Readonly<Record<string, unknown>>
+
+/** What stands for a secret that is set. Sent back, it leaves that as it is. */
+export const mask = '********'
+
+const ajv = new Ajv({ allErrors: true, strict: false })
+
+/** @throws Problem `invalid` naming every member at fault, below `/options`; never a value, which may be a secret */
+export function checkOptions({ kind, label, options: schema }: ChannelKind, options: Options): void {
+  const isValid = ajv.compile(schema)
+  if (isValid(options)) return
+  const faults = (isValid.errors ?? []).map((error) => toFault(error, schema))
+  throw new Problem('invalid', `These are no options of ${label} («${kind}»).`, { faults })
+}
+
+function toFault({ keyword, params, instancePath, message }: ErrorObject, schema: TSchema): Fault {
+  const at = (member = '') => ({ pointer: `/options${instancePath}${member && `/${member}`}` })
+  if (keyword === 'required') return { at: at(String(params.missingProperty)), detail: 'is missing' }
+  if (keyword !== 'additionalProperties') return { at: at(), detail: message ?? 'is not valid' }
+  const name = String(params.additionalProperty)
+  const near = nearest(name, Object.keys(membersOf(schema)))
+  return { at: at(name), detail: `is not known${near ? `; did you mean ${near}?` : ''}` }
+}
+
+export function maskOptions({ options: schema }: ChannelKind, options: Options): Record<string, unknown> {
+  const members = membersOf(schema)
+  return Object.fromEntries(
+    // Of a kind that this server does not know any more, or a member of it, nobody can say whether it is secret.
+    Object.entries(options).map(([name, value]) => [name, members[name] && !members[name].writeOnly ? value : mask]),
+  )
+}
+
+/** A merge patch (RFC 7396) of the options, in which a mask stands for what is there. */
+export function patchOptions(before: Options, patch: Options): Options {
+  const after: Record<string, unknown> = { ...before }
+  for (const [name, value] of Object.entries(patch)) {
+    if (value === null) delete after[name]
+    else if (value !== mask || before[name] === undefined) after[name] = value
+  }
+  return after
+}
+
+function membersOf(schema: TSchema): Readonly<Record<string, { readonly writeOnly?: boolean }>> {
+  return (schema as { properties?: Record<string, { writeOnly?: boolean }> }).properties ?? {}
+}
