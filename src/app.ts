@@ -124,7 +124,8 @@ export async function startApp(config: Config, deps: AppDeps): Promise<App> {
   let overdueMs = 0
   const server = createServer({
     db: store.db,
-    ctx: { db: store.db, transact: store.transact, defaults, wake },
+    ctx: { db: store.db, transact: store.transact, defaults, wake, kinds, channelDeps },
+    links,
     trashDays: config.trashDays,
     isLoopback: isLoopback && !config.allowAnyoneOnNetwork,
     allowedHosts: config.allowedHosts,

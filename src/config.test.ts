@@ -44,6 +44,7 @@ describe('configuration', () => {
       timeZone: 'Europe/Paris',
       defaultReminders: ['PT15M'],
       trashDays: 30,
+      publicUrl: '',
       logLevel: 'info',
       logFormat: 'auto',
       allowedHosts: [],

@@ -3,7 +3,9 @@ import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { startApp } from '#app.ts'
+import type { ChannelKind } from '#channels/channel.ts'
 import { consoleKind } from '#channels/console.ts'
+import { webhookKind } from '#channels/webhook.ts'
 import { parseConfig } from '#config.ts'
 import { fakeClock } from '#support/fake-clock.ts'
 import { recorder } from '#support/recording-channel.ts'
@@ -30,11 +32,14 @@ export async function tell(document: Document, story: readonly Step[]): Promise<
   // Beside the console one where a webhook would be, that refuses the first notice and then accepts everything.
   const hook = recorder('webhook')
   hook.answer = () => (hook.messages.length === 1 ? { retry: false, reason: '403 Forbidden' } : undefined)
-  const catalog = [consoleKind, hook.kind]
+  const catalog = [consoleKind, asWebhook(hook.kind)]
   const config = parseConfig({
     argv: ['--config=file', '--port=0', `--database-url=sqlite:${folder}/story.db`, '--log-level=warn'],
     env: {},
-    readFile: () => JSON.stringify({ channels: [{ name: 'hook', kind: 'webhook' }] }),
+    readFile: () =>
+      JSON.stringify({
+        channels: [{ name: 'hook', kind: 'webhook', options: { url: 'https://example.org/hook', secret } }],
+      }),
     systemTimeZone: 'UTC',
     catalog,
   })
@@ -65,6 +70,20 @@ export async function tell(document: Document, story: readonly Step[]): Promise<
     rmSync(folder, { recursive: true })
   }
   return steady(told)
+}
+
+const secret = 'whsec_C2FVsBQIhrscChlQIMV+b5sSYspob7oD'
+
+/** The kind as it is, but that what it sends is recorded, and what it makes is the same in every run. */
+function asWebhook({ open }: ChannelKind): ChannelKind {
+  const ownSecret = {
+    member: 'secret',
+    make: () => secret,
+    rotate: (options: Readonly<Record<string, unknown>>, now: number) => {
+      return { ...webhookKind.ownSecret?.rotate(options, now), secret: 'whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw' }
+    },
+  }
+  return { ...(webhookKind as ChannelKind), open, ownSecret }
 }
 
 async function ask(url: string, { method, path }: Described, step: Step, lines: readonly string[]): Promise<Told> {

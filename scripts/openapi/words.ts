@@ -26,6 +26,7 @@ export const tags: Record<string, string> = {
   tasks: 'What expires, and when to be told.',
   tags: 'The words by which tasks are grouped.',
   trash: 'Deleted tasks, which can be restored for some days.',
+  channels: 'Where notices go, how calmly, and how each of them is.',
   notifications: 'What rang and will ring, and how each channel took it.',
   events: 'What changes and happens, to be followed.',
   health: 'Whether the server lives, and whether it works.',

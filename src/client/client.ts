@@ -9,6 +9,16 @@ import type {
   TaskUpsertWire,
   TaskWire,
 } from '#http/shapes.ts'
+import type {
+  ChannelDraftWire,
+  ChannelKindsWire,
+  ChannelPatchWire,
+  ChannelsWire,
+  ChannelTestWire,
+  ChannelWire,
+  SettingsPatchWire,
+  SettingsWire,
+} from '#http/shapes-channels.ts'
 import type { ChangesWire, EventType, EventWire } from '#http/shapes-events.ts'
 import type { TagListWire, TaskQueryWire } from '#http/shapes-list.ts'
 import type {
@@ -180,6 +190,24 @@ export function createClient(baseUrl: string, options: ClientOptions = {}) {
         `/v1/notifications/${id}/retry`,
         deliveryId === undefined ? undefined : { delivery_id: deliveryId },
       ),
+    channelKinds: () => call<ChannelKindsWire>('GET', '/v1/channel-kinds'),
+    channels: () => call<ChannelsWire>('GET', '/v1/channels'),
+    channel: (id: number) => call<ChannelWire>('GET', `/v1/channels/${id}`),
+    /** A secret that the server makes is in this answer, and in none after it. */
+    createChannel: (channel: ChannelDraftWire) => call<ChannelWire>('POST', '/v1/channels', channel),
+    updateChannel: (id: number, patch: ChannelPatchWire, condition?: Condition) =>
+      call<ChannelWire>('PATCH', `/v1/channels/${id}`, patch, condition),
+    deleteChannel: (id: number, condition?: Condition) =>
+      call<{ id: number; dropped: number }>('DELETE', `/v1/channels/${id}`, undefined, condition),
+    rotateSecret: (id: number) => call<ChannelWire>('POST', `/v1/channels/${id}/rotate-secret`),
+    /** One that is not made yet. May take 15 s. */
+    testChannelDraft: (kind: string, options: Record<string, unknown> = {}) =>
+      call<ChannelTestWire>('POST', '/v1/channels/test', { kind, options }, { isLong: true }),
+    /** With its options, or as they would be after a change. */
+    testChannel: (id: number, options?: Record<string, unknown>) =>
+      call<ChannelTestWire>('POST', `/v1/channels/${id}/test`, options && { options }, { isLong: true }),
+    settings: () => call<SettingsWire>('GET', '/v1/settings'),
+    updateSettings: (patch: SettingsPatchWire) => call<SettingsWire>('PATCH', '/v1/settings', patch),
     /** What has changed since a cursor; without one, everything, in pages. Until `more` is false there is more at once. */
     changes: (query: { since?: string; limit?: number } = {}) =>
       call<ChangesWire>('GET', withQuery('/v1/changes', query)),

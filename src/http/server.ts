@@ -3,7 +3,9 @@ import { randomUUID } from 'node:crypto'
 import { Ajv } from 'ajv'
 import { type FastifyBaseLogger, type FastifyInstance, fastify, LogController, type RouteOptions } from 'fastify'
 import type { Logger } from 'pino'
-import type { Context, LongContext } from '#actions/context.ts'
+import type { ChannelContext } from '#actions/channels.ts'
+import type { LongContext } from '#actions/context.ts'
+import type { LinkMaker } from '#actions/links.ts'
 import type { Clock } from '#clock.ts'
 import { Problem } from '#core/problem.ts'
 import { limits } from '#core/task.ts'
@@ -15,11 +17,14 @@ import { createGuard } from './guard.ts'
 import { answerUnreadable, sendProblem } from './problem.ts'
 import { byKeyRoutes } from './routes/by-key.ts'
 import { changeRoutes } from './routes/changes.ts'
+import { channelRoutes } from './routes/channels.ts'
 import { docsRoutes } from './routes/docs.ts'
 import { eventRoutes } from './routes/events.ts'
 import { type Health, healthRoutes } from './routes/health.ts'
+import { linkRoutes } from './routes/links.ts'
 import { notificationRoutes } from './routes/notifications.ts'
 import { problemRoutes } from './routes/problems.ts'
+import { settingsRoutes } from './routes/settings.ts'
 import { taskListRoutes } from './routes/task-list.ts'
 import { taskRoutes } from './routes/tasks.ts'
 import { trashRoutes } from './routes/trash.ts'
@@ -27,7 +32,8 @@ import { upcomingRoutes } from './routes/upcoming.ts'
 
 export interface ServerParts {
   readonly db: Db
-  readonly ctx: Context
+  readonly ctx: ChannelContext
+  readonly links: LinkMaker
   readonly trashDays: number
   readonly health: Health
   readonly feed: Feed
@@ -123,6 +129,9 @@ export function createServer(parts: ServerParts): FastifyInstance {
   trashRoutes(server, { ...parts, ctx: long, now })
   upcomingRoutes(server, { ...parts, now })
   notificationRoutes(server, { db: parts.db, ctx: long })
+  channelRoutes(server, parts)
+  settingsRoutes(server, parts)
+  linkRoutes(server, { ...parts, now })
   changeRoutes(server, parts)
   eventRoutes(server, parts)
   docsRoutes(server)

@@ -248,7 +248,7 @@ test(`${testDatabase}: tasks that were there before the index are in it after th
   await sql`drop table search`.execute(store.db)
   if (testDatabase === 'sqlite') await sql`drop table search_words`.execute(store.db)
   if (testDatabase !== 'mysql') await sql`drop index tasks_tagged`.execute(store.db)
-  await sql`delete from kysely_migration where name = '0005-search'`.execute(store.db)
+  await sql`delete from kysely_migration where name >= '0005-search'`.execute(store.db) // what follows can be repeated
   await store[Symbol.asyncDispose]()
   const { store: next } = await open(t, url)
   assert.deepEqual(await candidates(next.db, ['w1199']), [1_200])

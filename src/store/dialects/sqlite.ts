@@ -78,6 +78,7 @@ export const sqlite: Dialect = {
     if (typeof code !== 'number') return 'other'
     if (code === 2067 || code === 1555) return 'duplicate' // SQLITE_CONSTRAINT_UNIQUE, _PRIMARYKEY
     const primary = code & 0xff
+    if (primary === 1 && /already exists|duplicate column/.test((error as Error).message)) return 'exists' // SQLITE_ERROR
     if (primary === 5 || primary === 6) return 'busy' // SQLITE_BUSY, SQLITE_LOCKED
     if (primary === 13) return 'full' // SQLITE_FULL
     // SQLITE_IOERR, CORRUPT, NOTADB. After a failed fsync the kernel may have dropped the pages it could not write, so a
