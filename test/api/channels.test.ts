@@ -1,0 +1,179 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { Webhook } from 'standardwebhooks'
+import type { ProblemError } from '#client/client.ts'
+import { startReceiver } from '#support/receiver.ts'
+import { startTestApp } from '#support/test-app.ts'
+
+const secret = 'whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw'
+const refusal = (promise: Promise<unknown>) =>
+  promise.then(
+    () => assert.fail('was not refused'),
+    (error: ProblemError) => error,
+  )
+
+test('a channel that is made rings from then on, and one that is deleted does not', async (t) => {
+  const { client, app, bell } = await startTestApp(t, { channels: [] })
+  await client.create({ title: 'Before', expiry_dt: '2026-12-01T09:10:00Z' })
+  const channel = await client.createChannel({ name: 'Mine', kind: 'recording' })
+  await client.create({ title: 'During', expiry_dt: '2026-12-01T09:10:00Z' })
+  await app.idle()
+  assert.deepEqual(
+    bell.messages.map(({ task }) => task.title),
+    ['During'],
+  )
+  await client.deleteChannel(channel.id)
+  await client.create({ title: 'Afterwards', expiry_dt: '2026-12-01T09:10:00Z' })
+  await app.idle()
+  assert.equal(bell.messages.length, 1)
+  assert.equal((await refusal(client.channel(channel.id))).status, 404)
+  const again = await client.createChannel({ name: 'Mine', kind: 'recording' })
+  assert.notEqual(again.id, channel.id, 'the name is free, and the number is not given again')
+  const [notification] = (await client.notifications({ channel_id: channel.id })).notifications
+  assert.equal(notification?.deliveries.find((one) => one.channel_id === channel.id)?.state, 'sent')
+})
+
+test('a secret goes in and does not come out, and sent back as it is shown stays', async (t) => {
+  // The receiver's library takes no signature of another day.
+  const { client, app } = await startTestApp(t, { channels: [], startAt: new Date().toISOString() })
+  const receiver = await startReceiver(t)
+  const channel = await client.createChannel({ name: 'hook', kind: 'webhook', options: { url: receiver.url, secret } })
+  assert.deepEqual(channel.options, { url: receiver.url, secret: '********' })
+  const shown = await client.channel(channel.id)
+  assert.doesNotMatch(JSON.stringify([shown, await client.channels()]), /whsec_/)
+  const renamed = await client.updateChannel(channel.id, { ...shown, name: 'Other' })
+  assert.deepEqual([renamed.name, renamed.version], ['Other', 2])
+  await client.create({ title: 'Signed', expiry_dt: new Date().toISOString() })
+  await app.idle()
+  assert.deepEqual([receiver.receipts.length, receiver.faults], [1, []], 'signed by the secret that was given')
+})
+
+test('a secret that the server makes is shown once; a new one leaves the old good for a day', async (t) => {
+  const { client, app, clock } = await startTestApp(t, { channels: [] })
+  const receiver = await startReceiver(t)
+  const channel = await client.createChannel({ name: 'hook', kind: 'webhook', options: { url: receiver.url } })
+  const first = String(channel.options.secret)
+  assert.ok(new Webhook(first), 'a key that the library takes')
+  const second = await client.rotateSecret(channel.id)
+  assert.notEqual(second.options.secret, first)
+  assert.equal(second.options.previous_secret, '********')
+  assert.equal(second.options.previous_until, new Date(clock.now() + 24 * 3_600_000).toISOString())
+  assert.doesNotMatch(JSON.stringify(await client.channel(channel.id)), /whsec_/)
+  assert.equal((await client.testChannel(channel.id)).error, '400 Bad Request', 'the receiver knows neither of them')
+  await app.idle()
+  assert.equal((await refusal(client.rotateSecret(1))).status, 409)
+})
+
+test('a test goes the way of all notices, saved or not, and is in no ledger', async (t) => {
+  const { client, bell } = await startTestApp(t, { channels: [] })
+  assert.deepEqual(await client.testChannelDraft('recording'), {
+    ok: true,
+    status: null,
+    latency_ms: 0,
+    error: null,
+    would_retry: false,
+  })
+  assert.equal(bell.messages[0]?.task.title, 'A test from Duebell')
+  const { id } = await client.createChannel({ name: 'Mine', kind: 'recording' })
+  bell.answer = () => ({ retry: false, reason: '401 Unauthorized: token is not valid', status: 401 })
+  assert.deepEqual(await client.testChannel(id), {
+    ok: false,
+    status: 401,
+    latency_ms: 0,
+    error: '401 Unauthorized: token is not valid',
+    would_retry: false,
+  })
+  assert.equal((await client.channel(id)).status, 'ok', 'a test says nothing of the channel')
+  assert.deepEqual((await client.notifications()).notifications, [])
+  assert.equal((await client.testChannelDraft('console')).ok, true)
+})
+
+test('a test of what falls silent ends after 15 s', async (t) => {
+  const { client, clock, bell, app } = await startTestApp(t, { channels: [] })
+  const asked = new Promise<void>((resolve) => {
+    bell.answer = () => {
+      resolve()
+      return new Promise(() => {})
+    }
+  })
+  const tested = client.testChannelDraft('recording')
+  await asked
+  await app.idle()
+  await clock.advance(15_000)
+  const { ok, error, latency_ms } = await tested
+  assert.deepEqual([ok, error, latency_ms], [false, 'timed out after 15 s', 15_000])
+})
+
+test('what cannot be a channel is refused by the member, and nothing is made', async (t) => {
+  const { client } = await startTestApp(t, { channels: [] })
+  const url = 'http://127.0.0.1:9/'
+  const cases: [object, number, string | undefined][] = [
+    [{ name: 'x', kind: 'webhok' }, 422, '/kind'],
+    [{ name: 'x', kind: 'console' }, 422, '/kind'],
+    [{ name: 'x', kind: 'webhook' }, 422, '/options/url'],
+    [{ name: 'x', kind: 'webhook', options: { url, uri: url } }, 422, '/options/uri'],
+    [{ name: 'x', kind: 'webhook', options: { url: 'http://169.254.169.254/' } }, 422, '/options/url'],
+    [{ name: 'x', kind: 'webhook', options: { url, secret: 'whsec_short' } }, 422, '/options/secret'],
+    [{ name: '', kind: 'recording' }, 422, '/name'],
+    [{ name: 'a\nb', kind: 'recording' }, 422, '/name'],
+    [{ name: 'x', kind: 'recording', group_wait: 'PT2H' }, 422, '/group_wait'],
+    [{ name: 'x', kind: 'recording', group_wait: 'soon' }, 422, '/group_wait'],
+    [{ name: 'x', kind: 'recording', repeat: { every: 'PT1S', max: 3 } }, 422, '/repeat/every'],
+    [{ name: 'x', kind: 'recording', repeat: { every: 'PT1M', max: 0 } }, 422, undefined],
+    [{ name: 'x', kind: 'recording', notices: ['soon'] }, 422, undefined],
+    [{ name: 'console', kind: 'recording' }, 409, '/name'],
+  ]
+  for (const [draft, status, pointer] of cases) {
+    const { problem } = await refusal(client.createChannel(draft as never))
+    assert.equal(problem.status, status, JSON.stringify([draft, problem]))
+    if (pointer) assert.equal(problem.errors?.[0]?.pointer, pointer, JSON.stringify(problem))
+  }
+  assert.equal((await client.channels()).channels.length, 1)
+})
+
+test('what the configuration declares is shown without its options, and can be switched off and no more', async (t) => {
+  const receiver = await startReceiver(t)
+  const options = { url: receiver.url, secret }
+  const channels = [{ name: 'hook', kind: 'webhook', options, tags: ['home'], group_wait: 'PT10S' }]
+  const app = await startTestApp(t, { channels })
+  const [console, hook] = (await app.client.channels()).channels
+  assert.deepEqual([console?.source, console?.ignore_quiet_hours], ['built-in', true])
+  assert.deepEqual(
+    [hook?.source, hook?.options, hook?.tags, hook?.group_wait, hook?.enabled],
+    ['config', {}, ['home'], 'PT10S', true],
+  )
+  const id = hook?.id as number
+  for (const patch of [{ name: 'x' }, { tags: [] }, { options: {} }])
+    assert.equal((await refusal(app.client.updateChannel(id, patch))).status, 409)
+  assert.equal((await refusal(app.client.deleteChannel(id))).status, 409)
+  await app.client.updateChannel(id, { enabled: false })
+  await app.client.create({ title: 'Unheard', tags: ['home'], expiry_dt: '2026-12-01T09:10:00Z' })
+  await app.app.idle()
+  const [notification] = (await app.client.notifications()).notifications
+  const delivery = notification?.deliveries.find((one) => one.channel_id === id)
+  assert.deepEqual([delivery?.state, delivery?.error], ['dropped', 'the channel is switched off'])
+  await app.restart()
+  assert.equal((await app.client.channel(id)).enabled, false, 'and so it stays over a restart')
+})
+
+test('of two who change a channel as they saw it, one is told', async (t) => {
+  const { client } = await startTestApp(t, { channels: [] })
+  const { id } = await client.createChannel({ name: 'Mine', kind: 'recording' })
+  await client.updateChannel(id, { name: 'First' }, { ifVersion: 1 })
+  assert.equal((await refusal(client.updateChannel(id, { name: 'Second' }, { ifVersion: 1 }))).status, 412)
+})
+
+test('every kind tells what it needs: each option has a title and says what it is', async (t) => {
+  const { client } = await startTestApp(t)
+  const { kinds } = await client.channelKinds()
+  for (const { kind, label, about, options } of kinds.filter(({ kind }) => kind !== 'recording')) {
+    assert.ok(label && about.endsWith('.'), kind)
+    const { properties, additionalProperties } = options as {
+      properties: Record<string, { title?: string; description?: string }>
+      additionalProperties: boolean
+    }
+    assert.equal(additionalProperties, false, kind)
+    for (const [name, { title, description }] of Object.entries(properties))
+      assert.ok(title && description && /^[a-z_]+$/.test(name), `${kind}.${name}`)
+  }
+})

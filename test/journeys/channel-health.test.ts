@@ -1,0 +1,89 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { recorder } from '#support/recording-channel.ts'
+import { startTestApp, type TestApp } from '#support/test-app.ts'
+
+const hourMs = 3_600_000
+
+/** Two channels of people: `recording`, and one beside it that works. */
+async function start(t: Parameters<typeof startTestApp>[0]) {
+  const other = recorder('other')
+  const app = await startTestApp(t, { channels: [], kinds: [other.kind] })
+  const { id } = await app.client.createChannel({ name: 'Phone', kind: 'recording' })
+  await app.client.createChannel({ name: 'Mail', kind: 'other' })
+  return { ...app, app, id, other }
+}
+
+const soon = ({ clock }: Pick<TestApp, 'clock'>) => new Date(clock.now() + 600_000).toISOString()
+const words = (messages: readonly { task: { title: string } }[]) => messages.map(({ task }) => task.title)
+
+test('a channel on which a notice was given up is failing, until something is sent again', async (t) => {
+  const { client, clock, bell, app, id } = await start(t)
+  bell.answer = () => ({ retry: false, reason: '401 Unauthorized' })
+  await client.create({ title: 'A', expiry_dt: soon(app) })
+  await clock.advance(1_000)
+  const failing = await client.channel(id)
+  assert.deepEqual(
+    [failing.status, failing.last_error, failing.failing_since_dt],
+    ['failing', '401 Unauthorized', '2026-12-01T09:00:00.000Z'],
+  )
+  bell.answer = () => undefined
+  await client.create({ title: 'B', expiry_dt: soon(app) })
+  await clock.advance(1_000)
+  const well = await client.channel(id)
+  assert.deepEqual([well.status, well.last_error, well.failing_since_dt], ['ok', null, null])
+  assert.equal(well.last_sent_dt, '2026-12-01T09:00:01.000Z')
+})
+
+test('one that is gone is switched off at once, and every other channel says so', async (t) => {
+  const { client, clock, bell, app, id, other, lines } = await start(t)
+  bell.answer = () => ({ retry: false, reason: '410 Gone', status: 410, isGone: true })
+  await client.create({ title: 'A', expiry_dt: soon(app) })
+  await clock.advance(1_000)
+  const { enabled, status, disabled_reason } = await client.channel(id)
+  assert.deepEqual([enabled, status, disabled_reason], [false, 'disabled', '410 Gone'])
+  assert.deepEqual(words(other.messages), ['A', 'Channel «Phone» is switched off: 410 Gone'])
+  assert.ok(lines.some((line) => line.includes('Channel «Phone» is switched off: 410 Gone')))
+  assert.equal(bell.messages.length, 1)
+  const task = (await client.list({ status: 'open' })).tasks.find(({ title }) => title.startsWith('Channel'))
+  assert.equal(task?.priority, 'high', 'it stands in the list until somebody has seen to it')
+})
+
+test('one that has only failed for three days is switched off; switched on again it begins anew', async (t) => {
+  const { client, clock, bell, app, id, other } = await start(t)
+  bell.answer = () => ({ retry: true, reason: '503 Service Unavailable' })
+  for (let day = 0; day < 3; day++) {
+    await client.create({ title: `Day ${day}`, expiry_dt: soon(app) })
+    await clock.advance(24 * hourMs)
+  }
+  assert.equal((await client.channel(id)).enabled, true)
+  await client.create({ title: 'Day 3', expiry_dt: soon(app) })
+  await clock.advance(1_000)
+  const { enabled, disabled_reason } = await client.channel(id)
+  assert.equal(enabled, false)
+  assert.equal(disabled_reason, 'it has only failed for three days (503 Service Unavailable)')
+  assert.match(
+    words(other.messages).at(-1) ?? '',
+    /^Channel «Phone» is switched off: it has only failed for three days/,
+  )
+  const { notifications } = await client.notifications({ channel_id: id, status: 'pending' })
+  assert.deepEqual(notifications, [], 'nothing waits for it')
+
+  await client.updateChannel(id, { enabled: true })
+  await client.create({ title: 'Once more', expiry_dt: soon(app) })
+  await clock.advance(1_000)
+  assert.deepEqual([(await client.channel(id)).enabled, (await client.channel(id)).disabled_reason], [true, null])
+  bell.answer = () => undefined
+  await clock.advance(10_000)
+  assert.equal((await client.channel(id)).status, 'ok')
+})
+
+test('one success in three days keeps it', async (t) => {
+  const { client, clock, bell, app, id } = await start(t)
+  for (let day = 0; day < 6; day++) {
+    bell.answer = () => (day === 2 ? undefined : { retry: false, reason: '403 Forbidden' })
+    await client.create({ title: `Day ${day}`, expiry_dt: soon(app) })
+    await clock.advance(23 * hourMs)
+  }
+  assert.equal((await client.channel(id)).enabled, true)
+})
