@@ -156,8 +156,11 @@ export async function startApp(config: Config, deps: AppDeps): Promise<App> {
     log,
     store,
     async idle() {
-      await ringing.idle()
-      await deliveries.idle()
+      // Twice: what comes of a delivery may ring, of a channel that is switched off by it.
+      for (let i = 0; i < 2; i++) {
+        await ringing.idle()
+        await deliveries.idle()
+      }
       await housekeeping.idle()
     },
     stop,
