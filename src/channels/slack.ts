@@ -3,7 +3,7 @@ import type { ChannelKind } from './channel.ts'
 import { type Letter, toLetter } from './letter.ts'
 import { openOutbound, parseTarget, toOutcome } from './outbound.ts'
 import { buttonsOf, compose, cutEscaped, type Markup } from './prose.ts'
-import { forGood } from './refusal.ts'
+import { cleaned, forGood, secretsOf } from './refusal.ts'
 
 /**
  * A message by an incoming webhook of Slack (docs.slack.dev, «Sending messages using incoming webhooks»). Limits («Section block»,
@@ -34,14 +34,16 @@ export const slackKind: ChannelKind<typeof options> = {
   options,
   concurrency: 4,
   async open({ url }) {
-    const outbound = openOutbound(parseTarget(url, '/url'))
+    const target = parseTarget(url, '/url')
+    const secrets = secretsOf(target)
+    const outbound = openOutbound(target)
     return {
       async send(message, signal) {
         const body = JSON.stringify(toBlocks(toLetter(message)))
         const answer = await outbound.request({ headers: { 'content-type': 'application/json' }, body, signal })
-        // Its errors are names: `no_service`. Whatever is none is not repeated, so that no secret can be.
+        // Its errors are names: `no_service`. Whatever is none is not repeated: a proxy's page, say.
         const [words] = /^[a-z]+(_[a-z]+){1,5}$/.exec(answer.text().trim()) ?? []
-        const outcome = toOutcome(answer, message.sentAt, words)
+        const outcome = toOutcome(answer, message.sentAt, cleaned(words, secrets))
         return answer.status === 404 || answer.status === 410 ? forGood(outcome, { isGone: true }) : outcome
       },
       [Symbol.asyncDispose]: () => outbound[Symbol.asyncDispose](),
