@@ -1,6 +1,27 @@
 import type { ChannelKind } from './channel.ts'
 import { consoleKind } from './console.ts'
+import { discordKind } from './discord.ts'
+import { gotifyKind } from './gotify.ts'
+import { matrixKind } from './matrix.ts'
+import { mattermostKind } from './mattermost.ts'
+import { ntfyKind } from './ntfy.ts'
+import { pushoverKind } from './pushover.ts'
+import { slackKind } from './slack.ts'
+import { teamsKind } from './teams.ts'
+import { telegramKind } from './telegram.ts'
 import { webhookKind } from './webhook.ts'
 
 /** Every kind of channel there is. A new one is a file and a line here. */
-export const catalog: readonly ChannelKind[] = [consoleKind, webhookKind]
+export const catalog: readonly ChannelKind[] = [
+  consoleKind,
+  webhookKind,
+  ntfyKind,
+  gotifyKind,
+  pushoverKind,
+  telegramKind,
+  matrixKind,
+  slackKind,
+  discordKind,
+  mattermostKind,
+  teamsKind,
+]

@@ -3,6 +3,7 @@ import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { test } from 'node:test'
 import { Problem } from '#core/problem.ts'
+import { answers, startHostileReceiver } from '#support/hostile-receiver.ts'
 import { guardedLookup, isForbidden, openOutbound, parseTarget, toOutcome } from './outbound.ts'
 
 test('addresses by which clouds tell secrets are never spoken to, however they are written', () => {
@@ -67,6 +68,20 @@ test('of a long answer 16 KiB are kept, and the connection is closed', async (t)
   const answer = await outbound.request({ headers: {}, body: '', signal: new AbortController().signal })
   assert.equal(answer.status, 200)
   assert.equal(answer.text().length, 16 * 1024)
+})
+
+test('a path stands behind the target, and its query behind both', async (t) => {
+  const { url, requests } = await startHostileReceiver(t, answers(200))
+  for (const [target, path] of [
+    ['', '/message'],
+    ['/', '/message'],
+    ['/gotify', '/gotify/message'],
+    ['/gotify/?key=1', '/gotify/message?key=1'],
+  ]) {
+    await using outbound = openOutbound(new URL(url + target))
+    await outbound.request({ path: '/message', headers: {}, body: '', signal: new AbortController().signal })
+    assert.equal(requests.at(-1)?.path, path)
+  }
 })
 
 test('what an answer means', () => {

@@ -19,7 +19,7 @@ export interface Outbound extends AsyncDisposable {
 }
 
 export interface OutboundRequest {
-  /** What stands behind the target's path; nothing where absent. */
+  /** What stands behind the target's path, encoded, with its slash; nothing where absent. */
   readonly path?: string
   /** POST where absent. */
   readonly method?: string
@@ -112,7 +112,7 @@ export function openOutbound(target: URL): Outbound {
     request({ path, method = 'POST', headers, body, signal }) {
       const options = {
         ...base,
-        path: path ?? target.pathname + target.search,
+        path: (path ? target.pathname.replace(/\/+$/, '') + path : target.pathname) + target.search,
         method,
         headers: { ...headers, 'user-agent': 'Duebell', 'content-length': Buffer.byteLength(body) },
         signal,

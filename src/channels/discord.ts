@@ -1,0 +1,70 @@
+import Type from 'typebox'
+import type { ChannelKind } from './channel.ts'
+import { type Letter, toLetter } from './letter.ts'
+import { escapeMarkdown, markdown } from './markdown.ts'
+import { openOutbound, parseTarget, toOutcome } from './outbound.ts'
+import { compose, cutEscaped } from './prose.ts'
+import { cleaned, forGood, jsonOf, notBefore, secretsOf } from './refusal.ts'
+
+/**
+ * A message by a webhook of Discord (docs.discord.com, «Execute Webhook»). Limits: a content of 2,000 characters; of an embed
+ * («Embed Limits») a description of 4,096 and a title of 256, which is why the subject is the content, also for the sake of phones:
+ * they show no more of it. Buttons are for webhooks of applications; these links are words in the text.
+ */
+const contentCharacters = 2_000
+const descriptionCharacters = 4_096
+const colours = { low: 0x95a5a6, normal: 0x3498db, high: 0xe74c3c } as const
+
+const options = Type.Object(
+  {
+    url: Type.String({
+      title: 'Webhook URL',
+      description: 'https://discord.com/api/webhooks/…, from the settings of a channel',
+      maxLength: 2_000,
+      writeOnly: true,
+    }),
+  },
+  { additionalProperties: false },
+)
+
+export const discordKind: ChannelKind<typeof options> = {
+  kind: 'discord',
+  label: 'Discord',
+  about: 'A message to a channel in Discord; it needs the URL of a webhook.',
+  options,
+  concurrency: 4,
+  async open({ url }) {
+    const target = parseTarget(url, '/url')
+    const secrets = secretsOf(target)
+    // Without it Discord says yes before it has kept the message, and nothing when it cannot.
+    target.searchParams.set('wait', 'true')
+    const outbound = openOutbound(target)
+    return {
+      async send(message, signal) {
+        const body = JSON.stringify(toEmbed(toLetter(message)))
+        const answer = await outbound.request({ headers: { 'content-type': 'application/json' }, body, signal })
+        const { message: words, retry_after: seconds } = jsonOf(answer)
+        const outcome = toOutcome(answer, message.sentAt, cleaned(words, secrets))
+        // «Unknown Webhook»: somebody deleted it.
+        if (answer.status === 404) return forGood(outcome, { isGone: true })
+        // «Rate limits»: in seconds and parts of them, more exact than the header.
+        return typeof seconds === 'number' ? notBefore(outcome, seconds * 1_000) : outcome
+      },
+      [Symbol.asyncDispose]: () => outbound[Symbol.asyncDispose](),
+    }
+  },
+}
+
+/** < begins mentions, emojis and times. */
+const escaped = (text: string) => escapeMarkdown(text).replaceAll('<', '\\<')
+
+function toEmbed(letter: Letter): object {
+  return {
+    content: cutEscaped(letter.subject, contentCharacters, escaped),
+    embeds: [
+      { description: compose(letter, markdown(escaped), descriptionCharacters), color: colours[letter.urgency] },
+    ],
+    // «Allowed Mentions»: whatever a title says, nobody is called.
+    allowed_mentions: { parse: [] },
+  }
+}

@@ -1,0 +1,28 @@
+import type { Markup } from './prose.ts'
+
+/**
+ * Markdown as chats speak it. A backslash makes a sign be itself, but each chat knows only some: what is escaped here, Discord and
+ * Mattermost both know. An address in a description that holds such a sign may lose its link, never its letters.
+ */
+export function escapeMarkdown(text: string): string {
+  return text
+    .replace(/[\\`*_~|[\]]/g, '\\$&')
+    .replace(/^(\s*)([#>+-])/gm, '$1\\$2') // headings, quotations, lists
+    .replace(/^(\s*\d{1,9})([.)])/gm, '$1\\$2') // numbered lists
+}
+
+/** @param text escapes by the rules of one chat */
+export function markdown(text: (plain: string) => string): Markup {
+  return {
+    text,
+    bold: (plain) => `**${text(plain)}**`,
+    // A parenthesis would end the address.
+    links: (actions) =>
+      actions
+        .map(
+          ({ label, url }) =>
+            `[${text(label)}](${url.replace(/[()\s]/g, (sign) => `%${sign.charCodeAt(0).toString(16)}`)})`,
+        )
+        .join(' · '),
+  }
+}

@@ -1,0 +1,83 @@
+import Type from 'typebox'
+import type { ChannelKind } from './channel.ts'
+import { cut, type Letter, toLetter } from './letter.ts'
+import { openOutbound, parseTarget, toOutcome } from './outbound.ts'
+import { buttonsOf, compose, plain } from './prose.ts'
+import { cleaned, jsonOf } from './refusal.ts'
+
+/**
+ * A push by ntfy (docs.ntfy.sh, «Publish as JSON»): to the root of the server, so that no title stands in a header, where ntfy
+ * reads it, too, but HTTP would have it in ASCII. Its limits («Limitations»): a message of 4,096 bytes, and what is longer becomes
+ * an attachment; the JSON of all may be twice as long. Three buttons («Action buttons»), pressed without leaving the notification.
+ */
+const standardUrl = 'https://ntfy.sh'
+const messageBytes = 4_096
+const titleCharacters = 250
+const mostTags = 5
+const tagCharacters = 40
+const mostButtons = 3
+/** Their addresses share the other half of the JSON with the title. */
+const buttonsBytes = 2_400
+/** «Message priority»: 5 breaks through «do not disturb», which is not ours to decide. */
+const priorities = { low: 2, normal: 3, high: 4 } as const
+
+const options = Type.Object(
+  {
+    url: Type.Optional(
+      Type.String({ title: 'Server', description: 'Its address', default: standardUrl, maxLength: 2_000 }),
+    ),
+    // Not a secret in the sense of the schema, though who knows it may read along: one has to see it to subscribe to it.
+    topic: Type.String({
+      title: 'Topic',
+      description: 'Who knows its name may read it, unless the server protects it',
+      pattern: '^[-_A-Za-z0-9]{1,64}$',
+    }),
+    token: Type.Optional(
+      Type.String({
+        title: 'Access token',
+        description: 'For a protected topic: tk_ and 29 characters',
+        pattern: '^[!-~]{1,200}$',
+        writeOnly: true,
+      }),
+    ),
+  },
+  { additionalProperties: false },
+)
+
+export const ntfyKind: ChannelKind<typeof options> = {
+  kind: 'ntfy',
+  label: 'ntfy',
+  about: 'A push to phones and browsers by ntfy, on its public server or your own; it needs a topic.',
+  options,
+  concurrency: 4,
+  async open({ url = standardUrl, topic, token }) {
+    const outbound = openOutbound(parseTarget(url, '/url'))
+    const headers = { 'content-type': 'application/json', ...(token ? { authorization: `Bearer ${token}` } : {}) }
+    return {
+      async send(message, signal) {
+        const body = JSON.stringify({ topic, ...toPush(toLetter(message)) })
+        const answer = await outbound.request({ headers, body, signal })
+        return toOutcome(answer, message.sentAt, cleaned(jsonOf(answer).error, token ? [token] : []))
+      },
+      [Symbol.asyncDispose]: () => outbound[Symbol.asyncDispose](),
+    }
+  },
+}
+
+function toPush(letter: Letter): object {
+  const tags = letter.entries.length === 1 ? letter.entries[0].tags : []
+  const actions = buttonsOf(letter)
+    .slice(0, mostButtons)
+    .map(({ label, url }) => ({ action: 'http', label, url, method: 'POST', clear: true }))
+  return {
+    title: cut(letter.subject, titleCharacters),
+    message: compose(letter, plain, messageBytes, jsonBytes),
+    priority: priorities[letter.urgency],
+    tags: tags.slice(0, mostTags).map((tag) => cut(tag, tagCharacters)),
+    // Without buttons the message still says what it is about; with too much of them it would be refused.
+    actions: jsonBytes(actions) <= buttonsBytes ? actions : [],
+  }
+}
+
+/** As JSON, where it is never shorter than as a message. */
+const jsonBytes = (value: unknown) => Buffer.byteLength(JSON.stringify(value))

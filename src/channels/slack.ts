@@ -1,0 +1,83 @@
+import Type from 'typebox'
+import type { ChannelKind } from './channel.ts'
+import { type Letter, toLetter } from './letter.ts'
+import { openOutbound, parseTarget, toOutcome } from './outbound.ts'
+import { buttonsOf, compose, cutEscaped, type Markup } from './prose.ts'
+import { cleaned, forGood, secretsOf } from './refusal.ts'
+
+/**
+ * A message by an incoming webhook of Slack (docs.slack.dev, «Sending messages using incoming webhooks»). Limits («Section block»,
+ * «Button element»): 3,000 characters of text, 3,000 of a button's address. `text` is what a notification shows. 404 and 410 say
+ * that the webhook or its channel is no more («Handling errors»).
+ */
+const sectionCharacters = 3_000
+const urlCharacters = 3_000
+/** A section has room for it and a line of stars around it. */
+const subjectCharacters = 2_000
+
+const options = Type.Object(
+  {
+    url: Type.String({
+      title: 'Webhook URL',
+      description: 'https://hooks.slack.com/services/…, of an app that has incoming webhooks',
+      maxLength: 2_000,
+      writeOnly: true,
+    }),
+  },
+  { additionalProperties: false },
+)
+
+export const slackKind: ChannelKind<typeof options> = {
+  kind: 'slack',
+  label: 'Slack',
+  about: 'A message to a channel in Slack; it needs the URL of an incoming webhook.',
+  options,
+  concurrency: 4,
+  async open({ url }) {
+    const target = parseTarget(url, '/url')
+    const secrets = secretsOf(target)
+    const outbound = openOutbound(target)
+    return {
+      async send(message, signal) {
+        const body = JSON.stringify(toBlocks(toLetter(message)))
+        const answer = await outbound.request({ headers: { 'content-type': 'application/json' }, body, signal })
+        // Its errors are names: `no_service`. Whatever is none is not repeated: a proxy's page, say.
+        const [words] = /^[a-z]+(_[a-z]+){1,5}$/.exec(answer.text().trim()) ?? []
+        const outcome = toOutcome(answer, message.sentAt, cleaned(words, secrets))
+        return answer.status === 404 || answer.status === 410 ? forGood(outcome, { isGone: true }) : outcome
+      },
+      [Symbol.asyncDispose]: () => outbound[Symbol.asyncDispose](),
+    }
+  },
+}
+
+function toBlocks(letter: Letter): object {
+  const buttons = buttonsOf(letter).filter(({ url }) => url.length <= urlCharacters)
+  const subject = cutEscaped(letter.subject, subjectCharacters, escaped)
+  const text = compose(letter, buttons.length > 0 ? mrkdwn : mrkdwnWithLinks, sectionCharacters)
+  const elements = buttons.map(({ label, url }) => ({ type: 'button', text: { type: 'plain_text', text: label }, url }))
+  return {
+    text: subject,
+    blocks: [section(`*${subject}*`), section(text), ...(elements.length > 0 ? [{ type: 'actions', elements }] : [])],
+  }
+}
+
+/** `verbatim`: names are no links and mentions none («Text object»). */
+const section = (text: string) => ({ type: 'section', text: { type: 'mrkdwn', text, verbatim: true } })
+
+/**
+ * «Escaping text»: these three are all there are, and without < nothing is a mention. A star stays a star, or makes bold: a space of
+ * no width beside it would stop that, and come along with whatever is copied.
+ */
+const escaped = (text: string) => text.replaceAll('&', '&amp;').replaceAll('<', '&lt;').replaceAll('>', '&gt;')
+
+const mrkdwn: Markup = {
+  text: escaped,
+  bold: (plain) => `*${escaped(plain)}*`,
+}
+
+const mrkdwnWithLinks: Markup = {
+  ...mrkdwn,
+  links: (actions) =>
+    actions.map(({ label, url }) => `<${escaped(url).replaceAll('|', '%7C')}|${escaped(label)}>`).join(' · '),
+}

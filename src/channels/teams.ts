@@ -1,0 +1,94 @@
+import Type from 'typebox'
+import type { ChannelKind } from './channel.ts'
+import { cut, type Entry, type Letter, toLetter } from './letter.ts'
+import { openOutbound, parseTarget, toOutcome } from './outbound.ts'
+import { buttonsOf, fitting, leftOut } from './prose.ts'
+import { cleaned, jsonOf, secretsOf } from './refusal.ts'
+
+/**
+ * A card by a workflow of Microsoft Teams, «When a Teams webhook request is received» (learn.microsoft.com, «Create incoming
+ * webhooks with Workflows»; the connectors before it are retired). Limit: about 28 KB for the message that the workflow makes of it
+ * («Known issues and limitations» of the connector); what the workflow adds is not ours to count, so a part is left to it.
+ */
+const cardBytes = 24_000
+const subjectCharacters = 600
+
+const options = Type.Object(
+  {
+    url: Type.String({
+      title: 'Workflow URL',
+      description: 'Of a workflow that posts to a channel or chat when a webhook request is received',
+      maxLength: 2_000,
+      writeOnly: true,
+    }),
+  },
+  { additionalProperties: false },
+)
+
+export const teamsKind: ChannelKind<typeof options> = {
+  kind: 'teams',
+  label: 'Microsoft Teams',
+  about: 'A card to a channel or chat in Teams; it needs the URL of a workflow that waits for webhook requests.',
+  options,
+  concurrency: 4,
+  async open({ url }) {
+    const target = parseTarget(url, '/url')
+    const secrets = secretsOf(target)
+    const outbound = openOutbound(target)
+    return {
+      async send(message, signal) {
+        const body = toEnvelope(toLetter(message))
+        const answer = await outbound.request({ headers: { 'content-type': 'application/json' }, body, signal })
+        // The code alone: the sentence beside it may name the workflow. 404 is no end: a workflow that is off answers so, too.
+        const { error } = jsonOf(answer) as { error?: { code?: unknown } | null }
+        return toOutcome(answer, message.sentAt, cleaned(error?.code, secrets))
+      },
+      [Symbol.asyncDispose]: () => outbound[Symbol.asyncDispose](),
+    }
+  },
+}
+
+function toEnvelope(letter: Letter): string {
+  const actions = buttonsOf(letter).map(({ label, url }) => ({ type: 'Action.OpenUrl', title: label, url }))
+  const isOnly = letter.entries.length === 1
+  return fitting(
+    letter.entries,
+    (entries, left) => {
+      const body = [
+        line(cut(letter.subject, subjectCharacters), { weight: 'Bolder', size: 'Medium' }),
+        ...entries.flatMap((entry) => linesOf(entry, isOnly)),
+        ...(left > 0 ? [line(leftOut(left))] : []),
+      ]
+      return JSON.stringify(envelope({ body, actions }))
+    },
+    (envelope) => Buffer.byteLength(envelope) <= cardBytes,
+  )
+}
+
+const envelope = (content: object) => ({
+  type: 'message',
+  attachments: [
+    {
+      contentType: 'application/vnd.microsoft.card.adaptive',
+      contentUrl: null,
+      content: {
+        $schema: 'http://adaptivecards.io/schemas/adaptive-card.json',
+        type: 'AdaptiveCard',
+        version: '1.4',
+        ...content,
+      },
+    },
+  ],
+})
+
+function linesOf({ title, state, when, late, description }: Entry, isOnly: boolean): object[] {
+  const head = isOnly ? line(when) : line(`${title} ${state}: ${when}`, { weight: 'Bolder' })
+  const lines = [late, ...description.split('\n')].filter((text) => text)
+  return [head, ...lines.map((text) => line(text as string))]
+}
+
+/** Not a TextBlock: that reads Markdown and {{DATE(…)}}, and has no escape for them. A TextRun shows what it is given. */
+const line = (text: string, style: object = {}) => ({
+  type: 'RichTextBlock',
+  inlines: [{ type: 'TextRun', text, ...style }],
+})

@@ -1,0 +1,79 @@
+import { createServer, type IncomingHttpHeaders, type ServerResponse } from 'node:http'
+import { createServer as createSecureServer } from 'node:https'
+import type { AddressInfo } from 'node:net'
+import type { TestContext } from 'node:test'
+import { selfSigned } from './self-signed.ts'
+
+export interface Request {
+  readonly method: string
+  readonly path: string
+  readonly headers: IncomingHttpHeaders
+  readonly body: string
+}
+
+export type Behaviour = (request: Request, response: ServerResponse) => void
+
+/** A server that does to its senders what servers do. Its address is http://127.0.0.1:… without a slash at the end. */
+export interface HostileReceiver {
+  readonly url: string
+  readonly requests: Request[]
+  /** Ends the response, or does not. */
+  behave: Behaviour
+}
+
+export async function startHostileReceiver(
+  t: TestContext,
+  behave: Behaviour,
+  { isSecure = false } = {},
+): Promise<HostileReceiver> {
+  const receiver = { url: '', requests: [] as Request[], behave }
+  const server = isSecure ? createSecureServer(selfSigned) : createServer()
+  server.on('request', async (incoming, response) => {
+    response.on('error', () => {}) // the sender may be gone
+    let body = ''
+    for await (const chunk of incoming.setEncoding('utf8')) body += chunk
+    const { method = '', url: path = '', headers } = incoming
+    const request = { method, path, headers, body }
+    receiver.requests.push(request)
+    receiver.behave(request, response)
+  })
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
+  t.after(
+    () =>
+      new Promise<void>((resolve) => {
+        server.close(() => resolve())
+        server.closeAllConnections()
+      }),
+  )
+  receiver.url = `${isSecure ? 'https' : 'http'}://127.0.0.1:${(server.address() as AddressInfo).port}`
+  return receiver
+}
+
+export const answers =
+  (status: number, body = '', headers: Record<string, string> = {}): Behaviour =>
+  (_, response) =>
+    response.writeHead(status, headers).end(body)
+
+export const hangsUp: Behaviour = (_, response) => response.destroy()
+
+/** Says its status and half of what it announced. */
+export const closesMidWay =
+  (status: number): Behaviour =>
+  (_, response) => {
+    response.writeHead(status, { 'content-length': '1000' })
+    response.write('{"error":"no', () => response.destroy())
+  }
+
+/** Answers for ever, or at least 100 MB. */
+export const answersEndlessly =
+  (status: number): Behaviour =>
+  (_, response) => {
+    const piece = Buffer.alloc(65_536, '{')
+    let left = 1_600
+    const more = () => {
+      while (!response.destroyed && left-- > 0) if (!response.write(piece)) return response.once('drain', more)
+      response.destroy()
+    }
+    response.writeHead(status)
+    more()
+  }
