@@ -189,7 +189,7 @@ test('who comes from before the list begins is told to start over, and goes on f
   for (const title of ['one', 'two', 'three']) await client.create({ title })
   await app.store.transact(async (tx) => {
     await tx.deleteFrom('changes').where('number', '<=', 2).execute()
-    await tx.updateTable('counters').set({ forgotten: 2 }).execute()
+    await tx.updateTable('counters').set({ forgotten: 2 }).where('owner_id', '=', 1).execute()
   })
   const reset = /^event: reset\nid: 3\ndata: \{"message":"[^"\n]+"\}\n\n$/
   for (const after of ['0', '1', '4']) {
