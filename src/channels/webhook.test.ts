@@ -42,7 +42,7 @@ const message: Message = {
 type Answer = (request: IncomingMessage, response: ServerResponse, body: string) => void
 
 /** A webhook channel and the receiver it posts to. */
-async function openWebhook(t: TestContext, answer: Answer) {
+async function openWebhook(t: TestContext, answer: Answer, said: Message = message) {
   const server = createServer(async (request, response) => {
     let body = ''
     for await (const chunk of request) body += chunk
@@ -58,7 +58,7 @@ async function openWebhook(t: TestContext, answer: Answer) {
   const channel = await webhookKind.open({ url, secret }, deps)
   // As the scheduler does: a throw means «retry».
   const send = (signal = new AbortController().signal) =>
-    channel.send(message, signal).catch((error: Error) => ({ retry: true, reason: error.message }))
+    channel.send(said, signal).catch((error: Error) => ({ retry: true, reason: error.message }))
   return { send, server }
 }
 
@@ -86,6 +86,23 @@ test('a receiver that uses the library of Standard Webhooks accepts it, and read
   assert.equal(event.subject, 'tasks/42')
   const data = event.data as { task: { title: string }; message: string }
   assert.equal(data.task.title, message.task.title)
+})
+
+test('of several that are told together each is there, and so are the links by which to act', async (t) => {
+  let event: { data: { others?: { task: { title: string }; message: string }[]; links?: object } } = { data: {} }
+  const links = { complete: 'https://x/a/c', snooze: 'https://x/a/s', acknowledge: 'https://x/a/k' }
+  const { send } = await openWebhook(
+    t,
+    (_, response, body) => {
+      event = JSON.parse(body)
+      response.writeHead(204).end()
+    },
+    { ...message, links, others: [{ ...message, task: { ...message.task, title: 'Second' } }] },
+  )
+  assert.equal(await send(), 'sent')
+  assert.deepEqual(event.data.links, links)
+  assert.equal(event.data.others?.[0]?.task.title, 'Second')
+  assert.match(event.data.others?.[0]?.message ?? '', /^Your task \(id:42,title:"Second"\)/)
 })
 
 for (const [code, outcome] of [

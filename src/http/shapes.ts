@@ -1,7 +1,7 @@
 import Type, { type Static, type TSchema } from 'typebox'
 import { deliveryStates } from '#core/delivery.ts'
 import { type Moment, parseTimeZone } from '#core/moment.ts'
-import { type Notice, noticeKinds, type Said, sentence, timings } from '#core/notice.ts'
+import { type Message, type Notice, noticeKinds, type Said, sentence, timings } from '#core/notice.ts'
 import { type Fault, Problem } from '#core/problem.ts'
 import { parseSpan, type Reminder } from '#core/reminder.ts'
 import { describe, limits, priorities, type Task, type TaskDraft, type TaskPatch } from '#core/task.ts'
@@ -264,9 +264,12 @@ export function toNoticeWire(notice: Notice) {
   }
 }
 
-/** CloudEvents 1.0, JSON format. `type` follows the moment of sending, `id` is the same on every channel. */
-export function toCloudEvent(message: Said) {
-  const { task, notice, sentAt } = message
+/**
+ * CloudEvents 1.0, JSON format. `type` follows the moment of sending, `id` is the same on every channel. On one that gathers it is of
+ * the first that rang, and `others` are what else is told by it.
+ */
+export function toCloudEvent(message: Said & Partial<Pick<Message, 'others' | 'links'>>) {
+  const { task, notice, sentAt, others = [], links = null } = message
   return {
     specversion: '1.0',
     id: `notification-${notice.id}`,
@@ -275,7 +278,20 @@ export function toCloudEvent(message: Said) {
     subject: `tasks/${task.id}`,
     time: isoText(notice.rungAt),
     datacontenttype: 'application/json',
-    data: { task: toTaskWire(task), notification: toNoticeWire(notice), message: sentence(message) },
+    data: {
+      ...toData({ ...message, links }),
+      ...(others.length > 0 && { others: others.map((item) => toData({ ...item, sentAt })) }),
+    },
+  }
+}
+
+function toData(said: Said & Pick<Message, 'links'>) {
+  const { task, notice, links } = said
+  return {
+    task: toTaskWire(task),
+    notification: toNoticeWire(notice),
+    message: sentence(said),
+    ...(links && { links }),
   }
 }
 
