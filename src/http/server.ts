@@ -18,6 +18,7 @@ import { changeRoutes } from './routes/changes.ts'
 import { docsRoutes } from './routes/docs.ts'
 import { eventRoutes } from './routes/events.ts'
 import { type Health, healthRoutes } from './routes/health.ts'
+import { type Metrics, metricsRoutes } from './routes/metrics.ts'
 import { notificationRoutes } from './routes/notifications.ts'
 import { problemRoutes } from './routes/problems.ts'
 import { taskListRoutes } from './routes/task-list.ts'
@@ -30,6 +31,7 @@ export interface ServerParts {
   readonly ctx: Context
   readonly trashDays: number
   readonly health: Health
+  readonly metrics: Metrics
   readonly feed: Feed
   readonly clock: Clock
   readonly isLoopback: boolean
@@ -104,6 +106,11 @@ export function createServer(parts: ServerParts): FastifyInstance {
       done()
     })
 
+  server.addHook('onResponse', (request, reply, done) => {
+    parts.metrics.answered(request.method, request.routeOptions.url ?? 'none', reply.statusCode, reply.elapsedTime)
+    done()
+  })
+
   readJsonStrictly(server)
   checkStrictly(server)
   // JSON.stringify of V8 is faster than a serializer made from the schema here (1.1 µs against 2.4 for a task), and it cannot
@@ -113,6 +120,7 @@ export function createServer(parts: ServerParts): FastifyInstance {
   if (parts.onRoute) server.addHook('onRoute', parts.onRoute)
   const refuseOtherMethods = watchMethods(server)
   healthRoutes(server, parts.health)
+  metricsRoutes(server, parts.metrics)
   taskRoutes(server, parts)
   byKeyRoutes(server, parts)
   const now = () => parts.clock.now()

@@ -84,6 +84,7 @@ export function startDeliveries({
   defaults,
   log,
   times: { leaseMs, sendTimeoutMs } = usualTimes,
+  onEnded,
 }: {
   store: Store
   clock: Clock
@@ -91,6 +92,8 @@ export function startDeliveries({
   defaults: Defaults
   log: Logger
   times?: DeliveryTimes | undefined
+  /** Told of each attempt that has ended, and of what is dropped before one. */
+  onEnded?: (settled: Settled, at: number) => void
 }): Deliveries {
   const lanes = new Map(
     channels.map((channel): [number, Lane] => [
@@ -271,6 +274,7 @@ export function startDeliveries({
   /** Not at once: outcomes of the same turn go into one transaction. */
   function record(settled: Settled) {
     unsettled.push(settled)
+    onEnded?.(settled, clock.now())
     if (isSettlingSoon) return
     isSettlingSoon = true
     setImmediate(() => settle().catch(() => loop.wake(clock.now()))) // the loop tries again, and says what is wrong

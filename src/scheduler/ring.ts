@@ -33,6 +33,8 @@ export function startRinging(parts: {
   defaults: Defaults
   deliveries: Deliveries
   log: Logger
+  /** Told of what has rung, after the COMMIT. */
+  onRung?: (notices: readonly Notice[]) => void
 }): Loop {
   const { store, clock, deliveries } = parts
   return startLoop('ring', {
@@ -50,8 +52,9 @@ export function startRinging(parts: {
         deliveries.giveBack(batch?.claims ?? [])
         throw error
       }
-      const { rung, claims, hasUnclaimed } = batch as unknown as Batch
+      const { rung, notices, claims, hasUnclaimed } = batch as unknown as Batch
       deliveries.accept(claims)
+      parts.onRung?.(notices)
       if (hasUnclaimed) deliveries.wake(clock.now())
       return rung
     },
@@ -60,6 +63,7 @@ export function startRinging(parts: {
 
 interface Batch {
   readonly rung: number
+  readonly notices: readonly Notice[]
   readonly claims: Claim[]
   readonly hasUnclaimed: boolean
 }
@@ -115,5 +119,5 @@ async function ringBatch(
   }
   await insertDeliveries(tx, rows, now)
   for (const { id, ownerId, taskId } of written) recordChange(tx, { ownerId, taskId, kind: 'rung', noticeId: id })
-  return { rung: due.length, claims, hasUnclaimed }
+  return { rung: due.length, notices: written, claims, hasUnclaimed }
 }
