@@ -2,12 +2,12 @@ import { randomBytes } from 'node:crypto'
 import { readFileSync } from 'node:fs'
 import type { FastifyInstance } from 'fastify'
 import type { Dialect } from 'kysely'
-import { sql } from 'kysely'
 import type { Logger } from 'pino'
 import { adoptDefaults } from '#actions/defaults.ts'
 import { createLinks } from '#actions/links.ts'
 import { catalog } from '#channels/catalog.ts'
 import type { ChannelDeps, ChannelKind } from '#channels/channel.ts'
+import { openOutbound, parseTarget, toOutcome } from '#channels/outbound.ts'
 import { toPolicy, usualPolicy } from '#channels/policy.ts'
 import type { Clock } from '#clock.ts'
 import type { Config } from '#config.ts'
@@ -18,17 +18,20 @@ import { isLoopbackAddress } from '#http/guard.ts'
 import { createServer } from '#http/server.ts'
 import { toCloudEvent } from '#http/shapes.ts'
 import { createLog, type Output } from '#log.ts'
+import { createMetrics } from '#metrics/metrics.ts'
 import { type ChannelSet, createChannelSet } from '#scheduler/channel-set.ts'
 import { type DeliveryTimes, startDeliveries } from '#scheduler/deliver.ts'
+import { startHeartbeat } from '#scheduler/heartbeat.ts'
 import { emptyTrash, forgetKeptAnswers, shortenChanges, startHousekeeping } from '#scheduler/housekeeping.ts'
 import { startRinging } from '#scheduler/ring.ts'
+import { watchBell } from '#scheduler/watch.ts'
+import { readBacklog } from '#store/backlog.ts'
 import { type Declared, recordChannels } from '#store/channels.ts'
 import { dropForChannel, freeAllClaims } from '#store/deliveries.ts'
 import { describeUrl } from '#store/dialects/server.ts'
 import { openStore, type Store } from '#store/open.ts'
 import { builtInOwnerId } from '#store/owners.ts'
 import { sharedSecret } from '#store/secrets.ts'
-import { nextAlarmAt } from '#store/tasks.ts'
 
 /** What the app takes from the world outside. */
 export interface AppDeps {
@@ -55,8 +58,6 @@ export interface App extends AsyncDisposable {
 
 /** What is underway at a stop has this long; what is not done by then is tried again after the next start. */
 const graceMs = 6_000
-/** The bell is unhealthy when something has been due for this long and has not rung. */
-const overdueBoundMs = 30_000
 
 /**
  * The whole wiring, in order; stopped in reverse.
@@ -75,6 +76,9 @@ export async function startApp(config: Config, deps: AppDeps): Promise<App> {
   const { log, print } = createLog({ level: config.logLevel, format: config.logFormat }, deps.output)
   const defaults: Defaults = { reminders: config.defaultReminders, timeZone: config.timeZone }
 
+  const version = readVersion()
+  const metrics = createMetrics({ version, clock, backlog: (channelIds) => readBacklog(store.db, clock, channelIds) })
+
   let feed: Feed | undefined
   const store = stack.use(
     await openStore(config.databaseUrl, {
@@ -83,6 +87,7 @@ export async function startApp(config: Config, deps: AppDeps): Promise<App> {
       timeZone: config.timeZone,
       onBroken: deps.onBroken,
       onListed: (ownerIds) => feed?.wake(ownerIds),
+      onCommitted: metrics.committed,
       ...(deps.wrapDatabase && { wrap: deps.wrapDatabase }),
     }),
   )
@@ -92,7 +97,7 @@ export async function startApp(config: Config, deps: AppDeps): Promise<App> {
   const toEvent = toCloudEvent
   const kinds = deps.catalog ?? catalog
   const channelDeps = { clock, print, toEvent }
-  const channels = stack.use(await openChannels(config, store, kinds, channelDeps, log))
+  const channels = stack.use(await openChannels(config, store, kinds, channelDeps, metrics.openChannel, log))
   const links = createLinks(await linkKey(store), config.publicUrl)
 
   const deliveries = startDeliveries({
@@ -104,9 +109,18 @@ export async function startApp(config: Config, deps: AppDeps): Promise<App> {
     defaults,
     log: log.child({ room: 'deliver' }),
     times: deps.deliveryTimes,
+    onEnded: metrics.ended,
   })
   stack.defer(() => deliveries.stop(graceMs))
-  const ringing = startRinging({ store, clock, defaults, channels, deliveries, log: log.child({ room: 'ring' }) })
+  const ringing = startRinging({
+    store,
+    clock,
+    defaults,
+    channels,
+    deliveries,
+    log: log.child({ room: 'ring' }),
+    onRung: metrics.rung,
+  })
   stack.defer(() => ringing.stop())
   const housekeeping = startHousekeeping({
     clock,
@@ -114,14 +128,18 @@ export async function startApp(config: Config, deps: AppDeps): Promise<App> {
     log: log.child({ room: 'housekeeping' }),
   })
   stack.defer(() => housekeeping.stop())
+  const look = watchBell({ db: store.db, clock, loops: [ringing, deliveries] })
+  if (config.heartbeatUrl !== '') {
+    const beat = stack.use(openHeartbeat(config.heartbeatUrl, clock))
+    const heartbeat = startHeartbeat({ clock, look, beat: beat.send, log: log.child({ room: 'heartbeat' }) })
+    stack.defer(() => heartbeat.stop())
+  }
   const wake = (at: number) => {
     ringing.wake(at)
     deliveries.wake(at)
   }
 
   feed = startFeed({ db: store.db, clock, defaults, log: log.child({ room: 'http' }) })
-  const version = readVersion()
-  let overdueMs = 0
   const server = createServer({
     db: store.db,
     ctx: { db: store.db, transact: store.transact, defaults, wake, kinds, channelDeps },
@@ -132,18 +150,8 @@ export async function startApp(config: Config, deps: AppDeps): Promise<App> {
     log: log.child({ room: 'http' }),
     feed,
     clock,
-    health: {
-      version,
-      async ping() {
-        await sql`select 1`.execute(store.db)
-        overdueMs = Math.max(0, clock.now() - ((await nextAlarmAt(store.db)) ?? clock.now()))
-      },
-      bell() {
-        const error = ringing.health().error ?? deliveries.health().error
-        const isWorking = error === undefined && overdueMs < overdueBoundMs
-        return { isWorking, error: error === undefined ? null : String(error), overdueMs }
-      },
-    },
+    health: { version, look },
+    metrics,
   })
   stack.defer(() => server.close())
   const url = await listen(server, config, version)
@@ -191,6 +199,16 @@ async function listen(server: FastifyInstance, config: Config, version: string):
   }
 }
 
+/** A GET to an address of the operator's, with the rules of every address that is spoken to. */
+function openHeartbeat(url: string, clock: Clock) {
+  const outbound = openOutbound(parseTarget(url, '/heartbeatUrl'))
+  return {
+    send: async (signal: AbortSignal) =>
+      toOutcome(await outbound.request({ method: 'GET', headers: {}, body: '', signal }), clock.now()),
+    [Symbol.asyncDispose]: () => outbound[Symbol.asyncDispose](),
+  }
+}
+
 /** We are alone with an embedded database: what a predecessor had in hand when it died is due again at once. */
 async function takeOver(store: Store, log: Logger) {
   const freed = await store.transact((tx, now) => freeAllClaims(tx, now))
@@ -203,6 +221,7 @@ async function openChannels(
   store: Store,
   kinds: readonly ChannelKind[],
   deps: ChannelDeps,
+  onOpened: (id: number, kind: string) => void,
   log: Logger,
 ): Promise<ChannelSet> {
   // Nobody is woken by a line on the server's own output.
@@ -228,7 +247,7 @@ async function openChannels(
     }
   })
   const options = new Map(config.channels.map(({ name, options = {} }) => [name, options]))
-  const channels = createChannelSet({ kinds, declared: options, deps, log: log.child({ room: 'deliver' }) })
+  const channels = createChannelSet({ kinds, declared: options, deps, onOpened, log: log.child({ room: 'deliver' }) })
   await channels.open(store.db)
   return channels
 }

@@ -49,6 +49,7 @@ describe('configuration', () => {
       logFormat: 'auto',
       allowedHosts: [],
       allowAnyoneOnNetwork: false,
+      heartbeatUrl: '',
       channels: [],
     })
     assert.ok(Object.isFrozen(parse()))
@@ -134,6 +135,18 @@ describe('configuration', () => {
     assert.match(faults[3] ?? '', /the name is taken/)
     assert.match(faults[4] ?? '', /the name is taken/)
     assert.ok(!faults.join().includes(secret))
+  })
+
+  test('a heartbeat goes to an address that may be spoken to, which is never repeated', () => {
+    const url = 'https://hc-ping.com/7c1f-token'
+    assert.equal(parse({ env: { DUEBELL_HEARTBEAT_URL: url } }).heartbeatUrl, url)
+    for (const [wrong, why] of [
+      ['hc-ping.com/7c1f-token', 'must be an http or https URL'],
+      ['ftp://hc-ping.com/7c1f-token', 'must be an http or https URL'],
+      ['https://me:7c1f-token@hc-ping.com/', 'must not hold a user name or password'],
+      ['http://169.254.169.254/7c1f-token', 'is an address that is never spoken to'],
+    ] as const)
+      assert.deepEqual(faultsOf({ env: { DUEBELL_HEARTBEAT_URL: wrong } }), [`DUEBELL_HEARTBEAT_URL: ${why}`])
   })
 
   test('the help names every flag with its variable', () => {

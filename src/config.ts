@@ -2,10 +2,11 @@ import { Ajv, type ErrorObject } from 'ajv'
 import Type, { type Static } from 'typebox'
 import { catalog } from '#channels/catalog.ts'
 import type { ChannelKind } from '#channels/channel.ts'
+import { parseTarget } from '#channels/outbound.ts'
 import { policyMembers, toPolicy } from '#channels/policy.ts'
 import { checkChoices } from '#core/channel.ts'
 import { parseTimeZone } from '#core/moment.ts'
-import { nearest } from '#core/problem.ts'
+import { nearest, type Problem } from '#core/problem.ts'
 import { parseLead } from '#core/reminder.ts'
 import { limits } from '#core/task.ts'
 import { logFormats, logLevels } from './log.ts'
@@ -64,6 +65,12 @@ const schema = Type.Object(
       default: false,
       description:
         'Serve without any login on an address that other machines reach: whoever can connect can read, change and delete everything',
+    }),
+    heartbeatUrl: Type.String({
+      default: '',
+      maxLength: 2_000,
+      description:
+        'Called (GET) every minute while the bell works, for a dead man’s switch outside; like a password where it holds a token',
     }),
     channels: Type.Array(
       Type.Object(
@@ -242,7 +249,14 @@ function check(values: Record<string, unknown>, names: Record<string, string>, f
     const [, key = '', ...rest] = error.instancePath.split('/')
     faults.push(say([names[key], ...rest].join('/'), error))
   }
-  const { timeZone, defaultReminders } = values
+  const { timeZone, defaultReminders, heartbeatUrl } = values
+  if (typeof heartbeatUrl === 'string' && heartbeatUrl !== '') {
+    try {
+      parseTarget(heartbeatUrl, '')
+    } catch (error) {
+      faults.push(`${names.heartbeatUrl}: ${(error as Problem).extras.faults?.[0]?.detail}`)
+    }
+  }
   if (typeof timeZone === 'string' && timeZone !== '' && !parseTimeZone(timeZone))
     faults.push(`${names.timeZone}: «${timeZone}» is not a time zone of the IANA database, like Europe/Paris`)
   if (Array.isArray(defaultReminders))

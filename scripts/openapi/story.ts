@@ -15,6 +15,8 @@ export interface Step {
   readonly body?: unknown
   /** 200 when absent. */
   readonly status?: number
+  /** How many lines of a text are shown: those behind them may be of this machine and moment. All when absent. */
+  readonly lines?: number
 }
 
 export const storyBegins = '2026-11-23T13:00:00Z'
@@ -240,6 +242,12 @@ export const story: readonly Step[] = [
     status: 404,
   },
 
+  {
+    operation: 'getMetrics',
+    shows: 'The first of many, as the bell has rung once',
+    at: '2026-12-01T09:45:30Z',
+    lines: 6,
+  },
   {
     operation: 'listNotifications',
     shows: 'The bell has rung, 15 minutes before',

@@ -99,7 +99,8 @@ async function ask(url: string, { method, path }: Described, step: Step, lines: 
       `${step.operation}, «${step.shows}»: ${response.status} and not ${expected}\n${text}\n${lines.join('')}`,
     )
   const type = response.headers.get('content-type')?.replace(/;.*/, '') ?? ''
-  return { step, status: response.status, type, headers: response.headers, text }
+  const shown = step.lines === undefined ? text : `${text.split('\n').slice(0, step.lines).join('\n')}\n`
+  return { step, status: response.status, type, headers: response.headers, text: shown }
 }
 
 function target(path: string, { path: parts = {}, query = {} }: Step): string {

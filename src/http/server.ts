@@ -22,6 +22,7 @@ import { docsRoutes } from './routes/docs.ts'
 import { eventRoutes } from './routes/events.ts'
 import { type Health, healthRoutes } from './routes/health.ts'
 import { linkRoutes } from './routes/links.ts'
+import { type Metrics, metricsRoutes } from './routes/metrics.ts'
 import { notificationRoutes } from './routes/notifications.ts'
 import { problemRoutes } from './routes/problems.ts'
 import { settingsRoutes } from './routes/settings.ts'
@@ -36,6 +37,7 @@ export interface ServerParts {
   readonly links: LinkMaker
   readonly trashDays: number
   readonly health: Health
+  readonly metrics: Metrics
   readonly feed: Feed
   readonly clock: Clock
   readonly isLoopback: boolean
@@ -110,6 +112,11 @@ export function createServer(parts: ServerParts): FastifyInstance {
       done()
     })
 
+  server.addHook('onResponse', (request, reply, done) => {
+    parts.metrics.answered(request.method, request.routeOptions.url ?? 'none', reply.statusCode, reply.elapsedTime)
+    done()
+  })
+
   readJsonStrictly(server)
   checkStrictly(server)
   // JSON.stringify of V8 is faster than a serializer made from the schema here (1.1 µs against 2.4 for a task), and it cannot
@@ -119,6 +126,7 @@ export function createServer(parts: ServerParts): FastifyInstance {
   if (parts.onRoute) server.addHook('onRoute', parts.onRoute)
   const refuseOtherMethods = watchMethods(server)
   healthRoutes(server, parts.health)
+  metricsRoutes(server, parts.metrics)
   taskRoutes(server, parts)
   byKeyRoutes(server, parts)
   const now = () => parts.clock.now()

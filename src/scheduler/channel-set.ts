@@ -46,6 +46,7 @@ export function createChannelSet(parts: {
   declared: DeclaredOptions
   deps: ChannelDeps
   log: Logger
+  onOpened?: (id: number, kind: string) => void
 }): ChannelSet {
   const { kinds, declared, deps, log } = parts
   let known: Setup | undefined
@@ -73,7 +74,10 @@ export function createChannelSet(parts: {
         handle = undefined
       }
       if (handle) handle.record = record
-      else handle = openHandle(record, await openChannel(record))
+      else {
+        handle = openHandle(record, await openChannel(record))
+        parts.onOpened?.(record.id, record.kind)
+      }
       handles.set(record.id, handle)
       list.push(handle)
     }

@@ -82,6 +82,7 @@ export function startDeliveries({
   defaults,
   log,
   times: { leaseMs, sendTimeoutMs } = usualTimes,
+  onEnded,
 }: {
   store: Store
   clock: Clock
@@ -93,6 +94,8 @@ export function startDeliveries({
   defaults: Defaults
   log: Logger
   times?: DeliveryTimes | undefined
+  /** Told of each attempt that has ended, and of what is dropped before one. */
+  onEnded?: (settled: Settled, at: number) => void
 }): Deliveries {
   const lanes = new Map<number, Lane>()
   let open: readonly OpenChannel[] = []
@@ -306,6 +309,8 @@ export function startDeliveries({
   function record({ channel }: Lane, settled: Settled, outcome?: Outcome) {
     unsettled.push(settled)
     if (outcome !== undefined) watch.note(channel.record, settled, outcome, clock.now())
+    // What need not be told again was no attempt.
+    if (outcome !== undefined || settled.state === 'dropped') onEnded?.(settled, clock.now())
     if (isSettlingSoon) return
     isSettlingSoon = true
     setImmediate(() => settle().catch(() => loop.wake(clock.now()))) // the loop tries again, and says what is wrong

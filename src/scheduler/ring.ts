@@ -38,6 +38,8 @@ interface Parts {
   channels: ChannelSet
   deliveries: Deliveries
   log: Logger
+  /** Told of what has rung, after the COMMIT. */
+  onRung?: (notices: readonly Notice[]) => void
 }
 
 export function startRinging(parts: Parts): Loop {
@@ -57,8 +59,9 @@ export function startRinging(parts: Parts): Loop {
         deliveries.giveBack(batch?.claims ?? [])
         throw error
       }
-      const { rung, claims, unclaimedAt } = batch as unknown as Batch
+      const { rung, notices, claims, unclaimedAt } = batch as unknown as Batch
       deliveries.accept(claims)
+      parts.onRung?.(notices)
       if (unclaimedAt !== null) deliveries.wake(unclaimedAt)
       return rung
     },
@@ -67,6 +70,7 @@ export function startRinging(parts: Parts): Loop {
 
 interface Batch {
   readonly rung: number
+  readonly notices: readonly Notice[]
   readonly claims: Claim[]
   /** When the first of the deliveries is due that nobody has claimed, in ms. */
   readonly unclaimedAt: number | null
@@ -103,7 +107,7 @@ async function ringBatch(
   const written = await insertNotices(tx, notices)
   const { claims, unclaimedAt } = await planDeliveries(tx, now, { written, taskOf, edition, channels, deliveries })
   for (const { id, ownerId, taskId } of written) recordChange(tx, { ownerId, taskId, kind: 'rung', noticeId: id })
-  return { rung: due.length, claims, unclaimedAt }
+  return { rung: due.length, notices: written, claims, unclaimedAt }
 }
 
 async function planDeliveries(

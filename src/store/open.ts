@@ -2,6 +2,7 @@ import { Kysely, type Dialect as KyselyDialect, sql } from 'kysely'
 import { type Migration, Migrator } from 'kysely/migration'
 import type { Clock } from '#clock.ts'
 import { Problem } from '#core/problem.ts'
+import { readClockSkew } from './clock-skew.ts'
 import { type Dialect, dialectOf } from './dialects/dialect.ts'
 import { describeUrl, type Limits, migrationMs, statementMs } from './dialects/server.ts'
 import { foundation } from './migrations/0001-foundation.ts'
@@ -49,11 +50,13 @@ export interface StoreDeps {
   readonly onBroken: (error: unknown) => void
   /** Called after each COMMIT of this process by which lists of changes have grown, with their owners. */
   readonly onListed?: (ownerIds: readonly number[]) => void
+  /** Called after each COMMIT of this process: how many wishes shared it, and how long it took from its BEGIN. */
+  readonly onCommitted?: (wishes: number, ms: number) => void
   /** Stands between the statements and the database; the identity when absent. */
   readonly wrap?: (dialect: KyselyDialect) => KyselyDialect
 }
 
-type Told = Required<Omit<StoreDeps, 'wrap' | 'onListed'>>
+type Told = Required<Omit<StoreDeps, 'wrap' | 'onListed' | 'onCommitted'>>
 
 /** In the order in which they are applied; a name, once released, stays. */
 const migrations = {
@@ -83,7 +86,7 @@ export async function openStore(url: string, given: StoreDeps): Promise<Store> {
   try {
     await reach(db, dialect, url, deps)
     for (const warning of await dialect.inspect(db)) deps.log.warn(warning)
-    await compareClocks(db, dialect, deps)
+    await compareClocks(db, deps)
     limits.statementMs = migrationMs
     await migrate(db, dialect, deps)
     limits.statementMs = statementMs
@@ -92,7 +95,7 @@ export async function openStore(url: string, given: StoreDeps): Promise<Store> {
     throw explain(error, dialect, url)
   }
   let edition = dialect.isShared ? Number.NaN : 0
-  const open = () => createTransact(db, deps.clock, deps.onBroken, () => edition++, deps.onListed)
+  const open = () => createTransact(db, deps.clock, deps.onBroken, () => edition++, deps.onListed, deps.onCommitted)
   const transact = open()
   return {
     db,
@@ -151,13 +154,8 @@ async function reach(db: Db, dialect: Dialect, url: string, { clock, log }: Told
 }
 
 /** Instants are by the clock of whoever serves: two replicas whose clocks differ ring by that much apart. */
-async function compareClocks(db: Db, dialect: Dialect, { clock, log }: Told): Promise<void> {
-  if (!dialect.isShared) return
-  const before = clock.now()
-  const { rows } = await sql<{ theirs: number }>`select ${dialect.clock} as theirs`.execute(db)
-  const after = clock.now()
-  const theirs = Number(rows[0]?.theirs)
-  const skew = theirs < before ? theirs - before : theirs > after ? theirs - after : 0
+async function compareClocks(db: Db, { clock, log }: Told): Promise<void> {
+  const skew = (await readClockSkew(db, clock)) ?? 0
   if (Math.abs(skew) > skewMs)
     log.warn(
       `The clock of the database is ${Math.abs(skew / 1_000).toFixed(1)} s ${skew > 0 ? 'ahead of' : 'behind'} this machine's: notices ring by this machine's. Let both follow NTP.`,

@@ -291,6 +291,11 @@ export async function nextAlarmAt(db: Db): Promise<number | null> {
   return (await selectNextAlarm(db, {})).rows[0]?.notify_at ?? null
 }
 
+/** How long the oldest alarm has been due, in ms; 0 when none is. */
+export async function readOverdueMs(db: Db, now: number): Promise<number> {
+  return Math.max(0, now - ((await nextAlarmAt(db)) ?? now))
+}
+
 const selectDue = prepare((db, args: { now: number; limit: number }) => {
   const query = db
     .selectFrom('tasks')

@@ -41,6 +41,7 @@ const patienceMs = 1_500
  * @param onBroken called when the storage failed in a way that only a restart can mend
  * @param onChanged called at each COMMIT that changes tasks, before anybody is answered
  * @param onListed called after each COMMIT by which lists of changes have grown, with their owners
+ * @param onCommitted called after each COMMIT: how many wishes shared it, and how long it took from its BEGIN
  */
 export function createTransact(
   db: Db,
@@ -48,6 +49,7 @@ export function createTransact(
   onBroken: (error: unknown) => void,
   onChanged: () => void,
   onListed: (ownerIds: readonly number[]) => void = () => {},
+  onCommitted: (wishes: number, ms: number) => void = () => {},
 ): Transact {
   const dialect = dialectOf(db)
   const queue: Queued[] = []
@@ -58,6 +60,7 @@ export function createTransact(
     return db.connection().execute(async (connection) => {
       markTransaction(connection)
       const run = (statement: string) => runStatement(connection, statement, [])
+      const startedAt = performance.now()
       await run(dialect.begin)
       try {
         const now = clock.now()
@@ -85,6 +88,7 @@ export function createTransact(
         const ownerIds = await changes.write(now) // last, since it locks: others wait for the rest of this transaction alone
         if (changes.haveTasks()) onChanged()
         await run('commit')
+        onCommitted(wishes.length, performance.now() - startedAt)
         if (ownerIds.length > 0) onListed(ownerIds)
         return answers
       } catch (error) {

@@ -39,7 +39,7 @@ const methods: Record<string, string> = {
   listTaskNotifications: 'taskNotifications',
 }
 /** Asked by what watches processes, which speaks no TypeScript. */
-const withoutMethod = ['isAlive', 'isReady']
+const withoutMethod = ['isAlive', 'isReady', 'getMetrics']
 /** For no operation of their own: made of others. */
 const composed = ['iterate', 'deleteAll']
 

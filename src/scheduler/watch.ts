@@ -1,0 +1,56 @@
+import type { Clock } from '#clock.ts'
+import type { Db } from '#store/schema.ts'
+import { readOverdueMs } from '#store/tasks.ts'
+import type { Loop } from './loop.ts'
+
+/**
+ * How the bell is, asked when somebody wants to know.
+ *
+ *   failing  a loop has met an error since it last worked, or has not looked for long
+ *   late     both work, and yet something has been due for long and has not rung
+ *   ok       neither
+ *
+ * That a receiver of notices is away makes the bell neither late nor failing: it says nothing of this server.
+ */
+export interface BellState {
+  readonly status: 'ok' | 'late' | 'failing'
+  readonly error: string | null
+  /** How long the oldest reminder has been due; as it was when the database last answered. */
+  readonly overdueMs: number
+  /** `ok`, or what is wrong with it. */
+  readonly database: string
+}
+
+const overdueBoundMs = 30_000
+/** A loop looks once in `longestSleepMs` at least, and what it does meanwhile ends within 5 s or fails. */
+const lookBoundMs = 15_000
+
+/** @returns never rejects */
+export function watchBell({
+  db,
+  clock,
+  loops,
+}: {
+  db: Db
+  clock: Clock
+  loops: readonly Pick<Loop, 'health'>[]
+}): () => Promise<BellState> {
+  let overdueMs = 0
+
+  return async () => {
+    let database = 'ok'
+    try {
+      overdueMs = await readOverdueMs(db, clock.now())
+    } catch (error) {
+      database = (error as Error).message
+    }
+    let error: string | null = null
+    for (const loop of loops) {
+      const { lookedAt, error: failure } = loop.health()
+      if (failure !== undefined) error ??= String(failure)
+      else if (clock.now() - lookedAt > clock.longestSleepMs + lookBoundMs) error ??= 'a loop has not looked for long'
+    }
+    const status = error !== null ? 'failing' : overdueMs >= overdueBoundMs ? 'late' : 'ok'
+    return { status, error, overdueMs, database }
+  }
+}

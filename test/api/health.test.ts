@@ -1,0 +1,97 @@
+import assert from 'node:assert/strict'
+import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
+import type { AddressInfo } from 'node:net'
+import { type TestContext, test } from 'node:test'
+import { failingDatabase } from '#support/failing-database.ts'
+import { startTestApp } from '#support/test-app.ts'
+
+/** What each face of health says: the text of the original, the JSON, and the answer to a load balancer. */
+async function health(url: string) {
+  const [text, json, ready] = await Promise.all([
+    fetch(`${url}/v1/health`),
+    fetch(`${url}/v1/health`, { headers: { accept: 'application/json' } }),
+    fetch(`${url}/readyz`),
+  ])
+  const { status, scheduler, database } = (await json.json()) as {
+    status: string
+    database: string
+    scheduler: { status: string; lag_ms: number }
+  }
+  const words = [await text.text(), await ready.text()]
+  return { codes: [text.status, json.status, ready.status], words, status, scheduler, database }
+}
+
+test('healthy', async (t) => {
+  const { url } = await startTestApp(t)
+  const { codes, words, status, scheduler } = await health(url)
+  assert.deepEqual([codes, words, status], [[200, 200, 200], ['Healthy', 'Ready'], 'healthy'])
+  assert.deepEqual(scheduler, { status: 'ok', error: null, lag_ms: 0 })
+})
+
+test('degraded: a reminder is overdue for half a minute, and yet everything works; who knows two words goes on', async (t) => {
+  const { client, clock, url } = await startTestApp(t)
+  await client.create({ title: 'Renew passport', expiry_dt: '2026-12-01T10:00:00Z' })
+  await clock.advance(0)
+  clock.set('2026-12-01T09:45:29.999Z') // nobody is woken by that
+  assert.equal((await health(url)).status, 'healthy')
+  clock.set('2026-12-01T09:45:30Z')
+  const { codes, words, status, scheduler } = await health(url)
+  assert.deepEqual([codes, words, status], [[200, 200, 200], ['Healthy', 'Ready'], 'degraded'])
+  assert.deepEqual(scheduler, { status: 'late', error: null, lag_ms: 30_000 })
+})
+
+test('unhealthy: the database is away', async (t) => {
+  const database = failingDatabase()
+  const { clock, url } = await startTestApp(t, { wrapDatabase: database.wrap })
+  await clock.advance(0)
+  database.die()
+  const { codes, words, status, database: why } = await health(url)
+  assert.deepEqual([codes, words, status], [[503, 503, 503], ['Unhealthy', 'Not ready'], 'unhealthy'])
+  assert.notEqual(why, 'ok')
+})
+
+/** A dead man's switch: waits for signs of life. */
+async function startSwitch(t: TestContext) {
+  const heard: string[] = []
+  let next = () => {}
+  const one = {
+    url: '',
+    heard,
+    answer: (response: ServerResponse) => void response.end('OK'),
+    /** Resolves when the next has come and its answer has gone. */
+    beat: () => new Promise<void>((resolve) => (next = resolve)),
+  }
+  const server = createServer((request: IncomingMessage, response) => {
+    heard.push(`${request.method} ${request.url}`)
+    response.on('close', () => setImmediate(next))
+    one.answer(response)
+  })
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
+  t.after(() => {
+    server.closeAllConnections()
+    server.close()
+  })
+  one.url = `http://127.0.0.1:${(server.address() as AddressInfo).port}/ping/token-of-somebody`
+  return one
+}
+
+test('the heartbeat is heard every minute, follows no redirect, and its address stands in no log', async (t) => {
+  const watch = await startSwitch(t)
+  const { clock, lines } = await startTestApp(t, { flags: [`--heartbeat-url=${watch.url}`] })
+  let beat = watch.beat()
+  await clock.advance(5_000)
+  await beat
+  assert.deepEqual(watch.heard, ['GET /ping/token-of-somebody'])
+
+  watch.answer = (response) => void response.writeHead(302, { location: '/elsewhere' }).end()
+  beat = watch.beat()
+  await clock.advance(60_000)
+  await beat
+  watch.answer = (response) => void response.end('OK')
+  beat = watch.beat()
+  await clock.advance(60_000)
+  await beat
+  assert.deepEqual(watch.heard, Array(3).fill('GET /ping/token-of-somebody'))
+  assert.equal(lines.filter((line) => line.includes('the heartbeat is not heard')).length, 1)
+  assert.ok(!lines.join().includes('token-of-somebody'))
+})
