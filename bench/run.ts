@@ -18,6 +18,7 @@ const benchmarks = [
   'memory',
   'restart',
   'events',
+  'isolation',
   'databases',
   'delete-all',
 ] as const
