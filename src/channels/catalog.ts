@@ -1,6 +1,10 @@
+import { amqpKind } from './amqp.ts'
 import type { ChannelKind } from './channel.ts'
 import { consoleKind } from './console.ts'
+import { mqttKind } from './mqtt.ts'
+import { natsKind } from './nats.ts'
+import { redisKind } from './redis.ts'
 import { webhookKind } from './webhook.ts'
 
 /** Every kind of channel there is. A new one is a file and a line here. */
-export const catalog: readonly ChannelKind[] = [consoleKind, webhookKind]
+export const catalog: readonly ChannelKind[] = [consoleKind, webhookKind, mqttKind, amqpKind, natsKind, redisKind]
