@@ -111,6 +111,8 @@ function explain(thrown: unknown): Error {
     return new Refused('403 ACCESS_REFUSED: the user, the password or the right to do this was refused')
   if (reply === 404) return new Unreachable('404 NOT_FOUND: there is no such exchange')
   if (reply === 530) return new Unreachable('530 NOT_ALLOWED: there is no such vhost, or this user may not use it')
+  // The one answer of which the client says neither number nor name.
+  if (/got <ConnectionClose/.test(message)) return new Unreachable('the broker refused to open this vhost')
   if (reply > 0) return new Unreachable(`the broker ended it with reply code ${reply}`)
   return thrown instanceof Error ? thrown : Object.assign(new Error('ended'), { code })
 }
