@@ -1,8 +1,7 @@
 import { type Entry, type Letter, plainText } from './letter.ts'
 
 /**
- * A letter as a mail reads it: text (RFC 3676's plain sibling, for whoever wants no HTML) and HTML, for which nothing is fetched from
- * anywhere. Tables and inline styles, since Outlook and Gmail know little else; the dark colours are in a style element, for those
+ * A letter as the two parts of a mail (RFC 2046 section 5.1.4): text, and HTML for which nothing is fetched from anywhere. Tables and inline styles, since Outlook and Gmail know little else; the dark colours are in a style element, for those
  * that ask `prefers-color-scheme`, and the others turn the light ones around by themselves.
  */
 export function textBody(letter: Letter): string {
@@ -59,24 +58,25 @@ const darkStyle = `
 a { text-decoration: none }
 @media (prefers-color-scheme: dark) {
   .page { background: #0f1115 !important }
-  .card { background: #1a1d24 !important; border-color: #2b303b !important }
+  .card { background: #1a1d24 !important; border-left-color: #2b303b !important; border-right-color: #2b303b !important; border-bottom-color: #2b303b !important }
   .text { color: #f0f1f4 !important }
   .quiet { color: #a3aab8 !important }
   .calm { color: #b3b1ff !important }
   .urgent { color: #ff9d94 !important }
   .tag { background: #262b35 !important; color: #c3c9d5 !important }
-  .first { background: #6864f2 !important; color: #ffffff !important; border-color: #6864f2 !important }
+  .first { background: #5f5be6 !important; color: #ffffff !important; border-color: #5f5be6 !important }
   .other { background: #1a1d24 !important; color: #e3e6ec !important; border-color: #454c5a !important }
 }
 `
 
 function card(entry: Entry, accent: 'calm' | 'urgent'): string {
   const { title, state, when, late, description, tags, actions } = entry
+  const size = title.length > longTitle ? 'font-size:18px;line-height:25px' : 'font-size:22px;line-height:29px'
   const parts = [
     row(`${font}font-size:14px;line-height:20px;font-weight:600;${colour[accent]}`, accent, toHtml(capital(state))),
     // dir=auto: a title in Arabic or Hebrew reads from its own side, and turns nothing else around.
     row(
-      `padding-top:4px;${font}font-size:22px;line-height:29px;font-weight:700;${colour.text}${breaking}`,
+      `padding-top:4px;${font}${size};font-weight:700;${colour.text}${breaking}`,
       'text',
       toHtml(title),
       ' dir="auto"',
@@ -101,7 +101,7 @@ function card(entry: Entry, accent: 'calm' | 'urgent'): string {
       : '',
   ]
   return `<tr><td style="padding:0 0 14px">
-<table role="presentation" width="100%" cellpadding="0" cellspacing="0" border="0" class="card" style="background:#ffffff;border:1px solid #e2e4e9;border-top:4px solid ${bar[accent]};border-radius:10px;border-collapse:separate;table-layout:fixed">
+<table role="presentation" width="100%" cellpadding="0" cellspacing="0" border="0" class="card" style="background:#ffffff;border:1px solid #e2e4e9;border-top:4px solid;border-top-color:${bar[accent]};border-radius:10px;border-collapse:separate;table-layout:fixed">
 <tr><td style="padding:20px 22px 22px">
 <table role="presentation" width="100%" cellpadding="0" cellspacing="0" border="0" style="table-layout:fixed">
 ${parts.filter(Boolean).join('\n')}
@@ -110,6 +110,9 @@ ${parts.filter(Boolean).join('\n')}
 </table>
 </td></tr>`
 }
+
+/** Characters; three lines of a telephone in large type. */
+const longTitle = 80
 
 /** A title without a space is as wide as it likes, elsewhere than here. */
 const breaking = 'overflow-wrap:anywhere;word-break:break-word;'
@@ -125,7 +128,7 @@ function button(label: string, url: string, isFirst: boolean): string {
   const look = isFirst
     ? 'background:#4b47d6;color:#ffffff;border:1px solid #4b47d6'
     : 'background:#ffffff;color:#24272e;border:1px solid #c9cdd6'
-  return `<a href="${toHtml(url)}" class="${isFirst ? 'first' : 'other'}" style="display:inline-block;margin:6px 8px 0 0;padding:10px 18px;border-radius:8px;${look};${font}font-size:15px;line-height:22px;font-weight:600;text-decoration:none">${toHtml(label)}</a>`
+  return `<a href="${toHtml(url)}" class="${isFirst ? 'first' : 'other'}" style="display:inline-block;margin:6px 6px 0 0;padding:10px 16px;border-radius:8px;${look};${font}font-size:15px;line-height:22px;font-weight:600;text-decoration:none">${toHtml(label)}</a>`
 }
 
 /** What a list of mails shows after the subject, which has said the title. */
