@@ -1,8 +1,9 @@
 import { type Entry, type Letter, plainText } from './letter.ts'
 
 /**
- * A letter as the two parts of a mail (RFC 2046 section 5.1.4): text, and HTML for which nothing is fetched from anywhere. Tables and inline styles, since Outlook and Gmail know little else; the dark colours are in a style element, for those
- * that ask `prefers-color-scheme`, and the others turn the light ones around by themselves.
+ * A letter as the two parts of a mail (RFC 2046 section 5.1.4): text, and HTML for which nothing is fetched from anywhere. Tables and
+ * inline styles, since Outlook and Gmail know little else; the dark colours are in a style element, for those that ask
+ * `prefers-color-scheme`, and the others turn the light ones around by themselves.
  */
 export function textBody(letter: Letter): string {
   const blocks = letter.entries.map((entry) => {

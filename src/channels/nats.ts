@@ -67,6 +67,7 @@ type Dialling = ConnectionOptions & {
   readonly dial: () => Promise<Socket>
   /** Empty for an address: only a name is told to a server (RFC 6066 section 3). */
   readonly serverName: string
+  readonly lost: Tether['lost']
 }
 
 async function connect(target: BrokerUrl, { closing, lost }: Tether) {
@@ -80,6 +81,21 @@ async function connect(target: BrokerUrl, { closing, lost }: Tether) {
       this.tlsName = serverName
       return dial()
     }
+
+    /**
+     * Upon rubbish the client's reader ends, prints what the peer has said on standard output, and the connection stays as if it were
+     * silent. It prints once the iterator has been told that it is not needed: this one never says that it has understood.
+     */
+    override [Symbol.asyncIterator]() {
+      const { lost } = this.options as Dialling
+      const frames = super[Symbol.asyncIterator]()
+      return Object.assign(frames, {
+        return() {
+          lost(Object.assign(new Error('rubbish'), { code: 'EPROTO' }))
+          return new Promise<never>(() => {})
+        },
+      })
+    }
   }
   setTransportFactory({ factory: () => new Transport() })
   const { host, port, user, password } = target
@@ -87,6 +103,7 @@ async function connect(target: BrokerUrl, { closing, lost }: Tether) {
   const choices: Dialling = {
     servers: `${host.includes(':') ? `[${host}]` : host}:${port}`,
     serverName,
+    lost,
     dial: () => openSocket({ host, port, isEncrypted: false }, closing),
     resolve: false,
     reconnect: false,
