@@ -1,11 +1,17 @@
+import { amqpKind } from './amqp.ts'
 import type { ChannelKind } from './channel.ts'
+import { commandKind } from './command.ts'
 import { consoleKind } from './console.ts'
 import { discordKind } from './discord.ts'
+import { emailKind } from './email.ts'
 import { gotifyKind } from './gotify.ts'
 import { matrixKind } from './matrix.ts'
 import { mattermostKind } from './mattermost.ts'
+import { mqttKind } from './mqtt.ts'
+import { natsKind } from './nats.ts'
 import { ntfyKind } from './ntfy.ts'
 import { pushoverKind } from './pushover.ts'
+import { redisKind } from './redis.ts'
 import { slackKind } from './slack.ts'
 import { teamsKind } from './teams.ts'
 import { telegramKind } from './telegram.ts'
@@ -24,4 +30,10 @@ export const catalog: readonly ChannelKind[] = [
   discordKind,
   mattermostKind,
   teamsKind,
+  emailKind,
+  mqttKind,
+  amqpKind,
+  natsKind,
+  redisKind,
+  commandKind,
 ]

@@ -155,9 +155,10 @@ function readSome(response: http.IncomingMessage): Promise<Buffer[]> {
 }
 
 /** The error's code, never its message: that may hold the address, and the address a token. */
-function describeFailure({ code }: NodeJS.ErrnoException): string {
+export function describeFailure({ code }: NodeJS.ErrnoException): string {
   if (code === 'EFORBIDDEN') return 'its name leads to an address that is never spoken to'
-  return code ? `cannot be reached: ${code}` : 'cannot be reached'
+  // In capitals, as Node, OpenSSL and c-ares write theirs: whatever else a library calls a code may be words of the peer.
+  return /^[A-Z][A-Z0-9_]{1,60}$/.test(String(code)) ? `cannot be reached: ${code}` : 'cannot be reached'
 }
 
 /**

@@ -1,0 +1,118 @@
+import type { ConfirmChannel } from 'amqplib'
+import Type from 'typebox'
+import type { ChannelKind } from './channel.ts'
+import { openLink, Refused, type Tether } from './link.ts'
+import { guardedLookup, Unreachable } from './outbound.ts'
+import { type BrokerUrl, parseBrokerUrl } from './socket.ts'
+
+/**
+ * A persistent message to an exchange of AMQP 0-9-1, sent once the broker has confirmed it. `message_id` is the delivery's id, the
+ * same over all attempts; the body is a CloudEvent 1.0, in the structured mode of its AMQP binding. It is mandatory: one that no
+ * queue would get is a failure, not a success that nobody sees.
+ */
+const options = Type.Object(
+  {
+    url: Type.String({
+      title: 'URL',
+      description: 'amqp://user:password@host:5672/vhost, or amqps:// for TLS; without a vhost it is /',
+      maxLength: 2_000,
+      writeOnly: true,
+    }),
+    exchange: Type.Optional(
+      Type.String({
+        title: 'Exchange',
+        description: 'Which is there; where absent the default one, for which the routing key is the name of a queue',
+        maxLength: 127,
+      }),
+    ),
+    routing_key: Type.String({ title: 'Routing key', description: 'The same for all notices', maxLength: 255 }),
+  },
+  { additionalProperties: false },
+)
+
+export const amqpKind: ChannelKind<typeof options> = {
+  kind: 'amqp',
+  label: 'AMQP',
+  about: 'A persistent, confirmed message to an exchange or queue of RabbitMQ, or of another broker with AMQP 0-9-1.',
+  options,
+  concurrency: 32,
+  async open({ url, exchange = '', routing_key }, { toEvent }) {
+    const target = parseBrokerUrl(url, '/url', ['amqp', 5672], ['amqps', 5671])
+    const link = openLink((tether) => connect(target, tether))
+    return {
+      send: (message, signal) =>
+        link.send(signal, async ({ channel, returned }) => {
+          const messageId = message.deliveryId
+          const confirmed = Promise.withResolvers<void>()
+          channel.publish(
+            exchange,
+            routing_key,
+            Buffer.from(JSON.stringify(toEvent(message))),
+            {
+              mandatory: true,
+              persistent: true,
+              messageId,
+              timestamp: Math.floor(message.sentAt / 1_000),
+              contentType: 'application/cloudevents+json',
+              contentEncoding: 'utf-8',
+              appId: 'duebell',
+            },
+            (error) => (error ? confirmed.reject(new Unreachable('the broker did not take it')) : confirmed.resolve()),
+          )
+          await confirmed.promise
+          // What comes back does so before it is confirmed (RabbitMQ, «Publisher Confirms»).
+          return returned.delete(messageId) ? { retry: true, reason: 'no queue is bound for it: unroutable' } : 'sent'
+        }),
+      [Symbol.asyncDispose]: () => link[Symbol.asyncDispose](),
+    }
+  },
+}
+
+interface Publisher {
+  readonly channel: ConfirmChannel
+  /** Ids of messages that came back, since no queue would get them. */
+  readonly returned: Set<string>
+}
+
+async function connect(target: BrokerUrl, { closing, lost }: Tether): Promise<Publisher> {
+  const { connect: connectBroker } = await import('amqplib')
+  const fail = (error: unknown) => lost(explain(error))
+  try {
+    const connection = await connectBroker(
+      {
+        protocol: target.isEncrypted ? 'amqps' : 'amqp',
+        hostname: target.host,
+        port: target.port,
+        ...(target.user === undefined ? {} : { username: target.user, password: target.password ?? '' }),
+        vhost: encodeURIComponent(target.path ?? '/'),
+        heartbeat: 0,
+      },
+      // Both go on to net.connect and tls.connect. Its frames are limited by the client, to 128 KiB.
+      { lookup: guardedLookup, signal: closing, noDelay: true } as object,
+    )
+    connection.on('error', fail)
+    connection.on('close', () => fail({ code: 'ECONNRESET' }))
+    const channel = await connection.createConfirmChannel()
+    const returned = new Set<string>()
+    channel.on('error', fail)
+    channel.on('close', () => fail({ code: 'ECONNRESET' }))
+    channel.on('return', ({ properties }) => returned.add(String(properties.messageId)))
+    return { channel, returned }
+  } catch (error) {
+    throw explain(error)
+  }
+}
+
+/** The number of an error of AMQP 0-9-1 (section 1.1, reply codes): of its text only what it is is read, never repeated. */
+function explain(thrown: unknown): Error {
+  const { code, message = '' } = Object(thrown) as { code?: unknown; message?: string }
+  const reply = typeof code === 'number' ? code : Number(/\b([345]\d\d) \([A-Z-]+\)/.exec(message)?.[1] ?? 0)
+  if (reply === 403)
+    return new Refused('403 ACCESS_REFUSED: the user, the password or the right to do this was refused')
+  if (reply === 404) return new Unreachable('404 NOT_FOUND: there is no such exchange')
+  if (reply === 530) return new Unreachable('530 NOT_ALLOWED: there is no such vhost, or this user may not use it')
+  // The one answer of which the client says neither number nor name.
+  if (/got <ConnectionClose/.test(message)) return new Unreachable('the broker refused to open this vhost')
+  if (reply > 0) return new Unreachable(`the broker ended it with reply code ${reply}`)
+  return thrown instanceof Error ? thrown : Object.assign(new Error('ended'), { code })
+}

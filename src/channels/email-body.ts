@@ -1,0 +1,153 @@
+import { type Entry, type Letter, plainText } from './letter.ts'
+
+/**
+ * A letter as the two parts of a mail (RFC 2046 section 5.1.4): text, and HTML for which nothing is fetched from anywhere. Tables and
+ * inline styles, since Outlook and Gmail know little else; the dark colours are in a style element, for those that ask
+ * `prefers-color-scheme`, and the others turn the light ones around by themselves.
+ */
+export function textBody(letter: Letter): string {
+  const blocks = letter.entries.map((entry) => {
+    const said = plainText({ ...letter, entries: [entry] })
+    const head = letter.entries.length === 1 ? said : `${entry.title} ${entry.state}\n${said}`
+    return [head, entry.actions.map(({ label, url }) => `${label}: ${url}`).join('\n')].filter(Boolean).join('\n\n')
+  })
+  // RFC 3676 section 4.3: the line before a signature.
+  return `${blocks.join('\n\n———\n\n')}\n\n-- \nDuebell\n`
+}
+
+export function htmlBody(letter: Letter): string {
+  const accent = letter.urgency === 'high' ? 'urgent' : 'calm'
+  const { entries } = letter
+  const heading =
+    entries.length === 1
+      ? ''
+      : `<tr><td style="padding:0 4px 14px;${font}font-size:15px;line-height:22px;${colour.quiet}" class="quiet">${entries.length} tasks</td></tr>`
+  return `<!doctype html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<meta name="color-scheme" content="light dark">
+<meta name="supported-color-schemes" content="light dark">
+<meta name="format-detection" content="telephone=no, date=no, address=no, email=no">
+<title>${toHtml(letter.subject)}</title>
+<style>${darkStyle}</style>
+</head>
+<body class="page" style="margin:0;padding:0;background:#f3f4f6;-webkit-text-size-adjust:100%">
+<div style="display:none;max-height:0;overflow:hidden">${toHtml(preview(entries))}</div>
+<table role="presentation" width="100%" cellpadding="0" cellspacing="0" border="0" class="page" style="background:#f3f4f6">
+<tr><td align="center" style="padding:28px 12px">
+<table role="presentation" width="100%" cellpadding="0" cellspacing="0" border="0" style="max-width:560px;table-layout:fixed">
+${heading}
+${entries.map((entry) => card(entry, accent)).join('\n')}
+<tr><td style="padding:4px 4px 0;${font}font-size:13px;line-height:20px;${colour.quiet}" class="quiet">Sent by Duebell, since a reminder of ${entries.length === 1 ? 'this task' : 'these tasks'} fell due.</td></tr>
+</table>
+</td></tr>
+</table>
+</body>
+</html>
+`
+}
+
+const font = "font-family:-apple-system,BlinkMacSystemFont,'Segoe UI',Roboto,Helvetica,Arial,sans-serif;"
+/** Text on the card's white, at 4.5 : 1 and more (WCAG 2.2, 1.4.3). */
+const colour = { text: 'color:#16181d;', quiet: 'color:#5b6270;', calm: 'color:#3f3cbb;', urgent: 'color:#b42318;' }
+const bar = { calm: '#5b57e0', urgent: '#d92d20' }
+
+const darkStyle = `
+:root { color-scheme: light dark; supported-color-schemes: light dark }
+a { text-decoration: none }
+@media (prefers-color-scheme: dark) {
+  .page { background: #0f1115 !important }
+  .card { background: #1a1d24 !important; border-left-color: #2b303b !important; border-right-color: #2b303b !important; border-bottom-color: #2b303b !important }
+  .text { color: #f0f1f4 !important }
+  .quiet { color: #a3aab8 !important }
+  .calm { color: #b3b1ff !important }
+  .urgent { color: #ff9d94 !important }
+  .tag { background: #262b35 !important; color: #c3c9d5 !important }
+  .first { background: #5f5be6 !important; color: #ffffff !important; border-color: #5f5be6 !important }
+  .other { background: #1a1d24 !important; color: #e3e6ec !important; border-color: #454c5a !important }
+}
+`
+
+function card(entry: Entry, accent: 'calm' | 'urgent'): string {
+  const { title, state, when, late, description, tags, actions } = entry
+  const size = title.length > longTitle ? 'font-size:18px;line-height:25px' : 'font-size:22px;line-height:29px'
+  const parts = [
+    row(`${font}font-size:14px;line-height:20px;font-weight:600;${colour[accent]}`, accent, toHtml(capital(state))),
+    // dir=auto: a title in Arabic or Hebrew reads from its own side, and turns nothing else around.
+    row(
+      `padding-top:4px;${font}${size};font-weight:700;${colour.text}${breaking}`,
+      'text',
+      toHtml(title),
+      ' dir="auto"',
+    ),
+    row(`padding-top:8px;${font}font-size:15px;line-height:22px;${colour.quiet}`, 'quiet', toHtml(when)),
+    late ? row(`padding-top:4px;${font}font-size:15px;line-height:22px;${colour.urgent}`, 'urgent', toHtml(late)) : '',
+    description
+      ? row(
+          `padding-top:14px;${font}font-size:16px;line-height:24px;${colour.text}${breaking}`,
+          'text',
+          toHtml(description).replaceAll('\n', '<br>'),
+          ' dir="auto"',
+        )
+      : '',
+    tags.length > 0 ? row('padding-top:14px;font-size:0;line-height:0', '', tags.map(tag).join(' ')) : '',
+    actions.length > 0
+      ? row(
+          'padding-top:14px;font-size:0;line-height:0',
+          '',
+          actions.map(({ label, url }, at) => button(label, url, at === 0)).join(''),
+        )
+      : '',
+  ]
+  return `<tr><td style="padding:0 0 14px">
+<table role="presentation" width="100%" cellpadding="0" cellspacing="0" border="0" class="card" style="background:#ffffff;border:1px solid #e2e4e9;border-top:4px solid;border-top-color:${bar[accent]};border-radius:10px;border-collapse:separate;table-layout:fixed">
+<tr><td style="padding:20px 22px 22px">
+<table role="presentation" width="100%" cellpadding="0" cellspacing="0" border="0" style="table-layout:fixed">
+${parts.filter(Boolean).join('\n')}
+</table>
+</td></tr>
+</table>
+</td></tr>`
+}
+
+/** Characters; three lines of a telephone in large type. */
+const longTitle = 80
+
+/** A title without a space is as wide as it likes, elsewhere than here. */
+const breaking = 'overflow-wrap:anywhere;word-break:break-word;'
+
+const row = (style: string, name: string, inner: string, attributes = '') =>
+  `<tr><td${name ? ` class="${name}"` : ''}${attributes} style="${style}">${inner}</td></tr>`
+
+const tag = (text: string) =>
+  `<span class="tag" dir="auto" style="display:inline-block;margin:0 6px 6px 0;padding:2px 10px;border-radius:10px;background:#eceef2;${font}font-size:13px;line-height:20px;color:#454c5a;${breaking}">${toHtml(text)}</span>`
+
+/** 44 px high: what a thumb hits (WCAG 2.2, 2.5.5). */
+function button(label: string, url: string, isFirst: boolean): string {
+  const look = isFirst
+    ? 'background:#4b47d6;color:#ffffff;border:1px solid #4b47d6'
+    : 'background:#ffffff;color:#24272e;border:1px solid #c9cdd6'
+  return `<a href="${toHtml(url)}" class="${isFirst ? 'first' : 'other'}" style="display:inline-block;margin:6px 6px 0 0;padding:10px 16px;border-radius:8px;${look};${font}font-size:15px;line-height:22px;font-weight:600;text-decoration:none">${toHtml(label)}</a>`
+}
+
+/** What a list of mails shows after the subject, which has said the title. */
+const preview = (entries: Letter['entries']) =>
+  entries.length === 1
+    ? [entries[0].when, entries[0].description].filter(Boolean).join(' · ').slice(0, 160)
+    : entries
+        .map(({ title, state }) => `${title} ${state}`)
+        .join(' · ')
+        .slice(0, 160)
+
+const capital = (text: string) => text.charAt(0).toUpperCase() + text.slice(1)
+
+const escapes: Readonly<Record<string, string>> = {
+  '&': '&amp;',
+  '<': '&lt;',
+  '>': '&gt;',
+  '"': '&quot;',
+  "'": '&#39;',
+}
+const toHtml = (text: string) => text.replace(/[&<>"']/g, (character) => escapes[character] as string)

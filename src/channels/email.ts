@@ -1,0 +1,185 @@
+import Type from 'typebox'
+import type { Outcome } from '#core/delivery.ts'
+import { invalidMember } from '#core/problem.ts'
+import type { ChannelKind } from './channel.ts'
+import { htmlBody, textBody } from './email-body.ts'
+import { cut, toLetter } from './letter.ts'
+import { describeFailure, Unreachable } from './outbound.ts'
+import { checkHost, openSocket, type Server } from './socket.ts'
+
+/**
+ * A mail by SMTP (RFC 5321) to the addresses of the options and to nobody else. Its Message-ID is the delivery's id, the same over all
+ * attempts, by which many mail servers leave out what comes twice. Auto-Submitted (RFC 3834 section 5) keeps an out-of-office answer
+ * from coming back.
+ */
+const address = '^[^\\s<>@,;:"()\\u0000-\\u001f\\u007f]+@[^\\s<>@,;:"()\\u0000-\\u001f\\u007f]+$'
+const longestAddress = 254 // RFC 5321 section 4.5.3.1.3, without its brackets
+
+const securities = ['tls', 'starttls', 'none'] as const
+
+const options = Type.Object(
+  {
+    host: Type.String({ title: 'Server', description: 'The host that takes mails: smtp.example.org', maxLength: 253 }),
+    port: Type.Optional(
+      Type.Integer({
+        title: 'Port',
+        description: 'Where absent 465 for tls, 587 for starttls, 25 for none',
+        minimum: 1,
+        maximum: 65_535,
+      }),
+    ),
+    security: Type.Optional(
+      Type.Enum(securities, {
+        title: 'Security',
+        description:
+          'tls from the first byte, or starttls before anything is said; none only for a server that is near. tls where absent',
+      }),
+    ),
+    user: Type.Optional(
+      Type.String({ title: 'User', description: 'Where the server asks for a login', maxLength: 254 }),
+    ),
+    password: Type.Optional(
+      Type.String({
+        title: 'Password',
+        description: 'Of that user; many providers have one for programs',
+        maxLength: 1_000,
+        writeOnly: true,
+      }),
+    ),
+    from: Type.String({
+      title: 'From',
+      description: 'The address of the sender: bell@example.org',
+      pattern: address,
+      maxLength: longestAddress,
+    }),
+    to: Type.Array(Type.String({ pattern: address, maxLength: longestAddress }), {
+      title: 'To',
+      description: 'The addresses of those who are told; each sees the others',
+      minItems: 1,
+      maxItems: 20,
+      uniqueItems: true,
+    }),
+  },
+  { additionalProperties: false },
+)
+
+const usualPorts = { tls: 465, starttls: 587, none: 25 } as const
+/** Characters. RFC 5322 folds longer lines; people read no more. */
+const longestSubject = 200
+
+export const emailKind: ChannelKind<typeof options> = {
+  kind: 'email',
+  label: 'Email',
+  about: 'A mail to one or several addresses, by an SMTP server that takes mails of yours.',
+  options,
+  // Each by a connection of its own: one that is kept is closed by most servers in the pause between two notices.
+  concurrency: 4,
+  async open({ host, security = 'tls', port = usualPorts[security], user, password, from, to }) {
+    const server: Server = { host: checkHost(host, '/host'), port, isEncrypted: security === 'tls' }
+    if ((user === undefined) !== (password === undefined))
+      throw invalidMember(user === undefined ? '/user' : '/password', 'is missing; a login has both')
+    const closing = new AbortController()
+    return {
+      async send(message, signal) {
+        const { createTransport } = await import('nodemailer')
+        const letter = toLetter(message)
+        const ending = AbortSignal.any([signal, closing.signal])
+        const socket = await openSocket(server, ending).catch((error) => {
+          throw new Unreachable(ending.aborted ? 'timed out' : describeFailure(error))
+        })
+        const transport = createTransport({
+          host: server.host,
+          port,
+          connection: socket,
+          secure: security === 'tls',
+          secured: security === 'tls',
+          requireTLS: security === 'starttls',
+          ignoreTLS: security === 'none',
+          ...(user === undefined ? {} : { auth: { user, pass: password } }),
+          disableFileAccess: true,
+          disableUrlAccess: true,
+        })
+        try {
+          const sent = await transport.sendMail({
+            from: { name: 'Duebell', address: from },
+            to: to.map((one) => ({ name: '', address: one })),
+            // Said by itself, so that no header decides who gets it.
+            envelope: { from, to: [...to] },
+            subject: cut(letter.subject, longestSubject),
+            text: textBody(letter),
+            html: htmlBody(letter),
+            messageId: `<${message.deliveryId}@${from.slice(from.lastIndexOf('@') + 1)}>`,
+            date: new Date(message.sentAt),
+            ...(letter.urgency === 'high' ? { priority: 'high' as const } : {}),
+            headers: { 'Auto-Submitted': 'auto-generated', 'X-Auto-Response-Suppress': 'All' },
+          })
+          return outcomeOf(sent, to.length)
+        } catch (error) {
+          if (ending.aborted) throw new Unreachable('timed out')
+          return explain(error as SmtpError)
+        } finally {
+          socket.destroy()
+        }
+      },
+      async [Symbol.asyncDispose]() {
+        closing.abort()
+      },
+    }
+  },
+}
+
+interface SmtpError extends Error {
+  readonly code?: string | undefined
+  /** The server's reply, and the command that it answers. */
+  readonly responseCode?: number | undefined
+  readonly response?: string | undefined
+  readonly command?: string | undefined
+}
+
+/** The mail was taken for some. Those get it once more where another's refusal is for now: their Message-ID is the same. */
+function outcomeOf(
+  { rejectedErrors = [] }: { readonly rejectedErrors?: readonly SmtpError[] | undefined },
+  all: number,
+): Outcome {
+  const [worst] = rejectedErrors.toSorted((a, b) => (a.responseCode ?? 0) - (b.responseCode ?? 0))
+  if (!worst) return 'sent'
+  const reason = `${replyOf(worst)}: ${rejectedErrors.length} of ${all} recipients were refused`
+  return { retry: (worst.responseCode ?? 0) < 500, reason, ...statusOf(worst) }
+}
+
+/**
+ * 4xx is for now, 5xx is for good (RFC 5321 section 4.2.1) where it is about the login, the sender or the recipient. What else a server
+ * refuses by 5xx, such as a mail that it takes for spam today, is tried again.
+ */
+function explain(error: SmtpError): Outcome {
+  const { code, responseCode = 0, command = '' } = error
+  if (code === 'EAUTH' && responseCode === 0)
+    return { retry: false, reason: 'the server has no login that is known here' }
+  if (responseCode === 0) throw new Unreachable(failures[code ?? ''] ?? describeFailure(error as NodeJS.ErrnoException))
+  const isLogin = code === 'EAUTH' || responseCode === 530 || responseCode === 535
+  const isEnvelope = code === 'EENVELOPE' && /^(MAIL|RCPT)/.test(command)
+  const what = isLogin
+    ? 'the user or password was refused'
+    : command.startsWith('MAIL')
+      ? 'the sender was refused'
+      : command.startsWith('RCPT')
+        ? 'every recipient was refused'
+        : 'the mail was refused'
+  const retry = responseCode < 500 || !(isLogin || isEnvelope)
+  return { retry, reason: `${replyOf(error)}: ${what}`, ...statusOf(error) }
+}
+
+/** Codes of nodemailer that say less than these words. */
+const failures: Readonly<Record<string, string>> = {
+  ETLS: 'cannot be reached: TLS failed, or is not offered',
+  EPROTOCOL: 'cannot be reached: it does not speak SMTP',
+  ECONNECTION: 'cannot be reached: the connection was closed',
+}
+
+const statusOf = ({ responseCode }: SmtpError) => (responseCode ? { status: responseCode } : {})
+
+/** `550 5.1.1`: the numbers of a reply (RFC 3463), whose words are not repeated. */
+function replyOf({ responseCode, response = '' }: SmtpError): string {
+  const enhanced = /^\d{3}[ -]([245]\.\d{1,3}\.\d{1,3})\b/.exec(response)?.[1]
+  return [responseCode, enhanced].filter(Boolean).join(' ')
+}

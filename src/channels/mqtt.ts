@@ -1,0 +1,113 @@
+import { randomBytes } from 'node:crypto'
+import Type from 'typebox'
+import { invalidMember } from '#core/problem.ts'
+import type { ChannelKind } from './channel.ts'
+import { openLink, Refused, type Tether } from './link.ts'
+import { Unreachable } from './outbound.ts'
+import { type BrokerUrl, openSocket, parseBrokerUrl } from './socket.ts'
+
+/**
+ * A PUBLISH of QoS 1 to one topic, that of the options: a title is nowhere but in the payload, a CloudEvent 1.0 as JSON. In MQTT 5
+ * the delivery's id is the user property `delivery-id`. Said again after a lost answer, it is the same event again.
+ */
+const options = Type.Object(
+  {
+    url: Type.String({
+      title: 'URL',
+      description: 'mqtt://user:password@host:1883, or mqtts:// for TLS',
+      maxLength: 2_000,
+      writeOnly: true,
+    }),
+    topic: Type.String({
+      title: 'Topic',
+      description: 'All notices go to this one; without the wildcards + and #',
+      // MQTT 5.0 section 4.7: no wildcards, no NUL. The $ at the front is the broker's own.
+      pattern: '^[^+#$\\u0000-\\u001f\\u007f][^+#\\u0000-\\u001f\\u007f]*$',
+      maxLength: 1_000,
+    }),
+    version: Type.Optional(
+      Type.Enum(['5', '3.1.1'], { title: 'Version', description: 'Of the protocol; 5 where absent' }),
+    ),
+    retain: Type.Optional(
+      Type.Boolean({
+        title: 'Retain',
+        description: 'Whether the broker keeps the last notice for who subscribes later; no where absent',
+      }),
+    ),
+  },
+  { additionalProperties: false },
+)
+
+export const mqttKind: ChannelKind<typeof options> = {
+  kind: 'mqtt',
+  label: 'MQTT',
+  about: 'A message to a topic of an MQTT broker, such as that of a home automation.',
+  options,
+  concurrency: 32,
+  async open({ url, topic, version = '5', retain = false }, { toEvent }) {
+    const target = parseBrokerUrl(url, '/url', ['mqtt', 1883], ['mqtts', 8883])
+    if (target.path !== undefined)
+      throw invalidMember('/url', 'must end with the host; the topic is an option of its own')
+    const link = openLink((tether) => connect(target, version === '5', tether))
+    return {
+      send: (message, signal) =>
+        link.send(signal, async (client) => {
+          const properties =
+            version === '5'
+              ? {
+                  contentType: 'application/cloudevents+json',
+                  payloadFormatIndicator: true,
+                  userProperties: { 'delivery-id': message.deliveryId },
+                }
+              : undefined
+          try {
+            const payload = JSON.stringify(toEvent(message))
+            await client.publishAsync(topic, payload, { qos: 1, retain, ...(properties ? { properties } : {}) })
+          } catch (error) {
+            throw explain(error as Error)
+          }
+          return 'sent'
+        }),
+      [Symbol.asyncDispose]: () => link[Symbol.asyncDispose](),
+    }
+  },
+}
+
+async function connect(target: BrokerUrl, isFive: boolean, { closing, lost }: Tether) {
+  const { MqttClient } = await import('mqtt')
+  const socket = await openSocket(target, closing)
+  const client = new MqttClient(() => socket, {
+    manualConnect: true,
+    protocolVersion: isFive ? 5 : 4,
+    clientId: `duebell-${randomBytes(6).toString('hex')}`,
+    clean: true,
+    reconnectPeriod: 0,
+    // Nothing waits here for a better time.
+    queueQoSZero: false,
+    resubscribe: false,
+    // The signal is earlier.
+    connectTimeout: 60_000,
+    keepalive: 60,
+    timerVariant: 'native',
+    ...(target.user === undefined ? {} : { username: target.user }),
+    ...(target.password === undefined ? {} : { password: target.password }),
+  })
+  closing.addEventListener('abort', () => client.end(true), { once: true })
+  client.on('error', (error) => lost(explain(error)))
+  client.on('close', () => lost(Object.assign(new Error('closed'), { code: 'ECONNRESET' })))
+  const connected = new Promise<void>((resolve) => client.once('connect', () => resolve()))
+  client.connect()
+  await connected
+  return client
+}
+
+/** By its number, of MQTT 3.1.1 section 3.2.2.3 or MQTT 5.0 section 2.4. */
+function explain(error: Error & { code?: unknown }): Error {
+  const { code } = error
+  if (code === 4 || code === 134) return new Refused('the user or password was refused')
+  if (code === 5 || code === 135) return new Refused('the broker says: not authorized')
+  if (code === 1 || code === 132) return new Unreachable('the broker does not speak this version of MQTT')
+  return typeof code === 'number' && code > 0 && code < 256
+    ? new Unreachable(`the broker refused it with reason code ${code}`)
+    : error
+}

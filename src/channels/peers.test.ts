@@ -1,0 +1,311 @@
+import assert from 'node:assert/strict'
+import { once } from 'node:events'
+import { type AddressInfo, createServer, type Server, type Socket } from 'node:net'
+import { type TestContext, test } from 'node:test'
+import { createServer as createTlsServer, TLSSocket, Server as TlsServer } from 'node:tls'
+import type { Outcome } from '#core/delivery.ts'
+import { selfSigned } from '#support/certificate.ts'
+import { messageAbout } from '#support/messages.ts'
+import { channelDeps, freePort, send, whyWithoutProgram } from '#support/peers.ts'
+import { amqpKind } from './amqp.ts'
+import type { ChannelKind } from './channel.ts'
+import { emailKind } from './email.ts'
+import { mqttKind } from './mqtt.ts'
+import { natsKind } from './nats.ts'
+import { redisKind } from './redis.ts'
+
+/** What speaks something else than HTTP to a peer that does everything but what it should. */
+const canary = 'canary-4f1d9c'
+
+interface Subject {
+  readonly kind: ChannelKind
+  /** Options for a host and a port. */
+  readonly at: (host: string, port: number, isEncrypted?: boolean) => object
+  /** What its protocol's server says first, or not at all. */
+  readonly greeting: string
+}
+
+const url = (scheme: string, host: string, port: number, isEncrypted = false) =>
+  `${isEncrypted ? { mqtt: 'mqtts', amqp: 'amqps', nats: 'tls', redis: 'rediss' }[scheme] : scheme}://user:${canary}@${host}:${port}`
+
+const subjects: readonly Subject[] = [
+  {
+    kind: emailKind,
+    at: (host, port, isEncrypted) => ({
+      host: host.replace(/^\[|\]$/g, ''),
+      port,
+      security: isEncrypted ? 'tls' : 'none',
+      user: 'user',
+      password: canary,
+      from: 'bell@example.org',
+      to: ['me@example.org'],
+    }),
+    greeting: '220 mail.example.org ESMTP\r\n',
+  },
+  { kind: mqttKind, at: (...where) => ({ url: url('mqtt', ...where), topic: 'duebell' }), greeting: '' },
+  { kind: amqpKind, at: (...where) => ({ url: url('amqp', ...where), routing_key: 'duebell' }), greeting: '' },
+  {
+    kind: natsKind,
+    at: (...where) => ({ url: url('nats', ...where), subject: 'duebell' }),
+    greeting: 'INFO {"server_id":"x","version":"2.10.0","proto":1,"headers":true,"max_payload":1048576}\r\n',
+  },
+  { kind: redisKind, at: (...where) => ({ url: url('redis', ...where), stream: 'duebell' }), greeting: '' },
+]
+
+interface Peer {
+  readonly port: number
+  readonly sockets: Socket[]
+}
+
+async function startPeer(
+  t: TestContext,
+  behave: (socket: Socket) => void,
+  server: Server = createServer(),
+): Promise<Peer> {
+  const sockets: Socket[] = []
+  server.on(server instanceof TlsServer ? 'secureConnection' : 'connection', (socket: Socket) => {
+    sockets.push(socket)
+    socket.on('error', () => {})
+    behave(socket)
+  })
+  server.on('tlsClientError', () => {})
+  server.listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  t.after(() => {
+    for (const socket of sockets) socket.destroy()
+    server.close()
+  })
+  return { port: (server.address() as AddressInfo).port, sockets }
+}
+
+/** Later, and with a reason in which nothing is the peer's or secret. */
+function assertLater(outcome: Outcome, reason?: RegExp): void {
+  assert.ok(typeof outcome === 'object' && outcome.retry, JSON.stringify(outcome))
+  assertClean(outcome.reason)
+  if (reason) assert.match(outcome.reason, reason)
+}
+
+function assertClean(reason: string): void {
+  // biome-ignore lint/suspicious/noControlCharactersInRegex: they are what it is about
+  assert.doesNotMatch(reason, /canary|[\u0000-\u001f\u007f]|127\.0\.0\.1|:\/\//)
+  assert.ok(reason.length > 3 && reason.length < 200)
+}
+
+const message = messageAbout({ title: `${canary}\r\nBcc: evil@example.org` })
+
+for (const { kind, at, greeting } of subjects) {
+  test(kind.kind, async (t) => {
+    const open = (port: number, isEncrypted?: boolean) => kind.open(at('127.0.0.1', port, isEncrypted), channelDeps)
+
+    await t.test('hides what is secret: the address that holds it, or the password', () => {
+      const { properties } = kind.options as unknown as { properties: Record<string, Record<string, unknown>> }
+      for (const [name, { title, description }] of Object.entries(properties)) assert.ok(title && description, name)
+      assert.equal((properties.url ?? properties.password)?.writeOnly, true)
+    })
+
+    await t.test('never goes where a cloud tells secrets, in any spelling', async () => {
+      for (const host of ['169.254.169.254', '[::ffff:a9fe:a9fe]', '0xa9fea9fe', '2852039166', '[fe80::1]', '0'])
+        await assert.rejects(
+          kind.open(at(host, 1), channelDeps),
+          (error: Error) => /never spoken to/.test(error.message) && !error.message.includes(canary),
+          host,
+        )
+    })
+
+    await t.test('nobody listens', async () => {
+      await using channel = await open(await freePort())
+      assertLater(await send(channel, message), /^cannot be reached: ECONNREFUSED$/)
+    })
+
+    await t.test('falls silent: the signal ends it, and the connection', async (t) => {
+      const giveUp = new AbortController()
+      const ended = Promise.withResolvers<void>()
+      const { port, sockets } = await startPeer(t, (socket) => {
+        socket.resume().on('close', () => ended.resolve())
+        socket.write(greeting, () => giveUp.abort())
+      })
+      await using channel = await open(port)
+      assertLater(await send(channel, message, giveUp.signal), /^timed out$/)
+      await ended.promise
+      assert.equal(sockets.length, 1)
+    })
+
+    await t.test('falls silent: whoever closes the channel does not wait', async (t) => {
+      const connected = Promise.withResolvers<void>()
+      const ended = Promise.withResolvers<void>()
+      const { port } = await startPeer(t, (socket) => {
+        socket.resume().on('close', () => ended.resolve())
+        connected.resolve()
+      })
+      const channel = await open(port)
+      const underway = send(channel, message)
+      await connected.promise
+      await channel[Symbol.asyncDispose]()
+      assertLater(await underway)
+      await ended.promise
+    })
+
+    await t.test('hangs up, and the next attempt calls again', async (t) => {
+      const { port, sockets } = await startPeer(t, (socket) => {
+        socket.once('data', () => socket.destroy())
+        if (greeting) socket.end(greeting)
+        else socket.end()
+      })
+      await using channel = await open(port)
+      assertLater(await send(channel, message))
+      assertLater(await send(channel, message))
+      assert.equal(sockets.length, 2, 'no library calls again by itself')
+    })
+
+    await t.test('resets in the middle', async (t) => {
+      const { port } = await startPeer(t, (socket) => {
+        socket.once('data', () => socket.resetAndDestroy())
+        socket.write(greeting)
+      })
+      await using channel = await open(port)
+      assertLater(await send(channel, message))
+    })
+
+    await t.test('talks rubbish, with what it was told in it', async (t) => {
+      const printed = t.mock.method(console, 'log', () => {})
+      const { port } = await startPeer(t, (socket) => {
+        socket.on('data', (bytes) => socket.write(bytes))
+        socket.write(`${greeting}500 ${canary} \u001b[31m\r\n-ERR ${canary}\r\n${canary}\r\n`)
+      })
+      const giveUp = AbortSignal.timeout(5_000)
+      await using channel = await open(port)
+      const outcome = await send(channel, message, giveUp)
+      assert.notEqual(outcome, 'sent')
+      if (outcome !== 'sent') assertClean(outcome.reason)
+      assert.equal(printed.mock.callCount(), 0)
+    })
+
+    for (const [what, beginning] of [
+      ['from its first byte', ''],
+      ['after its greeting', greeting],
+      ['as one line', '+'],
+      ['as one long string', '$999999999\r\n'],
+    ])
+      await t.test(`says something without an end, ${what}`, async (t) => {
+        let written = 0
+        const giveUp = new AbortController()
+        const { port } = await startPeer(t, (socket) => {
+          socket.resume()
+          socket.write(beginning ?? '')
+          const more = () => {
+            while (!socket.destroyed && written < 1e8) {
+              written += 65_536
+              if (!socket.write(Buffer.alloc(65_536, '9'))) return socket.once('drain', more)
+            }
+            // It was let have its way for 100 MB.
+            giveUp.abort()
+          }
+          more()
+        })
+        const before = process.memoryUsage().rss
+        await using channel = await open(port)
+        assertLater(await send(channel, message, giveUp.signal))
+        assert.ok(written < 5e7, `${written} bytes`)
+        assert.ok(process.memoryUsage().rss - before < 2e8)
+      })
+
+    // TLS of NATS begins after its greeting, which has a test of its own below.
+    if (kind.kind !== 'nats')
+      await t.test('has a certificate that nobody vouches for', { skip: whyWithoutProgram('openssl') }, async (t) => {
+        let heard = ''
+        const server = createTlsServer(selfSigned(t))
+        const { port } = await startPeer(t, (socket) => socket.on('data', (bytes) => (heard += bytes)), server)
+        await using channel = await open(port, true)
+        assertLater(await send(channel, message), /SELF_SIGNED/)
+        assert.equal(heard, '')
+      })
+
+    await t.test('speaks no TLS where it must', async (t) => {
+      let heard = ''
+      const { port } = await startPeer(t, (socket) => {
+        socket.on('data', (bytes) => (heard += bytes))
+        socket.end(greeting || 'hello\r\n')
+      })
+      await using channel = await open(port, true)
+      assertLater(await send(channel, message))
+      assert.ok(!heard.includes(canary))
+    })
+  })
+}
+
+/** Answers line by line, or packet by packet, as the first function of the script that knows what to say. */
+const answering =
+  (greeting: string | Buffer, answer: (heard: string) => string | Buffer | undefined) => (socket: Socket) => {
+    socket.write(greeting)
+    socket.on('data', (bytes) => {
+      const said = answer(bytes.toString('latin1'))
+      if (said !== undefined) socket.write(said)
+    })
+  }
+
+const of = (name: string) => subjects.find(({ kind }) => kind.kind === name) as Subject
+const mqtt = of('mqtt')
+
+const refusals: readonly [string, Subject, object, (socket: Socket) => void][] = [
+  [
+    'email',
+    of('email'),
+    {},
+    answering(of('email').greeting, (heard) => {
+      if (/^EHLO/.test(heard)) return '250-mail.example.org\r\n250 AUTH PLAIN\r\n'
+      return /^AUTH/.test(heard) ? `535 5.7.8 ${canary} is wrong\r\n` : undefined
+    }),
+  ],
+  ['MQTT 5', mqtt, {}, answering('', () => Buffer.from([0x20, 3, 0, 0x86, 0]))],
+  ['MQTT 3.1.1', mqtt, { version: '3.1.1' }, answering('', () => Buffer.from([0x20, 2, 0, 4]))],
+  [
+    'nats',
+    of('nats'),
+    {},
+    answering(of('nats').greeting, (heard) =>
+      /CONNECT/.test(heard) ? "-ERR 'Authorization Violation'\r\n" : undefined,
+    ),
+  ],
+  ['redis', of('redis'), {}, answering('', (heard) => (/auth/i.test(heard) ? `-WRONGPASS ${canary}\r\n` : undefined))],
+]
+
+for (const [name, { kind, at }, more, behave] of refusals)
+  test(`${name}: a password that is refused is refused for good`, async (t) => {
+    const { port } = await startPeer(t, behave)
+    await using channel = await kind.open({ ...at('127.0.0.1', port), ...more }, channelDeps)
+    const outcome = await send(channel, message)
+    assert.ok(typeof outcome === 'object' && !outcome.retry, JSON.stringify(outcome))
+    assertClean(outcome.reason)
+    assert.match(outcome.reason, /the user(,| or) (the )?password.* was refused/)
+  })
+
+test('nats: a certificate that nobody vouches for', { skip: whyWithoutProgram('openssl') }, async (t) => {
+  const identity = selfSigned(t)
+  let heard = ''
+  const { port } = await startPeer(t, (socket) => {
+    socket.write(of('nats').greeting.replace('}', ',"tls_required":true}'), () => {
+      const encrypted = new TLSSocket(socket, { isServer: true, ...identity })
+      encrypted.on('error', () => {}).on('data', (bytes) => (heard += bytes))
+    })
+  })
+  for (const isEncrypted of [true, false]) {
+    await using channel = await natsKind.open(of('nats').at('127.0.0.1', port, isEncrypted) as never, channelDeps)
+    assertLater(await send(channel, message), /SELF_SIGNED/)
+  }
+  assert.equal(heard, '')
+})
+
+test('a URL is refused without being repeated', async () => {
+  for (const [text, fault] of [
+    [`http://user:${canary}@h`, /must be a URL that begins with redis:\/\/ or rediss:\/\//],
+    [canary, /must be a URL/],
+    [`redis://user:${canary}@h?x`, /must not hold a \?/],
+    [`redis://user:${canary}%zz@h`, /holds a % that is no escape/],
+    [`redis://user:${canary}@h/first`, /must end in the number of a database/],
+  ] as const)
+    await assert.rejects(
+      redisKind.open({ url: text, stream: 's' }, channelDeps),
+      (error: Error) => fault.test(error.message) && !error.message.includes(canary),
+      text,
+    )
+})

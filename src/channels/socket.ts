@@ -1,0 +1,108 @@
+import { connect, isIP, type Socket } from 'node:net'
+import { connect as connectEncrypted } from 'node:tls'
+import { invalidMember } from '#core/problem.ts'
+import { guardedLookup, isForbidden } from './outbound.ts'
+
+/**
+ * TCP and TLS to servers of others, for the kinds whose client library can be handed a socket; `outbound.ts` is the same for HTTP.
+ * Certificates are always checked, against the system's authorities of Node and those of NODE_EXTRA_CA_CERTS: there is no option to
+ * look away, since what goes through holds a password.
+ */
+export interface Server {
+  /** A name, or an address without brackets. */
+  readonly host: string
+  readonly port: number
+  readonly isEncrypted: boolean
+}
+
+/** What a URL of a broker says, as its clients write it: `amqps://user:password@host:5671/path`. */
+export interface BrokerUrl extends Server {
+  readonly user: string | undefined
+  readonly password: string | undefined
+  /** Decoded, without its first slash; undefined where there is none, which is not the same as an empty one. */
+  readonly path: string | undefined
+}
+
+/** A scheme and its port, where the URL names none. */
+type Scheme = readonly [name: string, port: number]
+
+/** @throws Problem `invalid` where no byte may ever be sent there */
+export function checkHost(host: string, member: string): string {
+  // Read as the host of an http URL, in which each spelling of an address becomes the same one: 0xa9fea9fe is 169.254.169.254.
+  const hostname = URL.parse(`http://${isIP(host) === 6 ? `[${host}]` : host}/`)?.hostname.replace(/^\[|\]$/g, '')
+  if (!hostname || /[/?#@\\]/.test(host)) throw invalidMember(member, 'must name a host')
+  if (isForbidden(hostname)) throw invalidMember(member, 'is an address that is never spoken to')
+  return hostname
+}
+
+/**
+ * @param member of the options, to name in a refusal: `/url`
+ * @throws Problem `invalid`, which never repeats the URL: it may hold a password
+ */
+export function parseBrokerUrl(text: string, member: string, plain: Scheme, encrypted: Scheme): BrokerUrl {
+  const url = URL.parse(text)
+  const scheme = [plain, encrypted].find(([name]) => url?.protocol === `${name}:`)
+  if (!url || !scheme)
+    throw invalidMember(member, `must be a URL that begins with ${plain[0]}:// or ${encrypted[0]}://`)
+  if (url.search || url.hash) throw invalidMember(member, 'must not hold a ? or #; in a password they are %3F and %23')
+  const host = checkHost(url.hostname.replace(/^\[|\]$/g, ''), member)
+  const decode = (part: string) => {
+    try {
+      return part === '' ? undefined : decodeURIComponent(part)
+    } catch {
+      throw invalidMember(member, 'holds a % that is no escape; the sign itself is %25')
+    }
+  }
+  return {
+    host,
+    port: url.port === '' ? scheme[1] : Number(url.port),
+    isEncrypted: scheme === encrypted,
+    user: decode(url.username),
+    password: decode(url.password),
+    path: url.pathname.length > 1 ? decode(url.pathname.slice(1)) : undefined,
+  }
+}
+
+/**
+ * What a server may say beyond the length of what it was told, in bytes. Answers of brokers and mail servers are shorter than what
+ * they answer; some clients keep what they cannot parse yet and copy it for each piece that comes (1 GB/s on one machine).
+ */
+const mostUnasked = 256 * 1024
+
+/**
+ * A socket that is connected, and for TLS has its certificate checked; destroyed when the signal aborts.
+ * @throws Error with a `code`
+ */
+export function openSocket({ host, port, isEncrypted }: Server, signal: AbortSignal): Promise<Socket> {
+  return new Promise((resolve, reject) => {
+    const options = { host, port, lookup: guardedLookup }
+    const socket = isEncrypted
+      ? connectEncrypted(isIP(host) ? options : { ...options, servername: host })
+      : connect(options)
+    socket.setNoDelay(true)
+    limitReading(socket)
+    const abort = () => socket.destroy()
+    signal.addEventListener('abort', abort, { once: true })
+    socket.once('close', () => {
+      signal.removeEventListener('abort', abort)
+      reject(Object.assign(new Error('closed'), { code: 'ECONNRESET' }))
+    })
+    // Stays, so that an error between two listeners of a library ends no process.
+    socket.on('error', reject)
+    socket.once(isEncrypted ? 'secureConnect' : 'connect', () => resolve(socket))
+    if (signal.aborted) abort()
+  })
+}
+
+/**
+ * In `push`, where a socket's bytes come in. A listener for `data` would take them from clients that read by `readable`, and a stream
+ * in between would hide from them what they ask a socket.
+ */
+function limitReading(socket: Socket): void {
+  const push = socket.push.bind(socket)
+  socket.push = (chunk, encoding) => {
+    if (socket.bytesRead <= socket.bytesWritten + mostUnasked) return push(chunk, encoding)
+    socket.destroy(Object.assign(new Error('too much'), { code: 'EMSGSIZE' }))
+    return false
+  }
+}

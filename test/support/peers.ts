@@ -1,0 +1,110 @@
+import { type ChildProcess, spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { existsSync } from 'node:fs'
+import { type AddressInfo, connect, createServer } from 'node:net'
+import { delimiter, join } from 'node:path'
+import { createInterface } from 'node:readline'
+import type { TestContext } from 'node:test'
+import type { Channel, ChannelDeps } from '#channels/channel.ts'
+import { systemClock } from '#clock.ts'
+import type { Outcome } from '#core/delivery.ts'
+import type { Message } from '#core/notice.ts'
+import { toCloudEvent } from '#http/shapes.ts'
+import { temporaryFolder } from '#support/databases.ts'
+
+/** What the app hands to a channel. */
+export const channelDeps: ChannelDeps = { clock: systemClock, print: async () => {}, toEvent: toCloudEvent }
+
+/** Where the brokers of the tests are, if there are any. */
+export const brokers = {
+  redis: 'redis://127.0.0.1:6379',
+  mqtt: 'mqtt://127.0.0.1:1883',
+  nats: 'nats://127.0.0.1:4222',
+  amqp: 'amqp://guest:guest@127.0.0.1:5672',
+} as const
+
+/** For `skip`: false, or why not. @throws under CI=true, which is to have one */
+export async function whyWithoutBroker(name: keyof typeof brokers): Promise<string | false> {
+  const { hostname, port, host } = new URL(brokers[name])
+  const socket = connect({ host: hostname, port: Number(port) })
+  const isThere = await once(socket, 'connect').then(
+    () => true,
+    () => false,
+  )
+  socket.destroy()
+  return isThere ? false : missing(`no ${name} broker answers at ${host}`)
+}
+
+/** For `skip`: false, or why not. @throws under CI=true, which is to have it */
+export function whyWithoutProgram(program: string): string | false {
+  const isThere = (process.env.PATH ?? '').split(delimiter).some((folder) => existsSync(join(folder, program)))
+  return isThere ? false : missing(`${program} is not installed`)
+}
+
+function missing(reason: string): string {
+  if (process.env.CI === 'true') throw new Error(`${reason}, and CI is to have one`)
+  return reason
+}
+
+/** As the scheduler does: a throw means «retry», and its message is the reason. */
+export function send(channel: Channel, message: Message, signal = AbortSignal.timeout(10_000)): Promise<Outcome> {
+  return channel.send(message, signal).catch((error: Error) => ({ retry: true, reason: error.message }))
+}
+
+/** A broker that is this test's own, so that it may be killed. */
+export interface OwnPeer {
+  readonly port: number
+  kill(): Promise<void>
+  start(): Promise<void>
+}
+
+/**
+ * @param argsOf its arguments, with a folder that stays over its deaths
+ * @param ready a line that it says when it can be used
+ */
+export async function startOwnPeer(
+  t: TestContext,
+  program: string,
+  argsOf: (port: number, folder: string) => readonly string[],
+  ready: RegExp,
+): Promise<OwnPeer> {
+  const folder = temporaryFolder(t)
+  const port = await freePort()
+  let child: ChildProcess | undefined
+  const peer: OwnPeer = {
+    port,
+    async kill() {
+      if (!child || child.exitCode !== null || child.signalCode !== null) return
+      const exited = once(child, 'exit')
+      child.kill('SIGKILL')
+      await exited
+    },
+    async start() {
+      const started = spawn(program, argsOf(port, folder), { cwd: folder, stdio: ['ignore', 'pipe', 'pipe'] })
+      child = started
+      const said: string[] = []
+      await new Promise<void>((resolve, reject) => {
+        for (const output of [started.stdout, started.stderr])
+          createInterface({ input: output }).on('line', (line) => {
+            said.push(line)
+            if (ready.test(line)) resolve()
+          })
+        started.once('error', reject)
+        started.once('exit', () => reject(new Error(`${program} ended:\n${said.join('\n')}`)))
+      })
+    },
+  }
+  t.after(() => peer.kill())
+  await peer.start()
+  return peer
+}
+
+/** On which nobody listens, at least just now. */
+export async function freePort(): Promise<number> {
+  const server = createServer().listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  const { port } = server.address() as AddressInfo
+  server.close()
+  await once(server, 'close')
+  return port
+}
