@@ -88,6 +88,29 @@ test('a receiver that uses the library of Standard Webhooks accepts it, and read
   assert.equal(data.task.title, message.task.title)
 })
 
+test('while a secret is changed a receiver may know either, until the old one has ended', async () => {
+  const next = 'whsec_C2FVsBQIhrscChlQIMV+b5sSYspob7oD'
+  const heard: { headers: Record<string, string>; body: string }[] = []
+  const server = createServer(async (request, response) => {
+    let body = ''
+    for await (const chunk of request) body += chunk
+    heard.push({ headers: request.headers as Record<string, string>, body })
+    response.writeHead(204).end()
+  })
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
+  const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}/`
+  const deps = { clock: systemClock, print: async () => {}, toEvent: toCloudEvent }
+  for (const previous_until of [new Date(now + 1_000).toISOString(), new Date(now).toISOString()]) {
+    await using channel = await webhookKind.open({ url, secret: next, previous_secret: secret, previous_until }, deps)
+    assert.equal(await channel.send(message, new AbortController().signal), 'sent')
+  }
+  const [during, afterwards] = heard as [(typeof heard)[0], (typeof heard)[0]]
+  for (const key of [secret, next]) new Webhook(key).verify(during.body, during.headers)
+  new Webhook(next).verify(afterwards.body, afterwards.headers)
+  assert.throws(() => new Webhook(secret).verify(afterwards.body, afterwards.headers))
+  server.close()
+})
+
 test('of several that are told together each is there, and so are the links by which to act', async (t) => {
   let event: { data: { others?: { task: { title: string }; message: string }[]; links?: object } } = { data: {} }
   const links = { complete: 'https://x/a/c', snooze: 'https://x/a/s', acknowledge: 'https://x/a/k' }
