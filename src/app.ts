@@ -9,6 +9,7 @@ import { catalog } from '#channels/catalog.ts'
 import type { ChannelDeps, ChannelKind } from '#channels/channel.ts'
 import { openOutbound, parseTarget, toOutcome } from '#channels/outbound.ts'
 import { toPolicy, usualPolicy } from '#channels/policy.ts'
+import { makeVapidKeys, type VapidKeys } from '#channels/vapid.ts'
 import type { Clock } from '#clock.ts'
 import type { Config } from '#config.ts'
 import { Problem } from '#core/problem.ts'
@@ -144,6 +145,7 @@ export async function startApp(config: Config, deps: AppDeps): Promise<App> {
     db: store.db,
     ctx: { db: store.db, transact: store.transact, defaults, wake, kinds, channelDeps },
     links,
+    webPushKey: (await vapidKeys(store)).publicKey,
     trashDays: config.trashDays,
     isLoopback: isLoopback && !config.allowAnyoneOnNetwork,
     allowedHosts: config.allowedHosts,
@@ -250,6 +252,11 @@ async function openChannels(
   const channels = createChannelSet({ kinds, declared: options, deps, onOpened, log: log.child({ room: 'deliver' }) })
   await channels.open(store.db)
   return channels
+}
+
+async function vapidKeys(store: Store): Promise<VapidKeys> {
+  const fresh = JSON.stringify(makeVapidKeys())
+  return JSON.parse(await store.transact((tx) => sharedSecret(tx, 'vapid', fresh)))
 }
 
 /** The same for all replicas, or a link that one has signed would be refused by the next. */

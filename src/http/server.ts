@@ -35,6 +35,8 @@ export interface ServerParts {
   readonly db: Db
   readonly ctx: ChannelContext
   readonly links: LinkMaker
+  /** What a browser subscribes with. */
+  readonly webPushKey: string
   readonly trashDays: number
   readonly health: Health
   readonly metrics: Metrics

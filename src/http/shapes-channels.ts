@@ -124,6 +124,7 @@ export const SettingsShape = Type.Object(
     time_zone: Type.String(),
     default_reminders: Type.Array(Type.String()),
     quiet_hours: Type.Union([QuietHoursShape, Type.Null()]),
+    web_push_key: Type.String({ description: 'What a browser subscribes with to be pushed to (VAPID, RFC 8292)' }),
   },
   { $id: 'Settings' },
 )
@@ -133,6 +134,7 @@ export const SettingsPatchShape = Type.Object(
     quiet_hours: Type.Optional(SettingsShape.properties.quiet_hours),
     time_zone: Type.Optional(ignored),
     default_reminders: Type.Optional(ignored),
+    web_push_key: Type.Optional(ignored),
   },
   { $id: 'SettingsPatch', additionalProperties: false },
 )

@@ -8,13 +8,19 @@ import { SettingsPatchShape, SettingsShape, type SettingsWire } from '../shapes-
 import { actor, NoQuery } from './tasks.ts'
 
 /** What holds for all tasks and channels of an owner. */
-export function settingsRoutes(plain: FastifyInstance, { ctx }: { ctx: Context }): void {
+export function settingsRoutes(plain: FastifyInstance, parts: { ctx: Context; webPushKey: string }): void {
+  const { ctx, webPushKey } = parts
   const server = plain.withTypeProvider<TypeBoxTypeProvider>()
 
   async function settings(db: Db): Promise<SettingsWire> {
     const { timeZone, reminders } = ctx.defaults
     const quiet = await findQuietHours(db, actor.ownerId)
-    return { time_zone: timeZone, default_reminders: reminders.map(reminderText), quiet_hours: quiet && { ...quiet } }
+    return {
+      time_zone: timeZone,
+      default_reminders: reminders.map(reminderText),
+      quiet_hours: quiet && { ...quiet },
+      web_push_key: webPushKey,
+    }
   }
 
   server.get(
