@@ -1,5 +1,6 @@
 import { isIP, type Socket } from 'node:net'
 import type { ConnectionOptions } from '@nats-io/transport-node'
+import type { NodeTransport } from '@nats-io/transport-node/lib/node_transport.js'
 import Type from 'typebox'
 import { invalidMember } from '#core/problem.ts'
 import type { ChannelKind } from './channel.ts'
@@ -63,6 +64,8 @@ export const natsKind: ChannelKind<typeof options> = {
 /** Of the client itself, in ms. The signal is earlier. */
 const longestWaitMs = 60_000
 
+type Where = Parameters<NodeTransport['dial']>[0]
+
 type Dialling = ConnectionOptions & {
   readonly dial: () => Promise<Socket>
   /** Empty for an address: only a name is told to a server (RFC 6066 section 3). */
@@ -72,13 +75,15 @@ type Dialling = ConnectionOptions & {
 
 async function connect(target: BrokerUrl, { closing, lost }: Tether) {
   const { NatsConnectionImpl, setTransportFactory, headers } = await import('@nats-io/transport-node')
-  const { NodeTransport } = await import('@nats-io/transport-node/lib/node_transport.js')
+  const { NodeTransport: Plain } = await import('@nats-io/transport-node/lib/node_transport.js')
   const { jetstream } = await import('@nats-io/jetstream')
-  // The client dials by itself; but how is a method of its transport, which finds the connection's options in `this`.
-  class Transport extends NodeTransport {
-    override dial(): Promise<Socket> {
-      const { dial, serverName } = this.options as Dialling
-      this.tlsName = serverName
+  // The client dials by itself; but how is a method of its transport, which finds the connection's options in `this`. The factory is
+  // one for the whole process: connections that are not ours have no such options.
+  class Transport extends Plain {
+    override dial(where: Where): Promise<Socket> {
+      const { dial, serverName } = this.options as Partial<Dialling>
+      if (!dial) return super.dial(where)
+      this.tlsName = serverName ?? ''
       return dial()
     }
 
@@ -87,8 +92,9 @@ async function connect(target: BrokerUrl, { closing, lost }: Tether) {
      * silent. It prints once the iterator has been told that it is not needed: this one never says that it has understood.
      */
     override [Symbol.asyncIterator]() {
-      const { lost } = this.options as Dialling
+      const { lost } = this.options as Partial<Dialling>
       const frames = super[Symbol.asyncIterator]()
+      if (!lost) return frames
       return Object.assign(frames, {
         return() {
           lost(Object.assign(new Error('rubbish'), { code: 'EPROTO' }))
