@@ -155,7 +155,9 @@ function explain(error: SmtpError): Outcome {
   const { code, responseCode = 0, command = '' } = error
   if (code === 'EAUTH' && responseCode === 0)
     return { retry: false, reason: 'the server has no login that is known here' }
-  if (responseCode === 0) throw new Unreachable(failures[code ?? ''] ?? describeFailure(error as NodeJS.ErrnoException))
+  // A server that offers no STARTTLS answers it by a number, too.
+  if (responseCode === 0 || code === 'ETLS')
+    throw new Unreachable(failures[code ?? ''] ?? describeFailure(error as NodeJS.ErrnoException))
   const isLogin = code === 'EAUTH' || responseCode === 530 || responseCode === 535
   const isEnvelope = code === 'EENVELOPE' && /^(MAIL|RCPT)/.test(command)
   const what = isLogin
@@ -164,7 +166,9 @@ function explain(error: SmtpError): Outcome {
       ? 'the sender was refused'
       : command.startsWith('RCPT')
         ? 'every recipient was refused'
-        : 'the mail was refused'
+        : command.startsWith('DATA')
+          ? 'the mail was refused'
+          : 'the server refuses to be spoken to'
   const retry = responseCode < 500 || !(isLogin || isEnvelope)
   return { retry, reason: `${replyOf(error)}: ${what}`, ...statusOf(error) }
 }

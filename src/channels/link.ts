@@ -27,12 +27,13 @@ export interface Tether {
   /** Aborts when the connection is to end, at any time: while it is made, too. Then everything of it is destroyed at once. */
   readonly closing: AbortSignal
   /** To be called when it has ended of itself. */
-  lost(error: Error): void
+  readonly lost: (error: Error) => void
 }
 
 interface Connection<C> {
   readonly ready: Promise<C>
   readonly ended: Promise<never>
+  readonly lost: Tether['lost']
   readonly closing: AbortController
   users: number
 }
@@ -53,7 +54,7 @@ export function openLink<C>(connect: (tether: Tether) => Promise<C>): Link<C> {
     const closing = new AbortController()
     const { promise: ended, reject: lost } = Promise.withResolvers<never>()
     const ready = connect({ closing: closing.signal, lost })
-    const connection = { ready, ended, closing, users: 0 }
+    const connection = { ready, ended, lost, closing, users: 0 }
     ready.catch(lost)
     ended.catch(() => retire(connection))
     all.add(connection)
@@ -69,6 +70,8 @@ export function openLink<C>(connect: (tether: Tether) => Promise<C>): Link<C> {
   function close(connection: Connection<C>) {
     if (current === connection) current = undefined
     all.delete(connection)
+    // Nobody's concern but of those who are under way when the channel is closed.
+    connection.lost(new Unreachable('is being closed'))
     connection.closing.abort()
   }
 

@@ -1,0 +1,105 @@
+import assert from 'node:assert/strict'
+import { existsSync, readFileSync, watch } from 'node:fs'
+import { join } from 'node:path'
+import { type TestContext, test } from 'node:test'
+import { temporaryFolder } from '#support/databases.ts'
+import { messageAbout } from '#support/messages.ts'
+import { channelDeps, send } from '#support/peers.ts'
+import { commandKind } from './command.ts'
+
+const run = (script: string, ...rest: string[]) => ({ argv: ['/bin/sh', '-c', script, 'sh', ...rest] })
+
+async function outcomeOf(t: TestContext, script: string, ...rest: string[]) {
+  const channel = await commandKind.open(run(script, ...rest), channelDeps)
+  t.after(() => channel[Symbol.asyncDispose]())
+  return send(channel, messageAbout({ title: '$(id) `id` "; id\r\n' }))
+}
+
+/** Resolves when the file is there. */
+async function waitFor(folder: string, name: string): Promise<void> {
+  const stop = new AbortController()
+  await new Promise<void>((resolve) => {
+    const look = () => existsSync(join(folder, name)) && resolve()
+    watch(folder, { signal: stop.signal }, look)
+    look()
+  })
+  stop.abort()
+}
+
+test('it reads an event, is told the id of the delivery, and of the server nothing', async (t) => {
+  process.env.DUEBELL_CANARY = 'canary'
+  t.after(() => delete process.env.DUEBELL_CANARY)
+  const folder = temporaryFolder(t)
+  assert.equal(await outcomeOf(t, 'cat > "$1/event"; env > "$1/env"', folder), 'sent')
+  const event = JSON.parse(readFileSync(join(folder, 'event'), 'utf8'))
+  assert.equal(event.data.task.title, '$(id) `id` "; id\r\n')
+  const names = readFileSync(join(folder, 'env'), 'utf8').trim().split('\n')
+  const own = names
+    .map((line) => line.split('=')[0])
+    .filter((name) => !['PWD', 'OLDPWD', 'SHLVL', '_'].includes(name ?? ''))
+  assert.deepEqual(own.sort(), ['DUEBELL_DELIVERY_ID', 'HOME', 'LANG', 'PATH'])
+  assert.ok(names.includes('DUEBELL_DELIVERY_ID=0193a2f0-8b7e-7c41-9d55-3a1f0f2c9b10'))
+})
+
+for (const [what, script, outcome] of [
+  ['reads nothing', 'exit 0', 'sent'],
+  ['fails', 'exit 3', { retry: true, reason: 'exit status 3' }],
+  [
+    'says why',
+    'printf "\\n  no \\033[31mroute\\nmore" >&2; exit 1',
+    { retry: true, reason: 'exit status 1: no [31mroute' },
+  ],
+  ['is set up wrongly', 'echo no key >&2; exit 78', { retry: false, reason: 'exit status 78: no key' }],
+  ['is killed', 'kill -9 $$', { retry: true, reason: 'ended by SIGKILL' }],
+] as const)
+  test(`a program that ${what}`, async (t) => {
+    assert.deepEqual(await outcomeOf(t, script), outcome)
+  })
+
+test('a program that leaves a child behind, which holds its output, has ended all the same', async (t) => {
+  const outcome = await outcomeOf(t, 'sleep 600 & echo $! >&2; exit 4')
+  const [, pid] = /^exit status 4: (\d+)$/.exec(typeof outcome === 'object' ? outcome.reason : '') ?? []
+  assert.ok(pid, JSON.stringify(outcome))
+  process.kill(Number(pid))
+})
+
+test('of a program that talks without an end one line is kept', async (t) => {
+  const outcome = await outcomeOf(t, 'head -c 20000000 /dev/zero | tr "\\0" x >&2; exit 1')
+  assert.ok(typeof outcome === 'object' && outcome.reason.length < 250, JSON.stringify(outcome).slice(0, 300))
+})
+
+test('a program that is not there', async () => {
+  await using channel = await commandKind.open({ argv: ['/nonexistent/program'] }, channelDeps)
+  assert.deepEqual(await send(channel, messageAbout({})), {
+    retry: true,
+    reason: 'the program cannot be started: ENOENT',
+  })
+})
+
+for (const how of ['the signal', 'closing the channel'])
+  test(`${how} ends it, and all that it has started`, async (t) => {
+    const folder = temporaryFolder(t)
+    const channel = await commandKind.open(
+      run('sleep 600 & echo $! > "$1/pid.tmp"; mv "$1/pid.tmp" "$1/pid"; wait', folder),
+      channelDeps,
+    )
+    const giveUp = new AbortController()
+    const underway = send(channel, messageAbout({}), giveUp.signal)
+    await waitFor(folder, 'pid')
+    if (how === 'the signal') giveUp.abort()
+    else await channel[Symbol.asyncDispose]()
+    assert.deepEqual(await underway, { retry: true, reason: 'timed out' })
+    const pid = Number(readFileSync(join(folder, 'pid'), 'utf8'))
+    // It is dead, though whoever inherits it may not have looked yet: a zombie has no command line.
+    const commandLine = () => {
+      try {
+        return readFileSync(`/proc/${pid}/cmdline`, 'utf8')
+      } catch {
+        return ''
+      }
+    }
+    while (commandLine().includes('sleep')) await new Promise((resolve) => setImmediate(resolve))
+    await channel[Symbol.asyncDispose]()
+  })
+
+test('only the configuration file may name a program', () => assert.equal(commandKind.isConfigOnly, true))
