@@ -3,7 +3,6 @@ import { type TestContext, test } from 'node:test'
 import { isDeepStrictEqual } from 'node:util'
 import type { Dialect } from 'kysely'
 import { ProblemError } from '#client/client.ts'
-import type { Message } from '#core/notice.ts'
 import { type Defaults, nextReminder } from '#core/reminder.ts'
 import type { TaskWire } from '#http/shapes.ts'
 import { tasksByIds } from '#store/tasks.ts'
@@ -26,12 +25,22 @@ import { startTestApp, type TestApp } from '#support/test-app.ts'
  * Times in scenarios are minutes from the scenario's start; the default reminder is 15 minutes before expiry.
  */
 interface Scenario {
+  /** What is said of the recording channel besides its name. */
+  readonly channel?: object
   /** With a healthy database. */
   readonly before?: readonly Step[]
   /** With one that dies somewhere in here. */
   readonly steps: readonly Step[]
   /** `title due-minute expiry-minute state` of each notice on the recording channel. */
   readonly notices: readonly string[]
+}
+
+/** A notice that arrived, and the message in which it did. */
+interface Arrival {
+  readonly noticeId: number
+  readonly deliveryId: string
+  /** Of the message, with those of the others in it. */
+  readonly together: readonly number[]
 }
 
 /** Something a client or time does, that may be done again when it is not known whether it happened. */
@@ -166,6 +175,18 @@ const channel =
   }
 
 const scenarios: Record<string, Scenario> = {
+  'several are told in one message': {
+    channel: { group_wait: 'PT1M' },
+    before: [create('a', 60), create('b', 60), create('done', 60), create('later', 62)],
+    steps: [advance(45), complete('done'), advance(46), advance(48)],
+    notices: ['a 45 60 sent', 'b 45 60 sent', 'done 45 60 dropped', 'later 47 62 sent'],
+  },
+  'it is told again, until it is done': {
+    channel: { repeat: { every: 'PT5M', max: 2 } },
+    before: [create('heard', 60), create('unheard', 60)],
+    steps: [advance(45), advance(52), complete('heard'), advance(61)],
+    notices: ['heard 45 60 sent +1', 'unheard 45 60 sent +2'],
+  },
   'a task is created, rings and is told': {
     steps: [create('ahead', 60), create('due', 10), advance(44), advance(45), advance(61)],
     notices: ['ahead 45 60 sent', 'due -5 10 sent'],
@@ -288,8 +309,8 @@ interface Patient {
   readonly start: () => Promise<void>
 }
 
-async function startPatient(t: TestContext, damage: Damage): Promise<Patient> {
-  const app = await startTestApp(t)
+async function startPatient(t: TestContext, damage: Damage, channel: object = {}): Promise<Patient> {
+  const app = await startTestApp(t, { channels: [{ name: 'recording', kind: 'recording', ...channel }] })
   const { clock } = app
   const patient: Patient = {
     app,
@@ -310,7 +331,7 @@ async function startPatient(t: TestContext, damage: Damage): Promise<Patient> {
 /** Runs a scenario, dying one statement later each time, until it ends alive. */
 async function crashEverywhere(t: TestContext, scenario: Scenario, when: Moment, damage: Damage = (same) => same) {
   const figures: Figures = { crashes: 0, duplicates: 0 }
-  const patient = await startPatient(t, damage)
+  const patient = await startPatient(t, damage, scenario.channel)
   while (await runOnce(patient, scenario, figures.crashes + 1, when, figures)) figures.crashes++
   return figures
 }
@@ -327,7 +348,7 @@ async function runOnce(patient: Patient, scenario: Scenario, n: number, when: Mo
 
   const answered = new Map<string, TaskWire | 'deleted'>()
   const titles = new Map<number, string>()
-  const arrived: Message[] = []
+  const arrived: Arrival[] = []
   let touched: readonly string[] = []
   const world: World = {
     app,
@@ -366,7 +387,8 @@ async function runOnce(patient: Patient, scenario: Scenario, n: number, when: Mo
   }
   bell.answer = (message) => {
     if (world.channel !== 'up') return { retry: world.channel === 'down', reason: world.channel }
-    arrived.push(message)
+    const together = [message, ...message.others].map(({ notice }) => notice.id)
+    for (const noticeId of together) arrived.push({ noticeId, deliveryId: message.deliveryId, together })
     return undefined
   }
 
@@ -394,7 +416,8 @@ async function runOnce(patient: Patient, scenario: Scenario, n: number, when: Mo
   patient.database.dieAt(Number.POSITIVE_INFINITY, when)
   await expectNothingLost(patient, answered, [])
   await expectTold(app, startAt, titles, arrived, scenario.notices, hasDied ? 1 : 0)
-  figures.duplicates += arrived.length - new Set(arrived.map(({ deliveryId }) => deliveryId)).size
+  figures.duplicates +=
+    arrived.length - new Set(arrived.map(({ noticeId, deliveryId }) => `${noticeId} ${deliveryId}`)).size
   await app.client.deleteAll()
   return hasDied
 }
@@ -429,7 +452,7 @@ async function expectTold(
   app: TestApp,
   startAt: number,
   titles: ReadonlyMap<number, string>,
-  arrived: readonly Message[],
+  arrived: readonly Arrival[],
   expected: readonly string[],
   crashes: number,
 ) {
@@ -443,10 +466,20 @@ async function expectTold(
       assert.equal(delivery.next_attempt_dt, null, `a delivery of «${title}» over ${delivery.kind} is still open`)
     const delivery = deliveries.find(({ kind }) => kind === 'recording')
     told.push(`${title} ${minute(due_dt)} ${minute(expiry_dt)} ${delivery?.state}`)
-    const times = arrived.filter(({ notice }) => notice.id === id)
+    const times = arrived.filter(({ noticeId }) => noticeId === id)
     if (delivery?.state === 'sent') assert.ok(times.length >= 1, `«${title}» is said to be sent, and has not arrived`)
-    assert.ok(times.length <= 1 + crashes, `«${title}» arrived ${times.length} times over ${crashes} crashes`)
-    for (const { deliveryId } of times) assert.equal(deliveryId, delivery?.id)
+    const messages = Map.groupBy(times, ({ deliveryId }) => deliveryId)
+    assert.ok(
+      times.length <= messages.size + crashes,
+      `«${title}» arrived ${times.length} times over ${crashes} crashes`,
+    )
+    for (const [messageId, [first, ...others]] of messages) {
+      if (first?.together.length === 1) assert.equal(messageId.replace(/-\d$/, ''), delivery?.id)
+      for (const other of others)
+        assert.deepEqual(other.together, first?.together, 'under one id nothing else is said a second time')
+    }
+    const repeats = [...messages.keys()].filter((messageId) => /^.{36}-\d$/.test(messageId)).length
+    if (repeats > 0) told[told.length - 1] += ` +${repeats}`
   }
   assert.deepEqual(told.sort(), expected.toSorted())
 }
