@@ -2,29 +2,19 @@ import type { Logger } from 'pino'
 import type { Channel } from '#channels/channel.ts'
 import type { Clock } from '#clock.ts'
 import { whySettled } from '#core/channel.ts'
-import { afterAttempt, type Outcome } from '#core/delivery.ts'
-import { type Item, kindAt, type Links, type Message, type Notice, whyDropped } from '#core/notice.ts'
+import type { Outcome } from '#core/delivery.ts'
+import { kindAt, type Links, type Message, type Notice, whyDropped } from '#core/notice.ts'
 import type { Defaults } from '#core/reminder.ts'
 import type { Task } from '#core/task.ts'
-import { recordChange } from '#store/changes.ts'
-import {
-  type Claim,
-  claimDue,
-  claimsInHand,
-  nextDueAt,
-  releaseClaims,
-  type Settled,
-  settleDeliveries,
-} from '#store/deliveries.ts'
+import { type Claim, claimDue, nextDueAt, releaseClaims, type Settled } from '#store/deliveries.ts'
 import { noticesByIds } from '#store/notices.ts'
 import type { Store } from '#store/open.ts'
-import type { Db } from '#store/schema.ts'
-import { lockTasks, tasksByIds } from '#store/tasks.ts'
-import type { Transact } from '#store/transact.ts'
-import { awaitTrashed } from '#store/trash.ts'
+import { tasksByIds } from '#store/tasks.ts'
 import { createChannelWatch } from './channel-health.ts'
 import type { ChannelSet, OpenChannel } from './channel-set.ts'
 import { startLoop } from './loop.ts'
+import { type Live, toMessage, toMessages, toSettlement } from './messages.ts'
+import { lookAgain, recordDead, settleAll } from './settle.ts'
 
 /**
  * Due deliveries go to their channels. Each channel has a lane of its own, so that a slow one delays no other:
@@ -397,92 +387,6 @@ export function startDeliveries({
           .catch((error) => log.error({ err: error }, 'claims could not be given back; they end with their lease'))
     },
   }
-}
-
-/** A task can have become true again since the look: dropped now, nobody would revive its delivery. So it is due again. */
-async function lookAgain(tx: Db, batch: readonly Settled[], now: number): Promise<Settled[]> {
-  const ids = batch.filter(({ state }) => state === 'dropped').map(({ claim }) => claim.notice.taskId)
-  if (ids.length === 0) return [...batch]
-  const found = await lockTasks(tx, ids)
-  const gone = ids.filter((id) => !found.has(id))
-  if (gone.length > 0) {
-    // One on its way back from the trash cannot be seen yet, but its row there is locked: wait for that, and look once more.
-    await awaitTrashed(tx, gone)
-    for (const [id, task] of await lockTasks(tx, gone)) found.set(id, task)
-  }
-  return batch.map((settled) => {
-    const { notice } = settled.claim
-    if (settled.state !== 'dropped' || whyDropped(notice, found.get(notice.taskId)) !== null) return settled
-    return { ...settled, state: 'pending', nextAt: now, error: null }
-  })
-}
-
-/** What is given up is told, as far as it is ours to give up: asked before it is settled, for then that cannot be told any more. */
-async function recordDead(tx: Db, batch: readonly Settled[]): Promise<readonly Settled[]> {
-  const claims = batch.map(({ claim }) => claim)
-  for (const { notice, channelId } of await claimsInHand(tx, claims)) {
-    const { id: noticeId, ownerId, taskId } = notice
-    recordChange(tx, { ownerId, taskId, kind: 'failed', noticeId, channelId })
-  }
-  return batch
-}
-
-async function settleAll(
-  transact: Transact,
-  batch: readonly Settled[],
-  prepare: (tx: Db, batch: readonly Settled[], now: number) => Promise<readonly Settled[]>,
-): Promise<readonly Settled[]> {
-  if (batch.length === 0) return batch
-  return transact(async (tx, now) => {
-    const settled = await prepare(tx, batch, now)
-    await settleDeliveries(tx, settled, now)
-    return settled
-  })
-}
-
-/** A claim, and what is to be said of it. */
-interface Live {
-  readonly claim: Claim
-  readonly item: Item
-}
-
-/** What is told together: a message for each group, and for each that is of none. */
-function toMessages(live: readonly Live[]): (readonly Live[])[] {
-  const groups = new Map<string, Live[]>()
-  const messages: Live[][] = []
-  for (const one of live) {
-    const { groupId } = one.claim
-    const group = groupId === null ? undefined : groups.get(groupId)
-    if (group) {
-      group.push(one)
-      continue
-    }
-    const message = [one]
-    if (groupId !== null) groups.set(groupId, message)
-    messages.push(message)
-  }
-  return messages
-}
-
-function toMessage(told: readonly Live[], sentAt: number): Message {
-  const [{ claim, item }, ...others] = told as [Live, ...Live[]]
-  const { id, groupId, attempt, repeats } = claim
-  // What is told again is another message: a receiver that has seen the first must not take it for the same.
-  const deliveryId = repeats === 0 ? (groupId ?? id) : `${groupId ?? id}-${repeats}`
-  return { ...item, deliveryId, attempt, sentAt, others: others.map((one) => one.item) }
-}
-
-/** How an attempt leaves a delivery: what was sent may have to be told again. */
-function toSettlement(
-  { record: { repeat } }: OpenChannel,
-  { attempt, backoffFrom, repeats }: Claim,
-  outcome: Outcome,
-  endedAt: number,
-  chance: number,
-): Omit<Settled, 'claim' | 'latencyMs'> {
-  const settlement = afterAttempt(attempt - backoffFrom, outcome, endedAt, chance)
-  if (settlement.state !== 'sent' || !repeat || repeats >= repeat.max) return settlement
-  return { ...settlement, nextAt: endedAt + repeat.everyMs, repeats: repeats + 1 }
 }
 
 /** A throw means «retry». */

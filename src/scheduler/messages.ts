@@ -1,0 +1,51 @@
+import { afterAttempt, type Outcome } from '#core/delivery.ts'
+import type { Item, Message } from '#core/notice.ts'
+import type { Claim, Settled } from '#store/deliveries.ts'
+import type { OpenChannel } from './channel-set.ts'
+
+/** From claims to what is said, and from what came of it to how they are settled. */
+
+/** A claim, and what is to be said of it. */
+export interface Live {
+  readonly claim: Claim
+  readonly item: Item
+}
+
+/** What is told together: a message for each group, and for each that is of none. */
+export function toMessages(live: readonly Live[]): (readonly Live[])[] {
+  const groups = new Map<string, Live[]>()
+  const messages: Live[][] = []
+  for (const one of live) {
+    const { groupId } = one.claim
+    const group = groupId === null ? undefined : groups.get(groupId)
+    if (group) {
+      group.push(one)
+      continue
+    }
+    const message = [one]
+    if (groupId !== null) groups.set(groupId, message)
+    messages.push(message)
+  }
+  return messages
+}
+
+export function toMessage(told: readonly Live[], sentAt: number): Message {
+  const [{ claim, item }, ...others] = told as [Live, ...Live[]]
+  const { id, groupId, attempt, repeats } = claim
+  // What is told again is another message: a receiver that has seen the first must not take it for the same.
+  const deliveryId = repeats === 0 ? (groupId ?? id) : `${groupId ?? id}-${repeats}`
+  return { ...item, deliveryId, attempt, sentAt, others: others.map((one) => one.item) }
+}
+
+/** How an attempt leaves a delivery: what was sent may have to be told again. */
+export function toSettlement(
+  { record: { repeat } }: OpenChannel,
+  { attempt, backoffFrom, repeats }: Claim,
+  outcome: Outcome,
+  endedAt: number,
+  chance: number,
+): Omit<Settled, 'claim' | 'latencyMs'> {
+  const settlement = afterAttempt(attempt - backoffFrom, outcome, endedAt, chance)
+  if (settlement.state !== 'sent' || !repeat || repeats >= repeat.max) return settlement
+  return { ...settlement, nextAt: endedAt + repeat.everyMs, repeats: repeats + 1 }
+}
