@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict'
 import { randomBytes, randomUUID } from 'node:crypto'
 import { test } from 'node:test'
-import { jetstream, jetstreamManager } from '@nats-io/jetstream'
-import { connect as connectNats } from '@nats-io/transport-node'
+import { type JetStreamManager, jetstream, jetstreamManager } from '@nats-io/jetstream'
+import { connect as connectNats, type NatsConnection } from '@nats-io/transport-node'
 import { connect as connectAmqp } from 'amqplib'
 import { Redis } from 'ioredis'
 import mqtt from 'mqtt'
@@ -97,26 +97,35 @@ async function mqttPlace(url: string, version: '5' | '3.1.1'): Promise<Place> {
 async function natsPlace(url: string): Promise<Place> {
   const name = freshName()
   const subject = `${name}.notices`
-  const connection = await connectNats({ servers: url, reconnectTimeWait: 20, maxReconnectAttempts: -1 })
-  const manager = await jetstreamManager(connection)
-  await manager.streams.add({ name, subjects: [subject] })
+  // Each time anew: what a client asks while it has lost its server may never be answered.
+  const atServer = async <T>(
+    work: (connection: NatsConnection, manager: JetStreamManager) => Promise<T>,
+  ): Promise<T> => {
+    const connection = await connectNats({ servers: url })
+    try {
+      return await work(connection, await jetstreamManager(connection))
+    } finally {
+      await connection.close()
+    }
+  }
+  await atServer((_, manager) => manager.streams.add({ name, subjects: [subject] }))
   return {
     async [Symbol.asyncDispose]() {
-      await manager.streams.delete(name)
-      await connection.close()
+      await atServer((_, manager) => manager.streams.delete(name))
     },
     open: (at) => natsKind.open({ url: at, subject }, channelDeps),
-    async read() {
-      const { state } = await manager.streams.info(name)
-      const arrivals: Arrival[] = []
-      if (state.messages === 0) return arrivals
-      const consumer = await jetstream(connection).consumers.get(name)
-      for await (const one of await consumer.fetch({ max_messages: state.messages })) {
-        const fields = { subject: one.subject, contentType: one.headers?.get('Content-Type') }
-        arrivals.push({ id: String(one.headers?.get('Nats-Msg-Id')), event: parse(one.data), fields })
-      }
-      return arrivals
-    },
+    read: () =>
+      atServer(async (connection, manager) => {
+        const { state } = await manager.streams.info(name)
+        const arrivals: Arrival[] = []
+        if (state.messages === 0) return arrivals
+        const consumer = await jetstream(connection).consumers.get(name)
+        for await (const one of await consumer.fetch({ max_messages: state.messages })) {
+          const fields = { subject: one.subject, contentType: one.headers?.get('Content-Type') }
+          arrivals.push({ id: String(one.headers?.get('Nats-Msg-Id')), event: parse(one.data), fields })
+        }
+        return arrivals
+      }),
   }
 }
 
