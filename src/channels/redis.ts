@@ -68,9 +68,9 @@ export const redisKind: ChannelKind<typeof options> = {
   },
 }
 
-/** ioredis and not node-redis, since it can be handed a socket: one whose address was checked, that ends with the signal. */
 type Client = Pick<typeof import('ioredis'), 'AbstractConnector' | 'Redis'>
 
+/** ioredis and not node-redis, since it can be handed a socket: one whose address was checked, that ends with the signal. */
 async function connect({ AbstractConnector, Redis }: Client, target: BrokerUrl, { closing, lost }: Tether) {
   const socket = await openSocket(target, closing)
   class Connector extends AbstractConnector {
@@ -119,8 +119,7 @@ function answeredWord(error: unknown): string | undefined {
   return word && words.has(word) ? word : undefined
 }
 
-const words = new Set(
-  'BUSY CLUSTERDOWN ERR LOADING MASTERDOWN MISCONF MOVED NOAUTH NOPERM NOREPLICAS OOM READONLY TRYAGAIN WRONGPASS WRONGTYPE'.split(
-    ' ',
-  ),
-)
+const words = new Set([
+  ...['BUSY', 'CLUSTERDOWN', 'ERR', 'LOADING', 'MASTERDOWN', 'MISCONF', 'MOVED', 'NOAUTH', 'NOPERM', 'NOREPLICAS'],
+  ...['OOM', 'READONLY', 'TRYAGAIN', 'WRONGPASS', 'WRONGTYPE'],
+])
