@@ -38,7 +38,9 @@ export const amqpKind: ChannelKind<typeof options> = {
   concurrency: 32,
   async open({ url, exchange = '', routing_key }, { toEvent }) {
     const target = parseBrokerUrl(url, '/url', ['amqp', 5672], ['amqps', 5671])
-    const link = openLink((tether) => connect(target, tether))
+    // Here and not at the first send, which it would make 5 ms late; who has no such channel never loads it.
+    const client = await import('amqplib')
+    const link = openLink((tether) => connect(client, target, tether))
     return {
       send: (message, signal) =>
         link.send(signal, async ({ channel, returned }) => {
@@ -77,14 +79,17 @@ interface Publisher {
 /** For the closing handshake, without which the broker warns of each connection in its log. A broker that hangs gets no longer. */
 const farewellMs = 500
 
-async function connect(target: BrokerUrl, { closing, lost }: Tether): Promise<Publisher> {
-  const { connect: connectBroker } = await import('amqplib')
+async function connect(
+  client: typeof import('amqplib'),
+  target: BrokerUrl,
+  { closing, lost }: Tether,
+): Promise<Publisher> {
   const fail = (error: unknown) => lost(explain(error))
   const severed = new AbortController()
   const sever = () => severed.abort()
   closing.addEventListener('abort', sever, { once: true })
   try {
-    const connection = await connectBroker(
+    const connection = await client.connect(
       {
         protocol: target.isEncrypted ? 'amqps' : 'amqp',
         hostname: target.host,

@@ -42,7 +42,9 @@ export const natsKind: ChannelKind<typeof options> = {
     const target = parseBrokerUrl(url, '/url', ['nats', 4222], ['tls', 4222])
     if (target.path !== undefined)
       throw invalidMember('/url', 'must end with the host; the subject is an option of its own')
-    const link = openLink((tether) => connect(target, tether))
+    // Here and not at the first send, which it would make 15 ms late; who has no such channel never loads it.
+    const client = await loadClient()
+    const link = openLink((tether) => connect(client, target, tether))
     return {
       send: (message, signal) =>
         link.send(signal, async ({ jetStream, headers }) => {
@@ -73,7 +75,7 @@ type Dialling = ConnectionOptions & {
   readonly lost: Tether['lost']
 }
 
-async function connect(target: BrokerUrl, { closing, lost }: Tether) {
+async function loadClient() {
   const { NatsConnectionImpl, setTransportFactory, headers } = await import('@nats-io/transport-node')
   const { NodeTransport: Plain } = await import('@nats-io/transport-node/lib/node_transport.js')
   const { jetstream } = await import('@nats-io/jetstream')
@@ -103,7 +105,16 @@ async function connect(target: BrokerUrl, { closing, lost }: Tether) {
       })
     }
   }
-  setTransportFactory({ factory: () => new Transport() })
+  const connect = (choices: Dialling) => {
+    setTransportFactory({ factory: () => new Transport() })
+    return NatsConnectionImpl.connect(choices)
+  }
+  return { connect, headers, jetstream }
+}
+
+type Client = Awaited<ReturnType<typeof loadClient>>
+
+async function connect({ connect, headers, jetstream }: Client, target: BrokerUrl, { closing, lost }: Tether) {
   const { host, port, user, password } = target
   const serverName = isIP(host) ? '' : host
   const choices: Dialling = {
@@ -121,7 +132,7 @@ async function connect(target: BrokerUrl, { closing, lost }: Tether) {
     ...(user === undefined ? {} : password === undefined ? { token: user } : { user, pass: password }),
   }
   try {
-    const connection = await NatsConnectionImpl.connect(choices)
+    const connection = await connect(choices)
     closing.addEventListener('abort', () => connection.close().catch(() => {}), { once: true })
     connection
       .closed()
