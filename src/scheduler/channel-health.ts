@@ -94,8 +94,11 @@ async function writeOne(
     return health
   }
   const health = await store.transactBell(async (tx) => {
-    const failingAt = await beginFailing(tx, channel.id, before.failingAt ?? now)
-    const givenUpAt = failure.isDead ? now : before.givenUpAt
+    // What was sent in between ends what failed before it.
+    const since = hasSent ? { ...before, failingAt: null, givenUpAt: null } : before
+    if (hasSent) await saveHealth(tx, channel.id, since)
+    const failingAt = await beginFailing(tx, channel.id, since.failingAt ?? now)
+    const givenUpAt = failure.isDead ? now : since.givenUpAt
     const lastSentAt = hasSent ? now : before.lastSentAt
     const changed = { failingAt, givenUpAt, lastSentAt, lastError: failure.reason }
     await saveHealth(tx, channel.id, changed)

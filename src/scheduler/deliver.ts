@@ -13,7 +13,7 @@ import { tasksByIds } from '#store/tasks.ts'
 import { createChannelWatch } from './channel-health.ts'
 import type { ChannelSet, OpenChannel } from './channel-set.ts'
 import { startLoop } from './loop.ts'
-import { type Live, toMessage, toMessages, toSettlement } from './messages.ts'
+import { type Live, takeWhole, toMessage, toMessages, toSettlement } from './messages.ts'
 import { lookAgain, recordDead, settleAll } from './settle.ts'
 
 /**
@@ -181,7 +181,7 @@ export function startDeliveries({
     lane.isPumping = true
     try {
       while (lane.queue.length > 0 && lane.underway < lane.channel.concurrency && !stopping.signal.aborted) {
-        const claims = lane.queue.splice(0, lane.channel.concurrency - lane.underway)
+        const claims = takeWhole(lane.queue, lane.channel.concurrency - lane.underway)
         lane.underway += claims.length
         await attempt(lane, claims)
       }

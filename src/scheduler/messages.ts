@@ -11,6 +11,21 @@ export interface Live {
   readonly item: Item
 }
 
+/**
+ * Takes the first claims out of a queue, and with each all that are told together with it: a group in two messages, under the one id that
+ * it has, would lose its second half to a receiver that looks at ids.
+ */
+export function takeWhole(queue: Claim[], count: number): Claim[] {
+  const taken = queue.splice(0, count)
+  const groups = new Set(taken.flatMap(({ groupId }) => groupId ?? []))
+  if (groups.size === 0) return taken
+  const isOfThem = ({ groupId }: Claim) => groupId !== null && groups.has(groupId)
+  taken.push(...queue.filter(isOfThem))
+  const rest = queue.filter((claim) => !isOfThem(claim))
+  queue.splice(0, queue.length, ...rest)
+  return taken
+}
+
 /** What is told together: a message for each group, and for each that is of none. */
 export function toMessages(live: readonly Live[]): (readonly Live[])[] {
   const groups = new Map<string, Live[]>()

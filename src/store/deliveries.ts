@@ -1,3 +1,4 @@
+import { randomUUIDv7 } from 'node:crypto'
 import { type Selectable, sql, type UpdateObject } from 'kysely'
 import type { DeliveryState, Settlement } from '#core/delivery.ts'
 import type { Notice } from '#core/notice.ts'
@@ -163,10 +164,15 @@ const largestGroup = 50
 async function makeGroups(
   tx: Db,
   channelId: number,
-  rows: { id: string; notice_id: number; attempts: number; group_id: string | null }[],
+  rows: { notice_id: number; attempts: number; group_id: string | null }[],
 ): Promise<void> {
   const fresh = rows.filter(({ group_id, attempts }) => group_id === null && attempts === 0)
-  for (const [i, row] of fresh.entries()) row.group_id = fresh[i - (i % largestGroup)]?.id ?? null
+  for (let i = 0; i < fresh.length; i += largestGroup) {
+    const group = fresh.slice(i, i + largestGroup)
+    // An id of its own, not that of the first: one that leaves the group is told by its own id, and that must be new to the receiver.
+    const id = group.length > 1 ? randomUUIDv7() : null
+    for (const row of group) row.group_id = id
+  }
   await dialectOf(tx).updateRows(
     tx,
     'deliveries',
@@ -312,9 +318,10 @@ async function makeDue(
   deliveryId?: string,
 ): Promise<number> {
   if (noticeIds.length === 0) return 0
+  // Out of its group, if it was in one: under that id others may have been told, and nothing more is heard.
   let query = tx
     .updateTable('deliveries')
-    .set({ state: 'pending', next_at: now, ...set })
+    .set({ state: 'pending', next_at: now, group_id: null, ...set })
     .where((eb) => dialectOf(tx).among(eb.ref('notice_id'), noticeIds))
     .where('state', '=', state)
     // Of a channel that is no more, or switched off, it would wait for ever.

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
+import { recorder } from '#support/recording-channel.ts'
 import { startTestApp } from '#support/test-app.ts'
 
 /** How a channel is told without being a nuisance: quiet hours, several in one message, again until somebody has seen it. */
@@ -72,6 +73,39 @@ test('what rings within the window goes out as one message, and is settled toget
       deliveries.map(({ state }) => state),
       ['sent', 'sent'],
     )
+})
+
+test('one that was left out of a group and is true again is told by itself, under an id that is new', async (t) => {
+  const { client, clock, bell } = await startTestApp(t, { channels: [] })
+  await client.createChannel({ name: 'Digest', kind: 'recording', group_wait: 'PT30S' })
+  const { id } = await client.create({ title: 'A', expiry_dt: '2026-12-01T09:10:00Z' })
+  await client.create({ title: 'B', expiry_dt: '2026-12-01T09:10:00Z' })
+  bell.answer = () => ({ retry: true, reason: '503 Service Unavailable' })
+  await clock.advance(30_000)
+  await client.complete(id)
+  bell.answer = () => undefined
+  await clock.advance(10_000)
+  await client.reopen(id)
+  await clock.advance(1_000)
+  const told = bell.messages.map(({ deliveryId, task, others }) => [deliveryId, titles([{ task }, ...others])] as const)
+  assert.deepEqual(
+    told.map(([, names]) => names.toSorted()),
+    [['A', 'B'], ['B'], ['A']],
+  )
+  assert.equal(told[0]?.[0], told[1]?.[0])
+  assert.notEqual(told[1]?.[0], told[2]?.[0])
+})
+
+test('also over a channel that has fewer underway at once than there are in the group', async (t) => {
+  const narrow = recorder('narrow')
+  const { client, clock } = await startTestApp(t, { channels: [], kinds: [{ ...narrow.kind, concurrency: 2 }] })
+  await client.createChannel({ name: 'Digest', kind: 'narrow', group_wait: 'PT30S' })
+  for (const title of ['A', 'B', 'C', 'D', 'E']) await client.create({ title, expiry_dt: '2026-12-01T09:10:00Z' })
+  await clock.advance(30_000)
+  assert.deepEqual(
+    narrow.messages.map(({ others }) => others.length),
+    [4],
+  )
 })
 
 test('one of a group that is done meanwhile is left out of it', async (t) => {
