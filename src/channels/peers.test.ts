@@ -4,9 +4,9 @@ import { type AddressInfo, createServer, type Server, type Socket } from 'node:n
 import { type TestContext, test } from 'node:test'
 import { createServer as createTlsServer, TLSSocket, Server as TlsServer } from 'node:tls'
 import type { Outcome } from '#core/delivery.ts'
-import { selfSigned } from '#support/certificate.ts'
 import { messageAbout } from '#support/messages.ts'
-import { channelDeps, freePort, send, whyWithoutProgram } from '#support/peers.ts'
+import { channelDeps, freePort, send } from '#support/peers.ts'
+import { selfSigned } from '#support/self-signed.ts'
 import { amqpKind } from './amqp.ts'
 import type { ChannelKind } from './channel.ts'
 import { emailKind } from './email.ts'
@@ -211,9 +211,9 @@ for (const { kind, at, greeting } of subjects) {
 
     // TLS of NATS begins after its greeting, which has a test of its own below.
     if (kind.kind !== 'nats')
-      await t.test('has a certificate that nobody vouches for', { skip: whyWithoutProgram('openssl') }, async (t) => {
+      await t.test('has a certificate that nobody vouches for', async (t) => {
         let heard = ''
-        const server = createTlsServer(selfSigned(t))
+        const server = createTlsServer(selfSigned)
         const { port } = await startPeer(t, (socket) => socket.on('data', (bytes) => (heard += bytes)), server)
         await using channel = await open(port, true)
         assertLater(await send(channel, message), /SELF_SIGNED/)
@@ -279,12 +279,11 @@ for (const [name, { kind, at }, more, behave] of refusals)
     assert.match(outcome.reason, /the user(,| or) (the )?password.* was refused/)
   })
 
-test('nats: a certificate that nobody vouches for', { skip: whyWithoutProgram('openssl') }, async (t) => {
-  const identity = selfSigned(t)
+test('nats: a certificate that nobody vouches for', async (t) => {
   let heard = ''
   const { port } = await startPeer(t, (socket) => {
     socket.write(of('nats').greeting.replace('}', ',"tls_required":true}'), () => {
-      const encrypted = new TLSSocket(socket, { isServer: true, ...identity })
+      const encrypted = new TLSSocket(socket, { isServer: true, ...selfSigned })
       encrypted.on('error', () => {}).on('data', (bytes) => (heard += bytes))
     })
   })

@@ -5,9 +5,9 @@ import { type ParsedMail, simpleParser } from 'mailparser'
 import { SMTPServer, type SMTPServerOptions } from 'smtp-server'
 import { emailKind } from '#channels/email.ts'
 import type { Message } from '#core/notice.ts'
-import { selfSigned } from '#support/certificate.ts'
 import { messageAbout } from '#support/messages.ts'
-import { channelDeps, freePort, send, whyWithoutProgram } from '#support/peers.ts'
+import { channelDeps, freePort, send } from '#support/peers.ts'
+import { selfSigned } from '#support/self-signed.ts'
 
 /** Mails, as a server of somebody else's making takes them and a parser of somebody else's reads them. */
 
@@ -217,13 +217,11 @@ test('it logs in where a server wants it', async (t) => {
   assert.equal(mails.length, 1)
 })
 
-test('STARTTLS comes before everything, and a certificate that nobody vouches for ends it', {
-  skip: whyWithoutProgram('openssl'),
-}, async (t) => {
+test('STARTTLS comes before everything, and a certificate that nobody vouches for ends it', async (t) => {
   const seen: string[] = []
   const options: SMTPServerOptions = {
     disabledCommands: [],
-    ...selfSigned(t),
+    ...selfSigned,
     onAuth: (auth, _, done) => {
       seen.push(String(auth.password))
       done(null, { user: 'me' })

@@ -15,7 +15,6 @@ import { emailKind } from '#channels/email.ts'
 import { mqttKind } from '#channels/mqtt.ts'
 import { natsKind } from '#channels/nats.ts'
 import { redisKind } from '#channels/redis.ts'
-import { selfSigned } from '#support/certificate.ts'
 import { temporaryFolder } from '#support/databases.ts'
 import { messageAbout } from '#support/messages.ts'
 import {
@@ -27,23 +26,20 @@ import {
   whyWithoutBroker,
   whyWithoutProgram,
 } from '#support/peers.ts'
+import { selfSigned } from '#support/self-signed.ts'
 
 /** Through TLS to peers whose certificate somebody vouches for, by name and by address. That it is refused otherwise: peers.test.ts. */
 
-type Identity = ReturnType<typeof selfSigned>
-
-function trusted(t: TestContext): Identity {
-  const identity = selfSigned(t)
+function trustSelfSigned(t: TestContext): void {
   const usual = getCACertificates('default')
-  setDefaultCACertificates([...usual, identity.cert.toString()])
+  setDefaultCACertificates([...usual, selfSigned.cert])
   t.after(() => setDefaultCACertificates(usual))
-  return identity
 }
 
 /** TLS before a broker that has none. @returns its port */
-async function encrypt(t: TestContext, identity: Identity, url: string): Promise<number> {
+async function encrypt(t: TestContext, url: string): Promise<number> {
   const { hostname, port } = new URL(url)
-  const server = createServer(identity, (client) => {
+  const server = createServer(selfSigned, (client) => {
     const broker = connect({ host: hostname, port: Number(port) })
     client.on('error', () => broker.destroy()).on('close', () => broker.destroy())
     broker.on('error', () => client.destroy()).on('close', () => client.destroy())
@@ -61,19 +57,17 @@ async function assertSent(opening: Promise<Channel>, what: string) {
   assert.equal(JSON.stringify(await send(channel, messageAbout({}))), '"sent"', what)
 }
 
-const skip = whyWithoutProgram('openssl')
 const hosts = ['127.0.0.1', 'localhost']
 
 test('redis, mqtt and amqp', {
-  skip:
-    skip || (await whyWithoutBroker('redis')) || (await whyWithoutBroker('mqtt')) || (await whyWithoutBroker('amqp')),
+  skip: (await whyWithoutBroker('redis')) || (await whyWithoutBroker('mqtt')) || (await whyWithoutBroker('amqp')),
 }, async (t) => {
-  const identity = trusted(t)
+  trustSelfSigned(t)
   const name = `duebell-test-${process.pid}-encrypted`
   const ports = {
-    redis: await encrypt(t, identity, brokers.redis),
-    mqtt: await encrypt(t, identity, brokers.mqtt),
-    amqp: await encrypt(t, identity, brokers.amqp),
+    redis: await encrypt(t, brokers.redis),
+    mqtt: await encrypt(t, brokers.mqtt),
+    amqp: await encrypt(t, brokers.amqp),
   }
   const { connect: connectAmqp } = await import('amqplib')
   const connection = await connectAmqp(brokers.amqp)
@@ -97,12 +91,12 @@ test('redis, mqtt and amqp', {
   }
 })
 
-test('nats, which begins TLS after a greeting', { skip: skip || whyWithoutProgram('nats-server') }, async (t) => {
-  const identity = trusted(t)
+test('nats, which begins TLS after a greeting', { skip: whyWithoutProgram('nats-server') }, async (t) => {
+  trustSelfSigned(t)
   const files = temporaryFolder(t)
   const [cert, key] = [join(files, 'cert.pem'), join(files, 'key.pem')]
-  writeFileSync(cert, identity.cert)
-  writeFileSync(key, identity.key, { mode: 0o600 })
+  writeFileSync(cert, selfSigned.cert)
+  writeFileSync(key, selfSigned.key, { mode: 0o600 })
   const peer = await startOwnPeer(
     t,
     'nats-server',
@@ -133,13 +127,13 @@ test('nats, which begins TLS after a greeting', { skip: skip || whyWithoutProgra
     }
 })
 
-test('email, from the first byte and by STARTTLS', { skip }, async (t) => {
-  const identity = trusted(t)
+test('email, from the first byte and by STARTTLS', async (t) => {
+  trustSelfSigned(t)
   for (const security of ['tls', 'starttls'] as const) {
     const port = await freePort()
     const seen: unknown[] = []
     const server = new SMTPServer({
-      ...identity,
+      ...selfSigned,
       secure: security === 'tls',
       logger: false,
       closeTimeout: 1,
