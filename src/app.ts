@@ -254,14 +254,11 @@ async function openChannels(
   return channels
 }
 
-async function vapidKeys(store: Store): Promise<VapidKeys> {
-  const fresh = JSON.stringify(makeVapidKeys())
-  return JSON.parse(await store.transact((tx) => sharedSecret(tx, 'vapid', fresh)))
-}
+const vapidKeys = async (store: Store): Promise<VapidKeys> =>
+  JSON.parse(await sharedSecret(store, 'vapid', () => JSON.stringify(makeVapidKeys())))
 
 /** The same for all replicas, or a link that one has signed would be refused by the next. */
-const linkKey = (store: Store) =>
-  store.transact((tx) => sharedSecret(tx, 'links', randomBytes(32).toString('base64url')))
+const linkKey = (store: Store) => sharedSecret(store, 'links', () => randomBytes(32).toString('base64url'))
 
 function readVersion(): string {
   return JSON.parse(readFileSync(new URL('../package.json', import.meta.url), 'utf8')).version

@@ -3,7 +3,7 @@ import type { ChannelDeps, ChannelKind } from '#channels/channel.ts'
 import { checkOptions, type Options, patchOptions } from '#channels/options.ts'
 import { type Policy, type PolicyWire, toPolicy } from '#channels/policy.ts'
 import { type ChannelRecord, checkChoices } from '#core/channel.ts'
-import type { Outcome } from '#core/delivery.ts'
+import { attemptMs, type Outcome, thrown, timedOut } from '#core/delivery.ts'
 import type { Message } from '#core/notice.ts'
 import { invalidMember, nearest, Problem } from '#core/problem.ts'
 import { newTask } from '#core/task.ts'
@@ -11,7 +11,7 @@ import * as store from '#store/channels.ts'
 import { dropForChannel } from '#store/deliveries.ts'
 import type { Db } from '#store/schema.ts'
 import type { Actor, Context } from './context.ts'
-import { type Condition, perform } from './tasks.ts'
+import { type Condition, isOneOf, perform } from './tasks.ts'
 
 /** What people do about their channels. Each change has another setup number, by which every replica learns of it. */
 export interface ChannelContext extends Context {
@@ -145,14 +145,10 @@ export async function deleteChannel(
 }
 
 function requireVersion({ version, notVersion }: Condition, channel: ChannelRecord) {
-  const has = (versions: Condition['version']) =>
-    versions === '*' || [versions].flat().includes(channel.version as never)
-  if ((version !== undefined && !has(version)) || (notVersion !== undefined && has(notVersion)))
+  const isOther = version !== undefined && !isOneOf(version, channel.version)
+  if (isOther || (notVersion !== undefined && isOneOf(notVersion, channel.version)))
     throw new Problem('stale', `Channel ${channel.id} is at version ${channel.version}.`)
 }
-
-/** As the scheduler has it. */
-const testMs = 15_000
 
 export interface Tested {
   readonly outcome: Outcome
@@ -178,12 +174,8 @@ export async function testChannel(
   const [timeout, finished] = [new AbortController(), new AbortController()]
   try {
     const outcome = await Promise.race([
-      channel
-        .send(sample(ownerId, ctx, startedAt), timeout.signal)
-        .catch((error: Error): Outcome => ({ retry: true, reason: error.message })),
-      clock.sleep(testMs, finished.signal).then((): Outcome => {
-        return { retry: true, reason: `timed out after ${testMs / 1_000} s` }
-      }),
+      channel.send(sample(ownerId, ctx, startedAt), timeout.signal).catch(thrown),
+      clock.sleep(attemptMs, finished.signal).then(() => timedOut(attemptMs)),
     ])
     return { outcome, latencyMs: clock.now() - startedAt }
   } finally {

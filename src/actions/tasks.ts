@@ -269,16 +269,19 @@ async function taskToChange(tx: Db, { ownerId }: Actor, target: Target): Promise
   return task
 }
 
+/** Whether a thing in this version is one of those meant; one that is not there never is. */
+export function isOneOf(versions: Versions, version: number | undefined): boolean {
+  return version !== undefined && (versions === '*' || [versions].flat().includes(version))
+}
+
 /** @throws Problem `stale` with the task, where there is one */
 export function requireCondition({ version, notVersion }: Condition, task: Task | undefined): void {
-  const isOneOf = (versions: Versions) =>
-    task !== undefined && (versions === '*' || [versions].flat().includes(task.version))
-  if (version !== undefined && !isOneOf(version)) {
+  if (version !== undefined && !isOneOf(version, task?.version)) {
     if (!task) throw new Problem('stale', 'There is no such task, and one that exists was meant.')
     const wanted = typeof version === 'object' && version.length === 0 ? '' : `, not ${[version].flat().join(' or ')}`
     throw new Problem('stale', `Task ${task.id} is at version ${task.version}${wanted}.`, { current: task })
   }
-  if (task && notVersion !== undefined && isOneOf(notVersion))
+  if (task && notVersion !== undefined && isOneOf(notVersion, task.version))
     throw new Problem('stale', `There is task ${task.id} at version ${task.version}.`, { current: task })
 }
 

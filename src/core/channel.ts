@@ -63,7 +63,8 @@ export const unused: ChannelHealth = { failingAt: null, givenUpAt: null, lastSen
 /** A channel that has done nothing but fail for this long is switched off. */
 export const failingForMs = 3 * 86_400_000
 
-export type ChannelStatus = 'ok' | 'failing' | 'disabled'
+export const channelStatuses = ['ok', 'failing', 'disabled'] as const
+export type ChannelStatus = (typeof channelStatuses)[number]
 
 /** One that a notice was given up on is `failing`, until something is sent again; what is still tried is no more than delayed. */
 export function statusOf({ isEnabled, health }: ChannelRecord): ChannelStatus {

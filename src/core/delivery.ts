@@ -22,6 +22,16 @@ export type Outcome =
   | { readonly retry: true; readonly afterMs?: number; readonly reason: string; readonly status?: number }
   | { readonly retry: false; readonly reason: string; readonly status?: number; readonly isGone?: true }
 
+/** An attempt may take this long, in ms. */
+export const attemptMs = 15_000
+
+export const timedOut = (ms: number): Outcome => ({ retry: true, reason: `timed out after ${ms / 1_000} s` })
+
+/** A throw means «retry». */
+export function thrown(error: unknown): Outcome {
+  return { retry: true, reason: error instanceof Error ? error.message : String(error) }
+}
+
 export interface Settlement {
   readonly state: DeliveryState
   /** When the next attempt is due, in ms; null once settled for good. */

@@ -3,7 +3,7 @@ import type { Tested } from '#actions/channels.ts'
 import type { ChannelKind } from '#channels/channel.ts'
 import { maskOptions } from '#channels/options.ts'
 import { policyMembers, policyWire } from '#channels/policy.ts'
-import { type ChannelRecord, channelSources, statusOf } from '#core/channel.ts'
+import { type ChannelRecord, channelSources, channelStatuses, statusOf } from '#core/channel.ts'
 import { clockForm } from '#core/quiet-hours.ts'
 import { isoText, nullable, time } from './shapes.ts'
 
@@ -21,7 +21,7 @@ export const ChannelShape = Type.Object(
     options: Options,
     enabled: Type.Boolean(),
     ...policyMembers,
-    status: Type.Enum(['ok', 'failing', 'disabled'], {
+    status: Type.Enum(channelStatuses, {
       description: 'failing: a notice was given up, and none has been sent since',
     }),
     disabled_reason: nullable(Type.String({ description: 'Why the server switched it off, where it did' })),

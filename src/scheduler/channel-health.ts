@@ -25,9 +25,9 @@ const sentEveryMs = 60_000
 
 interface Noted {
   readonly channel: ChannelRecord
-  now: number
-  hasSent: boolean
-  failure: { reason: string; isGone: boolean; isDead: boolean } | null
+  readonly now: number
+  readonly hasSent: boolean
+  readonly failure: { readonly reason: string; readonly isGone: boolean; readonly isDead: boolean } | null
 }
 
 export function createChannelWatch(parts: {

@@ -2,7 +2,7 @@ import type { Logger } from 'pino'
 import type { Channel } from '#channels/channel.ts'
 import type { Clock } from '#clock.ts'
 import { whySettled } from '#core/channel.ts'
-import type { Outcome } from '#core/delivery.ts'
+import { attemptMs, type Outcome, thrown, timedOut } from '#core/delivery.ts'
 import { kindAt, type Links, type Message, type Notice, whyDropped } from '#core/notice.ts'
 import type { Defaults } from '#core/reminder.ts'
 import type { Task } from '#core/task.ts'
@@ -48,7 +48,7 @@ export interface DeliveryTimes {
   readonly sendTimeoutMs: number
 }
 
-const usualTimes: DeliveryTimes = { leaseMs: 30_000, sendTimeoutMs: 15_000 }
+const usualTimes: DeliveryTimes = { leaseMs: 30_000, sendTimeoutMs: attemptMs }
 const lookAgainMs = 500
 /** Why a timer is not needed any more. Without a reason an abort makes an error, with a stack, of its own: 14 µs each. */
 const over = 'over'
@@ -286,8 +286,7 @@ export function startDeliveries({
     clock.sleep(sendTimeoutMs, finished.signal).then(() => {
       timeout.abort()
       // A channel that does not heed the signal is left behind.
-      const reason = `timed out after ${sendTimeoutMs / 1_000} s`
-      for (const told of underway) end(told, { retry: true, reason })
+      for (const told of underway) end(told, timedOut(sendTimeoutMs))
     })
   }
 
@@ -389,11 +388,10 @@ export function startDeliveries({
   }
 }
 
-/** A throw means «retry». */
 async function say(channel: Channel, message: Message, signal: AbortSignal): Promise<Outcome> {
   try {
     return await channel.send(message, signal)
   } catch (error) {
-    return { retry: true, reason: error instanceof Error ? error.message : String(error) }
+    return thrown(error)
   }
 }

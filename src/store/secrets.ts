@@ -1,9 +1,20 @@
 import { dialectOf } from './dialects/dialect.ts'
+import type { Store } from './open.ts'
 import type { Db } from './schema.ts'
 
-/** A secret that all replicas share, made by whoever asks first. @param fresh used when there is none */
-export async function sharedSecret(tx: Db, name: string, fresh: string): Promise<string> {
-  await dialectOf(tx).insertRows(tx, 'secrets', ['name', 'value'], [[name, fresh]], [])
-  const { value } = await tx.selectFrom('secrets').select('value').where('name', '=', name).executeTakeFirstOrThrow()
-  return value
+/** A secret that all replicas share, made by whoever asks first. @param make called when there is none yet: most starts write nothing */
+export async function sharedSecret(
+  { db, transact }: Pick<Store, 'db' | 'transact'>,
+  name: string,
+  make: () => string,
+): Promise<string> {
+  const known = await find(db, name).executeTakeFirst()
+  if (known) return known.value
+  return transact(async (tx) => {
+    await dialectOf(tx).insertRows(tx, 'secrets', ['name', 'value'], [[name, make()]], [])
+    // That of another, where two asked at once.
+    return (await find(tx, name).executeTakeFirstOrThrow()).value
+  })
 }
+
+const find = (db: Db, name: string) => db.selectFrom('secrets').select('value').where('name', '=', name)
