@@ -1,10 +1,8 @@
-import Type from 'typebox'
-import type { ChannelKind } from './channel.ts'
-import { type Letter, toLetter } from './letter.ts'
+import { incomingWebhook } from './incoming-webhook.ts'
+import type { Letter } from './letter.ts'
 import { escapeMarkdown, markdown } from './markdown.ts'
-import { openOutbound, parseTarget, toOutcome } from './outbound.ts'
 import { compose, cutEscaped } from './prose.ts'
-import { cleaned, forGood, jsonOf, notBefore, secretsOf } from './refusal.ts'
+import { forGood, jsonOf, notBefore } from './refusal.ts'
 
 /**
  * A message by a webhook of Discord (docs.discord.com, «Execute Webhook»). Limits: a content of 2,000 characters; of an embed
@@ -15,45 +13,23 @@ const contentCharacters = 2_000
 const descriptionCharacters = 4_096
 const colours = { low: 0x95a5a6, normal: 0x3498db, high: 0xe74c3c } as const
 
-const options = Type.Object(
-  {
-    url: Type.String({
-      title: 'Webhook URL',
-      description: 'https://discord.com/api/webhooks/…, from the settings of a channel',
-      maxLength: 2_000,
-      writeOnly: true,
-    }),
-  },
-  { additionalProperties: false },
-)
-
-export const discordKind: ChannelKind<typeof options> = {
+export const discordKind = incomingWebhook({
   kind: 'discord',
   label: 'Discord',
   about: 'A message to a channel in Discord; it needs the URL of a webhook.',
-  options,
-  concurrency: 4,
-  async open({ url }) {
-    const target = parseTarget(url, '/url')
-    const secrets = secretsOf(target)
-    // Without it Discord says yes before it has kept the message, and nothing when it cannot.
-    target.searchParams.set('wait', 'true')
-    const outbound = openOutbound(target)
-    return {
-      async send(message, signal) {
-        const body = JSON.stringify(toEmbed(toLetter(message)))
-        const answer = await outbound.request({ headers: { 'content-type': 'application/json' }, body, signal })
-        const { message: words, retry_after: seconds } = jsonOf(answer)
-        const outcome = toOutcome(answer, message.sentAt, cleaned(words, secrets))
-        // «Unknown Webhook»: somebody deleted it.
-        if (answer.status === 404) return forGood(outcome, { isGone: true })
-        // «Rate limits»: in seconds and parts of them, more exact than the header.
-        return typeof seconds === 'number' ? notBefore(outcome, seconds * 1_000) : outcome
-      },
-      [Symbol.asyncDispose]: () => outbound[Symbol.asyncDispose](),
-    }
+  urlDescription: 'https://discord.com/api/webhooks/…, from the settings of a channel',
+  // Without it Discord says yes before it has kept the message, and nothing when it cannot.
+  prepare: ({ searchParams }) => searchParams.set('wait', 'true'),
+  write: (letter) => JSON.stringify(toEmbed(letter)),
+  wordsOf: (answer) => jsonOf(answer).message,
+  judge(outcome, answer) {
+    // «Unknown Webhook»: somebody deleted it.
+    if (answer.status === 404) return forGood(outcome, { isGone: true })
+    // «Rate limits»: in seconds and parts of them, more exact than the header.
+    const { retry_after: seconds } = jsonOf(answer)
+    return typeof seconds === 'number' ? notBefore(outcome, seconds * 1_000) : outcome
   },
-}
+})
 
 /** < begins mentions, emojis and times. */
 const escaped = (text: string) => escapeMarkdown(text).replaceAll('<', '\\<')

@@ -1,9 +1,7 @@
-import Type from 'typebox'
-import type { ChannelKind } from './channel.ts'
-import { type Letter, toLetter } from './letter.ts'
-import { openOutbound, parseTarget, toOutcome } from './outbound.ts'
+import { incomingWebhook } from './incoming-webhook.ts'
+import type { Letter } from './letter.ts'
 import { buttonsOf, compose, cutEscaped, type Markup } from './prose.ts'
-import { cleaned, forGood, secretsOf } from './refusal.ts'
+import { forGood } from './refusal.ts'
 
 /**
  * A message by an incoming webhook of Slack (docs.slack.dev, «Sending messages using incoming webhooks»). Limits («Section block»,
@@ -15,41 +13,16 @@ const urlCharacters = 3_000
 /** A section has room for it and a line of stars around it. */
 const subjectCharacters = 2_000
 
-const options = Type.Object(
-  {
-    url: Type.String({
-      title: 'Webhook URL',
-      description: 'https://hooks.slack.com/services/…, of an app that has incoming webhooks',
-      maxLength: 2_000,
-      writeOnly: true,
-    }),
-  },
-  { additionalProperties: false },
-)
-
-export const slackKind: ChannelKind<typeof options> = {
+export const slackKind = incomingWebhook({
   kind: 'slack',
   label: 'Slack',
   about: 'A message to a channel in Slack; it needs the URL of an incoming webhook.',
-  options,
-  concurrency: 4,
-  async open({ url }) {
-    const target = parseTarget(url, '/url')
-    const secrets = secretsOf(target)
-    const outbound = openOutbound(target)
-    return {
-      async send(message, signal) {
-        const body = JSON.stringify(toBlocks(toLetter(message)))
-        const answer = await outbound.request({ headers: { 'content-type': 'application/json' }, body, signal })
-        // Its errors are names: `no_service`. Whatever is none is not repeated: a proxy's page, say.
-        const [words] = /^[a-z]+(_[a-z]+){1,5}$/.exec(answer.text().trim()) ?? []
-        const outcome = toOutcome(answer, message.sentAt, cleaned(words, secrets))
-        return answer.status === 404 || answer.status === 410 ? forGood(outcome, { isGone: true }) : outcome
-      },
-      [Symbol.asyncDispose]: () => outbound[Symbol.asyncDispose](),
-    }
-  },
-}
+  urlDescription: 'https://hooks.slack.com/services/…, of an app that has incoming webhooks',
+  write: (letter) => JSON.stringify(toBlocks(letter)),
+  // Its errors are names: `no_service`. Whatever is none is not repeated: a proxy's page, say.
+  wordsOf: (answer) => /^[a-z]+(_[a-z]+){1,5}$/.exec(answer.text().trim())?.[0],
+  judge: (outcome, { status }) => (status === 404 || status === 410 ? forGood(outcome, { isGone: true }) : outcome),
+})
 
 function toBlocks(letter: Letter): object {
   const buttons = buttonsOf(letter).filter(({ url }) => url.length <= urlCharacters)

@@ -1,9 +1,7 @@
-import Type from 'typebox'
-import type { ChannelKind } from './channel.ts'
-import { cut, type Entry, type Letter, toLetter } from './letter.ts'
-import { openOutbound, parseTarget, toOutcome } from './outbound.ts'
+import { incomingWebhook } from './incoming-webhook.ts'
+import { cut, type Entry, type Letter } from './letter.ts'
 import { buttonsOf, fitting, leftOut } from './prose.ts'
-import { cleaned, jsonOf, secretsOf } from './refusal.ts'
+import { jsonOf } from './refusal.ts'
 
 /**
  * A card by a workflow of Microsoft Teams, «When a Teams webhook request is received» (learn.microsoft.com, «Create incoming
@@ -13,40 +11,15 @@ import { cleaned, jsonOf, secretsOf } from './refusal.ts'
 const cardBytes = 24_000
 const subjectCharacters = 600
 
-const options = Type.Object(
-  {
-    url: Type.String({
-      title: 'Workflow URL',
-      description: 'Of a workflow that posts to a channel or chat when a webhook request is received',
-      maxLength: 2_000,
-      writeOnly: true,
-    }),
-  },
-  { additionalProperties: false },
-)
-
-export const teamsKind: ChannelKind<typeof options> = {
+export const teamsKind = incomingWebhook({
   kind: 'teams',
   label: 'Microsoft Teams',
   about: 'A card to a channel or chat in Teams; it needs the URL of a workflow that waits for webhook requests.',
-  options,
-  concurrency: 4,
-  async open({ url }) {
-    const target = parseTarget(url, '/url')
-    const secrets = secretsOf(target)
-    const outbound = openOutbound(target)
-    return {
-      async send(message, signal) {
-        const body = toEnvelope(toLetter(message))
-        const answer = await outbound.request({ headers: { 'content-type': 'application/json' }, body, signal })
-        // The code alone: the sentence beside it may name the workflow. 404 is no end: a workflow that is off answers so, too.
-        const { error } = jsonOf(answer) as { error?: { code?: unknown } | null }
-        return toOutcome(answer, message.sentAt, cleaned(error?.code, secrets))
-      },
-      [Symbol.asyncDispose]: () => outbound[Symbol.asyncDispose](),
-    }
-  },
-}
+  urlDescription: 'Of a workflow that posts to a channel or chat when a webhook request is received',
+  write: toEnvelope,
+  // The code alone: the sentence beside it may name the workflow. 404 is no end: a workflow that is off answers so, too.
+  wordsOf: (answer) => (jsonOf(answer) as { error?: { code?: unknown } | null }).error?.code,
+})
 
 function toEnvelope(letter: Letter): string {
   const actions = buttonsOf(letter).map(({ label, url }) => ({ type: 'Action.OpenUrl', title: label, url }))
