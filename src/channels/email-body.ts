@@ -1,3 +1,4 @@
+import { escapeHtml } from './html.ts'
 import { type Entry, type Letter, plainText } from './letter.ts'
 
 /**
@@ -30,11 +31,11 @@ export function htmlBody(letter: Letter): string {
 <meta name="color-scheme" content="light dark">
 <meta name="supported-color-schemes" content="light dark">
 <meta name="format-detection" content="telephone=no, date=no, address=no, email=no">
-<title>${toHtml(letter.subject)}</title>
+<title>${escapeHtml(letter.subject)}</title>
 <style>${darkStyle}</style>
 </head>
 <body class="page" style="margin:0;padding:0;background:#f3f4f6;-webkit-text-size-adjust:100%">
-<div style="display:none;max-height:0;overflow:hidden">${toHtml(preview(entries))}</div>
+<div style="display:none;max-height:0;overflow:hidden">${escapeHtml(preview(entries))}</div>
 <table role="presentation" width="100%" cellpadding="0" cellspacing="0" border="0" class="page" style="background:#f3f4f6">
 <tr><td align="center" style="padding:28px 12px">
 <table role="presentation" width="100%" cellpadding="0" cellspacing="0" border="0" style="max-width:560px;table-layout:fixed">
@@ -74,21 +75,23 @@ function card(entry: Entry, accent: 'calm' | 'urgent'): string {
   const { title, state, when, late, description, tags, actions } = entry
   const size = title.length > longTitle ? 'font-size:18px;line-height:25px' : 'font-size:22px;line-height:29px'
   const parts = [
-    row(`${font}font-size:14px;line-height:20px;font-weight:600;${colour[accent]}`, accent, toHtml(capital(state))),
+    row(`${font}font-size:14px;line-height:20px;font-weight:600;${colour[accent]}`, accent, escapeHtml(capital(state))),
     // dir=auto: a title in Arabic or Hebrew reads from its own side, and turns nothing else around.
     row(
       `padding-top:4px;${font}${size};font-weight:700;${colour.text}${breaking}`,
       'text',
-      toHtml(title),
+      escapeHtml(title),
       ' dir="auto"',
     ),
-    row(`padding-top:8px;${font}font-size:15px;line-height:22px;${colour.quiet}`, 'quiet', toHtml(when)),
-    late ? row(`padding-top:4px;${font}font-size:15px;line-height:22px;${colour.urgent}`, 'urgent', toHtml(late)) : '',
+    row(`padding-top:8px;${font}font-size:15px;line-height:22px;${colour.quiet}`, 'quiet', escapeHtml(when)),
+    late
+      ? row(`padding-top:4px;${font}font-size:15px;line-height:22px;${colour.urgent}`, 'urgent', escapeHtml(late))
+      : '',
     description
       ? row(
           `padding-top:14px;${font}font-size:16px;line-height:24px;${colour.text}${breaking}`,
           'text',
-          toHtml(description).replaceAll('\n', '<br>'),
+          escapeHtml(description).replaceAll('\n', '<br>'),
           ' dir="auto"',
         )
       : '',
@@ -122,14 +125,14 @@ const row = (style: string, name: string, inner: string, attributes = '') =>
   `<tr><td${name ? ` class="${name}"` : ''}${attributes} style="${style}">${inner}</td></tr>`
 
 const tag = (text: string) =>
-  `<span class="tag" dir="auto" style="display:inline-block;margin:0 6px 6px 0;padding:2px 10px;border-radius:10px;background:#eceef2;${font}font-size:13px;line-height:20px;color:#454c5a;${breaking}">${toHtml(text)}</span>`
+  `<span class="tag" dir="auto" style="display:inline-block;margin:0 6px 6px 0;padding:2px 10px;border-radius:10px;background:#eceef2;${font}font-size:13px;line-height:20px;color:#454c5a;${breaking}">${escapeHtml(text)}</span>`
 
 /** 44 px high: what a thumb hits (WCAG 2.2, 2.5.5). */
 function button(label: string, url: string, isFirst: boolean): string {
   const look = isFirst
     ? 'background:#4b47d6;color:#ffffff;border:1px solid #4b47d6'
     : 'background:#ffffff;color:#24272e;border:1px solid #c9cdd6'
-  return `<a href="${toHtml(url)}" class="${isFirst ? 'first' : 'other'}" style="display:inline-block;margin:6px 6px 0 0;padding:10px 16px;border-radius:8px;${look};${font}font-size:15px;line-height:22px;font-weight:600;text-decoration:none">${toHtml(label)}</a>`
+  return `<a href="${escapeHtml(url)}" class="${isFirst ? 'first' : 'other'}" style="display:inline-block;margin:6px 6px 0 0;padding:10px 16px;border-radius:8px;${look};${font}font-size:15px;line-height:22px;font-weight:600;text-decoration:none">${escapeHtml(label)}</a>`
 }
 
 /** What a list of mails shows after the subject, which has said the title. */
@@ -142,12 +145,3 @@ const preview = (entries: Letter['entries']) =>
         .slice(0, 160)
 
 const capital = (text: string) => text.charAt(0).toUpperCase() + text.slice(1)
-
-const escapes: Readonly<Record<string, string>> = {
-  '&': '&amp;',
-  '<': '&lt;',
-  '>': '&gt;',
-  '"': '&quot;',
-  "'": '&#39;',
-}
-const toHtml = (text: string) => text.replace(/[&<>"']/g, (character) => escapes[character] as string)

@@ -1,5 +1,6 @@
 import Type from 'typebox'
 import type { ChannelKind } from './channel.ts'
+import { escapeHtml } from './html.ts'
 import { type Letter, toLetter } from './letter.ts'
 import { openOutbound, parseTarget, toOutcome } from './outbound.ts'
 import { compose, cutEscaped, type Markup, plain } from './prose.ts'
@@ -69,26 +70,18 @@ function toEvent(letter: Letter): object {
     body: `${letter.subject}\n${compose(letter, plain, textBytes, jsonBytes)}`,
     format: 'org.matrix.custom.html',
     formatted_body: [
-      `<strong>${cutEscaped(letter.subject, subjectCharacters, escaped)}</strong>`,
+      `<strong>${cutEscaped(letter.subject, subjectCharacters, escapeHtml)}</strong>`,
       compose(letter, html, textBytes, jsonBytes).replaceAll('\n', '<br>'),
     ].join('<br>'),
     'm.mentions': {},
   }
 }
 
-const entities: Readonly<Record<string, string>> = {
-  '&': '&amp;',
-  '<': '&lt;',
-  '>': '&gt;',
-  '"': '&quot;',
-  "'": '&#39;',
-}
-const escaped = (text: string) => text.replace(/[&<>"']/g, (sign) => entities[sign] ?? sign)
-
 const html: Markup = {
-  text: escaped,
-  bold: (plain) => `<strong>${escaped(plain)}</strong>`,
-  links: (actions) => actions.map(({ label, url }) => `<a href="${escaped(url)}">${escaped(label)}</a>`).join(' · '),
+  text: escapeHtml,
+  bold: (plain) => `<strong>${escapeHtml(plain)}</strong>`,
+  links: (actions) =>
+    actions.map(({ label, url }) => `<a href="${escapeHtml(url)}">${escapeHtml(label)}</a>`).join(' · '),
 }
 
 /** A line feed becomes a tag of four characters. */
