@@ -14,6 +14,7 @@ import type { Clock } from '#clock.ts'
 import type { Config } from '#config.ts'
 import { Problem } from '#core/problem.ts'
 import type { Defaults } from '#core/reminder.ts'
+import { createDoor } from '#http/door.ts'
 import { type Feed, startFeed } from '#http/feed.ts'
 import { isLoopbackAddress } from '#http/guard.ts'
 import { createServer } from '#http/server.ts'
@@ -107,7 +108,6 @@ export async function startApp(config: Config, deps: AppDeps): Promise<App> {
     channels,
     linksFor: links.linksFor,
     wakeRing: (at) => ringing.wake(at),
-    defaults,
     log: log.child({ room: 'deliver' }),
     times: deps.deliveryTimes,
     onEnded: metrics.ended,
@@ -116,7 +116,6 @@ export async function startApp(config: Config, deps: AppDeps): Promise<App> {
   const ringing = startRinging({
     store,
     clock,
-    defaults,
     channels,
     deliveries,
     log: log.child({ room: 'ring' }),
@@ -140,10 +139,14 @@ export async function startApp(config: Config, deps: AppDeps): Promise<App> {
     deliveries.wake(at)
   }
 
-  feed = startFeed({ db: store.db, clock, defaults, log: log.child({ room: 'http' }) })
+  feed = startFeed({ db: store.db, clock, log: log.child({ room: 'http' }) })
+  const door = createDoor({ db: store.db, transact: store.transact, clock, isOpen: true })
+  stack.defer(() => door.close())
   const server = createServer({
+    door,
+    defaults,
     db: store.db,
-    ctx: { db: store.db, transact: store.transact, defaults, wake, kinds, channelDeps },
+    ctx: { db: store.db, transact: store.transact, wake, kinds, channelDeps },
     links,
     webPushKey: (await vapidKeys(store)).publicKey,
     trashDays: config.trashDays,

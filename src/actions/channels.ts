@@ -6,9 +6,11 @@ import { type ChannelRecord, checkChoices } from '#core/channel.ts'
 import { attemptMs, type Outcome, thrown, timedOut } from '#core/delivery.ts'
 import type { Message } from '#core/notice.ts'
 import { invalidMember, nearest, Problem } from '#core/problem.ts'
+import type { Defaults } from '#core/reminder.ts'
 import { newTask } from '#core/task.ts'
 import * as store from '#store/channels.ts'
 import { dropForChannel } from '#store/deliveries.ts'
+import { getOwner, ownerInTransaction } from '#store/owners.ts'
 import type { Db } from '#store/schema.ts'
 import type { Actor, Context } from './context.ts'
 import { type Condition, isOneOf, perform } from './tasks.ts'
@@ -49,6 +51,7 @@ export async function createChannel(
   await check(ctx, kind, choices)
   return perform(ctx, async (tx, now, wakeAt) => {
     const fresh = { ownerId, kind: kind.kind, source: 'api', disabledReason: null, version: 1 } as const
+    await ownerInTransaction(tx, ownerId) // not for one who is being deleted
     const id = await store.insertChannel(tx, { ...choices, ...fresh, createdAt: now, updatedAt: now })
     wakeAt(now) // so that it is opened
     return store.getChannel(tx, ownerId, id)
@@ -169,12 +172,13 @@ export async function testChannel(
   if (kind.isConfigOnly) throw invalidMember('/kind', 'can only be declared in the configuration file')
   checkOptions(kind, options)
   const { clock } = ctx.channelDeps
+  const { defaults } = await getOwner(ctx.db, ownerId)
   const channel = await open(ctx, kind, options)
   const startedAt = clock.now()
   const [timeout, finished] = [new AbortController(), new AbortController()]
   try {
     const outcome = await Promise.race([
-      channel.send(sample(ownerId, ctx, startedAt), timeout.signal).catch(thrown),
+      channel.send(sample(ownerId, defaults, startedAt), timeout.signal).catch(thrown),
       clock.sleep(attemptMs, finished.signal).then(() => timedOut(attemptMs)),
     ])
     return { outcome, latencyMs: clock.now() - startedAt }
@@ -193,7 +197,7 @@ export async function savedOptions({ db }: Pick<Context, 'db'>, { ownerId }: Act
   return { kind, options: patchOptions(options, patch) }
 }
 
-function sample(ownerId: number, { defaults }: Context, now: number): Message {
+function sample(ownerId: number, defaults: Defaults, now: number): Message {
   const expiryAt = now + 15 * 60_000
   const draft = {
     title: 'A test from Duebell',

@@ -1,5 +1,4 @@
 import { Problem } from '#core/problem.ts'
-import type { Defaults } from '#core/reminder.ts'
 import type { Db } from '#store/schema.ts'
 import type { Transact } from '#store/transact.ts'
 
@@ -13,7 +12,6 @@ export interface Context {
   /** For reading; in a wish that is part of another, what that has written so far is seen. */
   readonly db: Db
   readonly transact: Transact
-  readonly defaults: Defaults
   /** Called after the commit with an instant at which the bell has something to do. */
   readonly wake: (at: number) => void
 }

@@ -1,28 +1,52 @@
 import type { Logger } from 'pino'
-import type { Defaults } from '#core/reminder.ts'
+import type { QuietHours } from '#core/quiet-hours.ts'
+import type { Defaults, Reminder } from '#core/reminder.ts'
 import { applyDefaults } from '#core/task.ts'
 import type { Store } from '#store/open.ts'
-import { builtInOwnerId, findDefaults, saveDefaults } from '#store/owners.ts'
+import * as owners from '#store/owners.ts'
 import { setAlarms, tasksOnDefaults } from '#store/tasks.ts'
-
-const batchSize = 1_000
+import type { Transact } from '#store/transact.ts'
+import { type Actor, type LongContext, refuseIfStopping } from './context.ts'
 
 /**
- * Alarms follow from tasks and their owner's defaults: where those have changed since the last start, the alarms of all tasks
- * that go by them are computed anew, a thousand a transaction. At the first start that is tasks that were taken over, if any.
+ * Alarms follow from tasks and their owner's defaults. Where those change, the alarms of all tasks that go by them are computed anew, a
+ * thousand a transaction; the owner is marked until that is done, so that who is killed on the way is followed by the next start.
+ *
+ *   a person's own choice ─┐
+ *                          ├─▶ defaults, marked stale ──▶ alarms, chunk by chunk ──▶ mark gone
+ *   the configuration ─────┘
+ *
+ * Nobody computes by the old ones after that has begun: whoever writes a task holds its owner's row, and the bell reads it anew.
  */
+const batchSize = 1_000
+
+/** At a start, before anything rings: what the configuration says, for all who have not chosen themselves. */
 export async function adoptDefaults(
   store: Pick<Store, 'db' | 'transact'>,
   defaults: Defaults,
   log: Logger,
 ): Promise<void> {
-  const known = await findDefaults(store.db, builtInOwnerId)
-  if (known && JSON.stringify(known) === JSON.stringify(defaults)) return
+  await store.transact((tx, now) => owners.adoptServerDefaults(tx, defaults, now))
+  for (const stale of await owners.findStaleAlarms(store.db)) {
+    const count = await computeAlarms(store.transact, stale.id, stale.defaults, (soFar) => {
+      if (soFar % 100_000 === 0) log.info(`default reminders or time zone changed: ${soFar} tasks looked at`)
+    })
+    if (count > 0) log.info(`default reminders or time zone changed: the alarms of ${count} tasks were computed anew`)
+  }
+}
+
+/** @returns how many tasks go by them */
+async function computeAlarms(
+  transact: Transact,
+  ownerId: number,
+  defaults: Defaults,
+  onChunk: (soFar: number) => void,
+): Promise<number> {
   let after = 0
   let count = 0
   for (;;) {
-    const tasks = await store.transact(async (tx, now) => {
-      const found = await tasksOnDefaults(tx, builtInOwnerId, after, batchSize)
+    const tasks = await transact(async (tx, now) => {
+      const found = await tasksOnDefaults(tx, ownerId, after, batchSize)
       const both = found.map((task) => ({ task, armed: applyDefaults(task, defaults, now) }))
       // What has rung counts as well: where only that moved on, the next edit would ring what is past.
       const moved = both.filter(
@@ -37,9 +61,43 @@ export async function adoptDefaults(
     count += tasks.length
     after = tasks.at(-1)?.id ?? after
     if (tasks.length < batchSize) break
-    if (count % 100_000 === 0) log.info(`default reminders or time zone changed: ${count} tasks looked at`)
+    onChunk(count)
   }
-  // Last, so that a start that was killed on the way begins again; computing twice gives the same.
-  await store.transact((tx, now) => saveDefaults(tx, builtInOwnerId, defaults, now))
-  if (count > 0) log.info(`default reminders or time zone changed: the alarms of ${count} tasks were computed anew`)
+  // Last, so that whoever is killed on the way begins again; computing twice gives the same.
+  await transact((tx) => owners.markFresh(tx, ownerId, defaults))
+  return count
+}
+
+/** What a person chooses for all his tasks and channels; null: as the server has it. */
+export interface SettingsPatch {
+  readonly timeZone?: string | null
+  readonly reminders?: readonly Reminder[] | null
+  readonly quietHours?: QuietHours | null
+}
+
+/**
+ * Answers when the alarms of all his tasks follow. What ends before is gone on with at the next start.
+ * @param server what holds for who has not chosen
+ */
+export async function changeSettings(
+  ctx: LongContext,
+  { ownerId }: Actor,
+  { timeZone, reminders, quietHours }: SettingsPatch,
+  server: Defaults,
+): Promise<void> {
+  const changed = await ctx.transact(async (tx) => {
+    const { defaults: before } = await owners.lockOwner(tx, ownerId)
+    if (quietHours !== undefined) await owners.saveQuietHours(tx, ownerId, quietHours)
+    if (timeZone === undefined && reminders === undefined) return undefined
+    const own = await owners.findOwnDefaults(tx, ownerId)
+    const wanted = {
+      timeZone: timeZone === undefined ? own.timeZone : timeZone,
+      reminders: reminders === undefined ? own.reminders : reminders,
+    }
+    const after = await owners.saveOwnDefaults(tx, ownerId, wanted, server)
+    return JSON.stringify(before) === JSON.stringify(after) ? undefined : after
+  })
+  if (!changed) return
+  await computeAlarms(ctx.transact, ownerId, changed, () => refuseIfStopping(ctx.signal))
+  ctx.wake(0) // one of them may be due by now
 }

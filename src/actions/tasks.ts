@@ -1,6 +1,7 @@
 import { randomUUIDv7 } from 'node:crypto'
 import type { Moment } from '#core/moment.ts'
 import { type Fault, Problem } from '#core/problem.ts'
+import type { Defaults } from '#core/reminder.ts'
 import {
   applyPatch,
   checkKey,
@@ -16,6 +17,7 @@ import {
 import { type ChangeKind, recordChange } from '#store/changes.ts'
 import { reviveDropped } from '#store/deliveries.ts'
 import { rungUntil } from '#store/notices.ts'
+import { defaultsInTransaction } from '#store/owners.ts'
 import type { Db } from '#store/schema.ts'
 import { indexTask } from '#store/search.ts'
 import * as tasks from '#store/tasks.ts'
@@ -39,17 +41,11 @@ export interface Target extends Condition {
 
 /** @throws Problem `invalid`, `conflict` (uid or key is taken) */
 export async function createTask(ctx: Context, actor: Actor, draft: TaskDraft): Promise<Task> {
-  return perform(ctx, (tx, now, wakeAt) => insert(tx, ctx, actor, draft, now, wakeAt))
+  return perform(ctx, (tx, now, wakeAt) => insert(tx, actor, draft, now, wakeAt))
 }
 
-async function insert(
-  tx: Db,
-  { defaults }: Context,
-  { ownerId }: Actor,
-  draft: TaskDraft,
-  now: number,
-  wakeAt: WakeAt,
-): Promise<Task> {
+async function insert(tx: Db, { ownerId }: Actor, draft: TaskDraft, now: number, wakeAt: WakeAt): Promise<Task> {
+  const defaults = await defaultsInTransaction(tx, ownerId)
   const task = await tasks.insertTask(tx, newTask(draft, ownerId, randomUUIDv7(), defaults, now))
   recordChange(tx, { ownerId, taskId: task.id, kind: 'created' })
   wakeAt(task.notifyAt)
@@ -58,7 +54,7 @@ async function insert(
 
 /** @throws Problem `not-found`, `stale` with the current task, `invalid`, `conflict` */
 export async function updateTask(ctx: Context, actor: Actor, target: Target, patch: TaskPatch): Promise<Task> {
-  return change(ctx, actor, target, (task, now) => applyPatch(task, patch, ctx.defaults, now))
+  return change(ctx, actor, target, (task, now, defaults) => applyPatch(task, patch, defaults, now))
 }
 
 /**
@@ -77,8 +73,9 @@ export async function putTaskByKey(
     perform(ctx, async (tx, now, wakeAt) => {
       const before = await tasks.lockTaskByKey(tx, actor.ownerId, key)
       requireCondition(condition, before)
-      if (!before) return insert(tx, ctx, actor, { ...draft, title: draft.title ?? missingTitle(), key }, now, wakeAt)
-      return rewriteOne(tx, ctx, before, applyPatch(before, patch, ctx.defaults, now), now, wakeAt)
+      if (!before) return insert(tx, actor, { ...draft, title: draft.title ?? missingTitle(), key }, now, wakeAt)
+      const defaults = await defaultsInTransaction(tx, actor.ownerId)
+      return rewriteOne(tx, defaults, before, applyPatch(before, patch, defaults, now), now, wakeAt)
     })
   checkKey(key)
   try {
@@ -98,12 +95,12 @@ function missingTitle(): never {
 
 /** Completing what is completed changes nothing. @throws Problem `not-found`, `stale` */
 export async function completeTask(ctx: Context, actor: Actor, target: Target): Promise<Task> {
-  return change(ctx, actor, target, (task, now) => completed(task, ctx.defaults, now))
+  return change(ctx, actor, target, (task, now, defaults) => completed(task, defaults, now))
 }
 
 /** Reopening what is open changes nothing. @throws Problem `not-found`, `stale` */
 export async function reopenTask(ctx: Context, actor: Actor, target: Target): Promise<Task> {
-  return change(ctx, actor, target, (task, now) => reopened(task, ctx.defaults, now))
+  return change(ctx, actor, target, (task, now, defaults) => reopened(task, defaults, now))
 }
 
 /**
@@ -116,10 +113,10 @@ export async function snoozeTask(
   target: Target,
   until: Moment | { readonly forMs: number },
 ): Promise<Task> {
-  return change(ctx, actor, target, (task, now) =>
+  return change(ctx, actor, target, (task, now, defaults) =>
     'forMs' in until
-      ? snoozed(task, { at: now + until.forMs }, '/for', ctx.defaults, now)
-      : snoozed(task, until, '/until', ctx.defaults, now),
+      ? snoozed(task, { at: now + until.forMs }, '/for', defaults, now)
+      : snoozed(task, until, '/until', defaults, now),
   )
 }
 
@@ -147,12 +144,13 @@ export async function updateTasks(
     if (isStrict && missing.length > 0)
       throw new Problem('not-found', `${missing.length} of the tasks do not exist. Nothing was changed.`, { missing })
     requireVersions(patches, before)
+    const defaults = await defaultsInTransaction(tx, actor.ownerId)
     const changes = patches.flatMap(({ id, patch }, i) => {
       const task = before.get(id)
       if (!task) return []
-      return { before: task, after: within(`/tasks/${i}`, () => applyPatch(task, patch, ctx.defaults, now)) }
+      return { before: task, after: within(`/tasks/${i}`, () => applyPatch(task, patch, defaults, now)) }
     })
-    return { tasks: await rewrite(tx, ctx, changes, now, wakeAt), missing }
+    return { tasks: await rewrite(tx, defaults, changes, now, wakeAt), missing }
   })
 }
 
@@ -187,11 +185,12 @@ async function change(
   ctx: Context,
   actor: Actor,
   target: Target,
-  make: (task: Task, now: number) => Task,
+  make: (task: Task, now: number, defaults: Defaults) => Task,
 ): Promise<Task> {
   return perform(ctx, async (tx, now, wakeAt) => {
     const before = await taskToChange(tx, actor, target)
-    return rewriteOne(tx, ctx, before, make(before, now), now, wakeAt)
+    const defaults = await defaultsInTransaction(tx, actor.ownerId)
+    return rewriteOne(tx, defaults, before, make(before, now, defaults), now, wakeAt)
   })
 }
 
@@ -212,15 +211,22 @@ export async function perform<T>(
   return result
 }
 
-async function rewriteOne(tx: Db, ctx: Context, before: Task, after: Task, now: number, wakeAt: WakeAt): Promise<Task> {
-  const [written] = await rewrite(tx, ctx, [{ before, after }], now, wakeAt)
+async function rewriteOne(
+  tx: Db,
+  defaults: Defaults,
+  before: Task,
+  after: Task,
+  now: number,
+  wakeAt: WakeAt,
+): Promise<Task> {
+  const [written] = await rewrite(tx, defaults, [{ before, after }], now, wakeAt)
   return written as Task
 }
 
 /** Writes what became of tasks that are locked. @returns them, in the order given */
 async function rewrite(
   tx: Db,
-  { defaults }: Context,
+  defaults: Defaults,
   changes: readonly tasks.Change[],
   now: number,
   wakeAt: WakeAt,

@@ -4,6 +4,7 @@ import { Problem } from '#core/problem.ts'
 import { restoreTask } from '#core/task.ts'
 import { type ChangeKind, lastChange, lockLastChange, recordChange } from '#store/changes.ts'
 import { reviveDropped } from '#store/deliveries.ts'
+import { defaultsInTransaction } from '#store/owners.ts'
 import type { Db } from '#store/schema.ts'
 import * as trash from '#store/trash.ts'
 import { type Actor, type LongContext, refuseIfStopping } from './context.ts'
@@ -107,7 +108,8 @@ export async function restoreTasks(
     async (ids, isMany) => {
       const done = await perform(ctx, async (tx, now, wakeAt) => {
         const trashed = await trash.lockTrashed(tx, ownerId, ids)
-        const tasks = trashed.map(({ task }) => restoreTask(task, ctx.defaults, now))
+        const defaults = await defaultsInTransaction(tx, ownerId)
+        const tasks = trashed.map(({ task }) => restoreTask(task, defaults, now))
         await trash.takeFromTrash(tx, tasks)
         // What was dropped underway, since its task was deleted, is true again.
         const open = tasks.filter(({ expiryAt, completedAt }) => expiryAt !== null && completedAt === null)

@@ -2,11 +2,11 @@ import { setImmediate as turn } from 'node:timers/promises'
 import type { Logger } from 'pino'
 import type { Clock } from '#clock.ts'
 import { Problem } from '#core/problem.ts'
-import type { Defaults } from '#core/reminder.ts'
 import { changesSince, lastChanges } from '#store/changes.ts'
 import { channelKinds } from '#store/channels.ts'
 import { deliveriesOf } from '#store/deliveries.ts'
 import { noticesByIds } from '#store/notices.ts'
+import { findOwner } from '#store/owners.ts'
 import type { Db } from '#store/schema.ts'
 import { tasksByIds } from '#store/tasks.ts'
 import { type EventType, toEvent } from './shapes-events.ts'
@@ -89,17 +89,7 @@ interface Listener {
   readonly sink: Sink
 }
 
-export function startFeed({
-  db,
-  clock,
-  defaults,
-  log,
-}: {
-  db: Db
-  clock: Clock
-  defaults: Defaults
-  log: Pick<Logger, 'error' | 'info'>
-}): Feed {
+export function startFeed({ db, clock, log }: { db: Db; clock: Clock; log: Pick<Logger, 'error' | 'info'> }): Feed {
   const byOwner = new Map<number, Set<Listener>>()
   let count = 0
   let isStopped = false
@@ -178,7 +168,7 @@ export function startFeed({
 
   /** Reads the page after a position, and gives it to all who stand there or within it. */
   async function tell(listeners: readonly Listener[], ownerId: number, from: number, last: number) {
-    const page = await readEvents(db, defaults, ownerId, from, pageSize)
+    const page = await readEvents(db, ownerId, from, pageSize)
     const first = page[0]?.number ?? last + 1
     const end = page.at(-1)?.number ?? last
     const cuts = new Map<string, ReturnType<typeof cut>>()
@@ -256,13 +246,7 @@ function cut(page: readonly FeedEvent[], position: number, { types, taskId }: Fi
 }
 
 /** A page of an owner's list, with what it speaks of as it is now. */
-async function readEvents(
-  db: Db,
-  defaults: Defaults,
-  ownerId: number,
-  after: number,
-  limit: number,
-): Promise<FeedEvent[]> {
+async function readEvents(db: Db, ownerId: number, after: number, limit: number): Promise<FeedEvent[]> {
   const changes = await changesSince(db, ownerId, after, limit)
   const among = (ids: (number | null | undefined)[]) => [...new Set(ids.filter((id) => id != null))]
   const taskIds = among(changes.map(({ taskId }) => taskId))
@@ -272,6 +256,7 @@ async function readEvents(
   const notices = noticeIds.length > 0 ? await noticesByIds(db, noticeIds) : new Map<number, never>()
   const deliveries = failedIds.length > 0 ? await deliveriesOf(db, failedIds) : new Map<number, never>()
   const kinds = failedIds.length > 0 ? await channelKinds(db, ownerId) : new Map<number, never>()
+  const timeZone = noticeIds.length > 0 ? (await findOwner(db, ownerId))?.defaults.timeZone : undefined
   return changes.map((change) => {
     const { number, taskId, noticeId = 0, channelId } = change
     const event = toEvent(
@@ -282,7 +267,7 @@ async function readEvents(
         delivery: deliveries.get(noticeId)?.find((one) => one.channelId === channelId),
         channelKinds: kinds,
       },
-      defaults,
+      timeZone,
     )
     return { number, taskId, type: event.type, text: JSON.stringify(event) }
   })

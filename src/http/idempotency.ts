@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto'
 import type { FastifyReply, FastifyRequest } from 'fastify'
-import type { Actor, Context } from '#actions/context.ts'
+import type { Context } from '#actions/context.ts'
 import { type Once, once, onceByChunks } from '#actions/once.ts'
 import { Problem } from '#core/problem.ts'
 import { type Answer, send } from './answer.ts'
@@ -14,27 +14,28 @@ import { type Answer, send } from './answer.ts'
  */
 export async function answerOnce(
   ctx: Context,
-  actor: Actor,
   request: FastifyRequest,
   reply: FastifyReply,
   act: (ctx: Context) => Promise<Answer>,
 ): Promise<FastifyReply> {
   const header = request.headers['idempotency-key']
   if (header === undefined) return send(reply, await act(ctx))
-  return sendKept(reply, await once(ctx, actor, keyOf(header, request), async (ctx) => toKept(await act(ctx))))
+  return sendKept(reply, await once(ctx, request.actor, keyOf(header, request), async (ctx) => toKept(await act(ctx))))
 }
 
 /** The same for what works in chunks, as `onceByChunks` has it. */
 export async function answerOnceByChunks(
   ctx: Context,
-  actor: Actor,
   request: FastifyRequest,
   reply: FastifyReply,
   act: () => Promise<Answer>,
 ): Promise<FastifyReply> {
   const header = request.headers['idempotency-key']
   if (header === undefined) return send(reply, await act())
-  return sendKept(reply, await onceByChunks(ctx, actor, keyOf(header, request), async () => toKept(await act())))
+  return sendKept(
+    reply,
+    await onceByChunks(ctx, request.actor, keyOf(header, request), async () => toKept(await act())),
+  )
 }
 
 const keyOf = (header: string | string[], request: FastifyRequest) => ({

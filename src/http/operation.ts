@@ -1,8 +1,9 @@
+import type { Scope } from '#core/account.ts'
 import type { ProblemKind } from '#core/problem.ts'
 
 /**
- * What a route says of itself, beside what it takes and answers. `openapi.json` is made from it (scripts/openapi); nothing here
- * is read while the server runs.
+ * What a route says of itself, beside what it takes and answers. `openapi.json` is made from it (scripts/openapi); while the server runs
+ * only `needs` and `isOfServer` are read, by the door (door.ts), and a route that does not say what it needs is refused at the start.
  */
 declare module 'fastify' {
   interface FastifySchema {
@@ -18,6 +19,10 @@ declare module 'fastify' {
     readonly gives?: readonly AnswerHeader[]
     /** Why it in particular may refuse, besides what any request of its form may meet. */
     readonly problems?: readonly ProblemKind[]
+    /** The scope of a token without which it is not answered; `nothing`: it is for everybody. */
+    readonly needs?: Scope | 'nothing'
+    /** For administrators of the server, and no other owner. */
+    readonly isOfServer?: boolean
     /** No operation of the API: a page, or the refusal of a method. */
     readonly hide?: true
   }

@@ -8,10 +8,12 @@ import type { LongContext } from '#actions/context.ts'
 import type { LinkMaker } from '#actions/links.ts'
 import type { Clock } from '#clock.ts'
 import { Problem } from '#core/problem.ts'
+import type { Defaults } from '#core/reminder.ts'
 import { limits } from '#core/task.ts'
 import { dialectOf } from '#store/dialects/dialect.ts'
 import { asProblem } from '#store/failure.ts'
 import type { Db } from '#store/schema.ts'
+import { actorOf, type Door } from './door.ts'
 import type { Feed } from './feed.ts'
 import { createGuard } from './guard.ts'
 import { answerUnreadable, sendProblem } from './problem.ts'
@@ -43,6 +45,9 @@ export interface ServerParts {
   readonly feed: Feed
   readonly clock: Clock
   readonly isLoopback: boolean
+  readonly door: Door
+  /** What holds for owners who have not chosen. */
+  readonly defaults: Defaults
   readonly allowedHosts: readonly string[]
   readonly log: Logger
   /** Told of every route: whoever describes the API listens here. */
@@ -107,6 +112,15 @@ export function createServer(parts: ServerParts): FastifyInstance {
     }
   })
   endPolitely(server)
+  // Last of those that may refuse: whoever may not ask at all costs no look into the database.
+  server.decorateRequest('caller', null)
+  server.decorateRequest('actor', {
+    getter() {
+      return actorOf(this)
+    },
+  })
+  server.addHook('onRequest', (request, reply, done) => parts.door.enter(request, reply, done))
+  requireNeeds(server)
   if (log.isLevelEnabled('debug'))
     server.addHook('onResponse', (request, reply, done) => {
       const { id, method, url } = request
@@ -140,7 +154,7 @@ export function createServer(parts: ServerParts): FastifyInstance {
   upcomingRoutes(server, { ...parts, now })
   notificationRoutes(server, { db: parts.db, ctx: long })
   channelRoutes(server, parts)
-  settingsRoutes(server, parts)
+  settingsRoutes(server, { ...parts, ctx: long })
   linkRoutes(server, { ...parts, now })
   changeRoutes(server, parts)
   eventRoutes(server, parts)
@@ -148,6 +162,13 @@ export function createServer(parts: ServerParts): FastifyInstance {
   problemRoutes(server)
   refuseOtherMethods()
   return server
+}
+
+/** A route that forgets to say who may ask is found when it is written, and not by who asks. */
+function requireNeeds(server: FastifyInstance) {
+  server.addHook('onRoute', ({ method, url, schema }) => {
+    if (schema?.needs === undefined) throw new Error(`${method} ${url} does not say what it needs`)
+  })
 }
 
 /** How long requests that have begun may take to end, once the server is to close: what it owes to channels comes after. */
@@ -269,7 +290,7 @@ function watchMethods(server: FastifyInstance): () => void {
       server.route({
         method: others,
         url,
-        schema: { hide: true },
+        schema: { hide: true, needs: 'nothing' },
         handler: async () => {
           throw new Problem('method-not-allowed', detail, { allowed })
         },

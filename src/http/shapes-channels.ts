@@ -1,8 +1,10 @@
 import Type, { type Static } from 'typebox'
 import type { Tested } from '#actions/channels.ts'
+import type { SettingsPatch } from '#actions/defaults.ts'
 import type { ChannelKind } from '#channels/channel.ts'
 import { maskOptions } from '#channels/options.ts'
 import { policyMembers, policyWire } from '#channels/policy.ts'
+import { checkDefaultReminders, checkTimeZone } from '#core/account.ts'
 import { type ChannelRecord, channelSources, channelStatuses, statusOf } from '#core/channel.ts'
 import { clockForm } from '#core/quiet-hours.ts'
 import { isoText, nullable, time } from './shapes.ts'
@@ -121,9 +123,15 @@ const QuietHoursShape = Type.Object(
 )
 export const SettingsShape = Type.Object(
   {
-    time_zone: Type.String(),
-    default_reminders: Type.Array(Type.String()),
+    time_zone: Type.String({ description: 'In which times without an offset are read, and times are told' }),
+    default_reminders: Type.Array(Type.String(), {
+      description: 'When tasks ring that say nothing of their own: ISO 8601 leads before expiry; empty for never',
+    }),
     quiet_hours: Type.Union([QuietHoursShape, Type.Null()]),
+    is_own: Type.Object(
+      { time_zone: Type.Boolean(), default_reminders: Type.Boolean() },
+      { description: 'What was chosen; the rest is as the server has it' },
+    ),
     web_push_key: Type.String({ description: 'What a browser subscribes with to be pushed to (VAPID, RFC 8292)' }),
   },
   { $id: 'Settings' },
@@ -131,14 +139,41 @@ export const SettingsShape = Type.Object(
 export type SettingsWire = Static<typeof SettingsShape>
 export const SettingsPatchShape = Type.Object(
   {
+    time_zone: Type.Optional(
+      nullable(
+        Type.String({
+          maxLength: 100,
+          description: 'An IANA name; null: as the server has it',
+          examples: ['Europe/Paris'],
+        }),
+      ),
+    ),
+    default_reminders: Type.Optional(
+      nullable(
+        Type.Array(Type.String({ maxLength: 100 }), {
+          description: 'Null: as the server has them',
+          examples: [['P1D', 'PT15M']],
+        }),
+      ),
+    ),
     quiet_hours: Type.Optional(SettingsShape.properties.quiet_hours),
-    time_zone: Type.Optional(ignored),
-    default_reminders: Type.Optional(ignored),
+    is_own: Type.Optional(ignored),
     web_push_key: Type.Optional(ignored),
   },
   { $id: 'SettingsPatch', additionalProperties: false },
 )
 export type SettingsPatchWire = Static<typeof SettingsPatchShape>
+
+/** @throws Problem `invalid` */
+export function toSettings({ time_zone, default_reminders, quiet_hours }: SettingsPatchWire): SettingsPatch {
+  return {
+    ...(time_zone !== undefined && { timeZone: time_zone && checkTimeZone(time_zone) }),
+    ...(default_reminders !== undefined && {
+      reminders: default_reminders && checkDefaultReminders(default_reminders),
+    }),
+    ...(quiet_hours !== undefined && { quietHours: quiet_hours }),
+  }
+}
 
 /** @param shown a secret that is shown this once */
 export function toChannelWire(channel: ChannelRecord, kind: ChannelKind | undefined, shown?: string): ChannelWire {

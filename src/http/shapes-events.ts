@@ -1,6 +1,5 @@
 import Type, { type Static } from 'typebox'
 import { type Notice, type Said, taskInWords } from '#core/notice.ts'
-import type { Defaults } from '#core/reminder.ts'
 import type { Task } from '#core/task.ts'
 import type { ChangeKind, NumberedChange } from '#store/changes.ts'
 import type { Delivery } from '#store/deliveries.ts'
@@ -116,12 +115,15 @@ const words: Record<Exclude<ChangeKind, 'rung' | 'failed'>, [EventType, string]>
   imported: ['tasks.imported', 'imported'],
 }
 
-/** A line of the list as an event; with a task as it is now, which may be later than the line. */
-export function toEvent(change: NumberedChange, found: Found, defaults: Defaults): EventWire {
+/**
+ * A line of the list as an event; with a task as it is now, which may be later than the line.
+ * @param timeZone of the owner
+ */
+export function toEvent(change: NumberedChange, found: Found, timeZone = 'UTC'): EventWire {
   const { task, notice } = found
   const cursor = String(change.number)
   if (change.kind === 'rung' && task && notice) {
-    const said: Said = { task, notice, sentAt: change.at, timeZone: task.timeZone ?? defaults.timeZone }
+    const said: Said = { task, notice, sentAt: change.at, timeZone: task.timeZone ?? timeZone }
     return { ...toCloudEvent(said), cursor } as EventWire
   }
   const { taskId, count, batch } = change

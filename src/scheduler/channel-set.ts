@@ -2,9 +2,10 @@ import type { Logger } from 'pino'
 import type { Channel, ChannelDeps, ChannelKind } from '#channels/channel.ts'
 import type { ChannelRecord } from '#core/channel.ts'
 import { Problem } from '#core/problem.ts'
-import { type QuietHours, tellAt } from '#core/quiet-hours.ts'
+import { tellAt } from '#core/quiet-hours.ts'
+import type { Defaults } from '#core/reminder.ts'
 import { allChannels, setupNumber } from '#store/channels.ts'
-import { allQuietHours } from '#store/owners.ts'
+import { allHabits, type OwnerHabits } from '#store/owners.ts'
 import type { Db } from '#store/schema.ts'
 
 /**
@@ -19,6 +20,8 @@ export interface ChannelSet extends AsyncDisposable {
   setup(db: Db): Promise<Setup>
   /** The channels that are enabled, opened; of `db`, not of a transaction. The same list as long as nothing has changed. */
   open(db: Db): Promise<readonly OpenChannel[]>
+  /** Of an owner, as it was when they were opened. */
+  defaultsOf(ownerId: number): Defaults
 }
 
 export interface Setup {
@@ -27,7 +30,12 @@ export interface Setup {
   readonly channels: readonly ChannelRecord[]
   /** When an owner may be told of something that expires then: now or later. */
   tellAt(ownerId: number, expiryAt: number, now: number): number
+  /** What an owner's alarms are computed with. */
+  defaultsOf(ownerId: number): Defaults
 }
+
+/** Of an owner who is not there any more: what is his is about to go. */
+const nobodys: Defaults = { reminders: [], timeZone: 'UTC' }
 
 export interface OpenChannel {
   readonly record: ChannelRecord
@@ -58,7 +66,7 @@ export function createChannelSet(parts: {
     const number = await setupNumber(db)
     if (known?.number === number) return known
     // Not kept: what a transaction sees may be of its own, and never committed.
-    return toSetup(number, await allChannels(db), await allQuietHours(db))
+    return toSetup(number, await allChannels(db), await allHabits(db))
   }
 
   async function openAll(db: Db): Promise<readonly OpenChannel[]> {
@@ -115,6 +123,7 @@ export function createChannelSet(parts: {
 
   return {
     setup,
+    defaultsOf: (ownerId) => known?.defaultsOf(ownerId) ?? nobodys,
     open(db) {
       // One at a time: two would open the same channel twice.
       opening ??= openAll(db).finally(() => (opening = undefined))
@@ -139,14 +148,15 @@ function isSame(before: ChannelRecord, after: ChannelRecord): boolean {
 function toSetup(
   number: number,
   channels: readonly ChannelRecord[],
-  quietOf: ReadonlyMap<number, { quiet: QuietHours; timeZone: string }>,
+  habitsOf: ReadonlyMap<number, OwnerHabits>,
 ): Setup {
   return {
     number,
     channels,
+    defaultsOf: (ownerId) => habitsOf.get(ownerId)?.defaults ?? nobodys,
     tellAt(ownerId, expiryAt, now) {
-      const { quiet = null, timeZone = 'UTC' } = quietOf.get(ownerId) ?? {}
-      return tellAt(quiet, timeZone, expiryAt, now)
+      const { quiet = null, defaults = nobodys } = habitsOf.get(ownerId) ?? {}
+      return tellAt(quiet, defaults.timeZone, expiryAt, now)
     },
   }
 }

@@ -4,7 +4,6 @@ import type { Clock } from '#clock.ts'
 import { whySettled } from '#core/channel.ts'
 import { attemptMs, type Outcome, thrown, timedOut } from '#core/delivery.ts'
 import { kindAt, type Links, type Message, type Notice, whyDropped } from '#core/notice.ts'
-import type { Defaults } from '#core/reminder.ts'
 import type { Task } from '#core/task.ts'
 import { type Claim, claimDue, nextDueAt, releaseClaims, type Settled } from '#store/deliveries.ts'
 import { noticesByIds } from '#store/notices.ts'
@@ -69,7 +68,6 @@ export function startDeliveries({
   channels,
   linksFor,
   wakeRing,
-  defaults,
   log,
   times: { leaseMs, sendTimeoutMs } = usualTimes,
   onEnded,
@@ -81,7 +79,6 @@ export function startDeliveries({
   linksFor: (notice: Notice) => Links | null
   /** Something is to ring. */
   wakeRing: (at: number) => void
-  defaults: Defaults
   log: Logger
   times?: DeliveryTimes | undefined
   /** Told of each attempt that has ended, and of what is dropped before one. */
@@ -255,7 +252,7 @@ export function startDeliveries({
         giveBack([claim])
       } else {
         const kind = kindAt(notice.reminder, notice.expiryAt, startedAt)
-        const timeZone = task.timeZone ?? defaults.timeZone
+        const timeZone = task.timeZone ?? channels.defaultsOf(task.ownerId).timeZone
         live.push({ claim, item: { notice, task, kind, timeZone, links: linksFor(notice) } })
       }
     }

@@ -3,7 +3,7 @@ import type { Logger } from 'pino'
 import type { Clock } from '#clock.ts'
 import { type ChannelRecord, isFor } from '#core/channel.ts'
 import { kindAt, type Notice } from '#core/notice.ts'
-import { type Defaults, ring } from '#core/reminder.ts'
+import { ring } from '#core/reminder.ts'
 import type { Task } from '#core/task.ts'
 import { recordChange } from '#store/changes.ts'
 import { type Claim, groupLeavesAt, insertDeliveries, insertDropped } from '#store/deliveries.ts'
@@ -11,7 +11,7 @@ import { insertNotices } from '#store/notices.ts'
 import type { Store } from '#store/open.ts'
 import type { Db } from '#store/schema.ts'
 import * as tasks from '#store/tasks.ts'
-import type { ChannelSet } from './channel-set.ts'
+import type { ChannelSet, Setup } from './channel-set.ts'
 import type { Deliveries } from './deliver.ts'
 import { type Loop, startLoop } from './loop.ts'
 
@@ -34,7 +34,6 @@ const setAsideMs = 60_000
 interface Parts {
   store: Store
   clock: Clock
-  defaults: Defaults
   channels: ChannelSet
   deliveries: Deliveries
   log: Logger
@@ -79,16 +78,18 @@ interface Batch {
 async function ringBatch(
   tx: Db,
   now: number,
-  { defaults, channels, deliveries, log }: Pick<Parts, 'defaults' | 'channels' | 'deliveries' | 'log'>,
+  { channels, deliveries, log }: Pick<Parts, 'channels' | 'deliveries' | 'log'>,
   edition: number,
 ): Promise<Batch> {
   const due = await tasks.dueTasks(tx, now, batchSize)
+  // After the tasks are locked: whoever has changed what they go by computes them anew, and waits for us or we for him.
+  const setup = await channels.setup(tx)
   const taskOf = new Map(due.map((task) => [task.id, task]))
   const alarms: Parameters<typeof tasks.moveAlarms>[1][number][] = []
   const notices: Omit<Notice, 'id'>[] = []
   for (const task of due) {
     try {
-      const { notice, notifyAt, rungUntilAt } = ring(task, defaults, now)
+      const { notice, notifyAt, rungUntilAt } = ring(task, setup.defaultsOf(task.ownerId), now)
       alarms.push({ id: task.id, seenAt: task.notifyAt, notifyAt, rungUntilAt })
       if (!notice || task.expiryAt === null) continue
       const { dueAt, timing, latenessMs } = notice
@@ -105,7 +106,7 @@ async function ringBatch(
   await tasks.moveAlarms(tx, alarms)
 
   const written = await insertNotices(tx, notices)
-  const { claims, unclaimedAt } = await planDeliveries(tx, now, { written, taskOf, edition, channels, deliveries })
+  const { claims, unclaimedAt } = await planDeliveries(tx, now, { written, taskOf, edition, setup, deliveries })
   for (const { id, ownerId, taskId } of written) recordChange(tx, { ownerId, taskId, kind: 'rung', noticeId: id })
   return { rung: due.length, notices: written, claims, unclaimedAt }
 }
@@ -117,13 +118,13 @@ async function planDeliveries(
     written,
     taskOf,
     edition,
-    channels,
+    setup,
     deliveries,
   }: {
     written: readonly Notice[]
     taskOf: ReadonlyMap<number, Task>
     edition: number
-    channels: ChannelSet
+    setup: Setup
     deliveries: Deliveries
   },
 ): Promise<Pick<Batch, 'claims' | 'unclaimedAt'>> {
@@ -132,7 +133,6 @@ async function planDeliveries(
   const dropped: Parameters<typeof insertDropped>[1][number][] = []
   const leaseUntil = now + deliveries.leaseMs
   let unclaimedAt: number | null = null
-  const setup = await channels.setup(tx)
   const noticesOf = Map.groupBy(written, ({ ownerId }) => ownerId)
   for (const channel of setup.channels) {
     const theirs = noticesOf.get(channel.ownerId)

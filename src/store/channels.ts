@@ -7,8 +7,8 @@ import { prepare } from './prepare.ts'
 import type { ChannelTable, Db } from './schema.ts'
 
 /**
- * The channels. Whoever holds some of this in memory compares a number: it grows with each change of a channel or of an owner's quiet
- * hours, in the same transaction. One more counter in the table of those, under an owner that nobody is.
+ * The channels. Whoever holds some of this in memory compares a number: it grows with each change of a channel or of an owner, in
+ * the same transaction. One more counter in the table of those, under an owner that nobody is.
  */
 const setup = 0
 

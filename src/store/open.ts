@@ -11,6 +11,7 @@ import { changes } from './migrations/0003-changes.ts'
 import { api } from './migrations/0004-api.ts'
 import { search } from './migrations/0005-search.ts'
 import { channels } from './migrations/0006-channels.ts'
+import { accounts } from './migrations/0007-accounts.ts'
 import type { Db, Schema } from './schema.ts'
 import { createTransact, type Transact } from './transact.ts'
 
@@ -66,6 +67,7 @@ const migrations = {
   '0004-api': api,
   '0005-search': search,
   '0006-channels': channels,
+  '0007-accounts': accounts,
 }
 
 /** A server that is still starting is waited for this long. */

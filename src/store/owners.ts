@@ -1,47 +1,346 @@
+import type { Selectable } from 'kysely'
+import type { Owner, Role } from '#core/account.ts'
+import { Problem } from '#core/problem.ts'
 import type { QuietHours } from '#core/quiet-hours.ts'
 import type { Defaults, Reminder } from '#core/reminder.ts'
 import { bumpSetup } from './channels.ts'
 import { dialectOf } from './dialects/dialect.ts'
-import type { Db } from './schema.ts'
+import { prepare } from './prepare.ts'
+import type { Db, OwnerTable } from './schema.ts'
 
-/** The one owner of a server without accounts. */
+/** The first owner: of a server without login everything is his, and he is its first administrator. */
 export const builtInOwnerId = 1
 
-/** What the owner's alarms were computed with, or undefined for a database that has not been served yet. */
-export async function findDefaults(db: Db, ownerId: number): Promise<Defaults | undefined> {
-  const row = await db.selectFrom('owners').selectAll().where('id', '=', ownerId).executeTakeFirst()
-  return row && { reminders: JSON.parse(row.default_reminders) as Reminder[], timeZone: row.time_zone }
+/**
+ * Where the numbers of owners come from: one more counter, under an owner that nobody is. Not the database's own, which on PostgreSQL
+ * does not know that the first was given by us; and no number is given twice.
+ */
+const ownerNumbers = -1
+
+const select = prepare((db, args: { id: number }) => db.selectFrom('owners').selectAll().where('id', '=', args.id))
+
+const selectShared = prepare((db, args: { id: number }) => {
+  const query = db.selectFrom('owners').selectAll().where('id', '=', args.id)
+  const { lockShared } = dialectOf(db)
+  return lockShared ? query.modifyEnd(lockShared) : query
+})
+
+const known = new WeakMap<Db, Map<number, Owner>>()
+
+/**
+ * The owner of what is about to be written, who stays as he is until this transaction ends: whoever changes his settings waits for those
+ * who compute by the old ones, and whoever deletes him for those who would leave something behind. Read once a transaction, which many
+ * wishes share.
+ * @throws Problem `unauthorized` when he is not there any more
+ */
+export async function ownerInTransaction(tx: Db, id: number): Promise<Owner> {
+  const seen = known.get(tx) ?? new Map<number, Owner>()
+  known.set(tx, seen)
+  let owner = seen.get(id)
+  if (!owner) {
+    const row = (await selectShared(tx, { id })).rows[0]
+    owner = row && toOwner(row)
+    if (!owner || owner.removedAt !== null) throw new Problem('unauthorized', 'This account is not there any more.')
+    seen.set(id, owner)
+  }
+  return owner
 }
 
-export async function saveDefaults(tx: Db, ownerId: number, defaults: Defaults, now: number): Promise<void> {
-  const values = { default_reminders: JSON.stringify(defaults.reminders), time_zone: defaults.timeZone }
-  const columns = ['id', 'default_reminders', 'time_zone', 'created_at'] as const
-  await dialectOf(tx).insertRows(
-    tx,
-    'owners',
-    columns,
-    [[ownerId, values.default_reminders, values.time_zone, now]],
-    [],
-  )
-  await tx.updateTable('owners').set(values).where('id', '=', ownerId).execute()
+/** What his alarms are computed with. @throws Problem `unauthorized` when he is not there any more */
+export async function defaultsInTransaction(tx: Db, ownerId: number): Promise<Defaults> {
+  return (await ownerInTransaction(tx, ownerId)).defaults
 }
 
-/** The quiet hours of each owner that has some, and the zone they are meant in. */
-export async function allQuietHours(db: Db): Promise<Map<number, { quiet: QuietHours; timeZone: string }>> {
-  const rows = await db.selectFrom('owners').selectAll().where('quiet_from', 'is not', null).execute()
+export async function findOwner(db: Db, id: number): Promise<Owner | undefined> {
+  const row = (await select(db, { id })).rows[0]
+  return row && toOwner(row)
+}
+
+/** @throws Problem `not-found` */
+export async function getOwner(db: Db, id: number): Promise<Owner> {
+  const owner = await findOwner(db, id)
+  if (!owner) throw new Problem('not-found', `There is no owner ${id}.`)
+  return owner
+}
+
+/** To be changed in this transaction: nobody else can meanwhile. @throws Problem `not-found` */
+export async function lockOwner(tx: Db, id: number): Promise<Owner> {
+  const query = tx.selectFrom('owners').selectAll().where('id', '=', id)
+  const row = await (dialectOf(tx).isShared ? query.forUpdate() : query).executeTakeFirst()
+  if (!row) throw new Problem('not-found', `There is no owner ${id}.`)
+  known.get(tx)?.delete(id)
+  return toOwner(row)
+}
+
+/** By id. @param after an id; 0 to begin */
+export async function listOwners(db: Db, after: number, limit: number): Promise<Owner[]> {
+  const rows = await db.selectFrom('owners').selectAll().where('id', '>', after).orderBy('id').limit(limit).execute()
+  return rows.map(toOwner)
+}
+
+/** By what a person types: his name or his e-mail address. */
+export async function findOwnerByLogin(
+  db: Db,
+  login: string,
+): Promise<{ owner: Owner; password: string | null; identity: string | null } | undefined> {
+  const row = await db
+    .selectFrom('owners')
+    .selectAll()
+    .where(login.includes('@') ? 'email' : 'name', '=', login.toLowerCase())
+    .executeTakeFirst()
+  return row && { owner: toOwner(row), password: row.password, identity: row.identity }
+}
+
+export async function findOwnerByIdentity(db: Db, identity: string): Promise<Owner | undefined> {
+  const row = await db.selectFrom('owners').selectAll().where('identity', '=', identity).executeTakeFirst()
+  return row && toOwner(row)
+}
+
+/** The hash of his password, or null. */
+export async function findPassword(db: Db, id: number): Promise<string | null> {
+  const row = await db.selectFrom('owners').select('password').where('id', '=', id).executeTakeFirst()
+  return row?.password ?? null
+}
+
+/** Whether anybody can sign in as a person: with a password, or through a provider. */
+export async function hasSignIn(db: Db): Promise<boolean> {
+  const row = await db
+    .selectFrom('owners')
+    .select('id')
+    .where((eb) => eb.or([eb('password', 'is not', null), eb('identity', 'is not', null)]))
+    .limit(1)
+    .executeTakeFirst()
+  return row !== undefined
+}
+
+/** Administrators that can come in, as far as their role and state say. */
+export async function countAdmins(db: Db): Promise<number> {
+  const { count } = await db
+    .selectFrom('owners')
+    .select((eb) => eb.fn.countAll<number>().as('count'))
+    .where('role', '=', 'admin')
+    .where('disabled_at', 'is', null)
+    .where('removed_at', 'is', null)
+    .executeTakeFirstOrThrow()
+  return Number(count)
+}
+
+export interface NewOwner {
+  readonly name: string
+  readonly email: string | null
+  readonly role: Role
+  readonly password: string | null
+  readonly identity: string | null
+  readonly defaults: Defaults
+}
+
+/** @returns his number. @throws Problem `conflict` when the name or the address is taken */
+export async function insertOwner(tx: Db, owner: NewOwner, now: number): Promise<number> {
+  const { name, email, role, password, identity, defaults } = owner
+  await refuseTaken(tx, 0, { name, email })
+  const id = builtInOwnerId + (await dialectOf(tx).addToCounter(tx, ownerNumbers, 1))
+  const reminders = JSON.stringify(defaults.reminders)
+  try {
+    await tx
+      .insertInto('owners')
+      .values({
+        id,
+        name,
+        email,
+        role,
+        password,
+        identity,
+        default_reminders: reminders,
+        time_zone: defaults.timeZone,
+        created_at: now,
+      })
+      .execute()
+  } catch (error) {
+    if (dialectOf(tx).classify(error) !== 'duplicate') throw error
+    throw new Problem('conflict', 'This name or address was taken just now.', { cause: error })
+  }
+  return id
+}
+
+/** What is given of an owner. @throws Problem `conflict` when the name or the address is taken */
+export async function saveOwner(
+  tx: Db,
+  id: number,
+  changes: Partial<{
+    name: string
+    email: string | null
+    role: Role
+    password: string | null
+    identity: string | null
+    disabledAt: number | null
+    removedAt: number | null
+    version: number
+  }>,
+): Promise<void> {
+  const { disabledAt, removedAt, ...same } = changes
+  await refuseTaken(tx, id, changes)
+  known.get(tx)?.delete(id)
+  await tx
+    .updateTable('owners')
+    .set({
+      ...same,
+      ...(disabledAt !== undefined && { disabled_at: disabledAt }),
+      ...(removedAt !== undefined && { removed_at: removedAt }),
+    })
+    .where('id', '=', id)
+    .execute()
+  await bumpSetup(tx) // a role decides where channels may reach
+}
+
+async function refuseTaken(tx: Db, id: number, { name, email }: { name?: string | null; email?: string | null }) {
+  for (const [column, value] of [
+    ['name', name],
+    ['email', email],
+  ] as const) {
+    if (value === undefined || value === null) continue
+    const other = tx.selectFrom('owners').select('id').where(column, '=', value).where('id', '!=', id)
+    if (await other.executeTakeFirst())
+      throw new Problem('conflict', `There is an owner with the ${column} «${value}» already.`, {
+        faults: [{ at: { pointer: `/${column}` }, detail: 'is taken' }],
+      })
+  }
+}
+
+/** Those whose rows are to go, with all that is theirs. */
+export async function removedOwners(db: Db): Promise<number[]> {
+  const rows = await db.selectFrom('owners').select('id').where('removed_at', 'is not', null).execute()
+  return rows.map(({ id }) => id)
+}
+
+/** The row itself: last, when nothing is left that names it. */
+export async function deleteOwnerRow(tx: Db, id: number): Promise<void> {
+  await tx.deleteFrom('counters').where('owner_id', '=', id).execute()
+  await tx.deleteFrom('owners').where('id', '=', id).execute()
+  await bumpSetup(tx)
+}
+
+// ── what alarms are computed with ──
+
+/** Of his own choice, where he has made one; the server's for the rest. */
+export interface OwnDefaults {
+  readonly reminders: readonly Reminder[] | null
+  readonly timeZone: string | null
+}
+
+const effective = (own: OwnDefaults, server: Defaults): Defaults => ({
+  reminders: own.reminders ?? server.reminders,
+  timeZone: own.timeZone ?? server.timeZone,
+})
+
+export async function findOwnDefaults(db: Db, id: number): Promise<OwnDefaults> {
+  const row = (await select(db, { id })).rows[0]
+  return { reminders: row?.own_reminders ? JSON.parse(row.own_reminders) : null, timeZone: row?.own_time_zone ?? null }
+}
+
+/** The row must be locked. Where they change, alarms are to be computed anew: `findStaleAlarms` names him until `markFresh`. */
+export async function saveOwnDefaults(tx: Db, id: number, own: OwnDefaults, server: Defaults): Promise<Defaults> {
+  const defaults = effective(own, server)
+  const { defaults: before } = await getOwner(tx, id)
+  const isSame = JSON.stringify(before) === JSON.stringify(defaults)
+  known.get(tx)?.delete(id)
+  await tx
+    .updateTable('owners')
+    .set({
+      own_reminders: own.reminders && JSON.stringify(own.reminders),
+      own_time_zone: own.timeZone,
+      default_reminders: JSON.stringify(defaults.reminders),
+      time_zone: defaults.timeZone,
+      ...(isSame ? {} : { alarms_stale: 1 }),
+    })
+    .where('id', '=', id)
+    .execute()
+  await bumpSetup(tx)
+  return defaults
+}
+
+/**
+ * What the server itself says, for all who have not chosen: to be called at a start, before anything rings. Makes the first owner where
+ * there is none.
+ */
+export async function adoptServerDefaults(tx: Db, server: Defaults, now: number): Promise<void> {
+  const reminders = JSON.stringify(server.reminders)
+  const first = [builtInOwnerId, reminders, server.timeZone, now, 1]
+  const columns = ['id', 'default_reminders', 'time_zone', 'created_at', 'alarms_stale'] as const
+  await dialectOf(tx).insertRows(tx, 'owners', columns, [first], [])
+  const others = [
+    ['own_reminders', 'default_reminders', reminders],
+    ['own_time_zone', 'time_zone', server.timeZone],
+  ] as const
+  for (const [own, column, value] of others) {
+    const { numUpdatedRows } = await tx
+      .updateTable('owners')
+      .set({ [column]: value, alarms_stale: 1 })
+      .where(own, 'is', null)
+      .where(column, '!=', value)
+      .executeTakeFirst()
+    if (numUpdatedRows > 0n) await bumpSetup(tx)
+  }
+}
+
+/** Whose alarms do not follow from his defaults yet, and what these are. */
+export async function findStaleAlarms(db: Db): Promise<{ id: number; defaults: Defaults }[]> {
+  const rows = await db.selectFrom('owners').selectAll().where('alarms_stale', '=', 1).orderBy('id').execute()
+  return rows.map((row) => ({ id: row.id, defaults: toOwner(row).defaults }))
+}
+
+/** If they are what the alarms were computed with. */
+export async function markFresh(tx: Db, id: number, { reminders, timeZone }: Defaults): Promise<void> {
+  await tx
+    .updateTable('owners')
+    .set({ alarms_stale: 0 })
+    .where('id', '=', id)
+    .where('default_reminders', '=', JSON.stringify(reminders))
+    .where('time_zone', '=', timeZone)
+    .execute()
+}
+
+/** What the bell must know of owners. */
+export interface OwnerHabits {
+  readonly defaults: Defaults
+  readonly quiet: QuietHours | null
+  readonly role: Role
+}
+
+export async function allHabits(db: Db): Promise<Map<number, OwnerHabits>> {
+  const rows = await db.selectFrom('owners').selectAll().execute()
   return new Map(
-    rows.flatMap(({ id, quiet_from: from, quiet_until: until, time_zone: timeZone }) =>
-      from === null || until === null ? [] : [[id, { quiet: { from, until }, timeZone }]],
-    ),
+    rows.map((row): [number, OwnerHabits] => {
+      const { defaults, role } = toOwner(row)
+      return [row.id, { defaults, role, quiet: toQuietHours(row) }]
+    }),
   )
 }
 
 export async function findQuietHours(db: Db, ownerId: number): Promise<QuietHours | null> {
-  return (await allQuietHours(db)).get(ownerId)?.quiet ?? null
+  const row = (await select(db, { id: ownerId })).rows[0]
+  return row ? toQuietHours(row) : null
 }
 
 export async function saveQuietHours(tx: Db, ownerId: number, quiet: QuietHours | null): Promise<void> {
   const values = { quiet_from: quiet?.from ?? null, quiet_until: quiet?.until ?? null }
   await tx.updateTable('owners').set(values).where('id', '=', ownerId).execute()
   await bumpSetup(tx)
+}
+
+function toQuietHours({ quiet_from: from, quiet_until: until }: Selectable<OwnerTable>): QuietHours | null {
+  return from === null || until === null ? null : { from, until }
+}
+
+function toOwner(row: Selectable<OwnerTable>): Owner {
+  return {
+    id: row.id,
+    name: row.name,
+    email: row.email,
+    role: row.role,
+    disabledAt: row.disabled_at,
+    removedAt: row.removed_at,
+    defaults: { reminders: JSON.parse(row.default_reminders) as Reminder[], timeZone: row.time_zone },
+    createdAt: row.created_at,
+    version: row.version,
+  }
 }

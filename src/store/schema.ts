@@ -1,4 +1,5 @@
 import type { Generated, Kysely } from 'kysely'
+import type { Role, Scope, TokenKind } from '#core/account.ts'
 import type { ChannelSource } from '#core/channel.ts'
 import type { DeliveryState } from '#core/delivery.ts'
 import type { NoticeKind, Timing } from '#core/notice.ts'
@@ -20,6 +21,8 @@ export interface Schema {
   trash: TrashTable
   answers: AnswerTable
   secrets: SecretTable
+  tokens: TokenTable
+  audit: AuditTable
 }
 
 /** A connection or a transaction: the first argument of everything in this room. */
@@ -34,6 +37,19 @@ export interface OwnerTable {
   /** `HH:MM` by the owner's zone; both or neither. */
   quiet_from: string | null
   quiet_until: string | null
+  name: string | null
+  email: string | null
+  role: Generated<Role>
+  /** Argon2id, as a PHC string. */
+  password: string | null
+  identity: string | null
+  disabled_at: number | null
+  removed_at: number | null
+  own_time_zone: string | null
+  own_reminders: string | null
+  /** 1: not all alarms were computed with the above yet. */
+  alarms_stale: Generated<number>
+  version: Generated<number>
 }
 
 export interface ChannelTable {
@@ -157,6 +173,35 @@ export interface AnswerTable {
   created_at: number
 }
 
+export interface TokenTable {
+  id: Generated<number>
+  owner_id: number
+  kind: TokenKind
+  name: string
+  /** SHA-256 in base64url: of what has 256 random bits no salt and no slow hash is needed. */
+  hash: string
+  hint: string
+  scope: Scope
+  created_at: number
+  expires_at: number | null
+  last_used_at: number | null
+}
+
+/** Who did what. By names, as they were: it outlasts owners and tokens. */
+export interface AuditTable {
+  id: Generated<number>
+  at: number
+  owner_id: number | null
+  who: string | null
+  by_kind: string | null
+  by_name: string | null
+  operation: string
+  object: string
+  status: number
+  address: string | null
+  request_id: string
+}
+
 export interface SecretTable {
   name: string
   value: string
@@ -171,6 +216,17 @@ export const columnTypes: { readonly [T in keyof Schema]: { readonly [C in keyof
     created_at: 'integer',
     quiet_from: 'text',
     quiet_until: 'text',
+    name: 'text',
+    email: 'text',
+    role: 'text',
+    password: 'text',
+    identity: 'text',
+    disabled_at: 'integer',
+    removed_at: 'integer',
+    own_time_zone: 'text',
+    own_reminders: 'text',
+    alarms_stale: 'integer',
+    version: 'integer',
   },
   channels: {
     id: 'integer',
@@ -288,4 +344,29 @@ export const columnTypes: { readonly [T in keyof Schema]: { readonly [C in keyof
     created_at: 'integer',
   },
   secrets: { name: 'text', value: 'text' },
+  tokens: {
+    id: 'integer',
+    owner_id: 'integer',
+    kind: 'text',
+    name: 'text',
+    hash: 'text',
+    hint: 'text',
+    scope: 'text',
+    created_at: 'integer',
+    expires_at: 'integer',
+    last_used_at: 'integer',
+  },
+  audit: {
+    id: 'integer',
+    at: 'integer',
+    owner_id: 'integer',
+    who: 'text',
+    by_kind: 'text',
+    by_name: 'text',
+    operation: 'text',
+    object: 'text',
+    status: 'integer',
+    address: 'text',
+    request_id: 'text',
+  },
 }

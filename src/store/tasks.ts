@@ -325,9 +325,9 @@ export async function moveAlarms(
   )
 }
 
-/** Open tasks that follow their owner's defaults, in the order of their ids. */
+/** Open tasks that follow their owner's defaults, in the order of their ids, to be changed in this transaction. */
 export async function tasksOnDefaults(tx: Db, ownerId: number, after: number, limit: number): Promise<Task[]> {
-  const rows = await tx
+  const query = tx
     .selectFrom('tasks')
     .selectAll()
     .where('owner_id', '=', ownerId)
@@ -337,7 +337,7 @@ export async function tasksOnDefaults(tx: Db, ownerId: number, after: number, li
     .where((eb) => eb.or([eb('reminders', 'is', null), eb('time_zone', 'is', null)]))
     .orderBy('id')
     .limit(limit)
-    .execute()
+  const rows = await (dialectOf(tx).isShared ? query.forUpdate() : query).execute()
   return rows.map(toTask)
 }
 

@@ -11,6 +11,7 @@ import { freshDatabase, testDatabase } from '#support/databases.ts'
 import { failingDatabase } from '#support/failing-database.ts'
 import { fakeClock } from '#support/fake-clock.ts'
 import { startLiveApp } from '#support/live-app.ts'
+import { addOwners } from '#support/owners.ts'
 import { startTestApp } from '#support/test-app.ts'
 import { type Answer, assertProblem, type Wire, wireTo } from './wire.ts'
 
@@ -182,12 +183,8 @@ test('another owner’s key is another key, and one is forgotten for its age alo
   const clock = fakeClock()
   const store = await openStore(await freshDatabase(t), { clock, onBroken() {} })
   t.after(() => store[Symbol.asyncDispose]())
-  const ctx: Context = {
-    db: store.db,
-    transact: store.transact,
-    defaults: { reminders: [], timeZone: 'UTC' },
-    wake() {},
-  }
+  await addOwners(store)
+  const ctx: Context = { db: store.db, transact: store.transact, wake() {} }
   const post = (ownerId: number, key: string, fingerprint = 'f') =>
     once(ctx, { ownerId }, { key, fingerprint }, async (ctx) => {
       const { id } = await createTask(ctx, { ownerId }, { title: key })

@@ -231,7 +231,7 @@ test('a task that is reopened in the very moment in which its notice is dropped 
   let reopening: Promise<unknown> | undefined
   onLook = () => {
     const { db, transact } = app.app.store
-    const ctx = { db, transact, defaults: { reminders: ['PT15M'], timeZone: 'UTC' }, wake: () => {} }
+    const ctx = { db, transact, wake: () => {} }
     // It is looked at, found completed, and reopened before that is written down.
     reopening ??= reopenTask(ctx, { ownerId: 1 }, { id })
   }

@@ -8,6 +8,7 @@ import { startRinging } from '#scheduler/ring.ts'
 import { deliveriesOf } from '#store/deliveries.ts'
 import { listNotices } from '#store/notice-list.ts'
 import { openStore } from '#store/open.ts'
+import { adoptServerDefaults } from '#store/owners.ts'
 import { insertTask } from '#store/tasks.ts'
 import { freshDatabase } from '#support/databases.ts'
 import { fakeClock } from '#support/fake-clock.ts'
@@ -17,12 +18,13 @@ test('with no channel to tell, a notice exists all the same, and shows that nobo
   await using store = await openStore(await freshDatabase(t), { clock, onBroken() {} })
   const defaults = { reminders: ['PT15M'], timeZone: 'UTC' }
   const draft = { title: 'Unheard', expiry: { at: clock.now() + 3_600_000 } }
+  await store.transact((tx, now) => adoptServerDefaults(tx, defaults, now))
   await store.transact((tx, now) => insertTask(tx, newTask(draft, 1, 'uid', defaults, now)))
   const nobody = { leaseMs: 1, room: () => 0, accept() {}, giveBack() {}, wake() {} } as unknown as Deliveries
   const log = pino({ level: 'silent' })
   const deps = { clock, print: async () => {}, toEvent: () => ({}) }
   const channels = createChannelSet({ kinds: [], declared: new Map(), deps, log })
-  const ringing = startRinging({ store, clock, defaults, channels, deliveries: nobody, log })
+  const ringing = startRinging({ store, clock, channels, deliveries: nobody, log })
   clock.settle = ringing.idle
   await clock.advance(3_600_000)
   await ringing.stop()

@@ -111,7 +111,7 @@ test('a task that comes back in the very moment in which its notice is dropped i
   await client.delete(id)
   bell.answer = () => undefined
   const { transact, db } = app.app.store
-  const ctx = { transact, db, defaults: { reminders: ['PT15M'], timeZone: 'UTC' }, wake() {} }
+  const ctx = { transact, db, wake() {} }
   const signal = new AbortController().signal
   restore = () => restoreTasks({ ...ctx, signal }, { ownerId: 1 }, { ids: [id] })
   await clock.advance(60_000)

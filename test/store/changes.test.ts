@@ -9,12 +9,13 @@ import { systemClock } from '#clock.ts'
 import { Problem } from '#core/problem.ts'
 import { changesSince, type NumberedChange } from '#store/changes.ts'
 import { openStore, type Store } from '#store/open.ts'
+import { adoptServerDefaults } from '#store/owners.ts'
 import { freshDatabase, testDatabase } from '#support/databases.ts'
 
 /** Readers that follow the numbered list while many write; several writers that mean the same version. */
 const actor = { ownerId: 1 }
 const defaults = { reminders: ['PT15M'], timeZone: 'UTC' }
-const contextOf = ({ db, transact }: Store): Context => ({ db, transact, defaults, wake() {} })
+const contextOf = ({ db, transact }: Store): Context => ({ db, transact, wake() {} })
 
 /** What two replicas have of one database. An embedded one has but one. */
 async function openReplicas(t: TestContext): Promise<[Store, Store]> {
@@ -25,6 +26,7 @@ async function openReplicas(t: TestContext): Promise<[Store, Store]> {
     return store
   }
   const first = await open()
+  await first.transact((tx, now) => adoptServerDefaults(tx, defaults, now))
   return [first, first.dialect.isShared ? await open() : first]
 }
 

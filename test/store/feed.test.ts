@@ -12,7 +12,6 @@ import { fakeClock } from '#support/fake-clock.ts'
 import { restWatch } from '#support/rest.ts'
 
 /** The feed by itself, over a list of changes that is real: many listeners, slow ones, those of another owner. */
-const defaults = { reminders: ['PT15M'], timeZone: 'UTC' }
 const me = 1
 
 async function house(t: TestContext) {
@@ -32,7 +31,7 @@ async function house(t: TestContext) {
     return store
   }
   const store = await open((ownerIds) => feed.wake(ownerIds))
-  const feed = startFeed({ db: store.db, clock, defaults, log: { error: assert.fail, info() {} } })
+  const feed = startFeed({ db: store.db, clock, log: { error: assert.fail, info() {} } })
   return { store, open, clock, feed, statements: () => statements }
 }
 

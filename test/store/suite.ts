@@ -13,7 +13,7 @@ import * as deliveries from '#store/deliveries.ts'
 import { listNotices } from '#store/notice-list.ts'
 import * as notices from '#store/notices.ts'
 import type { Store } from '#store/open.ts'
-import { findDefaults, saveDefaults } from '#store/owners.ts'
+import * as owners from '#store/owners.ts'
 import * as tasks from '#store/tasks.ts'
 import { moveToTrash, purgeOldTrash } from '#store/trash.ts'
 import { failingDatabase, wrapConnections } from '#support/failing-database.ts'
@@ -592,16 +592,79 @@ export function storeSuite(name: string, fresh: (t: TestContext) => Promise<Fres
       assert.notEqual(theirs.present[0]?.id, a.id)
     })
 
-    test('what alarms were computed with is remembered by owner', async (t) => {
+    const person = { email: null, role: 'member', password: null, identity: null, defaults } as const
+    const stale = async ({ db }: Store) => (await owners.findStaleAlarms(db)).map(({ id }) => id)
+    const defaultsOf = async ({ db }: Store, id: number) => (await owners.getOwner(db, id)).defaults
+
+    test('what alarms are computed with is an owner’s own choice, and the server’s for the rest', async (t) => {
       const store = await open(t)
-      assert.equal(await findDefaults(store.db, me), undefined)
-      await store.transact((tx) => saveDefaults(tx, me, defaults, now))
-      assert.deepEqual(await findDefaults(store.db, me), defaults)
-      const others = { reminders: ['P1D', 'PT0S'], timeZone: 'Europe/Paris' }
-      await store.transact((tx) => saveDefaults(tx, me, others, now))
-      await store.transact((tx) => saveDefaults(tx, me, others, now)) // to the same again
-      assert.deepEqual(await findDefaults(store.db, me), others)
-      assert.equal(await findDefaults(store.db, other), undefined)
+      await store.transact((tx) => owners.adoptServerDefaults(tx, defaults, now))
+      const other = await store.transact((tx) => owners.insertOwner(tx, { ...person, name: 'ada' }, now))
+      assert.deepEqual(await stale(store), [owners.builtInOwnerId], 'the first may have taken tasks over')
+      await store.transact((tx) => owners.markFresh(tx, owners.builtInOwnerId, defaults))
+
+      const own = { reminders: ['P1D', 'PT0S'], timeZone: null }
+      await store.transact((tx) => owners.saveOwnDefaults(tx, other, own, defaults))
+      assert.deepEqual(await defaultsOf(store, other), { reminders: ['P1D', 'PT0S'], timeZone: defaults.timeZone })
+      assert.deepEqual(await stale(store), [other])
+      await store.transact((tx) => owners.markFresh(tx, other, defaults))
+      assert.deepEqual(await stale(store), [other], 'computed with what is not his any more')
+      const his = await defaultsOf(store, other)
+      await store.transact((tx) => owners.markFresh(tx, other, his))
+      assert.deepEqual(await stale(store), [])
+
+      const servers = { reminders: ['PT1H'], timeZone: 'Europe/Paris' }
+      await store.transact((tx) => owners.adoptServerDefaults(tx, servers, now))
+      assert.deepEqual(await defaultsOf(store, owners.builtInOwnerId), servers)
+      assert.deepEqual(await defaultsOf(store, other), { reminders: ['P1D', 'PT0S'], timeZone: 'Europe/Paris' })
+      assert.deepEqual(await stale(store), [owners.builtInOwnerId, other])
+    })
+
+    test('owners have numbers of their own, names of their own, and none is given twice', async (t) => {
+      const store = await open(t)
+      await store.transact((tx) => owners.adoptServerDefaults(tx, defaults, now))
+      const add = (name: string, email: string | null = null) =>
+        store.transact((tx) => owners.insertOwner(tx, { ...person, name, email }, now))
+      const [ada, bob] = [await add('ada', 'ada@example.org'), await add('bob')]
+      assert.equal(new Set([owners.builtInOwnerId, ada, bob]).size, 3)
+      await assert.rejects(add('ada'), /the name «ada»/)
+      await assert.rejects(add('eve', 'ada@example.org'), /the email «ada@example.org»/)
+      await store.transact((tx) => owners.deleteOwnerRow(tx, bob))
+      assert.ok((await add('bob')) > bob)
+    })
+
+    test('whoever writes by an owner’s settings is waited for by who changes them', async (t) => {
+      const store = await open(t)
+      await store.transact((tx) => owners.adoptServerDefaults(tx, defaults, now))
+      const id = owners.builtInOwnerId
+      const own = { reminders: ['PT1H'], timeZone: null }
+      let change: Promise<unknown> | undefined
+      await store.transact(async (tx) => {
+        assert.deepEqual(await owners.defaultsInTransaction(tx, id), defaults)
+        change = store.transact(async (tx) => {
+          await owners.lockOwner(tx, id)
+          await owners.saveOwnDefaults(tx, id, own, defaults)
+        })
+        // As long as this runs, what it computed by is true.
+        assert.deepEqual(await owners.defaultsInTransaction(tx, id), defaults)
+        assert.deepEqual((await owners.getOwner(tx, id)).defaults, defaults)
+      })
+      await change
+      assert.deepEqual((await defaultsOf(store, id)).reminders, ['PT1H'])
+      await store.transact(async (tx) =>
+        assert.deepEqual((await owners.defaultsInTransaction(tx, id)).reminders, ['PT1H']),
+      )
+    })
+
+    test('nothing can be written for an owner who is being deleted', async (t) => {
+      const store = await open(t)
+      await store.transact((tx) => owners.adoptServerDefaults(tx, defaults, now))
+      const ada = await store.transact((tx) => owners.insertOwner(tx, { ...person, name: 'ada' }, now))
+      await store.transact((tx) => owners.saveOwner(tx, ada, { removedAt: now }))
+      await assert.rejects(
+        store.transact((tx) => owners.defaultsInTransaction(tx, ada)),
+        /not there any more/,
+      )
     })
   })
 

@@ -7,6 +7,7 @@ import { completeTask, createTask, snoozeTask, updateTask } from '#actions/tasks
 import { newTask, type Task } from '#core/task.ts'
 import type { DialectName } from '#store/dialects/dialect.ts'
 import { openStore, type Store } from '#store/open.ts'
+import { adoptServerDefaults } from '#store/owners.ts'
 import { candidates, forgetTasks, indexTask } from '#store/search.ts'
 import { countTasks, listPage, type Position, positionOf, type SortKey, type TaskFilter } from '#store/task-list.ts'
 import { insertTask, saveTask } from '#store/tasks.ts'
@@ -32,8 +33,9 @@ async function open(t: TestContext, url?: string) {
       }),
   })
   t.after(() => store[Symbol.asyncDispose]())
+  await store.transact((tx, at) => adoptServerDefaults(tx, defaults, at))
   said.length = 0
-  return { store, said, ctx: { db: store.db, transact: store.transact, defaults, wake() {} } satisfies Context }
+  return { store, said, ctx: { db: store.db, transact: store.transact, wake() {} } satisfies Context }
 }
 
 /** Tasks by the thousand; as created, words and all. */

@@ -11,7 +11,7 @@ import { send, taskAnswer } from '../answer.ts'
 import { parseConditions } from '../conditions.ts'
 import { TaskShape, TaskUpsertShape, toPatch } from '../shapes.ts'
 import { NotModified, WrittenTaskShape } from '../shapes-answers.ts'
-import { actor, NoQuery, placeOf, sendTask } from './tasks.ts'
+import { NoQuery, placeOf, sendTask } from './tasks.ts'
 
 const KeyParams = Type.Object({ key: Type.String({ description: "The caller's own name for the task" }) })
 
@@ -27,6 +27,7 @@ export function byKeyRoutes(plain: FastifyInstance, { db, ctx }: { db: Db; ctx: 
     {
       schema: {
         operationId: 'getTaskByKey',
+        needs: 'read',
         summary: "A task by the caller's own name for it",
         tags: ['tasks'],
         params: KeyParams,
@@ -39,7 +40,7 @@ export function byKeyRoutes(plain: FastifyInstance, { db, ctx }: { db: Db; ctx: 
     },
     async (request, reply) => {
       checkKey(request.params.key)
-      const task = await getTaskByKey(db, actor.ownerId, request.params.key)
+      const task = await getTaskByKey(db, request.actor.ownerId, request.params.key)
       return sendTask(request, reply.header('content-location', placeOf(task)), task)
     },
   )
@@ -49,6 +50,7 @@ export function byKeyRoutes(plain: FastifyInstance, { db, ctx }: { db: Db; ctx: 
     {
       schema: {
         operationId: 'putTaskByKey',
+        needs: 'write',
         summary: "Create the task with the caller's own name for it, or change the one that is there",
         tags: ['tasks'],
         params: KeyParams,
@@ -65,7 +67,7 @@ export function byKeyRoutes(plain: FastifyInstance, { db, ctx }: { db: Db; ctx: 
       const { uid, ...rest } = request.body
       if (rest.key !== undefined && rest.key !== key) throw invalidMember('/key', 'must be the key of the path')
       const draft = { ...toPatch(rest), ...(uid !== undefined && { uid }) }
-      const task = await putTaskByKey(ctx, actor, key, parseConditions(request.headers), draft)
+      const task = await putTaskByKey(ctx, request.actor, key, parseConditions(request.headers), draft)
       return send(reply, taskAnswer(request, task, { location: placeOf(task) }))
     },
   )

@@ -7,7 +7,6 @@ import type { Db } from '#store/schema.ts'
 import { listTasks, tasksByIds } from '#store/tasks.ts'
 import { toTaskWire } from '../shapes.ts'
 import { ChangesShape, type ChangesWire } from '../shapes-events.ts'
-import { actor } from './tasks.ts'
 
 /** How far a reader has come: the number of the last change it has seen. */
 export interface Place {
@@ -47,9 +46,11 @@ const ChangesQuery = Type.Object(
  */
 export function changeRoutes(plain: FastifyInstance, { db }: { db: Db }): void {
   const server = plain.withTypeProvider<TypeBoxTypeProvider>()
-  const { ownerId } = actor
-
-  async function everything({ number, taskId: after = 0 }: Place, limit: number): Promise<ChangesWire> {
+  async function everything(
+    ownerId: number,
+    { number, taskId: after = 0 }: Place,
+    limit: number,
+  ): Promise<ChangesWire> {
     const found = await listTasks(db, ownerId, { after, limit: limit + 1, offset: 0 })
     const { last, forgotten } = await changeCounter(db, ownerId)
     refuse(number, last, forgotten)
@@ -63,7 +64,7 @@ export function changeRoutes(plain: FastifyInstance, { db }: { db: Db }): void {
     }
   }
 
-  async function changed({ number }: Place, limit: number): Promise<ChangesWire> {
+  async function changed(ownerId: number, { number }: Place, limit: number): Promise<ChangesWire> {
     const { last } = await changeCounter(db, ownerId)
     const changes = await taskChangesSince(db, ownerId, number, limit)
     const { forgotten } = await changeCounter(db, ownerId)
@@ -90,6 +91,7 @@ export function changeRoutes(plain: FastifyInstance, { db }: { db: Db }): void {
     {
       schema: {
         operationId: 'listChanges',
+        needs: 'read',
         summary: 'What has changed since a cursor: tasks as they are now, and ids of those that are gone',
         tags: ['events'],
         querystring: ChangesQuery,
@@ -97,10 +99,10 @@ export function changeRoutes(plain: FastifyInstance, { db }: { db: Db }): void {
         problems: ['gone'],
       },
     },
-    async ({ query: { since, limit } }) => {
-      if (since === undefined) return everything({ number: await lastChange(db, ownerId), taskId: 0 }, limit)
+    async ({ query: { since, limit }, actor: { ownerId } }) => {
+      if (since === undefined) return everything(ownerId, { number: await lastChange(db, ownerId), taskId: 0 }, limit)
       const place = parsePlaceCursor(ownerId, since, 'since')
-      return place.taskId === undefined ? changed(place, limit) : everything(place, limit)
+      return place.taskId === undefined ? changed(ownerId, place, limit) : everything(ownerId, place, limit)
     },
   )
 }

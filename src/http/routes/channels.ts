@@ -22,7 +22,7 @@ import {
   toKindsWire,
   toTestWire,
 } from '../shapes-channels.ts'
-import { actor, IdParams, NoQuery, refuseBody } from './tasks.ts'
+import { IdParams, NoQuery, refuseBody } from './tasks.ts'
 
 const tags = ['channels']
 
@@ -40,6 +40,7 @@ export function channelRoutes(plain: FastifyInstance, { ctx }: { ctx: actions.Ch
     {
       schema: {
         operationId: 'listChannelKinds',
+        needs: 'read',
         summary: 'What kinds of channels there are, and what each needs to be told',
         tags,
         querystring: NoQuery,
@@ -54,13 +55,16 @@ export function channelRoutes(plain: FastifyInstance, { ctx }: { ctx: actions.Ch
     {
       schema: {
         operationId: 'listChannels',
+        needs: 'admin',
         summary: 'All channels, and how they are',
         tags,
         querystring: NoQuery,
         response: { 200: ChannelsShape },
       },
     },
-    async () => ({ channels: (await presentChannels(ctx.db, actor.ownerId)).map((channel) => wire(channel)) }),
+    async ({ actor }) => ({
+      channels: (await presentChannels(ctx.db, actor.ownerId)).map((channel) => wire(channel)),
+    }),
   )
 
   server.post(
@@ -68,6 +72,7 @@ export function channelRoutes(plain: FastifyInstance, { ctx }: { ctx: actions.Ch
     {
       schema: {
         operationId: 'createChannel',
+        needs: 'admin',
         summary: 'Make a channel',
         description: "A webhook's secret is made by the server where none is given, and shown in this answer alone.",
         tags,
@@ -80,8 +85,8 @@ export function channelRoutes(plain: FastifyInstance, { ctx }: { ctx: actions.Ch
       },
     },
     async (request, reply) =>
-      answerOnce(ctx, actor, request, reply, async (once) => {
-        const channel = await actions.createChannel({ ...ctx, ...once }, actor, request.body)
+      answerOnce(ctx, request, reply, async (once) => {
+        const channel = await actions.createChannel({ ...ctx, ...once }, request.actor, request.body)
         const made = kindOf(channel.kind)?.ownSecret?.member
         const isMade = made !== undefined && request.body.options?.[made] === undefined
         const { headers, body } = answer(channel, isMade ? made : undefined)
@@ -96,6 +101,7 @@ export function channelRoutes(plain: FastifyInstance, { ctx }: { ctx: actions.Ch
     {
       schema: {
         operationId: 'getChannel',
+        needs: 'admin',
         summary: 'A channel, and how it is',
         ...ofOne,
         response: { 200: ChannelShape, 304: NotModified },
@@ -104,7 +110,7 @@ export function channelRoutes(plain: FastifyInstance, { ctx }: { ctx: actions.Ch
       },
     },
     async (request, reply) => {
-      const channel = await getChannel(ctx.db, actor.ownerId, request.params.id)
+      const channel = await getChannel(ctx.db, request.actor.ownerId, request.params.id)
       reply.header('etag', toEtag(channel))
       return isNotModified(request.headers, toEtag(channel)) ? reply.code(304).send(undefined as never) : wire(channel)
     },
@@ -115,6 +121,7 @@ export function channelRoutes(plain: FastifyInstance, { ctx }: { ctx: actions.Ch
     {
       schema: {
         operationId: 'updateChannel',
+        needs: 'admin',
         summary: 'Change a channel: the members given (RFC 7396)',
         description:
           'One that the configuration file declares, and the console, can be switched off and on, and no more.',
@@ -131,7 +138,7 @@ export function channelRoutes(plain: FastifyInstance, { ctx }: { ctx: actions.Ch
       const patch = { name, options, enabled, tags, notices, group_wait, repeat, ignore_quiet_hours }
       const given = Object.fromEntries(Object.entries(patch).filter(([, value]) => value !== undefined))
       const target = { id: request.params.id, ...parseConditions(request.headers) }
-      const { headers, body } = answer(await actions.updateChannel(ctx, actor, target, given))
+      const { headers, body } = answer(await actions.updateChannel(ctx, request.actor, target, given))
       return reply.headers(headers).send(body as never)
     },
   )
@@ -141,6 +148,7 @@ export function channelRoutes(plain: FastifyInstance, { ctx }: { ctx: actions.Ch
     {
       schema: {
         operationId: 'deleteChannel',
+        needs: 'admin',
         summary: 'Delete a channel; what was told over it stays in the history',
         ...ofOne,
         response: { 200: DeletedChannelShape },
@@ -149,7 +157,7 @@ export function channelRoutes(plain: FastifyInstance, { ctx }: { ctx: actions.Ch
       },
       preHandler: refuseBody,
     },
-    async ({ params, headers }) => {
+    async ({ params, headers, actor }) => {
       const target = { id: params.id, ...parseConditions(headers) }
       return { id: target.id, ...(await actions.deleteChannel(ctx, actor, target)) }
     },
@@ -160,6 +168,7 @@ export function channelRoutes(plain: FastifyInstance, { ctx }: { ctx: actions.Ch
     {
       schema: {
         operationId: 'rotateChannelSecret',
+        needs: 'admin',
         summary: 'Give a webhook another secret, which is shown once; for a day the old one signs as well',
         ...ofOne,
         response: { 200: ChannelShape },
@@ -170,9 +179,9 @@ export function channelRoutes(plain: FastifyInstance, { ctx }: { ctx: actions.Ch
       preHandler: refuseBody,
     },
     async (request, reply) =>
-      answerOnce(ctx, actor, request, reply, async (once) => {
+      answerOnce(ctx, request, reply, async (once) => {
         const target = { id: request.params.id, ...parseConditions(request.headers) }
-        const channel = await actions.rotateSecret({ ...ctx, ...once }, actor, target)
+        const channel = await actions.rotateSecret({ ...ctx, ...once }, request.actor, target)
         return answer(channel, kindOf(channel.kind)?.ownSecret?.member)
       }),
   )
@@ -190,15 +199,16 @@ export function channelRoutes(plain: FastifyInstance, { ctx }: { ctx: actions.Ch
     {
       schema: {
         operationId: 'testChannelDraft',
+        needs: 'admin',
         summary: 'Send a test over a channel that is not made yet, and tell what came of it',
         ...trial,
         body: ChannelTrialShape,
       },
     },
     async (request, reply) =>
-      answerOnceByChunks(ctx, actor, request, reply, async () => {
+      answerOnceByChunks(ctx, request, reply, async () => {
         const { kind, options = {} } = request.body
-        return { headers: {}, body: toTestWire(await actions.testChannel(ctx, actor, kind, options)) }
+        return { headers: {}, body: toTestWire(await actions.testChannel(ctx, request.actor, kind, options)) }
       }),
   )
 
@@ -207,6 +217,7 @@ export function channelRoutes(plain: FastifyInstance, { ctx }: { ctx: actions.Ch
     {
       schema: {
         operationId: 'testChannel',
+        needs: 'admin',
         summary: 'Send a test over a channel, with its options or those that are about to be saved',
         ...trial,
         params: IdParams,
@@ -219,9 +230,14 @@ export function channelRoutes(plain: FastifyInstance, { ctx }: { ctx: actions.Ch
       },
     },
     async (request, reply) =>
-      answerOnceByChunks(ctx, actor, request, reply, async () => {
-        const { kind, options } = await actions.savedOptions(ctx, actor, request.params.id, request.body.options)
-        return { headers: {}, body: toTestWire(await actions.testChannel(ctx, actor, kind, options)) }
+      answerOnceByChunks(ctx, request, reply, async () => {
+        const { kind, options } = await actions.savedOptions(
+          ctx,
+          request.actor,
+          request.params.id,
+          request.body.options,
+        )
+        return { headers: {}, body: toTestWire(await actions.testChannel(ctx, request.actor, kind, options)) }
       }),
   )
 }

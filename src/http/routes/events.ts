@@ -5,10 +5,10 @@ import type { Clock } from '#clock.ts'
 import { nearest, Problem } from '#core/problem.ts'
 import { lastChange } from '#store/changes.ts'
 import type { Db } from '#store/schema.ts'
+import type { Caller, Door } from '../door.ts'
 import type { Feed, FeedEvent, Filter, Sink } from '../feed.ts'
 import { EventPageShape, type EventType, eventTypes } from '../shapes-events.ts'
 import { parsePlaceCursor, strange, toPlaceCursor } from './changes.ts'
-import { actor } from './tasks.ts'
 
 /** A browser's wait before it comes back, in ms; its own is 3 to 5 s. */
 const retryMs = 2_000
@@ -42,10 +42,9 @@ const EventsQuery = Type.Object(
  */
 export function eventRoutes(
   plain: FastifyInstance,
-  { db, feed, clock }: { db: Db; feed: Feed; clock: Pick<Clock, 'sleep'> },
+  { db, feed, clock, door }: { db: Db; feed: Feed; clock: Pick<Clock, 'sleep'>; door: Pick<Door, 'watch'> },
 ): void {
   const server = plain.withTypeProvider<TypeBoxTypeProvider>()
-  const { ownerId } = actor
   // Nobody else would ever end a stream.
   server.addHook('preClose', async () => feed.stop())
 
@@ -54,6 +53,7 @@ export function eventRoutes(
     {
       schema: {
         operationId: 'followEvents',
+        needs: 'read',
         summary: 'What happens, as it happens',
         description:
           'A stream of server-sent events; by `Accept: application/json` a long poll. What goes out as a webhook has the same form.',
@@ -73,7 +73,9 @@ export function eventRoutes(
         reads: ['last-event-id'],
       },
     },
-    async ({ query, headers, method }, reply) => {
+    async (request, reply) => {
+      const { query, headers, method, actor } = request
+      const { ownerId } = actor
       const { after, task_id: taskId, wait } = query
       const filter = { ownerId, taskId, types: query.types === undefined ? undefined : parseTypes(query.types) }
       const isPoll = headers.accept?.includes('application/json') && !headers.accept.includes('text/event-stream')
@@ -81,20 +83,20 @@ export function eventRoutes(
       reply.header('vary', 'accept').header('cache-control', 'no-store')
       if (method === 'HEAD') return reply.send('')
       const last = await lastChange(db, ownerId)
-      let position = after === undefined ? last : parsePosition(after, 'after')
+      let position = after === undefined ? last : parsePosition(ownerId, after, 'after')
       if (isPoll) {
         if (position > last) throw strange('after')
         return poll(reply, filter, { position, last, waitMs: wait * 1_000 })
       }
       // A browser that comes back names the last it has seen, and still asks with the `after` with which it first came.
       const seen = headers['last-event-id']
-      if (seen) position = parsePosition(String(seen), 'Last-Event-ID')
-      stream(reply, filter, position, last)
+      if (seen) position = parsePosition(ownerId, String(seen), 'Last-Event-ID')
+      stream(reply, actor, filter, position, last)
       return reply
     },
   )
 
-  function stream(reply: FastifyReply, filter: Filter, position: number, last: number): void {
+  function stream(reply: FastifyReply, caller: Caller, filter: Filter, position: number, last: number): void {
     const { raw } = reply
     if (raw.destroyed) return // its client went while we looked where it is to begin
     let told = position
@@ -129,10 +131,16 @@ export function eventRoutes(
     }
     // A place that is yet to come is of another life of this database, before it was restored from a copy.
     const isStrange = position > last
-    const leave = feed.listen(isStrange ? last : position, filter, sink)
+    const leaveFeed = feed.listen(isStrange ? last : position, filter, sink)
+    // A token that is revoked ends what was begun with it.
+    const unwatch = door.watch(caller, sink.end)
+    const leave = () => {
+      leaveFeed()
+      unwatch()
+    }
     raw.on('close', leave)
     raw.on('error', () => {}) // it went while it was written to; `close` follows
-    raw.on('drain', () => feed.wake([ownerId]))
+    raw.on('drain', () => feed.wake([filter.ownerId]))
     reply.hijack()
     // Ended by the end of its connection, and not in chunks: those are three writes for each of ours.
     raw.useChunkedEncodingByDefault = false
@@ -157,7 +165,7 @@ export function eventRoutes(
     const answer = (events: readonly FeedEvent[]) => {
       finish()
       const texts = events.map(({ text }) => text).join(',')
-      const cursor = toPlaceCursor(ownerId, { number: position })
+      const cursor = toPlaceCursor(filter.ownerId, { number: position })
       resolve(reply.send(`{"events":[${texts}],"cursor":"${cursor}"}`))
     }
     /** Not before all that is there already has been looked at. */
@@ -188,7 +196,7 @@ export function eventRoutes(
     return promise
   }
 
-  function parsePosition(text: string, parameter: string): number {
+  function parsePosition(ownerId: number, text: string, parameter: string): number {
     return /^\d{1,15}$/.test(text) ? Number(text) : parsePlaceCursor(ownerId, text, parameter).number
   }
 }

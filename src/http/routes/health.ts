@@ -48,6 +48,7 @@ export function healthRoutes(server: FastifyInstance, health: Health): void {
 
   const text = (operationId: string, summary: string, words: { 200: string; 503?: string }) => ({
     operationId,
+    needs: 'nothing' as const,
     summary,
     tags: ['health'],
     response: Object.fromEntries(
@@ -73,6 +74,7 @@ export function healthRoutes(server: FastifyInstance, health: Health): void {
 
   const healthSchema = {
     operationId: 'getHealth',
+    needs: 'nothing',
     summary: 'How the server is, as text or, by Accept, in JSON',
     tags: ['health'],
     response: {

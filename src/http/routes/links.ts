@@ -17,7 +17,7 @@ export function linkRoutes(
   server: FastifyInstance,
   { ctx, links, now }: { ctx: Context; links: LinkMaker; now: () => number },
 ): void {
-  const schema = { hide: true } as const
+  const schema = { hide: true, needs: 'nothing' } as const
   const snoozeMs = 3_600_000
 
   const perform: Record<Act, (link: Link) => Promise<unknown>> = {

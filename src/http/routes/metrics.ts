@@ -12,10 +12,12 @@ export interface Metrics {
 export function metricsRoutes(server: FastifyInstance, metrics: Metrics): void {
   const schema = {
     operationId: 'getMetrics',
+    needs: 'read',
+    isOfServer: true,
     summary: 'The server in figures, for Prometheus',
     tags: ['health'],
     response: { 200: { content: { 'text/plain': { schema: Type.String() } } } },
-  }
+  } as const
   server.get('/metrics', { schema }, async (_, reply) =>
     reply
       .type('text/plain; version=0.0.4; charset=utf-8')

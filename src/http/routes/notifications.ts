@@ -1,7 +1,7 @@
 import type { TypeBoxTypeProvider } from '@fastify/type-provider-typebox'
 import type { FastifyInstance } from 'fastify'
 import Type, { type Static } from 'typebox'
-import type { LongContext } from '#actions/context.ts'
+import type { Actor, LongContext } from '#actions/context.ts'
 import { acknowledgeNotice, acknowledgeUpTo, retryNotice } from '#actions/notifications.ts'
 import { deliveryStates } from '#core/delivery.ts'
 import { Problem } from '#core/problem.ts'
@@ -14,7 +14,7 @@ import { getTask } from '#store/tasks.ts'
 import { answerOnce, answerOnceByChunks } from '../idempotency.ts'
 import { NotificationShape, type NotificationWire, toNotificationWire } from '../shapes.ts'
 import { AcknowledgedShape, AcknowledgeUpToShape, NotificationsShape, RetryShape } from '../shapes-notifications.ts'
-import { actor, IdParams, NoQuery, refuseBody } from './tasks.ts'
+import { IdParams, NoQuery, refuseBody } from './tasks.ts'
 
 const largestId = Number.MAX_SAFE_INTEGER
 const Flag = Type.Enum(['true', 'false'])
@@ -38,17 +38,21 @@ const tags = ['notifications']
 export function notificationRoutes(plain: FastifyInstance, { db, ctx }: { db: Db; ctx: LongContext }): void {
   const server = plain.withTypeProvider<TypeBoxTypeProvider>()
 
-  async function withDeliveries(notices: readonly NoticeRecord[], from = db): Promise<NotificationWire[]> {
+  async function withDeliveries(
+    { ownerId }: Actor,
+    notices: readonly NoticeRecord[],
+    from = db,
+  ): Promise<NotificationWire[]> {
     const ids = notices.map(({ id }) => id)
-    const [deliveries, kinds] = [await deliveriesOf(from, ids), await channelKinds(from, actor.ownerId)]
+    const [deliveries, kinds] = [await deliveriesOf(from, ids), await channelKinds(from, ownerId)]
     return notices.map((notice) => toNotificationWire(notice, deliveries.get(notice.id) ?? [], kinds))
   }
 
-  async function one(id: number, from = db): Promise<NotificationWire> {
-    return (await withDeliveries([await getNotice(from, actor.ownerId, id)], from))[0] as NotificationWire
+  async function one(actor: Actor, id: number, from = db): Promise<NotificationWire> {
+    return (await withDeliveries(actor, [await getNotice(from, actor.ownerId, id)], from))[0] as NotificationWire
   }
 
-  async function page({ limit, cursor, ...query }: Static<typeof PageQuery>, taskId?: number) {
+  async function page(actor: Actor, { limit, cursor, ...query }: Static<typeof PageQuery>, taskId?: number) {
     // A cursor is bound to its filter: to go on with another would skip and repeat at random.
     const filter = toFilter(query, taskId)
     const name = JSON.stringify(filter)
@@ -57,7 +61,7 @@ export function notificationRoutes(plain: FastifyInstance, { db, ctx }: { db: Db
     const notices = found.slice(0, limit)
     const last = notices.at(-1)
     return {
-      notifications: await withDeliveries(notices),
+      notifications: await withDeliveries(actor, notices),
       next_cursor: found.length > limit && last ? toCursor(last.id, name) : null,
     }
   }
@@ -67,13 +71,14 @@ export function notificationRoutes(plain: FastifyInstance, { db, ctx }: { db: Db
     {
       schema: {
         operationId: 'listNotifications',
+        needs: 'read',
         summary: 'What rang, the newest first, and how each channel took it',
         tags,
         querystring: PageQuery,
         response: { 200: NotificationsShape },
       },
     },
-    async ({ query }) => page(query),
+    async ({ query, actor }) => page(actor, query),
   )
 
   server.get(
@@ -81,6 +86,7 @@ export function notificationRoutes(plain: FastifyInstance, { db, ctx }: { db: Db
     {
       schema: {
         operationId: 'getNotification',
+        needs: 'read',
         summary: 'A notification with its deliveries',
         tags,
         params: IdParams,
@@ -88,7 +94,7 @@ export function notificationRoutes(plain: FastifyInstance, { db, ctx }: { db: Db
         response: { 200: NotificationShape },
       },
     },
-    async ({ params }) => one(params.id),
+    async ({ params, actor }) => one(actor, params.id),
   )
 
   server.get(
@@ -96,6 +102,7 @@ export function notificationRoutes(plain: FastifyInstance, { db, ctx }: { db: Db
     {
       schema: {
         operationId: 'listTaskNotifications',
+        needs: 'read',
         summary: 'What rang for one task, the newest first',
         tags,
         params: IdParams,
@@ -103,9 +110,9 @@ export function notificationRoutes(plain: FastifyInstance, { db, ctx }: { db: Db
         response: { 200: NotificationsShape },
       },
     },
-    async ({ params, query }) => {
+    async ({ params, query, actor }) => {
       await getTask(db, actor.ownerId, params.id)
-      return page(query, params.id)
+      return page(actor, query, params.id)
     },
   )
 
@@ -114,6 +121,7 @@ export function notificationRoutes(plain: FastifyInstance, { db, ctx }: { db: Db
     {
       schema: {
         operationId: 'acknowledgeNotification',
+        needs: 'write',
         summary: 'Say that a notification has been seen',
         tags,
         params: IdParams,
@@ -125,10 +133,10 @@ export function notificationRoutes(plain: FastifyInstance, { db, ctx }: { db: Db
       preHandler: refuseBody,
     },
     async (request, reply) => {
-      const { id } = request.params
-      return answerOnce(ctx, actor, request, reply, async (ctx) => {
-        await acknowledgeNotice(ctx, actor, id)
-        return { headers: {}, body: await one(id, ctx.db) }
+      const { actor, params } = request
+      return answerOnce(ctx, request, reply, async (ctx) => {
+        await acknowledgeNotice(ctx, actor, params.id)
+        return { headers: {}, body: await one(actor, params.id, ctx.db) }
       })
     },
   )
@@ -138,6 +146,7 @@ export function notificationRoutes(plain: FastifyInstance, { db, ctx }: { db: Db
     {
       schema: {
         operationId: 'acknowledgeNotifications',
+        needs: 'write',
         summary: 'Say that all notifications up to one have been seen',
         tags,
         querystring: NoQuery,
@@ -148,9 +157,9 @@ export function notificationRoutes(plain: FastifyInstance, { db, ctx }: { db: Db
       },
     },
     async (request, reply) =>
-      answerOnceByChunks(ctx, actor, request, reply, async () => ({
+      answerOnceByChunks(ctx, request, reply, async () => ({
         headers: {},
-        body: { acknowledged: await acknowledgeUpTo(ctx, actor, request.body.up_to) },
+        body: { acknowledged: await acknowledgeUpTo(ctx, request.actor, request.body.up_to) },
       })),
   )
 
@@ -159,6 +168,7 @@ export function notificationRoutes(plain: FastifyInstance, { db, ctx }: { db: Db
     {
       schema: {
         operationId: 'retryNotification',
+        needs: 'write',
         summary: 'Try again at once what was given up: every dead delivery, or one',
         tags,
         params: IdParams,
@@ -175,11 +185,11 @@ export function notificationRoutes(plain: FastifyInstance, { db, ctx }: { db: Db
       },
     },
     async (request, reply) => {
-      const { id } = request.params
+      const { actor, params } = request
       const deliveryId = request.body.delivery_id
-      return answerOnce(ctx, actor, request, reply, async (ctx) => {
-        await retryNotice(ctx, actor, { id, deliveryId })
-        return { headers: {}, body: await one(id, ctx.db) }
+      return answerOnce(ctx, request, reply, async (ctx) => {
+        await retryNotice(ctx, actor, { id: params.id, deliveryId })
+        return { headers: {}, body: await one(actor, params.id, ctx.db) }
       })
     },
   )

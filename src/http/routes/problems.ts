@@ -10,16 +10,20 @@ const slugs = Object.keys(problemPages) as Slug[]
 
 /** `/problems/<kind>`, the `type` of every problem: what it means and what to do, for a person or, by Accept, in JSON. */
 export function problemRoutes(server: FastifyInstance): void {
-  server.get<{ Params: { slug: string } }>('/problems/:slug', { schema: { hide: true } }, async (request, reply) => {
-    const slug = slugs.find((one) => one === request.params.slug)
-    if (!slug)
-      throw new Problem('not-found', `There is no kind of problem of this name. There are: ${slugs.join(', ')}.`)
-    reply.header('vary', 'accept')
-    if (request.headers.accept?.includes('application/json')) return reply.send(describeProblem(slug))
-    return sendPage(reply, pageOf(slug), `style-src '${styleHash}'`)
-  })
+  server.get<{ Params: { slug: string } }>(
+    '/problems/:slug',
+    { schema: { hide: true, needs: 'nothing' } },
+    async (request, reply) => {
+      const slug = slugs.find((one) => one === request.params.slug)
+      if (!slug)
+        throw new Problem('not-found', `There is no kind of problem of this name. There are: ${slugs.join(', ')}.`)
+      reply.header('vary', 'accept')
+      if (request.headers.accept?.includes('application/json')) return reply.send(describeProblem(slug))
+      return sendPage(reply, pageOf(slug), `style-src '${styleHash}'`)
+    },
+  )
 
-  server.get('/problems', { schema: { hide: true } }, async (_, reply) =>
+  server.get('/problems', { schema: { hide: true, needs: 'nothing' } }, async (_, reply) =>
     sendPage(reply, listPage(), `style-src '${styleHash}'`),
   )
 }

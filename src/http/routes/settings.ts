@@ -1,24 +1,35 @@
 import type { TypeBoxTypeProvider } from '@fastify/type-provider-typebox'
 import type { FastifyInstance } from 'fastify'
-import type { Context } from '#actions/context.ts'
-import { findQuietHours, saveQuietHours } from '#store/owners.ts'
-import type { Db } from '#store/schema.ts'
+import type { LongContext } from '#actions/context.ts'
+import { changeSettings } from '#actions/defaults.ts'
+import type { Defaults } from '#core/reminder.ts'
+import { findOwnDefaults, findQuietHours, getOwner } from '#store/owners.ts'
+import type { Door } from '../door.ts'
 import { reminderText } from '../shapes.ts'
-import { SettingsPatchShape, SettingsShape, type SettingsWire } from '../shapes-channels.ts'
-import { actor, NoQuery } from './tasks.ts'
+import { SettingsPatchShape, SettingsShape, type SettingsWire, toSettings } from '../shapes-channels.ts'
+import { NoQuery } from './tasks.ts'
+
+interface Parts {
+  readonly ctx: LongContext
+  readonly door: Pick<Door, 'forget'>
+  readonly webPushKey: string
+  /** What holds for who has not chosen. */
+  readonly defaults: Defaults
+}
 
 /** What holds for all tasks and channels of an owner. */
-export function settingsRoutes(plain: FastifyInstance, parts: { ctx: Context; webPushKey: string }): void {
-  const { ctx, webPushKey } = parts
+export function settingsRoutes(plain: FastifyInstance, { ctx, door, webPushKey, defaults }: Parts): void {
   const server = plain.withTypeProvider<TypeBoxTypeProvider>()
 
-  async function settings(db: Db): Promise<SettingsWire> {
-    const { timeZone, reminders } = ctx.defaults
-    const quiet = await findQuietHours(db, actor.ownerId)
+  async function settings(ownerId: number): Promise<SettingsWire> {
+    const { reminders, timeZone } = (await getOwner(ctx.db, ownerId)).defaults
+    const own = await findOwnDefaults(ctx.db, ownerId)
+    const quiet = await findQuietHours(ctx.db, ownerId)
     return {
       time_zone: timeZone,
       default_reminders: reminders.map(reminderText),
       quiet_hours: quiet && { ...quiet },
+      is_own: { time_zone: own.timeZone !== null, default_reminders: own.reminders !== null },
       web_push_key: webPushKey,
     }
   }
@@ -28,13 +39,14 @@ export function settingsRoutes(plain: FastifyInstance, parts: { ctx: Context; we
     {
       schema: {
         operationId: 'getSettings',
+        needs: 'read',
         summary: 'What holds for all tasks and channels',
         tags: ['channels'],
         querystring: NoQuery,
         response: { 200: SettingsShape },
       },
     },
-    async () => settings(ctx.db),
+    async ({ actor }) => settings(actor.ownerId),
   )
 
   server.patch(
@@ -42,19 +54,20 @@ export function settingsRoutes(plain: FastifyInstance, parts: { ctx: Context; we
     {
       schema: {
         operationId: 'updateSettings',
-        summary: 'Change the quiet hours',
+        needs: 'admin',
+        summary: 'Change time zone, default reminders and quiet hours',
         description:
-          'A notice that falls into them is told at their end, but never after the expiry that it announces. Time zone and default reminders are those of the configuration.',
+          'With another time zone or other default reminders all tasks that go by them ring anew, as if they had been created so; what has rung does not ring again. `null` is as the server has it. A notice that falls into the quiet hours is told at their end, but never after the expiry that it announces.',
         tags: ['channels'],
         querystring: NoQuery,
         body: SettingsPatchShape,
         response: { 200: SettingsShape },
       },
     },
-    async ({ body }) =>
-      ctx.transact(async (tx) => {
-        if (body.quiet_hours !== undefined) await saveQuietHours(tx, actor.ownerId, body.quiet_hours)
-        return settings(tx)
-      }),
+    async ({ body, actor }) => {
+      await changeSettings(ctx, actor, toSettings(body), defaults)
+      door.forget()
+      return settings(actor.ownerId)
+    },
   )
 }

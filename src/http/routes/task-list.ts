@@ -1,7 +1,6 @@
 import type { TypeBoxTypeProvider } from '@fastify/type-provider-typebox'
 import type { FastifyInstance } from 'fastify'
 import Type from 'typebox'
-import type { Context } from '#actions/context.ts'
 import type { Task } from '#core/task.ts'
 import { lastChange } from '#store/changes.ts'
 import type { Db } from '#store/schema.ts'
@@ -23,13 +22,10 @@ import {
   toListCursor,
   toSort,
 } from '../shapes-list.ts'
-import { actor, parseCursor, toCursor } from './tasks.ts'
+import { parseCursor, toCursor } from './tasks.ts'
 
 /** Many tasks at once, and what there is to tell them apart by. */
-export function taskListRoutes(
-  plain: FastifyInstance,
-  { db, ctx, now }: { db: Db; ctx: Context; now: () => number },
-): void {
+export function taskListRoutes(plain: FastifyInstance, { db, now }: { db: Db; now: () => number }): void {
   const server = plain.withTypeProvider<TypeBoxTypeProvider>()
 
   server.get(
@@ -37,6 +33,7 @@ export function taskListRoutes(
     {
       schema: {
         operationId: 'listTasks',
+        needs: 'read',
         summary: 'Tasks, all or some, in an order',
         tags: ['tasks'],
         querystring: TaskQueryShape,
@@ -45,8 +42,8 @@ export function taskListRoutes(
         gives: ['etag', 'link'],
       },
     },
-    async ({ query, headers }, reply) => {
-      const filter = toFilter(query, ctx.defaults.timeZone)
+    async ({ query, headers, actor }, reply) => {
+      const filter = toFilter(query, actor.defaults.timeZone)
       const sort = toSort(query.sort)
       const { limit = mostTasks, offset = 0, cursor } = query
       if (cursor !== undefined && offset > 0) throw badParameter('cursor', 'and offset exclude each other')
@@ -86,13 +83,14 @@ export function taskListRoutes(
     {
       schema: {
         operationId: 'listTags',
+        needs: 'read',
         summary: 'The tags of all tasks, with how many are open and have expired',
         tags: ['tags'],
         querystring: Type.Object({}, { additionalProperties: false }),
         response: { 200: TagListShape },
       },
     },
-    async (_, reply) => reply.send({ tags: await countTags(db, actor.ownerId, now()) }),
+    async ({ actor }, reply) => reply.send({ tags: await countTags(db, actor.ownerId, now()) }),
   )
 }
 

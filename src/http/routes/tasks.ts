@@ -1,7 +1,7 @@
 import type { TypeBoxTypeProvider } from '@fastify/type-provider-typebox'
 import type { FastifyInstance, FastifyReply, FastifyRequest, onRequestHookHandler } from 'fastify'
 import Type from 'typebox'
-import type { Actor, Context } from '#actions/context.ts'
+import type { Context } from '#actions/context.ts'
 import {
   completeTask,
   createTask,
@@ -14,7 +14,6 @@ import {
 } from '#actions/tasks.ts'
 import { invalidMember, Problem } from '#core/problem.ts'
 import type { Task } from '#core/task.ts'
-import { builtInOwnerId } from '#store/owners.ts'
 import type { Db } from '#store/schema.ts'
 import { getTask } from '#store/tasks.ts'
 import { prefersMinimal, send, taskAnswer, toTaskMark } from '../answer.ts'
@@ -36,9 +35,6 @@ import {
 import { NotModified, UpdatedTasksShape, WrittenTaskShape } from '../shapes-answers.ts'
 import { DeletedTaskShape, toDeletedTaskWire } from '../shapes-trash.ts'
 
-/** There are no accounts yet: whoever is let in is the built-in owner. */
-export const actor: Actor = { ownerId: builtInOwnerId }
-
 const largestId = Number.MAX_SAFE_INTEGER
 export const IdParams = Type.Object({ id: Type.Integer({ minimum: 1, maximum: largestId }) })
 /** A query that takes nothing: a mistyped parameter must not be taken for none. */
@@ -56,6 +52,7 @@ export function taskRoutes(plain: FastifyInstance, { db, ctx, trashDays }: TaskP
 
   const createSchema = {
     operationId: 'createTask',
+    needs: 'write',
     summary: 'Create a task',
     description: 'Answers 200, not 201. What is due already rings at once.',
     tags: ['tasks'],
@@ -68,14 +65,15 @@ export function taskRoutes(plain: FastifyInstance, { db, ctx, trashDays }: TaskP
   } as const
   server.post('/v1/tasks', { schema: createSchema }, async (request, reply) => {
     const draft = toDraft(request.body)
-    return answerOnce(ctx, actor, request, reply, async (ctx) => {
-      const task = await createTask(ctx, actor, draft)
+    return answerOnce(ctx, request, reply, async (ctx) => {
+      const task = await createTask(ctx, request.actor, draft)
       return taskAnswer(request, task, { location: placeOf(task) })
     })
   })
 
   const updateManySchema = {
     operationId: 'updateTasks',
+    needs: 'write',
     summary: 'Change many tasks, all or nothing',
     description:
       'Ids that name no task are skipped, and listed as missing; with `Prefer: handling=strict` they are refused by 404. An item with a `version` is changed only if the task has that one still: else nothing is, and the answer is 409.',
@@ -96,7 +94,7 @@ export function taskRoutes(plain: FastifyInstance, { db, ctx, trashDays }: TaskP
     })
     const isStrict = parsePrefer(request.headers.prefer).get('handling') === 'strict'
     const isMinimal = prefersMinimal(request)
-    const { tasks, missing } = await updateTasks(ctx, actor, patches, { isStrict })
+    const { tasks, missing } = await updateTasks(ctx, request.actor, patches, { isStrict })
     const applied = [isStrict && 'handling=strict', isMinimal && 'return=minimal'].filter(Boolean)
     if (applied.length > 0) reply.header('preference-applied', applied.join(', '))
     return reply.send({ tasks: isMinimal ? tasks.map(toTaskMark) : tasks.map(toTaskWire), missing })
@@ -112,6 +110,7 @@ export function taskRoutes(plain: FastifyInstance, { db, ctx, trashDays }: TaskP
 
   const getSchema = {
     operationId: 'getTask',
+    needs: 'read',
     summary: 'A task',
     ...ofOne,
     response: { 200: TaskShape, 304: NotModified },
@@ -119,7 +118,7 @@ export function taskRoutes(plain: FastifyInstance, { db, ctx, trashDays }: TaskP
     gives: ['etag', 'accept-patch'],
   } as const
   server.get('/v1/tasks/:id', { schema: getSchema, onRequest: tellPatchTypes }, async (request, reply) =>
-    sendTask(request, reply, await getTask(db, actor.ownerId, request.params.id)),
+    sendTask(request, reply, await getTask(db, request.actor.ownerId, request.params.id)),
   )
 
   // PUT merges as PATCH does (RFC 7396): a full replacement would wipe members that an older client does not know.
@@ -132,6 +131,7 @@ export function taskRoutes(plain: FastifyInstance, { db, ctx, trashDays }: TaskP
       url: '/v1/tasks/:id',
       schema: {
         operationId,
+        needs: 'write',
         summary,
         ...written,
         body: TaskPatchShape,
@@ -142,12 +142,13 @@ export function taskRoutes(plain: FastifyInstance, { db, ctx, trashDays }: TaskP
       onRequest: tellPatchTypes,
       handler: async (request, reply) => {
         const target = { id: request.params.id, ...parseConditions(request.headers) }
-        return send(reply, taskAnswer(request, await updateTask(ctx, actor, target, toPatch(request.body))))
+        return send(reply, taskAnswer(request, await updateTask(ctx, request.actor, target, toPatch(request.body))))
       },
     })
 
   const deleteSchema = {
     operationId: 'deleteTask',
+    needs: 'write',
     summary: 'Move a task to the trash, from where it can be restored for some days',
     ...ofOne,
     response: { 200: DeletedTaskShape },
@@ -157,7 +158,7 @@ export function taskRoutes(plain: FastifyInstance, { db, ctx, trashDays }: TaskP
   server.delete(
     '/v1/tasks/:id',
     { schema: deleteSchema, onRequest: tellPatchTypes, preHandler: refuseBody },
-    async ({ params, headers }, reply) => {
+    async ({ params, headers, actor }, reply) => {
       const target = { id: params.id, ...parseConditions(headers) }
       const { deletedAt } = await deleteTask(ctx, actor, target)
       return reply.send(toDeletedTaskWire(target.id, deletedAt, trashDays))
@@ -176,16 +177,19 @@ export function taskRoutes(plain: FastifyInstance, { db, ctx, trashDays }: TaskP
   ] as const) {
     server.post(
       `/v1/tasks/:id/${verb}`,
-      { schema: { operationId: `${verb}Task`, summary, ...verbs }, preHandler: refuseBody },
+      { schema: { operationId: `${verb}Task`, needs: 'write', summary, ...verbs }, preHandler: refuseBody },
       async (request, reply) => {
         const target = { id: request.params.id, ...parseConditions(request.headers) }
-        return answerOnce(ctx, actor, request, reply, async (ctx) => taskAnswer(request, await act(ctx, actor, target)))
+        return answerOnce(ctx, request, reply, async (ctx) =>
+          taskAnswer(request, await act(ctx, request.actor, target)),
+        )
       },
     )
   }
 
   const snoozeSchema = {
     operationId: 'snoozeTask',
+    needs: 'write',
     summary: 'Ring once more, later',
     description:
       'Takes either "for", a span from now, or "until", a time. Completing the task or moving its expiry ends it.',
@@ -196,8 +200,8 @@ export function taskRoutes(plain: FastifyInstance, { db, ctx, trashDays }: TaskP
   server.post('/v1/tasks/:id/snooze', { schema: snoozeSchema }, async (request, reply) => {
     const target = { id: request.params.id, ...parseConditions(request.headers) }
     const until = toSnooze(request.body)
-    return answerOnce(ctx, actor, request, reply, async (ctx) =>
-      taskAnswer(request, await snoozeTask(ctx, actor, target, until)),
+    return answerOnce(ctx, request, reply, async (ctx) =>
+      taskAnswer(request, await snoozeTask(ctx, request.actor, target, until)),
     )
   })
 }

@@ -8,6 +8,7 @@ import { Problem } from '#core/problem.ts'
 import { limits } from '#core/task.ts'
 import type { Db } from '#store/schema.ts'
 import { listTrash, type TaskFilter } from '#store/trash.ts'
+import { requireScope } from '../door.ts'
 import { IdList, parseIds } from '../id-list.ts'
 import { answerOnce, answerOnceByChunks } from '../idempotency.ts'
 import { parseCollectionIfMatch, parseTime } from '../shapes.ts'
@@ -21,7 +22,7 @@ import {
   toRestoring,
   toTrashedTaskWire,
 } from '../shapes-trash.ts'
-import { actor, NoQuery, refuseBody } from './tasks.ts'
+import { NoQuery, refuseBody } from './tasks.ts'
 
 const Tag = Type.String({ minLength: 1, maxLength: limits.tagCharacters })
 const DeleteQuery = Type.Object(
@@ -58,6 +59,7 @@ export function trashRoutes(
     {
       schema: {
         operationId: 'deleteTasks',
+        needs: 'write',
         summary: 'Move tasks to the trash: all, or those that every filter given takes',
         tags: ['tasks'],
         querystring: DeleteQuery,
@@ -66,9 +68,12 @@ export function trashRoutes(
       },
       preHandler: refuseBody,
     },
-    async ({ query, headers }, reply) => {
+    async ({ query, headers, actor }, reply) => {
+      const filter = toFilter(query, actor.defaults.timeZone)
+      // All of them at once is another matter than some.
+      if (Object.keys(filter).length === 0 && query.dry_run !== 'true') requireScope(actor, 'admin')
       const wish = {
-        filter: toFilter(query, ctx.defaults.timeZone),
+        filter,
         ifChange: parseCollectionIfMatch(headers['if-match']),
         now: now(),
       }
@@ -85,13 +90,14 @@ export function trashRoutes(
     {
       schema: {
         operationId: 'listTrash',
+        needs: 'read',
         summary: 'The deleted tasks that can be restored, the newest deletion first',
         tags: ['trash'],
         querystring: TrashQuery,
         response: { 200: TrashShape },
       },
     },
-    async ({ query: { limit, cursor } }, reply) => {
+    async ({ query: { limit, cursor }, actor }, reply) => {
       const before = cursor === undefined ? undefined : parseCursor(cursor)
       // One more than asked for tells whether there is more.
       const found = await listTrash(db, actor.ownerId, { before, limit: limit + 1 })
@@ -109,6 +115,7 @@ export function trashRoutes(
     {
       schema: {
         operationId: 'restoreTasks',
+        needs: 'write',
         summary: 'Put deleted tasks back, under the same ids and with their history',
         tags: ['trash'],
         querystring: NoQuery,
@@ -123,13 +130,13 @@ export function trashRoutes(
       const which = toRestoring(request.body)
       // A batch may be a million tasks, and many transactions.
       if ('batch' in which)
-        return answerOnceByChunks(ctx, actor, request, reply, async () => ({
+        return answerOnceByChunks(ctx, request, reply, async () => ({
           headers: {},
-          body: await restoreTasks(ctx, actor, which),
+          body: await restoreTasks(ctx, request.actor, which),
         }))
-      return answerOnce(ctx, actor, request, reply, async (inner) => ({
+      return answerOnce(ctx, request, reply, async (inner) => ({
         headers: {},
-        body: await restoreTasks({ ...ctx, ...inner }, actor, which),
+        body: await restoreTasks({ ...ctx, ...inner }, request.actor, which),
       }))
     },
   )
@@ -139,6 +146,7 @@ export function trashRoutes(
     {
       schema: {
         operationId: 'purgeTrash',
+        needs: 'admin',
         summary: 'Delete for good what is in the trash: all of it, some ids, or one batch',
         tags: ['trash'],
         querystring: PurgeQuery,
@@ -146,7 +154,7 @@ export function trashRoutes(
       },
       preHandler: refuseBody,
     },
-    async ({ query: { ids, batch } }, reply) => {
+    async ({ query: { ids, batch }, actor }, reply) => {
       if (ids !== undefined && batch !== undefined) throw new Problem('malformed', 'ids and batch exclude each other.')
       const which = ids !== undefined ? { ids: parseIds(ids) } : batch !== undefined ? { batch } : 'all'
       return reply.send({ purged: await purgeTrash(ctx, actor, which) })

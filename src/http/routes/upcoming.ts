@@ -1,12 +1,10 @@
 import type { TypeBoxTypeProvider } from '@fastify/type-provider-typebox'
 import type { FastifyInstance } from 'fastify'
 import Type from 'typebox'
-import type { Context } from '#actions/context.ts'
 import { presentChannels } from '#store/channels.ts'
 import type { Db } from '#store/schema.ts'
 import { upcoming } from '#store/upcoming.ts'
 import { toUpcomingWire, UpcomingShape } from '../shapes-upcoming.ts'
-import { actor } from './tasks.ts'
 import { parseInstant } from './trash.ts'
 
 const aheadMs = 24 * 3_600_000
@@ -18,24 +16,25 @@ const UpcomingQuery = Type.Object(
   { additionalProperties: false },
 )
 
-export function upcomingRoutes(plain: FastifyInstance, parts: { db: Db; ctx: Context; now: () => number }): void {
-  const { db, ctx } = parts
+export function upcomingRoutes(plain: FastifyInstance, parts: { db: Db; now: () => number }): void {
+  const { db } = parts
   plain.withTypeProvider<TypeBoxTypeProvider>().get(
     '/v1/upcoming',
     {
       schema: {
         operationId: 'listUpcoming',
+        needs: 'read',
         summary: 'What will ring until a time, the next first, and on which channels',
         tags: ['notifications'],
         querystring: UpcomingQuery,
         response: { 200: UpcomingShape },
       },
     },
-    async ({ query }) => {
+    async ({ query, actor }) => {
       const now = parts.now()
       const until =
-        query.until === undefined ? now + aheadMs : parseInstant('until', query.until, ctx.defaults.timeZone)
-      const page = { defaults: ctx.defaults, now, until, limit: query.limit }
+        query.until === undefined ? now + aheadMs : parseInstant('until', query.until, actor.defaults.timeZone)
+      const page = { defaults: actor.defaults, now, until, limit: query.limit }
       const found = await upcoming(db, actor.ownerId, page)
       return toUpcomingWire(found, until, await presentChannels(db, actor.ownerId))
     },

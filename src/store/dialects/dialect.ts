@@ -15,6 +15,8 @@ export interface Dialect {
    * what others have locked is passed over where it is only one of many (`skip locked`), and claims end by their lease alone.
    */
   readonly isShared: boolean
+  /** Behind a select: the rows stay as they are until the transaction ends, while others may read them as well. Alone, nothing is needed. */
+  readonly lockShared?: RawBuilder<unknown>
   /**
    * Whether every wish of a shared transaction gets a savepoint at once. Else only when one of them has failed and all are run
    * again: two round trips a wish are dear where nothing fails.

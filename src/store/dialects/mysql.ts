@@ -44,6 +44,7 @@ const dialectFor = (server: Server): Dialect => ({
   name: 'mysql',
   begin: 'start transaction',
   isShared: true,
+  lockShared: sql`lock in share mode`, // MariaDB does not know `for share`
   savepointsAtOnce: false,
   transactionsAtOnce: 4,
   words: () => ({

@@ -24,6 +24,7 @@ export const postgres: Dialect = {
   name: 'postgres',
   begin: 'begin', // READ COMMITTED: a row that is locked is read as it is by then
   isShared: true,
+  lockShared: sql`for share`,
   savepointsAtOnce: false,
   transactionsAtOnce: 4,
   words: () => ({

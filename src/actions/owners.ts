@@ -1,0 +1,148 @@
+import { setImmediate as turn } from 'node:timers/promises'
+import { checkOwnerName, checkPassword, type Owner, parseEmail, type Role } from '#core/account.ts'
+import { Problem } from '#core/problem.ts'
+import type { Defaults } from '#core/reminder.ts'
+import { deleteOwned } from '#store/owned.ts'
+import * as owners from '#store/owners.ts'
+import type { Db } from '#store/schema.ts'
+import { deleteTokens } from '#store/tokens.ts'
+import type { Transact } from '#store/transact.ts'
+import { type Context, type LongContext, refuseIfStopping } from './context.ts'
+import { hashPassword } from './passwords.ts'
+import { type Condition, isOneOf } from './tasks.ts'
+import { type Issued, issue } from './tokens.ts'
+
+/** What administrators do about the owners of a server. */
+export interface OwnerDraft {
+  readonly name: string
+  readonly email?: string | null
+  readonly role?: Role
+  /** Without one he is invited, and sets his own. */
+  readonly password?: string
+}
+
+/** How long an invitation is good for. */
+export const invitationMs = 7 * 86_400_000
+
+/**
+ * @param server what holds for who has not chosen
+ * @returns him and, where he has no password yet, an invitation
+ * @throws Problem `invalid`, `conflict` (the name or the address is taken)
+ */
+export async function createOwner(
+  ctx: Context,
+  { name, email: given = null, role = 'member', password }: OwnerDraft,
+  server: Defaults,
+): Promise<{ owner: Owner; invitation: Issued | null }> {
+  checkOwnerName(name)
+  const email = given && parseEmail(given)
+  if (password !== undefined) checkPassword(password, name)
+  const hash = password === undefined ? null : await hashPassword(password)
+  return ctx.transact(async (tx, now) => {
+    const id = await owners.insertOwner(
+      tx,
+      { name, email, role, password: hash, identity: null, defaults: server },
+      now,
+    )
+    const invitation = hash === null ? await inviteIn(tx, id, now) : null
+    return { owner: await owners.getOwner(tx, id), invitation }
+  })
+}
+
+export interface OwnerPatch {
+  readonly name?: string
+  readonly email?: string | null
+  readonly role?: Role
+  readonly disabled?: boolean
+}
+
+export interface OwnerTarget extends Condition {
+  readonly id: number
+}
+
+/**
+ * One who is disabled cannot come in, and all his sessions end; what he has is kept, and rings.
+ * @throws Problem `not-found`, `stale`, `invalid`, `conflict` (taken, or it would leave nobody who administers)
+ */
+export async function updateOwner(
+  ctx: Context,
+  target: OwnerTarget,
+  { name, email: given, role, disabled }: OwnerPatch,
+): Promise<Owner> {
+  if (name !== undefined) checkOwnerName(name)
+  const email = given === undefined || given === null ? given : parseEmail(given)
+  return ctx.transact(async (tx, now) => {
+    const before = await ownerToChange(tx, target)
+    const disabledAt = disabled === undefined ? before.disabledAt : disabled ? (before.disabledAt ?? now) : null
+    await owners.saveOwner(tx, before.id, {
+      ...(name !== undefined && { name }),
+      ...(email !== undefined && { email }),
+      ...(role !== undefined && { role }),
+      disabledAt,
+      version: before.version + 1,
+    })
+    await requireAdmin(tx)
+    if (disabledAt !== null) await deleteTokens(tx, before.id, ['session', 'invitation'])
+    return owners.getOwner(tx, before.id)
+  })
+}
+
+/** One more way to set his password: the ones before are good for nothing. @throws Problem `not-found`, `conflict` (disabled) */
+export async function inviteOwner(ctx: Context, id: number): Promise<Issued> {
+  return ctx.transact(async (tx, now) => {
+    const { disabledAt } = await ownerToChange(tx, { id })
+    if (disabledAt !== null) throw new Problem('conflict', 'This owner is disabled: enable him first.')
+    await deleteTokens(tx, id, ['invitation'])
+    return inviteIn(tx, id, now)
+  })
+}
+
+function inviteIn(tx: Db, ownerId: number, now: number): Promise<Issued> {
+  const draft = { name: 'invitation', scope: 'admin', expiresAt: now + invitationMs } as const
+  return issue(tx, ownerId, 'invitation', draft, now)
+}
+
+/**
+ * With all that is his, for good. He must be disabled before: nobody is deleted by one mistyped number. At once nothing of his can be
+ * seen, written or told any more; his rows go by chunks, and who is killed on the way is followed by the next housekeeping.
+ * @throws Problem `not-found`, `stale`, `conflict` (not disabled)
+ */
+export async function deleteOwner(ctx: LongContext, target: OwnerTarget): Promise<void> {
+  await ctx.transact(async (tx, now) => {
+    const owner = await ownerToChange(tx, target)
+    if (owner.disabledAt === null)
+      throw new Problem('conflict', 'Disable this owner first, and export what is his if it is to be kept.')
+    await owners.saveOwner(tx, owner.id, { removedAt: now })
+    await deleteTokens(tx, owner.id, ['token', 'session', 'invitation'])
+  })
+  while (!(await deleteSome(ctx.transact, target.id))) {
+    refuseIfStopping(ctx.signal)
+    await turn() // the bell and every other request come in between
+    await turn()
+  }
+}
+
+const chunkSize = 500
+
+/** A chunk of what is left of an owner who was deleted, and at last himself. @returns whether that was all */
+export async function deleteSome(transact: Transact, ownerId: number): Promise<boolean> {
+  return transact(async (tx) => {
+    if ((await deleteOwned(tx, ownerId, chunkSize)) > 0) return false
+    await owners.deleteOwnerRow(tx, ownerId)
+    return true
+  })
+}
+
+async function ownerToChange(tx: Db, { id, version, notVersion }: OwnerTarget): Promise<Owner> {
+  const owner = await owners.lockOwner(tx, id)
+  if (owner.removedAt !== null) throw new Problem('not-found', `There is no owner ${id}.`)
+  const isOther = version !== undefined && !isOneOf(version, owner.version)
+  if (isOther || (notVersion !== undefined && isOneOf(notVersion, owner.version)))
+    throw new Problem('stale', `Owner ${id} is at version ${owner.version}.`)
+  return owner
+}
+
+async function requireAdmin(tx: Db): Promise<void> {
+  if ((await owners.countAdmins(tx)) === 0)
+    throw new Problem('conflict', 'Then nobody would administer the server: make somebody else an administrator first.')
+}

@@ -1,0 +1,307 @@
+import type { Socket } from 'node:net'
+import type { FastifyReply, FastifyRequest } from 'fastify'
+import type { Actor } from '#actions/context.ts'
+import { sessionMs } from '#actions/sign-in.ts'
+import { hashSecret } from '#actions/tokens.ts'
+import type { Clock } from '#clock.ts'
+import { covers, type Owner, type Role, type Scope, type TokenRecord } from '#core/account.ts'
+import { Problem } from '#core/problem.ts'
+import type { Defaults } from '#core/reminder.ts'
+import { builtInOwnerId, findOwner } from '#store/owners.ts'
+import type { Db } from '#store/schema.ts'
+import { findToken, goodTokens, markTokenUsed, prolongToken } from '#store/tokens.ts'
+import type { Transact } from '#store/transact.ts'
+
+/**
+ * Who is asking, and whether he may. Every route says what it needs (operation.ts); the door looks before anything else is read.
+ *
+ *   Authorization ─▶ token ─┐
+ *   Cookie ───────▶ session ├─▶ looked up, or as it was less than half a second ago ─▶ caller ─▶ scope and role enough? ─▶ route
+ *   nothing, and no login ──┘                                                            └─ 401        └─ 403
+ *
+ * What was looked up is kept for half a second, so that a request costs no read and a token that is revoked is good for nothing within a
+ * second on every replica; in this process at once. What is not found is not kept.
+ */
+export interface Caller extends Actor {
+  readonly name: string | null
+  readonly role: Role
+  readonly scope: Scope
+  /** What he asks with; null on a server without login. */
+  readonly by: {
+    readonly kind: 'token' | 'session' | 'socket' | 'link'
+    readonly id: number | null
+    readonly name: string
+  } | null
+  /** As of at most half a second ago: to read by. Who writes reads them in his transaction. */
+  readonly defaults: Defaults
+}
+
+declare module 'fastify' {
+  interface FastifyRequest {
+    /** Null where a route is for everybody, and nobody has said who he is. */
+    caller: Caller | null
+    /** The same where a route needs somebody: there the door has seen to it. */
+    readonly actor: Caller
+  }
+}
+
+/** @throws Problem `unauthorized` */
+export function actorOf(request: FastifyRequest): Caller {
+  if (!request.caller) throw nobody()
+  return request.caller
+}
+
+/** What is not there, or is for everybody: health, pages, sign-in. */
+const isPublic = ({ routeOptions }: FastifyRequest) => (routeOptions.schema?.needs ?? 'nothing') === 'nothing'
+
+const nobody = () => new Problem('unauthorized', 'Sign in, or send a token: Authorization: Bearer <token>.')
+
+/** For what needs more than the rest of its route. @throws Problem `forbidden` */
+export function requireScope({ scope }: Caller, needed: Scope): void {
+  if (!covers(scope, needed))
+    throw new Problem('forbidden', `This needs the scope «${needed}», and the token has «${scope}».`)
+}
+
+export interface Door {
+  /** The hook: to be the first that waits for anything. */
+  readonly enter: (request: FastifyRequest, reply: FastifyReply, done: (error?: Error) => void) => void
+  /** Where a route is for everybody: who is asking all the same, or null. */
+  readonly recognize: (request: FastifyRequest) => Promise<Caller | null>
+  /** Something about owners or tokens has changed in this process. */
+  readonly forget: () => void
+  /** Whoever asks over this connection has the rights of the server itself. */
+  readonly trust: (socket: Socket) => void
+  /** Calls `end` once, within a second, when the caller may not ask any more. @returns to be called when it is over before */
+  readonly watch: (caller: Caller, end: () => void) => () => void
+  close(): Promise<void>
+}
+
+const freshMs = 500
+/** How long somebody is remembered whom the database cannot be asked for. */
+const awayMs = 3_600_000
+/** What is kept is small, and forgotten all at once when it is many. */
+const mostKept = 10_000
+/** To the minute, as `TokenRecord.lastUsedAt` says. */
+const markEveryMs = 60_000
+const prolongEveryMs = 86_400_000
+
+interface Known {
+  readonly at: number
+  readonly owner: Owner
+  readonly token: TokenRecord | null
+  readonly caller: Caller
+}
+
+export function createDoor(parts: {
+  db: Db
+  transact: Transact
+  clock: Clock
+  /** Whoever reaches this server may do everything: there is no login. */
+  isOpen: boolean
+  /** Told of each secret that was wrong. */
+  onWrong?: (request: FastifyRequest) => void
+}): Door {
+  const { db, transact, clock, isOpen, onWrong } = parts
+  const kept = new Map<string, Known>()
+  const trusted = new WeakSet<Socket>()
+  const writing = new Set<Promise<void>>()
+  const watched = new Map<number, Set<() => void>>()
+  let watching: AbortController | undefined
+
+  /** @param hash of a token; empty for the first owner, as which everybody asks where there is no login */
+  async function lookUp(hash: string): Promise<Known | undefined> {
+    const at = clock.now()
+    const token = hash === '' ? null : await findToken(db, hash)
+    if (token === undefined || token?.kind === 'invitation') return undefined
+    const owner = await findOwner(db, token?.ownerId ?? builtInOwnerId)
+    if (!owner || owner.removedAt !== null) return undefined
+    const known = { at, owner, token, caller: toCaller(owner, token) }
+    if (kept.size >= mostKept) kept.clear()
+    kept.set(hash, known)
+    if (token) mark(token, at)
+    return known
+  }
+
+  /** The figures are told while the database is away, to those who were let in a while ago: they say that it is. */
+  async function lookUpFor({ routeOptions: { schema } }: FastifyRequest, hash: string): Promise<Known | undefined> {
+    try {
+      return await lookUp(hash)
+    } catch (error) {
+      const before = kept.get(hash)
+      if (before && schema?.needs === 'read' && schema.isOfServer && clock.now() - before.at < awayMs) return before
+      throw error
+    }
+  }
+
+  /** A write beside the request, for none that waits for it, and lost without harm. */
+  function mark({ id, kind, lastUsedAt, expiresAt }: TokenRecord, now: number) {
+    if (lastUsedAt !== null && now - lastUsedAt < markEveryMs) return
+    const until = kind === 'session' && expiresAt !== null && expiresAt - now < sessionMs - prolongEveryMs
+    const write = transact(async (tx) => {
+      await markTokenUsed(tx, id, now)
+      if (until) await prolongToken(tx, id, now + sessionMs)
+    }).then(
+      () => {},
+      () => {},
+    )
+    writing.add(write)
+    write.then(() => writing.delete(write))
+  }
+
+  const isFresh = ({ at }: Known) => {
+    const age = clock.now() - at
+    return age >= 0 && age < freshMs
+  }
+
+  /** @throws Problem `unauthorized`, `forbidden` */
+  function admit(request: FastifyRequest, known: Known | undefined, isSaid: boolean): void {
+    const { needs, isOfServer } = request.routeOptions.schema ?? {}
+    const problem = whyNot(known)
+    if (problem && isSaid) onWrong?.(request)
+    if (problem) throw problem
+    const { caller } = known as Known
+    request.caller = caller
+    requireScope(caller, needs === 'read' || needs === 'write' ? needs : 'admin')
+    if (isOfServer && caller.role !== 'admin')
+      throw new Problem('forbidden', 'This is for administrators of the server.')
+  }
+
+  function whyNot(known: Known | undefined): Problem | undefined {
+    if (!known) return new Problem('unauthorized', 'The token is not valid, or no longer.')
+    const { token, owner } = known
+    if (token?.expiresAt != null && token.expiresAt <= clock.now())
+      return new Problem(
+        'unauthorized',
+        token.kind === 'session' ? 'The session is over: sign in again.' : 'The token has expired.',
+      )
+    if (owner.disabledAt !== null && token) return new Problem('unauthorized', 'This account is disabled.')
+    return undefined
+  }
+
+  function enter(request: FastifyRequest, _: FastifyReply, done: (error?: Error) => void): void {
+    let waiting: Promise<void> | undefined
+    try {
+      waiting = admitNow(request)
+    } catch (error) {
+      done(error as Error)
+      return
+    }
+    if (waiting) waiting.then(() => done(), done)
+    else done()
+  }
+
+  /** By callback where nothing has to be looked up: a microtask less in each request. */
+  function admitNow(request: FastifyRequest): Promise<void> | undefined {
+    if (isPublic(request)) return undefined
+    if (trusted.has(request.raw.socket)) return admitTrusted(request)
+    const secret = secretOf(request)
+    const isSaid = secret !== undefined
+    const hash = secret === undefined ? (isOpen ? '' : undefined) : hashSecret(secret)
+    if (hash === undefined) {
+      if (isSaid) onWrong?.(request)
+      throw isSaid ? new Problem('unauthorized', 'The token is not one of this server, or not whole.') : nobody()
+    }
+    const known = kept.get(hash)
+    if (!known || !isFresh(known)) return lookUpFor(request, hash).then((found) => admit(request, found, isSaid))
+    admit(request, known, isSaid)
+    return undefined
+  }
+
+  /** The rights of the server itself, as whichever owner is named. */
+  async function admitTrusted(request: FastifyRequest): Promise<void> {
+    const id = Number(request.headers['duebell-owner'] ?? builtInOwnerId)
+    const owner = await findOwner(db, id)
+    if (!owner) throw new Problem('not-found', `There is no owner ${id}.`)
+    const by = { kind: 'socket', id: null, name: 'on the server itself' } as const
+    request.caller = { ...toCaller(owner, null), role: 'admin', by }
+  }
+
+  async function lookAgain(signal: AbortSignal) {
+    for (;;) {
+      await clock.sleep(freshMs, signal)
+      if (signal.aborted) return
+      // What cannot be asked for is asked for again.
+      const good = await goodTokens(db, [...watched.keys()], clock.now()).catch(() => undefined)
+      if (!good) continue
+      for (const [id, ends] of [...watched]) {
+        if (good.has(id)) continue
+        watched.delete(id)
+        for (const end of ends) end()
+      }
+      if (watched.size === 0) return stopWatching()
+    }
+  }
+
+  function stopWatching() {
+    watching?.abort()
+    watching = undefined
+  }
+
+  async function recognize(request: FastifyRequest): Promise<Caller | null> {
+    if (trusted.has(request.raw.socket)) await admitTrusted(request)
+    const secret = secretOf(request)
+    const hash = secret === undefined ? (isOpen ? '' : undefined) : hashSecret(secret)
+    const known = hash === undefined ? undefined : await lookUp(hash)
+    if (known && !whyNot(known)) request.caller = known.caller
+    return request.caller
+  }
+
+  return {
+    enter,
+    recognize,
+    forget: () => kept.clear(),
+    trust: (socket) => trusted.add(socket),
+    watch(caller, end) {
+      const id = caller.by?.id
+      if (id == null) return () => {}
+      const ends = watched.get(id) ?? new Set()
+      watched.set(id, ends.add(end))
+      if (!watching) {
+        watching = new AbortController()
+        lookAgain(watching.signal)
+      }
+      return () => {
+        ends.delete(end)
+        if (ends.size > 0 || watched.get(id) !== ends) return
+        watched.delete(id)
+        if (watched.size === 0) stopWatching()
+      }
+    },
+    async close() {
+      stopWatching()
+      await Promise.all(writing)
+    },
+  }
+}
+
+function toCaller(owner: Owner, token: TokenRecord | null): Caller {
+  const { id: ownerId, name, role, defaults } = owner
+  if (!token) return { ownerId, name, role, defaults, scope: 'admin', by: null }
+  const kind = token.kind === 'session' ? 'session' : 'token'
+  return { ownerId, name, role, defaults, scope: token.scope, by: { kind, id: token.id, name: token.name } }
+}
+
+/**
+ * `__Host-`: only from this very host, over TLS (or loopback, where browsers take it as well), for all of its paths; no other site and no
+ * subdomain can set it (RFC 6265bis section 4.1.3.2).
+ */
+const cookieName = '__Host-duebell'
+const cookieForm = /(?:^|;\s*)__Host-duebell=([^;\s]*)/
+
+/** @param secret of a session; empty to be rid of it */
+export function sessionCookie(secret: string): string {
+  const maxAge = secret === '' ? 0 : Math.floor(sessionMs / 1_000)
+  return `${cookieName}=${secret}; Path=/; Max-Age=${maxAge}; HttpOnly; Secure; SameSite=Lax`
+}
+
+/**
+ * A token goes before a session: who sends one means it. A session is for pages of our own: a request from another's origin, which an
+ * allow-list may let through, is nobody's until it says who it is.
+ */
+function secretOf({ headers, host }: FastifyRequest): string | undefined {
+  const { authorization, cookie, origin } = headers
+  if (authorization !== undefined) return /^Bearer +(\S+) *$/i.exec(authorization)?.[1] ?? ''
+  const session = cookie === undefined ? undefined : cookieForm.exec(cookie)?.[1]
+  if (!session?.startsWith('dbs_')) return undefined
+  return origin === undefined || URL.parse(origin)?.host === host.toLowerCase() ? session : undefined
+}

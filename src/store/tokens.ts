@@ -1,0 +1,137 @@
+import type { Selectable } from 'kysely'
+import type { TokenKind, TokenRecord } from '#core/account.ts'
+import { Problem } from '#core/problem.ts'
+import { dialectOf } from './dialects/dialect.ts'
+import { prepare } from './prepare.ts'
+import type { Db, TokenTable } from './schema.ts'
+
+/** What people and programs ask with. Of each only the hash is here: who reads this table can ask for nothing. */
+
+const selectByHash = prepare((db, args: { hash: string }) =>
+  db.selectFrom('tokens').selectAll().where('hash', '=', args.hash),
+)
+
+/** Whether it is expired is for who asks. */
+export async function findToken(db: Db, hash: string): Promise<TokenRecord | undefined> {
+  const row = (await selectByHash(db, { hash })).rows[0]
+  return row && toToken(row)
+}
+
+export type NewToken = Omit<TokenRecord, 'id' | 'lastUsedAt'> & { readonly hash: string }
+
+export async function insertToken(tx: Db, token: NewToken): Promise<TokenRecord> {
+  const columns = ['owner_id', 'kind', 'name', 'hash', 'hint', 'scope', 'created_at', 'expires_at'] as const
+  const { ownerId, kind, name, hash, hint, scope, createdAt, expiresAt } = token
+  const values = [ownerId, kind, name, hash, hint, scope, createdAt, expiresAt]
+  const [row] = await dialectOf(tx).insertRows(tx, 'tokens', columns, [values], ['id', 'created_at'])
+  if (!row) throw new Error('two tokens with the same 256 bits')
+  return { id: row.id, ownerId, kind, name, hint, scope, createdAt, expiresAt, lastUsedAt: null }
+}
+
+/** Those of an owner that have not expired, the newest first; invitations are nobody's to see. */
+export async function listTokens(db: Db, ownerId: number, now: number): Promise<TokenRecord[]> {
+  const rows = await db
+    .selectFrom('tokens')
+    .selectAll()
+    .where('owner_id', '=', ownerId)
+    .where('kind', '!=', 'invitation')
+    .where((eb) => eb.or([eb('expires_at', 'is', null), eb('expires_at', '>', now)]))
+    .orderBy('id', 'desc')
+    .execute()
+  return rows.map(toToken)
+}
+
+/** It is good for nothing from now on. @returns what it was @throws Problem `not-found` */
+export async function deleteToken(tx: Db, ownerId: number, id: number): Promise<TokenRecord> {
+  const query = tx.selectFrom('tokens').selectAll().where('id', '=', id).where('owner_id', '=', ownerId)
+  const row = await (dialectOf(tx).isShared ? query.forUpdate() : query).executeTakeFirst()
+  if (!row) throw new Problem('not-found', `There is no token ${id}.`)
+  await tx.deleteFrom('tokens').where('id', '=', id).execute()
+  return toToken(row)
+}
+
+/** All of an owner's, of some kinds, but for one. @returns how many */
+export async function deleteTokens(
+  tx: Db,
+  ownerId: number,
+  kinds: readonly TokenKind[],
+  but?: number | undefined,
+): Promise<number> {
+  const { numDeletedRows } = await tx
+    .deleteFrom('tokens')
+    .where('owner_id', '=', ownerId)
+    .where('kind', 'in', kinds)
+    .where('id', '!=', but ?? 0)
+    .executeTakeFirst()
+  return Number(numDeletedRows)
+}
+
+/** Takes an invitation, if it is there and has not expired: once. @returns whose it was */
+export async function takeInvitation(tx: Db, hash: string, now: number): Promise<number | undefined> {
+  const query = tx.selectFrom('tokens').selectAll().where('hash', '=', hash).where('kind', '=', 'invitation')
+  const row = await (dialectOf(tx).isShared ? query.forUpdate() : query).executeTakeFirst()
+  if (!row || (row.expires_at ?? now) <= now) return undefined
+  await tx.deleteFrom('tokens').where('id', '=', row.id).execute()
+  return row.owner_id
+}
+
+/** Of some tokens those that are still there and have not expired. */
+export async function goodTokens(db: Db, ids: readonly number[], now: number): Promise<Set<number>> {
+  const rows = await db
+    .selectFrom('tokens')
+    .innerJoin('owners', 'owners.id', 'tokens.owner_id')
+    .select('tokens.id')
+    .where((eb) => dialectOf(db).among(eb.ref('tokens.id'), ids))
+    .where('owners.disabled_at', 'is', null)
+    .where('owners.removed_at', 'is', null)
+    .where((eb) => eb.or([eb('expires_at', 'is', null), eb('expires_at', '>', now)]))
+    .execute()
+  return new Set(rows.map(({ id }) => id))
+}
+
+export async function markTokenUsed(tx: Db, id: number, now: number): Promise<void> {
+  await tx.updateTable('tokens').set({ last_used_at: now }).where('id', '=', id).execute()
+}
+
+/** A session lasts as long as it is used. */
+export async function prolongToken(tx: Db, id: number, expiresAt: number): Promise<void> {
+  await tx.updateTable('tokens').set({ expires_at: expiresAt }).where('id', '=', id).execute()
+}
+
+/** Whether anybody has a token to ask with. */
+export async function hasTokens(db: Db, now: number): Promise<boolean> {
+  const row = await db
+    .selectFrom('tokens')
+    .select('id')
+    .where('kind', '=', 'token')
+    .where((eb) => eb.or([eb('expires_at', 'is', null), eb('expires_at', '>', now)]))
+    .limit(1)
+    .executeTakeFirst()
+  return row !== undefined
+}
+
+/** @returns how many, at most `limit` */
+export async function forgetExpiredTokens(tx: Db, before: number, limit: number): Promise<number> {
+  const rows = await tx.selectFrom('tokens').select('id').where('expires_at', '<', before).limit(limit).execute()
+  const ids = rows.map(({ id }) => id)
+  if (ids.length > 0)
+    await tx
+      .deleteFrom('tokens')
+      .where((eb) => dialectOf(tx).among(eb.ref('id'), ids))
+      .execute()
+  return ids.length
+}
+
+function toToken(row: Selectable<TokenTable>): TokenRecord {
+  return {
+    id: row.id,
+    ownerId: row.owner_id,
+    kind: row.kind,
+    name: row.name,
+    hint: row.hint,
+    scope: row.scope,
+    createdAt: row.created_at,
+    expiresAt: row.expires_at,
+    lastUsedAt: row.last_used_at,
+  }
+}

@@ -1,0 +1,13 @@
+import type { Store } from '#store/open.ts'
+import { adoptServerDefaults, insertOwner } from '#store/owners.ts'
+
+/** For tests of the store alone: the first owner, and another. @returns the other's number: 2 */
+export async function addOwners({ transact }: Pick<Store, 'transact'>, { defaults = usual } = {}): Promise<number> {
+  return transact(async (tx, now) => {
+    await adoptServerDefaults(tx, defaults, now)
+    const person = { name: 'ada', email: null, role: 'member', password: null, identity: null } as const
+    return insertOwner(tx, { ...person, defaults }, now)
+  })
+}
+
+const usual = { reminders: ['PT15M'], timeZone: 'UTC' }
