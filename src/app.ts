@@ -6,9 +6,10 @@ import type { Logger } from 'pino'
 import { adoptDefaults } from '#actions/defaults.ts'
 import { createLinks } from '#actions/links.ts'
 import { catalog } from '#channels/catalog.ts'
-import type { ChannelDeps, ChannelKind } from '#channels/channel.ts'
+import type { ChannelKind, SharedDeps } from '#channels/channel.ts'
 import { openOutbound, parseTarget, toOutcome } from '#channels/outbound.ts'
 import { toPolicy, usualPolicy } from '#channels/policy.ts'
+import { anywhere, publicAnd, type ReachOf } from '#channels/reach.ts'
 import { makeVapidKeys, type VapidKeys } from '#channels/vapid.ts'
 import type { Clock } from '#clock.ts'
 import type { Config } from '#config.ts'
@@ -32,6 +33,7 @@ import { dropForChannel, freeAllClaims } from '#store/deliveries.ts'
 import { describeUrl } from '#store/dialects/server.ts'
 import { openStore, type Store } from '#store/open.ts'
 import { builtInOwnerId } from '#store/owners.ts'
+import type { Db } from '#store/schema.ts'
 import { sharedSecret } from '#store/secrets.ts'
 
 /** What the app takes from the world outside. */
@@ -98,7 +100,8 @@ export async function startApp(config: Config, deps: AppDeps): Promise<App> {
   const toEvent = toCloudEvent
   const kinds = deps.catalog ?? catalog
   const channelDeps = { clock, print, toEvent }
-  const channels = stack.use(await openChannels(config, store, kinds, channelDeps, metrics.openChannel, log))
+  const readReach = reachReader(config.memberHosts)
+  const channels = stack.use(await openChannels(config, store, kinds, channelDeps, readReach, metrics.openChannel, log))
   const links = createLinks(await linkKey(store), config.publicUrl)
 
   const deliveries = startDeliveries({
@@ -143,7 +146,7 @@ export async function startApp(config: Config, deps: AppDeps): Promise<App> {
   feed = startFeed({ db: store.db, clock, defaults, log: log.child({ room: 'http' }) })
   const server = createServer({
     db: store.db,
-    ctx: { db: store.db, transact: store.transact, defaults, wake, kinds, channelDeps },
+    ctx: { db: store.db, transact: store.transact, defaults, wake, kinds, channelDeps, readReach },
     links,
     webPushKey: (await vapidKeys(store)).publicKey,
     trashDays: config.trashDays,
@@ -203,11 +206,23 @@ async function listen(server: FastifyInstance, config: Config, version: string):
 
 /** A GET to an address of the operator's, with the rules of every address that is spoken to. */
 function openHeartbeat(url: string, clock: Clock) {
-  const outbound = openOutbound(parseTarget(url, '/heartbeatUrl'))
+  const outbound = openOutbound(parseTarget(url, '/heartbeatUrl', anywhere))
   return {
     send: async (signal: AbortSignal) =>
       toOutcome(await outbound.request({ method: 'GET', headers: {}, body: '', signal }), clock.now()),
     [Symbol.asyncDispose]: () => outbound[Symbol.asyncDispose](),
+  }
+}
+
+/**
+ * Into the private network go channels of the configuration, and of administrators; those of others only where it is listed. Owners have
+ * no roles yet: everybody is an administrator.
+ */
+function reachReader(memberHosts: readonly string[]): (db: Db) => Promise<ReachOf> {
+  const ofMembers = publicAnd(memberHosts)
+  return async (_db) => {
+    const isAdministrator = (_ownerId: number) => true
+    return ({ ownerId, source }) => (source !== 'api' || isAdministrator(ownerId) ? anywhere : ofMembers)
   }
 }
 
@@ -222,7 +237,8 @@ async function openChannels(
   config: Config,
   store: Store,
   kinds: readonly ChannelKind[],
-  deps: ChannelDeps,
+  deps: SharedDeps,
+  readReach: ReturnType<typeof reachReader>,
   onOpened: (id: number, kind: string) => void,
   log: Logger,
 ): Promise<ChannelSet> {
@@ -249,7 +265,8 @@ async function openChannels(
     }
   })
   const options = new Map(config.channels.map(({ name, options = {} }) => [name, options]))
-  const channels = createChannelSet({ kinds, declared: options, deps, onOpened, log: log.child({ room: 'deliver' }) })
+  const parts = { kinds, declared: options, deps, readReach, onOpened, log: log.child({ room: 'deliver' }) }
+  const channels = createChannelSet(parts)
   await channels.open(store.db)
   return channels
 }
