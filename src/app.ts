@@ -6,9 +6,10 @@ import type { Logger } from 'pino'
 import { adoptDefaults } from '#actions/defaults.ts'
 import { createLinks } from '#actions/links.ts'
 import { catalog } from '#channels/catalog.ts'
-import type { ChannelDeps, ChannelKind } from '#channels/channel.ts'
+import type { ChannelKind, SharedDeps } from '#channels/channel.ts'
 import { openOutbound, parseTarget, toOutcome } from '#channels/outbound.ts'
 import { toPolicy, usualPolicy } from '#channels/policy.ts'
+import { anywhere, publicAnd, type ReachOf } from '#channels/reach.ts'
 import { makeVapidKeys, type VapidKeys } from '#channels/vapid.ts'
 import type { Clock } from '#clock.ts'
 import type { Config } from '#config.ts'
@@ -32,7 +33,8 @@ import { type Declared, recordChannels } from '#store/channels.ts'
 import { dropForChannel, freeAllClaims } from '#store/deliveries.ts'
 import { describeUrl } from '#store/dialects/server.ts'
 import { openStore, type Store } from '#store/open.ts'
-import { builtInOwnerId } from '#store/owners.ts'
+import { adminIds, builtInOwnerId } from '#store/owners.ts'
+import type { Db } from '#store/schema.ts'
 import { sharedSecret } from '#store/secrets.ts'
 
 /** What the app takes from the world outside. */
@@ -99,7 +101,8 @@ export async function startApp(config: Config, deps: AppDeps): Promise<App> {
   const toEvent = toCloudEvent
   const kinds = deps.catalog ?? catalog
   const channelDeps = { clock, print, toEvent }
-  const channels = stack.use(await openChannels(config, store, kinds, channelDeps, metrics.openChannel, log))
+  const readReach = reachReader(config.memberHosts)
+  const channels = stack.use(await openChannels(config, store, kinds, channelDeps, readReach, metrics.openChannel, log))
   const links = createLinks(await linkKey(store), config.publicUrl)
 
   const deliveries = startDeliveries({
@@ -146,7 +149,7 @@ export async function startApp(config: Config, deps: AppDeps): Promise<App> {
     door,
     defaults,
     db: store.db,
-    ctx: { db: store.db, transact: store.transact, wake, kinds, channelDeps },
+    ctx: { db: store.db, transact: store.transact, wake, kinds, channelDeps, readReach },
     links,
     webPushKey: (await vapidKeys(store)).publicKey,
     trashDays: config.trashDays,
@@ -206,11 +209,22 @@ async function listen(server: FastifyInstance, config: Config, version: string):
 
 /** A GET to an address of the operator's, with the rules of every address that is spoken to. */
 function openHeartbeat(url: string, clock: Clock) {
-  const outbound = openOutbound(parseTarget(url, '/heartbeatUrl'))
+  const outbound = openOutbound(parseTarget(url, '/heartbeatUrl', anywhere))
   return {
     send: async (signal: AbortSignal) =>
       toOutcome(await outbound.request({ method: 'GET', headers: {}, body: '', signal }), clock.now()),
     [Symbol.asyncDispose]: () => outbound[Symbol.asyncDispose](),
+  }
+}
+
+/**
+ * Into the private network go channels of the configuration, and of administrators; those of others only where it is listed.
+ */
+function reachReader(memberHosts: readonly string[]): (db: Db) => Promise<ReachOf> {
+  const ofMembers = publicAnd(memberHosts)
+  return async (db) => {
+    const admins = await adminIds(db)
+    return ({ ownerId, source }) => (source !== 'api' || admins.has(ownerId) ? anywhere : ofMembers)
   }
 }
 
@@ -225,7 +239,8 @@ async function openChannels(
   config: Config,
   store: Store,
   kinds: readonly ChannelKind[],
-  deps: ChannelDeps,
+  deps: SharedDeps,
+  readReach: ReturnType<typeof reachReader>,
   onOpened: (id: number, kind: string) => void,
   log: Logger,
 ): Promise<ChannelSet> {
@@ -252,7 +267,8 @@ async function openChannels(
     }
   })
   const options = new Map(config.channels.map(({ name, options = {} }) => [name, options]))
-  const channels = createChannelSet({ kinds, declared: options, deps, onOpened, log: log.child({ room: 'deliver' }) })
+  const parts = { kinds, declared: options, deps, readReach, onOpened, log: log.child({ room: 'deliver' }) }
+  const channels = createChannelSet(parts)
   await channels.open(store.db)
   return channels
 }

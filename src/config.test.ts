@@ -50,6 +50,7 @@ describe('configuration', () => {
       allowedHosts: [],
       allowAnyoneOnNetwork: false,
       heartbeatUrl: '',
+      memberHosts: [],
       channels: [],
     })
     assert.ok(Object.isFrozen(parse()))
@@ -147,6 +148,18 @@ describe('configuration', () => {
       ['http://169.254.169.254/7c1f-token', 'is an address that is never spoken to'],
     ] as const)
       assert.deepEqual(faultsOf({ env: { DUEBELL_HEARTBEAT_URL: wrong } }), [`DUEBELL_HEARTBEAT_URL: ${why}`])
+  })
+
+  test('what members may reach is a list of host names, addresses and ranges, and nothing else', () => {
+    const listed = ['nas.home', 'ntfy', '192.168.1.7', 'fd12::/16']
+    assert.deepEqual(parse({ argv: ['--member-hosts', listed.join(', ')] }).memberHosts, listed)
+    assert.deepEqual(parse({ env: { DUEBELL_MEMBER_HOSTS: '' } }).memberHosts, [])
+    const files = { 'c.json': { memberHosts: ['nas.home', 'http://nas.home', '10.0.0.0/33'] } }
+    const why = 'is no host name, no address that is ever spoken to, and no range like 192.168.1.0/24'
+    assert.deepEqual(faultsOf({ argv: ['--config=c.json'], files }), [
+      `memberHosts in c.json: «http://nas.home» ${why}`,
+      `memberHosts in c.json: «10.0.0.0/33» ${why}`,
+    ])
   })
 
   test('the help names every flag with its variable', () => {

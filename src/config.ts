@@ -4,6 +4,7 @@ import { catalog } from '#channels/catalog.ts'
 import type { ChannelKind } from '#channels/channel.ts'
 import { parseTarget } from '#channels/outbound.ts'
 import { policyMembers, toPolicy } from '#channels/policy.ts'
+import { anywhere, isListable } from '#channels/reach.ts'
 import { checkChoices } from '#core/channel.ts'
 import { parseTimeZone } from '#core/moment.ts'
 import { nearest, type Problem } from '#core/problem.ts'
@@ -71,6 +72,12 @@ const schema = Type.Object(
       maxLength: 2_000,
       description:
         'Called (GET) every minute while the bell works, for a dead man’s switch outside; like a password where it holds a token',
+    }),
+    memberHosts: Type.Array(Type.String(), {
+      default: [],
+      maxItems: 1_000,
+      description:
+        'Where in the private network channels of those may go who do not administer the server: host names, addresses, ranges like 192.168.1.0/24',
     }),
     channels: Type.Array(
       Type.Object(
@@ -249,10 +256,10 @@ function check(values: Record<string, unknown>, names: Record<string, string>, f
     const [, key = '', ...rest] = error.instancePath.split('/')
     faults.push(say([names[key], ...rest].join('/'), error))
   }
-  const { timeZone, defaultReminders, heartbeatUrl } = values
+  const { timeZone, defaultReminders, heartbeatUrl, memberHosts } = values
   if (typeof heartbeatUrl === 'string' && heartbeatUrl !== '') {
     try {
-      parseTarget(heartbeatUrl, '')
+      parseTarget(heartbeatUrl, '', anywhere)
     } catch (error) {
       faults.push(`${names.heartbeatUrl}: ${(error as Problem).extras.faults?.[0]?.detail}`)
     }
@@ -264,6 +271,12 @@ function check(values: Record<string, unknown>, names: Record<string, string>, f
       if (typeof lead === 'string' && !parseLead(lead))
         faults.push(
           `${names.defaultReminders}: «${lead}» is not an ISO 8601 duration of at most ten years, like PT15M or P1D`,
+        )
+  if (Array.isArray(memberHosts))
+    for (const host of memberHosts)
+      if (typeof host === 'string' && !isListable(host))
+        faults.push(
+          `${names.memberHosts}: «${host}» is no host name, no address that is ever spoken to, and no range like 192.168.1.0/24`,
         )
 }
 

@@ -1,7 +1,8 @@
 import { randomUUIDv7 } from 'node:crypto'
-import type { ChannelDeps, ChannelKind } from '#channels/channel.ts'
+import type { ChannelKind, SharedDeps } from '#channels/channel.ts'
 import { checkOptions, type Options, patchOptions } from '#channels/options.ts'
 import { type Policy, type PolicyWire, toPolicy } from '#channels/policy.ts'
+import type { ReachOf } from '#channels/reach.ts'
 import { type ChannelRecord, checkChoices } from '#core/channel.ts'
 import { attemptMs, type Outcome, thrown, timedOut } from '#core/delivery.ts'
 import type { Message } from '#core/notice.ts'
@@ -18,7 +19,9 @@ import { type Condition, isOneOf, perform } from './tasks.ts'
 /** What people do about their channels. Each change has another setup number, by which every replica learns of it. */
 export interface ChannelContext extends Context {
   readonly kinds: readonly ChannelKind[]
-  readonly channelDeps: ChannelDeps
+  readonly channelDeps: SharedDeps
+  /** How far each channel may go: as the scheduler asks it. */
+  readonly readReach: (db: Db) => Promise<ReachOf>
 }
 
 export interface ChannelDraft extends PolicyWire {
@@ -48,7 +51,8 @@ export async function createChannel(
     options: { ...made, ...draft.options },
     isEnabled: draft.enabled ?? true,
   }
-  await check(ctx, kind, choices)
+  check(kind, choices)
+  await tryToOpen(ctx, ctx.db, ownerId, kind, choices.options)
   return perform(ctx, async (tx, now, wakeAt) => {
     const fresh = { ownerId, kind: kind.kind, source: 'api', disabledReason: null, version: 1 } as const
     await ownerInTransaction(tx, ownerId) // not for one who is being deleted
@@ -90,7 +94,13 @@ export async function updateChannel(
       )
     const options = patched === undefined ? before.options : patchOptions(before.options, patched)
     const choices = { ...toPolicy(policy, before), name, options, isEnabled }
-    if (!isDeclared) await check(ctx, kindOf(ctx.kinds, before.kind), choices)
+    if (!isDeclared) {
+      const kind = kindOf(ctx.kinds, before.kind)
+      check(kind, choices)
+      // Not for another name, nor to switch it off: who is no administrator any more must be able to, though it would not open.
+      const isOpenedAnew = patched !== undefined || (isEnabled && !before.isEnabled)
+      if (isOpenedAnew) await tryToOpen(ctx, tx, ownerId, kind, options)
+    }
     if (name !== before.name) await store.renameChannel(tx, before, name)
     if (isEnabled && !before.isEnabled)
       await store.saveHealth(tx, before.id, { failingAt: null, givenUpAt: null, lastError: null })
@@ -173,7 +183,7 @@ export async function testChannel(
   checkOptions(kind, options)
   const { clock } = ctx.channelDeps
   const { defaults } = await getOwner(ctx.db, ownerId)
-  const channel = await open(ctx, kind, options)
+  const channel = await open(ctx, ctx.db, ownerId, kind, options)
   const startedAt = clock.now()
   const [timeout, finished] = [new AbortController(), new AbortController()]
   try {
@@ -236,20 +246,27 @@ function kindOf(kinds: readonly ChannelKind[], name: string): ChannelKind {
   throw invalidMember('/kind', `is not known; ${near ? `did you mean ${near}?` : `there are ${names.join(', ')}`}`)
 }
 
-/** Opened and closed once, for what no schema can say. */
-async function check(
-  ctx: ChannelContext,
-  kind: ChannelKind,
-  choices: Policy & { name: string; options: Options; isEnabled: boolean },
-): Promise<void> {
+function check(kind: ChannelKind, choices: Policy & { name: string; options: Options; isEnabled: boolean }): void {
   checkChoices(choices)
   checkOptions(kind, choices.options)
-  await using _ = await open(ctx, kind, choices.options)
 }
 
-async function open({ channelDeps }: ChannelContext, kind: ChannelKind, options: Options) {
+/** Opened and closed once, for what no schema can say. */
+async function tryToOpen(...given: Parameters<typeof open>): Promise<void> {
+  await using _ = await open(...given)
+}
+
+/** @param db a transaction, within one */
+async function open(
+  { channelDeps, readReach }: ChannelContext,
+  db: Db,
+  ownerId: number,
+  kind: ChannelKind,
+  options: Options,
+) {
+  const reachOf = await readReach(db)
   try {
-    return await kind.open(options, channelDeps)
+    return await kind.open(options, { ...channelDeps, reach: reachOf({ ownerId, source: 'api' }) })
   } catch (error) {
     if (!(error instanceof Problem)) throw error
     // What a kind says of its options, said of the body that holds them.

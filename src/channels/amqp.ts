@@ -2,7 +2,8 @@ import type { ConfirmChannel } from 'amqplib'
 import Type from 'typebox'
 import type { ChannelKind } from './channel.ts'
 import { openLink, Refused, type Tether } from './link.ts'
-import { guardedLookup, Unreachable } from './outbound.ts'
+import { Unreachable } from './outbound.ts'
+import { lookupWithin } from './reach.ts'
 import { type BrokerUrl, parseBrokerUrl } from './socket.ts'
 
 /**
@@ -36,8 +37,8 @@ export const amqpKind: ChannelKind<typeof options> = {
   about: 'A persistent, confirmed message to an exchange or queue of RabbitMQ, or of another broker with AMQP 0-9-1.',
   options,
   concurrency: 32,
-  async open({ url, exchange = '', routing_key }, { toEvent }) {
-    const target = parseBrokerUrl(url, '/url', ['amqp', 5672], ['amqps', 5671])
+  async open({ url, exchange = '', routing_key }, { toEvent, reach }) {
+    const target = parseBrokerUrl(url, '/url', reach, ['amqp', 5672], ['amqps', 5671])
     // Here and not at the first send, which it would make 5 ms late; who has no such channel never loads it.
     const client = await import('amqplib')
     const link = openLink((tether) => connect(client, target, tether))
@@ -99,7 +100,7 @@ async function connect(
         heartbeat: 0,
       },
       // Both go on to net.connect and tls.connect. Its frames are limited by the client, to 128 KiB.
-      { lookup: guardedLookup, signal: severed.signal, noDelay: true } as object,
+      { lookup: lookupWithin(target.reach), signal: severed.signal, noDelay: true } as object,
     )
     connection.on('error', fail)
     connection.on('close', () => fail({ code: 'ECONNRESET' }))

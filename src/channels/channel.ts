@@ -2,6 +2,7 @@ import type { Static, TSchema } from 'typebox'
 import type { Clock } from '#clock.ts'
 import type { Outcome } from '#core/delivery.ts'
 import type { Message } from '#core/notice.ts'
+import type { Reach } from './reach.ts'
 
 /** One way to tell somebody. One file a kind; `catalog.ts` lists them. */
 export interface ChannelKind<O extends TSchema = TSchema> {
@@ -50,4 +51,9 @@ export interface ChannelDeps {
   readonly print: (line: { message: string; prefix: string; fields: object }) => Promise<void>
   /** The message in the words of the API: a CloudEvent 1.0. */
   readonly toEvent: (message: Message) => object
+  /** Where it may go: what opens a connection (`outbound.ts`, `socket.ts`) asks for it. */
+  readonly reach: Reach
 }
+
+/** What is the same for all channels of a server. */
+export type SharedDeps = Omit<ChannelDeps, 'reach'>

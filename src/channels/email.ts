@@ -74,8 +74,8 @@ export const emailKind: ChannelKind<typeof options> = {
   options,
   // Each by a connection of its own: one that is kept is closed by most servers in the pause between two notices.
   concurrency: 4,
-  async open({ host, security = 'tls', port = usualPorts[security], user, password, from, to }) {
-    const server: Server = { host: checkHost(host, '/host'), port, isEncrypted: security === 'tls' }
+  async open({ host, security = 'tls', port = usualPorts[security], user, password, from, to }, { reach }) {
+    const server: Server = { host: checkHost(host, '/host', reach), port, isEncrypted: security === 'tls', reach }
     if ((user === undefined) !== (password === undefined))
       throw invalidMember(user === undefined ? '/user' : '/password', 'is missing; a login has both')
     // Here and not at the first send, which it would make 15 ms late; who has no such channel never loads it.

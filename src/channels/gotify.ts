@@ -33,8 +33,8 @@ export const gotifyKind: ChannelKind<typeof options> = {
   about: 'A push by your own Gotify server; it needs the token of an application there.',
   options,
   concurrency: 4,
-  async open({ url, token }) {
-    const outbound = openOutbound(parseTarget(url, '/url'))
+  async open({ url, token }, { reach }) {
+    const outbound = openOutbound(parseTarget(url, '/url', reach))
     // Not `?token=`: addresses stand in the logs of proxies.
     const headers = { 'content-type': 'application/json', 'x-gotify-key': token }
     return {

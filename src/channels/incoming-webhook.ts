@@ -42,10 +42,10 @@ export function incomingWebhook(chat: Chat): ChannelKind<Options> {
     about,
     options: optionsOf(chat.urlDescription),
     concurrency: 4,
-    async open({ url }: Static<Options>) {
-      const target = parseTarget(url, '/url')
-      const secrets = secretsOf(target)
-      chat.prepare?.(target)
+    async open({ url }: Static<Options>, { reach }) {
+      const target = parseTarget(url, '/url', reach)
+      const secrets = secretsOf(target.url)
+      chat.prepare?.(target.url)
       const outbound = openOutbound(target)
       return {
         async send(message, signal) {

@@ -42,8 +42,8 @@ export const matrixKind: ChannelKind<typeof options> = {
   about: 'A message to a room in Matrix, not encrypted; it needs the access token of a user who is in it.',
   options,
   concurrency: 4,
-  async open({ url, room_id, access_token }) {
-    const outbound = openOutbound(parseTarget(url, '/url'))
+  async open({ url, room_id, access_token }, { reach }) {
+    const outbound = openOutbound(parseTarget(url, '/url', reach))
     const room = `/_matrix/client/v3/rooms/${encodeURIComponent(room_id)}/send/m.room.message/`
     const headers = { 'content-type': 'application/json', authorization: `Bearer ${access_token}` }
     return {

@@ -45,8 +45,8 @@ export const mqttKind: ChannelKind<typeof options> = {
   about: 'A message to a topic of an MQTT broker, such as that of a home automation.',
   options,
   concurrency: 32,
-  async open({ url, topic, version = '5', retain = false }, { toEvent }) {
-    const target = parseBrokerUrl(url, '/url', ['mqtt', 1883], ['mqtts', 8883])
+  async open({ url, topic, version = '5', retain = false }, { toEvent, reach }) {
+    const target = parseBrokerUrl(url, '/url', reach, ['mqtt', 1883], ['mqtts', 8883])
     if (target.path !== undefined)
       throw invalidMember('/url', 'must end with the host; the topic is an option of its own')
     // Here and not at the first send, which it would make 25 ms late; who has no such channel never loads it.

@@ -38,8 +38,8 @@ export const natsKind: ChannelKind<typeof options> = {
   about: 'A message to a subject of NATS, kept by a stream of JetStream, which leaves out what comes twice.',
   options,
   concurrency: 32,
-  async open({ url, subject }, { toEvent }) {
-    const target = parseBrokerUrl(url, '/url', ['nats', 4222], ['tls', 4222])
+  async open({ url, subject }, { toEvent, reach }) {
+    const target = parseBrokerUrl(url, '/url', reach, ['nats', 4222], ['tls', 4222])
     if (target.path !== undefined)
       throw invalidMember('/url', 'must end with the host; the subject is an option of its own')
     // Here and not at the first send, which it would make 15 ms late; who has no such channel never loads it.
@@ -115,13 +115,13 @@ async function loadClient() {
 type Client = Awaited<ReturnType<typeof loadClient>>
 
 async function connect({ connect, headers, jetstream }: Client, target: BrokerUrl, { closing, lost }: Tether) {
-  const { host, port, user, password } = target
+  const { host, port, user, password, reach } = target
   const serverName = isIP(host) ? '' : host
   const choices: Dialling = {
     servers: `${host.includes(':') ? `[${host}]` : host}:${port}`,
     serverName,
     lost,
-    dial: () => openSocket({ host, port, isEncrypted: false }, closing),
+    dial: () => openSocket({ host, port, isEncrypted: false, reach }, closing),
     resolve: false,
     reconnect: false,
     ignoreClusterUpdates: true,

@@ -50,8 +50,8 @@ export const ntfyKind: ChannelKind<typeof options> = {
   about: 'A push to phones and browsers by ntfy, on its public server or your own; it needs a topic.',
   options,
   concurrency: 4,
-  async open({ url = standardUrl, topic, token }) {
-    const outbound = openOutbound(parseTarget(url, '/url'))
+  async open({ url = standardUrl, topic, token }, { reach }) {
+    const outbound = openOutbound(parseTarget(url, '/url', reach))
     const headers = { 'content-type': 'application/json', ...(token ? { authorization: `Bearer ${token}` } : {}) }
     return {
       async send(message, signal) {

@@ -5,53 +5,13 @@ import { type TestContext, test } from 'node:test'
 import { createServer as createTlsServer, TLSSocket, Server as TlsServer } from 'node:tls'
 import type { Outcome } from '#core/delivery.ts'
 import { messageAbout } from '#support/messages.ts'
+import { canary, type PeerSubject, peerSubjects as subjects } from '#support/peer-subjects.ts'
 import { channelDeps, freePort, send } from '#support/peers.ts'
 import { selfSigned } from '#support/self-signed.ts'
-import { amqpKind } from './amqp.ts'
-import type { ChannelKind } from './channel.ts'
-import { emailKind } from './email.ts'
-import { mqttKind } from './mqtt.ts'
 import { natsKind } from './nats.ts'
 import { redisKind } from './redis.ts'
 
 /** What speaks something else than HTTP to a peer that does everything but what it should. */
-const canary = 'canary-4f1d9c'
-
-interface Subject {
-  readonly kind: ChannelKind
-  /** Options for a host and a port. */
-  readonly at: (host: string, port: number, isEncrypted?: boolean) => object
-  /** What its protocol's server says first, or not at all. */
-  readonly greeting: string
-}
-
-const url = (scheme: string, host: string, port: number, isEncrypted = false) =>
-  `${isEncrypted ? { mqtt: 'mqtts', amqp: 'amqps', nats: 'tls', redis: 'rediss' }[scheme] : scheme}://user:${canary}@${host}:${port}`
-
-const subjects: readonly Subject[] = [
-  {
-    kind: emailKind,
-    at: (host, port, isEncrypted) => ({
-      host: host.replace(/^\[|\]$/g, ''),
-      port,
-      security: isEncrypted ? 'tls' : 'none',
-      user: 'user',
-      password: canary,
-      from: 'bell@example.org',
-      to: ['me@example.org'],
-    }),
-    greeting: '220 mail.example.org ESMTP\r\n',
-  },
-  { kind: mqttKind, at: (...where) => ({ url: url('mqtt', ...where), topic: 'duebell' }), greeting: '' },
-  { kind: amqpKind, at: (...where) => ({ url: url('amqp', ...where), routing_key: 'duebell' }), greeting: '' },
-  {
-    kind: natsKind,
-    at: (...where) => ({ url: url('nats', ...where), subject: 'duebell' }),
-    greeting: 'INFO {"server_id":"x","version":"2.10.0","proto":1,"headers":true,"max_payload":1048576}\r\n',
-  },
-  { kind: redisKind, at: (...where) => ({ url: url('redis', ...where), stream: 'duebell' }), greeting: '' },
-]
-
 interface Peer {
   readonly port: number
   readonly sockets: Socket[]
@@ -243,10 +203,10 @@ const answering =
     })
   }
 
-const of = (name: string) => subjects.find(({ kind }) => kind.kind === name) as Subject
+const of = (name: string) => subjects.find(({ kind }) => kind.kind === name) as PeerSubject
 const mqtt = of('mqtt')
 
-const refusals: readonly [string, Subject, object, (socket: Socket) => void][] = [
+const refusals: readonly [string, PeerSubject, object, (socket: Socket) => void][] = [
   [
     'email',
     of('email'),

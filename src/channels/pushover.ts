@@ -51,8 +51,8 @@ export const pushoverKind: ChannelKind<typeof options> = {
   about: 'A push to phones by Pushover; it needs the token of an application and the key of a user or group there.',
   options,
   concurrency: 2, // «no more than 2 concurrent HTTP requests»
-  async open({ url = standardUrl, token, user, device }) {
-    const outbound = openOutbound(parseTarget(url, '/url'))
+  async open({ url = standardUrl, token, user, device }, { reach }) {
+    const outbound = openOutbound(parseTarget(url, '/url', reach))
     const headers = { 'content-type': 'application/json' }
     const to = { token, user, ...(device ? { device } : {}) }
     return {

@@ -42,8 +42,8 @@ export const redisKind: ChannelKind<typeof options> = {
   about: 'An entry in a stream of Redis or Valkey, for programs that read it by XREAD or as a group.',
   options,
   concurrency: 32,
-  async open({ url, stream, max_length = 10_000 }, { toEvent }) {
-    const target = parseBrokerUrl(url, '/url', ['redis', 6379], ['rediss', 6379])
+  async open({ url, stream, max_length = 10_000 }, { toEvent, reach }) {
+    const target = parseBrokerUrl(url, '/url', reach, ['redis', 6379], ['rediss', 6379])
     if (!/^\d{0,4}$/.test(target.path ?? ''))
       throw invalidMember('/url', 'must end in the number of a database, or in none')
     // Here and not at the first send, which it would make 20 ms late; who has no such channel never loads it.

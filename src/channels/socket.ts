@@ -1,7 +1,7 @@
 import { connect, isIP, type Socket } from 'node:net'
 import { connect as connectEncrypted } from 'node:tls'
 import { invalidMember } from '#core/problem.ts'
-import { guardedLookup, isForbidden } from './outbound.ts'
+import { lookupWithin, type Reach, refuseOutOfReach } from './reach.ts'
 
 /**
  * TCP and TLS to servers of others, for the kinds whose client library can be handed a socket; `outbound.ts` is the same for HTTP.
@@ -13,6 +13,8 @@ export interface Server {
   readonly host: string
   readonly port: number
   readonly isEncrypted: boolean
+  /** How far its name may lead. */
+  readonly reach: Reach
 }
 
 /** What a URL of a broker says, as its clients write it: `amqps://user:password@host:5671/path`. */
@@ -26,12 +28,12 @@ export interface BrokerUrl extends Server {
 /** A scheme and its port, where the URL names none. */
 type Scheme = readonly [name: string, port: number]
 
-/** @throws Problem `invalid` where no byte may ever be sent there */
-export function checkHost(host: string, member: string): string {
+/** @throws Problem `invalid` for what is no host, or an address out of reach */
+export function checkHost(host: string, member: string, reach: Reach): string {
   // Read as the host of an http URL, in which each spelling of an address becomes the same one: 0xa9fea9fe is 169.254.169.254.
   const hostname = URL.parse(`http://${isIP(host) === 6 ? `[${host}]` : host}/`)?.hostname.replace(/^\[|\]$/g, '')
   if (!hostname || /[/?#@\\]/.test(host)) throw invalidMember(member, 'must name a host')
-  if (isForbidden(hostname)) throw invalidMember(member, 'is an address that is never spoken to')
+  refuseOutOfReach(hostname, member, reach)
   return hostname
 }
 
@@ -39,13 +41,19 @@ export function checkHost(host: string, member: string): string {
  * @param member of the options, to name in a refusal: `/url`
  * @throws Problem `invalid`, which never repeats the URL: it may hold a password
  */
-export function parseBrokerUrl(text: string, member: string, plain: Scheme, encrypted: Scheme): BrokerUrl {
+export function parseBrokerUrl(
+  text: string,
+  member: string,
+  reach: Reach,
+  plain: Scheme,
+  encrypted: Scheme,
+): BrokerUrl {
   const url = URL.parse(text)
   const scheme = [plain, encrypted].find(([name]) => url?.protocol === `${name}:`)
   if (!url || !scheme)
     throw invalidMember(member, `must be a URL that begins with ${plain[0]}:// or ${encrypted[0]}://`)
   if (url.search || url.hash) throw invalidMember(member, 'must not hold a ? or #; in a password they are %3F and %23')
-  const host = checkHost(url.hostname.replace(/^\[|\]$/g, ''), member)
+  const host = checkHost(url.hostname.replace(/^\[|\]$/g, ''), member, reach)
   const decode = (part: string) => {
     try {
       return part === '' ? undefined : decodeURIComponent(part)
@@ -57,6 +65,7 @@ export function parseBrokerUrl(text: string, member: string, plain: Scheme, encr
     host,
     port: url.port === '' ? scheme[1] : Number(url.port),
     isEncrypted: scheme === encrypted,
+    reach,
     user: decode(url.username),
     password: decode(url.password),
     path: url.pathname.length > 1 ? decode(url.pathname.slice(1)) : undefined,
@@ -73,9 +82,9 @@ const mostUnasked = 256 * 1024
  * A socket that is connected, and for TLS has its certificate checked; destroyed when the signal aborts.
  * @throws Error with a `code`
  */
-export function openSocket({ host, port, isEncrypted }: Server, signal: AbortSignal): Promise<Socket> {
+export function openSocket({ host, port, isEncrypted, reach }: Server, signal: AbortSignal): Promise<Socket> {
   return new Promise((resolve, reject) => {
-    const options = { host, port, lookup: guardedLookup }
+    const options = { host, port, lookup: lookupWithin(reach) }
     const socket = isEncrypted
       ? connectEncrypted(isIP(host) ? options : { ...options, servername: host })
       : connect(options)

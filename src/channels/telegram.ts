@@ -49,8 +49,8 @@ export const telegramKind: ChannelKind<typeof options> = {
   about: 'A message to a chat, group or channel in Telegram; it needs the token of a bot that may write there.',
   options,
   concurrency: 4,
-  async open({ url = standardUrl, token, chat_id, message_thread_id }) {
-    const outbound = openOutbound(parseTarget(url, '/url'))
+  async open({ url = standardUrl, token, chat_id, message_thread_id }, { reach }) {
+    const outbound = openOutbound(parseTarget(url, '/url', reach))
     const path = `/bot${token}/sendMessage`
     const headers = { 'content-type': 'application/json' }
     // The part behind the colon is the key; alone it is as secret as the whole.

@@ -3,10 +3,9 @@ import { createServer, type IncomingMessage, type ServerResponse } from 'node:ht
 import type { AddressInfo } from 'node:net'
 import { type TestContext, test } from 'node:test'
 import { Webhook } from 'standardwebhooks'
-import { systemClock } from '#clock.ts'
 import type { Message } from '#core/notice.ts'
 import { newTask } from '#core/task.ts'
-import { toCloudEvent } from '#http/shapes.ts'
+import { channelDeps } from '#support/peers.ts'
 import { sign, webhookKind } from './webhook.ts'
 
 const secret = 'whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw'
@@ -54,8 +53,7 @@ async function openWebhook(t: TestContext, answer: Answer, said: Message = messa
     server.close()
   })
   const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}/hook?token=hush`
-  const deps = { clock: systemClock, print: async () => {}, toEvent: toCloudEvent }
-  const channel = await webhookKind.open({ url, secret }, deps)
+  const channel = await webhookKind.open({ url, secret }, channelDeps)
   // As the scheduler does: a throw means «retry».
   const send = (signal = new AbortController().signal) =>
     channel.send(said, signal).catch((error: Error) => ({ retry: true, reason: error.message }))
@@ -99,9 +97,11 @@ test('while a secret is changed a receiver may know either, until the old one ha
   })
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
   const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}/`
-  const deps = { clock: systemClock, print: async () => {}, toEvent: toCloudEvent }
   for (const previous_until of [new Date(now + 1_000).toISOString(), new Date(now).toISOString()]) {
-    await using channel = await webhookKind.open({ url, secret: next, previous_secret: secret, previous_until }, deps)
+    await using channel = await webhookKind.open(
+      { url, secret: next, previous_secret: secret, previous_until },
+      channelDeps,
+    )
     assert.equal(await channel.send(message, new AbortController().signal), 'sent')
   }
   const [during, afterwards] = heard as [(typeof heard)[0], (typeof heard)[0]]
@@ -191,6 +191,5 @@ for (const [url, fault] of [
   ['http://user:hush@example.org/', 'must not hold a user name or password'],
 ] as const)
   test(`${url} is no address of a webhook`, async () => {
-    const deps = { clock: systemClock, print: async () => {}, toEvent: toCloudEvent }
-    await assert.rejects(webhookKind.open({ url, secret }, deps), { kind: 'invalid', message: `url ${fault}` })
+    await assert.rejects(webhookKind.open({ url, secret }, channelDeps), { kind: 'invalid', message: `url ${fault}` })
   })

@@ -50,8 +50,8 @@ export const webhookKind: ChannelKind<typeof options> = {
       previous_until: new Date(now + rotationMs).toISOString(),
     }),
   },
-  async open({ url, secret, previous_secret, previous_until }, { toEvent }) {
-    const outbound = openOutbound(parseTarget(url, '/url'))
+  async open({ url, secret, previous_secret, previous_until }, { toEvent, reach }) {
+    const outbound = openOutbound(parseTarget(url, '/url', reach))
     const key = toKey(secret, '/secret')
     const previousKey = previous_secret === undefined ? null : toKey(previous_secret, '/previous_secret')
     const previousUntil = previous_until === undefined ? Number.POSITIVE_INFINITY : Date.parse(previous_until)

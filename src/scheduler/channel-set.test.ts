@@ -4,6 +4,7 @@ import { pino } from 'pino'
 import Type from 'typebox'
 import type { ChannelKind } from '#channels/channel.ts'
 import { usualPolicy } from '#channels/policy.ts'
+import { anywhere, publicAnd, type ReachOf } from '#channels/reach.ts'
 import type { ChannelRecord } from '#core/channel.ts'
 import * as records from '#store/channels.ts'
 import { openStore } from '#store/open.ts'
@@ -21,10 +22,10 @@ async function start(t: TestContext) {
     about: 'Notes what becomes of it.',
     options: Type.Object({}),
     concurrency: 7,
-    async open(options) {
+    async open(options, { reach }) {
       const { name, fails } = options as { name: string; fails?: boolean }
       if (fails) throw new Error('no such place')
-      log.push(`+${name}`)
+      log.push(`+${name}${reach === anywhere ? '' : ' within'}`)
       return {
         send: async () => 'sent',
         async [Symbol.asyncDispose]() {
@@ -34,9 +35,10 @@ async function start(t: TestContext) {
     },
   }
   const sets: ChannelSet[] = []
-  const openSet = () => {
+  const openSet = (reachOf: ReachOf = () => anywhere) => {
     const deps = { clock, print: async () => {}, toEvent: () => ({}) }
-    const set = createChannelSet({ kinds: [kind], declared: new Map(), deps, log: pino({ level: 'silent' }) })
+    const parts = { kinds: [kind], declared: new Map(), deps, log: pino({ level: 'silent' }) }
+    const set = createChannelSet({ ...parts, readReach: async () => reachOf })
     sets.push(set)
     return set
   }
@@ -56,8 +58,9 @@ async function start(t: TestContext) {
       const before = await records.getChannel(tx, 1, id)
       await records.saveChannel(tx, { ...before, ...with_, version: before.version + 1 })
     })
+  const bump = () => store.transact(records.bumpSetup)
   const names = async (set: ChannelSet) => (await set.open(store.db)).map(({ record }) => record.name)
-  return { store, log, openSet, add, change, names }
+  return { store, log, openSet, add, change, bump, names }
 }
 
 test('a channel is opened once, whatever else is made beside it', async (t) => {
@@ -106,6 +109,32 @@ test('one that is changed is opened anew, and the old one closed after what is u
   assert.deepEqual(log, ['+a', '+a2'])
   before?.release()
   assert.deepEqual(log, ['+a', '+a2', '-a'])
+})
+
+test('one whose owner is an administrator no more is opened anew, though it is the same, and the old one closed', async (t) => {
+  const { store, log, openSet, add, bump } = await start(t)
+  const ofMembers = publicAnd([])
+  const administrators = new Set([1])
+  const asked: object[] = []
+  const set = openSet(({ ownerId, source }) => {
+    asked.push({ ownerId, source })
+    return administrators.has(ownerId) ? anywhere : ofMembers
+  })
+  await add('a')
+  const [before] = await set.open(store.db)
+  assert.deepEqual(asked, [{ ownerId: 1, source: 'api' }])
+  administrators.clear()
+  await bump()
+  const [after] = await set.open(store.db)
+  assert.notEqual(after, before)
+  assert.equal(after?.record.version, before?.record.version)
+  assert.deepEqual(log, ['+a', '-a', '+a within'])
+  await bump()
+  assert.deepEqual(await set.open(store.db), [after])
+  administrators.add(1)
+  await bump()
+  await set.open(store.db)
+  assert.deepEqual(log, ['+a', '-a', '+a within', '-a', '+a'])
 })
 
 test('one whose options its kind does not take any more fails each attempt with the reason', async (t) => {

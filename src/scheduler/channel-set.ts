@@ -1,5 +1,6 @@
 import type { Logger } from 'pino'
-import type { Channel, ChannelDeps, ChannelKind } from '#channels/channel.ts'
+import type { Channel, ChannelKind, SharedDeps } from '#channels/channel.ts'
+import type { Reach, ReachOf } from '#channels/reach.ts'
 import type { ChannelRecord } from '#core/channel.ts'
 import { Problem } from '#core/problem.ts'
 import { tellAt } from '#core/quiet-hours.ts'
@@ -13,7 +14,7 @@ import type { Db } from '#store/schema.ts'
  * where its number in the database is another; so each replica learns of a change at its next ring or look, and nobody is sent word.
  *
  *   setup number ── the same ──▶ as it was
- *               └── another ──▶ records ──▶ opened, where a version is new; closed, where one is gone, after what is underway
+ *               └── another ──▶ records ──▶ opened, where a version or a reach is new; closed, where one is gone, after what is underway
  */
 export interface ChannelSet extends AsyncDisposable {
   /** As it stands in the database, or in a transaction. */
@@ -49,14 +50,16 @@ export interface OpenChannel {
 /** Where the options of a declared channel are: in memory alone, since they may hold secrets. */
 export type DeclaredOptions = ReadonlyMap<string, Readonly<Record<string, unknown>>>
 
+/** @param parts.readReach how far each may go: asked again at each setup number, since that changes with what it depends on */
 export function createChannelSet(parts: {
   kinds: readonly ChannelKind[]
   declared: DeclaredOptions
-  deps: ChannelDeps
+  deps: SharedDeps
+  readReach: (db: Db) => Promise<ReachOf>
   log: Logger
   onOpened?: (id: number, kind: string) => void
 }): ChannelSet {
-  const { kinds, declared, deps, log } = parts
+  const { kinds, declared, deps, readReach, log } = parts
   let known: Setup | undefined
   let opened: { number: number; list: readonly OpenChannel[] } = { number: -1, list: [] }
   const handles = new Map<number, Handle>()
@@ -74,16 +77,18 @@ export function createChannelSet(parts: {
     const { number, channels } = known
     if (opened.number === number) return opened.list
     const enabled = channels.filter(({ isEnabled }) => isEnabled)
+    const reachOf = await readReach(db)
     const list: OpenChannel[] = []
     for (const record of enabled) {
+      const reach = reachOf(record)
       let handle = handles.get(record.id)
-      if (handle && !isSame(handle.record, record)) {
+      if (handle && !(isSame(handle.record, record) && handle.reach === reach)) {
         handle.retire()
         handle = undefined
       }
       if (handle) handle.record = record
       else {
-        handle = openHandle(record, await openChannel(record))
+        handle = openHandle(record, reach, await openChannel(record, reach))
         parts.onOpened?.(record.id, record.kind)
       }
       handles.set(record.id, handle)
@@ -102,11 +107,12 @@ export function createChannelSet(parts: {
    * One whose options its kind does not take any more fails each attempt with the reason, so that it is seen.
    * @throws Problem `invalid` for a declared one at the start: then somebody is there to correct it
    */
-  async function openChannel({ name, kind: kindName, source, options }: ChannelRecord) {
+  async function openChannel({ name, kind: kindName, source, options }: ChannelRecord, reach: Reach) {
     const kind = kinds.find((one) => one.kind === kindName)
     try {
       if (!kind) throw new Error(`there is no kind «${kindName}»`)
-      const channel = await kind.open(source === 'api' ? options : (declared.get(name) ?? {}), deps)
+      const given = source === 'api' ? options : (declared.get(name) ?? {})
+      const channel = await kind.open(given, { ...deps, reach })
       return { channel, concurrency: kind.concurrency }
     } catch (error) {
       const reason = `cannot be opened: ${describe(error as Error)}`
@@ -163,12 +169,15 @@ function toSetup(
 
 interface Handle extends OpenChannel {
   record: ChannelRecord
+  /** That it was opened with. */
+  readonly reach: Reach
   /** Nobody begins another attempt: it is closed after the last that is underway. */
   retire(): void
 }
 
 function openHandle(
   record: ChannelRecord,
+  reach: Reach,
   { channel, concurrency }: { channel: Channel; concurrency: number },
 ): Handle {
   let underway = 0
@@ -179,6 +188,7 @@ function openHandle(
   }
   return {
     record,
+    reach,
     channel,
     concurrency,
     hold() {

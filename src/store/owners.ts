@@ -125,6 +125,12 @@ export async function countAdmins(db: Db): Promise<number> {
   return Number(count)
 }
 
+/** Those who may make channels into the network of the server itself. */
+export async function adminIds(db: Db): Promise<Set<number>> {
+  const rows = await db.selectFrom('owners').select('id').where('role', '=', 'admin').execute()
+  return new Set(rows.map(({ id }) => id))
+}
+
 export interface NewOwner {
   readonly name: string
   readonly email: string | null

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
+import { wrapConnections } from '#support/failing-database.ts'
 import { startTestApp } from '#support/test-app.ts'
 import { rawRequest } from './wire.ts'
 
@@ -112,19 +113,12 @@ test('the database is asked once in five seconds, and is told to be down when it
   let isAway = false
   let reads = 0
   const { clock, url } = await startTestApp(t, {
-    wrapDatabase: (dialect) => ({
-      ...dialect,
-      createDriver() {
-        const driver = dialect.createDriver()
-        const acquire = driver.acquireConnection.bind(driver)
-        driver.acquireConnection = async () => {
-          reads++
-          if (isAway) throw new Error('away')
-          return acquire()
-        }
-        return driver
-      },
-    }),
+    wrapDatabase: (dialect) =>
+      wrapConnections(dialect, async (_, run) => {
+        reads++
+        if (isAway) throw new Error('away')
+        return run()
+      }),
   })
   assert.equal(sum(await scrape(url), 'duebell_database_up'), 1)
   const before = reads

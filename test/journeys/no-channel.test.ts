@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { pino } from 'pino'
+import { anywhere } from '#channels/reach.ts'
 import { newTask } from '#core/task.ts'
 import { createChannelSet } from '#scheduler/channel-set.ts'
 import type { Deliveries } from '#scheduler/deliver.ts'
@@ -23,7 +24,13 @@ test('with no channel to tell, a notice exists all the same, and shows that nobo
   const nobody = { leaseMs: 1, room: () => 0, accept() {}, giveBack() {}, wake() {} } as unknown as Deliveries
   const log = pino({ level: 'silent' })
   const deps = { clock, print: async () => {}, toEvent: () => ({}) }
-  const channels = createChannelSet({ kinds: [], declared: new Map(), deps, log })
+  const channels = createChannelSet({
+    kinds: [],
+    declared: new Map(),
+    deps,
+    readReach: async () => () => anywhere,
+    log,
+  })
   const ringing = startRinging({ store, clock, channels, deliveries: nobody, log })
   clock.settle = ringing.idle
   await clock.advance(3_600_000)

@@ -1,5 +1,5 @@
 import type { TestContext } from 'node:test'
-import type { Channel } from '#channels/channel.ts'
+import type { Channel, ChannelDeps } from '#channels/channel.ts'
 import { discordKind } from '#channels/discord.ts'
 import { gotifyKind } from '#channels/gotify.ts'
 import { matrixKind } from '#channels/matrix.ts'
@@ -10,14 +10,13 @@ import { slackKind } from '#channels/slack.ts'
 import { teamsKind } from '#channels/teams.ts'
 import { telegramKind } from '#channels/telegram.ts'
 import { webhookKind } from '#channels/webhook.ts'
-import { systemClock } from '#clock.ts'
 import type { Message } from '#core/notice.ts'
-import { toCloudEvent } from '#http/shapes.ts'
+import { channelDeps } from '#support/peers.ts'
 
 /** A kind that speaks HTTP, and what a test has to know of its API. Every secret holds the word «canary». */
 export interface Subject {
   readonly kind: string
-  open(url: string): Promise<Channel>
+  open(url: string, deps: ChannelDeps): Promise<Channel>
   readonly secrets: readonly string[]
   /** An answer in which the API says these words of an error; null where of an answer nothing is repeated. */
   readonly refusal: ((words: string) => string) | null
@@ -25,7 +24,6 @@ export interface Subject {
   read(body: Readonly<Record<string, unknown>>): string
 }
 
-const deps = { clock: systemClock, print: async () => {}, toEvent: toCloudEvent }
 const token30 = 'canaryToken0123456789012345678'
 const user30 = 'canaryUser01234567890123456789'
 const botToken = '123456:canaryBotToken_01234567890'
@@ -46,49 +44,49 @@ const unescapeMarkdown = (text: string) => text.replace(/\\([!-/:-@[-`{-~])/g, '
 export const subjects: readonly Subject[] = [
   {
     kind: 'webhook',
-    open: (url) => webhookKind.open({ url: url + hook, secret: 'whsec_canaryKGYqrTwjUPD8ILPZIo2LaLaSwA' }, deps),
+    open: (url, deps) => webhookKind.open({ url: url + hook, secret: 'whsec_canaryKGYqrTwjUPD8ILPZIo2LaLaSwA' }, deps),
     secrets: [...hookSecrets, 'whsec_canaryKGYqrTwjUPD8ILPZIo2LaLaSwA'],
     refusal: null,
     read: ({ data }) => (data as { task: { title: string } }).task.title,
   },
   {
     kind: 'ntfy',
-    open: (url) => ntfyKind.open({ url, topic: 'tasks', token: 'tk_canary0123456789' }, deps),
+    open: (url, deps) => ntfyKind.open({ url, topic: 'tasks', token: 'tk_canary0123456789' }, deps),
     secrets: ['tk_canary0123456789'],
     refusal: (error) => JSON.stringify({ code: 40000, http: 400, error, link: 'https://ntfy.sh/docs/' }),
     read: ({ title, message }) => `${title}\n${message}`,
   },
   {
     kind: 'gotify',
-    open: (url) => gotifyKind.open({ url: `${url}/`, token: 'AcanaryToken0.1' }, deps),
+    open: (url, deps) => gotifyKind.open({ url: `${url}/`, token: 'AcanaryToken0.1' }, deps),
     secrets: ['AcanaryToken0.1'],
     refusal: (errorDescription) => JSON.stringify({ error: 'Bad', errorCode: 400, errorDescription }),
     read: ({ title, message }) => `${title}\n${message}`,
   },
   {
     kind: 'pushover',
-    open: (url) => pushoverKind.open({ url, token: token30, user: user30 }, deps),
+    open: (url, deps) => pushoverKind.open({ url, token: token30, user: user30 }, deps),
     secrets: [token30, user30],
     refusal: (words) => JSON.stringify({ status: 0, request: 'r', errors: [words] }),
     read: ({ title, message }) => `${title}\n${message}`,
   },
   {
     kind: 'telegram',
-    open: (url) => telegramKind.open({ url, token: botToken, chat_id: '-10042' }, deps),
+    open: (url, deps) => telegramKind.open({ url, token: botToken, chat_id: '-10042' }, deps),
     secrets: [botToken, 'canaryBotToken_01234567890'],
     refusal: (description) => JSON.stringify({ ok: false, error_code: 400, description }),
     read: ({ text }) => text as string,
   },
   {
     kind: 'matrix',
-    open: (url) => matrixKind.open({ url, room_id: '!room:example.org', access_token: 'syt_canary_token' }, deps),
+    open: (url, deps) => matrixKind.open({ url, room_id: '!room:example.org', access_token: 'syt_canary_token' }, deps),
     secrets: ['syt_canary_token'],
     refusal: (error) => JSON.stringify({ errcode: 'M_UNKNOWN', error }),
     read: ({ formatted_body }) => unescapeHtml(formatted_body as string),
   },
   {
     kind: 'slack',
-    open: (url) => slackKind.open({ url: url + hook }, deps),
+    open: (url, deps) => slackKind.open({ url: url + hook }, deps),
     secrets: hookSecrets,
     refusal: (words) => words,
     read: ({ text, blocks }) =>
@@ -98,7 +96,7 @@ export const subjects: readonly Subject[] = [
   },
   {
     kind: 'discord',
-    open: (url) => discordKind.open({ url: url + hook }, deps),
+    open: (url, deps) => discordKind.open({ url: url + hook }, deps),
     secrets: hookSecrets,
     refusal: (message) => JSON.stringify({ message, code: 50035 }),
     read: ({ content, embeds }) =>
@@ -108,14 +106,14 @@ export const subjects: readonly Subject[] = [
   },
   {
     kind: 'mattermost',
-    open: (url) => mattermostKind.open({ url: url + hook }, deps),
+    open: (url, deps) => mattermostKind.open({ url: url + hook }, deps),
     secrets: hookSecrets,
     refusal: (message) => JSON.stringify({ id: 'api.error', message, status_code: 400 }),
     read: ({ text }) => unescapeMarkdown(text as string).replaceAll('\u200b', ''),
   },
   {
     kind: 'teams',
-    open: (url) => teamsKind.open({ url: `${url + hook}?api-version=1&sig=canarySignature` }, deps),
+    open: (url, deps) => teamsKind.open({ url: `${url + hook}?api-version=1&sig=canarySignature` }, deps),
     secrets: [...hookSecrets, 'canarySignature'],
     refusal: (words) => JSON.stringify({ error: { code: words, message: words } }),
     read: (body) => stringsIn(body).join('\n'),
@@ -130,7 +128,7 @@ export function stringsIn(value: unknown): string[] {
 
 /** Sends as the scheduler does: a throw means «retry». The channel is closed after the test. */
 export async function openSubject(t: TestContext, { open }: Pick<Subject, 'open'>, url: string) {
-  const channel = await open(url)
+  const channel = await open(url, channelDeps)
   t.after(() => channel[Symbol.asyncDispose]())
   return (message: Message, signal = new AbortController().signal) =>
     channel.send(message, signal).catch((error: Error) => ({ retry: true as const, reason: error.message }))

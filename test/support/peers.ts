@@ -6,14 +6,20 @@ import { delimiter, join } from 'node:path'
 import { createInterface } from 'node:readline'
 import type { TestContext } from 'node:test'
 import type { Channel, ChannelDeps } from '#channels/channel.ts'
+import { anywhere } from '#channels/reach.ts'
 import { systemClock } from '#clock.ts'
 import type { Outcome } from '#core/delivery.ts'
 import type { Message } from '#core/notice.ts'
 import { toCloudEvent } from '#http/shapes.ts'
 import { temporaryFolder } from '#support/databases.ts'
 
-/** What the app hands to a channel. */
-export const channelDeps: ChannelDeps = { clock: systemClock, print: async () => {}, toEvent: toCloudEvent }
+/** What the app hands to a channel of an administrator. */
+export const channelDeps: ChannelDeps = {
+  clock: systemClock,
+  print: async () => {},
+  toEvent: toCloudEvent,
+  reach: anywhere,
+}
 
 /** Where the brokers of the tests are, if there are any. */
 export const brokers = {
