@@ -69,11 +69,13 @@ const graceMs = 6_000
  */
 export async function startApp(config: Config, deps: AppDeps): Promise<App> {
   const isLoopback = isLoopbackAddress(config.host)
-  if (!isLoopback && !config.allowAnyoneOnNetwork)
+  if (!isLoopback && !config.login && !config.allowAnyoneOnNetwork)
     throw new Problem(
       'forbidden',
-      `${config.host} can be reached from other machines, and there is no login yet: whoever connects could read, change and delete everything. Listen on 127.0.0.1, or say --allow-anyone-on-network if that is what you mean.`,
+      `${config.host} can be reached from other machines, and there is no login: whoever connects could read, change and delete everything. Either say --login, and people sign in; or listen on 127.0.0.1, for programs of this machine alone. (--allow-anyone-on-network serves without login all the same.)`,
     )
+  if (config.login && config.allowAnyoneOnNetwork)
+    throw new Problem('invalid', '--login and --allow-anyone-on-network exclude each other.')
 
   await using stack = new AsyncDisposableStack()
   const { clock } = deps
@@ -143,17 +145,20 @@ export async function startApp(config: Config, deps: AppDeps): Promise<App> {
   }
 
   feed = startFeed({ db: store.db, clock, log: log.child({ room: 'http' }) })
-  const door = createDoor({ db: store.db, transact: store.transact, clock, isOpen: true })
+  const door = createDoor({ db: store.db, transact: store.transact, clock, isOpen: !config.login })
   stack.defer(() => door.close())
   const server = createServer({
     door,
+    isOpen: !config.login,
+    provider: null,
+    publicUrl: config.publicUrl,
     defaults,
     db: store.db,
     ctx: { db: store.db, transact: store.transact, wake, kinds, channelDeps, readReach },
     links,
     webPushKey: (await vapidKeys(store)).publicKey,
     trashDays: config.trashDays,
-    isLoopback: isLoopback && !config.allowAnyoneOnNetwork,
+    isLoopback: isLoopback && !config.login,
     allowedHosts: config.allowedHosts,
     log: log.child({ room: 'http' }),
     feed,

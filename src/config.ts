@@ -62,6 +62,11 @@ const schema = Type.Object(
       description:
         'Where people reach this server, like https://tasks.example.org: messages then have links to act on a task',
     }),
+    login: Type.Boolean({
+      default: false,
+      description:
+        'Accounts: people sign in and programs send tokens. Needed on an address that other machines reach; on loopback for several people, or behind a proxy',
+    }),
     allowAnyoneOnNetwork: Type.Boolean({
       default: false,
       description:

@@ -6,7 +6,7 @@ import { describeProblem } from '#http/routes/problems.ts'
 import type { Answer, Document, Media, Operation, Parameter, Ref, Schema } from './document.ts'
 import { namedShapes, type Route } from './routes.ts'
 import { createSchemas } from './schemas.ts'
-import { answerHeaders, headerName, info, problemShape, requestHeaders, tags } from './words.ts'
+import { answerHeaders, headerName, info, problemShape, requestHeaders, securitySchemes, tags } from './words.ts'
 
 /**
  * The document, from what the routes say. Without examples: those come from a real run (tell.ts).
@@ -91,8 +91,9 @@ export async function describe(routes: readonly Route[], version: string): Promi
     const operation: Operation = {
       operationId,
       summary,
-      ...(description && { description }),
+      description: [description, accessOf(route)].filter(Boolean).join('\n\n'),
       tags: [...own],
+      security: securityOf(route),
       ...(parameters.length > 0 && { parameters }),
       ...(body !== undefined && {
         requestBody: { required: true, content: bodyMedia(route.method, toSchema(body)) },
@@ -136,9 +137,20 @@ export async function describe(routes: readonly Route[], version: string): Promi
       schemas: components(),
       parameters: pick<Parameter>(requestHeaders, usedParameters),
       headers: pick(answerHeaders, usedHeaders),
+      securitySchemes,
       responses,
     },
   }
+}
+
+/** Who may ask, in words: a scheme says no more than how. */
+function accessOf({ schema: { needs, isOfServer } }: Route): string {
+  if (needs === undefined || needs === 'nothing') return 'For everybody.'
+  return `Needs the scope \`${needs}\`${isOfServer ? ', of an administrator of the server' : ''}.`
+}
+
+function securityOf({ schema: { needs } }: Route): Record<string, string[]>[] {
+  return needs === undefined || needs === 'nothing' ? [] : [{ token: [needs] }, { session: [] }]
 }
 
 /** PATCH is where the other media type is expected. */
@@ -164,7 +176,15 @@ const problemMedia: Media = { schema: { $ref: '#/components/schemas/Problem' } }
  * once).
  */
 export function kindsOf({ method, schema }: Pick<Route, 'method' | 'schema'>): Kind[] {
-  const kinds = new Set<Kind>(['malformed', 'forbidden', 'internal', 'unavailable', ...(schema.problems ?? [])])
+  const kinds = new Set<Kind>([
+    'malformed',
+    'forbidden',
+    'rate-limited',
+    'internal',
+    'unavailable',
+    ...(schema.problems ?? []),
+  ])
+  if (schema.needs !== 'nothing') kinds.add('unauthorized')
   if (schema.params) kinds.add('not-found')
   if (method !== 'get') for (const kind of ['too-large', 'unsupported-media-type', 'invalid'] as const) kinds.add(kind)
   if (schema.reads?.includes('if-match')) kinds.add('stale')

@@ -11,6 +11,7 @@ export interface Document {
     parameters: Record<string, Parameter>
     headers: Record<string, Header>
     responses: Record<string, Answer>
+    securitySchemes?: Record<string, object>
   }
 }
 
@@ -19,6 +20,7 @@ export interface Operation {
   summary: string
   description?: string
   tags: string[]
+  security?: Record<string, string[]>[]
   parameters?: (Parameter | Ref)[]
   requestBody?: { required: boolean; content: Record<string, Media> }
   responses: Record<string, Answer | Ref>

@@ -26,7 +26,7 @@ export function readRoutes(): { routes: Route[]; undescribed: string[] } {
       else routes.push({ method: one.toLowerCase(), url, schema: { ...schema, operationId } })
     }
   }
-  const parts = { log: pino({ level: 'silent' }), isLoopback: true, allowedHosts: [], onRoute }
+  const parts = { ctx: {} as never, log: pino({ level: 'silent' }), isLoopback: true, allowedHosts: [], onRoute }
   createServer(parts as Partial<ServerParts> as ServerParts)
   return { routes, undescribed }
 }

@@ -13,6 +13,8 @@ export interface Step {
   readonly query?: Readonly<Record<string, string | number | readonly string[]>>
   readonly headers?: Readonly<Record<string, string>>
   readonly body?: unknown
+  /** Members of the body that an answer before it has shown, by what stands before them there: `{ code: '"code":"' }`. */
+  readonly shown?: Readonly<Record<string, string>>
   /** 200 when absent. */
   readonly status?: number
   /** How many lines of a text are shown: those behind them may be of this machine and moment. All when absent. */
@@ -555,6 +557,84 @@ export const story: readonly Step[] = [
     shows: 'Quiet at night',
     body: { quiet_hours: { from: '22:00', until: '07:00' } },
   },
+  {
+    operation: 'updateSettings',
+    shows: 'In Paris, and a day before as well',
+    body: { time_zone: 'Europe/Paris', default_reminders: ['P1D', 'PT15M'] },
+  },
+  { operation: 'getSession', shows: 'Without login it is the first owner who asks' },
+  {
+    operation: 'createToken',
+    shows: 'For a program that registers certificates',
+    body: { name: 'certificate watcher', scopes: ['read', 'write'] },
+  },
+  { operation: 'listTokens', shows: 'What there is, and when it was used' },
+  { operation: 'revokeToken', shows: 'Good for nothing from now on', path: { id: 1 } },
+  { operation: 'createOwner', shows: 'Somebody is invited', body: { name: 'ada', email: 'ada@example.org' } },
+  { operation: 'createOwner', shows: 'A name that is taken', body: { name: 'ada' }, status: 409 },
+  {
+    operation: 'createOwner',
+    shows: 'With a password, and so without an invitation',
+    body: { name: 'bob', password: 'correct horse battery' },
+  },
+  { operation: 'listOwners', shows: 'Everybody' },
+  { operation: 'getOwner', shows: 'One of them', path: { id: 2 } },
+  { operation: 'inviteOwner', shows: 'His first mail was lost', path: { id: 2 } },
+  {
+    operation: 'acceptInvitation',
+    shows: 'With what the invitation said',
+    body: { password: 'correct horse battery' },
+    shown: { code: '"code":"' },
+  },
+  {
+    operation: 'acceptInvitation',
+    shows: 'A code that is none',
+    body: { code: 'dbi_0', name: 'ada', password: 'correct horse battery' },
+    status: 401,
+  },
+  { operation: 'signIn', shows: 'Bob comes in', body: { login: 'bob', password: 'correct horse battery' } },
+  {
+    operation: 'signIn',
+    shows: 'Somebody who is not Bob',
+    body: { login: 'bob', password: 'wrong horse battery' },
+    status: 401,
+  },
+  { operation: 'changePassword', shows: 'The first owner had none', body: { password: 'staple correct horse' } },
+  { operation: 'signOut', shows: 'Nobody was signed in' },
+  {
+    operation: 'updateOwner',
+    shows: 'He has left',
+    path: { id: 2 },
+    headers: { 'if-match': '"1"' },
+    body: { disabled: true },
+  },
+  {
+    operation: 'updateOwner',
+    shows: 'Somebody was faster',
+    path: { id: 2 },
+    headers: { 'if-match': '"1"' },
+    body: { disabled: true },
+    status: 412,
+  },
+  {
+    operation: 'updateOwner',
+    shows: 'Somebody must administer the server',
+    path: { id: 1 },
+    body: { role: 'member' },
+    status: 409,
+  },
+  { operation: 'inviteOwner', shows: 'One who is disabled', path: { id: 2 }, status: 409 },
+  { operation: 'exportOwner', shows: 'What is his, before it goes', path: { id: 2 } },
+  { operation: 'deleteOwner', shows: 'Not by one mistyped number', path: { id: 3 }, status: 409 },
+  {
+    operation: 'deleteOwner',
+    shows: 'Somebody was faster',
+    path: { id: 2 },
+    headers: { 'if-match': '"1"' },
+    status: 412,
+  },
+  { operation: 'deleteOwner', shows: 'With all that is his', path: { id: 2 } },
+  { operation: 'listAudit', shows: 'Who did what, the newest first', query: { limit: 3 } },
   {
     operation: 'listChanges',
     shows: 'A cursor of two weeks ago',

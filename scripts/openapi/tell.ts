@@ -62,7 +62,7 @@ export async function tell(document: Document, story: readonly Step[]): Promise<
       else await app.idle()
       const described = operations.get(step.operation)
       if (!described) throw new Error(`the story tells of ${step.operation}, which is no operation`)
-      told.push(await ask(app.url, described, step, lines))
+      told.push(await ask(app.url, described, withShown(step, told), lines))
     }
   } finally {
     clock.settle = async () => {}
@@ -84,6 +84,16 @@ function asWebhook({ open }: ChannelKind): ChannelKind {
     },
   }
   return { ...(webhookKind as ChannelKind), open, ownSecret }
+}
+
+/** What was made in the story and is asked with later, as it was shown last. */
+function withShown(step: Step, told: readonly Told[]): Step {
+  if (!step.shown) return step
+  const found = Object.entries(step.shown).map(([name, before]) => {
+    const text = told.findLast((one) => one.text.includes(before))?.text ?? ''
+    return [name, text.slice(text.indexOf(before) + before.length).replace(/".*/s, '')]
+  })
+  return { ...step, body: { ...Object.fromEntries(found), ...(step.body as object) } }
 }
 
 async function ask(url: string, { method, path }: Described, step: Step, lines: readonly string[]): Promise<Told> {
@@ -121,16 +131,21 @@ function steady(told: readonly Told[]): Told[] {
     const first = uuid[14] === '7' ? time : hex.slice(0, 12)
     return `${first.slice(0, 8)}-${first.slice(8)}-${uuid[14]}${hex.slice(13, 16)}-a${hex.slice(17, 20)}-${hex.slice(20, 32)}`
   }
-  return told.map((one) => ({
-    ...one,
-    text: one.text
+  const same = (text: string) =>
+    text
       .replace(/(?<="web_push_key":")[^"]+/, webPushKey)
+      .replace(/\b(db[lsi])_[0-9A-Za-z]{49}\b/g, (_, kind) => `${kind}_${'0'.repeat(43)}example`.slice(0, 53))
+      .replace(/(?<="hint":"db[ls]_)\w+/g, '00000')
       .replace(/\b[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}\b/g, (uuid) => {
         const name = seen.get(uuid) ?? rename(uuid)
         seen.set(uuid, name)
         return name
-      }),
-  }))
+      })
+  return told.map((one) => {
+    const { step } = one
+    const body = step.shown ? JSON.parse(same(JSON.stringify(step.body))) : step.body
+    return { ...one, step: body === undefined ? step : { ...step, body }, text: same(one.text) }
+  })
 }
 
 /** Puts what was told into the document: of each operation what was asked, unless that was refused, and the answer, under one name. */

@@ -13,6 +13,10 @@ come out in UTC, with milliseconds. Names of times end in \`_dt\`; durations are
 **Changes.** A member that is absent stays as it is, \`null\` clears it, lists replace (RFC 7396), in PUT as in PATCH. Members that are not known
 are refused; those that cannot be set are ignored, so that what was read can be sent back.
 
+**Who asks.** A server without login answers the programs of its own machine. Else each request carries a token, \`Authorization: Bearer dbl_…\`, or
+the cookie of a person who signed in. Each has a scope: \`read\`, \`write\` or \`admin\`, of which each takes the one before it in. What is another
+owner's is not there: 404.
+
 **Problems.** Every answer of 400 and above is a problem document (RFC 9457) whose \`type\` leads to a page of this server, and whose \`errors\`
 name each fault. Besides those listed, any path answers 405 to a method that it does not have, and what cannot be read as HTTP gets 400, 408
 or 431.
@@ -22,6 +26,21 @@ over those you do not know.`,
   license: { name: 'MIT', identifier: 'MIT' },
 }
 
+export const securitySchemes = {
+  token: {
+    type: 'http',
+    scheme: 'bearer',
+    description:
+      'A token of POST /v1/tokens, or of `duebell token create` on the server. A server without login asks for none.',
+  },
+  session: {
+    type: 'apiKey',
+    in: 'cookie',
+    name: '__Host-duebell',
+    description: 'Of a person who signed in, for pages of the server itself.',
+  },
+}
+
 export const tags: Record<string, string> = {
   tasks: 'What expires, and when to be told.',
   tags: 'The words by which tasks are grouped.',
@@ -29,6 +48,7 @@ export const tags: Record<string, string> = {
   channels: 'Where notices go, how calmly, and how each of them is.',
   notifications: 'What rang and will ring, and how each channel took it.',
   events: 'What changes and happens, to be followed.',
+  accounts: 'Who may ask: owners, tokens, sessions, and who did what.',
   health: 'Whether the server lives, and whether it works.',
 }
 

@@ -10,6 +10,11 @@ import { hashSecret, type Issued, issue } from './tokens.ts'
 
 /** How people come in: by a password, a provider of identities, or an invitation with which they set a password. */
 
+/** Somebody who came in. */
+export interface Session extends Issued {
+  readonly owner: Owner
+}
+
 /** A session that is not used for so long is over. */
 export const sessionMs = 30 * 86_400_000
 
@@ -17,7 +22,7 @@ export const sessionMs = 30 * 86_400_000
 export async function signIn(
   ctx: Context,
   { login, password, device }: { login: string; password: string; device: string },
-): Promise<{ owner: Owner; session: Issued }> {
+): Promise<Session> {
   const found = await owners.findOwnerByLogin(ctx.db, login)
   const isRight = await isPassword(password, found?.password ?? null)
   if (!found || !isRight) throw new Problem('unauthorized', 'The name or the password is not right.')
@@ -25,13 +30,13 @@ export async function signIn(
 }
 
 /** @throws Problem `forbidden` for one who is disabled */
-async function openSession(ctx: Context, ownerId: number, device: string): Promise<{ owner: Owner; session: Issued }> {
+async function openSession(ctx: Context, ownerId: number, device: string): Promise<Session> {
   return ctx.transact(async (tx, now) => {
     const owner = await owners.ownerInTransaction(tx, ownerId)
     if (owner.disabledAt !== null)
       throw new Problem('forbidden', 'This account is disabled. Ask whoever administers the server.')
     const draft = { name: device.slice(0, 100) || 'session', scope: 'admin', expiresAt: now + sessionMs } as const
-    return { owner, session: await issue(tx, ownerId, 'session', draft, now) }
+    return { owner, ...(await issue(tx, ownerId, 'session', draft, now)) }
   })
 }
 
@@ -53,7 +58,7 @@ export async function signInByIdentity(
   ctx: Context,
   identity: Identity,
   { device, newOwners, server }: { device: string; newOwners: boolean; server: Defaults },
-): Promise<{ owner: Owner; session: Issued }> {
+): Promise<Session> {
   const key = `${identity.issuer} ${identity.subject}`
   const ownerId = await ctx.transact(async (tx, now) => {
     const known = await owners.findOwnerByIdentity(tx, key)
@@ -111,7 +116,7 @@ export interface Acceptance {
 export async function acceptInvitation(
   ctx: Context,
   { invitation, name, password, device }: Acceptance,
-): Promise<{ owner: Owner; session: Issued; token: Issued | null }> {
+): Promise<{ session: Session; token: Issued | null }> {
   if (name !== null) checkOwnerName(name)
   checkPassword(password, name ?? '')
   const hash = hashSecret(invitation)
@@ -121,25 +126,21 @@ export async function acceptInvitation(
     const ownerId = await takeInvitation(tx, hash, now)
     if (ownerId === undefined) throw isOver()
     const before = await owners.lockOwner(tx, ownerId)
+    if (before.disabledAt !== null || before.removedAt !== null) throw isOver()
     if (name === null && before.name === null)
       throw new Problem('invalid', 'name is missing', { faults: [{ at: { pointer: '/name' }, detail: 'is missing' }] })
     // The first one chooses his name; others were given theirs.
     await owners.saveOwner(tx, ownerId, { ...(before.name === null && name !== null && { name }), password: hashed })
     await deleteTokens(tx, ownerId, ['session', 'invitation'])
     const expiresAt = now + sessionMs
-    const session = await issue(
-      tx,
-      ownerId,
-      'session',
-      { name: device.slice(0, 100) || 'session', scope: 'admin', expiresAt },
-      now,
-    )
+    const draft = { name: device.slice(0, 100) || 'session', scope: 'admin', expiresAt } as const
+    const made = await issue(tx, ownerId, 'session', draft, now)
     // Who sets a server up, by curl it may be, has something to ask with from then on.
     const isFirst = before.name === null
     const token = isFirst
       ? await issue(tx, ownerId, 'token', { name: 'set-up', scope: 'admin', expiresAt: null }, now)
       : null
-    return { owner: await owners.getOwner(tx, ownerId), session, token }
+    return { session: { owner: await owners.getOwner(tx, ownerId), ...made }, token }
   })
 }
 

@@ -10,6 +10,19 @@ import type {
   TaskWire,
 } from '#http/shapes.ts'
 import type {
+  AuditWire,
+  InvitationWire,
+  NewOwnerWire,
+  NewTokenWire,
+  OwnerDraftWire,
+  OwnerPatchWire,
+  OwnersWire,
+  OwnerWire,
+  SessionWire,
+  TokenDraftWire,
+  TokensWire,
+} from '#http/shapes-accounts.ts'
+import type {
   ChannelDraftWire,
   ChannelKindsWire,
   ChannelPatchWire,
@@ -208,6 +221,33 @@ export function createClient(baseUrl: string, options: ClientOptions = {}) {
       call<ChannelTestWire>('POST', `/v1/channels/${id}/test`, options && { options }, { isLong: true }),
     settings: () => call<SettingsWire>('GET', '/v1/settings'),
     updateSettings: (patch: SettingsPatchWire) => call<SettingsWire>('PATCH', '/v1/settings', patch),
+    /** Who is asking, and how one comes in. */
+    session: () => call<SessionWire>('GET', '/v1/session'),
+    /** For pages of the server itself: the cookie that it sets is theirs alone. Programs are given a `token`. */
+    signIn: (login: string, password: string) => call<SessionWire>('POST', '/v1/session', { login, password }),
+    signOut: () => call<{ signed_out: boolean }>('DELETE', '/v1/session'),
+    changePassword: (change: { current?: string; password: string }) =>
+      call<{ changed: boolean }>('PUT', '/v1/session/password', change),
+    acceptInvitation: (acceptance: { code: string; name?: string; password: string }) =>
+      call<{ owner: OwnerWire; token: string | null }>('POST', '/v1/invitations/accept', acceptance),
+    tokens: () => call<TokensWire>('GET', '/v1/tokens'),
+    /** The token itself is in this answer, and in none after it. */
+    createToken: (token: TokenDraftWire) => call<NewTokenWire>('POST', '/v1/tokens', token),
+    revokeToken: (id: number) => call<{ id: number }>('DELETE', `/v1/tokens/${id}`),
+    owners: (query: { limit?: number; cursor?: string } = {}) =>
+      call<OwnersWire>('GET', withQuery('/v1/owners', query)),
+    owner: (id: number) => call<OwnerWire>('GET', `/v1/owners/${id}`),
+    createOwner: (owner: OwnerDraftWire) => call<NewOwnerWire>('POST', '/v1/owners', owner),
+    updateOwner: (id: number, patch: OwnerPatchWire, condition?: Condition) =>
+      call<OwnerWire>('PATCH', `/v1/owners/${id}`, patch, condition),
+    deleteOwner: (id: number, condition?: Condition) =>
+      call<{ id: number }>('DELETE', `/v1/owners/${id}`, undefined, { ...condition, isLong: true }),
+    inviteOwner: (id: number) => call<InvitationWire>('POST', `/v1/owners/${id}/invitation`),
+    /** All that is an owner's, a JSON object a line. */
+    exportOwner: (id: number, signal: AbortSignal = new AbortController().signal) =>
+      call.stream(`/v1/owners/${id}/export`, { accept: 'application/jsonl' }, signal),
+    audit: (query: { limit?: number; cursor?: string; owner_id?: number; operation?: string } = {}) =>
+      call<AuditWire>('GET', withQuery('/v1/audit', query)),
     /** What has changed since a cursor; without one, everything, in pages. Until `more` is false there is more at once. */
     changes: (query: { since?: string; limit?: number } = {}) =>
       call<ChangesWire>('GET', withQuery('/v1/changes', query)),

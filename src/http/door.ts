@@ -274,7 +274,7 @@ export function createDoor(parts: {
   }
 }
 
-function toCaller(owner: Owner, token: TokenRecord | null): Caller {
+export function toCaller(owner: Owner, token: TokenRecord | null): Caller {
   const { id: ownerId, name, role, defaults } = owner
   if (!token) return { ownerId, name, role, defaults, scope: 'admin', by: null }
   const kind = token.kind === 'session' ? 'session' : 'token'

@@ -13,10 +13,12 @@ import { limits } from '#core/task.ts'
 import { dialectOf } from '#store/dialects/dialect.ts'
 import { asProblem } from '#store/failure.ts'
 import type { Db } from '#store/schema.ts'
+import { keepAudit } from './audit.ts'
 import { actorOf, type Door } from './door.ts'
 import type { Feed } from './feed.ts'
 import { createGuard } from './guard.ts'
 import { answerUnreadable, sendProblem } from './problem.ts'
+import { auditRoutes } from './routes/audit.ts'
 import { byKeyRoutes } from './routes/by-key.ts'
 import { changeRoutes } from './routes/changes.ts'
 import { channelRoutes } from './routes/channels.ts'
@@ -26,10 +28,13 @@ import { type Health, healthRoutes } from './routes/health.ts'
 import { linkRoutes } from './routes/links.ts'
 import { type Metrics, metricsRoutes } from './routes/metrics.ts'
 import { notificationRoutes } from './routes/notifications.ts'
+import { ownerRoutes } from './routes/owners.ts'
 import { problemRoutes } from './routes/problems.ts'
 import { settingsRoutes } from './routes/settings.ts'
+import { signInRoutes } from './routes/sign-in.ts'
 import { taskListRoutes } from './routes/task-list.ts'
 import { taskRoutes } from './routes/tasks.ts'
+import { tokenRoutes } from './routes/tokens.ts'
 import { trashRoutes } from './routes/trash.ts'
 import { upcomingRoutes } from './routes/upcoming.ts'
 
@@ -46,6 +51,12 @@ export interface ServerParts {
   readonly clock: Clock
   readonly isLoopback: boolean
   readonly door: Door
+  /** There is no login: whoever reaches the server may do everything. */
+  readonly isOpen: boolean
+  /** Of a provider of identities, what its button says. */
+  readonly provider: string | null
+  /** How people reach the server; empty where nobody has said it. */
+  readonly publicUrl: string
   /** What holds for owners who have not chosen. */
   readonly defaults: Defaults
   readonly allowedHosts: readonly string[]
@@ -140,6 +151,8 @@ export function createServer(parts: ServerParts): FastifyInstance {
   server.setSerializerCompiler(() => JSON.stringify)
 
   if (parts.onRoute) server.addHook('onRoute', parts.onRoute)
+  const audit = keepAudit(server, { ...parts, transact: parts.ctx.transact })
+  server.addHook('onClose', () => audit.settle())
   const refuseOtherMethods = watchMethods(server)
   healthRoutes(server, parts.health)
   metricsRoutes(server, parts.metrics)
@@ -155,6 +168,10 @@ export function createServer(parts: ServerParts): FastifyInstance {
   notificationRoutes(server, { db: parts.db, ctx: long })
   channelRoutes(server, parts)
   settingsRoutes(server, { ...parts, ctx: long })
+  tokenRoutes(server, { ...parts, now })
+  ownerRoutes(server, { ...parts, ctx: long })
+  signInRoutes(server, parts)
+  auditRoutes(server, parts)
   linkRoutes(server, { ...parts, now })
   changeRoutes(server, parts)
   eventRoutes(server, parts)

@@ -42,7 +42,7 @@ export const InvitationShape = Type.Object(
 export type InvitationWire = Static<typeof InvitationShape>
 
 export const NewOwnerShape = Type.Object(
-  { ...OwnerShape.properties, invitation: nullable(InvitationShape) },
+  { ...OwnerShape.properties, invitation: Type.Union([InvitationShape, Type.Null()]) },
   { $id: 'NewOwner' },
 )
 export type NewOwnerWire = Omit<Static<typeof NewOwnerShape>, 'invitation'> & { invitation: InvitationWire | null }
@@ -131,7 +131,7 @@ export const RevokedTokenShape = Type.Object({ id: Type.Integer() }, { $id: 'Rev
 
 export const SessionShape = Type.Object(
   {
-    owner: nullable(OwnerShape),
+    owner: Type.Union([OwnerShape, Type.Null()]),
     scopes: Type.Array(ScopeShape),
     by: nullable(Type.String({ description: 'What was asked with: token, session or socket' })),
     sign_in: Type.Object(

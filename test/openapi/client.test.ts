@@ -34,6 +34,11 @@ const methods: Record<string, string> = {
   getChannel: 'channel',
   rotateChannelSecret: 'rotateSecret',
   getSettings: 'settings',
+  getSession: 'session',
+  listTokens: 'tokens',
+  listOwners: 'owners',
+  getOwner: 'owner',
+  listAudit: 'audit',
   listNotifications: 'notifications',
   getNotification: 'notification',
   listTaskNotifications: 'taskNotifications',
@@ -72,7 +77,7 @@ test('each method asks for its operation, at its path', async () => {
   const asked: string[] = []
   const client: Record<string, (...args: unknown[]) => Promise<unknown>> = createClient('http://127.0.0.1:1', {
     fetch: (async (url: URL, { method }: RequestInit) => {
-      asked.push(`${method} ${decodeURIComponent(url.pathname)}`)
+      asked.push(`${method ?? 'GET'} ${decodeURIComponent(url.pathname)}`)
       return new Response('{}')
     }) as typeof fetch,
   }) as never

@@ -1,0 +1,184 @@
+import type { TypeBoxTypeProvider } from '@fastify/type-provider-typebox'
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
+import type { Context } from '#actions/context.ts'
+import * as actions from '#actions/sign-in.ts'
+import { revokeToken } from '#actions/tokens.ts'
+import { scopes } from '#core/account.ts'
+import { Problem } from '#core/problem.ts'
+import { getOwner } from '#store/owners.ts'
+import { type Caller, type Door, sessionCookie, toCaller } from '../door.ts'
+import { isLoopbackAddress } from '../guard.ts'
+import {
+  AcceptedInvitationShape,
+  AcceptInvitationShape,
+  PasswordChangedShape,
+  PasswordChangeShape,
+  SessionShape,
+  type SessionWire,
+  SignedOutShape,
+  SignInShape,
+  toOwnerWire,
+} from '../shapes-accounts.ts'
+import { NoQuery, refuseBody } from './tasks.ts'
+
+interface Parts {
+  readonly ctx: Context
+  readonly door: Pick<Door, 'forget' | 'recognize'>
+  readonly isOpen: boolean
+  /** What the button to a provider of identities says, if there is one. */
+  readonly provider: string | null
+}
+
+const tags = ['accounts']
+
+/** How people come in and go out. Programs send tokens instead. */
+export function signInRoutes(plain: FastifyInstance, { ctx, door, isOpen, provider }: Parts): void {
+  const server = plain.withTypeProvider<TypeBoxTypeProvider>()
+
+  async function session(caller: Caller | null): Promise<SessionWire> {
+    const owner = caller && toOwnerWire(await getOwner(ctx.db, caller.ownerId))
+    return {
+      owner,
+      scopes: caller ? scopes.slice(0, scopes.indexOf(caller.scope) + 1) : [],
+      by: caller?.by?.kind ?? null,
+      sign_in: { required: !isOpen, password: true, provider },
+    }
+  }
+
+  server.get(
+    '/v1/session',
+    {
+      schema: {
+        operationId: 'getSession',
+        needs: 'nothing',
+        summary: 'Who is asking, and how one comes in',
+        tags,
+        querystring: NoQuery,
+        response: { 200: SessionShape },
+      },
+    },
+    async (request, reply) => {
+      reply.header('cache-control', 'no-store')
+      return session(await door.recognize(request))
+    },
+  )
+
+  server.post(
+    '/v1/session',
+    {
+      schema: {
+        operationId: 'signIn',
+        needs: 'nothing',
+        summary: 'Sign in with name and password, as a person in a browser',
+        description:
+          'Sets a cookie for a month, which only pages of this server can use. Over https, or on the machine itself: elsewhere a browser would not keep it.',
+        tags,
+        querystring: NoQuery,
+        body: SignInShape,
+        response: { 200: SessionShape },
+        problems: ['unauthorized'],
+      },
+    },
+    async (request, reply) => {
+      requireSecure(request)
+      const { login, password } = request.body
+      enter(request, reply, await actions.signIn(ctx, { login, password, device: deviceOf(request) }))
+      return session(request.caller)
+    },
+  )
+
+  server.delete(
+    '/v1/session',
+    {
+      schema: {
+        operationId: 'signOut',
+        needs: 'read',
+        summary: 'Sign out: the session ends here and everywhere',
+        tags,
+        querystring: NoQuery,
+        response: { 200: SignedOutShape },
+      },
+      preHandler: refuseBody,
+    },
+    async ({ actor }, reply) => {
+      const { by } = actor
+      const isSession = by?.kind === 'session' && by.id !== null
+      if (isSession) await revokeToken(ctx, actor, by.id)
+      door.forget()
+      reply.header('set-cookie', sessionCookie(''))
+      return { signed_out: isSession }
+    },
+  )
+
+  server.put(
+    '/v1/session/password',
+    {
+      schema: {
+        operationId: 'changePassword',
+        needs: 'admin',
+        summary: 'Change your password; wherever else you are signed in, that ends',
+        tags,
+        querystring: NoQuery,
+        body: PasswordChangeShape,
+        response: { 200: PasswordChangedShape },
+      },
+    },
+    async ({ body: { current = '', password }, actor }) => {
+      const keep = actor.by?.kind === 'session' ? (actor.by.id ?? undefined) : undefined
+      await actions.changePassword(ctx, actor, { current, password, keep })
+      door.forget()
+      return { changed: true }
+    },
+  )
+
+  server.post(
+    '/v1/invitations/accept',
+    {
+      schema: {
+        operationId: 'acceptInvitation',
+        needs: 'nothing',
+        summary: 'Set a password by an invitation, or set the server up by its first one',
+        description:
+          'The code of an invitation, or what stands behind the # of its link, is good for this once. The first owner of a server chooses his name by it, and gets a token of all scopes, shown this once.',
+        tags,
+        querystring: NoQuery,
+        body: AcceptInvitationShape,
+        response: { 200: AcceptedInvitationShape },
+        problems: ['unauthorized'],
+      },
+    },
+    async (request, reply) => {
+      const { code, name = null, password } = request.body
+      const wish = { invitation: code, name, password, device: deviceOf(request) }
+      const { session: made, token } = await actions.acceptInvitation(ctx, wish)
+      door.forget()
+      enter(request, reply, made)
+      return { owner: toOwnerWire(made.owner), token: token?.secret ?? null }
+    },
+  )
+}
+
+/** From here on the browser, and this request in what is written down of it, is somebody. */
+export function enter(request: FastifyRequest, reply: FastifyReply, made: actions.Session): void {
+  reply.header('cache-control', 'no-store')
+  if (isSecure(request)) reply.header('set-cookie', sessionCookie(made.secret))
+  request.caller = toCaller(made.owner, made.record)
+}
+
+/** Whether a browser keeps a cookie that is `Secure`. */
+function isSecure({ protocol, hostname }: FastifyRequest): boolean {
+  return protocol === 'https' || isLoopbackAddress(hostname.replace(/^\[|\]$/g, ''))
+}
+
+/** @throws Problem `forbidden`, before a password is looked at that was sent in the clear */
+export function requireSecure(request: FastifyRequest): void {
+  if (!isSecure(request))
+    throw new Problem(
+      'forbidden',
+      'People sign in over https: without it everybody on the way could read the password, and no browser would keep the session. Give the server a certificate (--tls-cert), or put it behind a proxy that has one. Programs use tokens.',
+    )
+}
+
+export function deviceOf({ headers }: FastifyRequest): string {
+  return (headers['user-agent'] ?? '').replaceAll(/[^ -~]/g, '').slice(0, 100)
+}
