@@ -1,10 +1,12 @@
 import { randomBytes } from 'node:crypto'
 import { readFileSync } from 'node:fs'
+import { networkInterfaces } from 'node:os'
 import type { FastifyInstance } from 'fastify'
 import type { Dialect } from 'kysely'
 import type { Logger } from 'pino'
 import { adoptDefaults } from '#actions/defaults.ts'
 import { createLinks } from '#actions/links.ts'
+import { firstInvitation } from '#actions/sign-in.ts'
 import { catalog } from '#channels/catalog.ts'
 import type { ChannelKind, SharedDeps } from '#channels/channel.ts'
 import { openOutbound, parseTarget, toOutcome } from '#channels/outbound.ts'
@@ -168,6 +170,7 @@ export async function startApp(config: Config, deps: AppDeps): Promise<App> {
   })
   stack.defer(() => server.close())
   const url = await listen(server, config, version)
+  if (config.login) await offerSetUp(store, config.publicUrl || reachableUrl(url), print)
 
   const owned = stack.move()
   let stopped: Promise<void> | undefined
@@ -187,6 +190,31 @@ export async function startApp(config: Config, deps: AppDeps): Promise<App> {
     stop,
     [Symbol.asyncDispose]: stop,
   }
+}
+
+/** How long the one link lasts by which a server is set up to which nobody can come in yet. */
+const setUpMs = 24 * 3_600_000
+
+/** Printed, since whoever sees what this server prints has the server. It is good once, and for a day. */
+async function offerSetUp(store: Store, url: string, print: ReturnType<typeof createLog>['print']) {
+  const invitation = await firstInvitation(store, setUpMs)
+  if (!invitation) return
+  const link = `${url.replace(/\/+$/, '')}/set-up#${invitation.secret}`
+  await print({
+    prefix: '',
+    message: `Nobody can come in yet. Set this server up, once and within a day: ${link}`,
+    fields: {},
+  })
+}
+
+/** An address of this machine, where it listens on all of them. */
+function reachableUrl(url: string): string {
+  const { protocol, hostname, port } = new URL(url)
+  if (hostname !== '0.0.0.0' && hostname !== '[::]') return url
+  const address = Object.values(networkInterfaces())
+    .flat()
+    .find((one) => one?.family === 'IPv4' && !one.internal)?.address
+  return `${protocol}//${address ?? '127.0.0.1'}:${port}`
 }
 
 async function listen(server: FastifyInstance, config: Config, version: string): Promise<string> {

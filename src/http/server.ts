@@ -32,6 +32,7 @@ import { ownerRoutes } from './routes/owners.ts'
 import { problemRoutes } from './routes/problems.ts'
 import { settingsRoutes } from './routes/settings.ts'
 import { signInRoutes } from './routes/sign-in.ts'
+import { signInPageRoutes } from './routes/sign-in-pages.ts'
 import { taskListRoutes } from './routes/task-list.ts'
 import { taskRoutes } from './routes/tasks.ts'
 import { tokenRoutes } from './routes/tokens.ts'
@@ -171,6 +172,7 @@ export function createServer(parts: ServerParts): FastifyInstance {
   tokenRoutes(server, { ...parts, now })
   ownerRoutes(server, { ...parts, ctx: long })
   signInRoutes(server, parts)
+  signInPageRoutes(server, parts)
   auditRoutes(server, parts)
   linkRoutes(server, { ...parts, now })
   changeRoutes(server, parts)

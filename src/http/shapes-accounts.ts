@@ -214,7 +214,7 @@ export function toInvitationWire({ secret, record }: Issued, publicUrl: string):
 }
 
 /** Behind the #, so that it is in no log and no Referer of anybody. */
-export const invitationUrl = (base: string, code: string) => `${base.replace(/\/+$/, '')}/set-up#${code}`
+export const invitationUrl = (base: string, code: string) => `${base.replace(/\/+$/, '')}/invitation#${code}`
 
 export function toTokenWire(token: TokenRecord, caller: Caller): TokenWire {
   return {
