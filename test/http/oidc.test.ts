@@ -1,7 +1,9 @@
 import assert from 'node:assert/strict'
 import { describe, type TestContext, test } from 'node:test'
 import { getCACertificates, setDefaultCACertificates } from 'node:tls'
-import { answers, answersEndlessly, startHostileReceiver } from '#support/hostile-receiver.ts'
+import { openBrowser } from '#support/browser.ts'
+import { answers, answersEndlessly, type Behaviour, startHostileReceiver } from '#support/hostile-receiver.ts'
+import { signInAt } from '#support/oidc-provider.ts'
 import { selfSigned } from '#support/self-signed.ts'
 import { assertRefused, at, causeOf, json, redirectUri, start } from './sign-in.ts'
 
@@ -67,6 +69,36 @@ describe('signing in by a provider', () => {
     t.after(() => setDefaultCACertificates(usual))
     const { oidc, arrive } = await start(t, { isSecure: true })
     assert.equal((await oidc.finish(await arrive())).identity.subject, 'ada')
+  })
+
+  test('takes a browser there and back, with a cookie that it keeps meanwhile', async (t) => {
+    const answer: { now: Behaviour } = { now: answers(404) }
+    const own = await startHostileReceiver(t, (request, response) => answer.now(request, response))
+    const callback = `${own.url}/auth/oidc/callback`
+    const { provider, replica } = await start(t, { redirectUri: callback })
+    const oidc = replica({ redirectUri: callback })
+    const browser = openBrowser()
+    answer.now = async ({ path, headers }, response) => {
+      const cookie = /sign-in=([\w-]+)/.exec(headers.cookie ?? '')?.[1]
+      if (path === '/auth/oidc') {
+        const begun = await oidc.begin({ returnTo: '/welcome' })
+        const attributes = `Path=/auth/oidc; Max-Age=600; HttpOnly; SameSite=Lax`
+        response
+          .writeHead(303, { location: begun.location, 'set-cookie': `sign-in=${begun.cookie}; ${attributes}` })
+          .end()
+      } else if (path.startsWith('/auth/oidc/callback?')) {
+        const { returnTo, identity } = await oidc.finish({ cookie, url: path })
+        const cookies = ['sign-in=; Path=/auth/oidc; Max-Age=0', `who=${identity.subject}; Path=/`]
+        response.writeHead(303, { location: returnTo, 'set-cookie': cookies }).end()
+      } else response.end(`${path} ${headers.cookie}`)
+    }
+    const page = await signInAt(provider, browser, `${own.url}/auth/oidc`, 'ada')
+    assert.equal(page.url, `${own.url}/welcome`)
+    assert.match(page.text, /^\/welcome .*\bwho=ada\b/)
+    assert.ok(!browser.cookies(callback).some((one) => one.startsWith('sign-in=')))
+
+    const again = await browser.open(`${own.url}/auth/oidc`)
+    assert.equal(again.url, `${own.url}/welcome`, 'known there, so without a form')
   })
 
   test('leads back to no other server', async (t) => {

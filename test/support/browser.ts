@@ -7,8 +7,6 @@ export interface Browser {
   open(url: string): Promise<Page>
   /** What it would send there, `name=value` each. */
   cookies(url: string): string[]
-  /** Adds or replaces one for a whole host, as if the host had set it. */
-  setCookie(url: string, name: string, value: string): void
 }
 
 export interface Page {
@@ -97,7 +95,6 @@ export function openBrowser({ stopsAt }: { stopsAt?: string } = {}): Browser {
   return {
     open: (url) => go(url),
     cookies: (url) => cookiesFor(new URL(url)),
-    setCookie: (url, name, value) => keep(new URL(url), `${name}=${value}; Path=/`),
   }
 }
 
