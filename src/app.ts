@@ -20,6 +20,7 @@ import type { Defaults } from '#core/reminder.ts'
 import { createDoor } from '#http/door.ts'
 import { type Feed, startFeed } from '#http/feed.ts'
 import { isLoopbackAddress } from '#http/guard.ts'
+import { createOidc } from '#http/oidc.ts'
 import { createServer } from '#http/server.ts'
 import { toCloudEvent } from '#http/shapes.ts'
 import { createLog, type Output } from '#log.ts'
@@ -152,7 +153,7 @@ export async function startApp(config: Config, deps: AppDeps): Promise<App> {
   const server = createServer({
     door,
     isOpen: !config.login,
-    provider: null,
+    provider: await openProvider(config, store, clock),
     publicUrl: config.publicUrl,
     defaults,
     db: store.db,
@@ -190,6 +191,16 @@ export async function startApp(config: Config, deps: AppDeps): Promise<App> {
     stop,
     [Symbol.asyncDispose]: stop,
   }
+}
+
+/** Spoken to when the first person signs in by it: a server starts while it is away. */
+async function openProvider(config: Config, store: Store, clock: Clock) {
+  const { oidcIssuer: issuer, oidcClientId: clientId, oidcClientSecret: clientSecret, publicUrl } = config
+  if (issuer === '') return null
+  const redirectUri = `${publicUrl.replace(/\/+$/, '')}/auth/oidc/callback`
+  const secret = clientSecret === '' ? {} : { clientSecret }
+  const oidc = createOidc({ issuer, clientId, ...secret, redirectUri, sealKey: await sealKey(store), clock })
+  return { oidc, name: config.oidcName, newOwners: config.oidcNewOwners }
 }
 
 /** How long the one link lasts by which a server is set up to which nobody can come in yet. */
@@ -311,6 +322,9 @@ const vapidKeys = async (store: Store): Promise<VapidKeys> =>
 
 /** The same for all replicas, or a link that one has signed would be refused by the next. */
 const linkKey = (store: Store) => sharedSecret(store, 'links', () => randomBytes(32).toString('base64url'))
+
+/** The same for all replicas: what one has begun, another finishes. */
+const sealKey = (store: Store) => sharedSecret(store, 'seal', () => randomBytes(32).toString('base64url'))
 
 function readVersion(): string {
   return JSON.parse(readFileSync(new URL('../package.json', import.meta.url), 'utf8')).version

@@ -49,6 +49,11 @@ describe('configuration', () => {
       logFormat: 'auto',
       allowedHosts: [],
       allowAnyoneOnNetwork: false,
+      oidcIssuer: '',
+      oidcClientId: '',
+      oidcClientSecret: '',
+      oidcName: 'single sign-on',
+      oidcNewOwners: false,
       heartbeatUrl: '',
       memberHosts: [],
       channels: [],
@@ -162,10 +167,93 @@ describe('configuration', () => {
     ])
   })
 
+  const signOn = {
+    DUEBELL_LOGIN: 'true',
+    DUEBELL_OIDC_ISSUER: 'https://id.example.org/realms/home',
+    DUEBELL_OIDC_CLIENT_ID: 'duebell',
+    DUEBELL_PUBLIC_URL: 'https://tasks.example.org',
+  }
+
+  test('a provider to sign in by is configured as a whole, or not at all', () => {
+    const { oidcIssuer, oidcClientId, oidcName, oidcNewOwners } = parse({ env: signOn })
+    assert.deepEqual(
+      [oidcIssuer, oidcClientId, oidcName, oidcNewOwners],
+      ['https://id.example.org/realms/home', 'duebell', 'single sign-on', false],
+    )
+    assert.deepEqual(faultsOf({ argv: ['--oidc-issuer=https://id.example.org'] }), [
+      '--oidc-issuer: needs --oidc-client-id (DUEBELL_OIDC_CLIENT_ID) too',
+      '--oidc-issuer: needs --login (DUEBELL_LOGIN) too',
+      '--oidc-issuer: needs --public-url (DUEBELL_PUBLIC_URL) too, to which the provider sends people back',
+    ])
+    const others = { CLIENT_ID: 'duebell', CLIENT_SECRET: 'hush!', NAME: 'Example', NEW_OWNERS: 'true' }
+    for (const [name, value] of Object.entries(others))
+      assert.deepEqual(faultsOf({ env: { [`DUEBELL_OIDC_${name}`]: value } }), [
+        `DUEBELL_OIDC_${name}: is of no use without --oidc-issuer (DUEBELL_OIDC_ISSUER)`,
+      ])
+    assert.equal(parse({ env: { DUEBELL_OIDC_ISSUER: '', DUEBELL_OIDC_CLIENT_SECRET: '' } }).oidcIssuer, '')
+  })
+
+  test('a provider is spoken to by TLS, unless it is on this machine', () => {
+    for (const issuer of ['http://127.0.0.1:8080', 'http://localhost/a', 'http://[::1]:8080/', 'https://10.0.0.7'])
+      assert.equal(parse({ env: { ...signOn, DUEBELL_OIDC_ISSUER: issuer } }).oidcIssuer, issuer)
+    for (const [issuer, why] of [
+      ['http://id.example.org', 'must be an https URL; http is for a provider on this machine alone'],
+      ['http://localhost.example.org', 'must be an https URL; http is for a provider on this machine alone'],
+      ['http://10.0.0.7', 'must be an https URL; http is for a provider on this machine alone'],
+      ['id.example.org', 'must be an http or https URL'],
+      ['file:///etc/passwd', 'must be an http or https URL'],
+      ['https://me:hush@id.example.org', 'must not hold a user name or password'],
+      ['https://169.254.169.254', 'is an address that is never spoken to'],
+      ['https://id.example.org/?tenant=1', 'must not have a query or a fragment'],
+    ] as const)
+      assert.deepEqual(faultsOf({ env: { ...signOn, DUEBELL_OIDC_ISSUER: issuer } }), [`DUEBELL_OIDC_ISSUER: ${why}`])
+  })
+
+  test('a secret comes from a variable, from a file that one names, or from the configuration file', () => {
+    const secret = 'hush-canary'
+    const files = { '/run/secrets/oidc': `${secret}\n`, 'c.json': { oidcClientSecret: secret } }
+    for (const sources of [
+      { env: { ...signOn, DUEBELL_OIDC_CLIENT_SECRET: secret } },
+      { env: { ...signOn, DUEBELL_OIDC_CLIENT_SECRET_FILE: '/run/secrets/oidc' } },
+      { env: signOn, argv: ['--config=c.json'] },
+    ])
+      assert.equal(parse({ ...sources, files }).oidcClientSecret, secret)
+  })
+
+  test('a secret is not a flag, and is repeated in no fault, whatever is wrong with it', () => {
+    const secret = 'hush-canary'
+    const why =
+      '--oidc-client-secret: is not a flag, since everybody on this machine can read command lines; set DUEBELL_OIDC_CLIENT_SECRET, or DUEBELL_OIDC_CLIENT_SECRET_FILE to the path of a file that holds it'
+    for (const argv of [
+      ['--oidc-client-secret', secret],
+      [`--oidc-client-secret=${secret}`],
+      ['--oidc-client-secret', `--${secret}`],
+      ['--oidc-client-secret', '--port', '1'],
+      ['--oidc-client-secret', '--port=1'],
+      ['--oidc-client-secret'],
+    ])
+      assert.deepEqual(faultsOf({ argv, env: signOn }), [why], argv.join(' '))
+    for (const sources of [
+      { env: { DUEBELL_OIDC_CLIENT_SECRET: secret } },
+      { env: { ...signOn, DUEBELL_OIDC_CLIENT_SECRET: secret.repeat(200) } },
+      { argv: ['--config=c.json'], files: { 'c.json': { oidcClientSecret: [secret] } } },
+      { argv: ['--config=c.json'], files: { 'c.json': { oidcClientSecrt: secret } } },
+      { argv: ['--config=c.json'], files: { 'c.json': `{"oidcClientSecret": ${secret}}` } },
+      { argv: ['--config=c.json'], files: { 'c.json': secret } },
+      { argv: ['--oidc-client-secrt', secret] },
+    ]) {
+      const faults = faultsOf(sources)
+      assert.ok(faults.length > 0)
+      assert.doesNotMatch(faults.join(), /hush|canary/)
+    }
+  })
+
   test('the help names every flag with its variable', () => {
     const help = describeConfig()
+    assert.match(help, /^ {2}DUEBELL_OIDC_CLIENT_SECRET, DUEBELL_OIDC_CLIENT_SECRET_FILE$/m)
+    assert.doesNotMatch(help, /--oidc-client-secret/)
     for (const name of Object.keys(parse())) {
-      if (name === 'channels') continue // has no one-line form
+      if (name === 'channels' || name === 'oidcClientSecret') continue // has no one-line form; is a secret
       const flag = `--${name.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)}, DUEBELL_`
       assert.ok(help.includes(flag), flag)
     }

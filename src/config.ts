@@ -10,6 +10,7 @@ import { parseTimeZone } from '#core/moment.ts'
 import { nearest, type Problem } from '#core/problem.ts'
 import { parseLead } from '#core/reminder.ts'
 import { limits } from '#core/task.ts'
+import { isConfidential } from '#core/web-address.ts'
 import { logFormats, logLevels } from './log.ts'
 
 /**
@@ -72,6 +73,34 @@ const schema = Type.Object(
       description:
         'Serve without any login on an address that other machines reach: whoever can connect can read, change and delete everything',
     }),
+    oidcIssuer: Type.String({
+      default: '',
+      maxLength: 500,
+      description:
+        'Issuer of an OpenID Connect provider by which people may sign in, to the letter as it calls itself; needs a client id and a public URL',
+    }),
+    oidcClientId: Type.String({
+      default: '',
+      maxLength: 500,
+      description: 'As which this server is registered there, with <public URL>/auth/oidc/callback to come back to',
+    }),
+    oidcClientSecret: Type.String({
+      default: '',
+      maxLength: 2_000,
+      writeOnly: true,
+      description: 'The secret that goes with the client id; none for a public client',
+    }),
+    oidcName: Type.String({
+      default: 'single sign-on',
+      minLength: 1,
+      maxLength: 100,
+      description: 'What people know the provider as: it stands on the button',
+    }),
+    oidcNewOwners: Type.Boolean({
+      default: false,
+      description:
+        'Whether people whom the provider knows and this server does not get an account when they first sign in',
+    }),
     heartbeatUrl: Type.String({
       default: '',
       maxLength: 2_000,
@@ -108,11 +137,15 @@ interface Member {
   readonly description: string
   readonly default: unknown
   readonly enum?: readonly string[]
+  /** A secret: no flag, and its value is repeated nowhere. */
+  readonly writeOnly?: boolean
 }
 const members = schema.properties as unknown as Record<Key, Member>
 const keys = Object.keys(members) as Key[]
 /** Where a value may come from besides the file: all but what has no one-line form. */
 const plainKeys = keys.filter((key) => key !== 'channels')
+
+const isSecret = (key: string) => members[key as Key]?.writeOnly === true
 
 const flagOf = (key: string) => `--${key.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)}`
 const variableOf = (key: string) => `DUEBELL_${key.replace(/[A-Z]/g, (letter) => `_${letter}`).toUpperCase()}`
@@ -184,6 +217,15 @@ function readFlags(argv: readonly string[], faults: string[]): Map<string, Said>
     }
     const isSwitch = members[key as Key]?.type === 'boolean'
     const next = argv[i + 1]
+    if (isSecret(key)) {
+      const variable = variableOf(key)
+      faults.push(
+        `${name}: is not a flag, since everybody on this machine can read command lines; set ${variable}, or ${variable}_FILE to the path of a file that holds it`,
+      )
+      // What stands behind it is the secret, not a word to be called unknown.
+      if (inline === undefined && next !== undefined && !byFlag.has(next.replace(/=.*/s, ''))) i++
+      continue
+    }
     if (inline !== undefined) said.set(key, { name, text: inline })
     else if (isSwitch) said.set(key, { name, text: 'true' })
     else if (next === undefined || next.startsWith('--')) faults.push(`${name}: needs a value`)
@@ -238,7 +280,9 @@ function readConfigFile(path: string, readFile: (path: string) => string, faults
     if (value !== null && typeof value === 'object' && !Array.isArray(value)) return value as Record<string, unknown>
     faults.push(`${path}: must hold a JSON object`)
   } catch (error) {
-    faults.push(`${path}: is not JSON: ${(error as Error).message}`)
+    // Without the piece of the text that Node quotes: it may be of a secret.
+    const why = (error as Error).message.replace(/, (\.{3})?".*"(\.{3})? is not valid JSON$/s, '')
+    faults.push(`${path}: is not JSON: ${why}`)
   }
   return {}
 }
@@ -269,6 +313,7 @@ function check(values: Record<string, unknown>, names: Record<string, string>, f
       faults.push(`${names.heartbeatUrl}: ${(error as Problem).extras.faults?.[0]?.detail}`)
     }
   }
+  checkOidc(values, names, faults)
   if (typeof timeZone === 'string' && timeZone !== '' && !parseTimeZone(timeZone))
     faults.push(`${names.timeZone}: «${timeZone}» is not a time zone of the IANA database, like Europe/Paris`)
   if (Array.isArray(defaultReminders))
@@ -284,6 +329,33 @@ function check(values: Record<string, unknown>, names: Record<string, string>, f
           `${names.memberHosts}: «${host}» is no host name, no address that is ever spoken to, and no range like 192.168.1.0/24`,
         )
 }
+
+/** All or nothing: half of it would be a button that leads nowhere, or none where one is expected. */
+function checkOidc(values: Record<string, unknown>, names: Record<string, string>, faults: string[]) {
+  const { oidcIssuer: issuer, publicUrl } = values
+  if (issuer === '') {
+    for (const key of ['oidcClientId', 'oidcClientSecret', 'oidcName', 'oidcNewOwners'] as const)
+      if (values[key] !== members[key].default)
+        faults.push(`${names[key]}: is of no use without ${bothNamesOf('oidcIssuer')}`)
+    return
+  }
+  if (values.oidcClientId === '') faults.push(`${names.oidcIssuer}: needs ${bothNamesOf('oidcClientId')} too`)
+  if (values.login !== true) faults.push(`${names.oidcIssuer}: needs ${bothNamesOf('login')} too`)
+  if (publicUrl === '')
+    faults.push(`${names.oidcIssuer}: needs ${bothNamesOf('publicUrl')} too, to which the provider sends people back`)
+  if (typeof issuer !== 'string') return
+  try {
+    const { url } = parseTarget(issuer, '', anywhere)
+    if (!isConfidential(url))
+      faults.push(`${names.oidcIssuer}: must be an https URL; http is for a provider on this machine alone`)
+    // OpenID Connect Discovery 1.0 section 3.
+    if (/[?#]/.test(issuer)) faults.push(`${names.oidcIssuer}: must not have a query or a fragment`)
+  } catch (error) {
+    faults.push(`${names.oidcIssuer}: ${(error as Problem).extras.faults?.[0]?.detail}`)
+  }
+}
+
+const bothNamesOf = (key: string) => `${flagOf(key)} (${variableOf(key)})`
 
 function checkChannels({ channels }: Config, known: readonly ChannelKind[], name: string, faults: string[]) {
   const seen = new Set(['console'])
@@ -339,6 +411,7 @@ export function describeConfig(): string {
     const { description, default: preset, enum: choices } = members[key]
     const value = Array.isArray(preset) ? preset.join(',') : String(preset)
     const choice = choices ? ` (${choices.join(' | ')})` : ''
+    if (isSecret(key)) return `  ${variableOf(key)}, ${variableOf(key)}_FILE\n      ${description}. Not a flag.`
     return `  ${flagOf(key)}, ${variableOf(key)}\n      ${description}${choice}.${value ? ` Default: ${value}` : ''}`
   })
   return [

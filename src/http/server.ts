@@ -17,6 +17,7 @@ import { keepAudit } from './audit.ts'
 import { actorOf, type Door } from './door.ts'
 import type { Feed } from './feed.ts'
 import { createGuard } from './guard.ts'
+import type { Oidc } from './oidc.ts'
 import { answerUnreadable, sendProblem } from './problem.ts'
 import { auditRoutes } from './routes/audit.ts'
 import { byKeyRoutes } from './routes/by-key.ts'
@@ -28,6 +29,7 @@ import { type Health, healthRoutes } from './routes/health.ts'
 import { linkRoutes } from './routes/links.ts'
 import { type Metrics, metricsRoutes } from './routes/metrics.ts'
 import { notificationRoutes } from './routes/notifications.ts'
+import { oidcRoutes } from './routes/oidc.ts'
 import { ownerRoutes } from './routes/owners.ts'
 import { problemRoutes } from './routes/problems.ts'
 import { settingsRoutes } from './routes/settings.ts'
@@ -54,8 +56,8 @@ export interface ServerParts {
   readonly door: Door
   /** There is no login: whoever reaches the server may do everything. */
   readonly isOpen: boolean
-  /** Of a provider of identities, what its button says. */
-  readonly provider: string | null
+  /** By which people sign in as well; `name` is what its button says. */
+  readonly provider: { readonly oidc: Oidc; readonly name: string; readonly newOwners: boolean } | null
   /** How people reach the server; empty where nobody has said it. */
   readonly publicUrl: string
   /** What holds for owners who have not chosen. */
@@ -171,8 +173,10 @@ export function createServer(parts: ServerParts): FastifyInstance {
   settingsRoutes(server, { ...parts, ctx: long })
   tokenRoutes(server, { ...parts, now })
   ownerRoutes(server, { ...parts, ctx: long })
-  signInRoutes(server, parts)
-  signInPageRoutes(server, parts)
+  const provider = parts.provider?.name ?? null
+  signInRoutes(server, { ...parts, provider })
+  signInPageRoutes(server, { provider })
+  if (parts.provider) oidcRoutes(server, { ...parts, ...parts.provider })
   auditRoutes(server, parts)
   linkRoutes(server, { ...parts, now })
   changeRoutes(server, parts)

@@ -1,0 +1,79 @@
+import type { FastifyInstance, FastifyReply } from 'fastify'
+import type { Logger } from 'pino'
+import type { Context } from '#actions/context.ts'
+import { signInByIdentity } from '#actions/sign-in.ts'
+import { Problem } from '#core/problem.ts'
+import type { Defaults } from '#core/reminder.ts'
+import { type Oidc, signInMs } from '../oidc.ts'
+import { escapeHtml, sendPage } from '../page.ts'
+import { answers } from '../problem.ts'
+import { deviceOf, enter } from './sign-in.ts'
+
+interface Parts {
+  readonly ctx: Context
+  readonly oidc: Oidc
+  /** Whether strangers get an account. */
+  readonly newOwners: boolean
+  /** What holds for owners who have not chosen. */
+  readonly defaults: Defaults
+  readonly log: Logger
+}
+
+/**
+ * The two addresses of a sign-in by a provider: `/auth/oidc` sends the browser there, and it comes back to `/auth/oidc/callback`. People
+ * see both, so what goes wrong is a page and no problem document.
+ */
+export function oidcRoutes(server: FastifyInstance, { ctx, oidc, newOwners, defaults, log }: Parts): void {
+  const schema = { hide: true, needs: 'nothing' } as const
+
+  server.get<{ Querystring: { return_to?: string } }>('/auth/oidc', { schema }, async ({ query, id }, reply) => {
+    reply.header('cache-control', 'no-store')
+    try {
+      const { location, cookie } = await oidc.begin({ returnTo: query.return_to })
+      return reply.header('set-cookie', begunCookie(cookie)).redirect(location)
+    } catch (error) {
+      return refusal(reply, error, id)
+    }
+  })
+
+  server.get('/auth/oidc/callback', { schema: { ...schema, operationId: 'signIn' } }, async (request, reply) => {
+    reply.header('cache-control', 'no-store').header('set-cookie', begunCookie(''))
+    const cookie = cookieForm.exec(request.headers.cookie ?? '')?.[1]
+    try {
+      const { identity, returnTo } = await oidc.finish({ cookie, url: request.url })
+      const wish = { device: deviceOf(request), newOwners, server: defaults }
+      enter(request, reply, await signInByIdentity(ctx, identity, wish))
+      return reply.redirect(returnTo)
+    } catch (error) {
+      return refusal(reply, error, request.id)
+    }
+  })
+
+  function refusal(reply: FastifyReply, error: unknown, reqId: string): FastifyReply {
+    if (!(error instanceof Problem)) throw error
+    const { cause } = error.extras
+    if (cause !== undefined) log.warn({ err: cause, reqId }, 'a sign-in by the provider failed')
+    const text = `<h1>You are not signed in</h1><p>${escapeHtml(error.message)}</p><p><a href="/sign-in">Back to sign-in</a></p>`
+    return sendPage(reply.code(answers[error.kind].status), page(text), '', { 'cache-control': 'no-store' })
+  }
+}
+
+const cookieForm = /(?:^|;\s*)__Host-duebell-oidc=([^;\s]*)/
+
+function begunCookie(value: string): string {
+  const maxAge = value === '' ? 0 : signInMs / 1_000
+  return `__Host-duebell-oidc=${value}; Path=/; Max-Age=${maxAge}; HttpOnly; Secure; SameSite=Lax`
+}
+
+const page = (body: string) => `<!doctype html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<title>Sign in · Duebell</title>
+</head>
+<body>
+${body}
+</body>
+</html>
+`

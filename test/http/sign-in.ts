@@ -1,0 +1,91 @@
+import assert from 'node:assert/strict'
+import type { IncomingMessage, ServerResponse } from 'node:http'
+import type { TestContext } from 'node:test'
+import { inspect } from 'node:util'
+import { Problem, type ProblemKind } from '#core/problem.ts'
+import { createOidc, type OidcOptions } from '#http/oidc.ts'
+import { createSealer } from '#http/sealed.ts'
+import { openBrowser } from '#support/browser.ts'
+import { fakeClock } from '#support/fake-clock.ts'
+import { answers, type Behaviour } from '#support/hostile-receiver.ts'
+import { type OidcProviderOptions, signInAt, startOidcProvider } from '#support/oidc-provider.ts'
+
+/** Nobody listens at our own address in these tests: the browser stops before it. */
+export const redirectUri = 'http://127.0.0.1:1/auth/oidc/callback'
+const sealKey = 'the key of all replicas'
+
+const accounts = [
+  { sub: 'ada', email: 'ada@example.org', email_verified: true, name: 'Ada Lovelace' },
+  { sub: 'bob', email: 'bob@example.org', email_verified: false },
+  { sub: 'eve' },
+]
+
+/** A provider, and us as its client. */
+export async function start(t: TestContext, provided: Partial<OidcProviderOptions> = {}) {
+  const provider = await startOidcProvider(t, { redirectUri, accounts, ...provided })
+  const { issuer, clientId, clientSecret } = provider
+  const clock = fakeClock()
+  const replica = (options: Partial<OidcOptions> = {}) =>
+    createOidc({ issuer, clientId, clientSecret, redirectUri, sealKey, clock, ...options })
+  const oidc = replica()
+
+  /**
+   * A person signs in there and comes back.
+   * @param change what becomes of the address to which they are sent
+   */
+  async function arrive(login = 'ada', change = (_: URLSearchParams) => {}) {
+    const { location, cookie } = await oidc.begin({ returnTo: '/tasks/7' })
+    const { url } = await signInAt(provider, openBrowser({ stopsAt: redirectUri }), changed(location, change), login)
+    return { cookie, url }
+  }
+
+  /** What a cookie hides, and nobody may ever read in an error. */
+  const reveal = (cookie: string): Record<'state' | 'nonce' | 'verifier' | 'returnTo', string> =>
+    JSON.parse(createSealer(sealKey, `oidc ${issuer} ${clientId}`).unseal(cookie) ?? '')
+
+  return { provider, clock, oidc, replica, arrive, reveal }
+}
+
+export function changed(url: string, change: (query: URLSearchParams) => void): string {
+  const altered = new URL(url)
+  change(altered.searchParams)
+  return altered.href
+}
+
+/** All secrets here hold the word; a header of HTTP Basic holds it like this. */
+const canaries = ['canary', Buffer.from('duebell:canary').toString('base64').slice(0, 16)]
+
+/** That a wish is refused by a sentence for a person, and that nothing secret stands anywhere in the error. */
+export async function assertRefused(
+  wish: Promise<unknown>,
+  kind: ProblemKind,
+  words: RegExp,
+  secrets: readonly string[] = [],
+): Promise<Problem> {
+  const error = await wish.then(
+    () => assert.fail('it was accepted'),
+    (thrown: unknown) => thrown,
+  )
+  const everything = inspect(error, { depth: null, showHidden: true })
+  assert.ok(error instanceof Problem, everything)
+  assert.equal(error.kind, kind, everything)
+  assert.match(error.message, words)
+  assert.match(error.message, /^[A-Z].*\.$/, 'a sentence')
+  for (const secret of [...canaries, ...secrets]) assert.ok(!everything.includes(secret), `${secret} in ${everything}`)
+  return error
+}
+
+/** What the log says of a refusal. */
+export const causeOf = (problem: Problem) => (problem.extras.cause as Error).message
+
+/** Answers requests whose path begins so; all others go their way. */
+export const at =
+  (start: string, answer: Behaviour) =>
+  ({ method = '', url: path = '', headers }: IncomingMessage, response: ServerResponse) => {
+    if (!path.startsWith(start)) return false
+    answer({ method, path, headers, body: '' }, response)
+    return true
+  }
+
+export const json = (body: object, status = 200): Behaviour =>
+  answers(status, JSON.stringify(body), { 'content-type': 'application/json' })
