@@ -18,6 +18,7 @@ const { Problem } = await import('#core/problem.ts')
 setFlagsFromString('--semi-space-growth-factor=2')
 
 const usage = `Usage: duebell serve [options]
+       duebell token create [options]
 
 Tasks that ring before they are due. Serves until it gets SIGTERM or SIGINT.
 
@@ -30,12 +31,30 @@ const exitHardMs = 9_500
 
 async function main(): Promise<void> {
   const [command, ...argv] = process.argv.slice(2)
+  if (command === 'token') return makeToken(argv)
   if (argv.includes('--help') || command === '--help' || command === 'help' || command === undefined)
     return print(usage, command === undefined ? 2 : 0)
   if (command === '--version')
     return print(JSON.parse(readFileSync(new URL('../package.json', import.meta.url), 'utf8')).version, 0)
-  if (command !== 'serve') return complain(`«${command}» is not a command. There is: serve. See --help.`, 2)
+  if (command !== 'serve')
+    return complain(`«${command}» is not a command. There are: serve, token create. See --help.`, 2)
   await serve(argv)
+}
+
+/** The commands of those who are on the server itself; what they need is loaded by them alone. */
+async function makeToken([verb, ...argv]: readonly string[]): Promise<void> {
+  const { tokenCreate, tokenUsage } = await import('#cli/token.ts')
+  if (verb === '--help' || argv.includes('--help')) return print(tokenUsage, 0)
+  if (verb !== 'create') return complain(`token ${verb ?? ''}: there is «token create». See token --help.`, 2)
+  const { token, about } = await tokenCreate({
+    argv,
+    env: process.env,
+    readFile: (path) => readFileSync(path, 'utf8'),
+    systemTimeZone: Temporal.Now.timeZoneId(),
+    clock: systemClock,
+  })
+  process.stderr.write(`${about}\n`)
+  print(token, 0)
 }
 
 async function serve(argv: readonly string[]): Promise<void> {

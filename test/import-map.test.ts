@@ -17,9 +17,22 @@ const map: Record<string, readonly string[]> = {
   http: ['core', 'actions', 'store', 'channels', 'type:clock.ts'],
   client: ['core', 'type:http'],
   metrics: ['core', 'store', 'type:clock.ts'],
+  cli: ['core', 'store', 'actions', 'http', 'config.ts', 'type:clock.ts'],
   'config.ts': ['channels', 'core', 'log.ts'],
-  'app.ts': ['core', 'store', 'actions', 'scheduler', 'channels', 'http', 'metrics', 'config.ts', 'clock.ts', 'log.ts'],
-  'main.ts': ['app.ts', 'core', 'config.ts', 'clock.ts'],
+  'app.ts': [
+    'cli',
+    'core',
+    'store',
+    'actions',
+    'scheduler',
+    'channels',
+    'http',
+    'metrics',
+    'config.ts',
+    'clock.ts',
+    'log.ts',
+  ],
+  'main.ts': ['app.ts', 'cli', 'core', 'config.ts', 'clock.ts'],
 }
 
 const root = new URL('../src/', import.meta.url)

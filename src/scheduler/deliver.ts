@@ -5,7 +5,7 @@ import { whySettled } from '#core/channel.ts'
 import { attemptMs, type Outcome, thrown, timedOut } from '#core/delivery.ts'
 import { kindAt, type Links, type Message, type Notice, whyDropped } from '#core/notice.ts'
 import type { Task } from '#core/task.ts'
-import { type Claim, claimDue, nextDueAt, releaseClaims, type Settled } from '#store/deliveries.ts'
+import { type Claim, claimDue, nextDue, releaseClaims, type Settled } from '#store/deliveries.ts'
 import { noticesByIds } from '#store/notices.ts'
 import type { Store } from '#store/open.ts'
 import { tasksByIds } from '#store/tasks.ts'
@@ -103,22 +103,23 @@ export function startDeliveries({
     async nextAt() {
       await refresh()
       let next: number | null = null
-      for (const lane of lanes.values()) {
-        if (!hungry(lane)) continue
-        const at = await nextDueAt(store.db, lane.channel.record.id)
-        if (at !== null && (next === null || at < next)) next = at
+      for (const [id, at] of await nextDue(store.db)) {
+        const lane = lanes.get(id)
+        if (lane && hungry(lane) && (next === null || at < next)) next = at
       }
       return unsettled.length > 0 || unwanted.length > 0 ? Math.min(next ?? clock.now(), clock.now()) : next
     },
     async work() {
       // What is already sent must be written before anything is claimed, or it could be claimed and sent again.
       let done = (await settle()) + (await release())
-      for (const lane of lanes.values()) {
-        if (!hungry(lane)) continue
+      for (const [id, at] of await nextDue(store.db)) {
+        const lane = lanes.get(id)
+        // Of a thousand channels a handful have something: a transaction for each of the others would delay these.
+        if (!lane || !hungry(lane) || at > clock.now()) continue
         let claims: Claim[] = []
         try {
           await store.transactBell(async (tx, now) => {
-            const { id, groupWaitMs } = lane.channel.record
+            const { groupWaitMs } = lane.channel.record
             claims = await claimDue(tx, { id, isGrouping: groupWaitMs !== null }, now, leaseMs, room(lane))
           })
         } catch (error) {

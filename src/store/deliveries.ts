@@ -96,19 +96,32 @@ export async function groupLeavesAt(tx: Db, channelId: number, now: number, with
   return row?.next_at ?? null
 }
 
-const selectNextDue = prepare((db, args: { channelId: number }) =>
+const selectNextDue = prepare((db, _: object) =>
   db
-    .selectFrom('deliveries')
-    .select('next_at')
-    .where('channel_id', '=', args.channelId)
-    .where('next_at', 'is not', null)
-    .orderBy('next_at')
-    .limit(1),
+    .selectFrom('channels')
+    .select((eb) => [
+      'id',
+      // A look into the index for each channel. min() instead of the first would be read by MySQL over all that wait.
+      eb
+        .selectFrom('deliveries')
+        .select('next_at')
+        .whereRef('deliveries.channel_id', '=', 'channels.id')
+        .where('next_at', 'is not', null)
+        .orderBy('next_at')
+        .limit(1)
+        .as('next_at'),
+    ])
+    .where('removed_at', 'is', null)
+    .where('enabled', '=', 1),
 )
 
-/** When the next attempt on a channel is due, in ms, or null. The end of a lease counts: whoever held it may be dead. */
-export async function nextDueAt(db: Db, channelId: number): Promise<number | null> {
-  return (await selectNextDue(db, { channelId })).rows[0]?.next_at ?? null
+/**
+ * When the next attempt on each channel is due, in ms; channels on which none is are left out. The end of a lease counts: whoever held it
+ * may be dead. In one statement, however many channels there are.
+ */
+export async function nextDue(db: Db): Promise<Map<number, number>> {
+  const { rows } = await selectNextDue(db, {})
+  return new Map(rows.flatMap(({ id, next_at: at }) => (at === null ? [] : [[id, at] as const])))
 }
 
 /**

@@ -264,15 +264,18 @@ export async function saveOwnDefaults(tx: Db, id: number, own: OwnDefaults, serv
   return defaults
 }
 
-/**
- * What the server itself says, for all who have not chosen: to be called at a start, before anything rings. Makes the first owner where
- * there is none.
- */
-export async function adoptServerDefaults(tx: Db, server: Defaults, now: number): Promise<void> {
-  const reminders = JSON.stringify(server.reminders)
-  const first = [builtInOwnerId, reminders, server.timeZone, now, 1]
+/** Makes the first owner, where there is none. */
+export async function ensureFirstOwner(tx: Db, { reminders, timeZone }: Defaults, now: number): Promise<void> {
+  // Stale: tasks of the original's may have been taken over.
+  const first = [builtInOwnerId, JSON.stringify(reminders), timeZone, now, 1]
   const columns = ['id', 'default_reminders', 'time_zone', 'created_at', 'alarms_stale'] as const
   await dialectOf(tx).insertRows(tx, 'owners', columns, [first], [])
+}
+
+/** What the server itself says, for all who have not chosen: to be called at a start, before anything rings. */
+export async function adoptServerDefaults(tx: Db, server: Defaults, now: number): Promise<void> {
+  await ensureFirstOwner(tx, server, now)
+  const reminders = JSON.stringify(server.reminders)
   const others = [
     ['own_reminders', 'default_reminders', reminders],
     ['own_time_zone', 'time_zone', server.timeZone],

@@ -391,9 +391,9 @@ export function storeSuite(name: string, fresh: (t: TestContext) => Promise<Fres
 
     test('one that was written as claimed is nobody else’s before its lease ends; one without is due', async (t) => {
       const { store, first, second, notice: one, claim, claimedId, dueId } = await rung(t)
-      assert.equal(await deliveries.nextDueAt(store.db, first.id), now + leaseMs)
-      assert.equal(await deliveries.nextDueAt(store.db, second.id), now)
-      assert.equal(await deliveries.nextDueAt(store.db, 999), null)
+      assert.equal((await deliveries.nextDue(store.db)).get(first.id), now + leaseMs)
+      assert.equal((await deliveries.nextDue(store.db)).get(second.id), now)
+      assert.equal((await deliveries.nextDue(store.db)).size, 2)
       assert.deepEqual(await claim(first.id, now + leaseMs - 1), [])
       const leaseUntil = now + leaseMs
       assert.deepEqual(await claim(second.id, now), [
@@ -497,7 +497,7 @@ export function storeSuite(name: string, fresh: (t: TestContext) => Promise<Fres
         (await claim(first.id, now + 1)).map(({ attempt }) => attempt),
         [2],
       )
-      assert.equal(await deliveries.nextDueAt(store.db, second.id), now + hourMs)
+      assert.equal((await deliveries.nextDue(store.db)).get(second.id), now + hourMs)
     })
 
     test('what was dropped is revived for its task and expiry, and nothing else is', async (t) => {
@@ -533,7 +533,7 @@ export function storeSuite(name: string, fresh: (t: TestContext) => Promise<Fres
       assert.equal(await drop(first.id), 0, 'what was sent stays sent')
       const dropped = (await stored()).get(dueId)
       assert.deepEqual([dropped?.state, dropped?.nextAt, dropped?.error], ['dropped', null, 'gone'])
-      assert.equal(await deliveries.nextDueAt(store.db, second.id), null)
+      assert.equal((await deliveries.nextDue(store.db)).get(second.id), undefined)
       const revived = await store.transact((tx) =>
         deliveries.reviveDropped(tx, [{ id: 1, expiryAt: now + hourMs }], now + 2),
       )

@@ -1,0 +1,145 @@
+import { createToken } from '#actions/tokens.ts'
+import type { Clock } from '#clock.ts'
+import { type Config, parseConfig } from '#config.ts'
+import { type Scope, scopes } from '#core/account.ts'
+import { instantOf, parseTimeZone } from '#core/moment.ts'
+import { nearest, Problem } from '#core/problem.ts'
+import { isoText, parseTime } from '#http/shapes.ts'
+import { openStore } from '#store/open.ts'
+import { builtInOwnerId, ensureFirstOwner, findOwnerByLogin } from '#store/owners.ts'
+import { askServer, controlPath } from './control.ts'
+
+/**
+ * `duebell token create`, on the server itself: whoever may open its database, or its control socket, may do everything as it is.
+ *
+ *   embedded database, server running ──▶ asks the server, over the socket beside the file: one process has the file open
+ *   else ───────────────────────────────▶ opens the database
+ */
+export const tokenUsage = `Usage: duebell token create [--name NAME] [--scopes read,write,admin] [--expires TIME] [--owner NAME] [options of serve]
+
+Makes a token, and prints it: to be sent as Authorization: Bearer <token>. Works while the server runs, and while it does not.
+
+  --name     What it is for. Default: command line
+  --scopes   read, write or admin; each takes the one before it in. Default: admin
+  --expires  2027-01-01 or 2027-01-01T10:00:00Z. Default: never
+  --owner    Whose it is. Default: the first owner, who administers the server
+  --database-url, --config and the others are as for serve, as are their variables.`
+
+export interface CommandWorld {
+  readonly argv: readonly string[]
+  readonly env: Readonly<Record<string, string | undefined>>
+  readonly readFile: (path: string) => string
+  readonly systemTimeZone: string
+  readonly clock: Clock
+}
+
+interface Wish {
+  readonly name: string
+  readonly scope: Scope
+  /** RFC 3339, or null. */
+  readonly expires: string | null
+  readonly owner: string | null
+}
+
+/** @returns the token, and a sentence about it. @throws Problem, ConfigError */
+export async function tokenCreate(world: CommandWorld): Promise<{ token: string; about: string }> {
+  const { wish, rest } = parseWish(world.argv, world.systemTimeZone)
+  const config = parseConfig({ ...world, argv: rest })
+  const path = controlPath(config.databaseUrl)
+  const asked = path === undefined ? undefined : await byServer(path, wish)
+  const made = asked ?? (await byDatabase(config, wish, world.clock))
+  const until = wish.expires === null ? 'until it is revoked' : `until ${wish.expires}`
+  return {
+    token: made.token,
+    about: `Token ${made.id} of ${made.owner}, with the scope ${wish.scope}, is good ${until}. It is shown this once.`,
+  }
+}
+
+interface Made {
+  readonly token: string
+  readonly id: number
+  readonly owner: string
+}
+
+/** @returns undefined when no server answers there */
+async function byServer(path: string, { name, scope, expires, owner }: Wish): Promise<Made | undefined> {
+  const ask = askServer(path)
+  let whose: { id: number; name: string | null } | undefined
+  for (let cursor: string | null = ''; cursor !== null; ) {
+    const page = await ask('GET', `/v1/owners?limit=1000${cursor && `&cursor=${cursor}`}`)
+    if (!page) return undefined
+    const { owners, next_cursor } = page as {
+      owners: { id: number; name: string | null }[]
+      next_cursor: string | null
+    }
+    whose ??= owners.find((one) => (owner === null ? one.id === builtInOwnerId : one.name === owner))
+    cursor = next_cursor
+  }
+  if (!whose) throw noOwner(owner)
+  const draft = { name, scopes: [scope], expires_dt: expires }
+  const made = (await ask('POST', '/v1/tokens', draft, whose.id)) as { id: number; token: string } | undefined
+  return made && { token: made.token, id: made.id, owner: whose.name ?? 'the first owner' }
+}
+
+async function byDatabase(config: Config, wish: Wish, clock: Clock): Promise<Made> {
+  const { databaseUrl, timeZone, defaultReminders: reminders } = config
+  const log = { info() {}, warn() {} }
+  await using store = await openStore(databaseUrl, { clock, log, timeZone, onBroken() {} })
+  await store.transact((tx, now) => ensureFirstOwner(tx, { timeZone, reminders }, now))
+  const found = wish.owner === null ? undefined : await findOwnerByLogin(store.db, wish.owner)
+  if (wish.owner !== null && !found) throw noOwner(wish.owner)
+  const owner = found?.owner
+  const { name, scope, expires } = wish
+  const draft = { name, scope, expiresAt: expires === null ? null : Date.parse(expires) }
+  const ctx = { db: store.db, transact: store.transact, wake() {} }
+  const { record, secret } = await createToken(ctx, { ownerId: owner?.id ?? builtInOwnerId }, draft, 'admin')
+  return { token: secret, id: record.id, owner: owner?.name ?? 'the first owner' }
+}
+
+const noOwner = (name: string | null) => new Problem('not-found', `There is no owner «${name}».`)
+
+const flags = ['--name', '--scopes', '--expires', '--owner'] as const
+
+/** What is for this command, and what is left for the configuration. @throws Problem `invalid` */
+function parseWish(argv: readonly string[], systemTimeZone: string): { wish: Wish; rest: string[] } {
+  const said = new Map<string, string>()
+  const rest: string[] = []
+  for (let i = 0; i < argv.length; i++) {
+    const [, name = '', inline] = /^(--[^=]+)(?:=(.*))?$/s.exec(argv[i] as string) ?? []
+    if (!flags.includes(name as (typeof flags)[number])) {
+      rest.push(argv[i] as string)
+      continue
+    }
+    const value = inline ?? argv[++i]
+    if (value === undefined || value === '') throw new Problem('invalid', `${name}: needs a value`)
+    said.set(name, value)
+  }
+  const name = said.get('--name') ?? 'command line'
+  if ([...name].length > 100) throw new Problem('invalid', '--name: has at most 100 characters')
+  const wanted = (said.get('--scopes') ?? 'admin').split(',').map((one) => one.trim())
+  for (const one of wanted)
+    if (!scopes.includes(one as Scope)) {
+      const near = nearest(one, scopes)
+      throw new Problem(
+        'invalid',
+        `--scopes: «${one}» is not one; ${near ? `did you mean ${near}?` : `there are ${scopes.join(', ')}`}`,
+      )
+    }
+  const scope = scopes.findLast((one) => wanted.includes(one)) as Scope
+  const expires = said.get('--expires')
+  return {
+    wish: {
+      name,
+      scope,
+      owner: said.get('--owner') ?? null,
+      expires: expires === undefined ? null : toInstant(expires, systemTimeZone),
+    },
+    rest,
+  }
+}
+
+function toInstant(text: string, timeZone: string): string {
+  const moment = parseTime(text)
+  if (!moment) throw new Problem('invalid', '--expires: must be a time like 2027-01-01 or 2027-01-01T10:00:00Z')
+  return isoText(instantOf(moment, parseTimeZone(timeZone) ?? 'UTC'))
+}
