@@ -12,7 +12,7 @@ import type { Transact } from '#store/transact.ts'
  *
  * Reads are not here, but for one: the export of another owner. Nor is who was not let in at all: that would be written by anybody.
  */
-const weighty = new Set(['signIn', 'signOut', 'acceptInvitation', 'exportOwner'])
+const weighty = new Set(['signIn', 'signOut', 'acceptInvitation', 'exportOwner', 'actByLink'])
 
 export interface Audit {
   /** Resolves when all that was noted is written. */
@@ -86,7 +86,8 @@ function toEntry(
     byKind: caller?.by?.kind ?? null,
     byName: caller?.by?.name ?? null,
     operation,
-    object: path.slice(0, 500),
+    // A link is a key, and what it opened stands behind it.
+    object: caller?.by?.kind === 'link' ? `/a/${caller.by.name}` : path.slice(0, 500),
     status: reply.statusCode,
     address: ip ?? null,
     requestId: id,

@@ -6,7 +6,9 @@ import { acknowledgeNotice } from '#actions/notifications.ts'
 import { completeTask, snoozeTask } from '#actions/tasks.ts'
 import { Problem } from '#core/problem.ts'
 import type { Task } from '#core/task.ts'
+import { findOwner } from '#store/owners.ts'
 import { findTask } from '#store/tasks.ts'
+import { toCaller } from '../door.ts'
 import { escapeHtml, sendPage } from '../page.ts'
 
 /**
@@ -27,16 +29,20 @@ export function linkRoutes(
   }
 
   /** @throws Problem `not-found`, `gone` */
-  async function read(token: string): Promise<{ link: Link; task: Task }> {
-    const link = links.parse(token, now())
+  async function read(request: FastifyRequest<{ Params: { token: string } }>): Promise<{ link: Link; task: Task }> {
+    const link = links.parse(request.params.token, now())
+    const owner = await findOwner(ctx.db, link.ownerId)
+    if (!owner || owner.disabledAt !== null)
+      throw new Problem('gone', 'This account is not there any more, or is disabled.')
+    request.caller = { ...toCaller(owner, null), by: { kind: 'link', id: null, name: link.act } }
     const task = await findTask(ctx.db, link.ownerId, link.taskId)
     if (!task) throw new Problem('not-found', 'The task was deleted.')
     return { link, task }
   }
 
-  server.get<{ Params: { token: string } }>('/a/:token', { schema }, async ({ params }, reply) => {
+  server.get<{ Params: { token: string } }>('/a/:token', { schema }, async (request, reply) => {
     try {
-      const { link, task } = await read(params.token)
+      const { link, task } = await read(request)
       const { question, button } = words[link.act]
       return page(reply, 200, question, task.title, `<form method="post"><button>${button}</button></form>`)
     } catch (error) {
@@ -46,10 +52,10 @@ export function linkRoutes(
 
   server.post<{ Params: { token: string } }>(
     '/a/:token',
-    { schema, onRequest: passOverForm },
-    async ({ params }, reply) => {
+    { schema: { ...schema, operationId: 'actByLink' }, onRequest: passOverForm },
+    async (request, reply) => {
       try {
-        const { link, task } = await read(params.token)
+        const { link, task } = await read(request)
         await perform[link.act](link)
         // Whoever has acted has seen it.
         await acknowledgeNotice(ctx, { ownerId: link.ownerId }, link.noticeId)
