@@ -107,17 +107,31 @@ export function createDoor(parts: {
   const writing = new Set<Promise<void>>()
   const watched = new Map<number, Set<() => void>>()
   let watching: AbortController | undefined
+  const asking = new Map<string, Promise<Known | undefined>>()
+  /** Counts what was forgotten: what was looked up before is not kept after it. */
+  let changes = 0
 
   /** @param hash of a token; empty for the first owner, as which everybody asks where there is no login */
-  async function lookUp(hash: string): Promise<Known | undefined> {
-    const at = clock.now()
+  function lookUp(hash: string): Promise<Known | undefined> {
+    // Of a hundred requests that come at once with one token, one looks.
+    const begun = asking.get(hash)
+    if (begun) return begun
+    const asked = look(hash).finally(() => {
+      if (asking.get(hash) === asked) asking.delete(hash)
+    })
+    asking.set(hash, asked)
+    return asked
+  }
+
+  async function look(hash: string): Promise<Known | undefined> {
+    const [at, before] = [clock.now(), changes]
     const token = hash === '' ? null : await findToken(db, hash)
     if (token === undefined || token?.kind === 'invitation') return undefined
     const owner = await findOwner(db, token?.ownerId ?? builtInOwnerId)
     if (!owner || owner.removedAt !== null) return undefined
     const known = { at, owner, token, caller: toCaller(owner, token) }
     if (kept.size >= mostKept) kept.clear()
-    kept.set(hash, known)
+    if (before === changes) kept.set(hash, known)
     if (token) mark(token, at)
     return known
   }
@@ -194,7 +208,7 @@ export function createDoor(parts: {
   function admitNow(request: FastifyRequest): Promise<void> | undefined {
     if (isPublic(request)) return undefined
     if (trusted.has(request.raw.socket)) return admitTrusted(request)
-    const secret = secretOf(request)
+    const secret = secretOf(request, isOpen)
     const isSaid = secret !== undefined
     const hash = secret === undefined ? (isOpen ? '' : undefined) : hashSecret(secret)
     if (hash === undefined) {
@@ -239,7 +253,7 @@ export function createDoor(parts: {
 
   async function recognize(request: FastifyRequest): Promise<Caller | null> {
     if (trusted.has(request.raw.socket)) await admitTrusted(request)
-    const secret = secretOf(request)
+    const secret = secretOf(request, isOpen)
     const hash = secret === undefined ? (isOpen ? '' : undefined) : hashSecret(secret)
     const known = hash === undefined ? undefined : await lookUp(hash)
     if (known && !whyNot(known)) request.caller = known.caller
@@ -249,7 +263,11 @@ export function createDoor(parts: {
   return {
     enter,
     recognize,
-    forget: () => kept.clear(),
+    forget() {
+      changes++
+      kept.clear()
+      asking.clear()
+    },
     trust: (socket) => trusted.add(socket),
     watch(caller, end) {
       const id = caller.by?.id
@@ -296,12 +314,12 @@ export function sessionCookie(secret: string): string {
 
 /**
  * A token goes before a session: who sends one means it. A session is for pages of our own: a request from another's origin, which an
- * allow-list may let through, is nobody's until it says who it is.
+ * allow-list may let through, is nobody's until it says who it is. Where there is no login a cookie is left from when there was.
  */
-function secretOf({ headers, host }: FastifyRequest): string | undefined {
+function secretOf({ headers, host }: FastifyRequest, isOpen: boolean): string | undefined {
   const { authorization, cookie, origin } = headers
   if (authorization !== undefined) return /^Bearer +(\S+) *$/i.exec(authorization)?.[1] ?? ''
   const session = cookie === undefined ? undefined : cookieForm.exec(cookie)?.[1]
-  if (!session?.startsWith('dbs_')) return undefined
+  if (isOpen || !session?.startsWith('dbs_')) return undefined
   return origin === undefined || URL.parse(origin)?.host === host.toLowerCase() ? session : undefined
 }
