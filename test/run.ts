@@ -1,5 +1,6 @@
 import { spawn } from 'node:child_process'
 import { globSync } from 'node:fs'
+import { availableParallelism } from 'node:os'
 import { createInterface } from 'node:readline'
 import { isReachable, servers, type TestDatabase } from '#support/databases.ts'
 
@@ -21,10 +22,28 @@ const only = process.argv.slice(2)
 const counts = { pass: 0, fail: 0, skipped: 0, cancelled: 0 }
 let hasFailed = false
 
+/**
+ * What kills processes, cuts connections and waits for what comes of it, one file after the other: beside others it would find a machine
+ * that is slower than it has reason to be. All else is on a clock of its own, and shares the machine.
+ */
+const alone = /(^|\/)test\/faults\//
+
 async function run(database: TestDatabase, files: readonly string[]): Promise<void> {
   console.log(`\n── tests on ${database}\n`)
-  // Of a file as a whole. A crash at every statement takes a quarter of an hour on a busy server.
-  const options = ['--test', '--test-reporter=spec', `--test-timeout=${only.length > 0 ? 3_600_000 : 300_000}`]
+  const shared = files.filter((file) => !alone.test(file))
+  if (shared.length > 0) await runFiles(database, shared, availableParallelism() + 1)
+  const others = files.filter((file) => alone.test(file))
+  if (others.length > 0) await runFiles(database, others, 1)
+}
+
+async function runFiles(database: TestDatabase, files: readonly string[], atOnce: number): Promise<void> {
+  const options = [
+    '--test',
+    '--test-reporter=spec',
+    `--test-concurrency=${atOnce}`,
+    // Of a file as a whole. A crash at every statement takes a quarter of an hour on a busy server.
+    `--test-timeout=${only.length > 0 ? 3_600_000 : 300_000}`,
+  ]
   const child = spawn(process.execPath, [...options, ...files], {
     stdio: ['ignore', 'pipe', 'inherit'],
     env: { ...process.env, TEST_DATABASE: database },
