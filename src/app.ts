@@ -1,6 +1,5 @@
 import { randomBytes } from 'node:crypto'
 import { readFileSync } from 'node:fs'
-import type { FastifyInstance } from 'fastify'
 import type { Dialect } from 'kysely'
 import type { Logger } from 'pino'
 import { adoptDefaults } from '#actions/defaults.ts'
@@ -14,8 +13,10 @@ import type { Clock } from '#clock.ts'
 import type { Config } from '#config.ts'
 import { Problem } from '#core/problem.ts'
 import type { Defaults } from '#core/reminder.ts'
+import { readCertificate, watchCertificate } from '#http/certificate.ts'
 import { type Feed, startFeed } from '#http/feed.ts'
 import { isLoopbackAddress } from '#http/guard.ts'
+import { listen } from '#http/listen.ts'
 import { createServer } from '#http/server.ts'
 import { toCloudEvent } from '#http/shapes.ts'
 import { createLog, type Output } from '#log.ts'
@@ -47,7 +48,7 @@ export interface AppDeps {
 }
 
 export interface App extends AsyncDisposable {
-  /** Where it listens: `http://127.0.0.1:8888`. */
+  /** Where it listens: `http://127.0.0.1:8888`, `https://…`, `unix:/run/duebell.sock`. */
   readonly url: string
   readonly log: Logger
   readonly store: Store
@@ -65,12 +66,16 @@ const graceMs = 6_000
  * @throws Problem with a sentence for a person
  */
 export async function startApp(config: Config, deps: AppDeps): Promise<App> {
-  const isLoopback = isLoopbackAddress(config.host)
+  const isSocket = config.socket !== ''
+  const isLoopback = isSocket || isLoopbackAddress(config.host)
   if (!isLoopback && !config.allowAnyoneOnNetwork)
     throw new Problem(
       'forbidden',
       `${config.host} can be reached from other machines, and there is no login yet: whoever connects could read, change and delete everything. Listen on 127.0.0.1, or say --allow-anyone-on-network if that is what you mean.`,
     )
+
+  const { tlsCert, tlsKey } = config
+  const certificate = tlsCert === '' ? undefined : await readCertificate({ cert: tlsCert, key: tlsKey })
 
   await using stack = new AsyncDisposableStack()
   const { clock } = deps
@@ -147,8 +152,12 @@ export async function startApp(config: Config, deps: AppDeps): Promise<App> {
     links,
     webPushKey: (await vapidKeys(store)).publicKey,
     trashDays: config.trashDays,
-    isLoopback: isLoopback && !config.allowAnyoneOnNetwork,
+    certificate,
+    isOpen: isLoopback && !config.allowAnyoneOnNetwork,
+    isSocket,
     allowedHosts: config.allowedHosts,
+    trustProxy: config.trustProxy,
+    corsOrigins: config.corsOrigins,
     log: log.child({ room: 'http' }),
     feed,
     clock,
@@ -156,7 +165,13 @@ export async function startApp(config: Config, deps: AppDeps): Promise<App> {
     metrics,
   })
   stack.defer(() => server.close())
-  const url = await listen(server, config, version)
+  const url = await listen(
+    server,
+    config,
+    (url) =>
+      `Duebell ${version} is listening on ${url}, time zone ${config.timeZone}, ${describeUrl(config.databaseUrl)}`,
+  )
+  if (certificate) stack.defer(watchCertificate({ server, certificate, clock, log: log.child({ room: 'http' }) }))
 
   const owned = stack.move()
   let stopped: Promise<void> | undefined
@@ -175,29 +190,6 @@ export async function startApp(config: Config, deps: AppDeps): Promise<App> {
     },
     stop,
     [Symbol.asyncDispose]: stop,
-  }
-}
-
-async function listen(server: FastifyInstance, config: Config, version: string): Promise<string> {
-  const { host, port, timeZone, databaseUrl } = config
-  try {
-    return await server.listen({
-      host,
-      port,
-      listenTextResolver: (url) =>
-        `Duebell ${version} is listening on ${url}, time zone ${timeZone}, ${describeUrl(databaseUrl)}`,
-    })
-  } catch (error) {
-    const { code } = error as NodeJS.ErrnoException
-    const why =
-      code === 'EADDRINUSE'
-        ? `Port ${port} on ${host} is taken by another program: choose another --port, or stop that one.`
-        : code === 'EACCES'
-          ? `Port ${port} needs more rights: choose a --port above 1023.`
-          : code === 'EADDRNOTAVAIL' || code === 'ENOTFOUND'
-            ? `${host} is not an address of this machine: see --host.`
-            : `Cannot listen on ${host}:${port}: ${(error as Error).message}.`
-    throw new Problem('unavailable', why, { cause: error })
   }
 }
 

@@ -17,7 +17,7 @@ const map: Record<string, readonly string[]> = {
   http: ['core', 'actions', 'store', 'channels', 'type:clock.ts'],
   client: ['core', 'type:http'],
   metrics: ['core', 'store', 'type:clock.ts'],
-  'config.ts': ['channels', 'core', 'log.ts'],
+  'config.ts': ['channels', 'core', 'http', 'log.ts'],
   'app.ts': ['core', 'store', 'actions', 'scheduler', 'channels', 'http', 'metrics', 'config.ts', 'clock.ts', 'log.ts'],
   'main.ts': ['app.ts', 'core', 'config.ts', 'clock.ts'],
 }

@@ -26,7 +26,8 @@ export function readRoutes(): { routes: Route[]; undescribed: string[] } {
       else routes.push({ method: one.toLowerCase(), url, schema: { ...schema, operationId } })
     }
   }
-  const parts = { log: pino({ level: 'silent' }), isLoopback: true, allowedHosts: [], onRoute }
+  const lists = { allowedHosts: [], trustProxy: [], corsOrigins: [] }
+  const parts = { log: pino({ level: 'silent' }), isOpen: true, isSocket: false, ...lists, onRoute }
   createServer(parts as Partial<ServerParts> as ServerParts)
   return { routes, undescribed }
 }
