@@ -1,7 +1,6 @@
 import { randomBytes } from 'node:crypto'
 import { readFileSync } from 'node:fs'
 import { networkInterfaces } from 'node:os'
-import type { FastifyInstance } from 'fastify'
 import type { Dialect } from 'kysely'
 import type { Logger } from 'pino'
 import { adoptDefaults } from '#actions/defaults.ts'
@@ -17,9 +16,11 @@ import type { Clock } from '#clock.ts'
 import type { Config } from '#config.ts'
 import { Problem } from '#core/problem.ts'
 import type { Defaults } from '#core/reminder.ts'
+import { readCertificate, watchCertificate } from '#http/certificate.ts'
 import { createDoor } from '#http/door.ts'
 import { type Feed, startFeed } from '#http/feed.ts'
 import { isLoopbackAddress } from '#http/guard.ts'
+import { listen } from '#http/listen.ts'
 import { createOidc } from '#http/oidc.ts'
 import { createServer } from '#http/server.ts'
 import { toCloudEvent } from '#http/shapes.ts'
@@ -53,7 +54,7 @@ export interface AppDeps {
 }
 
 export interface App extends AsyncDisposable {
-  /** Where it listens: `http://127.0.0.1:8888`. */
+  /** Where it listens: `http://127.0.0.1:8888`, `https://…`, `unix:/run/duebell.sock`. */
   readonly url: string
   readonly log: Logger
   readonly store: Store
@@ -71,7 +72,8 @@ const graceMs = 6_000
  * @throws Problem with a sentence for a person
  */
 export async function startApp(config: Config, deps: AppDeps): Promise<App> {
-  const isLoopback = isLoopbackAddress(config.host)
+  const isSocket = config.socket !== ''
+  const isLoopback = isSocket || isLoopbackAddress(config.host)
   if (!isLoopback && !config.login && !config.allowAnyoneOnNetwork)
     throw new Problem(
       'forbidden',
@@ -79,6 +81,9 @@ export async function startApp(config: Config, deps: AppDeps): Promise<App> {
     )
   if (config.login && config.allowAnyoneOnNetwork)
     throw new Problem('invalid', '--login and --allow-anyone-on-network exclude each other.')
+
+  const { tlsCert, tlsKey } = config
+  const certificate = tlsCert === '' ? undefined : await readCertificate({ cert: tlsCert, key: tlsKey })
 
   await using stack = new AsyncDisposableStack()
   const { clock } = deps
@@ -161,8 +166,12 @@ export async function startApp(config: Config, deps: AppDeps): Promise<App> {
     links,
     webPushKey: (await vapidKeys(store)).publicKey,
     trashDays: config.trashDays,
-    isLoopback: isLoopback && !config.login,
+    certificate,
+    isForMachine: isLoopback && !config.login && !config.allowAnyoneOnNetwork,
+    isSocket,
     allowedHosts: config.allowedHosts,
+    trustProxy: config.trustProxy,
+    corsOrigins: config.corsOrigins,
     log: log.child({ room: 'http' }),
     feed,
     clock,
@@ -170,7 +179,13 @@ export async function startApp(config: Config, deps: AppDeps): Promise<App> {
     metrics,
   })
   stack.defer(() => server.close())
-  const url = await listen(server, config, version)
+  const url = await listen(
+    server,
+    config,
+    (url) =>
+      `Duebell ${version} is listening on ${url}, time zone ${config.timeZone}, ${describeUrl(config.databaseUrl)}`,
+  )
+  if (certificate) stack.defer(watchCertificate({ server, certificate, clock, log: log.child({ room: 'http' }) }))
   if (config.login) await offerSetUp(store, config.publicUrl || reachableUrl(url), print)
 
   const owned = stack.move()
@@ -226,29 +241,6 @@ function reachableUrl(url: string): string {
     .flat()
     .find((one) => one?.family === 'IPv4' && !one.internal)?.address
   return `${protocol}//${address ?? '127.0.0.1'}:${port}`
-}
-
-async function listen(server: FastifyInstance, config: Config, version: string): Promise<string> {
-  const { host, port, timeZone, databaseUrl } = config
-  try {
-    return await server.listen({
-      host,
-      port,
-      listenTextResolver: (url) =>
-        `Duebell ${version} is listening on ${url}, time zone ${timeZone}, ${describeUrl(databaseUrl)}`,
-    })
-  } catch (error) {
-    const { code } = error as NodeJS.ErrnoException
-    const why =
-      code === 'EADDRINUSE'
-        ? `Port ${port} on ${host} is taken by another program: choose another --port, or stop that one.`
-        : code === 'EACCES'
-          ? `Port ${port} needs more rights: choose a --port above 1023.`
-          : code === 'EADDRNOTAVAIL' || code === 'ENOTFOUND'
-            ? `${host} is not an address of this machine: see --host.`
-            : `Cannot listen on ${host}:${port}: ${(error as Error).message}.`
-    throw new Problem('unavailable', why, { cause: error })
-  }
 }
 
 /** A GET to an address of the operator's, with the rules of every address that is spoken to. */

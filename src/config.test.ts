@@ -40,6 +40,9 @@ describe('configuration', () => {
     assert.deepEqual(parse(), {
       host: '127.0.0.1',
       port: 8888,
+      socket: '',
+      tlsCert: '',
+      tlsKey: '',
       databaseUrl: 'sqlite:data/duebell.db',
       timeZone: 'Europe/Paris',
       defaultReminders: ['PT15M'],
@@ -48,6 +51,9 @@ describe('configuration', () => {
       logLevel: 'info',
       logFormat: 'auto',
       allowedHosts: [],
+      trustProxy: [],
+      corsOrigins: [],
+      login: false,
       allowAnyoneOnNetwork: false,
       oidcIssuer: '',
       oidcClientId: '',
@@ -246,6 +252,82 @@ describe('configuration', () => {
       assert.ok(faults.length > 0)
       assert.doesNotMatch(faults.join(), /hush|canary/)
     }
+  })
+
+  test('a certificate and its key go together, and not with a socket', () => {
+    const config = parse({ argv: ['--tls-cert=c.pem'], env: { DUEBELL_TLS_KEY: 'k.pem' } })
+    assert.deepEqual([config.tlsCert, config.tlsKey], ['c.pem', 'k.pem'])
+    assert.deepEqual(faultsOf({ argv: ['--tls-cert=c.pem'] }), ['--tls-cert: is of no use without a tlsKey'])
+    assert.deepEqual(faultsOf({ env: { DUEBELL_TLS_KEY: 'k.pem' } }), [
+      'DUEBELL_TLS_KEY: is of no use without a tlsCert',
+    ])
+    assert.deepEqual(faultsOf({ argv: ['--tls-cert=c.pem', '--tls-key=k.pem', '--socket=s'] }), [
+      '--tls-cert: is of no use with a socket, which takes the place of host and port: leave out one of the two',
+    ])
+  })
+
+  test('a socket has a path that programs can name', () => {
+    const longest = `/${'x'.repeat(80)}/${'y'.repeat(21)}` // 103 bytes, which all systems take
+    assert.equal(parse({ argv: [`--socket=${longest}`] }).socket, longest)
+    for (const path of [`${longest}/abcde`, `/${'x'.repeat(99)}/s`, `/${'é'.repeat(60)}/duebell.sock`])
+      assert.match(
+        faultsOf({ argv: ['--socket', path] }).join(),
+        /^--socket: is too long: a socket's path has at most \d+/,
+      )
+    const files = { 'c.json': { socket: '\0duebell' } }
+    assert.deepEqual(faultsOf({ argv: ['--config=c.json'], files }), ['socket in c.json: must be a path'])
+  })
+
+  test('trusted proxies are addresses, ranges and the word loopback', () => {
+    const list = ['loopback', '10.0.0.0/8', '192.0.2.7', '2001:db8::/32', '::1', '0.0.0.0/1']
+    assert.deepEqual(parse({ argv: ['--trust-proxy', list.join(', ')] }).trustProxy, list)
+    const wrong = {
+      'is neither': [
+        'true',
+        '1',
+        '*',
+        'Loopback',
+        'uniquelocal',
+        'proxy.example',
+        '10.0.0',
+        '10.0.0.0/8/8',
+        '192.0.2.7:80',
+      ],
+      'is neither an address': ['[::1]', 'fe80::1%eth0', ''],
+      'is everybody': ['0.0.0.0/0', '10.0.0.0/0', '::/0'],
+      'has no length': ['10.0.0.0/33', '10.0.0.0/255.0.0.0', '10.0.0.0/08', '10.0.0.0/', '2001:db8::/129'],
+    }
+    for (const [words, texts] of Object.entries(wrong))
+      for (const text of texts) {
+        const faults = faultsOf({ argv: ['--trust-proxy', `::1,${text}`] })
+        assert.equal(faults.length, 1, text)
+        assert.ok(faults[0]?.startsWith(`--trust-proxy: «${text}» ${words}`), faults.join())
+      }
+  })
+
+  test('origins are written as browsers write them, one by one', () => {
+    const list = [
+      'https://app.example.org',
+      'http://localhost:5173',
+      'http://[::1]:8080',
+      'https://xn--bcher-kva.example',
+    ]
+    assert.deepEqual(parse({ argv: ['--cors-origins', list.join()] }).corsOrigins, list)
+    for (const [wrong, right] of [
+      ['https://app.example.org/', 'https://app.example.org'],
+      ['https://app.example.org/path?x#y', 'https://app.example.org'],
+      ['https://App.Example.org', 'https://app.example.org'],
+      ['https://app.example.org:443', 'https://app.example.org'],
+      ['https://me@app.example.org', 'https://app.example.org'],
+      ['https://bücher.example', 'https://xn--bcher-kva.example'],
+    ])
+      assert.deepEqual(faultsOf({ argv: ['--cors-origins', wrong as string] }), [
+        `--cors-origins: «${wrong}» is not an origin as browsers write it: did you mean ${right}?`,
+      ])
+    for (const wrong of ['*', 'https://*', 'https://*.example.org', 'null', 'app.example.org', 'file:///x', ''])
+      assert.deepEqual(faultsOf({ argv: ['--cors-origins', `http://localhost,${wrong}`] }), [
+        `--cors-origins: «${wrong}» is not an origin, like https://app.example.org`,
+      ])
   })
 
   test('the help names every flag with its variable', () => {

@@ -11,6 +11,9 @@ import { nearest, type Problem } from '#core/problem.ts'
 import { parseLead } from '#core/reminder.ts'
 import { limits } from '#core/task.ts'
 import { isConfidential } from '#core/web-address.ts'
+import { originFault } from '#http/cors.ts'
+import { proxyFault } from '#http/proxies.ts'
+import { socketFault } from '#http/unix-socket.ts'
 import { logFormats, logLevels } from './log.ts'
 
 /**
@@ -27,6 +30,15 @@ const schema = Type.Object(
       maximum: 65_535,
       description: 'Port to listen on; 0 takes a free one',
     }),
+    socket: Type.String({
+      default: '',
+      description: 'Path of a Unix socket to listen at instead of host and port, for programs of this user alone',
+    }),
+    tlsCert: Type.String({
+      default: '',
+      description: 'File with the certificate for https, in PEM, and those between it and its root',
+    }),
+    tlsKey: Type.String({ default: '', description: 'File with the key of that certificate, in PEM' }),
     databaseUrl: Type.String({
       default: 'sqlite:data/duebell.db',
       pattern: '^(sqlite:.+|(postgres|postgresql|mysql|mariadb)://.+)$',
@@ -55,6 +67,15 @@ const schema = Type.Object(
     allowedHosts: Type.Array(Type.String({ minLength: 1 }), {
       default: [],
       description: 'Host names, besides localhost, under which a server on loopback may be addressed',
+    }),
+    trustProxy: Type.Array(Type.String(), {
+      default: [],
+      description:
+        'Proxies whose X-Forwarded-For, -Host and -Proto are believed: addresses, ranges like 10.0.0.0/8, and the word loopback',
+    }),
+    corsOrigins: Type.Array(Type.String(), {
+      default: [],
+      description: 'Origins, like https://app.example.org, whose pages may use the API from a browser',
     }),
     publicUrl: Type.String({
       default: '',
@@ -316,6 +337,7 @@ function check(values: Record<string, unknown>, names: Record<string, string>, f
   checkOidc(values, names, faults)
   if (typeof timeZone === 'string' && timeZone !== '' && !parseTimeZone(timeZone))
     faults.push(`${names.timeZone}: «${timeZone}» is not a time zone of the IANA database, like Europe/Paris`)
+  checkDoor(values, names, faults)
   if (Array.isArray(defaultReminders))
     for (const lead of defaultReminders)
       if (typeof lead === 'string' && !parseLead(lead))
@@ -356,6 +378,22 @@ function checkOidc(values: Record<string, unknown>, names: Record<string, string
 }
 
 const bothNamesOf = (key: string) => `${flagOf(key)} (${variableOf(key)})`
+
+/** How it listens, and who may come in. */
+function checkDoor(values: Record<string, unknown>, names: Record<string, string>, faults: string[]) {
+  const { socket, tlsCert, tlsKey, trustProxy, corsOrigins } = values
+  const tell = (key: Key, fault: string | undefined) => {
+    if (fault !== undefined) faults.push(`${names[key]}: ${fault}`)
+  }
+  const isSaid = (value: unknown) => typeof value === 'string' && value !== ''
+  if (isSaid(socket)) tell('socket', socketFault(String(socket)))
+  if (isSaid(tlsCert) && !isSaid(tlsKey)) tell('tlsCert', 'is of no use without a tlsKey')
+  if (isSaid(tlsKey) && !isSaid(tlsCert)) tell('tlsKey', 'is of no use without a tlsCert')
+  if (isSaid(tlsCert) && isSaid(socket))
+    tell('tlsCert', 'is of no use with a socket, which takes the place of host and port: leave out one of the two')
+  if (Array.isArray(trustProxy)) for (const text of trustProxy) tell('trustProxy', proxyFault(String(text)))
+  if (Array.isArray(corsOrigins)) for (const text of corsOrigins) tell('corsOrigins', originFault(String(text)))
+}
 
 function checkChannels({ channels }: Config, known: readonly ChannelKind[], name: string, faults: string[]) {
   const seen = new Set(['console'])

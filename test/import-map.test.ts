@@ -18,7 +18,7 @@ const map: Record<string, readonly string[]> = {
   client: ['core', 'type:http'],
   metrics: ['core', 'store', 'type:clock.ts'],
   cli: ['core', 'store', 'actions', 'http', 'config.ts', 'type:clock.ts'],
-  'config.ts': ['channels', 'core', 'log.ts'],
+  'config.ts': ['channels', 'core', 'http', 'log.ts'],
   'app.ts': [
     'cli',
     'core',

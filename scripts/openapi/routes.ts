@@ -26,7 +26,16 @@ export function readRoutes(): { routes: Route[]; undescribed: string[] } {
       else routes.push({ method: one.toLowerCase(), url, schema: { ...schema, operationId } })
     }
   }
-  const parts = { ctx: {} as never, log: pino({ level: 'silent' }), isLoopback: true, allowedHosts: [], onRoute }
+  const lists = { allowedHosts: [], trustProxy: [], corsOrigins: [] }
+  const parts = {
+    ctx: {} as never,
+    log: pino({ level: 'silent' }),
+    isOpen: true,
+    isForMachine: true,
+    isSocket: false,
+    ...lists,
+    onRoute,
+  }
   createServer(parts as Partial<ServerParts> as ServerParts)
   return { routes, undescribed }
 }

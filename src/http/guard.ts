@@ -1,23 +1,35 @@
 import { isIP } from 'node:net'
 import type { FastifyRequest } from 'fastify'
 import { Problem } from '#core/problem.ts'
+import type { Trust } from './proxies.ts'
+
+export interface GuardParts {
+  /** Whoever reaches it may do all, so only programs of this machine may: it is on loopback, and without login. */
+  readonly isForMachine: boolean
+  /** On a Unix socket, which has no name. */
+  readonly isSocket: boolean
+  readonly allowedHosts: readonly string[]
+  readonly allowedOrigins: ReadonlySet<string>
+  /** Nobody where it is absent. */
+  readonly trusts?: Trust | undefined
+}
 
 /**
- * Who may speak to a server without login: programs of this machine, and its own pages. A web page elsewhere can make a
+ * Who may speak to a server: where there is no login, programs of this machine and its own pages. A web page elsewhere can make a
  * browser here send requests; what it cannot do is choose their Host, Origin or Sec-Fetch-Site headers.
  */
-export function createGuard({ isLoopback, allowedHosts }: { isLoopback: boolean; allowedHosts: readonly string[] }) {
+export function createGuard({ isForMachine, isSocket, allowedHosts, allowedOrigins, trusts }: GuardParts) {
   const names = new Set(['localhost', '127.0.0.1', '[::1]', ...allowedHosts.map((name) => name.toLowerCase())])
 
   /** @throws Problem `forbidden`, `malformed` */
   return function guard(request: FastifyRequest): void {
     const { host, origin, 'sec-fetch-site': site } = request.headers
     if (request.raw.httpVersion !== '1.0' || host !== undefined) checkHost(request, host)
-    if (isLoopback) {
-      // DNS rebinding: a name of somebody else's that was made to point at 127.0.0.1.
+    if (isForMachine) {
+      // DNS rebinding: a name of somebody else's that was made to point at 127.0.0.1. No browser can be made to speak to a socket.
       const name = host?.replace(/:\d+$/, '').toLowerCase()
       // Not an address: what was typed as 127.0.0.2 was not made to point there by anybody.
-      if (name === undefined || !(names.has(name) || isLoopbackAddress(name)))
+      if (!isSocket && (name === undefined || !(names.has(name) || isLoopbackAddress(name))))
         throw new Problem(
           'forbidden',
           `This server answers on this machine's own names, not on «${name ?? ''}». Others are named by --allowed-hosts.`,
@@ -28,9 +40,12 @@ export function createGuard({ isLoopback, allowedHosts }: { isLoopback: boolean;
           'The request was forwarded by a proxy, but this server has no login: it answers programs of this machine only.',
         )
     }
+    const isByProxy = trusts?.(request.socket.remoteAddress) === true
+    if (isByProxy) checkForwarded(request)
     // CSRF: a form or script of another site. GET and HEAD have no effects, and their answers cannot be read from there.
     if (request.method === 'GET' || request.method === 'HEAD') return
-    if (origin !== undefined && !isOwn(origin, host))
+    if (origin !== undefined && allowedOrigins.has(origin)) return
+    if (origin !== undefined && !isOwn(origin, request, isByProxy))
       throw new Problem('forbidden', 'The request comes from a page of another site.')
     if (site !== undefined && site !== 'same-origin' && site !== 'none')
       throw new Problem('forbidden', 'The request comes from a page of another site.')
@@ -47,9 +62,24 @@ function checkHost(request: FastifyRequest, host: string | undefined) {
   if (hosts !== 1 || !host) throw new Problem('malformed', 'A request has exactly one Host header.')
 }
 
-function isOwn(origin: string, host: string | undefined): boolean {
+/** A proxy that is believed does not say what cannot be: `request.ip` and `request.protocol` are taken from it as they are. */
+function checkForwarded(request: FastifyRequest) {
+  if (request.ip !== undefined && isIP(request.ip) === 0)
+    throw new Problem('malformed', 'X-Forwarded-For names something that is no address.')
+  if (request.protocol !== 'http' && request.protocol !== 'https')
+    throw new Problem('malformed', 'X-Forwarded-Proto is http or https.')
+}
+
+/**
+ * Whether an origin is that of this very server, as its caller addressed it. The scheme counts where it is known: anybody on the way
+ * can make a page of http. It is not known where a proxy that is not trusted, or does not tell it, may have taken TLS off.
+ */
+function isOwn(origin: string, request: FastifyRequest, isByProxy: boolean): boolean {
   const url = URL.parse(origin)
-  return url !== null && url.host === host?.toLowerCase()
+  if (url === null || request.host === '') return false
+  const isKnown = request.protocol === 'https' || (isByProxy && request.headers['x-forwarded-proto'] !== undefined)
+  if (!isKnown) return url.host === request.host.toLowerCase()
+  return url.origin === URL.parse(`${request.protocol}://${request.host}`)?.origin
 }
 
 /** Whether only this machine can reach an address to listen on. */

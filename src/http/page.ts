@@ -7,7 +7,7 @@ export function escapeHtml(text: string): string {
 
 /**
  * Answers a page of ours. What a page may load is the page's to say, in `policy`; nothing else is allowed: no frame around it,
- * no form, no other base, no guessing of types, and no word to others of where the reader came from.
+ * no form, no other base, no hold on it by whoever opened it; and what the headers of every answer refuse.
  */
 export function sendPage(
   reply: FastifyReply,
@@ -18,8 +18,7 @@ export function sendPage(
   return reply
     .headers({
       'content-security-policy': `default-src 'none'; ${policy}; base-uri 'none'; form-action 'none'; frame-ancestors 'none'`,
-      'x-content-type-options': 'nosniff',
-      'referrer-policy': 'no-referrer',
+      'cross-origin-opener-policy': 'same-origin',
       'cache-control': 'no-cache',
       ...more,
     })

@@ -5,6 +5,7 @@ import type { FastifyReply, FastifyRequest } from 'fastify'
 import { type Fault, nearest, Problem, type ProblemKind } from '#core/problem.ts'
 import { describe, type Task } from '#core/task.ts'
 import { toTaskWire } from './shapes.ts'
+import { standingHeaders } from './standing-headers.ts'
 
 /**
  * Problem ⇄ RFC 9457. Three sources of errors meet here and nowhere else: our Problems, Fastify's own, and the unexpected.
@@ -42,6 +43,7 @@ export function sendProblem(error: unknown, request: FastifyRequest, reply: Fast
   return reply
     .code(status)
     .header('content-type', 'application/problem+json')
+    .header('cache-control', 'no-store')
     .send(
       JSON.stringify({
         type: `/problems/${slug}`,
@@ -74,6 +76,7 @@ export function answerUnreadable(error: NodeJS.ErrnoException, socket: Socket): 
       'content-type: application/problem+json; charset=utf-8',
       `content-length: ${Buffer.byteLength(text)}`,
       `x-request-id: ${id}`,
+      ...unreadableHeaders,
       'connection: close',
       '',
       text,
@@ -81,6 +84,10 @@ export function answerUnreadable(error: NodeJS.ErrnoException, socket: Socket): 
   )
   socket.destroySoon()
 }
+
+const unreadableHeaders = Object.entries({ ...standingHeaders, 'cache-control': 'no-store' }).map(
+  ([name, value]) => `${name}: ${value}`,
+)
 
 const unreadable: Record<string, [status: number, ProblemKind, detail: string]> = {
   ERR_HTTP_REQUEST_TIMEOUT: [408, 'malformed', 'The request did not arrive in time.'],

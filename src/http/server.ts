@@ -1,7 +1,16 @@
 import { isUtf8 } from 'node:buffer'
 import { randomUUID } from 'node:crypto'
+import type { Socket } from 'node:net'
 import { Ajv } from 'ajv'
-import { type FastifyBaseLogger, type FastifyInstance, fastify, LogController, type RouteOptions } from 'fastify'
+import {
+  type FastifyBaseLogger,
+  type FastifyInstance,
+  type FastifyReply,
+  type FastifyRequest,
+  fastify,
+  LogController,
+  type RouteOptions,
+} from 'fastify'
 import type { Logger } from 'pino'
 import type { ChannelContext } from '#actions/channels.ts'
 import type { LongContext } from '#actions/context.ts'
@@ -14,11 +23,14 @@ import { dialectOf } from '#store/dialects/dialect.ts'
 import { asProblem } from '#store/failure.ts'
 import type { Db } from '#store/schema.ts'
 import { keepAudit } from './audit.ts'
+import type { Certificate } from './certificate.ts'
+import { createCors } from './cors.ts'
 import { actorOf, type Door } from './door.ts'
 import type { Feed } from './feed.ts'
 import { createGuard } from './guard.ts'
 import type { Oidc } from './oidc.ts'
 import { answerUnreadable, sendProblem } from './problem.ts'
+import { trustOf } from './proxies.ts'
 import { auditRoutes } from './routes/audit.ts'
 import { byKeyRoutes } from './routes/by-key.ts'
 import { changeRoutes } from './routes/changes.ts'
@@ -40,6 +52,7 @@ import { taskRoutes } from './routes/tasks.ts'
 import { tokenRoutes } from './routes/tokens.ts'
 import { trashRoutes } from './routes/trash.ts'
 import { upcomingRoutes } from './routes/upcoming.ts'
+import { askForTls, standingHeaders } from './standing-headers.ts'
 
 export interface ServerParts {
   readonly db: Db
@@ -52,7 +65,11 @@ export interface ServerParts {
   readonly metrics: Metrics
   readonly feed: Feed
   readonly clock: Clock
-  readonly isLoopback: boolean
+  /** Spoken with TLS where it is there. */
+  readonly certificate?: Certificate | undefined
+  /** Only programs of this machine are answered: there is no login, and nobody else is to reach it. */
+  readonly isForMachine: boolean
+  readonly isSocket: boolean
   readonly door: Door
   /** There is no login: whoever reaches the server may do everything. */
   readonly isOpen: boolean
@@ -63,6 +80,8 @@ export interface ServerParts {
   /** What holds for owners who have not chosen. */
   readonly defaults: Defaults
   readonly allowedHosts: readonly string[]
+  readonly trustProxy: readonly string[]
+  readonly corsOrigins: readonly string[]
   readonly log: Logger
   /** Told of every route: whoever describes the API listens here. */
   readonly onRoute?: (route: RouteOptions) => void
@@ -79,8 +98,11 @@ const largeBodies = new WeakSet<object>()
 
 /** The HTTP server, not listening yet. */
 export function createServer(parts: ServerParts): FastifyInstance {
-  const { log } = parts
-  const server = fastify({
+  const { log, certificate } = parts
+  const trusts = trustOf(parts.trustProxy)
+  // A missing Host is the guard's to refuse: Node's own answer says nothing.
+  const node = { headersTimeout: 15_000, connectionsCheckingInterval: 5_000, requireHostHeader: false }
+  const server: FastifyInstance = fastify({
     loggerInstance: log as FastifyBaseLogger,
     logController: new LogController({ disableRequestLogging: true }),
     bodyLimit,
@@ -89,20 +111,25 @@ export function createServer(parts: ServerParts): FastifyInstance {
     // A whole request within 30 s and its headers within 15: connections that drip are closed.
     requestTimeout: 30_000,
     keepAliveTimeout: 10_000,
-    // A missing Host is the guard's to refuse: Node's own answer says nothing.
-    http: { headersTimeout: 15_000, connectionsCheckingInterval: 5_000, requireHostHeader: false },
+    // A handshake has the time that headers have.
+    ...(certificate ? { https: { ...node, handshakeTimeout: 15_000, ...certificate.options } } : { http: node }),
     // What goes wrong before there is a route: a path that cannot be decoded, a request that cannot be read.
-    frameworkErrors: (error, request, reply) => sendProblem(error, request, reply.header('x-request-id', request.id)),
+    frameworkErrors: (error, request, reply) => {
+      mark(request, reply)
+      sendProblem(error, request, reply)
+    },
     clientErrorHandler: answerUnreadable,
     forceCloseConnections: 'idle',
     return503OnClosing: false, // endPolitely answers in our own words
     genReqId: (request) => traceId(request.headers.traceparent) ?? randomUUID(),
     requestIdHeader: false,
-    trustProxy: false,
+    trustProxy: trusts ?? false,
   })
   server.server.maxConnections = 5_000
   // An Expect that nobody knows may be passed over (RFC 9110 section 10.1.1); Node would answer a bare 417.
   server.server.on('checkExpectation', (request, response) => server.server.emit('request', request, response))
+  // Who did not come through the handshake cannot be told anything, and an answer that waits for its end waits for ever.
+  server.server.prependListener('tlsClientError', (_, socket: Socket) => socket.destroy())
 
   // What failed in the database while reading; writes come as Problems already. An error with a status is of the request.
   server.setErrorHandler((error: object, request, reply) =>
@@ -114,13 +141,20 @@ export function createServer(parts: ServerParts): FastifyInstance {
 
   // No logger a request: making one takes 2 µs, and the few lines that are written name the request themselves.
   server.setChildLoggerFactory((logger) => logger)
-  const guard = createGuard(parts)
+  const allowedOrigins = new Set(parts.corsOrigins)
+  const cors = createCors(allowedOrigins)
+  const mark = (request: FastifyRequest, reply: FastifyReply) => {
+    reply.header('x-request-id', request.id).headers(standingHeaders)
+    if (certificate) askForTls(request, reply)
+    cors?.mark(request, reply)
+  }
+  const guard = createGuard({ ...parts, allowedOrigins, trusts })
   // By callback: a hook that is async costs a microtask more, and each request passes all of them.
   server.addHook('onRequest', (request, reply, done) => {
-    reply.header('x-request-id', request.id)
+    mark(request, reply)
     try {
       guard(request)
-      done()
+      if (!cors?.answerPreflight(request, reply)) done()
     } catch (error) {
       done(error as Error)
     }
@@ -204,9 +238,17 @@ const closeGraceMs = 2_000
 function endPolitely(server: FastifyInstance) {
   let isClosing = false
   let cutOff: NodeJS.Timeout | undefined
+  // Not closeAllConnections: of TLS it knows those whose handshake is done, and the close would wait for one that never ends.
+  const sockets = new Set<Socket>()
+  server.server.on('connection', (socket: Socket) => {
+    sockets.add(socket)
+    socket.once('close', () => sockets.delete(socket))
+  })
   server.addHook('preClose', async () => {
     isClosing = true
-    cutOff = setTimeout(() => server.server.closeAllConnections(), closeGraceMs)
+    cutOff = setTimeout(() => {
+      for (const socket of sockets) socket.destroy()
+    }, closeGraceMs)
   })
   server.addHook('onClose', async () => clearTimeout(cutOff))
   server.addHook('onRequest', (_, __, done) =>

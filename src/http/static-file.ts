@@ -4,6 +4,7 @@ import { readFile } from 'node:fs/promises'
 import { pipeline } from 'node:stream'
 import { createGunzip } from 'node:zlib'
 import type { FastifyReply, FastifyRequest } from 'fastify'
+import { addVary } from './standing-headers.ts'
 
 export interface StaticFile {
   readonly file: URL
@@ -32,8 +33,8 @@ export function createStaticFile({ file, type, isGzip = false }: StaticFile) {
       etag = undefined
       throw error
     })
-    reply.headers({ etag: tag, 'cache-control': 'no-cache', 'x-content-type-options': 'nosniff' })
-    if (isGzip) reply.header('vary', 'accept-encoding')
+    reply.headers({ etag: tag, 'cache-control': 'no-cache' })
+    if (isGzip) addVary(reply, 'accept-encoding')
     const known = request.headers['if-none-match']?.split(',').map((one) => one.trim().replace(/^W\//, ''))
     if (known?.includes(tag) || known?.includes('*')) return reply.code(304).send()
     reply.type(type)

@@ -227,6 +227,8 @@ test('--allow-anyone-on-network', async (t) => {
     assertProblem(await knock('POST', { Origin: 'https://evil.example' }), 403)
     assertProblem(await knock('DELETE', { 'Sec-Fetch-Site': 'cross-site' }), 403)
     assertProblem(await rawRequest(address, ['GET /v1/tasks HTTP/1.1', 'Host: a', 'Host: b']), 400)
+    const nameless = ['DELETE /v1/tasks HTTP/1.0', 'Origin: file://'] // neither has a host, and yet they are not the same
+    assertProblem(await rawRequest(address, nameless), 403)
     assert.equal(await count(), 0)
   })
 

@@ -1,6 +1,8 @@
 import assert from 'node:assert/strict'
-import { connect } from 'node:net'
+import { connect, type Socket } from 'node:net'
+import { connect as connectTls } from 'node:tls'
 import { ProblemError } from '#client/client.ts'
+import { renewed, selfSigned } from '#support/self-signed.ts'
 
 /** What came back, read as far as it can be read. */
 export interface Answer {
@@ -36,26 +38,33 @@ const jsonType = { 'content-type': 'application/json' }
 
 /** The same with every byte in our hands: what fetch would refuse to send. The head's lines, and a body after them. */
 export function rawRequest(url: string, head: readonly string[], body = ''): Promise<Answer> {
-  const { hostname, port } = new URL(url)
   return new Promise((resolve, reject) => {
-    const socket = connect({ host: hostname.replaceAll(/[[\]]/g, ''), port: Number(port) })
+    const socket = connectTo(url)
     let text = ''
     socket.setEncoding('utf8')
     socket.on('data', (chunk) => {
       text += chunk
     })
     socket.on('error', reject)
-    socket.on('close', () => {
-      const [top = '', ...rest] = text.split('\r\n\r\n')
-      const [first = '', ...lines] = top.split('\r\n')
-      const pairs = lines.map((line): [string, string] => [
-        line.slice(0, line.indexOf(':')),
-        line.replace(/^.*?: */, ''),
-      ])
-      resolve(answer(Number(first.split(' ')[1]), new Headers(pairs), rest.join('\r\n\r\n')))
-    })
+    socket.on('close', () => resolve(parseAnswer(text)))
     socket.write(`${[...head, 'Connection: close'].join('\r\n')}\r\n\r\n${body}`)
   })
+}
+
+/** What came over a connection, up to its end. */
+export function parseAnswer(text: string): Answer {
+  const [top = '', ...rest] = text.split('\r\n\r\n')
+  const [first = '', ...lines] = top.split('\r\n')
+  const pairs = lines.map((line): [string, string] => [line.slice(0, line.indexOf(':')), line.replace(/^.*?: */, '')])
+  return answer(Number(first.split(' ')[1]), new Headers(pairs), rest.join('\r\n\r\n'))
+}
+
+/** A connection to where an app says that it listens. */
+export function connectTo(url: string): Socket {
+  if (url.startsWith('unix:')) return connect(url.slice('unix:'.length))
+  const { protocol, hostname, port } = new URL(url)
+  const address = { host: hostname.replaceAll(/[[\]]/g, ''), port: Number(port) }
+  return protocol === 'https:' ? connectTls({ ...address, ca: [selfSigned.cert, renewed.cert] }) : connect(address)
 }
 
 function answer(status: number, headers: Headers, text: string): Answer {

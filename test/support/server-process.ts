@@ -17,9 +17,15 @@ export interface ServerProcess {
 const main = fileURLToPath(new URL('../../src/main.ts', import.meta.url))
 
 /** Runs `serve` with these flags, on a free port, and kills it at the end of the test at the latest. */
-export function spawnServer(t: TestContext, flags: readonly string[], env: Record<string, string> = {}): ServerProcess {
+export function spawnServer(
+  t: TestContext,
+  flags: readonly string[],
+  env: Record<string, string> = {},
+  cwd?: string,
+): ServerProcess {
   const child = spawn(process.execPath, [main, 'serve', '--port', '0', '--log-format', 'json', ...flags], {
     env: { PATH: process.env.PATH, TZ: 'UTC', ...env },
+    cwd,
     stdio: ['ignore', 'pipe', 'pipe'],
   })
   const output = { stdout: '', stderr: '' }
@@ -29,7 +35,7 @@ export function spawnServer(t: TestContext, flags: readonly string[], env: Recor
     child.stdout.setEncoding('utf8').on('data', (text: string) => {
       output.stdout += text
       if (isListening) return
-      const [, url] = /"msg":"Duebell [^"]* is listening on (http:[^ ,"]+)/.exec(output.stdout) ?? []
+      const [, url] = /"msg":"Duebell [^"]* is listening on ((?:https?|unix):[^ ,"]+)/.exec(output.stdout) ?? []
       if (url === undefined) return
       isListening = true
       resolve(url)

@@ -8,6 +8,7 @@ import type { Db } from '#store/schema.ts'
 import type { Caller, Door } from '../door.ts'
 import type { Feed, FeedEvent, Filter, Sink } from '../feed.ts'
 import { EventPageShape, type EventType, eventTypes } from '../shapes-events.ts'
+import { addVary } from '../standing-headers.ts'
 import { parsePlaceCursor, strange, toPlaceCursor } from './changes.ts'
 
 /** A browser's wait before it comes back, in ms; its own is 3 to 5 s. */
@@ -80,7 +81,8 @@ export function eventRoutes(
       const filter = { ownerId, taskId, types: query.types === undefined ? undefined : parseTypes(query.types) }
       const isPoll = headers.accept?.includes('application/json') && !headers.accept.includes('text/event-stream')
       reply.type(isPoll ? 'application/json' : 'text/event-stream')
-      reply.header('vary', 'accept').header('cache-control', 'no-store')
+      reply.header('cache-control', 'no-store')
+      addVary(reply, 'accept')
       if (method === 'HEAD') return reply.send('')
       const last = await lastChange(db, ownerId)
       let position = after === undefined ? last : parsePosition(ownerId, after, 'after')

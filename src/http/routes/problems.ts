@@ -4,6 +4,7 @@ import { Problem } from '#core/problem.ts'
 import { escapeHtml, sendPage } from '../page.ts'
 import { answers } from '../problem.ts'
 import { type ProblemPage, problemPages } from '../problem-pages.ts'
+import { addVary } from '../standing-headers.ts'
 
 type Slug = keyof typeof problemPages
 const slugs = Object.keys(problemPages) as Slug[]
@@ -17,7 +18,7 @@ export function problemRoutes(server: FastifyInstance): void {
       const slug = slugs.find((one) => one === request.params.slug)
       if (!slug)
         throw new Problem('not-found', `There is no kind of problem of this name. There are: ${slugs.join(', ')}.`)
-      reply.header('vary', 'accept')
+      addVary(reply, 'accept')
       if (request.headers.accept?.includes('application/json')) return reply.send(describeProblem(slug))
       return sendPage(reply, pageOf(slug), `style-src '${styleHash}'`)
     },

@@ -1,0 +1,155 @@
+import assert from 'node:assert/strict'
+import { type TestContext, test } from 'node:test'
+import { pino } from 'pino'
+import { listen } from '#http/listen.ts'
+import { createServer, type ServerParts } from '#http/server.ts'
+import { temporaryFolder } from '#support/databases.ts'
+import { startTestApp } from '#support/test-app.ts'
+import { assertProblem, rawRequest } from './wire.ts'
+
+/** What a proxy says of who asked is believed of those that are named, and of nobody else. */
+type Lines = readonly string[]
+
+/** A server of our making with one more route, which answers what it takes a request for. */
+async function startMirror(t: TestContext, trustProxy: string[], place: { host?: string; socket?: string } = {}) {
+  const parts: Partial<ServerParts> = {
+    log: pino({ level: 'silent' }),
+    isForMachine: false,
+    ctx: {} as never,
+    door: { enter: (_: unknown, __: unknown, done: () => void) => done() } as never,
+    provider: null,
+    isSocket: place.socket !== undefined,
+    allowedHosts: [],
+    corsOrigins: [],
+    trustProxy,
+    metrics: { answered() {}, text: async () => '' },
+    feed: { stop() {}, wake() {}, listen: () => () => {} },
+  }
+  const server = createServer(parts as ServerParts)
+  server.get('/who', { schema: { hide: true, needs: 'nothing' } }, ({ ip, protocol, host }) => ({ ip, protocol, host }))
+  t.after(() => server.close())
+  const url = await listen(server, { host: '127.0.0.1', port: 0, socket: '', ...place }, () => '')
+  return (...lines: Lines) => rawRequest(url, ['GET /who HTTP/1.1', 'Host: own.example', ...lines])
+}
+
+const lies = ['X-Forwarded-For: 192.0.2.1', 'X-Forwarded-Proto: https', 'X-Forwarded-Host: tasks.example']
+
+test('without --trust-proxy nobody is believed', async (t) => {
+  const ask = await startMirror(t, [])
+  const { body } = await ask(...lies, 'Forwarded: for=192.0.2.1;proto=https', 'X-Real-IP: 192.0.2.1')
+  assert.deepEqual(body, { ip: '127.0.0.1', protocol: 'http', host: 'own.example' })
+})
+
+test('who is not among the trusted is not believed', async (t) => {
+  const ask = await startMirror(t, ['192.0.2.0/24', '::1'])
+  assert.deepEqual((await ask(...lies)).body, { ip: '127.0.0.1', protocol: 'http', host: 'own.example' })
+})
+
+test('a trusted proxy', async (t) => {
+  const ask = await startMirror(t, ['loopback', '10.0.0.0/8', '2001:db8::/32'])
+
+  await t.test('tells who asked, under what name, and how', async () => {
+    assert.deepEqual((await ask(...lies)).body, { ip: '192.0.2.1', protocol: 'https', host: 'tasks.example' })
+    assert.deepEqual((await ask()).body, { ip: '127.0.0.1', protocol: 'http', host: 'own.example' })
+  })
+
+  await t.test(
+    'is believed as far back as the chain is of trusted ones: what stands before them the caller wrote',
+    async () => {
+      for (const [chain, ip] of [
+        ['192.0.2.66, 203.0.113.9', '203.0.113.9'],
+        ['127.0.0.1, 203.0.113.9', '203.0.113.9'],
+        ['10.0.0.1, 203.0.113.9', '203.0.113.9'],
+        ['203.0.113.9, 10.1.2.3', '203.0.113.9'],
+        ['192.0.2.66, 203.0.113.9, 10.1.2.3, 127.0.0.1', '203.0.113.9'],
+        ['192.0.2.66, 2001:db9::7, 2001:db8::1', '2001:db9::7'],
+        ['192.0.2.66, 203.0.113.9, ::ffff:10.1.2.3', '203.0.113.9'],
+        ['anything, 203.0.113.9', '203.0.113.9'],
+        ['203.0.113.9,', '203.0.113.9'],
+      ] as const)
+        assert.equal((await ask(`X-Forwarded-For: ${chain}`)).body.ip, ip, chain)
+      const twice = await ask('X-Forwarded-For: 192.0.2.66', 'X-Forwarded-For: 203.0.113.9')
+      assert.equal(twice.body.ip, '203.0.113.9')
+    },
+  )
+
+  await t.test('says the last of several names and schemes', async () => {
+    const { body } = await ask('X-Forwarded-Host: evil.example, tasks.example', 'X-Forwarded-Proto: https, http')
+    assert.deepEqual([body.host, body.protocol], ['tasks.example', 'http'])
+  })
+
+  await t.test('is believed in nothing but X-Forwarded-For, -Host and -Proto', async () => {
+    const { body } = await ask('Forwarded: for=192.0.2.1;proto=https;host=a.example', 'X-Real-IP: 192.0.2.1')
+    assert.deepEqual(body, { ip: '127.0.0.1', protocol: 'http', host: 'own.example' })
+  })
+})
+
+test('a proxy of this machine may come over a Unix socket: that is loopback, too', async (t) => {
+  for (const [trusted, ip] of [
+    [['loopback'], '203.0.113.9'],
+    [['10.0.0.0/8'], undefined],
+    [[], undefined],
+  ] as const) {
+    const ask = await startMirror(t, [...trusted], { socket: `${temporaryFolder(t)}/s` })
+    assert.equal((await ask('X-Forwarded-For: 192.0.2.66, 203.0.113.9')).body.ip, ip, trusted.join())
+  }
+})
+
+test('behind a trusted proxy', async (t) => {
+  const flags = ['--allow-anyone-on-network', '--trust-proxy=loopback']
+  const { url } = await startTestApp(t, { flags })
+  const post = (...lines: Lines) =>
+    rawRequest(
+      url,
+      ['POST /v1/tasks HTTP/1.1', 'Host: inner:8888', 'Content-Type: application/json', 'Content-Length: 13', ...lines],
+      '{"title":"x"}',
+    )
+  const forwarded = ['X-Forwarded-For: 203.0.113.9', 'X-Forwarded-Host: tasks.example', 'X-Forwarded-Proto: https']
+
+  await t.test('its own pages are those of the name and the scheme by which they were opened', async () => {
+    for (const origin of ['https://tasks.example', 'https://tasks.example:443'])
+      assert.equal((await post(...forwarded, `Origin: ${origin}`)).status, 200, origin)
+  })
+
+  await t.test('all others are of other sites, also that of its inner name, and the same without TLS', async () => {
+    for (const origin of [
+      'http://tasks.example',
+      'https://tasks.example:8443',
+      'https://inner:8888',
+      'http://inner:8888',
+      'https://evil.example',
+      'null',
+    ])
+      assertProblem(await post(...forwarded, `Origin: ${origin}`), 403, 'another site')
+  })
+
+  await t.test('what it says and cannot be is refused', async () => {
+    for (const chain of ['unknown', '203.0.113.9:4711', '_hidden', '<script>', '203.0.113.999'])
+      assertProblem(await post(`X-Forwarded-For: ${chain}`), 400, 'X-Forwarded-For')
+    for (const proto of ['javascript', 'HTTPS', 'ftp', 'https, gopher'])
+      assertProblem(await post(`X-Forwarded-Proto: ${proto}`), 400, 'X-Forwarded-Proto')
+  })
+
+  await t.test('a name that cannot be one makes no page its own', async () => {
+    const lines = ['X-Forwarded-Host: a b', 'X-Forwarded-Proto: https', 'Origin: https://a']
+    assertProblem(await post(...lines), 403)
+  })
+
+  await t.test('where it does not tell the scheme, that of the page is not asked for', async () => {
+    for (const scheme of ['http', 'https'])
+      assert.equal((await post('X-Forwarded-Host: tasks.example', `Origin: ${scheme}://tasks.example`)).status, 200)
+  })
+})
+
+test('a proxy that is not trusted does not say which pages are our own', async (t) => {
+  const { url } = await startTestApp(t, { flags: ['--allow-anyone-on-network', '--trust-proxy=192.0.2.7'] })
+  const lines = ['DELETE /v1/tasks HTTP/1.1', 'Host: inner:8888', 'X-Forwarded-Host: evil.example']
+  assertProblem(await rawRequest(url, [...lines, 'Origin: https://evil.example']), 403, 'another site')
+})
+
+test('a server without login on loopback refuses what was forwarded, however many proxies are trusted', async (t) => {
+  const { url } = await startTestApp(t, { flags: ['--trust-proxy=loopback'] })
+  for (const line of [...lies, 'Forwarded: for=192.0.2.43', 'X-Forwarded-For: 127.0.0.1'])
+    assertProblem(await rawRequest(url, ['GET /v1/tasks HTTP/1.1', 'Host: localhost', line]), 403, 'forwarded')
+  assert.equal((await rawRequest(url, ['GET /v1/tasks HTTP/1.1', 'Host: localhost'])).status, 200)
+})
