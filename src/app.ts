@@ -1,6 +1,8 @@
 import { randomBytes } from 'node:crypto'
 import { readFileSync } from 'node:fs'
+import type { Socket } from 'node:net'
 import { networkInterfaces } from 'node:os'
+import type { FastifyInstance } from 'fastify'
 import type { Dialect } from 'kysely'
 import type { Logger } from 'pino'
 import { adoptDefaults } from '#actions/defaults.ts'
@@ -17,6 +19,7 @@ import type { Config } from '#config.ts'
 import { Problem } from '#core/problem.ts'
 import type { Defaults } from '#core/reminder.ts'
 import { readCertificate, watchCertificate } from '#http/certificate.ts'
+import { closeControl, controlPath, openControl } from '#http/control.ts'
 import { createDoor } from '#http/door.ts'
 import { type Feed, startFeed } from '#http/feed.ts'
 import { isLoopbackAddress } from '#http/guard.ts'
@@ -179,6 +182,7 @@ export async function startApp(config: Config, deps: AppDeps): Promise<App> {
     metrics,
   })
   stack.defer(() => server.close())
+  await offerControl(config.databaseUrl, server, door.trust, log)
   const url = await listen(
     server,
     config,
@@ -186,7 +190,14 @@ export async function startApp(config: Config, deps: AppDeps): Promise<App> {
       `Duebell ${version} is listening on ${url}, time zone ${config.timeZone}, ${describeUrl(config.databaseUrl)}`,
   )
   if (certificate) stack.defer(watchCertificate({ server, certificate, clock, log: log.child({ room: 'http' }) }))
-  if (config.login) await offerSetUp(store, config.publicUrl || reachableUrl(url), print)
+  if (config.login) {
+    const base = config.publicUrl || reachableUrl(url)
+    if (!isLoopback && !base.startsWith('https:'))
+      log.warn(
+        'Tokens and passwords travel in the clear, and nobody can sign in by a browser: give a certificate (--tls-cert, --tls-key), or the https address of a proxy in front (--public-url).',
+      )
+    await offerSetUp(store, base, print)
+  }
 
   const owned = stack.move()
   let stopped: Promise<void> | undefined
@@ -233,8 +244,26 @@ async function offerSetUp(store: Store, url: string, print: ReturnType<typeof cr
   })
 }
 
+/** For commands on the server itself. Without it they work while the server does not run. */
+async function offerControl(
+  databaseUrl: string,
+  server: FastifyInstance,
+  trust: (socket: Socket) => void,
+  log: Logger,
+) {
+  const path = controlPath(databaseUrl)
+  if (path === undefined) return
+  try {
+    const control = await openControl(server, path, trust)
+    server.addHook('preClose', () => closeControl(server, control))
+  } catch (error) {
+    log.warn(`There is no control socket for commands beside the running server: ${(error as Error).message}`)
+  }
+}
+
 /** An address of this machine, where it listens on all of them. */
 function reachableUrl(url: string): string {
+  if (url.startsWith('unix:')) return 'http://localhost'
   const { protocol, hostname, port } = new URL(url)
   if (hostname !== '0.0.0.0' && hostname !== '[::]') return url
   const address = Object.values(networkInterfaces())

@@ -4,10 +4,11 @@ import { type Config, parseConfig } from '#config.ts'
 import { type Scope, scopes } from '#core/account.ts'
 import { instantOf, parseTimeZone } from '#core/moment.ts'
 import { nearest, Problem } from '#core/problem.ts'
+import { controlPath } from '#http/control.ts'
 import { isoText, parseTime } from '#http/shapes.ts'
 import { openStore } from '#store/open.ts'
 import { builtInOwnerId, ensureFirstOwner, findOwnerByLogin } from '#store/owners.ts'
-import { askServer, controlPath } from './control.ts'
+import { askServer } from './ask-server.ts'
 
 /**
  * `duebell token create`, on the server itself: whoever may open its database, or its control socket, may do everything as it is.
@@ -111,7 +112,8 @@ function parseWish(argv: readonly string[], systemTimeZone: string): { wish: Wis
       continue
     }
     const value = inline ?? argv[++i]
-    if (value === undefined || value === '') throw new Problem('invalid', `${name}: needs a value`)
+    if (value === undefined || value === '' || (inline === undefined && value.startsWith('--')))
+      throw new Problem('invalid', `${name}: needs a value`)
     said.set(name, value)
   }
   const name = said.get('--name') ?? 'command line'

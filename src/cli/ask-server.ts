@@ -1,17 +1,7 @@
 import { request } from 'node:http'
-import { platform } from 'node:os'
 import { Problem } from '#core/problem.ts'
 
-/**
- * The control socket of a running server: a Unix socket beside its database file, which only the server's own user can open. Whoever can
- * open the one could open the other, and needs no token. Where the database is a server of its own, there is none: commands open that.
- */
-export function controlPath(databaseUrl: string): string | undefined {
-  const file = /^sqlite:(?!:memory:)(.+)$/.exec(databaseUrl)?.[1]
-  return file === undefined || platform() === 'win32' ? undefined : `${file}.sock`
-}
-
-/** @returns what asks: undefined when no server is there, and what it answers otherwise. @throws Problem as the server says it */
+/** A running server, over its control socket (http/control.ts). @returns what asks: undefined when no server is there, and what it answers otherwise. @throws Problem as the server says it */
 export function askServer(socketPath: string) {
   return (method: string, path: string, body?: object, ownerId?: number): Promise<unknown> => {
     const text = body === undefined ? undefined : JSON.stringify(body)

@@ -1,0 +1,128 @@
+import assert from 'node:assert/strict'
+import { execFile } from 'node:child_process'
+import { statSync } from 'node:fs'
+import { test } from 'node:test'
+import { fileURLToPath } from 'node:url'
+import { promisify } from 'node:util'
+import { type CommandWorld, tokenCreate } from '#cli/token.ts'
+import { createClient, ProblemError } from '#client/client.ts'
+import { openStore } from '#store/open.ts'
+import { findOwner } from '#store/owners.ts'
+import { freshDatabase, testDatabase } from '#support/databases.ts'
+import { fakeClock } from '#support/fake-clock.ts'
+import { startTestApp } from '#support/test-app.ts'
+import { rawRequest } from '../api/wire.ts'
+
+/** `duebell token create`, on the server itself: whoever may open the database needs no token to make one. */
+const isEmbedded = testDatabase === 'sqlite'
+
+function command(databaseUrl: string, ...argv: string[]) {
+  const world: CommandWorld = {
+    argv: [...argv, `--database-url=${databaseUrl}`],
+    env: {},
+    readFile: () => assert.fail('no file is read'),
+    systemTimeZone: 'Europe/Paris',
+    clock: fakeClock(),
+  }
+  return tokenCreate(world)
+}
+
+/** A server, and the URL of its database. */
+async function start(t: Parameters<typeof startTestApp>[0]) {
+  const databaseUrl = await freshDatabase(t)
+  const app = await startTestApp(t, { flags: ['--login', `--database-url=${databaseUrl}`] })
+  return { databaseUrl, app }
+}
+
+test('while the server runs', async (t) => {
+  const { databaseUrl, app } = await start(t)
+
+  await t.test('the token is good at once, and for what its scope says', async () => {
+    const { token, about } = await command(databaseUrl, '--name=watcher', '--scopes=read,write')
+    assert.match(about, /^Token \d+ of the first owner, with the scope write, is good until it is revoked\./)
+    const client = createClient(app.url, { token, tries: 1 })
+    assert.equal((await client.create({ title: 'x' })).id, 1)
+    await assert.rejects(client.channels(), (error) => error instanceof ProblemError && error.status === 403)
+  })
+
+  await t.test('it ends when it is said to, by the time zone of who says it', async () => {
+    const { token, about } = await command(databaseUrl, '--scopes', 'admin', '--expires', '2027-01-01')
+    assert.match(about, /until 2026-12-31T23:00:00\.000Z/)
+    const { tokens } = await createClient(app.url, { token, tries: 1 }).tokens()
+    assert.equal(tokens[0]?.expires_dt, '2026-12-31T23:00:00.000Z')
+  })
+
+  await t.test('it may be for somebody else, who is named', async () => {
+    const { token } = await command(databaseUrl)
+    await createClient(app.url, { token }).createOwner({ name: 'ada', password: 'correct horse battery' })
+    const theirs = await command(databaseUrl, '--owner=ada', '--scopes=read')
+    assert.match(theirs.about, /of ada, /)
+    assert.equal((await createClient(app.url, { token: theirs.token }).session()).owner?.name, 'ada')
+    await assert.rejects(command(databaseUrl, '--owner=eve'), /There is no owner «eve»/)
+  })
+
+  await t.test(
+    'over a socket that only the server’s own user can open',
+    { skip: !isEmbedded && 'not embedded' },
+    async () => {
+      const path = `${databaseUrl.replace('sqlite:', '')}.sock`
+      assert.equal(statSync(path).mode & 0o777, 0o600)
+      await app.stop()
+      assert.equal(statSync(path, { throwIfNoEntry: false }), undefined, 'gone with the server')
+    },
+  )
+})
+
+test('who asks over the network has none of these rights, whatever he calls himself', async (t) => {
+  const { app } = await start(t)
+  const answer = await rawRequest(app.url, ['GET /v1/tokens HTTP/1.1', 'Host: localhost', 'Duebell-Owner: 1'])
+  assert.equal(answer.status, 401)
+})
+
+test('while no server runs, the database is opened, and made if there is none', async (t) => {
+  const databaseUrl = await freshDatabase(t)
+  const { token } = await command(databaseUrl, '--scopes=write')
+  const app = await startTestApp(t, { flags: ['--login', `--database-url=${databaseUrl}`] })
+  assert.equal((await createClient(app.url, { token }).list()).tasks.length, 0)
+  assert.ok(!app.lines.join('').includes('/set-up#'), 'somebody can come in: nobody is invited')
+})
+
+test('it changes nothing of what the server goes by: another time zone here is not another there', async (t) => {
+  const databaseUrl = await freshDatabase(t)
+  const app = await startTestApp(t, { flags: ['--time-zone=Asia/Tokyo', `--database-url=${databaseUrl}`] })
+  await app.stop()
+  await command(databaseUrl, '--time-zone=America/New_York', '--default-reminders=P1D')
+  await using store = await openStore(databaseUrl, { clock: fakeClock(), onBroken() {} })
+  assert.deepEqual((await findOwner(store.db, 1))?.defaults, { reminders: ['PT15M'], timeZone: 'Asia/Tokyo' })
+})
+
+test('what is wrong is said in a sentence, and nothing is made', async (t) => {
+  const databaseUrl = await freshDatabase(t)
+  for (const [argv, words] of [
+    [['--scopes=wriet'], /--scopes: «wriet» is not one; did you mean write\?/],
+    [['--expires=tomorrow'], /--expires: must be a time/],
+    [['--expires=2020-01-01'], /is past/],
+    [['--name='], /--name: needs a value/],
+    [['--name'], /--name: needs a value/],
+    [[`--name=${'x'.repeat(101)}`], /at most 100 characters/],
+    [['--nmae=x'], /--nmae: is not known/],
+  ] as const)
+    await assert.rejects(command(databaseUrl, ...argv), words)
+  await using store = await openStore(databaseUrl, { clock: fakeClock(), onBroken() {} })
+  assert.deepEqual(await store.db.selectFrom('tokens').selectAll().execute(), [])
+})
+
+test('the program prints the token alone, and the rest beside it', {
+  skip: !isEmbedded && 'once is enough',
+}, async (t) => {
+  const main = fileURLToPath(new URL('../../src/main.ts', import.meta.url))
+  const databaseUrl = await freshDatabase(t)
+  const run = (...argv: string[]) =>
+    promisify(execFile)(process.execPath, [main, 'token', ...argv], { env: { PATH: process.env.PATH } })
+  const { stdout, stderr } = await run('create', '--database-url', databaseUrl)
+  assert.match(stdout, /^dbl_[0-9A-Za-z]{49}\n$/)
+  assert.match(stderr, /^Token 1 of the first owner/)
+  await assert.rejects(run('create', '--scopes', 'all'), { code: 2 })
+  await assert.rejects(run('mint'), { code: 2 })
+  assert.match((await run('create', '--help')).stdout, /^Usage: duebell token create/)
+})
