@@ -35,7 +35,7 @@ export async function createOwner(
   server: Defaults,
 ): Promise<{ owner: Owner; invitation: Issued | null }> {
   checkOwnerName(name)
-  const email = given && parseEmail(given)
+  const email = given === null ? null : parseEmail(given)
   if (password !== undefined) checkPassword(password, name)
   const hash = password === undefined ? null : await hashPassword(password)
   return ctx.transact(async (tx, now) => {

@@ -11,31 +11,20 @@ import { startLiveApp } from '#support/live-app.ts'
 import { outlast } from '#support/outlast.ts'
 import { restWatch } from '#support/rest.ts'
 import { eventually } from '#support/server-process.ts'
+import { openStream } from './stream.ts'
 import { assertProblem, refusal, wireTo } from './wire.ts'
 
 /** What a program asks with: made, shown once, of some scopes, for some time, and good for nothing from the moment it is revoked. */
 const startAt = '2026-12-01T09:00:00Z'
 const admin = ['admin'] as const
 
-/** A stream of events, begun with a token. */
-async function openStream(t: TestContext, url: string, token: string) {
-  const stopping = new AbortController()
-  t.after(() => stopping.abort())
-  const headers = { accept: 'text/event-stream', authorization: `Bearer ${token}` }
-  const response = await fetch(`${url}/v1/events`, { headers, signal: stopping.signal })
-  assert.equal(response.status, 200)
-  const reader = (response.body as ReadableStream<Uint8Array>).getReader()
-  return {
-    async ends() {
-      while (!(await reader.read()).done);
-    },
-  }
-}
+const bearer = (token: string) => ({ authorization: `Bearer ${token}` })
+const streamOf = (t: TestContext, url: string, token: string) => openStream(t, `${url}/v1/events`, bearer(token))
 
 test('a token is in the answer that made it, and nowhere else: of it the server keeps its hash', async (t) => {
   const { app, root } = await startWithLogin(t, { startAt })
   const send = wireTo(app.url)
-  const headers = { authorization: `Bearer ${root.token}`, 'idempotency-key': 'again' }
+  const headers = { ...bearer(root.token), 'idempotency-key': 'again' }
   const body = { name: 'certificate watcher', scopes: ['read', 'write'] }
   const made = await send('POST', '/v1/tokens', { headers, body })
   const { token, ...rest } = made.body
@@ -124,7 +113,7 @@ test('it expires at the millisecond that was said, by the owner’s own zone whe
 
 test('what is wrong with a wish for one is said, and where', async (t) => {
   const { root, app } = await startWithLogin(t)
-  const headers = { authorization: `Bearer ${root.token}` }
+  const headers = bearer(root.token)
   const good = { name: 'a', scopes: ['read'] }
   for (const [change, pointer] of [
     [{ name: '' }, '/name'],
@@ -247,8 +236,8 @@ for (const [what, end] of [
     rest.rule(app.clock)
     const expires_dt = '2026-12-01T09:00:10.000Z'
     const made = await root.client.createToken({ name: 'a', scopes: ['read'], expires_dt })
-    const headers = { accept: 'application/json', authorization: `Bearer ${made.token}` }
-    const [stream, other] = [await openStream(t, app.url, made.token), await openStream(t, app.url, root.token)]
+    const headers = { ...bearer(made.token), accept: 'application/json' }
+    const [stream, other] = [await streamOf(t, app.url, made.token), await streamOf(t, app.url, root.token)]
     const before = database.statements.length
     const polling = wireTo(app.url)('GET', '/v1/events?wait=60', { headers })
     const isAsked = () => database.statements.slice(before).some((text) => text.includes('counters'))
@@ -291,7 +280,7 @@ test('a token that is revoked on one replica is good for nothing on the others w
   const root = clientWith(here.url, accepted.token ?? '')
   const { id, token } = await root.createToken({ name: 'lost', scopes: ['read'] })
   await clientWith(there.url, token).list()
-  const stream = await openStream(t, there.url, token)
+  const stream = await streamOf(t, there.url, token)
   await root.revokeToken(id)
   await clock.advance(1_000)
   assert.equal((await refusal(clientWith(there.url, token).list())).status, 401)

@@ -2,10 +2,14 @@ import { readFileSync } from 'node:fs'
 import { type Kysely, sql } from 'kysely'
 import type { Store } from '#store/open.ts'
 
+/** What FTS5 keeps its index in; what that says is in `search_words`. */
+const inner = /^search_(data|idx|content|docsize|config)$/
+
 /** All that a database holds, the rows of each table as text. */
 export async function everythingIn({ db }: Pick<Store, 'db'>): Promise<Map<string, string>> {
   const found = new Map<string, string>()
   for (const { name } of await db.introspection.getTables({ withInternalKyselyTables: true })) {
+    if (inner.test(name)) continue
     const rows = await (db as unknown as Kysely<Record<string, object>>).selectFrom(name).selectAll().execute()
     found.set(
       name,
