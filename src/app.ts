@@ -7,11 +7,12 @@ import type { Dialect } from 'kysely'
 import type { Logger } from 'pino'
 import { adoptDefaults } from '#actions/defaults.ts'
 import { createLinks } from '#actions/links.ts'
+import { goOnDeleting } from '#actions/owners.ts'
 import { firstInvitation } from '#actions/sign-in.ts'
 import { catalog } from '#channels/catalog.ts'
 import type { ChannelKind, SharedDeps } from '#channels/channel.ts'
 import { openOutbound, parseTarget, toOutcome } from '#channels/outbound.ts'
-import { toPolicy, usualPolicy } from '#channels/policy.ts'
+import { toPolicy } from '#channels/policy.ts'
 import { anywhere, publicAnd, type ReachOf } from '#channels/reach.ts'
 import { makeVapidKeys, type VapidKeys } from '#channels/vapid.ts'
 import type { Clock } from '#clock.ts'
@@ -32,11 +33,18 @@ import { createMetrics } from '#metrics/metrics.ts'
 import { type ChannelSet, createChannelSet } from '#scheduler/channel-set.ts'
 import { type DeliveryTimes, startDeliveries } from '#scheduler/deliver.ts'
 import { startHeartbeat } from '#scheduler/heartbeat.ts'
-import { emptyTrash, forgetKeptAnswers, shortenChanges, startHousekeeping } from '#scheduler/housekeeping.ts'
+import {
+  emptyTrash,
+  forgetKeptAnswers,
+  forgetTokens,
+  shortenAudit,
+  shortenChanges,
+  startHousekeeping,
+} from '#scheduler/housekeeping.ts'
 import { startRinging } from '#scheduler/ring.ts'
 import { watchBell } from '#scheduler/watch.ts'
 import { readBacklog } from '#store/backlog.ts'
-import { type Declared, recordChannels } from '#store/channels.ts'
+import { builtInChannel, type Declared, recordChannels } from '#store/channels.ts'
 import { dropForChannel, freeAllClaims } from '#store/deliveries.ts'
 import { describeUrl } from '#store/dialects/server.ts'
 import { openStore, type Store } from '#store/open.ts'
@@ -140,7 +148,14 @@ export async function startApp(config: Config, deps: AppDeps): Promise<App> {
   stack.defer(() => ringing.stop())
   const housekeeping = startHousekeeping({
     clock,
-    chores: [emptyTrash(store, config.trashDays), shortenChanges(store), forgetKeptAnswers(store)],
+    chores: [
+      emptyTrash(store, config.trashDays),
+      shortenChanges(store),
+      forgetKeptAnswers(store),
+      forgetTokens(store),
+      shortenAudit(store),
+      { name: 'owners', run: () => goOnDeleting(store) },
+    ],
     log: log.child({ room: 'housekeeping' }),
   })
   stack.defer(() => housekeeping.stop())
@@ -309,16 +324,8 @@ async function openChannels(
   onOpened: (id: number, kind: string) => void,
   log: Logger,
 ): Promise<ChannelSet> {
-  // Nobody is woken by a line on the server's own output.
-  const console: Declared = {
-    ...usualPolicy,
-    name: 'console',
-    kind: 'console',
-    source: 'built-in',
-    ignoresQuietHours: true,
-  }
   const declared = [
-    console,
+    builtInChannel,
     ...config.channels.map((one): Declared => ({ ...toPolicy(one), name: one.name, kind: one.kind, source: 'config' })),
   ]
   await store.transact(async (tx, now) => {

@@ -47,7 +47,9 @@ async function computeAlarms(
   for (;;) {
     const tasks = await transact(async (tx, now) => {
       const found = await tasksOnDefaults(tx, ownerId, after, batchSize)
-      const both = found.map((task) => ({ task, armed: applyDefaults(task, defaults, now) }))
+      // As they are by now: of two changes at once the earlier must not compute over what the later one has.
+      const present = await owners.defaultsInTransaction(tx, ownerId)
+      const both = found.map((task) => ({ task, armed: applyDefaults(task, present, now) }))
       // What has rung counts as well: where only that moved on, the next edit would ring what is past.
       const moved = both.filter(
         ({ task, armed }) => task.notifyAt !== armed.notifyAt || task.rungUntilAt !== armed.rungUntilAt,
@@ -76,7 +78,8 @@ export interface SettingsPatch {
 }
 
 /**
- * Answers when the alarms of all his tasks follow. What ends before is gone on with at the next start.
+ * Answers when the alarms of all his tasks follow. What ends before is gone on with by whoever asks for the same again, and at the next
+ * start.
  * @param server what holds for who has not chosen
  */
 export async function changeSettings(
@@ -86,7 +89,7 @@ export async function changeSettings(
   server: Defaults,
 ): Promise<void> {
   const changed = await ctx.transact(async (tx) => {
-    const { defaults: before } = await owners.lockOwner(tx, ownerId)
+    await owners.lockOwner(tx, ownerId)
     if (quietHours !== undefined) await owners.saveQuietHours(tx, ownerId, quietHours)
     if (timeZone === undefined && reminders === undefined) return undefined
     const own = await owners.findOwnDefaults(tx, ownerId)
@@ -94,8 +97,8 @@ export async function changeSettings(
       timeZone: timeZone === undefined ? own.timeZone : timeZone,
       reminders: reminders === undefined ? own.reminders : reminders,
     }
-    const after = await owners.saveOwnDefaults(tx, ownerId, wanted, server)
-    return JSON.stringify(before) === JSON.stringify(after) ? undefined : after
+    const { defaults, isStale } = await owners.saveOwnDefaults(tx, ownerId, wanted, server)
+    return isStale ? defaults : undefined
   })
   if (!changed) return
   await computeAlarms(ctx.transact, ownerId, changed, () => refuseIfStopping(ctx.signal))

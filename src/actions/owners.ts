@@ -35,7 +35,7 @@ export async function createOwner(
   server: Defaults,
 ): Promise<{ owner: Owner; invitation: Issued | null }> {
   checkOwnerName(name)
-  const email = given && parseEmail(given)
+  const email = given === null ? null : parseEmail(given)
   if (password !== undefined) checkPassword(password, name)
   const hash = password === undefined ? null : await hashPassword(password)
   return ctx.transact(async (tx, now) => {
@@ -105,11 +105,16 @@ function inviteIn(tx: Db, ownerId: number, now: number): Promise<Issued> {
 /**
  * With all that is his, for good. He must be disabled before: nobody is deleted by one mistyped number. At once nothing of his can be
  * seen, written or told any more; his rows go by chunks, and who is killed on the way is followed by the next housekeeping.
- * @throws Problem `not-found`, `stale`, `conflict` (not disabled)
+ * @throws Problem `not-found`, `stale`, `conflict` (not disabled, or the first)
  */
 export async function deleteOwner(ctx: LongContext, target: OwnerTarget): Promise<void> {
   await ctx.transact(async (tx, now) => {
     const owner = await ownerToChange(tx, target)
+    if (owner.id === owners.builtInOwnerId)
+      throw new Problem(
+        'conflict',
+        'The first owner has what the configuration declares, and is who uses a server without login: disable him instead.',
+      )
     if (owner.disabledAt === null)
       throw new Problem('conflict', 'Disable this owner first, and export what is his if it is to be kept.')
     await owners.saveOwner(tx, owner.id, { removedAt: now })
@@ -122,10 +127,17 @@ export async function deleteOwner(ctx: LongContext, target: OwnerTarget): Promis
   }
 }
 
+/** Goes on with what was begun and ended before its end: a chunk of each owner who was deleted. @returns of how many; 0 when nobody is left */
+export async function goOnDeleting({ db, transact }: Pick<Context, 'db' | 'transact'>): Promise<number> {
+  const ids = await owners.removedOwners(db)
+  for (const id of ids) await deleteSome(transact, id)
+  return ids.length
+}
+
 const chunkSize = 500
 
 /** A chunk of what is left of an owner who was deleted, and at last himself. @returns whether that was all */
-export async function deleteSome(transact: Transact, ownerId: number): Promise<boolean> {
+async function deleteSome(transact: Transact, ownerId: number): Promise<boolean> {
   return transact(async (tx) => {
     if ((await deleteOwned(tx, ownerId, chunkSize)) > 0) return false
     await owners.deleteOwnerRow(tx, ownerId)

@@ -3,7 +3,7 @@ import { Problem } from '#core/problem.ts'
 import type { Defaults } from '#core/reminder.ts'
 import * as owners from '#store/owners.ts'
 import type { Db } from '#store/schema.ts'
-import { deleteTokens, hasTokens, takeInvitation } from '#store/tokens.ts'
+import { deleteTokens, takeInvitation } from '#store/tokens.ts'
 import type { Actor, Context } from './context.ts'
 import { hashPassword, isPassword } from './passwords.ts'
 import { hashSecret, type Issued, issue } from './tokens.ts'
@@ -40,6 +40,9 @@ async function openSession(ctx: Context, ownerId: number, device: string): Promi
   })
 }
 
+/** What an owner may have. */
+const longestEmail = 254
+
 /** What a provider says of a person. */
 export interface Identity {
   readonly issuer: string
@@ -63,7 +66,8 @@ export async function signInByIdentity(
   const ownerId = await ctx.transact(async (tx, now) => {
     const known = await owners.findOwnerByIdentity(tx, key)
     if (known) return known.id
-    const email = identity.emailVerified ? (identity.email?.toLowerCase() ?? null) : null
+    const { emailVerified, email: told } = identity
+    const email = emailVerified && told !== null && told.length <= longestEmail ? told.toLowerCase() : null
     const invited = email === null ? undefined : await owners.findOwnerByLogin(tx, email)
     // Whoever has an identity is known by that alone: an address may be given to somebody else one day.
     if (invited && invited.identity === null) {
@@ -127,6 +131,7 @@ export async function acceptInvitation(
     if (ownerId === undefined) throw isOver()
     const before = await owners.lockOwner(tx, ownerId)
     if (before.disabledAt !== null || before.removedAt !== null) throw isOver()
+    checkPassword(password, before.name ?? '')
     if (name === null && before.name === null)
       throw new Problem('invalid', 'name is missing', { faults: [{ at: { pointer: '/name' }, detail: 'is missing' }] })
     // The first one chooses his name; others were given theirs.
@@ -170,11 +175,11 @@ export async function changePassword(
 }
 
 /**
- * For a server with login to which nobody can come in yet: an invitation for the first owner. Null where somebody can.
+ * For a server with login to which nobody can come in yet who administers it: an invitation for the first owner. Null where somebody can.
  */
 export async function firstInvitation(ctx: Pick<Context, 'db' | 'transact'>, lastsMs: number): Promise<Issued | null> {
   return ctx.transact(async (tx, now) => {
-    if ((await owners.hasSignIn(tx)) || (await hasTokens(tx, now))) return null
+    if (await owners.canAnybodyAdministrate(tx, now)) return null
     const draft = { name: 'set-up', scope: 'admin', expiresAt: now + lastsMs } as const
     return issue(tx, owners.builtInOwnerId, 'invitation', draft, now)
   })

@@ -10,9 +10,11 @@ import type { Transact } from '#store/transact.ts'
  *   what needs the scope admin, and whatever one comes in by ── written before it is answered, done or refused
  *   other writes, where there is a login ────────────────────── written together, after the answer: a crash may lose the last of them
  *
- * Reads are not here, but for one: the export of another owner. Nor is who was not let in at all: that would be written by anybody.
+ * Reads are not here, but for one: the export of another owner. Nor is who was not let in at all, but where one comes in: that would be
+ * written by anybody.
  */
-const weighty = new Set(['signIn', 'signOut', 'acceptInvitation', 'exportOwner', 'actByLink'])
+const entrances = new Set(['signIn', 'acceptInvitation'])
+const weighty = new Set([...entrances, 'signOut', 'exportOwner', 'actByLink'])
 
 export interface Audit {
   /** Resolves when all that was noted is written. */
@@ -48,12 +50,13 @@ export function keepAudit(
   }
 
   server.addHook('onSend', (request, reply, payload, done) => {
-    const { operationId, needs } = request.routeOptions.schema ?? {}
+    const { operationId, needs: needsAll } = request.routeOptions.schema ?? {}
+    const needs = request.needed ?? needsAll
     const isWeighty =
       operationId !== undefined && (weighty.has(operationId) || (needs === 'admin' && isUnsafe(request)))
     const isMinor = !isOpen && operationId !== undefined && needs === 'write' && reply.statusCode < 400
-    if ((!isWeighty && !isMinor) || (reply.statusCode === 401 && !weighty.has(operationId ?? '')))
-      return done(null, payload)
+    const isNobody = !request.caller && !entrances.has(operationId ?? '')
+    if ((!isWeighty && !isMinor) || isNobody) return done(null, payload)
     noted.push(toEntry(request, reply, operationId ?? '', clock.now()))
     writeSoon()
     if (!isWeighty) return done(null, payload)

@@ -42,6 +42,8 @@ declare module 'fastify' {
     caller: Caller | null
     /** The same where a route needs somebody: there the door has seen to it. */
     readonly actor: Caller
+    /** The scope that this one needs, where that is more than its route says. */
+    needed: Scope | null
   }
 }
 
@@ -57,7 +59,12 @@ const isPublic = ({ routeOptions }: FastifyRequest) => (routeOptions.schema?.nee
 const nobody = () => new Problem('unauthorized', 'Sign in, or send a token: Authorization: Bearer <token>.')
 
 /** For what needs more than the rest of its route. @throws Problem `forbidden` */
-export function requireScope({ scope }: Caller, needed: Scope): void {
+export function requireMore(request: FastifyRequest, needed: Scope): void {
+  request.needed = needed
+  requireScope(request.actor, needed)
+}
+
+function requireScope({ scope }: Caller, needed: Scope): void {
   if (!covers(scope, needed))
     throw new Problem('forbidden', `This needs the scope «${needed}», and the token has «${scope}».`)
 }
@@ -66,7 +73,7 @@ export interface Door {
   /** The hook: to be the first that waits for anything. */
   readonly enter: (request: FastifyRequest, reply: FastifyReply, done: (error?: Error) => void) => void
   /** Where a route is for everybody: who is asking all the same, or null. */
-  readonly recognize: (request: FastifyRequest) => Promise<Caller | null>
+  readonly recognize: (request: FastifyRequest, reply: FastifyReply) => Promise<Caller | null>
   /** Something about owners or tokens has changed in this process. */
   readonly forget: () => void
   /** Whoever asks over this connection has the rights of the server itself. */
@@ -150,7 +157,7 @@ export function createDoor(parts: {
   /** A write beside the request, for none that waits for it, and lost without harm. */
   function mark({ id, kind, lastUsedAt, expiresAt }: TokenRecord, now: number) {
     if (lastUsedAt !== null && now - lastUsedAt < markEveryMs) return
-    const until = kind === 'session' && expiresAt !== null && expiresAt - now < sessionMs - prolongEveryMs
+    const until = isToProlong({ kind, expiresAt }, now)
     const write = transact(async (tx) => {
       await markTokenUsed(tx, id, now)
       if (until) await prolongToken(tx, id, now + sessionMs)
@@ -168,13 +175,14 @@ export function createDoor(parts: {
   }
 
   /** @throws Problem `unauthorized`, `forbidden` */
-  function admit(request: FastifyRequest, known: Known | undefined, isSaid: boolean): void {
+  function admit(request: FastifyRequest, reply: FastifyReply, known: Known | undefined, secret?: string): void {
     const { needs, isOfServer } = request.routeOptions.schema ?? {}
     const problem = whyNot(known)
-    if (problem && isSaid) onWrong?.(request)
+    if (problem && secret !== undefined) onWrong?.(request)
     if (problem) throw problem
-    const { caller } = known as Known
+    const { caller, token } = known as Known
     request.caller = caller
+    prolongCookie(request, reply, token, secret)
     requireScope(caller, needs === 'read' || needs === 'write' ? needs : 'admin')
     if (isOfServer && caller.role !== 'admin')
       throw new Problem('forbidden', 'This is for administrators of the server.')
@@ -192,10 +200,22 @@ export function createDoor(parts: {
     return undefined
   }
 
-  function enter(request: FastifyRequest, _: FastifyReply, done: (error?: Error) => void): void {
+  /** As long as the session that it names: a browser would forget it a month after the sign-in otherwise, however it was used. */
+  function prolongCookie(
+    { headers }: FastifyRequest,
+    reply: FastifyReply,
+    token: TokenRecord | null,
+    secret: string | undefined,
+  ): void {
+    if (secret === undefined || headers.authorization !== undefined || !token || !isToProlong(token, clock.now()))
+      return
+    reply.header('set-cookie', sessionCookie(secret))
+  }
+
+  function enter(request: FastifyRequest, reply: FastifyReply, done: (error?: Error) => void): void {
     let waiting: Promise<void> | undefined
     try {
-      waiting = admitNow(request)
+      waiting = admitNow(request, reply)
     } catch (error) {
       done(error as Error)
       return
@@ -205,19 +225,19 @@ export function createDoor(parts: {
   }
 
   /** By callback where nothing has to be looked up: a microtask less in each request. */
-  function admitNow(request: FastifyRequest): Promise<void> | undefined {
+  function admitNow(request: FastifyRequest, reply: FastifyReply): Promise<void> | undefined {
     if (isPublic(request)) return undefined
     if (trusted.has(request.raw.socket)) return admitTrusted(request)
     const secret = secretOf(request, isOpen)
-    const isSaid = secret !== undefined
     const hash = secret === undefined ? (isOpen ? '' : undefined) : hashSecret(secret)
     if (hash === undefined) {
-      if (isSaid) onWrong?.(request)
-      throw isSaid ? new Problem('unauthorized', 'The token is not one of this server, or not whole.') : nobody()
+      if (secret === undefined) throw nobody()
+      onWrong?.(request)
+      throw new Problem('unauthorized', 'The token is not one of this server, or not whole.')
     }
     const known = kept.get(hash)
-    if (!known || !isFresh(known)) return lookUpFor(request, hash).then((found) => admit(request, found, isSaid))
-    admit(request, known, isSaid)
+    if (!known || !isFresh(known)) return lookUpFor(request, hash).then((found) => admit(request, reply, found, secret))
+    admit(request, reply, known, secret)
     return undefined
   }
 
@@ -234,11 +254,14 @@ export function createDoor(parts: {
     for (;;) {
       await clock.sleep(freshMs, signal)
       if (signal.aborted) return
+      // Not of those who come while we ask: of them nothing was asked.
+      const ids = [...watched.keys()]
       // What cannot be asked for is asked for again.
-      const good = await goodTokens(db, [...watched.keys()], clock.now()).catch(() => undefined)
+      const good = await goodTokens(db, ids, clock.now()).catch(() => undefined)
       if (!good) continue
-      for (const [id, ends] of [...watched]) {
+      for (const id of ids) {
         if (good.has(id)) continue
+        const ends = watched.get(id) ?? []
         watched.delete(id)
         for (const end of ends) end()
       }
@@ -251,12 +274,14 @@ export function createDoor(parts: {
     watching = undefined
   }
 
-  async function recognize(request: FastifyRequest): Promise<Caller | null> {
+  async function recognize(request: FastifyRequest, reply: FastifyReply): Promise<Caller | null> {
     if (trusted.has(request.raw.socket)) await admitTrusted(request)
     const secret = secretOf(request, isOpen)
     const hash = secret === undefined ? (isOpen ? '' : undefined) : hashSecret(secret)
     const known = hash === undefined ? undefined : await lookUp(hash)
-    if (known && !whyNot(known)) request.caller = known.caller
+    if (!known || whyNot(known)) return request.caller
+    request.caller = known.caller
+    prolongCookie(request, reply, known.token, secret)
     return request.caller
   }
 
@@ -292,6 +317,11 @@ export function createDoor(parts: {
   }
 }
 
+/** A session lasts as long as it is used: that is written down once a day. */
+function isToProlong({ kind, expiresAt }: Pick<TokenRecord, 'kind' | 'expiresAt'>, now: number): boolean {
+  return kind === 'session' && expiresAt !== null && expiresAt - now < sessionMs - prolongEveryMs
+}
+
 export function toCaller(owner: Owner, token: TokenRecord | null): Caller {
   const { id: ownerId, name, role, defaults } = owner
   if (!token) return { ownerId, name, role, defaults, scope: 'admin', by: null }
@@ -314,12 +344,13 @@ export function sessionCookie(secret: string): string {
 
 /**
  * A token goes before a session: who sends one means it. A session is for pages of our own: a request from another's origin, which an
- * allow-list may let through, is nobody's until it says who it is. Where there is no login a cookie is left from when there was.
+ * allow-list may let through, is nobody's until it says who it is. Nor does a server without login look at any: a browser also sends it
+ * those of other ports, and of the time when there was a login.
  */
 function secretOf({ headers, host }: FastifyRequest, isOpen: boolean): string | undefined {
   const { authorization, cookie, origin } = headers
   if (authorization !== undefined) return /^Bearer +(\S+) *$/i.exec(authorization)?.[1] ?? ''
-  const session = cookie === undefined ? undefined : cookieForm.exec(cookie)?.[1]
-  if (isOpen || !session?.startsWith('dbs_')) return undefined
+  const session = cookie === undefined || isOpen ? undefined : cookieForm.exec(cookie)?.[1]
+  if (!session?.startsWith('dbs_')) return undefined
   return origin === undefined || URL.parse(origin)?.host === host.toLowerCase() ? session : undefined
 }

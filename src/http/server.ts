@@ -162,6 +162,7 @@ export function createServer(parts: ServerParts): FastifyInstance {
   endPolitely(server)
   // Last of those that may refuse: whoever may not ask at all costs no look into the database.
   server.decorateRequest('caller', null)
+  server.decorateRequest('needed', null)
   server.decorateRequest('actor', {
     getter() {
       return actorOf(this)

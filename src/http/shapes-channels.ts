@@ -167,9 +167,9 @@ export type SettingsPatchWire = Static<typeof SettingsPatchShape>
 /** @throws Problem `invalid` */
 export function toSettings({ time_zone, default_reminders, quiet_hours }: SettingsPatchWire): SettingsPatch {
   return {
-    ...(time_zone !== undefined && { timeZone: time_zone && checkTimeZone(time_zone) }),
+    ...(time_zone !== undefined && { timeZone: time_zone === null ? null : checkTimeZone(time_zone) }),
     ...(default_reminders !== undefined && {
-      reminders: default_reminders && checkDefaultReminders(default_reminders),
+      reminders: default_reminders === null ? null : checkDefaultReminders(default_reminders),
     }),
     ...(quiet_hours !== undefined && { quietHours: quiet_hours }),
   }

@@ -1,8 +1,10 @@
 import type { Logger } from 'pino'
 import type { Clock } from '#clock.ts'
 import { forgetAnswers, keptForMs } from '#store/answers.ts'
+import { forgetAudit } from '#store/audit.ts'
 import { forgetChanges, ownersWithChanges } from '#store/changes.ts'
 import type { Store } from '#store/open.ts'
+import { forgetExpiredTokens } from '#store/tokens.ts'
 import { purgeOldTrash } from '#store/trash.ts'
 import { type Loop, startLoop } from './loop.ts'
 
@@ -67,6 +69,24 @@ export function forgetKeptAnswers({ transact }: Pick<Store, 'transact'>): Chore 
   return {
     name: 'answers',
     run: (now) => transact((tx) => forgetAnswers(tx, now - keptForMs, batchSize)),
+  }
+}
+
+/** Tokens, sessions and invitations that are good for nothing any more; for a day, whoever asks with one is told that it has expired. */
+export function forgetTokens({ transact }: Pick<Store, 'transact'>): Chore {
+  return {
+    name: 'tokens',
+    run: (now) => transact((tx) => forgetExpiredTokens(tx, now - dayMs, batchSize)),
+  }
+}
+
+const auditDays = 400
+
+/** Who did what, once a year has been looked back at. */
+export function shortenAudit({ transact }: Pick<Store, 'transact'>): Chore {
+  return {
+    name: 'audit',
+    run: (now) => transact((tx) => forgetAudit(tx, now - auditDays * dayMs, batchSize)),
   }
 }
 

@@ -25,9 +25,15 @@ export async function bumpSetup(tx: Db): Promise<void> {
   await dialectOf(tx).addToCounter(tx, setup, 1)
 }
 
-/** Channels that are there, enabled or not, by id. */
+/** Channels that are there, enabled or not, by id; without those of owners who are being deleted: nobody is told by these any more. */
 export async function allChannels(db: Db): Promise<ChannelRecord[]> {
-  const rows = await db.selectFrom('channels').selectAll().where('removed_at', 'is', null).orderBy('id').execute()
+  const rows = await db
+    .selectFrom('channels')
+    .selectAll()
+    .where('removed_at', 'is', null)
+    .where('owner_id', 'not in', (eb) => eb.selectFrom('owners').select('id').where('removed_at', 'is not', null))
+    .orderBy('id')
+    .execute()
   return rows.map(toChannel)
 }
 
@@ -174,6 +180,18 @@ export type Declared = Policy & {
   readonly name: string
   readonly kind: string
   readonly source: Exclude<ChannelSource, 'api'>
+}
+
+/** What every owner has. Nobody is woken by a line on the server's own output. */
+export const builtInChannel: Declared = {
+  name: 'console',
+  kind: 'console',
+  source: 'built-in',
+  tags: [],
+  notices: [],
+  groupWaitMs: null,
+  repeat: null,
+  ignoresQuietHours: true,
 }
 
 /**

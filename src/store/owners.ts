@@ -3,7 +3,7 @@ import type { Owner, Role } from '#core/account.ts'
 import { Problem } from '#core/problem.ts'
 import type { QuietHours } from '#core/quiet-hours.ts'
 import type { Defaults, Reminder } from '#core/reminder.ts'
-import { bumpSetup } from './channels.ts'
+import { builtInChannel, bumpSetup, recordChannels } from './channels.ts'
 import { dialectOf } from './dialects/dialect.ts'
 import { prepare } from './prepare.ts'
 import type { Db, OwnerTable } from './schema.ts'
@@ -102,12 +102,29 @@ export async function findPassword(db: Db, id: number): Promise<string | null> {
   return row?.password ?? null
 }
 
-/** Whether anybody can sign in as a person: with a password, or through a provider. */
-export async function hasSignIn(db: Db): Promise<boolean> {
+/** Whether anybody can come in who administers the server: with a password, through a provider, or by a token that may do everything. */
+export async function canAnybodyAdministrate(db: Db, now: number): Promise<boolean> {
   const row = await db
     .selectFrom('owners')
     .select('id')
-    .where((eb) => eb.or([eb('password', 'is not', null), eb('identity', 'is not', null)]))
+    .where('role', '=', 'admin')
+    .where('disabled_at', 'is', null)
+    .where('removed_at', 'is', null)
+    .where((eb) =>
+      eb.or([
+        eb('password', 'is not', null),
+        eb('identity', 'is not', null),
+        eb.exists(
+          eb
+            .selectFrom('tokens')
+            .select('tokens.id')
+            .whereRef('tokens.owner_id', '=', 'owners.id')
+            .where('kind', '=', 'token')
+            .where('scope', '=', 'admin')
+            .where((of) => of.or([of('expires_at', 'is', null), of('expires_at', '>', now)])),
+        ),
+      ]),
+    )
     .limit(1)
     .executeTakeFirst()
   return row !== undefined
@@ -162,9 +179,9 @@ export async function insertOwner(tx: Db, owner: NewOwner, now: number): Promise
       })
       .execute()
   } catch (error) {
-    if (dialectOf(tx).classify(error) !== 'duplicate') throw error
-    throw new Problem('conflict', 'This name or address was taken just now.', { cause: error })
+    throw takenJustNow(tx, error)
   }
+  await recordChannels(tx, id, [builtInChannel], now)
   return id
 }
 
@@ -186,15 +203,16 @@ export async function saveOwner(
   const { disabledAt, removedAt, ...same } = changes
   await refuseTaken(tx, id, changes)
   known.get(tx)?.delete(id)
-  await tx
-    .updateTable('owners')
-    .set({
-      ...same,
-      ...(disabledAt !== undefined && { disabled_at: disabledAt }),
-      ...(removedAt !== undefined && { removed_at: removedAt }),
-    })
-    .where('id', '=', id)
-    .execute()
+  const row = {
+    ...same,
+    ...(disabledAt !== undefined && { disabled_at: disabledAt }),
+    ...(removedAt !== undefined && { removed_at: removedAt }),
+  }
+  try {
+    await tx.updateTable('owners').set(row).where('id', '=', id).execute()
+  } catch (error) {
+    throw takenJustNow(tx, error)
+  }
   await bumpSetup(tx) // a role decides where channels may reach
 }
 
@@ -210,6 +228,12 @@ async function refuseTaken(tx: Db, id: number, { name, email }: { name?: string 
         faults: [{ at: { pointer: `/${column}` }, detail: 'is taken' }],
       })
   }
+}
+
+/** By somebody else, after `refuseTaken` had looked. */
+function takenJustNow(tx: Db, error: unknown): unknown {
+  if (dialectOf(tx).classify(error) !== 'duplicate') return error
+  return new Problem('conflict', 'This name or address was taken just now.', { cause: error })
 }
 
 /** Those whose rows are to go, with all that is theirs. */
@@ -243,11 +267,19 @@ export async function findOwnDefaults(db: Db, id: number): Promise<OwnDefaults> 
   return { reminders: row?.own_reminders ? JSON.parse(row.own_reminders) : null, timeZone: row?.own_time_zone ?? null }
 }
 
-/** The row must be locked. Where they change, alarms are to be computed anew: `findStaleAlarms` names him until `markFresh`. */
-export async function saveOwnDefaults(tx: Db, id: number, own: OwnDefaults, server: Defaults): Promise<Defaults> {
+/**
+ * The row must be locked. Where they change, alarms are to be computed anew: `findStaleAlarms` names him until `markFresh`.
+ * @returns what holds for him by now, and whether his alarms are stale, by this change or one before
+ */
+export async function saveOwnDefaults(
+  tx: Db,
+  id: number,
+  own: OwnDefaults,
+  server: Defaults,
+): Promise<{ defaults: Defaults; isStale: boolean }> {
   const defaults = effective(own, server)
-  const { defaults: before } = await getOwner(tx, id)
-  const isSame = JSON.stringify(before) === JSON.stringify(defaults)
+  const row = (await select(tx, { id })).rows[0]
+  const isSame = row && JSON.stringify(toOwner(row).defaults) === JSON.stringify(defaults)
   known.get(tx)?.delete(id)
   await tx
     .updateTable('owners')
@@ -261,7 +293,7 @@ export async function saveOwnDefaults(tx: Db, id: number, own: OwnDefaults, serv
     .where('id', '=', id)
     .execute()
   await bumpSetup(tx)
-  return defaults
+  return { defaults, isStale: !isSame || row.alarms_stale === 1 }
 }
 
 /** Makes the first owner, where there is none. */
@@ -293,7 +325,8 @@ export async function adoptServerDefaults(tx: Db, server: Defaults, now: number)
 
 /** Whose alarms do not follow from his defaults yet, and what these are. */
 export async function findStaleAlarms(db: Db): Promise<{ id: number; defaults: Defaults }[]> {
-  const rows = await db.selectFrom('owners').selectAll().where('alarms_stale', '=', 1).orderBy('id').execute()
+  const stale = db.selectFrom('owners').selectAll().where('alarms_stale', '=', 1).where('removed_at', 'is', null)
+  const rows = await stale.orderBy('id').execute()
   return rows.map((row) => ({ id: row.id, defaults: toOwner(row).defaults }))
 }
 

@@ -98,18 +98,6 @@ export async function prolongToken(tx: Db, id: number, expiresAt: number): Promi
   await tx.updateTable('tokens').set({ expires_at: expiresAt }).where('id', '=', id).execute()
 }
 
-/** Whether anybody has a token to ask with. */
-export async function hasTokens(db: Db, now: number): Promise<boolean> {
-  const row = await db
-    .selectFrom('tokens')
-    .select('id')
-    .where('kind', '=', 'token')
-    .where((eb) => eb.or([eb('expires_at', 'is', null), eb('expires_at', '>', now)]))
-    .limit(1)
-    .executeTakeFirst()
-  return row !== undefined
-}
-
 /** @returns how many, at most `limit` */
 export async function forgetExpiredTokens(tx: Db, before: number, limit: number): Promise<number> {
   const rows = await tx.selectFrom('tokens').select('id').where('expires_at', '<', before).limit(limit).execute()

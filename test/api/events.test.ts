@@ -6,6 +6,7 @@ import type { EventPageWire, EventWire } from '#http/shapes-events.ts'
 import { recordChange } from '#store/changes.ts'
 import { builtInOwnerId } from '#store/owners.ts'
 import { startTestApp, type TestApp } from '#support/test-app.ts'
+import { openStream } from './stream.ts'
 import { assertProblem, wireTo } from './wire.ts'
 
 /** What a user of the API may rely on who wants to know what happens. */
@@ -20,33 +21,6 @@ function follow(t: { after(end: () => unknown): void }, { url }: TestApp, query:
     const taken: Awaited<ReturnType<typeof events.next>>['value'][] = []
     while (taken.length < count) taken.push((await events.next()).value)
     return taken as EventWire[]
-  }
-}
-
-/** A stream as it comes, read by hand. */
-async function openStream(t: { after(end: () => unknown): void }, url: string, headers: Record<string, string> = {}) {
-  const stopping = new AbortController()
-  t.after(() => stopping.abort())
-  const response = await fetch(url, { headers: { accept: 'text/event-stream', ...headers }, signal: stopping.signal })
-  const reader = (response.body as ReadableStream<Uint8Array>).getReader()
-  const decoder = new TextDecoder()
-  let text = ''
-  return {
-    response,
-    /** Reads on until this has come. @returns all that has come, up to its end */
-    async until(end: string) {
-      while (!text.includes(end)) {
-        const { value, done } = await reader.read()
-        assert.ok(!done, `it ended after ${text}`)
-        text += decoder.decode(value, { stream: true })
-      }
-      const all = text.slice(0, text.indexOf(end) + end.length)
-      text = text.slice(all.length)
-      return all
-    },
-    async ends() {
-      while (!(await reader.read()).done);
-    },
   }
 }
 

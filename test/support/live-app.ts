@@ -12,15 +12,20 @@ export interface LiveApp {
   readonly bell: Recorder
 }
 
-/** The whole server in this process, on the machine's own clock, with a recording channel. */
+/** The whole server in this process, on a database of the test's and the machine's own clock, with a recording channel. */
 export async function startLiveApp(
   t: TestContext,
   databaseUrl: string,
-  { lines = [], bell = recorder(), ...deps }: { lines?: string[]; bell?: Recorder } & Partial<AppDeps> = {},
+  {
+    lines = [],
+    bell = recorder(),
+    flags = [],
+    ...deps
+  }: { lines?: string[]; bell?: Recorder; flags?: readonly string[] } & Partial<AppDeps> = {},
 ): Promise<LiveApp> {
   const catalog = [consoleKind, bell.kind]
   const config = parseConfig({
-    argv: ['--config=file', '--port=0', `--database-url=${databaseUrl}`, '--log-format=pretty'],
+    argv: ['--config=file', '--port=0', `--database-url=${databaseUrl}`, '--log-format=pretty', ...flags],
     env: {},
     readFile: () => JSON.stringify({ channels: [{ name: 'recording', kind: bell.kind.kind }] }),
     systemTimeZone: 'UTC',

@@ -1,24 +1,22 @@
 import { randomUUID } from 'node:crypto'
+import type { Insertable } from 'kysely'
 import type { Store } from '#store/open.ts'
+import type { TaskTable } from '#store/schema.ts'
 
 /** Very many tasks, in a few statements; without an alarm. `more` are columns that all of them have. */
 export async function insertMany(
-  { transact, dialect }: Store,
+  { transact, dialect }: Pick<Store, 'transact' | 'dialect'>,
   howMany: number,
-  more: { expiry_at?: number; notify_at?: number } = {},
+  more: Partial<Insertable<TaskTable>> = {},
 ): Promise<void> {
-  const columns = ['owner_id', 'uid', 'title', 'tags', 'priority', 'created_at', 'updated_at', 'version'] as const
-  const { expiry_at = null, notify_at = null } = more
   for (let i = 0; i < howMany; i += 1_000)
-    await transact((tx, now) =>
-      dialect.insertRows(
-        tx,
-        'tasks',
-        [...columns, 'expiry_at', 'notify_at'],
-        Array.from({ length: Math.min(1_000, howMany - i) }, () => {
-          return [1, randomUUID(), 'One of many', '[]', 'none', now, now, 1, expiry_at, notify_at]
-        }),
-        [],
-      ),
-    )
+    await transact((tx, now) => {
+      const same = { owner_id: 1, title: 'One of many', tags: '[]', priority: 'none', version: 1, ...more }
+      const rows = Array.from({ length: Math.min(1_000, howMany - i) }, () => {
+        return { ...same, uid: randomUUID(), created_at: now, updated_at: now }
+      })
+      const columns = Object.keys(rows[0] ?? {}) as (keyof TaskTable)[]
+      const values = rows.map((row) => columns.map((column) => row[column as keyof typeof row] ?? null))
+      return dialect.insertRows(tx, 'tasks', columns, values, [])
+    })
 }

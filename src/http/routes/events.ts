@@ -88,7 +88,7 @@ export function eventRoutes(
       let position = after === undefined ? last : parsePosition(ownerId, after, 'after')
       if (isPoll) {
         if (position > last) throw strange('after')
-        return poll(reply, filter, { position, last, waitMs: wait * 1_000 })
+        return poll(reply, actor, filter, { position, last, waitMs: wait * 1_000 })
       }
       // A browser that comes back names the last it has seen, and still asks with the `after` with which it first came.
       const seen = headers['last-event-id']
@@ -154,6 +154,7 @@ export function eventRoutes(
 
   function poll(
     reply: FastifyReply,
+    caller: Caller,
     filter: Filter,
     { position, last, waitMs }: { position: number; last: number; waitMs: number },
   ): Promise<FastifyReply> {
@@ -162,6 +163,7 @@ export function eventRoutes(
     let isWaiting = false
     const finish = () => {
       leave()
+      unwatch()
       over.abort()
     }
     const answer = (events: readonly FeedEvent[]) => {
@@ -193,6 +195,7 @@ export function eventRoutes(
       fail,
       end: () => answer([]),
     })
+    const unwatch = door.watch(caller, () => fail(new Problem('unauthorized', 'The token is not valid any more.')))
     reply.raw.on('close', finish)
     wait()
     return promise

@@ -59,7 +59,7 @@ export function signInRoutes(plain: FastifyInstance, { ctx, door, isOpen, provid
     },
     async (request, reply) => {
       reply.header('cache-control', 'no-store')
-      return session(await door.recognize(request))
+      return session(await door.recognize(request, reply))
     },
   )
 

@@ -8,7 +8,7 @@ import { Problem } from '#core/problem.ts'
 import { limits } from '#core/task.ts'
 import type { Db } from '#store/schema.ts'
 import { listTrash, type TaskFilter } from '#store/trash.ts'
-import { requireScope } from '../door.ts'
+import { requireMore } from '../door.ts'
 import { IdList, parseIds } from '../id-list.ts'
 import { answerOnce, answerOnceByChunks } from '../idempotency.ts'
 import { parseCollectionIfMatch, parseTime } from '../shapes.ts'
@@ -68,10 +68,11 @@ export function trashRoutes(
       },
       preHandler: refuseBody,
     },
-    async ({ query, headers, actor }, reply) => {
+    async (request, reply) => {
+      const { query, headers, actor } = request
       const filter = toFilter(query, actor.defaults.timeZone)
       // All of them at once is another matter than some.
-      if (Object.keys(filter).length === 0 && query.dry_run !== 'true') requireScope(actor, 'admin')
+      if (Object.keys(filter).length === 0 && query.dry_run !== 'true') requireMore(request, 'admin')
       const wish = {
         filter,
         ifChange: parseCollectionIfMatch(headers['if-match']),

@@ -1,0 +1,84 @@
+import assert from 'node:assert/strict'
+import type { TestContext } from 'node:test'
+import { createClient, type DuebellClient } from '#client/client.ts'
+import type { Role, Scope } from '#core/account.ts'
+import { startTestApp, type TestApp, type TestAppOptions } from './test-app.ts'
+
+/** Of everybody in these tests: to make a hash of one takes 30 ms. */
+export const password = 'six crows on a wire'
+
+/** Somebody with an account, and a token. */
+export interface Person {
+  readonly id: number
+  readonly name: string
+  readonly token: string
+  /** Asks with the token, wherever the server is by now. */
+  readonly client: DuebellClient
+}
+
+export interface LoginApp {
+  readonly app: TestApp
+  /** The first owner, who has set the server up. */
+  readonly root: Person
+  /** One more person, who has accepted an invitation. */
+  add(name: string, wish?: { role?: Role; email?: string; scopes?: Scope[] }): Promise<Person>
+}
+
+/** A server on which people sign in, set up by the link that it has printed. */
+export async function startWithLogin(t: TestContext, options: TestAppOptions = {}): Promise<LoginApp> {
+  const app = await startTestApp(t, { ...options, flags: ['--login', ...(options.flags ?? [])] })
+  const person = (id: number, name: string, token: string): Person => ({
+    id,
+    name,
+    token,
+    get client() {
+      return clientWith(app.url, token)
+    },
+  })
+  const set = await app.client.acceptInvitation({ code: setUpCode(app.lines) ?? '', name: 'root', password })
+  const root = person(set.owner.id, 'root', set.token ?? '')
+  return {
+    app,
+    root,
+    async add(name, { role = 'member', email, scopes = ['admin' as Scope] } = {}) {
+      const { id, invitation } = await root.client.createOwner({ name, role, ...(email !== undefined && { email }) })
+      const cookie = await comeIn(app.url, '/v1/invitations/accept', { code: invitation?.code, password })
+      const { token } = await signedIn(app.url, cookie).createToken({ name: 'of a test', scopes })
+      return person(id, name, token)
+    },
+  }
+}
+
+export const clientWith = (url: string, token: string): DuebellClient => createClient(url, { token, tries: 1 })
+
+/** What stands behind the # of the newest link by which a server can be set up; undefined where it has printed none. */
+export function setUpCode(lines: readonly string[]): string | undefined {
+  return /\/set-up#(dbi_\w+)/.exec(lines.findLast((line) => line.includes('/set-up#')) ?? '')?.[1]
+}
+
+/** Signs in. @returns the cookie, as a browser sends it back */
+export const signIn = (url: string, login: string, secret = password): Promise<string> =>
+  comeIn(url, '/v1/session', { login, password: secret })
+
+async function comeIn(url: string, path: string, body: object): Promise<string> {
+  const response = await fetch(url + path, {
+    method: 'POST',
+    headers: { 'content-type': 'application/json', 'user-agent': 'a browser' },
+    body: JSON.stringify(body),
+  })
+  assert.equal(response.status, 200, await response.clone().text())
+  return sessionOf(response.headers) ?? assert.fail('no session came with it')
+}
+
+/** The session among the cookies of an answer, `name=value`. */
+export function sessionOf(headers: Headers): string | undefined {
+  const line = headers.getSetCookie().find((one) => one.startsWith('__Host-duebell='))
+  return line?.split(';')[0]
+}
+
+/** Asks as a page of the server does for whoever has signed in. */
+export function signedIn(url: string, cookie: string): DuebellClient {
+  const send: typeof fetch = (input, init) =>
+    fetch(input, { ...init, headers: { ...(init?.headers as Record<string, string>), cookie } })
+  return createClient(url, { fetch: send, tries: 1 })
+}
