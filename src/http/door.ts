@@ -59,7 +59,7 @@ const nobody = () => new Problem('unauthorized', 'Sign in, or send a token: Auth
 /** For what needs more than the rest of its route. @throws Problem `forbidden` */
 export function requireScope({ scope }: Caller, needed: Scope): void {
   if (!covers(scope, needed))
-    throw new Problem('forbidden', `This needs the scope «${needed}», and the token has «${scope}».`)
+    throw new Problem('forbidden', `This needs the scope «${needed}», and the token has «${scope}».`, { scope: needed })
 }
 
 export interface Door {
