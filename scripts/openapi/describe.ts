@@ -109,11 +109,16 @@ export async function describe(routes: readonly Route[], version: string): Promi
     [...usedKinds].sort(byStatus).map((kind): [string, Answer] => {
       const { title, example } = describeProblem(kind)
       const isWaiting = kind === 'unavailable' || kind === 'rate-limited'
+      const isOfAccess = kind === 'unauthorized' || kind === 'forbidden'
       return [
         componentName(kind),
         {
           description: title,
-          headers: headerRefs([...(isWaiting ? ['retry-after'] : []), 'x-request-id']),
+          headers: headerRefs([
+            ...(isWaiting ? ['retry-after'] : []),
+            ...(isOfAccess ? ['www-authenticate'] : []),
+            'x-request-id',
+          ]),
           content: {
             'application/problem+json': {
               ...problemMedia,

@@ -82,7 +82,7 @@ export const story: readonly Step[] = [
     shows: 'What expires next, by tag and words',
     query: { status: 'open', tag: 'home', q: 'renew pass', sort: 'expiry_dt,-priority', count: 'true' },
   },
-  { operation: 'listTasks', shows: 'Nothing has changed', headers: { 'if-none-match': '"c3"' }, status: 304 },
+  { operation: 'listTasks', shows: 'Nothing has changed', headers: { 'if-none-match': '"c3.1"' }, status: 304 },
   { operation: 'listTags', shows: 'All tags' },
   {
     operation: 'listUpcoming',
@@ -395,7 +395,7 @@ export const story: readonly Step[] = [
   {
     operation: 'deleteTasks',
     shows: 'Changed by somebody else meanwhile',
-    headers: { 'if-match': '"c1"' },
+    headers: { 'if-match': '"c1.1"' },
     status: 412,
   },
   { operation: 'listTrash', shows: 'What was deleted last', query: { limit: 1 } },

@@ -91,9 +91,14 @@ export const requestHeaders: Record<RequestHeader, Parameter> = {
   },
 }
 
-export const answerHeaders: Record<AnswerHeader | 'x-request-id' | 'retry-after', Header> = {
+export const answerHeaders: Record<AnswerHeader | 'x-request-id' | 'retry-after' | 'www-authenticate', Header> = {
   'x-request-id': { description: 'The request in problems and in the log.', schema: { type: 'string' } },
   'retry-after': { description: 'Seconds after which another try makes sense.', schema: { type: 'string' } },
+  'www-authenticate': {
+    description:
+      'How to say who is asking, and what was wrong with how it was said (RFC 6750): with 401, and with 403 where another scope would do.',
+    schema: { type: 'string', examples: ['Bearer realm="Duebell", error="insufficient_scope", scope="write"'] },
+  },
   etag: { description: 'The version of what was answered: for If-Match.', schema: etag },
   location: { description: 'Where what was created is found.', schema: { type: 'string', examples: ['/v1/tasks/1'] } },
   link: { description: 'The next page, as `rel="next"`, where there is one.', schema: { type: 'string' } },
@@ -104,8 +109,10 @@ export const answerHeaders: Record<AnswerHeader | 'x-request-id' | 'retry-after'
 
 /** `if-match` as it is written: `If-Match`. */
 export function headerName(name: string): string {
-  return name === 'etag' ? 'ETag' : name.replace(/(?:^|-)[a-z]/g, (letter) => letter.toUpperCase())
+  return oddNames[name] ?? name.replace(/(?:^|-)[a-z]/g, (letter) => letter.toUpperCase())
 }
+
+const oddNames: Record<string, string> = { etag: 'ETag', 'www-authenticate': 'WWW-Authenticate' }
 
 /** RFC 9457, with our members. */
 export const problemShape: Schema = {

@@ -1,3 +1,5 @@
+import type { Scope } from './account.ts'
+
 /**
  * What can go wrong for the one who asks. A closed list: every face (HTTP, later CLI and CalDAV) maps each kind once,
  * and the compiler notices the forgotten one. No HTTP in here.
@@ -33,6 +35,8 @@ export interface ProblemExtras {
   readonly retryAfterMs?: number
   /** For `method-not-allowed`: the methods that are. */
   readonly allowed?: readonly string[]
+  /** For `forbidden`, where no more is wrong than that: the scope of a token with which it would be allowed. */
+  readonly scope?: Scope
   readonly cause?: unknown
 }
 

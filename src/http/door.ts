@@ -66,7 +66,7 @@ export function requireMore(request: FastifyRequest, needed: Scope): void {
 
 function requireScope({ scope }: Caller, needed: Scope): void {
   if (!covers(scope, needed))
-    throw new Problem('forbidden', `This needs the scope «${needed}», and the token has «${scope}».`)
+    throw new Problem('forbidden', `This needs the scope «${needed}», and the token has «${scope}».`, { scope: needed })
 }
 
 export interface Door {

@@ -32,14 +32,19 @@ export const problemPages: Record<ProblemKind | 'internal', ProblemPage> = {
   },
   unauthorized: {
     means:
-      'The server wants to know who is asking, and the request does not say it, or with a token that is not valid.',
-    remedy: 'Send a valid token: Authorization: Bearer <token>.',
-    example: { detail: 'The token is not valid, or no longer.' },
+      'The server wants to know who is asking. The request does not say it; or its token, session, password or invitation is not valid: mistyped, expired, used, revoked, or of an account that is disabled.',
+    remedy:
+      'A program sends a token: Authorization: Bearer dbl_…, one of POST /v1/tokens. A person signs in at /sign-in. On a server without login nobody needs to say who he is, but a token that is sent is checked all the same: leave it away.',
+    example: {
+      request: { method: 'GET', path: '/v1/tasks', headers: { authorization: 'Bearer dbl_mistyped' } },
+      detail: 'The token is not one of this server, or not whole.',
+    },
   },
   forbidden: {
     means:
-      'The server does not serve this caller. A server without login answers programs of its own machine: not pages of other sites, not requests under other host names, not what a proxy forwarded.',
-    remedy: 'Ask from the machine itself. A further host name is allowed by --allowed-hosts.',
+      'Who is asking may not do this. His token has too small a scope, or it is for administrators of the server alone. Pages of other sites may change nothing. And a server without login answers programs of its own machine: not requests under other host names, not what a proxy forwarded.',
+    remedy:
+      'Use a token of the scope that WWW-Authenticate names, or ask an administrator. A server without login is asked from the machine itself; a further host name is allowed by --allowed-hosts.',
     example: {
       request: {
         method: 'POST',
@@ -51,7 +56,7 @@ export const problemPages: Record<ProblemKind | 'internal', ProblemPage> = {
     },
   },
   'not-found': {
-    means: 'There is nothing at this path: no such resource, or no longer.',
+    means: 'There is nothing at this path: no such resource, or no longer, or it is another owner’s.',
     remedy: 'Check the path and the id in it. Ids are never given a second time.',
     example: { request: { method: 'GET', path: '/v1/tasks/4711' }, detail: 'There is no task 4711.' },
   },

@@ -37,9 +37,10 @@ export function sendProblem(error: unknown, request: FastifyRequest, reply: Fast
   const { status, slug, title } = answers[problem?.kind ?? 'internal']
   if (!problem) request.log.error({ err: error, reqId: request.id }, 'unexpected error')
   else if (status === 503) request.log.warn({ err: problem.extras.cause ?? problem, reqId: request.id }, 'unavailable')
-  const { faults, current, missing, retryAfterMs, allowed } = problem?.extras ?? {}
+  const { faults, current, missing, retryAfterMs, allowed, scope } = problem?.extras ?? {}
   if (retryAfterMs !== undefined) reply.header('retry-after', String(Math.ceil(retryAfterMs / 1_000)))
   if (allowed) reply.header('allow', allowed.join(', '))
+  if (status === 401 || scope !== undefined) reply.header('www-authenticate', challenge(request, scope))
   return reply
     .code(status)
     .header('content-type', 'application/problem+json')
@@ -57,6 +58,16 @@ export function sendProblem(error: unknown, request: FastifyRequest, reply: Fast
         current: current === undefined ? undefined : toTaskWire(current as Task),
       }),
     )
+}
+
+/**
+ * How to say who is asking, and what was wrong with how it was said (RFC 6750 section 3). To who has sent no token, or by another
+ * scheme, no more than that tokens are what is taken here: section 3.1 has it so.
+ */
+function challenge({ headers }: FastifyRequest, scope: string | undefined): string {
+  const realm = 'Bearer realm="Duebell"'
+  if (scope !== undefined) return `${realm}, error="insufficient_scope", scope="${scope}"`
+  return /^bearer\b/i.test(headers.authorization ?? '') ? `${realm}, error="invalid_token"` : realm
 }
 
 /** Answers what Node could not read as a request, on the bare connection. */

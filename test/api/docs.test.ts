@@ -148,9 +148,9 @@ test('/problems', async (t) => {
 
   await t.test('shows what the server really answers', async () => {
     await client.create({ title: 'x' })
-    // Those of which no single request can be shown: they need a server in trouble, a login, a week, or a mebibyte.
+    // Those of which no single request can be shown: they need a server in trouble, a week, or a mebibyte.
     const unprovoked = kinds.filter((kind) => !problemPages[kind].example.request)
-    assert.deepEqual(unprovoked, ['unauthorized', 'gone', 'too-large', 'rate-limited', 'internal', 'unavailable'])
+    assert.deepEqual(unprovoked, ['gone', 'too-large', 'rate-limited', 'internal', 'unavailable'])
     for (const kind of kinds) {
       const { request, problem } = describeProblem(kind).example
       if (!request) continue

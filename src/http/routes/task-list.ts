@@ -54,7 +54,7 @@ export function taskListRoutes(plain: FastifyInstance, { db, now }: { db: Db; no
 
       // What has expired changes without a change.
       if (filter.status !== 'expired') {
-        const etag = toCollectionEtag(await lastChange(db, actor.ownerId))
+        const etag = toCollectionEtag(actor.ownerId, await lastChange(db, actor.ownerId))
         reply.header('etag', etag)
         if (isNotModified(headers, etag)) return reply.code(304).send(null)
       }

@@ -75,7 +75,7 @@ export function trashRoutes(
       if (Object.keys(filter).length === 0 && query.dry_run !== 'true') requireMore(request, 'admin')
       const wish = {
         filter,
-        ifChange: parseCollectionIfMatch(headers['if-match']),
+        ifChange: parseCollectionIfMatch(actor.ownerId, headers['if-match']),
         now: now(),
       }
       const deleted =
