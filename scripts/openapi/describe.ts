@@ -155,7 +155,8 @@ function accessOf({ schema: { needs, isOfServer } }: Route): string {
 }
 
 function securityOf({ schema: { needs } }: Route): Record<string, string[]>[] {
-  return needs === undefined || needs === 'nothing' ? [] : [{ token: [needs] }, { session: [] }]
+  // Nothing is first, and enough: a server without login asks for no more, and both have the same description.
+  return needs === undefined || needs === 'nothing' ? [] : [{}, { token: [needs] }, { session: [] }]
 }
 
 /** PATCH is where the other media type is expected. */

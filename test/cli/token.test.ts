@@ -81,7 +81,7 @@ test('who asks over the network has none of these rights, whatever he calls hims
 
 test('while no server runs, the database is opened, and made if there is none', async (t) => {
   const databaseUrl = await freshDatabase(t)
-  const { token } = await command(databaseUrl, '--scopes=write')
+  const { token } = await command(databaseUrl)
   const app = await startTestApp(t, { flags: ['--login', `--database-url=${databaseUrl}`] })
   assert.equal((await createClient(app.url, { token }).list()).tasks.length, 0)
   assert.ok(!app.lines.join('').includes('/set-up#'), 'somebody can come in: nobody is invited')
