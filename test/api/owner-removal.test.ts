@@ -1,0 +1,231 @@
+import assert from 'node:assert/strict'
+import { type TestContext, test } from 'node:test'
+import { issue } from '#actions/tokens.ts'
+import { insertAudit } from '#store/audit.ts'
+import type { Store } from '#store/open.ts'
+import { columnTypes, type Schema } from '#store/schema.ts'
+import { clientWith, type LoginApp, type Person, password, signIn, startWithLogin } from '#support/accounts.ts'
+import { everythingIn } from '#support/everything.ts'
+import { failingDatabase, type Moment } from '#support/failing-database.ts'
+import { insertMany } from '#support/many-tasks.ts'
+import { outlast } from '#support/outlast.ts'
+import { eventually } from '#support/server-process.ts'
+import { assertProblem, refusal, wireTo } from './wire.ts'
+
+/** An owner is deleted with all that is his: for good, at once for everybody who asks, whatever happens on the way. */
+const startAt = '2026-12-01T09:00:00Z'
+const [hourMs, dayMs] = [3_600_000, 86_400_000]
+
+const owned = (Object.keys(columnTypes) as (keyof Schema)[]).filter(
+  // What he did is told for longer than he is there.
+  (table) => table !== 'audit' && 'owner_id' in columnTypes[table],
+) as 'tasks'[]
+
+/** The tables that have rows of an owner, and how many. */
+async function rowsOf({ db }: Store, ownerId: number): Promise<Record<string, number>> {
+  const found: Record<string, number> = {}
+  for (const table of owned) {
+    const rows = await db.selectFrom(table).selectAll().where('owner_id', '=', ownerId).execute()
+    if (rows.length > 0) found[table] = rows.length
+  }
+  return found
+}
+
+/** Something of everything that somebody can have; all of it holds a word that nothing else has. */
+async function fill({ app, root }: LoginApp, { client, token, id }: Person, word: string) {
+  await client.updateSettings({ time_zone: 'Europe/Paris', quiet_hours: { from: '22:00', until: '07:00' } })
+  await client.createChannel({ name: `Phone of ${word}`, kind: 'recording' })
+  const expiry_dt = new Date(app.clock.now() + hourMs).toISOString()
+  await client.create({ title: `${word} rings`, description: `${word}s`, expiry_dt, tags: [word], key: word })
+  const deleted = await client.create({ title: `${word} is deleted` })
+  await client.delete(deleted.id)
+  const headers = { authorization: `Bearer ${token}`, 'idempotency-key': word }
+  await wireTo(app.url)('POST', '/v1/tasks', { headers, body: { title: `${word} is asked for once` } })
+  await signIn(app.url, word)
+  if (id !== root.id) await root.client.inviteOwner(id)
+  await app.clock.advance(hourMs)
+}
+
+test('an owner is deleted with all that is his, and with nothing of others', async (t) => {
+  const login = await startWithLogin(t, { startAt, channels: [] })
+  const { app, root, add } = login
+  const { store } = app.app
+  const [ada, bob] = [await add('zanzibar'), await add('mombasa')]
+  await fill(login, bob, 'mombasa')
+  await fill(login, ada, 'zanzibar')
+  const before = await rowsOf(store, ada.id)
+  assert.deepEqual(Object.keys(before).toSorted(), owned.toSorted(), 'he has some of everything')
+  const found = await bob.client.list({ q: 'mombasa' })
+  assert.equal(found.tasks.length, 2)
+
+  const refused = await refusal(root.client.deleteOwner(ada.id))
+  assert.deepEqual([refused.status, refused.message.includes('Disable')], [409, true])
+  assert.deepEqual(await rowsOf(store, ada.id), before)
+  await root.client.updateOwner(ada.id, { disabled: true })
+  assert.equal((await refusal(root.client.deleteOwner(ada.id, { ifVersion: 1 }))).status, 412)
+  const others = await rowsOf(store, bob.id)
+  assert.deepEqual(await root.client.deleteOwner(ada.id, { ifVersion: 2 }), { id: ada.id })
+
+  assert.deepEqual(await rowsOf(store, ada.id), {})
+  const left = [...(await everythingIn(store))].filter(([, rows]) => rows.includes('zanzibar'))
+  assert.deepEqual(
+    left.map(([table]) => table),
+    ['audit'],
+    'nothing holds his words, the index of the search neither',
+  )
+  assert.deepEqual(await rowsOf(store, bob.id), others)
+  assert.deepEqual(await bob.client.list({ q: 'mombasa' }), found)
+  assert.equal((await bob.client.settings()).time_zone, 'Europe/Paris')
+
+  for (const wish of [
+    () => root.client.owner(ada.id),
+    () => root.client.updateOwner(ada.id, { disabled: false }),
+    () => root.client.deleteOwner(ada.id),
+    () => root.client.inviteOwner(ada.id),
+  ])
+    assert.equal((await refusal(wish())).status, 404)
+  assert.equal((await refusal(ada.client.list())).status, 401)
+  assert.equal((await refusal(clientWith(app.url, '').signIn('zanzibar', password))).status, 401)
+
+  const next = await add('zanzibar')
+  assert.ok(next.id > bob.id, 'another may have the name, and not the number')
+  assert.deepEqual((await next.client.list()).tasks, [])
+  assert.equal((await next.client.settings()).time_zone, 'UTC')
+})
+
+test('the first owner is not deleted: he is who a server without login is used by', async (t) => {
+  const { root, add } = await startWithLogin(t)
+  const ada = await add('ada', { role: 'admin' })
+  await ada.client.updateOwner(root.id, { disabled: true })
+  const { status, message } = await refusal(ada.client.deleteOwner(root.id))
+  assert.deepEqual([status, message.includes('first owner')], [409, true])
+})
+
+test('from the first moment on nobody is told anything of his, though rows of his are there', async (t) => {
+  const login = await startWithLogin(t, { startAt, channels: [] })
+  const { app, root, add } = login
+  const ada = await add('ada')
+  await ada.client.createChannel({ name: 'Phone', kind: 'recording' })
+  app.bell.answer = () => ({ retry: true, reason: '503 Service Unavailable' })
+  await ada.client.create({ title: 'underway', expiry_dt: '2026-12-01T09:10:00Z' })
+  await ada.client.create({ title: 'to ring', expiry_dt: '2026-12-01T09:18:00Z' })
+  await app.clock.advance(1_000)
+  assert.equal(app.bell.messages.length, 1)
+  await beginToDelete(login, ada.id)
+  await app.clock.advanceTo('2026-12-01T09:04:00Z')
+  assert.equal(app.bell.messages.length, 1)
+  assert.equal((await rowsOf(app.app.store, ada.id)).tasks, 2)
+  assert.equal((await refusal(root.client.owner(ada.id))).status, 404)
+  assert.deepEqual((await root.client.owners()).owners.length, 1)
+  await app.clock.advance(hourMs)
+  assert.deepEqual(await rowsOf(app.app.store, ada.id), {})
+})
+
+/** As a server leaves it that is killed just after the deletion has begun. */
+async function beginToDelete({ app, root }: LoginApp, id: number) {
+  await root.client.updateOwner(id, { disabled: true })
+  await app.app.store.transact((tx, now) =>
+    tx.updateTable('owners').set({ removed_at: now }).where('id', '=', id).execute(),
+  )
+  await root.client.updateOwner(root.id, { email: null }) // so that everybody sees it
+}
+
+/** Deletes an owner of some tasks on a database that dies at the n-th statement. @returns how many there were, if it did not die */
+async function deleteDying(t: TestContext, login: LoginApp, n: number, when: Moment): Promise<number> {
+  const { app, root } = login
+  const name = `${when}-${n}`.replace('Infinity', 'never')
+  let database = failingDatabase()
+  await app.restart({ wrapDatabase: database.wrap })
+  const { id } = await root.client.createOwner({ name })
+  const { secret } = await app.app.store.transact((tx, now) =>
+    issue(tx, id, 'token', { name, scope: 'admin', expiresAt: null }, now),
+  )
+  await insertMany(app.app.store, 1_200, { owner_id: id })
+  await clientWith(app.url, secret).create({ title: name })
+  await root.client.updateOwner(id, { disabled: true })
+  await app.clock.settle()
+
+  const from = database.statements.length
+  database.dieAt(n, when)
+  const answer = await root.client.deleteOwner(id).catch((error: unknown) => error)
+  const count = database.statements.length - from
+  assert.ok(database.isDead || !(answer instanceof Error), String(answer))
+  if (database.isDead) {
+    await outlast(app.clock, app.stop(), database)
+    database = failingDatabase()
+    await app.restart({ wrapDatabase: database.wrap })
+  }
+  // Either it has begun, and is gone on with, or it has not, and he is there as he was.
+  const there = await app.app.store.db.selectFrom('owners').selectAll().where('id', '=', id).executeTakeFirst()
+  const tasks = (await rowsOf(app.app.store, id)).tasks ?? 0
+  t.diagnostic(`${when} statement ${n} of ${count}: ${there ? `there, ${tasks} tasks` : 'gone'}`)
+  if (there && there.removed_at === null) {
+    assert.equal(tasks, 1_201)
+    await root.client.deleteOwner(id)
+  } else await app.clock.advance(hourMs)
+  assert.deepEqual(await rowsOf(app.app.store, id), {})
+  assert.equal((await refusal(root.client.owner(id))).status, 404)
+  return count
+}
+
+test('a deletion that a crash ends, wherever, is gone on with after the next start', async (t) => {
+  const login = await startWithLogin(t, { startAt })
+  await login.root.client.create({ title: 'of another' })
+  const count = await deleteDying(t, login, Number.POSITIVE_INFINITY, 'before')
+  // Of those that change something there are fewer.
+  for (const part of [0.1, 0.25, 0.5, 0.75])
+    for (const when of ['before', 'after'] as const)
+      await deleteDying(t, login, Math.ceil(count * part * (when === 'after' ? 0.5 : 1)), when)
+  await deleteDying(t, login, 1, 'before')
+  assert.deepEqual(
+    (await login.root.client.list()).tasks.map(({ title }) => title),
+    ['of another'],
+  )
+})
+
+test('a server that is stopped meanwhile says so, and whoever asks again after its start has the rest done', async (t) => {
+  const { app, root } = await startWithLogin(t)
+  const { id } = await root.client.createOwner({ name: 'ada' })
+  await insertMany(app.app.store, 2_500, { owner_id: id })
+  await root.client.updateOwner(id, { disabled: true })
+  const deleting = root.client.deleteOwner(id).catch((error: unknown) => error)
+  const begun = () => app.app.store.db.selectFrom('owners').select('removed_at').where('id', '=', id).executeTakeFirst()
+  await eventually('it has begun', async () => (await begun())?.removed_at !== null)
+  await app.stop()
+  const answer = await deleting
+  await app.restart()
+  // It may have been as good as done.
+  assert.ok(!(answer instanceof Error) || /stopping/.test(answer.message), String(answer))
+  assert.equal((await refusal(root.client.deleteOwner(id))).status, 404, 'to everybody who asks he is gone')
+  await app.clock.advance(hourMs)
+  assert.deepEqual(await rowsOf(app.app.store, id), {})
+})
+
+test('tokens are forgotten a day after they expired, entries of the audit log after 400 days', async (t) => {
+  const { app, root } = await startWithLogin(t, { startAt })
+  const { store } = app.app
+  const soon = '2026-12-01T10:00:00Z'
+  const { id, token } = await root.client.createToken({ name: 'a', scopes: ['read'], expires_dt: soon })
+  const isThere = async () =>
+    (await store.db.selectFrom('tokens').select('id').where('id', '=', id).executeTakeFirst()) !== undefined
+  await app.clock.advanceTo('2026-12-02T09:00:00Z')
+  assert.equal((await refusal(clientWith(app.url, token).list())).message, 'The token has expired.')
+  assert.ok(await isThere())
+  await app.clock.advanceTo('2026-12-02T12:00:00Z')
+  assert.ok(!(await isThere()))
+  assertProblem(await wireTo(app.url)('GET', '/v1/tasks', { headers: { authorization: `Bearer ${token}` } }), 401)
+  await root.client.list()
+
+  const entry = { ownerId: 1, who: 'root', byKind: null, byName: null, object: '/', status: 200, address: null }
+  const at = (days: number) => app.clock.now() - days * dayMs
+  await store.transact((tx) =>
+    insertAudit(tx, [
+      { ...entry, at: at(399), operation: 'kept', requestId: 'a' },
+      { ...entry, at: at(401), operation: 'forgotten', requestId: 'b' },
+    ]),
+  )
+  await app.clock.advance(hourMs)
+  const operations = (await root.client.audit()).entries.map(({ operation }) => operation)
+  assert.ok(operations.includes('kept') && operations.includes('createToken'))
+  assert.ok(!operations.includes('forgotten'))
+})

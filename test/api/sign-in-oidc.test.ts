@@ -1,0 +1,183 @@
+import assert from 'node:assert/strict'
+import { type TestContext, test } from 'node:test'
+import { password, signIn, startWithLogin } from '#support/accounts.ts'
+import { type Browser, openBrowser, type Page } from '#support/browser.ts'
+import { type Account, signInAt, startOidcProvider } from '#support/oidc-provider.ts'
+
+/** People sign in by a provider of OpenID Connect: the browser goes there and comes back, and this server knows who it is. */
+const ofPublic = 'http://127.0.0.1:1'
+const redirectUri = `${ofPublic}/auth/oidc/callback`
+
+async function start(t: TestContext, accounts: Account[], more: readonly string[] = []) {
+  const provider = await startOidcProvider(t, { redirectUri, accounts, clientAuth: 'none' })
+  const at = [`--oidc-issuer=${provider.issuer}`, `--oidc-client-id=${provider.clientId}`, `--public-url=${ofPublic}`]
+  const flags = ['--login', ...at, '--oidc-name=Sesame', ...more]
+  const login = await startWithLogin(t, { flags })
+  const { app } = login
+  const browse = () => openBrowser({ stopsAt: redirectUri })
+  /** The names of the cookies that this server has set; those of the provider are of the same host. */
+  const ours = (browser: Browser) => browser.cookies(app.url).flatMap((one) => /^(__Host-[^=]*)=/.exec(one)?.[1] ?? [])
+
+  /** Nothing stands in front of this server: what the provider sends to the public address is taken to its own. */
+  const comeBack = (browser: Browser, { url }: Page) =>
+    browser.open(`${app.url}/auth/oidc/callback${new URL(url).search}`)
+
+  async function arrive(sub: string, { returnTo = '/v1/session', browser = browse() } = {}) {
+    const begin = `${app.url}/auth/oidc?return_to=${encodeURIComponent(returnTo)}`
+    const page = await comeBack(browser, await signInAt(provider, browser, begin, sub))
+    return { ...page, cookies: ours(browser) }
+  }
+
+  /** Who is signed in by that. */
+  async function ownerOf(sub: string) {
+    const { status, text, cookies, url } = await arrive(sub)
+    assert.deepEqual([status, url, cookies], [200, `${app.url}/v1/session`, ['__Host-duebell']], text)
+    const { owner, by } = JSON.parse(text)
+    assert.equal(by, 'session')
+    return owner
+  }
+  return { ...login, flags, provider, ours, browse, comeBack, arrive, ownerOf }
+}
+
+/** That somebody is not signed in, and is told why on a page. */
+function assertRefused(
+  { status, headers, text, cookies }: Page & { cookies: string[] },
+  expected: number,
+  words: RegExp,
+) {
+  assert.equal(status, expected, text)
+  assert.equal(headers.get('content-type'), 'text/html; charset=utf-8')
+  assert.match(headers.get('content-security-policy') ?? '', /^default-src 'none';/)
+  assert.equal(headers.get('cache-control'), 'no-store')
+  const [, sentence = ''] = /<p>(.*?)<\/p>/.exec(text) ?? []
+  assert.match(sentence, words)
+  assert.match(sentence, /^[A-Z].*\.$/)
+  assert.ok(text.includes('href="/sign-in"'), 'and how it goes on')
+  assert.deepEqual(cookies, [], 'neither a session nor what was begun')
+}
+
+const ada = { sub: '1815', email: 'Ada@Example.org', email_verified: true, name: 'Ada Lovelace' }
+
+test('who was entered with an address is known by it once, and from then on by who he is to the provider', async (t) => {
+  const accounts: Account[] = [{ ...ada }, { sub: 'thief', email: 'ada@example.org', email_verified: true }]
+  const { root, arrive, ownerOf, app, flags } = await start(t, accounts)
+  assert.deepEqual((await root.client.session()).sign_in, { required: true, password: true, provider: 'Sesame' })
+  const { id } = await root.client.createOwner({ name: 'ada', email: 'ada@example.org' })
+  const owner = await ownerOf(ada.sub)
+  assert.deepEqual([owner.id, owner.name, owner.role], [id, 'ada', 'member'])
+
+  accounts[0] = { sub: ada.sub, email: 'countess@example.org', email_verified: false }
+  assert.equal((await ownerOf(ada.sub)).id, id, 'whatever address she has there')
+  await root.client.updateOwner(id, { email: 'lovelace@example.org' })
+  assert.equal((await ownerOf(ada.sub)).id, id, 'or here')
+
+  await root.client.updateOwner(id, { email: 'ada@example.org' })
+  assertRefused(await arrive('thief'), 403, /no account here for ada@example\.org/)
+  await app.restart({ flags: [...flags, '--oidc-new-owners'] })
+  assertRefused(await arrive('thief'), 403, /no account here/)
+  assert.equal((await root.client.owners()).owners.length, 2)
+})
+
+test('an address that the provider does not vouch for, and one that nobody entered, let nobody in', async (t) => {
+  const { root, arrive } = await start(t, [
+    { sub: 'unverified', email: 'ada@example.org', email_verified: false },
+    { sub: 'silent', email: 'ada@example.org' },
+    { sub: 'stranger', email: 'eve@example.org', email_verified: true },
+    { sub: 'nameless' },
+  ])
+  await root.client.createOwner({ name: 'ada', email: 'ada@example.org' })
+  for (const sub of ['unverified', 'silent', 'nameless'])
+    assertRefused(await arrive(sub), 403, /no account here for you/)
+  assertRefused(await arrive('stranger'), 403, /no account here for eve@example\.org\. Ask whoever administers/)
+  assert.equal((await root.client.owners()).owners.length, 2)
+})
+
+test('with --oidc-new-owners strangers are let in, each as a member with nothing yet', async (t) => {
+  const accounts = [
+    ada,
+    { sub: '2', name: 'Ada  LOVELACE!' },
+    { sub: '3', email: 'émile@example.org', email_verified: true },
+    { sub: '4', email: 'unverified@example.org', name: '日本' },
+    { sub: '5', email: `${'x'.repeat(250)}@example.org`, email_verified: true },
+  ]
+  const { root, arrive, ownerOf } = await start(t, accounts, ['--oidc-new-owners'])
+  await root.client.create({ title: 'of root' })
+  const owners = []
+  for (const { sub } of accounts) owners.push(await ownerOf(sub))
+  assert.deepEqual(
+    owners.map(({ name, email, role }) => [name, email, role]),
+    [
+      ['ada-lovelace', 'ada@example.org', 'member'],
+      ['ada-lovelace-2', null, 'member'],
+      ['emile', 'émile@example.org', 'member'],
+      ['owner', null, 'member'],
+      ['owner-2', null, 'member'],
+    ],
+  )
+  assert.equal((await ownerOf(ada.sub)).id, owners[0].id, 'and is the same the next time')
+  const { text } = await arrive(ada.sub, { returnTo: '/v1/tasks' })
+  assert.deepEqual(JSON.parse(text).tasks, [], 'what was there is not hers')
+})
+
+test('who is disabled is told so, and is not signed in', async (t) => {
+  const { root, arrive, ownerOf } = await start(t, [ada])
+  const { id } = await root.client.createOwner({ name: 'ada', email: 'ada@example.org' })
+  await ownerOf(ada.sub)
+  await root.client.updateOwner(id, { disabled: true })
+  assertRefused(await arrive(ada.sub), 403, /disabled/)
+})
+
+test('afterwards a person is where she wanted to be, and never at another site', async (t) => {
+  const { app, arrive } = await start(t, [ada], ['--oidc-new-owners'])
+  for (const [returnTo, path] of [
+    ['/v1/tasks?tag=a%20b', '/v1/tasks?tag=a%20b'],
+    ['https://evil.example/', '/docs'],
+    ['//evil.example/', '/docs'],
+    ['', '/docs'],
+  ] as const)
+    assert.equal((await arrive(ada.sub, { returnTo })).url, app.url + path, returnTo)
+})
+
+test('whatever goes wrong on the way is a page with a sentence, and its status', async (t) => {
+  const { app, provider, browse, comeBack, arrive, ours } = await start(t, [ada], ['--oidc-new-owners'])
+  const callback = async (query: string, browser = browse()) => {
+    const page = await browser.open(`${app.url}/auth/oidc/callback${query}`)
+    return { ...page, cookies: ours(browser) }
+  }
+  assertRefused(await callback(''), 400, /Begin one instead/)
+  assertRefused(await callback('?code=a&state=b'), 400, /No sign-in is under way/)
+
+  const undecided = browse()
+  const atProvider = await undecided.open(`${app.url}/auth/oidc`)
+  const back = await comeBack(undecided, await atProvider.submit({ cancel: '' }))
+  assertRefused({ ...back, cookies: ours(undecided) }, 403, /cancelled/)
+
+  const twice = browse()
+  const done = await signInAt(provider, twice, `${app.url}/auth/oidc`, ada.sub)
+  await comeBack(twice, done)
+  const again = await comeBack(twice, done)
+  assert.equal(again.status, 400, 'what was finished once is not finished again')
+  assert.deepEqual(ours(twice), ['__Host-duebell'], 'whoever is signed in stays so')
+
+  const late = browse()
+  const tooLate = await signInAt(provider, late, `${app.url}/auth/oidc`, ada.sub)
+  app.clock.set(app.clock.now() + 600_000)
+  assertRefused({ ...(await comeBack(late, tooLate)), cookies: ours(late) }, 403, /longer than 10 minutes/)
+
+  await provider.stop()
+  const away = browse()
+  await app.restart()
+  const page = await away.open(`${app.url}/auth/oidc`)
+  assertRefused({ ...page, cookies: ours(away) }, 503, /cannot be reached just now/)
+  await provider.start()
+  await app.clock.advance(60_000)
+  assert.equal((await arrive(ada.sub)).status, 200, 'it is asked again')
+  assert.ok(!app.lines.join().includes('code='), 'nothing of it is in the log')
+})
+
+test('whoever has both signs in by either', async (t) => {
+  const { app, root, ownerOf } = await start(t, [ada])
+  const { id } = await root.client.createOwner({ name: 'ada', email: 'ada@example.org', password })
+  assert.equal((await ownerOf(ada.sub)).id, id)
+  await signIn(app.url, 'ada')
+})
