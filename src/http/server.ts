@@ -158,7 +158,7 @@ export function createServer(parts: ServerParts): FastifyInstance {
   const audit = keepAudit(server, { ...parts, transact: parts.ctx.transact })
   server.addHook('onClose', () => audit.settle())
   const refuseOtherMethods = watchMethods(server)
-  healthRoutes(server, parts.health)
+  healthRoutes(server, parts)
   metricsRoutes(server, parts.metrics)
   taskRoutes(server, parts)
   byKeyRoutes(server, parts)
