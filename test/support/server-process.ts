@@ -29,7 +29,7 @@ export function spawnServer(t: TestContext, flags: readonly string[], env: Recor
     child.stdout.setEncoding('utf8').on('data', (text: string) => {
       output.stdout += text
       if (isListening) return
-      const [, url] = /"msg":"Duebell [^"]* is listening on (http:[^ ,"]+)/.exec(output.stdout) ?? []
+      const [, url] = /Duebell \S+ is listening on (http:[^ ,"]+)/.exec(output.stdout) ?? []
       if (url === undefined) return
       isListening = true
       resolve(url)
