@@ -99,7 +99,7 @@ function complain(text: string, code: number) {
 
 /** As Node ends by itself, but with what an error says alone: it would show all that hangs on one, such as a statement with its values. */
 process.on('uncaughtException', (error) => {
-  complain(error.stack ?? String(error), 1)
+  complain(error?.stack ?? String(error), 1) // anything can be thrown
   process.exit()
 })
 
