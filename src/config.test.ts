@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
-import { ConfigError, type ConfigSources, describeConfig, parseConfig } from './config.ts'
+import { ConfigError, type ConfigSources, describeConfig, exposedSecrets, parseConfig } from './config.ts'
 
 function parse({
   argv = [],
@@ -48,12 +48,12 @@ describe('configuration', () => {
       defaultReminders: ['PT15M'],
       trashDays: 30,
       publicUrl: '',
+      login: false,
       logLevel: 'info',
       logFormat: 'auto',
       allowedHosts: [],
       trustProxy: [],
       corsOrigins: [],
-      login: false,
       allowAnyoneOnNetwork: false,
       oidcIssuer: '',
       oidcClientId: '',
@@ -90,7 +90,7 @@ describe('configuration', () => {
       'sqlite:/var/lib/duebell.db',
     )
     assert.deepEqual(faultsOf({ env: { DUEBELL_DATABASE_URL_FILE: '/nowhere' } }), [
-      'DUEBELL_DATABASE_URL_FILE: the file /nowhere cannot be read',
+      'DUEBELL_DATABASE_URL_FILE: must be the path of a file that can be read',
     ])
   })
 
@@ -102,13 +102,13 @@ describe('configuration', () => {
     })
     assert.deepEqual(faults, [
       '--prot: is not known; did you mean --port?',
-      'stray: is not a flag',
+      'argument 6: is not a flag; quote a value that has spaces',
       'DUEBELL_HOTS: is not known; did you mean DUEBELL_HOST?',
       'chanels in c.json: is not known; did you mean channels?',
       '--port: must be integer',
       '--log-level: must be one of silent, fatal, error, warn, info, debug, trace',
-      'timeZone in c.json: «Mars» is not a time zone of the IANA database, like Europe/Paris',
-      'DUEBELL_DEFAULT_REMINDERS: «PT15» is not an ISO 8601 duration of at most ten years, like PT15M or P1D',
+      'timeZone in c.json: must be a time zone of the IANA database, like Europe/Paris',
+      'DUEBELL_DEFAULT_REMINDERS/0: must be an ISO 8601 duration of at most ten years, like PT15M or P1D',
     ])
   })
 
@@ -168,8 +168,8 @@ describe('configuration', () => {
     const files = { 'c.json': { memberHosts: ['nas.home', 'http://nas.home', '10.0.0.0/33'] } }
     const why = 'is no host name, no address that is ever spoken to, and no range like 192.168.1.0/24'
     assert.deepEqual(faultsOf({ argv: ['--config=c.json'], files }), [
-      `memberHosts in c.json: «http://nas.home» ${why}`,
-      `memberHosts in c.json: «10.0.0.0/33» ${why}`,
+      `memberHosts/1 in c.json: ${why}`,
+      `memberHosts/2 in c.json: ${why}`,
     ])
   })
 
@@ -339,5 +339,19 @@ describe('configuration', () => {
       const flag = `--${name.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)}, DUEBELL_`
       assert.ok(help.includes(flag), flag)
     }
+  })
+
+  test('a flag that shows a secret to everybody on the machine is told so, with what to use instead', () => {
+    const warning = (flag: string, variable: string) =>
+      `${flag} holds a secret, and everybody on this machine can read command lines: set ${variable} instead, or ${variable}_FILE to the path of a file that holds it.`
+    const ofDatabase = warning('--database-url', 'DUEBELL_DATABASE_URL')
+    const ofHeartbeat = warning('--heartbeat-url', 'DUEBELL_HEARTBEAT_URL')
+    assert.deepEqual(
+      exposedSecrets(['--database-url=mysql://me:hush@db/x', '--heartbeat-url', 'https://hc-ping.com/7c1f']),
+      [ofDatabase, ofHeartbeat],
+    )
+    assert.deepEqual(exposedSecrets(['--heartbeat-url=http://127.0.0.1?t=1', '--port=1']), [ofHeartbeat])
+    for (const harmless of ['postgres://me@db/x', 'sqlite:data/duebell.db'])
+      assert.deepEqual(exposedSecrets(['--database-url', harmless, '--heartbeat-url=https://hc.example.org']), [])
   })
 })

@@ -6,6 +6,7 @@ import { parseTarget } from '#channels/outbound.ts'
 import { policyMembers, toPolicy } from '#channels/policy.ts'
 import { anywhere, isListable } from '#channels/reach.ts'
 import { checkChoices } from '#core/channel.ts'
+import { concealed } from '#core/concealed.ts'
 import { parseTimeZone } from '#core/moment.ts'
 import { nearest, type Problem } from '#core/problem.ts'
 import { parseLead } from '#core/reminder.ts'
@@ -19,9 +20,9 @@ import { logFormats, logLevels } from './log.ts'
 /**
  * Every source of configuration into one frozen Config, or one error that names everything wrong with it. Flags go over the
  * environment, that over the file, that over the defaults. The schema below is the only list: type, names of flags and
- * variables and the help text follow from it.
+ * variables and the help text follow from it. Exported for who has to know of every secret: the test that none is told to anybody.
  */
-const schema = Type.Object(
+export const configSchema = Type.Object(
   {
     host: Type.String({ default: '127.0.0.1', minLength: 1, description: 'Address to listen on' }),
     port: Type.Integer({
@@ -42,6 +43,7 @@ const schema = Type.Object(
     databaseUrl: Type.String({
       default: 'sqlite:data/duebell.db',
       pattern: '^(sqlite:.+|(postgres|postgresql|mysql|mariadb)://.+)$',
+      mayHoldSecret: true,
       description: 'sqlite:<path of the file>, postgres://user:password@host/database or mysql://…',
     }),
     timeZone: Type.String({
@@ -125,6 +127,7 @@ const schema = Type.Object(
     heartbeatUrl: Type.String({
       default: '',
       maxLength: 2_000,
+      mayHoldSecret: true,
       description:
         'Called (GET) every minute while the bell works, for a dead man’s switch outside; like a password where it holds a token',
     }),
@@ -150,7 +153,7 @@ const schema = Type.Object(
   { additionalProperties: false },
 )
 
-export type Config = Readonly<Static<typeof schema>>
+export type Config = Readonly<Static<typeof configSchema>>
 type Key = keyof Config & string
 
 interface Member {
@@ -160,8 +163,10 @@ interface Member {
   readonly enum?: readonly string[]
   /** A secret: no flag, and its value is repeated nowhere. */
   readonly writeOnly?: boolean
+  /** An address that may hold one. It is a flag, since most hold none; one that does is warned of there, and repeated nowhere. */
+  readonly mayHoldSecret?: boolean
 }
-const members = schema.properties as unknown as Record<Key, Member>
+const members = configSchema.properties as unknown as Record<Key, Member>
 const keys = Object.keys(members) as Key[]
 /** Where a value may come from besides the file: all but what has no one-line form. */
 const plainKeys = keys.filter((key) => key !== 'channels')
@@ -197,7 +202,7 @@ export function parseConfig(sources: ConfigSources): Config {
   const flags = readFlags(sources.argv, faults)
   const variables = readVariables(sources, faults)
   const path = flags.get('config') ?? variables.get('config')
-  const file = path === undefined ? {} : readConfigFile(path.text, sources.readFile, faults)
+  const file = path === undefined ? {} : readConfigFile(path, sources.readFile, faults)
 
   const fromOriginal = originalDatabase(sources.env)
   if (fromOriginal && !variables.has('databaseUrl') && !('databaseUrl' in file))
@@ -232,7 +237,10 @@ function readFlags(argv: readonly string[], faults: string[]): Map<string, Said>
     const [, name = '', inline] = /^(--[^=]+)(?:=(.*))?$/s.exec(argv[i] as string) ?? []
     const key = byFlag.get(name)
     if (!key) {
-      faults.push(name ? unknown(name, name, byFlag.keys()) : `${argv[i]}: is not a flag`)
+      // Not what it says: it may be the half of a password behind a space.
+      faults.push(
+        name ? unknown(name, name, byFlag.keys()) : `argument ${i + 1}: is not a flag; quote a value that has spaces`,
+      )
       if (name && inline === undefined && argv[i + 1] && !argv[i + 1]?.startsWith('--')) i++
       continue
     }
@@ -273,7 +281,8 @@ function readVariables({ env, readFile }: ConfigSources, faults: string[]): Map<
       try {
         said.set(fileKey, { name, text: readFile(text).replace(/\r?\n$/, '') })
       } catch {
-        faults.push(`${name}: the file ${text} cannot be read`)
+        // Not which: people put the secret itself there.
+        faults.push(`${name}: must be the path of a file that can be read`)
       }
     } else faults.push(unknown(name, name, byVariable.keys()))
   }
@@ -288,12 +297,17 @@ function originalDatabase(env: ConfigSources['env']): Said | undefined {
   return { name: 'MYSQL_HOST', text: `mysql://${login}@${host}/task_man` }
 }
 
-function readConfigFile(path: string, readFile: (path: string) => string, faults: string[]): Record<string, unknown> {
+function readConfigFile(
+  { name, text: path }: Said,
+  readFile: ConfigSources['readFile'],
+  faults: string[],
+): Record<string, unknown> {
   let text: string
   try {
     text = readFile(path)
   } catch {
-    faults.push(`${path}: cannot be read`)
+    const isPath = !/[{\n]/.test(path)
+    faults.push(isPath ? `${path}: cannot be read` : `${name}: must be the path of a file, not what stands in it`)
     return {}
   }
   try {
@@ -301,9 +315,7 @@ function readConfigFile(path: string, readFile: (path: string) => string, faults
     if (value !== null && typeof value === 'object' && !Array.isArray(value)) return value as Record<string, unknown>
     faults.push(`${path}: must hold a JSON object`)
   } catch (error) {
-    // Without the piece of the text that Node quotes: it may be of a secret.
-    const why = (error as Error).message.replace(/, (\.{3})?".*"(\.{3})? is not valid JSON$/s, '')
-    faults.push(`${path}: is not JSON: ${why}`)
+    faults.push(`${path}: is not JSON: ${concealed((error as Error).message)}`)
   }
   return {}
 }
@@ -318,13 +330,13 @@ function fromText(key: Key, text: string): unknown {
 }
 
 const ajv = new Ajv({ allErrors: true, strict: false, verbose: true })
-const isConfig = ajv.compile(schema)
+const isConfig = ajv.compile(configSchema)
 
 function check(values: Record<string, unknown>, names: Record<string, string>, faults: string[]) {
   isConfig(values)
   for (const error of isConfig.errors ?? []) {
     const [, key = '', ...rest] = error.instancePath.split('/')
-    faults.push(say([names[key], ...rest].join('/'), error))
+    faults.push(say(within(names[key] ?? key, rest), error))
   }
   const { timeZone, defaultReminders, heartbeatUrl, memberHosts } = values
   if (typeof heartbeatUrl === 'string' && heartbeatUrl !== '') {
@@ -336,21 +348,25 @@ function check(values: Record<string, unknown>, names: Record<string, string>, f
   }
   checkOidc(values, names, faults)
   if (typeof timeZone === 'string' && timeZone !== '' && !parseTimeZone(timeZone))
-    faults.push(`${names.timeZone}: «${timeZone}» is not a time zone of the IANA database, like Europe/Paris`)
+    faults.push(`${names.timeZone}: must be a time zone of the IANA database, like Europe/Paris`)
   checkDoor(values, names, faults)
   if (Array.isArray(defaultReminders))
-    for (const lead of defaultReminders)
+    for (const [i, lead] of defaultReminders.entries())
       if (typeof lead === 'string' && !parseLead(lead))
         faults.push(
-          `${names.defaultReminders}: «${lead}» is not an ISO 8601 duration of at most ten years, like PT15M or P1D`,
+          `${within(names.defaultReminders as string, [i])}: must be an ISO 8601 duration of at most ten years, like PT15M or P1D`,
         )
   if (Array.isArray(memberHosts))
-    for (const host of memberHosts)
+    for (const [i, host] of memberHosts.entries())
       if (typeof host === 'string' && !isListable(host))
         faults.push(
-          `${names.memberHosts}: «${host}» is no host name, no address that is ever spoken to, and no range like 192.168.1.0/24`,
+          `${within(names.memberHosts as string, [i])}: is no host name, no address that is ever spoken to, and no range like 192.168.1.0/24`,
         )
 }
+
+/** What is in a member: `memberHosts/1 in duebell.json`. */
+const within = (name: string, path: readonly (string | number)[]) =>
+  name.replace(/^\S+/, (member) => [member, ...path].join('/'))
 
 /** All or nothing: half of it would be a button that leads nowhere, or none where one is expected. */
 function checkOidc(values: Record<string, unknown>, names: Record<string, string>, faults: string[]) {
@@ -441,6 +457,23 @@ function say(name: string, error: ErrorObject): string {
 function unknown(what: string, word: string, known: Iterable<string>): string {
   const near = nearest(word, known)
   return `${what}: is not known${near ? `; did you mean ${near}?` : ''}`
+}
+
+/** A sentence for each flag that shows a secret to everybody on this machine. @param argv of a configuration that was accepted */
+export function exposedSecrets(argv: readonly string[]): string[] {
+  return [...readFlags(argv, [])]
+    .filter(([key, { text }]) => members[key as Key]?.mayHoldSecret && holdsSecret(text))
+    .map(([key, { name }]) => {
+      const variable = variableOf(key)
+      return `${name} holds a secret, and everybody on this machine can read command lines: set ${variable} instead, or ${variable}_FILE to the path of a file that holds it.`
+    })
+}
+
+/** The password of a URL, or whatever tells one address of a web server from another. */
+function holdsSecret(text: string): boolean {
+  const url = URL.parse(text)
+  if (!url) return false
+  return /^https?:$/.test(url.protocol) ? url.pathname + url.search !== '/' : url.password !== ''
 }
 
 /** The flags, their variables and defaults, for `--help`. */

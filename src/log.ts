@@ -1,5 +1,6 @@
 import { type DestinationStream, type Logger, pino } from 'pino'
 import { prettyFactory } from 'pino-pretty'
+import { concealed } from '#core/concealed.ts'
 
 /** The process's standard output, or what stands for it. Written to without blocking: a reader that stalls stalls nobody else. */
 export interface Output {
@@ -37,7 +38,7 @@ export function createLog({ level, format }: LogConfig, output: Output) {
       if (output.writableLength < mostWaitingBytes) output.write(isText ? prettify(line) : line)
     },
   }
-  const log: Logger = pino({ level, base: null }, destination)
+  const log: Logger = pino({ level, base: null, serializers: { err: describeError } }, destination)
 
   /** @param prefix said before the message where the log is text, which the message ends */
   function print({ message, prefix, fields }: { message: string; prefix: string; fields: object }): Promise<void> {
@@ -50,6 +51,21 @@ export function createLog({ level, format }: LogConfig, output: Output) {
 
   return { log, print }
 }
+
+/**
+ * What is logged of an error: what it is called and says, with its causes, and nothing that hangs on it. Libraries hang on theirs what they
+ * had in hand: mysql2 the statement with its values, others a whole answer, or the options by which they connected.
+ */
+function describeError(error: unknown): unknown {
+  if (!(error instanceof Error)) return concealed(String(error))
+  const { type, message, stack } = pino.stdSerializers.err(error)
+  const { code } = error as { code?: unknown }
+  const isShort = typeof code === 'number' || (typeof code === 'string' && code.length <= longestCode)
+  return { type, message: concealed(message), ...(isShort && { code }), stack: concealed(stack) }
+}
+
+/** A code is a word, not a sentence. */
+const longestCode = 60
 
 let lastSecond = { at: Number.NaN, text: '' }
 

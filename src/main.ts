@@ -13,7 +13,8 @@ enableCompileCache(fileURLToPath(new URL('../node_modules/.cache/duebell', impor
 setFlagsFromString('--semi-space-growth-factor=1')
 const { startApp } = await import('#app.ts')
 const { systemClock } = await import('#clock.ts')
-const { ConfigError, describeConfig, parseConfig } = await import('#config.ts')
+const { ConfigError, describeConfig, exposedSecrets, parseConfig } = await import('#config.ts')
+const { concealed } = await import('#core/concealed.ts')
 const { Problem } = await import('#core/problem.ts')
 setFlagsFromString('--semi-space-growth-factor=2')
 
@@ -85,6 +86,8 @@ async function serve(argv: readonly string[]): Promise<void> {
     },
   })
 
+  for (const warning of exposedSecrets(argv)) app.log.warn(warning)
+
   let isStopping = false
   const stop = (signal: string) => {
     if (isStopping) process.exit(1) // asked twice: at once
@@ -109,9 +112,15 @@ function print(text: string, code: number) {
 }
 
 function complain(text: string, code: number) {
-  process.stderr.write(`duebell: ${text}\n`)
+  process.stderr.write(`duebell: ${concealed(text)}\n`)
   process.exitCode = code
 }
+
+/** As Node ends by itself, but with what an error says alone: it would show all that hangs on one, such as a statement with its values. */
+process.on('uncaughtException', (error) => {
+  complain(error?.stack ?? String(error), 1) // anything can be thrown
+  process.exit()
+})
 
 main().catch((error: unknown) => {
   if (error instanceof ConfigError) return complain(error.faults.join('\nduebell: '), 2)

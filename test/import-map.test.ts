@@ -9,7 +9,7 @@ import { test } from 'node:test'
 const map: Record<string, readonly string[]> = {
   core: [],
   'clock.ts': [],
-  'log.ts': [],
+  'log.ts': ['core'],
   store: ['core', 'type:clock.ts'],
   actions: ['core', 'store', 'clock.ts', 'channels'],
   scheduler: ['core', 'store', 'clock.ts', 'type:channels'],

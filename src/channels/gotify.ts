@@ -3,7 +3,7 @@ import type { ChannelKind } from './channel.ts'
 import { cut, toLetter } from './letter.ts'
 import { openOutbound, parseTarget, toOutcome } from './outbound.ts'
 import { compose, plain, plainWithLinks } from './prose.ts'
-import { cleaned, jsonOf } from './refusal.ts'
+import { cleaned, jsonOf, secretsOf } from './refusal.ts'
 
 /**
  * A push by Gotify (gotify.net, API «createMessage»). It names no limits; these keep a list readable on a phone. The text is shown
@@ -34,7 +34,9 @@ export const gotifyKind: ChannelKind<typeof options> = {
   options,
   concurrency: 4,
   async open({ url, token }, { reach }) {
-    const outbound = openOutbound(parseTarget(url, '/url', reach))
+    const target = parseTarget(url, '/url', reach)
+    const secrets = secretsOf(target.url, [token])
+    const outbound = openOutbound(target)
     // Not `?token=`: addresses stand in the logs of proxies.
     const headers = { 'content-type': 'application/json', 'x-gotify-key': token }
     return {
@@ -47,7 +49,7 @@ export const gotifyKind: ChannelKind<typeof options> = {
           extras: { 'client::display': { contentType: 'text/plain' } },
         })
         const answer = await outbound.request({ path: '/message', headers, body, signal })
-        return toOutcome(answer, message.sentAt, cleaned(jsonOf(answer).errorDescription, [token]))
+        return toOutcome(answer, message.sentAt, cleaned(jsonOf(answer).errorDescription, secrets))
       },
       [Symbol.asyncDispose]: () => outbound[Symbol.asyncDispose](),
     }

@@ -4,7 +4,7 @@ import { escapeHtml } from './html.ts'
 import { type Letter, toLetter } from './letter.ts'
 import { openOutbound, parseTarget, toOutcome } from './outbound.ts'
 import { compose, cutEscaped, type Markup, plain } from './prose.ts'
-import { cleaned, forGood, jsonOf, notBefore } from './refusal.ts'
+import { cleaned, forGood, jsonOf, notBefore, secretsOf } from './refusal.ts'
 
 /**
  * A message to a room of Matrix (spec.matrix.org, Client-Server API, «PUT /rooms/{roomId}/send/{eventType}/{txnId}»). The
@@ -43,7 +43,9 @@ export const matrixKind: ChannelKind<typeof options> = {
   options,
   concurrency: 4,
   async open({ url, room_id, access_token }, { reach }) {
-    const outbound = openOutbound(parseTarget(url, '/url', reach))
+    const target = parseTarget(url, '/url', reach)
+    const secrets = secretsOf(target.url, [access_token])
+    const outbound = openOutbound(target)
     const room = `/_matrix/client/v3/rooms/${encodeURIComponent(room_id)}/send/m.room.message/`
     const headers = { 'content-type': 'application/json', authorization: `Bearer ${access_token}` }
     return {
@@ -52,7 +54,7 @@ export const matrixKind: ChannelKind<typeof options> = {
         const body = JSON.stringify(toEvent(toLetter(message)))
         const answer = await outbound.request({ method: 'PUT', path, headers, body, signal })
         const { errcode, error, retry_after_ms } = jsonOf(answer)
-        const words = cleaned([errcode, error].filter((word) => typeof word === 'string').join(' '), [access_token])
+        const words = cleaned([errcode, error].filter((word) => typeof word === 'string').join(' '), secrets)
         const outcome = toOutcome(answer, message.sentAt, words)
         // «Standard error response»: the token is none any more, whatever the status beside it.
         if (errcode === 'M_UNKNOWN_TOKEN') return forGood(outcome)

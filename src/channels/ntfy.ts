@@ -3,7 +3,7 @@ import type { ChannelKind } from './channel.ts'
 import { cut, type Letter, toLetter } from './letter.ts'
 import { openOutbound, parseTarget, toOutcome } from './outbound.ts'
 import { buttonsOf, compose, plain } from './prose.ts'
-import { cleaned, jsonOf } from './refusal.ts'
+import { cleaned, jsonOf, secretsOf } from './refusal.ts'
 
 /**
  * A push by ntfy (docs.ntfy.sh, «Publish as JSON»): to the root of the server, so that no title stands in a header, where ntfy
@@ -51,13 +51,15 @@ export const ntfyKind: ChannelKind<typeof options> = {
   options,
   concurrency: 4,
   async open({ url = standardUrl, topic, token }, { reach }) {
-    const outbound = openOutbound(parseTarget(url, '/url', reach))
+    const target = parseTarget(url, '/url', reach)
+    const secrets = secretsOf(target.url, token ? [token] : [])
+    const outbound = openOutbound(target)
     const headers = { 'content-type': 'application/json', ...(token ? { authorization: `Bearer ${token}` } : {}) }
     return {
       async send(message, signal) {
         const body = JSON.stringify({ topic, ...toPush(toLetter(message)) })
         const answer = await outbound.request({ headers, body, signal })
-        return toOutcome(answer, message.sentAt, cleaned(jsonOf(answer).error, token ? [token] : []))
+        return toOutcome(answer, message.sentAt, cleaned(jsonOf(answer).error, secrets))
       },
       [Symbol.asyncDispose]: () => outbound[Symbol.asyncDispose](),
     }

@@ -3,7 +3,7 @@ import type { ChannelKind } from './channel.ts'
 import { cut, type Letter, toLetter } from './letter.ts'
 import { openOutbound, parseTarget, toOutcome } from './outbound.ts'
 import { buttonsOf, compose, plain } from './prose.ts'
-import { cleaned, forGood, jsonOf, notBefore } from './refusal.ts'
+import { cleaned, forGood, jsonOf, notBefore, secretsOf } from './refusal.ts'
 
 /**
  * A push by Pushover (pushover.net/api, «Pushing Messages»). Limits: a title of 250 characters, a message of 1,024, one address of 512.
@@ -52,7 +52,9 @@ export const pushoverKind: ChannelKind<typeof options> = {
   options,
   concurrency: 2, // «no more than 2 concurrent HTTP requests»
   async open({ url = standardUrl, token, user, device }, { reach }) {
-    const outbound = openOutbound(parseTarget(url, '/url', reach))
+    const target = parseTarget(url, '/url', reach)
+    const secrets = secretsOf(target.url, [token, user])
+    const outbound = openOutbound(target)
     const headers = { 'content-type': 'application/json' }
     const to = { token, user, ...(device ? { device } : {}) }
     return {
@@ -60,7 +62,7 @@ export const pushoverKind: ChannelKind<typeof options> = {
         const body = JSON.stringify({ ...to, ...toPush(toLetter(message)) })
         const answer = await outbound.request({ path: '/1/messages.json', headers, body, signal })
         const { errors } = jsonOf(answer)
-        const words = Array.isArray(errors) ? cleaned(errors.join(', '), [token, user]) : undefined
+        const words = Array.isArray(errors) ? cleaned(errors.join(', '), secrets) : undefined
         const outcome = toOutcome(answer, message.sentAt, words)
         if (answer.status === 429) return notBefore(outcome, untilReset(answer.headers, message.sentAt))
         return answer.status >= 400 && answer.status < 500 ? forGood(outcome) : outcome

@@ -1,3 +1,4 @@
+import { concealed } from '#core/concealed.ts'
 import type { Outcome } from '#core/delivery.ts'
 import { cut, oneLine } from './letter.ts'
 import type { Answer } from './outbound.ts'
@@ -25,17 +26,32 @@ export function jsonOf(answer: Answer): Readonly<Record<string, unknown>> {
 /** @param secrets what must not be repeated; the longer before what is part of it */
 export function cleaned(words: unknown, secrets: readonly string[]): string | undefined {
   if (typeof words !== 'string') return undefined
-  // Before it is cut, which could leave half of a secret; after it is one line, which could join two halves.
-  let line = oneLine(words)
+  // Before it is cut, which could leave half of a secret; after it is one line, which could join two halves. The message may be repeated,
+  // too, and its links are keys.
+  let line = concealed(oneLine(words))
   for (const secret of secrets) line = line.replaceAll(secret, '…')
   return cut(line, longestWords) || undefined
 }
 
-/** All of an address that may be its key: itself, and what it is made of behind its host. */
-export function secretsOf(url: URL): readonly string[] {
-  const parts = [...url.pathname.split('/'), ...url.searchParams.values(), ...url.search.split(/[?&=]/)]
-  const whole = [url.href, url.pathname + url.search, url.pathname]
-  return [...whole, ...parts].filter(({ length }) => length >= shortestSecret).sort((a, b) => b.length - a.length)
+/**
+ * All of an address that may be its key: itself, and what it is made of behind its host, as it is sent and as its receiver reads it.
+ * @param others that are secret whatever they are, and not to be repeated either
+ */
+export function secretsOf(url: URL, others: readonly string[] = []): readonly string[] {
+  const parts = [...url.pathname.split('/'), ...url.search.split(/[?&=]/)]
+  // The host alone is none.
+  const whole = url.pathname + url.search === '/' ? [] : [url.href, url.pathname + url.search, url.pathname]
+  const all = [...whole, ...parts].flatMap((part) => [part, decoded(part)])
+  const long = [...all, ...url.searchParams.values()].filter(({ length }) => length >= shortestSecret)
+  return [...new Set([...long, ...others])].sort((a, b) => b.length - a.length)
+}
+
+function decoded(part: string): string {
+  try {
+    return decodeURIComponent(part)
+  } catch {
+    return part
+  }
 }
 
 /** The same outcome, but no other attempt. @param isGone nobody will ever be there again */

@@ -4,7 +4,7 @@ import type { ChannelKind } from './channel.ts'
 import { type Action, type Letter, toLetter } from './letter.ts'
 import { openOutbound, parseTarget, toOutcome } from './outbound.ts'
 import { buttonsOf, compose, cutEscaped, plain, plainWithLinks } from './prose.ts'
-import { cleaned, forGood, jsonOf, notBefore } from './refusal.ts'
+import { cleaned, forGood, jsonOf, notBefore, secretsOf } from './refusal.ts'
 
 /**
  * A message by a bot of Telegram (core.telegram.org/bots/api, «sendMessage»). 4,096 characters; without `parse_mode`, so that
@@ -50,11 +50,12 @@ export const telegramKind: ChannelKind<typeof options> = {
   options,
   concurrency: 4,
   async open({ url = standardUrl, token, chat_id, message_thread_id }, { reach }) {
-    const outbound = openOutbound(parseTarget(url, '/url', reach))
+    const target = parseTarget(url, '/url', reach)
+    const outbound = openOutbound(target)
     const path = `/bot${token}/sendMessage`
     const headers = { 'content-type': 'application/json' }
     // The part behind the colon is the key; alone it is as secret as the whole.
-    const secrets = [token, token.slice(token.indexOf(':') + 1)]
+    const secrets = secretsOf(target.url, [token, token.slice(token.indexOf(':') + 1)])
     return {
       async send(message, signal) {
         const to = message_thread_id === undefined ? { chat_id } : { chat_id, message_thread_id }

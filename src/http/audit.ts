@@ -1,6 +1,7 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import type { Logger } from 'pino'
 import type { Clock } from '#clock.ts'
+import { concealedPath } from '#core/concealed.ts'
 import { type AuditEntry, insertAudit } from '#store/audit.ts'
 import type { Transact } from '#store/transact.ts'
 
@@ -81,7 +82,7 @@ function toEntry(
 ): AuditEntry {
   // What was made has its place in the answer.
   const location = reply.getHeader('location')
-  const path = typeof location === 'string' && location.startsWith('/') ? location : url.replace(/\?.*/s, '')
+  const path = typeof location === 'string' && location.startsWith('/') ? location : concealedPath(url)
   return {
     at,
     ownerId: caller?.ownerId ?? null,

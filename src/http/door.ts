@@ -143,15 +143,20 @@ export function createDoor(parts: {
     return known
   }
 
-  /** The figures are told while the database is away, to those who were let in a while ago: they say that it is. */
-  async function lookUpFor({ routeOptions: { schema } }: FastifyRequest, hash: string): Promise<Known | undefined> {
+  /** While the database is away: as it was when it was last there. */
+  async function lookUpOrRecall(hash: string): Promise<Known | undefined> {
     try {
       return await lookUp(hash)
     } catch (error) {
       const before = kept.get(hash)
-      if (before && schema?.needs === 'read' && schema.isOfServer && clock.now() - before.at < awayMs) return before
+      if (before && clock.now() - before.at < awayMs) return before
       throw error
     }
+  }
+
+  /** The figures are told while the database is away, to those who were let in a while ago: they say that it is. */
+  async function lookUpFor({ routeOptions: { schema } }: FastifyRequest, hash: string): Promise<Known | undefined> {
+    return schema?.needs === 'read' && schema.isOfServer ? lookUpOrRecall(hash) : lookUp(hash)
   }
 
   /** A write beside the request, for none that waits for it, and lost without harm. */
@@ -278,7 +283,8 @@ export function createDoor(parts: {
     if (trusted.has(request.raw.socket)) await admitTrusted(request)
     const secret = secretOf(request, isOpen)
     const hash = secret === undefined ? (isOpen ? '' : undefined) : hashSecret(secret)
-    const known = hash === undefined ? undefined : await lookUp(hash)
+    // What health tells of a database that is away is asked for while it is.
+    const known = hash === undefined ? undefined : await lookUpOrRecall(hash)
     if (!known || whyNot(known)) return request.caller
     request.caller = known.caller
     prolongCookie(request, reply, known.token, secret)

@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto'
 import { STATUS_CODES } from 'node:http'
 import type { Socket } from 'node:net'
 import type { FastifyReply, FastifyRequest } from 'fastify'
+import { concealed, concealedPath } from '#core/concealed.ts'
 import { type Fault, nearest, Problem, type ProblemKind } from '#core/problem.ts'
 import { describe, type Task } from '#core/task.ts'
 import { toTaskWire } from './shapes.ts'
@@ -50,10 +51,10 @@ export function sendProblem(error: unknown, request: FastifyRequest, reply: Fast
         type: `/problems/${slug}`,
         title,
         status,
-        detail: problem?.message ?? 'It was logged under this request_id.',
-        instance: request.url,
+        detail: concealed(problem?.message ?? 'It was logged under this request_id.'),
+        instance: concealedPath(request.url),
         request_id: request.id,
-        errors: faults?.slice(0, mostFaults).map(({ at, detail }) => ({ ...at, detail })),
+        errors: faults?.slice(0, mostFaults).map(toFaultWire),
         missing,
         current: current === undefined ? undefined : toTaskWire(current as Task),
       }),
@@ -68,6 +69,12 @@ function challenge({ headers }: FastifyRequest, scope: string | undefined): stri
   const realm = 'Bearer realm="Duebell"'
   if (scope !== undefined) return `${realm}, error="insufficient_scope", scope="${scope}"`
   return /^bearer\b/i.test(headers.authorization ?? '') ? `${realm}, error="invalid_token"` : realm
+}
+
+/** A caller's own words are repeated to him, since they are what is wrong; but no key, which he may have put in the wrong place. */
+function toFaultWire({ at, detail }: Fault) {
+  const place = 'pointer' in at ? { pointer: concealed(at.pointer) } : { parameter: concealed(at.parameter) }
+  return { ...place, detail: concealed(detail) }
 }
 
 /** Answers what Node could not read as a request, on the bare connection. */

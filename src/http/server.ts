@@ -16,6 +16,7 @@ import type { ChannelContext } from '#actions/channels.ts'
 import type { LongContext } from '#actions/context.ts'
 import type { LinkMaker } from '#actions/links.ts'
 import type { Clock } from '#clock.ts'
+import { concealedPath } from '#core/concealed.ts'
 import { Problem } from '#core/problem.ts'
 import type { Defaults } from '#core/reminder.ts'
 import { limits } from '#core/task.ts'
@@ -136,7 +137,7 @@ export function createServer(parts: ServerParts): FastifyInstance {
     sendProblem('statusCode' in error ? error : asProblem(dialectOf(parts.db), error), request, reply),
   )
   server.setNotFoundHandler((request) => {
-    throw new Problem('not-found', `There is nothing at ${request.url}.`)
+    throw new Problem('not-found', `There is nothing at ${concealedPath(request.url)}.`)
   })
 
   // No logger a request: making one takes 2 µs, and the few lines that are written name the request themselves.
@@ -173,7 +174,7 @@ export function createServer(parts: ServerParts): FastifyInstance {
   if (log.isLevelEnabled('debug'))
     server.addHook('onResponse', (request, reply, done) => {
       const { id, method, url } = request
-      log.debug({ reqId: id, method, url, status: reply.statusCode, ms: reply.elapsedTime })
+      log.debug({ reqId: id, method, url: concealedPath(url), status: reply.statusCode, ms: reply.elapsedTime })
       done()
     })
 
@@ -192,7 +193,7 @@ export function createServer(parts: ServerParts): FastifyInstance {
   const audit = keepAudit(server, { ...parts, transact: parts.ctx.transact })
   server.addHook('onClose', () => audit.settle())
   const refuseOtherMethods = watchMethods(server)
-  healthRoutes(server, parts.health)
+  healthRoutes(server, parts)
   metricsRoutes(server, parts.metrics)
   taskRoutes(server, parts)
   byKeyRoutes(server, parts)
@@ -277,8 +278,10 @@ function readJsonStrictly(server: FastifyInstance) {
     { parseAs: 'buffer' },
     (request, body, done) => {
       const encoding = request.headers['content-encoding']
-      if (encoding !== undefined && encoding !== 'identity')
-        return done(new Problem('unsupported-media-type', `A body in the encoding ${encoding} is not read here.`))
+      if (encoding !== undefined && encoding !== 'identity') {
+        const name = /^[a-z]{1,10}$/i.test(encoding) ? `the encoding ${encoding}` : 'this encoding'
+        return done(new Problem('unsupported-media-type', `A body in ${name} is not read here: send it as it is.`))
+      }
       if (body.length === 0) return done(new Problem('malformed', 'The body is empty, though its type says JSON.'))
       if (!isUtf8(body)) return done(new Problem('malformed', 'The body is not UTF-8.'))
       const text = body.toString('utf8')

@@ -157,7 +157,7 @@ export const SignedOutShape = Type.Object({ signed_out: Type.Boolean() }, { $id:
 
 export const AcceptInvitationShape = Type.Object(
   {
-    code: Type.String({ maxLength: 200 }),
+    code: Type.String({ maxLength: 200, writeOnly: true }),
     name: Type.Optional(name),
     password,
   },

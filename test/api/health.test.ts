@@ -2,6 +2,7 @@ import assert from 'node:assert/strict'
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { type TestContext, test } from 'node:test'
+import { createClient } from '#client/client.ts'
 import { failingDatabase } from '#support/failing-database.ts'
 import { startTestApp } from '#support/test-app.ts'
 
@@ -48,6 +49,51 @@ test('unhealthy: the database is away', async (t) => {
   const { codes, words, status, database: why } = await health(url)
   assert.deepEqual([codes, words, status], [[503, 503, 503], ['Unhealthy', 'Not ready'], 'unhealthy'])
   assert.notEqual(why, 'ok')
+})
+
+test('with a login strangers are told that something is wrong, and who has signed in what', async (t) => {
+  const database = failingDatabase()
+  const { clock, url, lines } = await startTestApp(t, { flags: ['--login'], wrapDatabase: database.wrap })
+  const accept = { accept: 'application/json' }
+  const tell = async (headers: Record<string, string>) => {
+    const { database, scheduler } = (await (await fetch(`${url}/v1/health`, { headers })).json()) as {
+      database: string
+      scheduler: { status: string; error: string | null }
+    }
+    return [database, scheduler.status, scheduler.error]
+  }
+  const code = /dbi_\w+/.exec(lines.join())?.[0]
+  const accepted = await fetch(`${url}/v1/invitations/accept`, {
+    method: 'POST',
+    headers: { 'content-type': 'application/json' },
+    body: JSON.stringify({ code, name: 'ada', password: 'a password of hers' }),
+  })
+  const { token } = (await accepted.json()) as { token: string }
+  const [cookie = ''] = accepted.headers.get('set-cookie')?.split(';') ?? []
+  const known = [
+    { ...accept, authorization: `Bearer ${token}` },
+    { ...accept, cookie },
+  ]
+  const strange = [accept, { ...accept, authorization: `Bearer ${token}x` }, { ...accept, cookie: `${cookie}x` }]
+  for (const headers of [...known, ...strange]) assert.deepEqual(await tell(headers), ['ok', 'ok', null])
+
+  await createClient(url, { token }).create({ title: 'Rings soon', expiry_dt: '2026-12-01T09:15:05Z' })
+  await clock.advance(0)
+  database.die()
+  await clock.advance(5_000) // the bell looks, and cannot
+  for (const headers of known)
+    assert.deepEqual(await tell(headers), ['the process is dead', 'failing', 'Died: the process is dead'])
+  for (const headers of strange) assert.deepEqual(await tell(headers), ['away', 'failing', null])
+  // Nobody is remembered for ever.
+  await clock.advance(3_600_000)
+  for (const headers of known) assert.deepEqual(await tell(headers), ['away', 'failing', null])
+})
+
+test('without a login everybody who reaches the server is told what is wrong', async (t) => {
+  const database = failingDatabase()
+  const { url } = await startTestApp(t, { wrapDatabase: database.wrap })
+  database.die()
+  assert.equal((await health(url)).database, 'the process is dead')
 })
 
 /** A dead man's switch: waits for signs of life. */

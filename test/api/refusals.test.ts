@@ -652,7 +652,7 @@ test('a problem has exactly the members of RFC 9457, the request id and the faul
     title: 'Not acceptable',
     status: 422,
     detail: 'titel is not known; did you mean title?; tags.1 must be string',
-    instance: '/v1/tasks/1?',
+    instance: '/v1/tasks/1',
     request_id: headers.get('x-request-id'),
     errors: [
       { pointer: '/titel', detail: 'is not known; did you mean title?' },

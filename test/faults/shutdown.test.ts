@@ -262,7 +262,7 @@ test('a configuration with faults ends with code 2 and a sentence for each of th
   for (const fault of [
     /--port: must be <= 65535/,
     /--tim-zone: is not known; did you mean --time-zone\?/,
-    /--default-reminders: «15 minutes» is not an ISO 8601 duration/,
+    /--default-reminders\/0: must be an ISO 8601 duration/,
     /\/there\/is\/none\.json: cannot be read/,
     /DUEBELL_LOG_LEVEL: must be one of/,
   ])

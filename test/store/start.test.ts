@@ -113,6 +113,9 @@ describe('a start that is refused says in plain words why, and what to do', () =
       [`mysql://u:${canary}%@127.0.0.1/db`, /^In the database URL write .* as .*%25\.$/],
       [`mysql://u:1#${canary}@127.0.0.1/db`, /^In the database URL write /],
       [`mysql://u:1/${canary}@127.0.0.1/db`, /^In the database URL write /],
+      [`mysql://u:1?${canary}@127.0.0.1/db`, /^In the database URL write /],
+      [`mysql://u:1/x?${canary}@127.0.0.1/db`, /^In the database URL write /],
+      [`mysql://u:1/x?sslmode=${canary}@127.0.0.1/db`, /^In the database URL write /],
       [
         `mysql://u:${canary}#1@127.0.0.1/db`,
         /^The database URL must look like scheme:\/\/user:password@host\/database\.$/,

@@ -35,7 +35,7 @@ export function spawnServer(
     child.stdout.setEncoding('utf8').on('data', (text: string) => {
       output.stdout += text
       if (isListening) return
-      const [, url] = /"msg":"Duebell [^"]* is listening on ((?:https?|unix):[^ ,"]+)/.exec(output.stdout) ?? []
+      const [, url] = /Duebell \S+ is listening on ((?:https?|unix):[^ ,"]+)/.exec(output.stdout) ?? []
       if (url === undefined) return
       isListening = true
       resolve(url)

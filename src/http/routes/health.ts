@@ -1,5 +1,6 @@
-import type { FastifyInstance } from 'fastify'
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import Type from 'typebox'
+import type { Door } from '../door.ts'
 import { nullable } from '../shapes.ts'
 
 /** How the server is, asked at each request. */
@@ -23,10 +24,12 @@ export const HealthShape = Type.Object(
         '`degraded`: everything works, and yet the bell is late. `unhealthy`: the database is away, or the bell fails',
     }),
     version: Type.String(),
-    database: Type.String({ description: '`ok`, or what is wrong with it' }),
+    database: Type.String({
+      description: '`ok`, or what is wrong with it; to who has not signed in no more than `away`',
+    }),
     scheduler: Type.Object({
       status: Type.Enum(['ok', 'late', 'failing']),
-      error: nullable(Type.String()),
+      error: nullable(Type.String({ description: 'Why it fails; null to who has not signed in' })),
       lag_ms: Type.Integer({ description: 'How long the oldest notice has been overdue' }),
     }),
   },
@@ -36,9 +39,16 @@ export const HealthShape = Type.Object(
 /**
  * `/livez`: the process answers. `/readyz`: it can do its work. `/v1/health`: the same for the original's clients, as text or,
  * by Accept, in JSON. Degraded is 200, and `Healthy` in text: who knows two words only, or takes a server that is late out of service,
- * would make it later.
+ * would make it later. What exactly is wrong may name hosts and users of the database: it is told to who may come in.
  */
-export function healthRoutes(server: FastifyInstance, health: Health): void {
+export function healthRoutes(
+  server: FastifyInstance,
+  { health, door, isOpen }: { health: Health; door: Pick<Door, 'recognize'>; isOpen: boolean },
+): void {
+  /** Whoever cannot be known just now is a stranger. */
+  const isKnown = async (request: FastifyRequest, reply: FastifyReply) =>
+    isOpen || (await door.recognize(request, reply).catch(() => null)) !== null
+
   async function look() {
     const bell = await health.look()
     const isWorking = bell.database === 'ok' && bell.status !== 'failing'
@@ -87,16 +97,18 @@ export function healthRoutes(server: FastifyInstance, health: Health): void {
     },
   } as const
   server.get('/v1/health', { schema: healthSchema }, async (request, reply) => {
-    const { isWorking, status, bell } = await look()
+    const isJson = request.headers.accept?.includes('application/json') ?? false
+    // Side by side: each waits as long for a database that does not answer.
+    const [{ isWorking, status, bell }, isTold] = await Promise.all([look(), isJson && isKnown(request, reply)])
     reply.code(isWorking ? 200 : 503).header('cache-control', 'no-store')
-    if (!request.headers.accept?.includes('application/json'))
-      return reply.type('text/plain').send(isWorking ? 'Healthy' : 'Unhealthy')
+    if (!isJson) return reply.type('text/plain').send(isWorking ? 'Healthy' : 'Unhealthy')
+    const { database, error } = isTold ? bell : { database: bell.database === 'ok' ? 'ok' : 'away', error: null }
     return reply.type('application/json').send(
       JSON.stringify({
         status,
         version: health.version,
-        database: bell.database,
-        scheduler: { status: bell.status, error: bell.error, lag_ms: bell.overdueMs },
+        database,
+        scheduler: { status: bell.status, error, lag_ms: bell.overdueMs },
       }),
     )
   })

@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto'
 import type { FastifyInstance } from 'fastify'
+import { concealedPath } from '#core/concealed.ts'
 import { Problem } from '#core/problem.ts'
 import { escapeHtml, sendPage } from '../page.ts'
 import { answers } from '../problem.ts'
@@ -39,7 +40,7 @@ export function describeProblem(slug: Slug) {
     title,
     status,
     detail,
-    instance: request?.path ?? '/v1/tasks',
+    instance: concealedPath(request?.path ?? '/v1/tasks'),
     request_id: '5dca3eb0-382f-46db-b39a-5ca46da6e629',
     ...(errors && { errors }),
   }

@@ -41,8 +41,9 @@ export function parseServerUrl(text: string, defaults: { port: number; user: str
   if (!url?.hostname)
     throw new Problem('invalid', 'The database URL must look like scheme://user:password@host/database.')
   const database = decode(url.pathname.slice(1))
-  // What follows here is no name of a database but the rest of a password: not to be printed.
-  if (url.hash !== '' || /[@/]/.test(database)) throw new Problem('invalid', encodingHint)
+  // What follows here is no name of a database but the rest of a password: not to be printed. Nor is what comes before: `user:12?x@host` is
+  // to a URL the host `user` and its port 12.
+  if (url.hash !== '' || /[@/]/.test(database) || url.search.includes('@')) throw new Problem('invalid', encodingHint)
   if (!database) throw new Problem('invalid', `The database URL names no database: ${describeUrl(text)}/<database>.`)
   const mode = url.searchParams.get('sslmode') ?? 'disable'
   if (!['disable', 'require', 'verify-full'].includes(mode))
