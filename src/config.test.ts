@@ -282,7 +282,7 @@ describe('configuration', () => {
     const list = ['loopback', '10.0.0.0/8', '192.0.2.7', '2001:db8::/32', '::1', '0.0.0.0/1']
     assert.deepEqual(parse({ argv: ['--trust-proxy', list.join(', ')] }).trustProxy, list)
     const wrong = {
-      'is neither': [
+      'must be an address': [
         'true',
         '1',
         '*',
@@ -292,8 +292,10 @@ describe('configuration', () => {
         '10.0.0',
         '10.0.0.0/8/8',
         '192.0.2.7:80',
+        '[::1]',
+        'fe80::1%eth0',
+        '',
       ],
-      'is neither an address': ['[::1]', 'fe80::1%eth0', ''],
       'is everybody': ['0.0.0.0/0', '10.0.0.0/0', '::/0'],
       'has no length': ['10.0.0.0/33', '10.0.0.0/255.0.0.0', '10.0.0.0/08', '10.0.0.0/', '2001:db8::/129'],
     }
@@ -301,7 +303,7 @@ describe('configuration', () => {
       for (const text of texts) {
         const faults = faultsOf({ argv: ['--trust-proxy', `::1,${text}`] })
         assert.equal(faults.length, 1, text)
-        assert.ok(faults[0]?.startsWith(`--trust-proxy: «${text}» ${words}`), faults.join())
+        assert.ok(faults[0]?.startsWith(`--trust-proxy/1: ${words}`), faults.join())
       }
   })
 
@@ -313,20 +315,22 @@ describe('configuration', () => {
       'https://xn--bcher-kva.example',
     ]
     assert.deepEqual(parse({ argv: ['--cors-origins', list.join()] }).corsOrigins, list)
-    for (const [wrong, right] of [
-      ['https://app.example.org/', 'https://app.example.org'],
-      ['https://app.example.org/path?x#y', 'https://app.example.org'],
-      ['https://App.Example.org', 'https://app.example.org'],
-      ['https://app.example.org:443', 'https://app.example.org'],
-      ['https://me@app.example.org', 'https://app.example.org'],
-      ['https://bücher.example', 'https://xn--bcher-kva.example'],
+    for (const wrong of [
+      'https://app.example.org/',
+      'https://app.example.org/path?x#y',
+      'https://App.Example.org',
+      'https://app.example.org:443',
+      'https://me@app.example.org',
+      'https://bücher.example',
     ])
-      assert.deepEqual(faultsOf({ argv: ['--cors-origins', wrong as string] }), [
-        `--cors-origins: «${wrong}» is not an origin as browsers write it: did you mean ${right}?`,
-      ])
+      assert.match(
+        faultsOf({ argv: ['--cors-origins', wrong] }).join(),
+        /^--cors-origins\/0: must be an origin as/,
+        wrong,
+      )
     for (const wrong of ['*', 'https://*', 'https://*.example.org', 'null', 'app.example.org', 'file:///x', ''])
       assert.deepEqual(faultsOf({ argv: ['--cors-origins', `http://localhost,${wrong}`] }), [
-        `--cors-origins: «${wrong}» is not an origin, like https://app.example.org`,
+        '--cors-origins/1: must be an origin, like https://app.example.org',
       ])
   })
 

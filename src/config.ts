@@ -398,8 +398,8 @@ const bothNamesOf = (key: string) => `${flagOf(key)} (${variableOf(key)})`
 /** How it listens, and who may come in. */
 function checkDoor(values: Record<string, unknown>, names: Record<string, string>, faults: string[]) {
   const { socket, tlsCert, tlsKey, trustProxy, corsOrigins } = values
-  const tell = (key: Key, fault: string | undefined) => {
-    if (fault !== undefined) faults.push(`${names[key]}: ${fault}`)
+  const tell = (key: Key, fault: string | undefined, ...rest: number[]) => {
+    if (fault !== undefined) faults.push(`${within(names[key] as string, rest)}: ${fault}`)
   }
   const isSaid = (value: unknown) => typeof value === 'string' && value !== ''
   if (isSaid(socket)) tell('socket', socketFault(String(socket)))
@@ -407,8 +407,10 @@ function checkDoor(values: Record<string, unknown>, names: Record<string, string
   if (isSaid(tlsKey) && !isSaid(tlsCert)) tell('tlsKey', 'is of no use without a tlsCert')
   if (isSaid(tlsCert) && isSaid(socket))
     tell('tlsCert', 'is of no use with a socket, which takes the place of host and port: leave out one of the two')
-  if (Array.isArray(trustProxy)) for (const text of trustProxy) tell('trustProxy', proxyFault(String(text)))
-  if (Array.isArray(corsOrigins)) for (const text of corsOrigins) tell('corsOrigins', originFault(String(text)))
+  if (Array.isArray(trustProxy))
+    for (const [i, text] of trustProxy.entries()) tell('trustProxy', proxyFault(String(text)), i)
+  if (Array.isArray(corsOrigins))
+    for (const [i, text] of corsOrigins.entries()) tell('corsOrigins', originFault(String(text)), i)
 }
 
 function checkChannels({ channels }: Config, known: readonly ChannelKind[], name: string, faults: string[]) {

@@ -18,10 +18,10 @@ export interface Cors {
 export function originFault(text: string): string | undefined {
   const url = URL.parse(text)
   if (url === null || !/^https?:$/.test(url.protocol) || text.includes('*'))
-    return `«${text}» is not an origin, like https://app.example.org`
+    return 'must be an origin, like https://app.example.org'
   return url.origin === text
     ? undefined
-    : `«${text}» is not an origin as browsers write it: did you mean ${url.origin}?`
+    : 'must be an origin as browsers write it: scheme, host in small letters and port, if it is another than usual, and no slash behind it'
 }
 
 const exposed = [

@@ -10,10 +10,10 @@ export function proxyFault(text: string): string | undefined {
   const family = isIP(address)
   // A zone is of this machine's interfaces, and no part of what a proxy can write.
   if (family === 0 || address.includes('%') || more !== undefined)
-    return `«${text}» is neither an address, like 192.0.2.7, nor a range of them, like 10.0.0.0/8, nor the word loopback`
-  if (bits === '0') return `«${text}» is everybody, and whoever connects could claim any address`
+    return 'must be an address like 192.0.2.7, a range of them like 10.0.0.0/8, or the word loopback'
+  if (bits === '0') return 'is everybody, and whoever connects could claim any address'
   if (bits !== undefined && !(/^[1-9]\d{0,2}$/.test(bits) && Number(bits) <= (family === 4 ? 32 : 128)))
-    return `«${text}» has no length of a prefix that there is, like 10.0.0.0/8`
+    return 'has no length of a prefix that there is, like 10.0.0.0/8'
   return undefined
 }
 
