@@ -12,23 +12,27 @@ export interface Route {
 }
 
 /**
- * Every operation, in the order in which the server has them, and what is neither an operation nor says that it is none. The
+ * Every operation, in the order in which the server has them; what says that it is none, as `GET /docs`; and what is neither. The
  * server is made and never used, so of its parts none is real.
  */
-export function readRoutes(): { routes: Route[]; undescribed: string[] } {
+export function readRoutes(): { routes: Route[]; hidden: string[]; undescribed: string[] } {
   const routes: Route[] = []
+  const hidden: string[] = []
   const undescribed: string[] = []
   const onRoute = ({ method, url, schema }: RouteOptions) => {
     for (const one of [method].flat()) {
-      if (one === 'HEAD' || schema?.hide) continue // Fastify adds a HEAD to each GET
+      if (one === 'HEAD') continue // Fastify adds one to each GET
       const operationId = schema?.operationId
-      if (operationId === undefined) undescribed.push(`${one} ${url}`)
+      if (schema?.hide) hidden.push(`${one} ${url}`)
+      else if (operationId === undefined) undescribed.push(`${one} ${url}`)
       else routes.push({ method: one.toLowerCase(), url, schema: { ...schema, operationId } })
     }
   }
   const lists = { allowedHosts: [], trustProxy: [], corsOrigins: [] }
+  const provider = { oidc: {} as never, name: '', newOwners: false }
   const parts = {
     ctx: {} as never,
+    provider,
     log: pino({ level: 'silent' }),
     isOpen: true,
     isForMachine: true,
@@ -37,7 +41,7 @@ export function readRoutes(): { routes: Route[]; undescribed: string[] } {
     onRoute,
   }
   createServer(parts as Partial<ServerParts> as ServerParts)
-  return { routes, undescribed }
+  return { routes, hidden, undescribed }
 }
 
 /** Every shape that has a name, from wherever in src/http it is exported: routes may name one that they do not hold. */

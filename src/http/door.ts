@@ -139,7 +139,8 @@ export function createDoor(parts: {
     const known = { at, owner, token, caller: toCaller(owner, token) }
     if (kept.size >= mostKept) kept.clear()
     if (before === changes) kept.set(hash, known)
-    if (token) mark(token, at)
+    // Of one that is good for nothing any more it is not noted: a session that is over would be prolonged by being refused.
+    if (token && !whyNot(known)) mark(token, at)
     return known
   }
 

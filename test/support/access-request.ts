@@ -1,0 +1,126 @@
+import { Agent, request as httpRequest } from 'node:http'
+import type { TestContext } from 'node:test'
+import type { Scope } from '#core/account.ts'
+import { type Document, operationsOf, type Parameter, resolve, type Schema } from '#openapi/document.ts'
+import type { Route } from '#openapi/routes.ts'
+
+/** An operation of the API, and by what right it is asked. */
+export interface Operation {
+  readonly id: string
+  /** `GET` */
+  readonly method: string
+  /** `/v1/tasks/{id}` */
+  readonly path: string
+  /** What the door asks for. */
+  readonly needs: Scope | 'nothing'
+  /** What this very request needs, where that is more. */
+  readonly needsInAll?: Scope
+  readonly isOfServer: boolean
+  /** All that it can be told, by place and name: `path id`, `query cursor`, `body tags`, `header Idempotency-Key`. */
+  readonly parameters: readonly string[]
+  /** The first of its examples, where it takes a body. */
+  readonly body?: unknown
+}
+
+/** What is sent. A body that is not said is the operation's example. */
+export interface Sending {
+  readonly path?: Readonly<Record<string, string>>
+  readonly query?: Readonly<Record<string, string>>
+  readonly headers?: Readonly<Record<string, string>>
+  readonly body?: unknown
+}
+
+export interface AccessRequest {
+  /** The id of the operation. */
+  readonly operation: string
+  readonly method: string
+  /** Path and query. */
+  readonly target: string
+  readonly headers: Readonly<Record<string, string>>
+  readonly body: unknown
+}
+
+/** Every operation of the document, with what its route needs. */
+export function operationsToCheck(document: Document, routes: readonly Route[]): Operation[] {
+  const described = operationsOf(document)
+  return routes.map(({ schema }) => {
+    const { operationId: id, needs, isOfServer = false } = schema
+    const { method, path, operation } = described.get(id) ?? fail(`${id} is not in openapi.json`)
+    if (needs === undefined) fail(`${id} does not say what it needs`)
+    const parameters = (operation.parameters ?? []).map((one) => resolve<Parameter>(document, one))
+    const media = operation.requestBody?.content['application/json']
+    return {
+      id,
+      method: method.toUpperCase(),
+      path,
+      needs,
+      isOfServer,
+      parameters: [
+        ...parameters.map((one) => `${one.in} ${one.name}`),
+        ...(media ? membersOf(document, media.schema).map((name) => `body ${name}`) : []),
+      ],
+      ...(media && { body: Object.values(media.examples ?? {})[0]?.value }),
+    }
+  })
+}
+
+function fail(words: string): never {
+  throw new Error(words)
+}
+
+function membersOf(document: Document, from: Schema): string[] {
+  const schema = resolve<Schema>(document, from)
+  const parts = [...(schema.anyOf ?? []), ...(schema.oneOf ?? []), ...(schema.allOf ?? [])] as Schema[]
+  return [...Object.keys(schema.properties ?? {}), ...parts.flatMap((part) => membersOf(document, part))]
+}
+
+/** As it goes out. */
+export function toRequest(
+  { id, method, path, body: example }: Operation,
+  { path: parts = {}, query = {}, headers = {}, body = example }: Sending,
+): AccessRequest {
+  const filled = path.replace(/\{(\w+)\}/g, (_, name: string) => encodeURIComponent(parts[name] ?? fail(name)))
+  const pairs = new URLSearchParams(query).toString()
+  return {
+    operation: id,
+    method,
+    target: pairs === '' ? filled : `${filled}?${pairs}`,
+    headers: { ...(body !== undefined && { 'content-type': 'application/json' }), ...headers },
+    body,
+  }
+}
+
+export interface Reply {
+  readonly status: number
+  readonly headers: Headers
+  readonly text: string
+}
+
+export type Send = (request: AccessRequest) => Promise<Reply>
+
+/** Over one connection. Not by fetch: that opens another after each HEAD. */
+export function sendTo(t: TestContext, url: string): Send {
+  const agent = new Agent({ keepAlive: true, maxSockets: 1 })
+  t.after(() => agent.destroy())
+  const { hostname, port } = new URL(url)
+  return ({ method, target: path, headers, body }) =>
+    new Promise((resolve, reject) => {
+      const request = httpRequest({ hostname, port, method, path, agent, headers }, (response) => {
+        let text = ''
+        const end = () => {
+          const pairs = Object.entries(response.headers).map(([name, value]): [string, string] => [name, String(value)])
+          resolve({ status: response.statusCode ?? 0, headers: new Headers(pairs), text })
+        }
+        if (response.headers['content-type'] === 'text/event-stream' && method !== 'HEAD') {
+          response.destroy() // it would go on for ever; that it began is its answer
+          return end()
+        }
+        response.setEncoding('utf8').on('data', (chunk: string) => {
+          text += chunk
+        })
+        response.on('end', end).on('error', reject)
+      })
+      request.on('error', reject)
+      request.end(body === undefined ? undefined : JSON.stringify(body))
+    })
+}
