@@ -14,6 +14,7 @@ import type { Clock } from '#clock.ts'
 import type { Config } from '#config.ts'
 import { Problem } from '#core/problem.ts'
 import type { Defaults } from '#core/reminder.ts'
+import type { ConnectionLimits } from '#http/connections.ts'
 import { type Feed, startFeed } from '#http/feed.ts'
 import { isLoopbackAddress } from '#http/guard.ts'
 import { createServer } from '#http/server.ts'
@@ -44,6 +45,8 @@ export interface AppDeps {
   readonly wrapDatabase?: (dialect: Dialect) => Dialect
   /** How long a claim and an attempt last; the usual when absent. */
   readonly deliveryTimes?: DeliveryTimes
+  /** How long connections may take over what; the usual when absent. */
+  readonly connections?: Partial<ConnectionLimits>
 }
 
 export interface App extends AsyncDisposable {
@@ -148,6 +151,9 @@ export async function startApp(config: Config, deps: AppDeps): Promise<App> {
     webPushKey: (await vapidKeys(store)).publicKey,
     trashDays: config.trashDays,
     isLoopback: isLoopback && !config.allowAnyoneOnNetwork,
+    // Programs of one machine are told apart by nothing.
+    rateLimit: isLoopback && !config.allowAnyoneOnNetwork ? 0 : config.rateLimit,
+    connections: deps.connections,
     allowedHosts: config.allowedHosts,
     log: log.child({ room: 'http' }),
     feed,

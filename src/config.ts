@@ -54,6 +54,13 @@ const schema = Type.Object(
       default: [],
       description: 'Host names, besides localhost, under which a server on loopback may be addressed',
     }),
+    rateLimit: Type.Integer({
+      default: 6_000,
+      minimum: 0,
+      maximum: 1_000_000,
+      description:
+        'Requests a minute of one caller, 0 for as many as it likes; a server on loopback without login has no limit',
+    }),
     publicUrl: Type.String({
       default: '',
       pattern: '^(https?://[^\\s]+)?$',

@@ -12,9 +12,12 @@ import { limits } from '#core/task.ts'
 import { dialectOf } from '#store/dialects/dialect.ts'
 import { asProblem } from '#store/failure.ts'
 import type { Db } from '#store/schema.ts'
+import { type ConnectionLimits, connectionLimits, connectionOptions, limitConnections } from './connections.ts'
 import type { Feed } from './feed.ts'
 import { createGuard } from './guard.ts'
-import { answerUnreadable, sendProblem } from './problem.ts'
+import { openDoor, takeTurns } from './pressure.ts'
+import { answerAtOnce, answerUnreadable, sendProblem } from './problem.ts'
+import { addressKey, createRateGuard } from './rate-guard.ts'
 import { byKeyRoutes } from './routes/by-key.ts'
 import { changeRoutes } from './routes/changes.ts'
 import { channelRoutes } from './routes/channels.ts'
@@ -43,6 +46,10 @@ export interface ServerParts {
   readonly feed: Feed
   readonly clock: Clock
   readonly isLoopback: boolean
+  /** Requests a minute of one caller; 0 for as many as it likes. */
+  readonly rateLimit: number
+  /** Other than the usual. */
+  readonly connections?: Partial<ConnectionLimits> | undefined
   readonly allowedHosts: readonly string[]
   readonly log: Logger
   /** Told of every route: whoever describes the API listens here. */
@@ -61,19 +68,21 @@ const largeBodies = new WeakSet<object>()
 /** The HTTP server, not listening yet. */
 export function createServer(parts: ServerParts): FastifyInstance {
   const { log } = parts
+  const door = openDoor()
+  const connections = { ...connectionLimits, ...parts.connections }
+  const options = connectionOptions(connections)
   const server = fastify({
     loggerInstance: log as FastifyBaseLogger,
     logController: new LogController({ disableRequestLogging: true }),
     bodyLimit,
     // In UTF-16: a key may have 200 characters.
     routerOptions: { maxParamLength: 2 * limits.keyCharacters },
-    // A whole request within 30 s and its headers within 15: connections that drip are closed.
-    requestTimeout: 30_000,
-    keepAliveTimeout: 10_000,
+    ...options,
     // A missing Host is the guard's to refuse: Node's own answer says nothing.
-    http: { headersTimeout: 15_000, connectionsCheckingInterval: 5_000, requireHostHeader: false },
+    http: { ...options.http, requireHostHeader: false },
     // What goes wrong before there is a route: a path that cannot be decoded, a request that cannot be read.
-    frameworkErrors: (error, request, reply) => sendProblem(error, request, reply.header('x-request-id', request.id)),
+    frameworkErrors: (error, request, reply) =>
+      door.refuse(() => sendProblem(error, request, reply.header('x-request-id', request.id))),
     clientErrorHandler: answerUnreadable,
     forceCloseConnections: 'idle',
     return503OnClosing: false, // endPolitely answers in our own words
@@ -81,7 +90,6 @@ export function createServer(parts: ServerParts): FastifyInstance {
     requestIdHeader: false,
     trustProxy: false,
   })
-  server.server.maxConnections = 5_000
   // An Expect that nobody knows may be passed over (RFC 9110 section 10.1.1); Node would answer a bare 417.
   server.server.on('checkExpectation', (request, response) => server.server.emit('request', request, response))
 
@@ -95,6 +103,8 @@ export function createServer(parts: ServerParts): FastifyInstance {
 
   // No logger a request: making one takes 2 µs, and the few lines that are written name the request themselves.
   server.setChildLoggerFactory((logger) => logger)
+  takeTurns(server, door, { log, onRefused: () => parts.metrics.refused('pressure') })
+  limitConnections(server, connections, () => parts.metrics.refused('connections'))
   const guard = createGuard(parts)
   // By callback: a hook that is async costs a microtask more, and each request passes all of them.
   server.addHook('onRequest', (request, reply, done) => {
@@ -104,6 +114,17 @@ export function createServer(parts: ServerParts): FastifyInstance {
       done()
     } catch (error) {
       done(error as Error)
+    }
+  })
+  const rates = createRateGuard({ perMinute: parts.rateLimit, onRefused: () => parts.metrics.refused('rate') })
+  server.addHook('onRequest', (request, reply, done) => {
+    try {
+      // As long as nobody says who asks, each address is a caller.
+      if (!request.routeOptions.config.isUrgent) rates.request(reply, { key: addressKey(request.ip), isKnown: true })
+      done()
+    } catch (error) {
+      if (error instanceof Problem) answerAtOnce(error, request, reply)
+      else done(error as Error)
     }
   })
   endPolitely(server)

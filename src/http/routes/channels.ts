@@ -188,6 +188,7 @@ export function channelRoutes(plain: FastifyInstance, { ctx }: { ctx: actions.Ch
   server.post(
     '/v1/channels/test',
     {
+      config: { isLong: true },
       schema: {
         operationId: 'testChannelDraft',
         summary: 'Send a test over a channel that is not made yet, and tell what came of it',
@@ -205,6 +206,7 @@ export function channelRoutes(plain: FastifyInstance, { ctx }: { ctx: actions.Ch
   server.post(
     '/v1/channels/:id/test',
     {
+      config: { isLong: true },
       schema: {
         operationId: 'testChannel',
         summary: 'Send a test over a channel, with its options or those that are about to be saved',
