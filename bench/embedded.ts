@@ -14,16 +14,22 @@ import type { Message } from '#core/notice.ts'
  * @param database a file for SQLite, or the URL of another database
  * @param kinds what stands for the catalog; one of the kind `console` takes the place of the channel that is always there
  * @param onLine called when a line of standard output has been handed over
+ * @param flags beside those of the database, the port and the reminders
  */
 export async function startEmbedded(
   database: string,
-  { kinds = catalog, onLine }: { kinds?: readonly ChannelKind[]; onLine?: () => void } = {},
+  {
+    kinds = catalog,
+    onLine,
+    flags = [],
+  }: { kinds?: readonly ChannelKind[]; onLine?: () => void; flags?: readonly string[] } = {},
 ): Promise<App> {
   const config = parseConfig({
     argv: [
       '--port=0',
       `--database-url=${database.includes('://') ? database : `sqlite:${database}`}`,
       '--default-reminders=PT15M',
+      ...flags,
     ],
     env: {},
     readFile: () => '',

@@ -21,6 +21,7 @@ const benchmarks = [
   'isolation',
   'databases',
   'delete-all',
+  'door',
 ] as const
 const resultsPath = fileURLToPath(new URL('RESULTS.md', import.meta.url))
 

@@ -44,6 +44,11 @@ export async function insertDueAt(store: Store, at: number, howMany: number): Pr
   await insert(store, howMany, sql`cast(${at} as integer)`)
 }
 
+/** Tasks that ring one after the other, from an instant on. */
+export async function insertDueEvery(store: Store, everyMs: number, from: number, howMany: number): Promise<void> {
+  await insert(store, howMany, sql`cast(${from} + ${everyMs} * i as integer)`)
+}
+
 async function insertPending(store: Store, howMany: number): Promise<void> {
   // 7,919 is prime and divides no round number: every second of the span once, scattered.
   const first = Date.now() + yearMs

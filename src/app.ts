@@ -20,6 +20,7 @@ import type { Config } from '#config.ts'
 import { Problem } from '#core/problem.ts'
 import type { Defaults } from '#core/reminder.ts'
 import { readCertificate, watchCertificate } from '#http/certificate.ts'
+import type { ConnectionLimits } from '#http/connections.ts'
 import { closeControl, controlPath, openControl } from '#http/control.ts'
 import { createDoor } from '#http/door.ts'
 import { type Feed, startFeed } from '#http/feed.ts'
@@ -62,6 +63,8 @@ export interface AppDeps {
   readonly wrapDatabase?: (dialect: Dialect) => Dialect
   /** How long a claim and an attempt last; the usual when absent. */
   readonly deliveryTimes?: DeliveryTimes
+  /** How long connections may take over what; the usual when absent. */
+  readonly connections?: Partial<ConnectionLimits>
 }
 
 export interface App extends AsyncDisposable {
@@ -187,6 +190,9 @@ export async function startApp(config: Config, deps: AppDeps): Promise<App> {
     certificate,
     isForMachine: isLoopback && !config.login && !config.allowAnyoneOnNetwork,
     isSocket,
+    // Programs of one machine are told apart by nothing.
+    rateLimit: isLoopback && !config.login ? 0 : config.rateLimit,
+    connections: deps.connections,
     allowedHosts: config.allowedHosts,
     trustProxy: config.trustProxy,
     corsOrigins: config.corsOrigins,

@@ -47,6 +47,7 @@ describe('configuration', () => {
       timeZone: 'Europe/Paris',
       defaultReminders: ['PT15M'],
       trashDays: 30,
+      rateLimit: 6_000,
       publicUrl: '',
       login: false,
       logLevel: 'info',

@@ -79,6 +79,13 @@ export const configSchema = Type.Object(
       default: [],
       description: 'Origins, like https://app.example.org, whose pages may use the API from a browser',
     }),
+    rateLimit: Type.Integer({
+      default: 6_000,
+      minimum: 0,
+      maximum: 1_000_000,
+      description:
+        'Requests a minute of one caller, 0 for as many as it likes; a server on loopback without login has no limit',
+    }),
     publicUrl: Type.String({
       default: '',
       pattern: '^(https?://[^\\s]+)?$',

@@ -31,7 +31,7 @@ const alone = /(^|\/)test\/faults\//
 async function run(database: TestDatabase, files: readonly string[]): Promise<void> {
   console.log(`\n── tests on ${database}\n`)
   const shared = files.filter((file) => !alone.test(file))
-  if (shared.length > 0) await runFiles(database, shared, availableParallelism() + 1)
+  if (shared.length > 0) await runFiles(database, shared, availableParallelism())
   const others = files.filter((file) => alone.test(file))
   if (others.length > 0) await runFiles(database, others, 1)
 }

@@ -25,13 +25,16 @@ import { asProblem } from '#store/failure.ts'
 import type { Db } from '#store/schema.ts'
 import { keepAudit } from './audit.ts'
 import type { Certificate } from './certificate.ts'
+import { type ConnectionLimits, connectionLimits, connectionOptions, limitConnections } from './connections.ts'
 import { createCors } from './cors.ts'
 import { actorOf, type Door } from './door.ts'
 import type { Feed } from './feed.ts'
 import { createGuard } from './guard.ts'
 import type { Oidc } from './oidc.ts'
-import { answerUnreadable, sendProblem } from './problem.ts'
+import { openDoor, takeTurns } from './pressure.ts'
+import { answerAtOnce, answerUnreadable, sendProblem } from './problem.ts'
 import { trustOf } from './proxies.ts'
+import { addressKey, createRateGuard, type RateGuard } from './rate-guard.ts'
 import { auditRoutes } from './routes/audit.ts'
 import { byKeyRoutes } from './routes/by-key.ts'
 import { changeRoutes } from './routes/changes.ts'
@@ -80,6 +83,10 @@ export interface ServerParts {
   readonly publicUrl: string
   /** What holds for owners who have not chosen. */
   readonly defaults: Defaults
+  /** Requests a minute of one caller; 0 for as many as it likes. */
+  readonly rateLimit: number
+  /** Other than the usual. */
+  readonly connections?: Partial<ConnectionLimits> | undefined
   readonly allowedHosts: readonly string[]
   readonly trustProxy: readonly string[]
   readonly corsOrigins: readonly string[]
@@ -101,23 +108,26 @@ const largeBodies = new WeakSet<object>()
 export function createServer(parts: ServerParts): FastifyInstance {
   const { log, certificate } = parts
   const trusts = trustOf(parts.trustProxy)
+  const entrance = openDoor()
+  const connections = { ...connectionLimits, ...parts.connections }
+  const options = connectionOptions(connections)
   // A missing Host is the guard's to refuse: Node's own answer says nothing.
-  const node = { headersTimeout: 15_000, connectionsCheckingInterval: 5_000, requireHostHeader: false }
+  const node = { ...options.http, requireHostHeader: false }
   const server: FastifyInstance = fastify({
     loggerInstance: log as FastifyBaseLogger,
     logController: new LogController({ disableRequestLogging: true }),
     bodyLimit,
     // In UTF-16: a key may have 200 characters.
     routerOptions: { maxParamLength: 2 * limits.keyCharacters },
-    // A whole request within 30 s and its headers within 15: connections that drip are closed.
-    requestTimeout: 30_000,
-    keepAliveTimeout: 10_000,
+    ...options,
     // A handshake has the time that headers have.
-    ...(certificate ? { https: { ...node, handshakeTimeout: 15_000, ...certificate.options } } : { http: node }),
+    ...(certificate
+      ? { https: { ...node, handshakeTimeout: connections.headersMs, ...certificate.options }, http: null }
+      : { http: node }),
     // What goes wrong before there is a route: a path that cannot be decoded, a request that cannot be read.
     frameworkErrors: (error, request, reply) => {
       mark(request, reply)
-      sendProblem(error, request, reply)
+      entrance.refuse(() => sendProblem(error, request, reply))
     },
     clientErrorHandler: answerUnreadable,
     forceCloseConnections: 'idle',
@@ -126,7 +136,6 @@ export function createServer(parts: ServerParts): FastifyInstance {
     requestIdHeader: false,
     trustProxy: trusts ?? false,
   })
-  server.server.maxConnections = 5_000
   // An Expect that nobody knows may be passed over (RFC 9110 section 10.1.1); Node would answer a bare 417.
   server.server.on('checkExpectation', (request, response) => server.server.emit('request', request, response))
   // Who did not come through the handshake cannot be told anything, and an answer that waits for its end waits for ever.
@@ -149,10 +158,15 @@ export function createServer(parts: ServerParts): FastifyInstance {
     if (certificate) askForTls(request, reply)
     cors?.mark(request, reply)
   }
-  const guard = createGuard({ ...parts, allowedOrigins, trusts })
   // By callback: a hook that is async costs a microtask more, and each request passes all of them.
   server.addHook('onRequest', (request, reply, done) => {
     mark(request, reply)
+    done()
+  })
+  takeTurns(server, entrance, { log, onRefused: () => parts.metrics.refused('pressure') })
+  limitConnections(server, connections, () => parts.metrics.refused('connections'))
+  const guard = createGuard({ ...parts, allowedOrigins, trusts })
+  server.addHook('onRequest', (request, reply, done) => {
     try {
       guard(request)
       if (!cors?.answerPreflight(request, reply)) done()
@@ -169,7 +183,18 @@ export function createServer(parts: ServerParts): FastifyInstance {
       return actorOf(this)
     },
   })
-  server.addHook('onRequest', (request, reply, done) => parts.door.enter(request, reply, done))
+  const rates = createRateGuard({ perMinute: parts.rateLimit, onRefused: () => parts.metrics.refused('rate') })
+  server.addHook('onRequest', (request, reply, done) =>
+    parts.door.enter(request, reply, (refusal) => {
+      try {
+        countRequest(rates, parts, request, reply, refusal)
+        done(refusal)
+      } catch (error) {
+        if (error instanceof Problem) answerAtOnce(error, request, reply)
+        else done(error as Error)
+      }
+    }),
+  )
   requireNeeds(server)
   if (log.isLevelEnabled('debug'))
     server.addHook('onResponse', (request, reply, done) => {
@@ -210,7 +235,7 @@ export function createServer(parts: ServerParts): FastifyInstance {
   tokenRoutes(server, { ...parts, now })
   ownerRoutes(server, { ...parts, ctx: long })
   const provider = parts.provider?.name ?? null
-  signInRoutes(server, { ...parts, provider })
+  signInRoutes(server, { ...parts, rates, provider })
   signInPageRoutes(server, { provider })
   if (parts.provider) oidcRoutes(server, { ...parts, ...parts.provider })
   auditRoutes(server, parts)
@@ -221,6 +246,27 @@ export function createServer(parts: ServerParts): FastifyInstance {
   problemRoutes(server)
   refuseOtherMethods()
   return server
+}
+
+/**
+ * Counts a request against who asks: a token or session, or else an address. Once it is known who that is, and whether or not he may.
+ * @throws Problem `rate-limited`
+ */
+function countRequest(
+  rates: RateGuard,
+  { rateLimit, isOpen }: Pick<ServerParts, 'rateLimit' | 'isOpen'>,
+  request: FastifyRequest,
+  reply: FastifyReply,
+  refusal: Error | undefined,
+): void {
+  const { caller, ip, headers, routeOptions } = request
+  if (rateLimit === 0 || routeOptions.config.isUrgent || caller?.by?.kind === 'socket') return
+  const by = caller?.by
+  if (by?.id != null) rates.request(reply, { key: `${by.kind}:${by.id}`, isKnown: true })
+  // Where nobody says who he is, each address is a caller.
+  else rates.request(reply, { key: addressKey(ip), isKnown: isOpen })
+  const isWrong = refusal instanceof Problem && refusal.kind === 'unauthorized'
+  if (isWrong && (headers.authorization ?? headers.cookie) !== undefined) rates.failure(ip)
 }
 
 /** A route that forgets to say who may ask is found when it is written, and not by who asks. */

@@ -24,6 +24,8 @@ export interface Metrics {
   committed(writes: number, ms: number): void
   /** A request was answered. @param route as the router has it, never what was asked for */
   answered(method: string, route: string, status: number, ms: number): void
+  /** A request was refused unseen, or a connection closed. */
+  refused(reason: Refusal): void
   text(): Promise<string>
 }
 
@@ -40,6 +42,9 @@ const backlogMs = 5_000
 
 const results = ['sent', 'retried', 'dead', 'dropped'] as const
 type Result = (typeof results)[number]
+
+const refusals = ['pressure', 'rate', 'connections'] as const
+type Refusal = (typeof refusals)[number]
 
 interface KindFigures {
   readonly lateness: Histogram
@@ -72,6 +77,7 @@ export function createMetrics({
   let writes = 0
   /** By route, then method, then class of status: a text of all three would have to be made at each request. */
   const requests = new Map<string, Map<string, Histogram[]>>()
+  const refused: Record<Refusal, number> = { pressure: 0, rate: 0, connections: 0 }
 
   function openChannel(id: number, kind: string): ChannelFigures {
     const known = channels.get(id)
@@ -126,6 +132,9 @@ export function createMetrics({
       const classes = methods.get(method) ?? []
       classes[hundreds] = histogram
       requests.set(route, methods.set(method, classes))
+    },
+    refused(reason) {
+      refused[reason]++
     },
     async text() {
       const told = await readBacklog().catch(() => undefined)
@@ -240,6 +249,12 @@ export function createMetrics({
             return samples
           }),
         ),
+      },
+      {
+        name: 'duebell_http_refused_total',
+        help: 'Requests refused because the server is overrun (pressure) or their caller asks too often (rate), and connections closed because there are too many.',
+        type: 'counter',
+        samples: refusals.map((reason): Sample => ({ labels: { reason }, value: refused[reason] })),
       },
       {
         name: 'duebell_build_info',

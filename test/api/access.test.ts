@@ -39,6 +39,7 @@ async function start(t: TestContext): Promise<Matrix> {
     startAt: '2026-11-23T13:00:00Z',
     flags: [
       '--login',
+      '--rate-limit=0',
       // With what a provider of identities adds, though nobody is there.
       ...['--oidc-issuer=http://127.0.0.1:1', '--oidc-client-id=duebell', '--public-url=http://127.0.0.1:1'],
       // Nothing here outlives the process, and a sync for each of some thousand writes would be most of the time.
@@ -160,7 +161,7 @@ test('a route that forgets to say what it needs is refused as the server is made
 })
 
 test('a session that is over stays over, however often it is tried', async (t) => {
-  const testApp = await startTestApp(t, { flags: ['--login'] })
+  const testApp = await startTestApp(t, { flags: ['--login', '--rate-limit=0'] })
   const { clock, url } = testApp
   const { root } = await invitePeople(testApp)
   const cookie = await signIn(url, root.name)

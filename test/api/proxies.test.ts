@@ -22,7 +22,7 @@ async function startMirror(t: TestContext, trustProxy: string[], place: { host?:
     allowedHosts: [],
     corsOrigins: [],
     trustProxy,
-    metrics: { answered() {}, text: async () => '' },
+    metrics: { answered() {}, refused() {}, text: async () => '' },
     feed: { stop() {}, wake() {}, listen: () => () => {} },
   }
   const server = createServer(parts as ServerParts)

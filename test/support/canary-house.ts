@@ -67,7 +67,15 @@ export async function startCanaryHouse(t: TestContext): Promise<CanaryHouse> {
   const flags = [
     ...['--config', file('config.json', JSON.stringify({ oidcClientSecret, channels }))],
     ...['--public-url', 'https://bell.example.org', '--oidc-issuer', provider.url, '--oidc-client-id', 'duebell'],
-    ...['--login', '--log-level', 'debug', '--log-format', testDatabase === 'sqlite' ? 'pretty' : 'json'],
+    ...[
+      '--login',
+      '--rate-limit',
+      '0',
+      '--log-level',
+      'debug',
+      '--log-format',
+      testDatabase === 'sqlite' ? 'pretty' : 'json',
+    ],
   ]
   const env = {
     DUEBELL_DATABASE_URL_FILE: file('database-url', database.url),

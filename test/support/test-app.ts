@@ -72,7 +72,7 @@ export async function startTestApp(t: TestContext, options: TestAppOptions = {})
   await start()
   const testApp: TestApp = {
     get client() {
-      return createClient(app.url, { tries: 1 }) // what the server answers, not what a second try mends
+      return createClient(app.url, { tries: 1, timeoutMs: 60_000 }) // what the server answers, not what a second try mends
     },
     clock,
     bell,

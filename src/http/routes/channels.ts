@@ -197,6 +197,7 @@ export function channelRoutes(plain: FastifyInstance, { ctx }: { ctx: actions.Ch
   server.post(
     '/v1/channels/test',
     {
+      config: { isLong: true },
       schema: {
         operationId: 'testChannelDraft',
         needs: 'admin',
@@ -215,6 +216,7 @@ export function channelRoutes(plain: FastifyInstance, { ctx }: { ctx: actions.Ch
   server.post(
     '/v1/channels/:id/test',
     {
+      config: { isLong: true },
       schema: {
         operationId: 'testChannel',
         needs: 'admin',

@@ -52,6 +52,7 @@ export function eventRoutes(
   server.get(
     '/v1/events',
     {
+      config: { isLong: true },
       schema: {
         operationId: 'followEvents',
         needs: 'read',

@@ -48,9 +48,14 @@ export function healthRoutes(
   /** Whoever cannot be known just now is a stranger. */
   const isKnown = async (request: FastifyRequest, reply: FastifyReply) =>
     isOpen || (await door.recognize(request, reply).catch(() => null)) !== null
+  // One at a time, however many ask: each is a query, and in a pool's line the bell would stand behind all of them.
+  let looking: ReturnType<Health['look']> | undefined
 
   async function look() {
-    const bell = await health.look()
+    looking ??= health.look().finally(() => {
+      looking = undefined
+    })
+    const bell = await looking
     const isWorking = bell.database === 'ok' && bell.status !== 'failing'
     const status = !isWorking ? 'unhealthy' : bell.status === 'late' ? 'degraded' : 'healthy'
     return { isWorking, status, bell } as const
@@ -69,12 +74,12 @@ export function healthRoutes(
     ),
   })
 
-  server.get('/livez', { schema: text('isAlive', 'Whether the process answers', { 200: 'Alive' }) }, async (_, reply) =>
-    reply.type('text/plain').send('Alive'),
-  )
+  const config = { isUrgent: true } as const
+  const aliveSchema = text('isAlive', 'Whether the process answers', { 200: 'Alive' })
+  server.get('/livez', { config, schema: aliveSchema }, async (_, reply) => reply.type('text/plain').send('Alive'))
 
   const readySchema = text('isReady', 'Whether the server can do its work', { 200: 'Ready', 503: 'Not ready' })
-  server.get('/readyz', { schema: readySchema }, async (_, reply) => {
+  server.get('/readyz', { config, schema: readySchema }, async (_, reply) => {
     const { isWorking: isReady } = await look()
     return reply
       .code(isReady ? 200 : 503)
@@ -96,7 +101,7 @@ export function healthRoutes(
       },
     },
   } as const
-  server.get('/v1/health', { schema: healthSchema }, async (request, reply) => {
+  server.get('/v1/health', { config, schema: healthSchema }, async (request, reply) => {
     const isJson = request.headers.accept?.includes('application/json') ?? false
     // Side by side: each waits as long for a database that does not answer.
     const [{ isWorking, status, bell }, isTold] = await Promise.all([look(), isJson && isKnown(request, reply)])

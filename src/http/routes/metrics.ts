@@ -5,6 +5,8 @@ import Type from 'typebox'
 export interface Metrics {
   /** Of a request that was answered. @param route as the router has it, or `none` */
   readonly answered: (method: string, route: string, status: number, ms: number) => void
+  /** Of one that was not looked at, or of a connection. */
+  readonly refused: (reason: 'pressure' | 'rate' | 'connections') => void
   readonly text: () => Promise<string>
 }
 
@@ -18,7 +20,7 @@ export function metricsRoutes(server: FastifyInstance, metrics: Metrics): void {
     tags: ['health'],
     response: { 200: { content: { 'text/plain': { schema: Type.String() } } } },
   } as const
-  server.get('/metrics', { schema }, async (_, reply) =>
+  server.get('/metrics', { config: { isUrgent: true }, schema }, async (_, reply) =>
     reply
       .type('text/plain; version=0.0.4; charset=utf-8')
       .header('cache-control', 'no-store')

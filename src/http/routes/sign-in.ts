@@ -4,10 +4,11 @@ import type { Context } from '#actions/context.ts'
 import * as actions from '#actions/sign-in.ts'
 import { revokeToken } from '#actions/tokens.ts'
 import { scopes } from '#core/account.ts'
-import { Problem } from '#core/problem.ts'
+import { Problem, type ProblemKind } from '#core/problem.ts'
 import { getOwner } from '#store/owners.ts'
 import { type Caller, type Door, sessionCookie, toCaller } from '../door.ts'
 import { isLoopbackAddress } from '../guard.ts'
+import type { RateGuard } from '../rate-guard.ts'
 import {
   AcceptedInvitationShape,
   AcceptInvitationShape,
@@ -24,6 +25,7 @@ import { NoQuery, refuseBody } from './tasks.ts'
 interface Parts {
   readonly ctx: Context
   readonly door: Pick<Door, 'forget' | 'recognize'>
+  readonly rates: Pick<RateGuard, 'mayTry' | 'failure'>
   readonly isOpen: boolean
   /** What the button to a provider of identities says, if there is one. */
   readonly provider: string | null
@@ -32,7 +34,7 @@ interface Parts {
 const tags = ['accounts']
 
 /** How people come in and go out. Programs send tokens instead. */
-export function signInRoutes(plain: FastifyInstance, { ctx, door, isOpen, provider }: Parts): void {
+export function signInRoutes(plain: FastifyInstance, { ctx, door, rates, isOpen, provider }: Parts): void {
   const server = plain.withTypeProvider<TypeBoxTypeProvider>()
 
   async function session(caller: Caller | null): Promise<SessionWire> {
@@ -42,6 +44,24 @@ export function signInRoutes(plain: FastifyInstance, { ctx, door, isOpen, provid
       scopes: caller ? scopes.slice(0, scopes.indexOf(caller.scope) + 1) : [],
       by: caller?.by?.kind ?? null,
       sign_in: { required: !isOpen, password: true, provider },
+    }
+  }
+
+  /** Counts as a failure what is refused so, and nothing else: a server that is busy is nobody's guess. */
+  async function attempt<T>(
+    address: string,
+    account: string,
+    failure: ProblemKind,
+    work: () => Promise<T>,
+  ): Promise<T> {
+    const { succeeded } = rates.mayTry(address, account)
+    try {
+      const done = await work()
+      succeeded()
+      return done
+    } catch (error) {
+      if (!(error instanceof Problem && error.kind === failure)) succeeded()
+      throw error
     }
   }
 
@@ -82,7 +102,9 @@ export function signInRoutes(plain: FastifyInstance, { ctx, door, isOpen, provid
     async (request, reply) => {
       requireSecure(request)
       const { login, password } = request.body
-      enter(request, reply, await actions.signIn(ctx, { login, password, device: deviceOf(request) }))
+      const wish = { login, password, device: deviceOf(request) }
+      const made = await attempt(request.ip, login.toLowerCase(), 'unauthorized', () => actions.signIn(ctx, wish))
+      enter(request, reply, made)
       return session(request.caller)
     },
   )
@@ -123,9 +145,10 @@ export function signInRoutes(plain: FastifyInstance, { ctx, door, isOpen, provid
         response: { 200: PasswordChangedShape },
       },
     },
-    async ({ body: { current = '', password }, actor }) => {
+    async ({ body: { current = '', password }, actor, ip }) => {
       const keep = actor.by?.kind === 'session' ? (actor.by.id ?? undefined) : undefined
-      await actions.changePassword(ctx, actor, { current, password, keep })
+      const wish = { current, password, keep }
+      await attempt(ip, `owner ${actor.ownerId}`, 'forbidden', () => actions.changePassword(ctx, actor, wish))
       door.forget()
       return { changed: true }
     },
@@ -150,7 +173,8 @@ export function signInRoutes(plain: FastifyInstance, { ctx, door, isOpen, provid
     async (request, reply) => {
       const { code, name = null, password } = request.body
       const wish = { invitation: code, name, password, device: deviceOf(request) }
-      const { session: made, token } = await actions.acceptInvitation(ctx, wish)
+      const accept = () => actions.acceptInvitation(ctx, wish)
+      const { session: made, token } = await attempt(request.ip, 'an invitation', 'unauthorized', accept)
       door.forget()
       enter(request, reply, made)
       return { owner: toOwnerWire(made.owner), token: token?.secret ?? null }

@@ -1,0 +1,127 @@
+import assert from 'node:assert/strict'
+import { once } from 'node:events'
+import { connect, type Socket } from 'node:net'
+import { type TestContext, test } from 'node:test'
+import type { ConnectionLimits } from '#http/connections.ts'
+import { freshDatabase } from '#support/databases.ts'
+import { startLiveApp, until } from '#support/live-app.ts'
+import { assertProblem, rawRequest } from '../api/wire.ts'
+
+/** Clients that are slow, silent or many, with limits that are short. Everything here is on connections by hand. */
+
+async function start(t: TestContext, connections: Partial<ConnectionLimits>) {
+  const { app, client } = await startLiveApp(t, await freshDatabase(t), { connections })
+  const { hostname, port, host } = new URL(app.url)
+
+  async function open(): Promise<Socket> {
+    const socket = connect(Number(port), hostname)
+    t.after(() => socket.destroy())
+    socket.on('error', () => {}) // it is cut off
+    await once(socket, 'connect')
+    return socket
+  }
+
+  /** Sends the beginning of a request, and answers with all that comes until the server ends the connection. */
+  async function sendAndWait(head: readonly string[], body = ''): Promise<string> {
+    const socket = await open()
+    let text = ''
+    socket.setEncoding('utf8').on('data', (piece) => {
+      text += piece
+    })
+    socket.write(head.join('\r\n') + body)
+    await once(socket, 'close')
+    return text
+  }
+
+  async function ask(socket: Socket, path: string) {
+    socket.write(`GET ${path} HTTP/1.1\r\nHost: ${host}\r\n\r\n`)
+    await once(socket, 'data')
+  }
+
+  return { url: app.url, client, host, open, ask, sendAndWait }
+}
+
+/** @param text an answer as it came */
+function assertTimeout(text: string) {
+  const [head = '', body = ''] = text.split('\r\n\r\n')
+  assert.match(head, /^HTTP\/1\.1 408 /)
+  assert.match(head, /^content-type: application\/problem\+json/im)
+  const { status, detail } = JSON.parse(body)
+  assert.deepEqual([status, detail], [408, 'The request did not arrive in time.'])
+}
+
+test('headers that do not end are answered 408, and the connection is closed', async (t) => {
+  const { host, sendAndWait } = await start(t, { headersMs: 50, checkMs: 10 })
+  assertTimeout(await sendAndWait(['GET /v1/tasks HTTP/1.1', `Host: ${host}`, 'X-Slow: ']))
+})
+
+test('so is a connection on which nothing comes at all', async (t) => {
+  const { sendAndWait } = await start(t, { headersMs: 50, checkMs: 10 })
+  assertTimeout(await sendAndWait([]))
+})
+
+test('a body that does not end is answered 408, and nothing is made of it', async (t) => {
+  const { host, client, sendAndWait } = await start(t, { headersMs: 40, requestMs: 50, checkMs: 10 })
+  const head = [
+    'POST /v1/tasks HTTP/1.1',
+    `Host: ${host}`,
+    'Content-Type: application/json',
+    'Content-Length: 99',
+    '',
+    '',
+  ]
+  assertTimeout(await sendAndWait(head, '{"title":"Ren'))
+  assert.deepEqual((await client.list()).tasks, [])
+})
+
+test('a client that does not read its answer is cut off; until then it takes no memory from others', async (t) => {
+  const { client, url, host, open } = await start(t, { stalledMs: 1_000, mostUnreadBytes: 12_000_000 })
+  const description = 'x'.repeat(60_000)
+  await Promise.all(Array.from({ length: 150 }, (_, i) => client.create({ title: `Large ${i}`, description })))
+  const large = '/v1/tasks?limit=1000'
+  const wanted = (await (await fetch(url + large)).text()).length
+  assert.ok(wanted > 9_000_000 && wanted < 12_000_000)
+
+  const deaf = await open()
+  deaf.pause()
+  deaf.write(`GET ${large} HTTP/1.1\r\nHost: ${host}\r\n\r\n`)
+  const ask = () => rawRequest(url, [`GET ${large} HTTP/1.1`, `Host: ${host}`])
+  let refused = await ask()
+  await until('its answer waits', 5_000, async () => {
+    if (refused.status !== 503) refused = await ask()
+    return refused.status === 503
+  })
+  assertProblem(refused, 503, 'large answers')
+  assert.equal(refused.headers.get('retry-after'), '5')
+  assert.equal((await client.list({ limit: 10 })).tasks.length, 10, 'a small answer is given')
+  await until('it is cut off', 5_000, async () => (await ask()).status === 200)
+
+  let got = 0
+  deaf.on('data', (piece) => {
+    got += piece.length
+  })
+  deaf.resume()
+  await once(deaf, 'close')
+  assert.ok(got < wanted, `it had ${got} of ${wanted} bytes, in buffers`)
+})
+
+test('an answer that takes long to be made is not cut off', async (t) => {
+  const { url } = await start(t, { stalledMs: 20, idleMs: 20, requestMs: 40, headersMs: 30, checkMs: 10 })
+  const response = await fetch(`${url}/v1/events?wait=1`, { headers: { accept: 'application/json' } })
+  assert.deepEqual([response.status, ((await response.json()) as { events: [] }).events], [200, []])
+})
+
+test('with all places taken by connections that are idle, they make room; those that are at work stay', async (t) => {
+  const { url, host, open, ask } = await start(t, { mostConnections: 4, idleMs: 600_000 })
+  const working = await open()
+  working.write(`GET /v1/events HTTP/1.1\r\nHost: ${host}\r\n\r\n`)
+  await once(working, 'data')
+  const idle = await Promise.all(Array.from({ length: 3 }, open))
+  for (const socket of idle) await ask(socket, '/livez')
+  const closed = Promise.all(idle.map((socket) => once(socket.resume(), 'close')))
+  await once((await open()).resume(), 'close') // one too many
+  await closed
+  assert.equal(working.closed, false)
+  const text = await (await fetch(`${url}/metrics`)).text()
+  assert.match(text, /^duebell_http_refused_total\{reason="connections"\} 1$/m)
+})
