@@ -88,12 +88,12 @@ export async function updateOwner(
 }
 
 /** One more way to set his password: the ones before are good for nothing. @throws Problem `not-found`, `conflict` (disabled) */
-export async function inviteOwner(ctx: Context, id: number): Promise<Issued> {
+export async function inviteOwner(ctx: Context, id: number): Promise<{ owner: Owner; invitation: Issued }> {
   return ctx.transact(async (tx, now) => {
-    const { disabledAt } = await ownerToChange(tx, { id })
-    if (disabledAt !== null) throw new Problem('conflict', 'This owner is disabled: enable him first.')
+    const owner = await ownerToChange(tx, { id })
+    if (owner.disabledAt !== null) throw new Problem('conflict', 'This owner is disabled: enable him first.')
     await deleteTokens(tx, id, ['invitation'])
-    return inviteIn(tx, id, now)
+    return { owner, invitation: await inviteIn(tx, id, now) }
   })
 }
 

@@ -205,16 +205,21 @@ export function toOwnerWire({ id, name, email, role, disabledAt, createdAt, vers
 }
 
 /** @param publicUrl empty where nobody has said it */
-export function toInvitationWire({ secret, record }: Issued, publicUrl: string): InvitationWire {
+export function toInvitationWire(
+  { secret, record }: Issued,
+  { name }: Pick<Owner, 'name'>,
+  publicUrl: string,
+): InvitationWire {
   return {
     code: secret,
-    url: publicUrl === '' ? null : invitationUrl(publicUrl, secret),
+    url: publicUrl === '' ? null : invitationUrl(publicUrl, secret, name),
     expires_dt: isoText(record.expiresAt ?? 0),
   }
 }
 
-/** Behind the #, so that it is in no log and no Referer of anybody. */
-export const invitationUrl = (base: string, code: string) => `${base.replace(/\/+$/, '')}/invitation#${code}`
+/** Behind the #, so that it is in no log and no Referer of anybody; with the name, which the page tells. */
+const invitationUrl = (base: string, code: string, name: string | null) =>
+  `${base.replace(/\/+$/, '')}/invitation#${code}${name === null ? '' : `&${name}`}`
 
 export function toTokenWire(token: TokenRecord, caller: Caller): TokenWire {
   return {

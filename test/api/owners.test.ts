@@ -49,7 +49,7 @@ test('without one he is invited: the code sets his password, once, within a week
   const made = await root.client.createOwner({ name: 'ada' })
   const { code = '', url, expires_dt } = made.invitation ?? {}
   assert.match(code, /^dbi_[0-9A-Za-z]{49}$/)
-  assert.deepEqual([url, expires_dt], [`https://tasks.example.org/invitation#${code}`, '2026-12-08T09:00:00.000Z'])
+  assert.deepEqual([url, expires_dt], [`https://tasks.example.org/invitation#${code}&ada`, '2026-12-08T09:00:00.000Z'])
   const nobody = clientWith(app.url, '')
   assert.equal((await refusal(nobody.signIn('ada', password))).status, 401, 'there is no password yet')
 

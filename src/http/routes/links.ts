@@ -91,7 +91,12 @@ function page(reply: FastifyReply, status: number, heading: string, text: string
   // The address is a key: no search engine, cache or other site is to have it. `same-origin` and not `no-referrer`, with which the
   // form would be sent from an origin of `null`, as forms of other sites can be.
   const more = { 'cache-control': 'no-store', 'referrer-policy': 'same-origin', 'x-robots-tag': 'noindex' }
-  return sendPage(reply.code(status), html(heading, text, form), `style-src '${styleHash}'; form-action 'self'`, more)
+  return sendPage(
+    reply.code(status),
+    html(heading, text, form),
+    `style-src '${styleHash}'; img-src data:; form-action 'self'`,
+    more,
+  )
 }
 
 const style = `

@@ -4,8 +4,9 @@ import type { Context } from '#actions/context.ts'
 import { signInByIdentity } from '#actions/sign-in.ts'
 import { Problem } from '#core/problem.ts'
 import type { Defaults } from '#core/reminder.ts'
+import { sendEntrance } from '../entrance-page.ts'
 import { type Oidc, signInMs } from '../oidc.ts'
-import { escapeHtml, sendPage } from '../page.ts'
+import { escapeHtml } from '../page.ts'
 import { answers } from '../problem.ts'
 import { deviceOf, enter } from './sign-in.ts'
 
@@ -53,8 +54,10 @@ export function oidcRoutes(server: FastifyInstance, { ctx, oidc, newOwners, defa
     if (!(error instanceof Problem)) throw error
     const { cause } = error.extras
     if (cause !== undefined) log.warn({ err: cause, reqId }, 'a sign-in by the provider failed')
-    const text = `<h1>You are not signed in</h1><p>${escapeHtml(error.message)}</p><p><a href="/sign-in">Back to sign-in</a></p>`
-    return sendPage(reply.code(answers[error.kind].status), page(text), '', { 'cache-control': 'no-store' })
+    const body = `<h1>You are not signed in</h1>
+<p>${escapeHtml(error.message)}</p>
+<p class="or"><a class="button quiet" href="/sign-in">Back to sign-in</a></p>`
+    return sendEntrance(reply.code(answers[error.kind].status), { title: 'Not signed in', body })
   }
 }
 
@@ -64,16 +67,3 @@ function begunCookie(value: string): string {
   const maxAge = value === '' ? 0 : signInMs / 1_000
   return `__Host-duebell-oidc=${value}; Path=/; Max-Age=${maxAge}; HttpOnly; Secure; SameSite=Lax`
 }
-
-const page = (body: string) => `<!doctype html>
-<html lang="en">
-<head>
-<meta charset="utf-8">
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<title>Sign in · Duebell</title>
-</head>
-<body>
-${body}
-</body>
-</html>
-`

@@ -99,7 +99,7 @@ export function ownerRoutes(plain: FastifyInstance, { ctx, door, publicUrl, defa
         .header('location', `/v1/owners/${owner.id}`)
         .header('etag', toEtag(owner))
         .header('cache-control', 'no-store')
-      return { ...toOwnerWire(owner), invitation: invitation && toInvitationWire(invitation, publicUrl) }
+      return { ...toOwnerWire(owner), invitation: invitation && toInvitationWire(invitation, owner, publicUrl) }
     },
   )
 
@@ -184,7 +184,8 @@ export function ownerRoutes(plain: FastifyInstance, { ctx, door, publicUrl, defa
     },
     async ({ params }, reply) => {
       reply.header('cache-control', 'no-store')
-      return toInvitationWire(await actions.inviteOwner(ctx, params.id), publicUrl)
+      const { owner, invitation } = await actions.inviteOwner(ctx, params.id)
+      return toInvitationWire(invitation, owner, publicUrl)
     },
   )
 
