@@ -20,8 +20,9 @@ const ownerNumbers = -1
 const select = prepare((db, args: { id: number }) => db.selectFrom('owners').selectAll().where('id', '=', args.id))
 
 const selectShared = prepare((db, args: { id: number }) => {
-  const query = db.selectFrom('owners').selectAll().where('id', '=', args.id)
-  const { lockShared } = dialectOf(db)
+  const { lockShared, inTurn } = dialectOf(db)
+  let query = db.selectFrom('owners').selectAll().where('id', '=', args.id)
+  if (inTurn) query = query.where(inTurn.shared(args.id))
   return lockShared ? query.modifyEnd(lockShared) : query
 })
 
@@ -65,6 +66,7 @@ export async function getOwner(db: Db, id: number): Promise<Owner> {
 
 /** To be changed in this transaction: nobody else can meanwhile. @throws Problem `not-found` */
 export async function lockOwner(tx: Db, id: number): Promise<Owner> {
+  await dialectOf(tx).inTurn?.alone(tx, id)
   const query = tx.selectFrom('owners').selectAll().where('id', '=', id)
   const row = await (dialectOf(tx).isShared ? query.forUpdate() : query).executeTakeFirst()
   if (!row) throw new Problem('not-found', `There is no owner ${id}.`)
@@ -304,6 +306,9 @@ export async function adoptServerDefaults(tx: Db, server: Defaults, now: number)
     ['own_time_zone', 'time_zone', server.timeZone],
   ] as const
   for (const [own, column, value] of others) {
+    const changed = tx.selectFrom('owners').select('id').where(own, 'is', null).where(column, '!=', value)
+    const { inTurn } = dialectOf(tx)
+    if (inTurn) for (const { id } of await changed.orderBy('id').execute()) await inTurn.alone(tx, id)
     const { numUpdatedRows } = await tx
       .updateTable('owners')
       .set({ [column]: value, alarms_stale: 1 })
@@ -323,6 +328,7 @@ export async function findStaleAlarms(db: Db): Promise<{ id: number; defaults: D
 
 /** If they are what the alarms were computed with. */
 export async function markFresh(tx: Db, id: number, { reminders, timeZone }: Defaults): Promise<void> {
+  await dialectOf(tx).inTurn?.alone(tx, id)
   await tx
     .updateTable('owners')
     .set({ alarms_stale: 0 })

@@ -9,6 +9,8 @@ export interface Receipt {
   readonly taskId: number
   readonly expiry: string
   readonly due: string
+  /** As it is said to a person. */
+  readonly message: string
   readonly at: number
 }
 
@@ -34,11 +36,11 @@ export async function startReceiver(t: TestContext): Promise<Receiver> {
       let body = ''
       for await (const chunk of request.setEncoding('utf8')) body += chunk
       const { data } = webhook.verify(body, request.headers as Record<string, string>) as {
-        data: { task: { id: number }; notification: { expiry_dt: string; due_dt: string } }
+        data: { task: { id: number }; notification: { expiry_dt: string; due_dt: string }; message: string }
       }
       const { expiry_dt: expiry, due_dt: due } = data.notification
       const id = String(request.headers['webhook-id'])
-      const receipt = { id, taskId: data.task.id, expiry, due, at: Date.now() }
+      const receipt = { id, taskId: data.task.id, expiry, due, message: data.message, at: Date.now() }
       receiver.receipts.push(receipt)
       receiver.answer(receipt, response)
     } catch (error) {

@@ -18,6 +18,15 @@ export interface Dialect {
   /** Behind a select: the rows stay as they are until the transaction ends, while others may read them as well. Alone, nothing is needed. */
   readonly lockShared?: RawBuilder<unknown>
   /**
+   * A queue before the locks of an owner's row, where the database gives a shared one to whoever comes, past who waits to have the row
+   * alone: by six clients who create without a pause he would wait for ever. `shared` is a condition of the select that locks, and
+   * waits for who was there before; `alone` goes before one that locks the row to change it. Both until the transaction ends.
+   */
+  readonly inTurn?: {
+    shared(ownerId: number): Expression<SqlBool>
+    alone(tx: Db, ownerId: number): Promise<void>
+  }
+  /**
    * Whether every wish of a shared transaction gets a savepoint at once. Else only when one of them has failed and all are run
    * again: two round trips a wish are dear where nothing fails.
    */

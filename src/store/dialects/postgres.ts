@@ -1,4 +1,11 @@
-import { CompiledQuery, type Dialect as KyselyDialect, PostgresDialect, type PostgresPoolClient, sql } from 'kysely'
+import {
+  CompiledQuery,
+  type Dialect as KyselyDialect,
+  PostgresDialect,
+  type PostgresPoolClient,
+  type SqlBool,
+  sql,
+} from 'kysely'
 import pg from 'pg'
 import { Problem } from '#core/problem.ts'
 import { columnTypes, type Schema } from '../schema.ts'
@@ -19,12 +26,22 @@ import {
   remedies,
 } from './server.ts'
 
+/** Advisory locks are of a whole database: under this number they are ours, of owners. */
+const ownersKey = sql.raw('1685414242')
+
 /** PostgreSQL 12 or newer, by `pg`. Any number of processes share it. */
 export const postgres: Dialect = {
   name: 'postgres',
   begin: 'begin', // READ COMMITTED: a row that is locked is read as it is by then
   isShared: true,
   lockShared: sql`for share`,
+  inTurn: {
+    // Before the row is locked, and read as it is by then: `for share` looks again at what has changed since the statement began.
+    shared: (ownerId) => sql<SqlBool>`(select pg_advisory_xact_lock_shared(${ownersKey}, ${ownerId}::int)) is not null`,
+    async alone(tx, ownerId) {
+      await sql`select pg_advisory_xact_lock(${ownersKey}, ${ownerId}::int)`.execute(tx)
+    },
+  },
   savepointsAtOnce: false,
   transactionsAtOnce: 4,
   words: () => ({

@@ -1,0 +1,252 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import type { DuebellClient } from '#client/client.ts'
+import { nextReminder } from '#core/reminder.ts'
+import type { EventWire } from '#http/shapes-events.ts'
+import type { Store } from '#store/open.ts'
+import { getOwner } from '#store/owners.ts'
+import { listTasks } from '#store/tasks.ts'
+import { clientWith, password, setUpCode, startWithLogin } from '#support/accounts.ts'
+import { freshDatabase, testDatabase } from '#support/databases.ts'
+import { fakeClock } from '#support/fake-clock.ts'
+import { startLiveApp } from '#support/live-app.ts'
+import { insertMany } from '#support/many-tasks.ts'
+import { outlast } from '#support/outlast.ts'
+import { startReceiver } from '#support/receiver.ts'
+import { startTestApp } from '#support/test-app.ts'
+import { assertProblem, wireTo } from './wire.ts'
+
+/** What holds for all tasks of an owner: his time zone, and when they ring that say nothing of their own. */
+const startAt = '2026-12-01T09:00:00Z'
+const hourMs = 3_600_000
+
+/** How many tasks an owner has, each of which rings when his settings say. */
+async function followed({ db }: Pick<Store, 'db'>, ownerId: number): Promise<number> {
+  const { defaults } = await getOwner(db, ownerId)
+  const tasks = await listTasks(db, ownerId, { after: 0, limit: 10_000, offset: 0 })
+  for (const task of tasks)
+    assert.equal(task.notifyAt, nextReminder(task, defaults), `the alarm of task ${task.id} does not follow`)
+  return tasks.length
+}
+
+const ringsAt = async (client: DuebellClient) =>
+  (await client.upcoming({ until: '2026-12-10' })).upcoming.map(
+    ({ title, due_dt }) => `${title} ${due_dt.slice(0, 16)}`,
+  )
+
+test('settings are the server’s until one chooses, one by one, and again once one takes that back', async (t) => {
+  const app = await startTestApp(t, { flags: ['--time-zone=Europe/Paris', '--default-reminders=P1D,PT15M'] })
+  const { client } = app
+  const chosen = async () => {
+    const { time_zone, default_reminders, is_own } = await client.settings()
+    return [time_zone, default_reminders, is_own.time_zone, is_own.default_reminders]
+  }
+  assert.deepEqual(await chosen(), ['Europe/Paris', ['P1D', 'PT15M'], false, false])
+  const answer = await client.updateSettings({ time_zone: 'america/new_york' })
+  assert.deepEqual(answer, await client.settings())
+  assert.deepEqual(await chosen(), ['America/New_York', ['P1D', 'PT15M'], true, false])
+  await client.updateSettings({ default_reminders: [] })
+  assert.deepEqual(await chosen(), ['America/New_York', [], true, true], 'none is a choice')
+  await client.updateSettings(await client.settings()) // as it was read
+  assert.deepEqual(await chosen(), ['America/New_York', [], true, true])
+  await client.updateSettings({ time_zone: null, default_reminders: null })
+  assert.deepEqual(await chosen(), ['Europe/Paris', ['P1D', 'PT15M'], false, false])
+})
+
+test('what is no time zone, no lead or no hour is refused, and changes nothing', async (t) => {
+  const { client, url } = await startTestApp(t)
+  const before = await client.settings()
+  for (const [body, pointer] of [
+    [{ time_zone: '' }, '/time_zone'],
+    [{ time_zone: 'Mars/Olympus' }, '/time_zone'],
+    [{ time_zone: '+01:00' }, '/time_zone'],
+    [{ time_zone: 7 }, '/time_zone'],
+    [{ default_reminders: ['PT15M', 'soon'] }, '/default_reminders/1'],
+    [{ default_reminders: ['2026-12-01T09:00:00Z'] }, '/default_reminders/0'],
+    [{ default_reminders: ['-PT15M'] }, '/default_reminders/0'],
+    [{ default_reminders: ['PT15M', 'PT15M'] }, '/default_reminders'],
+    [{ default_reminders: Array.from({ length: 21 }, (_, i) => `PT${i}M`) }, '/default_reminders'],
+    [{ quiet_hours: { from: '22:00' } }, '/quiet_hours/until'],
+    [{ quiet_hours: { from: '24:00', until: '07:00' } }, '/quiet_hours/from'],
+    [{ time_zone: 'UTC', defaults: [] }, '/defaults'],
+    [{ time_zone: 'Europe/Paris', default_reminders: ['x'] }, '/default_reminders/0'],
+  ] as const)
+    assertProblem(await wireTo(url)('PATCH', '/v1/settings', { body }), 422, pointer)
+  assert.deepEqual(await client.settings(), before)
+})
+
+test('all alarms that go by them follow, before the answer', async (t) => {
+  const app = await startTestApp(t, { startAt })
+  const { client } = app
+  const expiry_dt = '2026-12-05T10:00:00Z'
+  await client.create({ title: 'default', expiry_dt })
+  await client.create({ title: 'own lead', expiry_dt, reminders: ['PT1H'] })
+  await client.create({ title: 'local day', expiry_dt: '2026-12-06T00:00:00+01:00', reminders: ['P1D'] })
+  const done = await client.create({ title: 'done', expiry_dt })
+  await client.complete(done.id)
+  const before = (await client.list()).tasks
+
+  await client.updateSettings({ default_reminders: ['PT2H', 'PT5M'] })
+  assert.deepEqual(await ringsAt(client), [
+    'local day 2026-12-04T23:00',
+    'default 2026-12-05T08:00',
+    'own lead 2026-12-05T09:00',
+    'default 2026-12-05T09:55',
+  ])
+  assert.deepEqual(
+    (await client.list()).tasks,
+    before,
+    'of the tasks themselves nothing has changed, nor their versions',
+  )
+  assert.equal((await client.create({ title: 'another', expiry_dt })).reminders, null)
+  await client.updateSettings({ default_reminders: [] })
+  assert.deepEqual(await ringsAt(client), ['local day 2026-12-04T23:00', 'own lead 2026-12-05T09:00'])
+  await client.updateSettings({ default_reminders: null })
+  assert.ok((await ringsAt(client)).includes('another 2026-12-05T09:45'), 'as the server has it')
+  assert.equal(await followed(app.app.store, 1), 5)
+})
+
+test('also those of 2,500 tasks, and of no other owner', async (t) => {
+  const { app, root, add } = await startWithLogin(t, { startAt })
+  const ada = await add('ada')
+  const { store } = app.app
+  const expiry_at = app.clock.now() + 100 * hourMs
+  const alarm = { expiry_at, notify_at: expiry_at - hourMs / 4 }
+  await insertMany(store, 2_500, { owner_id: ada.id, ...alarm })
+  await insertMany(store, 10, alarm)
+  const rings = async (at: number) =>
+    (await store.db.selectFrom('tasks').select('id').where('notify_at', '=', at).execute()).length
+  await ada.client.updateSettings({ default_reminders: ['PT1H'] })
+  assert.deepEqual([await rings(expiry_at - hourMs), await rings(alarm.notify_at)], [2_500, 10])
+  // The day before, in a zone whose offset is another by then.
+  await ada.client.updateSettings({ default_reminders: ['P1D'], time_zone: 'Europe/Paris' })
+  assert.deepEqual([await followed(store, ada.id), await followed(store, root.id)], [2_500, 10])
+})
+
+test('what has rung does not ring again, and what is due by the new ones rings at once', async (t) => {
+  const { client, clock, bell, app } = await startTestApp(t, { startAt })
+  await client.create({ title: 'rung', expiry_dt: '2026-12-01T09:20:00Z' })
+  await client.create({ title: 'not yet', expiry_dt: '2026-12-01T09:40:00Z' })
+  await clock.advanceTo('2026-12-01T09:10:00Z')
+  const told = () =>
+    bell.messages.map(({ task, sentAt }) => `${task.title} ${new Date(sentAt).toISOString().slice(11, 19)}`)
+  assert.deepEqual(told(), ['rung 09:05:00'])
+  await client.updateSettings({ default_reminders: ['PT45M', 'PT5M'] })
+  await app.idle()
+  assert.deepEqual(told().slice(1), ['not yet 09:10:00'], 'as if it had been created so')
+  await clock.advanceTo('2026-12-01T09:40:00Z')
+  assert.deepEqual(told().slice(2), ['rung 09:15:00', 'not yet 09:35:00'])
+  await client.updateSettings({ default_reminders: null })
+  await clock.advance(hourMs)
+  assert.equal(bell.messages.length, 4)
+})
+
+test('each owner is told in his own zone, on the console, by webhook and in the stream', async (t) => {
+  // A receiver of webhooks refuses what is not of now.
+  const now = Math.floor(Date.now() / 60_000) * 60_000
+  const flags = ['--member-hosts=127.0.0.1']
+  const { app, root, add } = await startWithLogin(t, { startAt: new Date(now).toISOString(), flags, channels: [] })
+  const receiver = await startReceiver(t)
+  const options = { url: receiver.url, secret: receiver.secret }
+  const expiryAt = now + 16 * 60_000
+  const people = [
+    { person: await add('ada'), zone: 'Asia/Kolkata' },
+    { person: await add('bob'), zone: 'America/New_York' },
+    { person: root, zone: null },
+  ]
+  for (const { person, zone } of people) {
+    const { client, name } = person
+    await client.updateSettings({ time_zone: zone })
+    await client.createChannel({ name: 'Hook', kind: 'webhook', options })
+    await client.create({ title: `of ${name}`, expiry_dt: new Date(expiryAt).toISOString() })
+  }
+  await app.clock.advance(60_000)
+  assert.deepEqual([receiver.receipts.length, receiver.faults], [3, []])
+
+  for (const { person, zone } of people) {
+    const { client, name } = person
+    const local = Temporal.Instant.fromEpochMilliseconds(expiryAt).toZonedDateTimeISO(zone ?? 'UTC')
+    const time = local.toString({ timeZoneName: 'never', smallestUnit: 'second' })
+    const says = (text: string | undefined) => text?.includes(`"of ${name}") will be expired at ${time}!`)
+    assert.equal(app.lines.filter((line) => says(line)).length, 1, `the console: ${name}`)
+    assert.equal(receiver.receipts.filter(({ message }) => says(message)).length, 1, `the webhook: ${name}`)
+    const stopping = new AbortController()
+    const events = client.events({ after: '0', types: ['task.expiring'], signal: stopping.signal })
+    const event = (await events.next()).value as EventWire
+    assert.ok(says(event.data.message), `the stream: ${event.data.message}`)
+    stopping.abort()
+  }
+})
+
+test('a time without an offset is of the owner’s zone', async (t) => {
+  const { client } = await startTestApp(t, { startAt })
+  await client.updateSettings({ time_zone: 'Asia/Kolkata' })
+  const { id, expiry_dt } = await client.create({ title: 'a', expiry_dt: '2026-12-02T00:00' })
+  assert.equal(expiry_dt, '2026-12-01T18:30:00.000Z')
+  assert.equal((await client.list({ expires_before: '2026-12-02T00:00' })).tasks.length, 0)
+  assert.equal((await client.list({ expires_before: '2026-12-02T00:01' })).tasks[0]?.id, id)
+  await client.updateSettings({ time_zone: null })
+  assert.equal((await client.get(id)).expiry_dt, expiry_dt, 'what was read so stays')
+})
+
+test('what is asked for again, since no answer came, is done to its end', async (t) => {
+  const { client, app } = await startTestApp(t, { startAt })
+  const { store } = app
+  const expiry_at = Date.parse(startAt) + 100 * hourMs
+  await insertMany(store, 10, { expiry_at, notify_at: expiry_at - hourMs / 4 })
+  await client.updateSettings({ default_reminders: ['PT1H'] })
+  // As whoever is killed on the way leaves it: some alarms are as they were.
+  await store.transact(async (tx) => {
+    await tx.updateTable('owners').set({ alarms_stale: 1 }).execute()
+    await tx.updateTable('tasks').set({ notify_at: expiry_at }).where('id', '>', 5).execute()
+  })
+  await client.updateSettings({ default_reminders: ['PT1H'] })
+  assert.equal(await followed(store, 1), 10)
+})
+
+test('of two changes at once one holds, and all alarms follow from that', async (t) => {
+  const { client, app } = await startTestApp(t, { startAt })
+  const expiry_at = Date.parse(startAt) + 100 * hourMs
+  await insertMany(app.store, 2_500, { expiry_at, notify_at: expiry_at - hourMs / 4 })
+  for (let round = 0; round < 3; round++) {
+    await Promise.all(
+      [1, 2, 3, 4].map((hours) => client.updateSettings({ default_reminders: [`PT${hours + 4 * round}H`] })),
+    )
+    assert.equal(await followed(app.store, 1), 2_500)
+  }
+})
+
+test('a task that is created while they change, on whichever replica, rings by the new ones', {
+  skip: testDatabase === 'sqlite' && 'of an embedded database there is one server',
+}, async (t) => {
+  const url = await freshDatabase(t)
+  const [clock, lines, flags] = [fakeClock(), [] as string[], ['--login']]
+  const [{ app: here }, { app: there }] = [
+    await startLiveApp(t, url, { clock, flags, lines }),
+    await startLiveApp(t, url, { clock, flags }),
+  ]
+  t.after(() =>
+    outlast(
+      clock,
+      Promise.all([here.stop(), there.stop()]).then(() => {}),
+    ),
+  )
+  const code = setUpCode(lines) ?? ''
+  const { token } = await clientWith(here.url, '').acceptInvitation({ code, name: 'root', password })
+  const [a, b] = [clientWith(here.url, token ?? ''), clientWith(there.url, token ?? '')]
+  const expiry_dt = new Date(clock.now() + 100 * hourMs).toISOString()
+  let isChanging = true
+  let created = 0
+  const create = async (client: DuebellClient) => {
+    for (; isChanging; created++) await client.create({ title: 'one of many', expiry_dt })
+  }
+  const creating = [a, b, a, b, a, b].map(create)
+  for (let i = 1; i <= 6; i++) {
+    const before = created
+    await Promise.all([a, b].map((client, j) => client.updateSettings({ default_reminders: [`PT${2 * i + j}H`] })))
+    while (created < before + 12) await a.health()
+  }
+  isChanging = false
+  await Promise.all(creating)
+  assert.equal(await followed(here.store, 1), created)
+})
