@@ -212,7 +212,7 @@ export async function startApp(config: Config, deps: AppDeps): Promise<App> {
   )
   if (certificate) stack.defer(watchCertificate({ server, certificate, clock, log: log.child({ room: 'http' }) }))
   if (config.login) {
-    const base = config.publicUrl || reachableUrl(url)
+    const base = config.publicUrl || reachableUrl(url, config.host)
     if (!isLoopback && !base.startsWith('https:'))
       log.warn(
         'Tokens and passwords travel in the clear, and nobody can sign in by a browser: give a certificate (--tls-cert, --tls-key), or the https address of a proxy in front (--public-url).',
@@ -283,10 +283,10 @@ async function offerControl(
 }
 
 /** An address of this machine, where it listens on all of them. */
-function reachableUrl(url: string): string {
+function reachableUrl(url: string, host: string): string {
   if (url.startsWith('unix:')) return 'http://localhost'
-  const { protocol, hostname, port } = new URL(url)
-  if (hostname !== '0.0.0.0' && hostname !== '[::]') return url
+  if (host !== '0.0.0.0' && host !== '::') return url
+  const { protocol, port } = new URL(url)
   const address = Object.values(networkInterfaces())
     .flat()
     .find((one) => one?.family === 'IPv4' && !one.internal)?.address
