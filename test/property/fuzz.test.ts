@@ -16,7 +16,7 @@ import { startTestApp } from '#support/test-app.ts'
  * promises, and what was accepted is there, and can ring. FUZZ_RUNS sets how many requests, FUZZ_SEED which; a failure prints the
  * seed and the smallest request that shows it.
  */
-const runs = Number(process.env.FUZZ_RUNS ?? 3_000)
+const runs = Number(process.env.FUZZ_RUNS ?? 6_000)
 const seed = Number(process.env.FUZZ_SEED ?? Date.now() % 2 ** 31)
 const document = readDocument()
 
@@ -101,7 +101,9 @@ test(`whatever is asked, openapi.json says what may be answered (FUZZ_SEED=${see
   const idle = [...operationsOf(document).keys()].filter(
     (id) => ![...(seen.get(id)?.keys() ?? [])].some((status) => status < 400),
   )
-  if (runs >= 1_000) assert.ok(idle.length <= 4, `never succeeded: ${idle}`)
+  // No luck is enough for a code that was told to somebody else, and for one who has to be disabled before.
+  const unlucky = idle.filter((id) => id !== 'acceptInvitation' && id !== 'deleteOwner')
+  if (runs >= 1_000) assert.ok(unlucky.length <= 4, `never succeeded: ${unlucky}`)
   t.diagnostic(`never succeeded: ${idle.join(', ') || 'none'}`)
   await clock.advance(3 * 86_400_000)
   const broken = lines.filter((line) => /\b(ERROR|FATAL|broken)\b(?!: given up: )/.test(line))
