@@ -16,7 +16,7 @@ const everything = ['src/**/*.test.ts', 'test/**/*.test.ts']
  */
 const onDatabases = ['test/store', 'test/api', 'test/journeys', 'test/faults'].map((room) => `${room}/*.test.ts`)
 const embeddedOnly =
-  /\/(crash-at-every-query|database-away|replicas|start|sqlite|kill|canaries-alone|shutdown|docs|sign-in-pages|refusals|closed-door|import-map)\.test\.ts$/
+  /\/(crash-at-every-query|database-away|replicas|start|sqlite|kill|canaries-alone|shutdown|slow-connections|docs|sign-in-pages|refusals|closed-door|import-map)\.test\.ts$/
 
 const only = process.argv.slice(2)
 const counts = { pass: 0, fail: 0, skipped: 0, cancelled: 0 }
