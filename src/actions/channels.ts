@@ -14,7 +14,7 @@ import { dropForChannel } from '#store/deliveries.ts'
 import { getOwner, ownerInTransaction } from '#store/owners.ts'
 import type { Db } from '#store/schema.ts'
 import type { Actor, Context } from './context.ts'
-import { type Condition, isOneOf, perform } from './tasks.ts'
+import { type Condition, isMeant, perform } from './tasks.ts'
 
 /** What people do about their channels. Each change has another setup number, by which every replica learns of it. */
 export interface ChannelContext extends Context {
@@ -157,9 +157,8 @@ export async function deleteChannel(
   })
 }
 
-function requireVersion({ version, notVersion }: Condition, channel: ChannelRecord) {
-  const isOther = version !== undefined && !isOneOf(version, channel.version)
-  if (isOther || (notVersion !== undefined && isOneOf(notVersion, channel.version)))
+function requireVersion(condition: Condition, channel: ChannelRecord) {
+  if (!isMeant(condition, channel.version))
     throw new Problem('stale', `Channel ${channel.id} is at version ${channel.version}.`)
 }
 

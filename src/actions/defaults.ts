@@ -92,7 +92,7 @@ export async function changeSettings(
     await owners.lockOwner(tx, ownerId)
     if (quietHours !== undefined) await owners.saveQuietHours(tx, ownerId, quietHours)
     if (timeZone === undefined && reminders === undefined) return undefined
-    const own = await owners.findOwnDefaults(tx, ownerId)
+    const { own } = await owners.getHabits(tx, ownerId)
     const wanted = {
       timeZone: timeZone === undefined ? own.timeZone : timeZone,
       reminders: reminders === undefined ? own.reminders : reminders,

@@ -9,7 +9,7 @@ import { deleteTokens } from '#store/tokens.ts'
 import type { Transact } from '#store/transact.ts'
 import { type Context, type LongContext, refuseIfStopping } from './context.ts'
 import { hashPassword } from './passwords.ts'
-import { type Condition, isOneOf } from './tasks.ts'
+import { type Condition, isMeant } from './tasks.ts'
 import { type Issued, issue } from './tokens.ts'
 
 /** What administrators do about the owners of a server. */
@@ -145,12 +145,10 @@ async function deleteSome(transact: Transact, ownerId: number): Promise<boolean>
   })
 }
 
-async function ownerToChange(tx: Db, { id, version, notVersion }: OwnerTarget): Promise<Owner> {
+async function ownerToChange(tx: Db, { id, ...condition }: OwnerTarget): Promise<Owner> {
   const owner = await owners.lockOwner(tx, id)
   if (owner.removedAt !== null) throw new Problem('not-found', `There is no owner ${id}.`)
-  const isOther = version !== undefined && !isOneOf(version, owner.version)
-  if (isOther || (notVersion !== undefined && isOneOf(notVersion, owner.version)))
-    throw new Problem('stale', `Owner ${id} is at version ${owner.version}.`)
+  if (!isMeant(condition, owner.version)) throw new Problem('stale', `Owner ${id} is at version ${owner.version}.`)
   return owner
 }
 

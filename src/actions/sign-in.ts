@@ -35,19 +35,27 @@ async function openSession(ctx: Context, ownerId: number, device: string): Promi
     const owner = await owners.ownerInTransaction(tx, ownerId)
     if (owner.disabledAt !== null)
       throw new Problem('forbidden', 'This account is disabled. Ask whoever administers the server.')
-    const draft = { name: device.slice(0, 100) || 'session', scope: 'admin', expiresAt: now + sessionMs } as const
-    return { owner, ...(await issue(tx, ownerId, 'session', draft, now)) }
+    return { owner, ...(await issueSession(tx, ownerId, device, now)) }
   })
+}
+
+function issueSession(tx: Db, ownerId: number, device: string, now: number): Promise<Issued> {
+  const draft = { name: device.slice(0, 100) || 'session', scope: 'admin', expiresAt: now + sessionMs } as const
+  return issue(tx, ownerId, 'session', draft, now)
 }
 
 /** What an owner may have. */
 const longestEmail = 254
 
-/** What a provider says of a person. */
+/**
+ * What a provider says of a person. Issuer and subject together name him for ever (OpenID Connect Core 1.0 section 2); all else may change,
+ * or pass to another.
+ */
 export interface Identity {
   readonly issuer: string
   readonly subject: string
   readonly email: string | null
+  /** Whether the provider vouches that the address is this person's; false where it does not say. */
   readonly emailVerified: boolean
   readonly name: string | null
 }
@@ -137,9 +145,7 @@ export async function acceptInvitation(
     // The first one chooses his name; others were given theirs.
     await owners.saveOwner(tx, ownerId, { ...(before.name === null && name !== null && { name }), password: hashed })
     await deleteTokens(tx, ownerId, ['session', 'invitation'])
-    const expiresAt = now + sessionMs
-    const draft = { name: device.slice(0, 100) || 'session', scope: 'admin', expiresAt } as const
-    const made = await issue(tx, ownerId, 'session', draft, now)
+    const made = await issueSession(tx, ownerId, device, now)
     // Who sets a server up, by curl it may be, has something to ask with from then on.
     const isFirst = before.name === null
     const token = isFirst

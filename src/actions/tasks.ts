@@ -276,8 +276,14 @@ async function taskToChange(tx: Db, { ownerId }: Actor, target: Target): Promise
 }
 
 /** Whether a thing in this version is one of those meant; one that is not there never is. */
-export function isOneOf(versions: Versions, version: number | undefined): boolean {
+function isOneOf(versions: Versions, version: number | undefined): boolean {
   return version !== undefined && (versions === '*' || [versions].flat().includes(version))
+}
+
+/** Whether a thing in this version is one that is meant. */
+export function isMeant({ version: meant, notVersion }: Condition, version: number): boolean {
+  const isOther = meant !== undefined && !isOneOf(meant, version)
+  return !isOther && !(notVersion !== undefined && isOneOf(notVersion, version))
 }
 
 /** @throws Problem `stale` with the task, where there is one */

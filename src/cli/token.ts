@@ -1,7 +1,7 @@
 import { createToken } from '#actions/tokens.ts'
 import type { Clock } from '#clock.ts'
 import { type Config, parseConfig } from '#config.ts'
-import { type Scope, scopes } from '#core/account.ts'
+import { type Scope, scopes, widest } from '#core/account.ts'
 import { instantOf, parseTimeZone } from '#core/moment.ts'
 import { nearest, Problem } from '#core/problem.ts'
 import { controlPath } from '#http/control.ts'
@@ -127,7 +127,7 @@ function parseWish(argv: readonly string[], systemTimeZone: string): { wish: Wis
         `--scopes: «${one}» is not one; ${near ? `did you mean ${near}?` : `there are ${scopes.join(', ')}`}`,
       )
     }
-  const scope = scopes.findLast((one) => wanted.includes(one)) as Scope
+  const scope = widest(wanted) as Scope
   const expires = said.get('--expires')
   return {
     wish: {

@@ -39,6 +39,16 @@ export function covers(scope: Scope, needed: Scope): boolean {
   return scopes.indexOf(scope) >= scopes.indexOf(needed)
 }
 
+/** All that a scope takes in, itself the last. */
+export function scopesWithin(scope: Scope): Scope[] {
+  return scopes.slice(0, scopes.indexOf(scope) + 1)
+}
+
+/** The one that takes all the others in; undefined when there is none. */
+export function widest(wanted: readonly string[]): Scope | undefined {
+  return scopes.findLast((scope) => wanted.includes(scope))
+}
+
 /** What somebody can ask with. An `invitation` is good for one thing: to set the password of its owner, once. */
 export const tokenKinds = ['token', 'session', 'invitation'] as const
 export type TokenKind = (typeof tokenKinds)[number]

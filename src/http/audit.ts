@@ -52,13 +52,12 @@ export function keepAudit(
 
   server.addHook('onSend', (request, reply, payload, done) => {
     const { operationId, needs: needsAll } = request.routeOptions.schema ?? {}
+    if (operationId === undefined || (!request.caller && !entrances.has(operationId))) return done(null, payload)
     const needs = request.needed ?? needsAll
-    const isWeighty =
-      operationId !== undefined && (weighty.has(operationId) || (needs === 'admin' && isUnsafe(request)))
-    const isMinor = !isOpen && operationId !== undefined && needs === 'write' && reply.statusCode < 400
-    const isNobody = !request.caller && !entrances.has(operationId ?? '')
-    if ((!isWeighty && !isMinor) || isNobody) return done(null, payload)
-    noted.push(toEntry(request, reply, operationId ?? '', clock.now()))
+    const isWeighty = weighty.has(operationId) || (needs === 'admin' && isUnsafe(request))
+    const isMinor = !isOpen && needs === 'write' && reply.statusCode < 400
+    if (!isWeighty && !isMinor) return done(null, payload)
+    noted.push(toEntry(request, reply, operationId, clock.now()))
     writeSoon()
     if (!isWeighty) return done(null, payload)
     setImmediate(() => writing.then(() => done(null, payload)))

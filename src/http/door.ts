@@ -11,6 +11,7 @@ import { builtInOwnerId, findOwner } from '#store/owners.ts'
 import type { Db } from '#store/schema.ts'
 import { findToken, goodTokens, markTokenUsed, prolongToken } from '#store/tokens.ts'
 import type { Transact } from '#store/transact.ts'
+import { hostCookie } from './cookies.ts'
 
 /**
  * Who is asking, and whether he may. Every route says what it needs (operation.ts); the door looks before anything else is read.
@@ -336,28 +337,20 @@ export function toCaller(owner: Owner, token: TokenRecord | null): Caller {
   return { ownerId, name, role, defaults, scope: token.scope, by: { kind, id: token.id, name: token.name } }
 }
 
-/**
- * `__Host-`: only from this very host, over TLS (or loopback, where browsers take it as well), for all of its paths; no other site and no
- * subdomain can set it (RFC 6265bis section 4.1.3.2).
- */
-const cookieName = '__Host-duebell'
-const cookieForm = /(?:^|;\s*)__Host-duebell=([^;\s]*)/
+const session = hostCookie('duebell')
 
 /** @param secret of a session; empty to be rid of it */
-export function sessionCookie(secret: string): string {
-  const maxAge = secret === '' ? 0 : Math.floor(sessionMs / 1_000)
-  return `${cookieName}=${secret}; Path=/; Max-Age=${maxAge}; HttpOnly; Secure; SameSite=Lax`
-}
+export const sessionCookie = (secret: string): string => session.set(secret, secret === '' ? 0 : sessionMs)
 
 /**
  * A token goes before a session: who sends one means it. A session is for pages of our own: a request from another's origin, which an
  * allow-list may let through, is nobody's until it says who it is. Nor does a server without login look at any: a browser also sends it
  * those of other ports, and of the time when there was a login.
  */
-function secretOf({ headers, host }: FastifyRequest, isOpen: boolean): string | undefined {
-  const { authorization, cookie, origin } = headers
+function secretOf(request: FastifyRequest, isOpen: boolean): string | undefined {
+  const { authorization, origin } = request.headers
   if (authorization !== undefined) return /^Bearer +(\S+) *$/i.exec(authorization)?.[1] ?? ''
-  const session = cookie === undefined || isOpen ? undefined : cookieForm.exec(cookie)?.[1]
-  if (!session?.startsWith('dbs_')) return undefined
-  return origin === undefined || URL.parse(origin)?.host === host.toLowerCase() ? session : undefined
+  const secret = isOpen ? undefined : session.read(request)
+  if (!secret?.startsWith('dbs_')) return undefined
+  return origin === undefined || URL.parse(origin)?.host === request.host.toLowerCase() ? secret : undefined
 }

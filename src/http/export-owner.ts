@@ -2,7 +2,7 @@ import type { Owner } from '#core/account.ts'
 import { channelKinds, presentChannels } from '#store/channels.ts'
 import { deliveriesOf } from '#store/deliveries.ts'
 import { listNotices } from '#store/notice-list.ts'
-import { findQuietHours } from '#store/owners.ts'
+import { getHabits } from '#store/owners.ts'
 import type { Db } from '#store/schema.ts'
 import { listTasks } from '#store/tasks.ts'
 import { listTrash } from '#store/trash.ts'
@@ -16,11 +16,11 @@ const pageSize = 500
 export async function* exportOwner(db: Db, owner: Owner): AsyncGenerator<string> {
   const line = (type: string, value: object) => `${JSON.stringify({ type, [type]: value })}\n`
   yield line('owner', toOwnerWire(owner))
-  const { timeZone, reminders } = owner.defaults
+  const { defaults, quiet } = await getHabits(db, owner.id)
   yield line('settings', {
-    time_zone: timeZone,
-    default_reminders: reminders.map(reminderText),
-    quiet_hours: await findQuietHours(db, owner.id),
+    time_zone: defaults.timeZone,
+    default_reminders: defaults.reminders.map(reminderText),
+    quiet_hours: quiet,
   })
   // Without their options: which of these are secret only their kinds know, and what goes on from here needs new ones.
   for (const channel of await presentChannels(db, owner.id)) yield line('channel', toChannelWire(channel, undefined))

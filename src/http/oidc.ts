@@ -1,3 +1,4 @@
+import type { Identity } from '#actions/sign-in.ts'
 import type { Clock } from '#clock.ts'
 import { Problem } from '#core/problem.ts'
 import { createDiscovery, type Provider, type ProviderOptions } from './oidc-discovery.ts'
@@ -33,16 +34,6 @@ export interface Oidc {
 export interface SignedIn {
   readonly identity: Identity
   readonly returnTo: string
-}
-
-/** Issuer and subject together name a person for ever (OpenID Connect Core 1.0 section 2); all else may change, or pass to another. */
-export interface Identity {
-  readonly issuer: string
-  readonly subject: string
-  readonly email: string | null
-  /** Whether the provider vouches that the address is this person's; false where it does not say. */
-  readonly emailVerified: boolean
-  readonly name: string | null
 }
 
 export interface OidcOptions extends ProviderOptions {

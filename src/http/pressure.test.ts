@@ -3,32 +3,32 @@ import { type TestContext, test } from 'node:test'
 import { fastify } from 'fastify'
 import { handTurnedLoop } from '#support/hand-turned-loop.ts'
 import { until } from '#support/live-app.ts'
-import { type Door, openDoor, takeTurns } from './pressure.ts'
+import { type Gate, openGate, takeTurns } from './pressure.ts'
 
-/** A door, and what becomes of those who come to it. */
+/** A gate, and what becomes of those who come to it. */
 function start() {
   const loop = handTurnedLoop()
   const alarms: { ms: number; callback: () => void }[] = []
-  const door = openDoor(loop.turns, (ms, callback) => alarms.push({ ms, callback }))
+  const gate = openGate(loop.turns, (ms, callback) => alarms.push({ ms, callback }))
   const inside = new Map<number, number>()
   const refused: number[] = []
   /** @param costMs of the turn, from when it is let in */
   const come = (who: number, costMs = 0) =>
-    door.enter(
+    gate.enter(
       (now) => {
-        inside.set(who, door.takePlace(now))
+        inside.set(who, gate.takePlace(now))
         loop.pass(costMs)
       },
       () => refused.push(who),
     )
   const go = (who: number) => {
-    door.givePlaceBack(inside.get(who) as number)
+    gate.givePlaceBack(inside.get(who) as number)
     inside.delete(who)
   }
   const comeAll = (from: number, to: number, costMs = 0) => {
     for (let who = from; who <= to; who++) come(who, costMs)
   }
-  return { ...loop, door, alarms, inside, refused, come, comeAll, go }
+  return { ...loop, gate, alarms, inside, refused, come, comeAll, go }
 }
 
 test('64 are underway at once; when one is answered, the next is let in', () => {
@@ -55,13 +55,13 @@ test('a place that is not given back is not counted for long, though nobody come
 })
 
 test('places given back late, or twice as late, are not taken from others', () => {
-  const { door, turns, comeAll, inside, pass, turnAll } = start()
-  const old = Array.from({ length: 64 }, () => door.takePlace(turns.now()))
+  const { gate, turns, comeAll, inside, pass, turnAll } = start()
+  const old = Array.from({ length: 64 }, () => gate.takePlace(turns.now()))
   pass(5_000)
   comeAll(1, 64)
   turnAll()
   assert.equal(inside.size, 64)
-  for (const place of old) door.givePlaceBack(place)
+  for (const place of old) gate.givePlaceBack(place)
   comeAll(65, 65)
   turnAll()
   assert.equal(inside.size, 64)
@@ -113,23 +113,23 @@ test('one long turn, after which all go on as before, makes nobody be refused', 
 })
 
 test('what is urgent has a share of its own, before and behind whatever line', () => {
-  const { door, come, comeAll, pass, turnAll } = start()
+  const { gate, come, comeAll, pass, turnAll } = start()
   let asked = 0
   come(1, 10)
   comeAll(2, 100)
   pass(2_000)
-  door.enterUrgently(() => asked++)
+  gate.enterUrgently(() => asked++)
   assert.equal(asked, 1)
   turnAll()
-  door.enterUrgently(() => asked++)
+  gate.enterUrgently(() => asked++)
   assert.equal(asked, 2)
 })
 
 test('refusals take turns like all else', () => {
-  const { door, pass, turn } = start()
+  const { gate, pass, turn } = start()
   let refused = 0
   for (let i = 0; i < 20; i++)
-    door.refuse(() => {
+    gate.refuse(() => {
       refused++
       pass(1)
     })
@@ -139,15 +139,15 @@ test('refusals take turns like all else', () => {
   assert.equal(refused, 8)
 })
 
-/** A server behind a door whose turns the test makes. */
+/** A server behind a gate whose turns the test makes. */
 async function startServer(t: TestContext) {
   const loop = handTurnedLoop()
   const counts = { refused: 0, logged: 0 }
   const server = fastify()
   const log = { warn: () => counts.logged++ }
   const underway = { now: 0, most: 0 }
-  const inner = openDoor(loop.turns)
-  const door: Door = {
+  const inner = openGate(loop.turns)
+  const gate: Gate = {
     ...inner,
     takePlace(now) {
       underway.most = Math.max(underway.most, ++underway.now)
@@ -158,7 +158,7 @@ async function startServer(t: TestContext) {
       inner.givePlaceBack(place)
     },
   }
-  takeTurns(server, door, { log, onRefused: () => counts.refused++ })
+  takeTurns(server, gate, { log, onRefused: () => counts.refused++ })
   server.get('/', async () => 'served')
   server.get('/long', { config: { isLong: true } }, async () => 'served')
   server.get('/how', { config: { isUrgent: true } }, async () => 'well')

@@ -14,8 +14,8 @@ import { createLine, eventLoop, type Line, type Turns } from './turns.ts'
  *
  * - **Turns.** See turns.ts. A refusal costs 15 to 20 µs of our own time and a read 25 to 40: to refuse reads saves nobody. What
  *   saves the bell is that neither may fill a turn.
- * - **Places.** What is underway has begun and is not answered: it waits for the database, in whose line the bell stands too. 128
- *   share a transaction of 10 ms, or a pool of connections; more would only wait there. A body that is still to come holds no place,
+ * - **Places.** What is underway has begun and is not answered: it waits for the database, in whose line the bell stands too. 64
+ *   share a transaction of 5 ms, or a pool of connections; more would only wait there. A body that is still to come holds no place,
  *   nor does an answer that is still to be read, or slow clients could take them all.
  * - **The line stands** from when one of it has waited for a second until one is let in that has waited for less than half of it.
  *   Time in the line and not its length: 20,000 reads or 30 lists of 10,000 are a second. And not the delay of the event loop: that of
@@ -25,7 +25,7 @@ import { createLine, eventLoop, type Line, type Turns } from './turns.ts'
  * ten looks a second) 2,000 to 5,000 connections were refused 97 to 99 of 100 requests, and the bell was late by 0.2 to 4.9 s (p99).
  * By turns all are answered, at the same rate, and it is late by 20 to 60 ms.
  */
-export interface Door {
+export interface Gate {
   /** @param letIn called when it is this one's turn @param refuse called instead of it, where the line stands */
   enter(letIn: (now: number) => void, refuse: () => void): void
   /** The same for what is never refused. */
@@ -53,10 +53,10 @@ interface Waiting {
 }
 
 /** @param after calls once after some ms; another in tests, as is `turns` */
-export function openDoor(
+export function openGate(
   turns: Turns = eventLoop,
   after: (ms: number, callback: () => void) => void = (ms, callback) => setTimeout(callback, ms).unref(),
-): Door {
+): Gate {
   let isStanding = false
   let isWakeSet = false
   const places = countPlaces()
@@ -159,10 +159,10 @@ const overrun = new Problem('unavailable', 'More is asked of the server than it 
 /** A line of the log for each would be a flood of its own. */
 const logEveryMs = 10_000
 
-/** Lets every request of a server in by a door. To be called before any other hook is added. */
+/** Lets every request of a server in by a gate. To be called before any other hook is added. */
 export function takeTurns(
   server: FastifyInstance,
-  door: Door,
+  gate: Gate,
   { log, onRefused }: { log: Pick<Logger, 'warn'>; onRefused: () => void },
 ): void {
   let refused = 0
@@ -181,21 +181,21 @@ export function takeTurns(
 
   server.addHook('onRequest', (request, reply, done) => {
     const { config } = request.routeOptions
-    if (config.isUrgent) return door.enterUrgently(done)
+    if (config.isUrgent) return gate.enterUrgently(done)
     const letIn = (now: number) => {
       if (request.raw.socket.destroyed) return // went while it waited: nobody is there to be answered
-      if (!config.isLong) request.place = door.takePlace(now)
+      if (!config.isLong) request.place = gate.takePlace(now)
       done()
     }
     const refuse = () => {
       noteRefusal()
       answerAtOnce(overrun, request, reply)
     }
-    door.enter(letIn, refuse)
+    gate.enter(letIn, refuse)
   })
 
   const leave = (request: FastifyRequest, place: number) => {
-    if (request.place >= 0) door.givePlaceBack(request.place)
+    if (request.place >= 0) gate.givePlaceBack(request.place)
     request.place = place
   }
   server.addHook('preParsing', (request, _, __, done) => {
@@ -204,7 +204,7 @@ export function takeTurns(
     done()
   })
   server.addHook('preValidation', (request, _, done) => {
-    if (request.place === awaitsBody) request.place = door.takePlace(performance.now())
+    if (request.place === awaitsBody) request.place = gate.takePlace(performance.now())
     done()
   })
   server.addHook('onSend', (request, _, payload, done) => {

@@ -31,7 +31,7 @@ import { actorOf, type Door } from './door.ts'
 import type { Feed } from './feed.ts'
 import { createGuard } from './guard.ts'
 import type { Oidc } from './oidc.ts'
-import { openDoor, takeTurns } from './pressure.ts'
+import { openGate, takeTurns } from './pressure.ts'
 import { answerAtOnce, answerUnreadable, sendProblem } from './problem.ts'
 import { trustOf } from './proxies.ts'
 import { addressKey, createRateGuard, type RateGuard } from './rate-guard.ts'
@@ -108,7 +108,7 @@ const largeBodies = new WeakSet<object>()
 export function createServer(parts: ServerParts): FastifyInstance {
   const { log, certificate } = parts
   const trusts = trustOf(parts.trustProxy)
-  const entrance = openDoor()
+  const gate = openGate()
   const connections = { ...connectionLimits, ...parts.connections }
   const options = connectionOptions(connections)
   // A missing Host is the guard's to refuse: Node's own answer says nothing.
@@ -127,7 +127,7 @@ export function createServer(parts: ServerParts): FastifyInstance {
     // What goes wrong before there is a route: a path that cannot be decoded, a request that cannot be read.
     frameworkErrors: (error, request, reply) => {
       mark(request, reply)
-      entrance.refuse(() => sendProblem(error, request, reply))
+      gate.refuse(() => sendProblem(error, request, reply))
     },
     clientErrorHandler: answerUnreadable,
     forceCloseConnections: 'idle',
@@ -163,7 +163,7 @@ export function createServer(parts: ServerParts): FastifyInstance {
     mark(request, reply)
     done()
   })
-  takeTurns(server, entrance, { log, onRefused: () => parts.metrics.refused('pressure') })
+  takeTurns(server, gate, { log, onRefused: () => parts.metrics.refused('pressure') })
   limitConnections(server, connections, () => parts.metrics.refused('connections'))
   const guard = createGuard({ ...parts, allowedOrigins, trusts })
   server.addHook('onRequest', (request, reply, done) => {

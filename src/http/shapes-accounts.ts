@@ -1,6 +1,6 @@
 import Type, { type Static } from 'typebox'
 import type { Issued } from '#actions/tokens.ts'
-import { type Owner, passwordLength, roles, scopes, type TokenRecord } from '#core/account.ts'
+import { type Owner, passwordLength, roles, scopes, scopesWithin, type TokenRecord } from '#core/account.ts'
 import type { AuditEntry } from '#store/audit.ts'
 import type { Caller } from './door.ts'
 import { isoText, nullable, time } from './shapes.ts'
@@ -227,7 +227,7 @@ export function toTokenWire(token: TokenRecord, caller: Caller): TokenWire {
     kind: token.kind === 'session' ? 'session' : 'token',
     name: token.name,
     hint: token.hint,
-    scopes: scopes.slice(0, scopes.indexOf(token.scope) + 1),
+    scopes: scopesWithin(token.scope),
     is_current: caller.by?.id === token.id,
     create_dt: isoText(token.createdAt),
     expires_dt: at(token.expiresAt),

@@ -60,16 +60,18 @@ export async function findOwner(db: Db, id: number): Promise<Owner | undefined> 
 /** @throws Problem `not-found` */
 export async function getOwner(db: Db, id: number): Promise<Owner> {
   const owner = await findOwner(db, id)
-  if (!owner) throw new Problem('not-found', `There is no owner ${id}.`)
+  if (!owner) throw noOwner(id)
   return owner
 }
+
+const noOwner = (id: number) => new Problem('not-found', `There is no owner ${id}.`)
 
 /** To be changed in this transaction: nobody else can meanwhile. @throws Problem `not-found` */
 export async function lockOwner(tx: Db, id: number): Promise<Owner> {
   await dialectOf(tx).inTurn?.alone(tx, id)
   const query = tx.selectFrom('owners').selectAll().where('id', '=', id)
   const row = await (dialectOf(tx).isShared ? query.forUpdate() : query).executeTakeFirst()
-  if (!row) throw new Problem('not-found', `There is no owner ${id}.`)
+  if (!row) throw noOwner(id)
   known.get(tx)?.delete(id)
   return toOwner(row)
 }
@@ -106,16 +108,10 @@ export async function findPassword(db: Db, id: number): Promise<string | null> {
 
 /** Whether anybody can come in who administers the server: with a password, through a provider, or by a token that may do everything. */
 export async function canAnybodyAdministrate(db: Db, now: number): Promise<boolean> {
-  const admins = db
-    .selectFrom('owners')
-    .select('owners.id')
-    .where('role', '=', 'admin')
-    .where('disabled_at', 'is', null)
-    .where('removed_at', 'is', null)
-    .limit(1)
-  const person = admins.where((eb) => eb.or([eb('password', 'is not', null), eb('identity', 'is not', null)]))
+  const one = enabledAdmins(db).select('owners.id').limit(1)
+  const person = one.where((eb) => eb.or([eb('password', 'is not', null), eb('identity', 'is not', null)]))
   if (await person.executeTakeFirst()) return true
-  const program = admins
+  const program = one
     .innerJoin('tokens', 'tokens.owner_id', 'owners.id')
     .where('tokens.kind', '=', 'token')
     .where('tokens.scope', '=', 'admin')
@@ -125,15 +121,14 @@ export async function canAnybodyAdministrate(db: Db, now: number): Promise<boole
 
 /** Administrators that can come in, as far as their role and state say. */
 export async function countAdmins(db: Db): Promise<number> {
-  const { count } = await db
-    .selectFrom('owners')
+  const { count } = await enabledAdmins(db)
     .select((eb) => eb.fn.countAll<number>().as('count'))
-    .where('role', '=', 'admin')
-    .where('disabled_at', 'is', null)
-    .where('removed_at', 'is', null)
     .executeTakeFirstOrThrow()
   return Number(count)
 }
+
+const enabledAdmins = (db: Db) =>
+  db.selectFrom('owners').where('role', '=', 'admin').where('disabled_at', 'is', null).where('removed_at', 'is', null)
 
 /** Those who may make channels into the network of the server itself. */
 export async function adminIds(db: Db): Promise<Set<number>> {
@@ -255,11 +250,6 @@ const effective = (own: OwnDefaults, server: Defaults): Defaults => ({
   timeZone: own.timeZone ?? server.timeZone,
 })
 
-export async function findOwnDefaults(db: Db, id: number): Promise<OwnDefaults> {
-  const row = (await select(db, { id })).rows[0]
-  return { reminders: row?.own_reminders ? JSON.parse(row.own_reminders) : null, timeZone: row?.own_time_zone ?? null }
-}
-
 /**
  * The row must be locked. Where they change, alarms are to be computed anew: `findStaleAlarms` names him until `markFresh`.
  * @returns what holds for him by now, and whether his alarms are stale, by this change or one before
@@ -342,22 +332,18 @@ export async function markFresh(tx: Db, id: number, { reminders, timeZone }: Def
 export interface OwnerHabits {
   readonly defaults: Defaults
   readonly quiet: QuietHours | null
-  readonly role: Role
 }
 
 export async function allHabits(db: Db): Promise<Map<number, OwnerHabits>> {
   const rows = await db.selectFrom('owners').selectAll().execute()
-  return new Map(
-    rows.map((row): [number, OwnerHabits] => {
-      const { defaults, role } = toOwner(row)
-      return [row.id, { defaults, role, quiet: toQuietHours(row) }]
-    }),
-  )
+  return new Map(rows.map((row): [number, OwnerHabits] => [row.id, toHabits(row)]))
 }
 
-export async function findQuietHours(db: Db, ownerId: number): Promise<QuietHours | null> {
+/** The same of one, and what of it is his own choice. @throws Problem `not-found` */
+export async function getHabits(db: Db, ownerId: number): Promise<OwnerHabits & { own: OwnDefaults }> {
   const row = (await select(db, { id: ownerId })).rows[0]
-  return row ? toQuietHours(row) : null
+  if (!row) throw noOwner(ownerId)
+  return { ...toHabits(row), own: toOwnDefaults(row) }
 }
 
 export async function saveQuietHours(tx: Db, ownerId: number, quiet: QuietHours | null): Promise<void> {
@@ -366,8 +352,13 @@ export async function saveQuietHours(tx: Db, ownerId: number, quiet: QuietHours 
   await bumpSetup(tx)
 }
 
-function toQuietHours({ quiet_from: from, quiet_until: until }: Selectable<OwnerTable>): QuietHours | null {
-  return from === null || until === null ? null : { from, until }
+function toHabits(row: Selectable<OwnerTable>): OwnerHabits {
+  const { quiet_from: from, quiet_until: until } = row
+  return { defaults: toOwner(row).defaults, quiet: from === null || until === null ? null : { from, until } }
+}
+
+function toOwnDefaults({ own_reminders, own_time_zone }: Selectable<OwnerTable>): OwnDefaults {
+  return { reminders: own_reminders ? JSON.parse(own_reminders) : null, timeZone: own_time_zone }
 }
 
 function toOwner(row: Selectable<OwnerTable>): Owner {

@@ -6,12 +6,9 @@ import type { EventWire } from '#http/shapes-events.ts'
 import type { Store } from '#store/open.ts'
 import { getOwner } from '#store/owners.ts'
 import { listTasks } from '#store/tasks.ts'
-import { clientWith, password, setUpCode, startWithLogin } from '#support/accounts.ts'
-import { freshDatabase, testDatabase } from '#support/databases.ts'
-import { fakeClock } from '#support/fake-clock.ts'
-import { startLiveApp } from '#support/live-app.ts'
+import { clientWith, startReplicasWithLogin, startWithLogin } from '#support/accounts.ts'
+import { testDatabase } from '#support/databases.ts'
 import { insertMany } from '#support/many-tasks.ts'
-import { outlast } from '#support/outlast.ts'
 import { startReceiver } from '#support/receiver.ts'
 import { startTestApp } from '#support/test-app.ts'
 import { assertProblem, wireTo } from './wire.ts'
@@ -219,21 +216,8 @@ test('of two changes at once one holds, and all alarms follow from that', async 
 test('a task that is created while they change, on whichever replica, rings by the new ones', {
   skip: testDatabase === 'sqlite' && 'of an embedded database there is one server',
 }, async (t) => {
-  const url = await freshDatabase(t)
-  const [clock, lines, flags] = [fakeClock(), [] as string[], ['--login']]
-  const [{ app: here }, { app: there }] = [
-    await startLiveApp(t, url, { clock, flags, lines }),
-    await startLiveApp(t, url, { clock, flags }),
-  ]
-  t.after(() =>
-    outlast(
-      clock,
-      Promise.all([here.stop(), there.stop()]).then(() => {}),
-    ),
-  )
-  const code = setUpCode(lines) ?? ''
-  const { token } = await clientWith(here.url, '').acceptInvitation({ code, name: 'root', password })
-  const [a, b] = [clientWith(here.url, token ?? ''), clientWith(there.url, token ?? '')]
+  const { clock, here, there, token } = await startReplicasWithLogin(t)
+  const [a, b] = [clientWith(here.url, token), clientWith(there.url, token)]
   const expiry_dt = new Date(clock.now() + 100 * hourMs).toISOString()
   let isChanging = true
   let created = 0

@@ -2,13 +2,18 @@ import assert from 'node:assert/strict'
 import { createHash } from 'node:crypto'
 import { type TestContext, test } from 'node:test'
 import { makeSecret } from '#actions/tokens.ts'
-import { clientWith, type LoginApp, password, setUpCode, signedIn, signIn, startWithLogin } from '#support/accounts.ts'
-import { freshDatabase, testDatabase } from '#support/databases.ts'
+import {
+  clientWith,
+  type LoginApp,
+  password,
+  signedIn,
+  signIn,
+  startReplicasWithLogin,
+  startWithLogin,
+} from '#support/accounts.ts'
+import { testDatabase } from '#support/databases.ts'
 import { whereIs } from '#support/everything.ts'
 import { failingDatabase } from '#support/failing-database.ts'
-import { fakeClock } from '#support/fake-clock.ts'
-import { startLiveApp } from '#support/live-app.ts'
-import { outlast } from '#support/outlast.ts'
 import { restWatch } from '#support/rest.ts'
 import { eventually } from '#support/server-process.ts'
 import { openStream } from './stream.ts'
@@ -258,26 +263,8 @@ for (const [what, end] of [
 test('a token that is revoked on one replica is good for nothing on the others within a second', {
   skip: testDatabase === 'sqlite' && 'of an embedded database there is one server',
 }, async (t) => {
-  const url = await freshDatabase(t)
-  const clock = fakeClock()
-  const lines: string[] = []
-  const flags = ['--login']
-  const [{ app: here }, { app: there }] = [
-    await startLiveApp(t, url, { clock, flags, lines }),
-    await startLiveApp(t, url, { clock, flags }),
-  ]
-  t.after(() =>
-    outlast(
-      clock,
-      Promise.all([here.stop(), there.stop()]).then(() => {}),
-    ),
-  )
-  const accepted = await clientWith(here.url, '').acceptInvitation({
-    code: setUpCode(lines) ?? '',
-    name: 'root',
-    password,
-  })
-  const root = clientWith(here.url, accepted.token ?? '')
+  const { clock, here, there, token: first } = await startReplicasWithLogin(t)
+  const root = clientWith(here.url, first)
   const { id, token } = await root.createToken({ name: 'lost', scopes: ['read'] })
   await clientWith(there.url, token).list()
   const stream = await streamOf(t, there.url, token)

@@ -2,6 +2,10 @@ import assert from 'node:assert/strict'
 import type { TestContext } from 'node:test'
 import { createClient, type DuebellClient } from '#client/client.ts'
 import type { Role, Scope } from '#core/account.ts'
+import { freshDatabase } from './databases.ts'
+import { fakeClock } from './fake-clock.ts'
+import { startLiveApp } from './live-app.ts'
+import { outlast } from './outlast.ts'
 import { startTestApp, type TestApp, type TestAppOptions } from './test-app.ts'
 
 /** Of everybody in these tests: to make a hash of one takes 30 ms. */
@@ -47,6 +51,27 @@ export async function startWithLogin(t: TestContext, options: TestAppOptions = {
       return person(id, name, token)
     },
   }
+}
+
+/** Two servers with login on one database, the first set up by its link. */
+export async function startReplicasWithLogin(t: TestContext) {
+  const url = await freshDatabase(t)
+  const clock = fakeClock()
+  const lines: string[] = []
+  const flags = ['--login']
+  const [{ app: here }, { app: there }] = [
+    await startLiveApp(t, url, { clock, flags, lines }),
+    await startLiveApp(t, url, { clock, flags }),
+  ]
+  t.after(() =>
+    outlast(
+      clock,
+      Promise.all([here.stop(), there.stop()]).then(() => {}),
+    ),
+  )
+  const accepted = { code: setUpCode(lines) ?? '', name: 'root', password }
+  const { token } = await clientWith(here.url, '').acceptInvitation(accepted)
+  return { clock, here, there, token: token ?? '' }
 }
 
 export const clientWith = (url: string, token: string): DuebellClient => createClient(url, { token, tries: 1 })

@@ -4,6 +4,7 @@ import type { Context } from '#actions/context.ts'
 import { signInByIdentity } from '#actions/sign-in.ts'
 import { Problem } from '#core/problem.ts'
 import type { Defaults } from '#core/reminder.ts'
+import { hostCookie } from '../cookies.ts'
 import { sendEntrance } from '../entrance-page.ts'
 import { type Oidc, signInMs } from '../oidc.ts'
 import { escapeHtml } from '../page.ts'
@@ -31,15 +32,15 @@ export function oidcRoutes(server: FastifyInstance, { ctx, oidc, newOwners, defa
     reply.header('cache-control', 'no-store')
     try {
       const { location, cookie } = await oidc.begin({ returnTo: query.return_to })
-      return reply.header('set-cookie', begunCookie(cookie)).redirect(location)
+      return reply.header('set-cookie', begun.set(cookie, signInMs)).redirect(location)
     } catch (error) {
       return refusal(reply, error, id)
     }
   })
 
   server.get('/auth/oidc/callback', { schema: { ...schema, operationId: 'signIn' } }, async (request, reply) => {
-    reply.header('cache-control', 'no-store').header('set-cookie', begunCookie(''))
-    const cookie = cookieForm.exec(request.headers.cookie ?? '')?.[1]
+    reply.header('cache-control', 'no-store').header('set-cookie', begun.set('', 0))
+    const cookie = begun.read(request)
     try {
       const { identity, returnTo } = await oidc.finish({ cookie, url: request.url })
       const wish = { device: deviceOf(request), newOwners, server: defaults }
@@ -61,9 +62,4 @@ export function oidcRoutes(server: FastifyInstance, { ctx, oidc, newOwners, defa
   }
 }
 
-const cookieForm = /(?:^|;\s*)__Host-duebell-oidc=([^;\s]*)/
-
-function begunCookie(value: string): string {
-  const maxAge = value === '' ? 0 : signInMs / 1_000
-  return `__Host-duebell-oidc=${value}; Path=/; Max-Age=${maxAge}; HttpOnly; Secure; SameSite=Lax`
-}
+const begun = hostCookie('duebell-oidc')

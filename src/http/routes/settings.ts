@@ -3,7 +3,7 @@ import type { FastifyInstance } from 'fastify'
 import type { LongContext } from '#actions/context.ts'
 import { changeSettings } from '#actions/defaults.ts'
 import type { Defaults } from '#core/reminder.ts'
-import { findOwnDefaults, findQuietHours, getOwner } from '#store/owners.ts'
+import { getHabits } from '#store/owners.ts'
 import type { Door } from '../door.ts'
 import { reminderText } from '../shapes.ts'
 import { SettingsPatchShape, SettingsShape, type SettingsWire, toSettings } from '../shapes-channels.ts'
@@ -22,12 +22,10 @@ export function settingsRoutes(plain: FastifyInstance, { ctx, door, webPushKey, 
   const server = plain.withTypeProvider<TypeBoxTypeProvider>()
 
   async function settings(ownerId: number): Promise<SettingsWire> {
-    const { reminders, timeZone } = (await getOwner(ctx.db, ownerId)).defaults
-    const own = await findOwnDefaults(ctx.db, ownerId)
-    const quiet = await findQuietHours(ctx.db, ownerId)
+    const { defaults, own, quiet } = await getHabits(ctx.db, ownerId)
     return {
-      time_zone: timeZone,
-      default_reminders: reminders.map(reminderText),
+      time_zone: defaults.timeZone,
+      default_reminders: defaults.reminders.map(reminderText),
       quiet_hours: quiet && { ...quiet },
       is_own: { time_zone: own.timeZone !== null, default_reminders: own.reminders !== null },
       web_push_key: webPushKey,

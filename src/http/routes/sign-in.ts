@@ -3,7 +3,7 @@ import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import type { Context } from '#actions/context.ts'
 import * as actions from '#actions/sign-in.ts'
 import { revokeToken } from '#actions/tokens.ts'
-import { scopes } from '#core/account.ts'
+import { scopesWithin } from '#core/account.ts'
 import { Problem, type ProblemKind } from '#core/problem.ts'
 import { getOwner } from '#store/owners.ts'
 import { type Caller, type Door, sessionCookie, toCaller } from '../door.ts'
@@ -25,7 +25,7 @@ import { NoQuery, refuseBody } from './tasks.ts'
 interface Parts {
   readonly ctx: Context
   readonly door: Pick<Door, 'forget' | 'recognize'>
-  readonly rates: Pick<RateGuard, 'mayTry' | 'failure'>
+  readonly rates: Pick<RateGuard, 'mayTry'>
   readonly isOpen: boolean
   /** What the button to a provider of identities says, if there is one. */
   readonly provider: string | null
@@ -41,7 +41,7 @@ export function signInRoutes(plain: FastifyInstance, { ctx, door, rates, isOpen,
     const owner = caller && toOwnerWire(await getOwner(ctx.db, caller.ownerId))
     return {
       owner,
-      scopes: caller ? scopes.slice(0, scopes.indexOf(caller.scope) + 1) : [],
+      scopes: caller ? scopesWithin(caller.scope) : [],
       by: caller?.by?.kind ?? null,
       sign_in: { required: !isOpen, password: true, provider },
     }
@@ -195,7 +195,7 @@ function isSecure({ protocol, hostname }: FastifyRequest): boolean {
 }
 
 /** @throws Problem `forbidden`, before a password is looked at that was sent in the clear */
-export function requireSecure(request: FastifyRequest): void {
+function requireSecure(request: FastifyRequest): void {
   if (!isSecure(request))
     throw new Problem(
       'forbidden',

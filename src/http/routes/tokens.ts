@@ -2,7 +2,7 @@ import type { TypeBoxTypeProvider } from '@fastify/type-provider-typebox'
 import type { FastifyInstance } from 'fastify'
 import type { Context } from '#actions/context.ts'
 import { createToken, revokeToken } from '#actions/tokens.ts'
-import { type Scope, scopes } from '#core/account.ts'
+import { type Scope, widest } from '#core/account.ts'
 import { instantOf } from '#core/moment.ts'
 import { invalidMember } from '#core/problem.ts'
 import { listTokens } from '#store/tokens.ts'
@@ -90,7 +90,7 @@ function toDraft(
 ) {
   if (!name.isWellFormed() || name.includes('\0'))
     throw invalidMember('/name', 'must be well-formed Unicode, without NUL')
-  const scope = scopes.findLast((one) => wanted.includes(one)) as Scope
+  const scope = widest(wanted) as Scope
   if (expires_dt === undefined || expires_dt === null) return { name, scope, expiresAt: null }
   const expires = parseTime(expires_dt)
   if (!expires) throw invalidMember('/expires_dt', 'must be a time like 2026-12-01T10:00:00Z or 2026-12-01')
