@@ -160,6 +160,13 @@ const retry: Step = async ({ app, clock }) => {
   for (const { id } of (await app.client.notifications({ status: 'dead' })).notifications) await app.client.retry(id)
   await clock.settle()
 }
+/** Default reminders of his own; null for those of the server. */
+const choose =
+  (reminders: string[] | null): Step =>
+  async ({ app, clock }) => {
+    await app.client.updateSettings({ default_reminders: reminders })
+    await clock.settle()
+  }
 const advance =
   (minute: number): Step =>
   (world) =>
@@ -292,6 +299,27 @@ const scenarios: Record<string, Scenario> = {
     steps: [restart('--default-reminders=PT30M,PT5M'), channel('up'), advance(30), advance(46), restart(), advance(61)],
     notices: ['default 30 60 sent', 'own 46 61 sent', 'waits -5 10 sent'],
   },
+  'a person chooses other default reminders, with what has rung and what waits': {
+    before: [
+      choose(null),
+      create('default', 60),
+      create('own', 61, { reminders: ['PT15M'] }),
+      create('rung', 14),
+      channel('down'),
+      create('waits', 10),
+      advance(1),
+    ],
+    steps: [choose(['PT30M', 'PT5M']), channel('up'), advance(30), choose(null), advance(61)],
+    notices: [
+      'default 30 60 sent',
+      'default 45 60 sent',
+      'own 46 61 sent',
+      'rung -1 14 sent',
+      'rung 9 14 sent',
+      'waits -5 10 sent',
+      'waits 5 10 sent',
+    ],
+  },
 }
 
 type Damage = (dialect: Dialect) => Dialect
@@ -408,13 +436,13 @@ async function runOnce(patient: Patient, scenario: Scenario, n: number, when: Mo
       await patient.start()
       // Nobody can know that a replica is dead before its lease ends; what it had in hand is then told, before anything goes on.
       if (testDatabase !== 'sqlite') await clock.advance(leaseMs + 1_000)
-      await expectNothingLost(patient, answered, touched)
+      await expectNothingLost(app, answered, touched)
       world.isAgain = true
       await step(world)
     }
   }
   patient.database.dieAt(Number.POSITIVE_INFINITY, when)
-  await expectNothingLost(patient, answered, [])
+  await expectNothingLost(app, answered, [])
   await expectTold(app, startAt, titles, arrived, scenario.notices, hasDied ? 1 : 0)
   figures.duplicates +=
     arrived.length - new Set(arrived.map(({ noticeId, deliveryId }) => `${noticeId} ${deliveryId}`)).size
@@ -423,7 +451,7 @@ async function runOnce(patient: Patient, scenario: Scenario, n: number, when: Mo
 }
 
 async function expectNothingLost(
-  { app, flags }: Patient,
+  app: TestApp,
   answered: ReadonlyMap<string, TaskWire | 'deleted'>,
   touched: readonly string[],
 ) {
@@ -437,8 +465,8 @@ async function expectNothingLost(
   const happened = touched.map((title) => !isDeepStrictEqual(stored.get(title), answered.get(title)))
   assert.ok(new Set(happened).size <= 1, `a write of ${touched.join(', ')} happened by half`)
 
-  const reminders = flags.find((flag) => flag.startsWith('--default-reminders='))?.split('=')[1] ?? 'PT15M'
-  const defaults: Defaults = { reminders: reminders.split(','), timeZone: 'UTC' }
+  const settings = await app.client.settings()
+  const defaults: Defaults = { reminders: settings.default_reminders, timeZone: settings.time_zone }
   for (const task of (
     await tasksByIds(
       app.app.store.db,
