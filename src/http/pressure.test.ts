@@ -1,4 +1,6 @@
 import assert from 'node:assert/strict'
+import { once } from 'node:events'
+import { connect } from 'node:net'
 import { type TestContext, test } from 'node:test'
 import { fastify } from 'fastify'
 import { handTurnedLoop } from '#support/hand-turned-loop.ts'
@@ -67,22 +69,22 @@ test('places given back late, or twice as late, are not taken from others', () =
   assert.equal(inside.size, 64)
 })
 
-test('who has waited for a second is refused, and whoever comes while the line stands, at once', () => {
+test('who has waited for two seconds is refused, and whoever comes while the line stands, at once', () => {
   const { come, inside, refused, pass, turn, turnAll } = start()
   come(1, 10)
   come(2)
-  pass(999)
+  pass(1_999)
   turnAll()
   assert.deepEqual([inside.has(2), refused], [true, []], 'a moment before')
 
   come(3, 10)
   come(4)
-  pass(450)
+  pass(900)
   come(5, 10)
   come(6)
-  pass(550)
+  pass(1_100)
   turn()
-  turn() // 4 has waited for a second; 5 for less, and has a turn of its own
+  turn() // 4 has waited for two seconds; 5 for less, and has a turn of its own
   assert.deepEqual([inside.has(5), refused], [true, [4]])
   come(7)
   turnAll()
@@ -93,7 +95,7 @@ test('the line opens again when one is let in that has not waited for long', () 
   const { come, inside, refused, pass, turn, turnAll } = start()
   come(1, 10)
   come(2)
-  pass(1_000)
+  pass(2_000)
   turnAll()
   assert.deepEqual(refused, [2])
   come(3, 10)
@@ -117,7 +119,7 @@ test('what is urgent has a share of its own, before and behind whatever line', (
   let asked = 0
   come(1, 10)
   comeAll(2, 100)
-  pass(2_000)
+  pass(4_000)
   gate.enterUrgently(() => asked++)
   assert.equal(asked, 1)
   turnAll()
@@ -143,7 +145,7 @@ test('refusals take turns like all else', () => {
 async function startServer(t: TestContext) {
   const loop = handTurnedLoop()
   const counts = { refused: 0, logged: 0 }
-  const server = fastify()
+  const server = fastify({ forceCloseConnections: true })
   const log = { warn: () => counts.logged++ }
   const underway = { now: 0, most: 0 }
   const inner = openGate(loop.turns)
@@ -187,7 +189,7 @@ test('a request that is refused gets a problem, and when to come back; whoever a
   pass(10) // the share of this turn is used up
   const waiting = fetch(`${url}/?a="b"`)
   await arrival(2)
-  pass(1_000)
+  pass(2_000)
   turnAll()
   const response = await waiting
   assert.equal(response.status, 503)
@@ -213,4 +215,29 @@ test('whoever is answered, however that comes about, gives the place back', asyn
   for (const body of ['{"a":1}', '{"a":', '']) await fetch(url, { method: 'POST', headers: json, body })
   await until('all have', 5_000, () => underway.now === 0)
   assert.equal(underway.most, 1)
+})
+
+test('a body that is still to come holds no place, whether its length is known or not', async (t) => {
+  const { url, underway, arrival } = await startServer(t)
+  const { hostname, port, host } = new URL(url)
+  const known = { header: 'Content-Length: 2', body: '{}' }
+  const chunked = { header: 'Transfer-Encoding: chunked', body: '2\r\n{}\r\n0\r\n\r\n' }
+  const slow = Array.from({ length: 64 }, (_, i) => {
+    const { header, body } = i % 2 === 0 ? known : chunked
+    const socket = connect(Number(port), hostname)
+    socket.on('error', () => {}) // where this fails, it is cut off
+    socket.write(`POST / HTTP/1.1\r\nHost: ${host}\r\nContent-Type: application/json\r\n${header}\r\n\r\n`)
+    return { socket, body }
+  })
+  await arrival(64)
+  assert.equal(underway.now, 0)
+  const another = await fetch(url, { signal: AbortSignal.timeout(5_000) })
+  assert.equal(await another.text(), 'served')
+
+  for (const { socket, body } of slow) {
+    socket.write(body)
+    const [answer] = await once(socket, 'data')
+    assert.match(String(answer), /^HTTP\/1\.1 200 /)
+  }
+  await until('all have given their places back', 5_000, () => underway.now === 0)
 })
