@@ -55,6 +55,7 @@ test('of an address the query is left out, and a key in the path, also where it 
     ])
       for (const url of [`/a/${path}`, `/v1/tokens/${path}?x=1`, `/%zz/${path}`, `/v1/tasks?token=${path}`])
         assert.ok(!concealedPath(url).includes(key.slice(-12)), concealedPath(url))
+  assert.equal(concealedPath(`/v1/tokens/${keys[0]}%2f%00%0a`), '/v1/tokens/dbl_…/%00%0a', 'nothing else becomes of it')
   for (const path of ['/v1/tasks/7', '/v1/tasks/by-key/a%2Fb%C3%BC', '/%zz', '/']) {
     assert.equal(concealedPath(path), path)
     assert.equal(concealedPath(`${path}?q=hush`), path)
