@@ -79,8 +79,8 @@ function toEntry(
   operation: string,
   at: number,
 ): AuditEntry {
-  // What was made has its place in the answer.
-  const location = reply.getHeader('location')
+  // What was made has its place in the answer. Where a browser is sent on to is another matter, and may hold anything.
+  const location = reply.statusCode < 300 ? reply.getHeader('location') : undefined
   const path = typeof location === 'string' && location.startsWith('/') ? location : concealedPath(url)
   return {
     at,

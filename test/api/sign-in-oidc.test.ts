@@ -138,6 +138,20 @@ test('afterwards a person is where she wanted to be, and never at another site',
     assert.equal((await arrive(ada.sub, { returnTo })).url, app.url + path, returnTo)
 })
 
+test('that she came in is in the audit log, without what she brought, or where she went', async (t) => {
+  const { app, root, arrive } = await start(t, [ada], ['--oidc-new-owners'])
+  await arrive(ada.sub, { returnTo: `/v1/session?then=${root.token}` })
+  await fetch(`${app.url}/auth/oidc/callback?code=hush&state=hush`)
+  const { entries } = await root.client.audit({ operation: 'signIn' })
+  assert.deepEqual(
+    entries.map(({ owner, object, status }) => [owner, object, status]),
+    [
+      [null, '/auth/oidc/callback', 400],
+      ['ada-lovelace', '/auth/oidc/callback', 302],
+    ],
+  )
+})
+
 test('whatever goes wrong on the way is a page with a sentence, and its status', async (t) => {
   const { app, provider, browse, comeBack, arrive, ours } = await start(t, [ada], ['--oidc-new-owners'])
   const callback = async (query: string, browser = browse()) => {
