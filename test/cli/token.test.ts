@@ -67,6 +67,13 @@ test('while the server runs', async (t) => {
     async () => {
       const path = `${databaseUrl.replace('sqlite:', '')}.sock`
       assert.equal(statSync(path).mode & 0o777, 0o600)
+      await command(databaseUrl, '--owner=ada')
+      const { token } = await command(databaseUrl)
+      const [entry] = (await createClient(app.url, { token }).audit({ owner_id: 2 })).entries
+      assert.deepEqual(
+        [entry?.operation, entry?.by, entry?.by_name, entry?.address],
+        ['createToken', 'socket', 'on the server itself', null],
+      )
       await app.stop()
       assert.equal(statSync(path, { throwIfNoEntry: false }), undefined, 'gone with the server')
     },

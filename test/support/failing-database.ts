@@ -116,3 +116,26 @@ export function wrapConnections(
     createQueryCompiler: () => dialect.createQueryCompiler(),
   }
 }
+
+/** Stands before a statement, and lets it by only while it is open. `wrap` is to be given as `wrapDatabase`. */
+export function gateBefore(statement: RegExp) {
+  let [reached, opened] = [Promise.withResolvers<void>(), Promise.withResolvers<void>()]
+  opened.resolve()
+  return {
+    wrap: (dialect: Dialect) =>
+      wrapConnections(dialect, async (text, run) => {
+        if (!statement.test(text)) return run()
+        reached.resolve()
+        await opened.promise
+        return run()
+      }),
+    close() {
+      ;[reached, opened] = [Promise.withResolvers(), Promise.withResolvers()]
+    },
+    open: () => opened.resolve(),
+    /** Somebody stands before it, once it is closed. */
+    get isReached() {
+      return reached.promise
+    },
+  }
+}

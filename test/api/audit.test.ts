@@ -1,0 +1,307 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import type { DuebellClient } from '#client/client.ts'
+import type { Scope } from '#core/account.ts'
+import type { AuditWire } from '#http/shapes-accounts.ts'
+import { clientWith, password, signedIn, signIn, startReplicasWithLogin, startWithLogin } from '#support/accounts.ts'
+import { testDatabase } from '#support/databases.ts'
+import { gateBefore } from '#support/failing-database.ts'
+import { startTestApp } from '#support/test-app.ts'
+import { refusal, wireTo } from './wire.ts'
+
+/**
+ * Who did what to which object, and from where. Who may read it is told by access.test.ts, how long it is kept by
+ * owner-removal.test.ts.
+ */
+const startAt = '2026-12-01T09:00:00Z'
+type Entry = AuditWire['entries'][number]
+
+const bearer = (token: string) => ({ authorization: `Bearer ${token}` })
+const short = ({ operation, object, status }: Entry) => `${operation} ${object} ${status}`
+const withName = (entry: Entry) => `${entry.owner ?? 'somebody'}: ${short(entry)}`
+
+/** Reads what has come into the log since it was last read, in the order in which it was done. */
+async function follow(client: DuebellClient): Promise<() => Promise<Entry[]>> {
+  let last = 0
+  async function next() {
+    const { entries } = await client.audit({ limit: 1_000 })
+    const fresh = entries.filter(({ id }) => id > last).reverse()
+    last = entries[0]?.id ?? 0
+    return fresh
+  }
+  await next()
+  return next
+}
+
+test('an entry says who did what to which object, when, what he asked with, and from where', async (t) => {
+  const { app, root, add } = await startWithLogin(t, { startAt, flags: ['--trust-proxy=loopback'] })
+  const ada = await add('ada')
+  const cookie = await signIn(app.url, 'ada')
+  const fresh = await follow(root.client)
+  await app.clock.advance(90_000)
+  const send = wireTo(app.url)
+  const from = { 'x-forwarded-for': '203.0.113.7' }
+  const body = { name: 'Phone', kind: 'recording' }
+  const made = await send('POST', '/v1/channels', { body, headers: { ...bearer(ada.token), ...from } })
+  const { id } = made.body
+  const changed = await send('PATCH', `/v1/channels/${id}`, { body: { enabled: false }, headers: { cookie } })
+  const [first, second, ...more] = await fresh()
+  assert.deepEqual(first, {
+    id: first?.id,
+    at_dt: '2026-12-01T09:01:30.000Z',
+    owner_id: ada.id,
+    owner: 'ada',
+    by: 'token',
+    by_name: 'of a test',
+    operation: 'createChannel',
+    object: `/v1/channels/${id}`,
+    status: made.status,
+    address: '203.0.113.7',
+    request_id: made.headers.get('x-request-id'),
+  })
+  assert.deepEqual(second, {
+    ...first,
+    id: second?.id,
+    by: 'session',
+    by_name: 'a browser',
+    operation: 'updateChannel',
+    status: 200,
+    address: '127.0.0.1',
+    request_id: changed.headers.get('x-request-id'),
+  })
+  assert.deepEqual(more, [])
+})
+
+test('what needs the scope admin is in it, done or refused; reads are not, nor who was not let in', async (t) => {
+  const { app, root, add } = await startWithLogin(t)
+  const ada = await add('ada')
+  const token = async (client: DuebellClient, scope: Scope) =>
+    (await client.createToken({ name: scope, scopes: [scope] })).token
+  const [reading, writing] = [await token(ada.client, 'read'), await token(ada.client, 'write')]
+  const rootsReading = await token(root.client, 'read')
+  const fresh = await follow(root.client)
+  const settings = { time_zone: 'Europe/Paris' }
+  for (const [who, method, path, status, operation, body] of [
+    [ada.token, 'PATCH', '/v1/settings', 200, 'updateSettings', settings],
+    [reading, 'PATCH', '/v1/settings', 403, 'updateSettings', settings],
+    [ada.token, 'PATCH', '/v1/settings', 422, 'updateSettings', { time_zone: 'Mars/Olympus' }],
+    [ada.token, 'DELETE', '/v1/channels/99', 404, 'deleteChannel'],
+    [ada.token, 'POST', '/v1/owners', 403, 'createOwner', { name: 'eve', role: 'admin' }],
+    [ada.token, 'PATCH', `/v1/owners/${ada.id}`, 403, 'updateOwner', { role: 'admin' }],
+    [ada.token, 'GET', `/v1/owners/${root.id}/export`, 403, 'exportOwner'],
+    [root.token, 'GET', `/v1/owners/${ada.id}/export`, 200, 'exportOwner'],
+    [root.token, 'POST', '/v1/owners', 409, 'createOwner', { name: 'ada' }],
+    // To delete some needs less than to delete all: that is known once it is read which.
+    [writing, 'DELETE', '/v1/tasks', 403, 'deleteTasks'],
+    [ada.token, 'DELETE', '/v1/tasks', 200, 'deleteTasks'],
+    [ada.token, 'GET', '/v1/audit', 403, null],
+    [rootsReading, 'GET', '/v1/audit', 403, null],
+    [root.token, 'GET', '/v1/owners', 200, null],
+    [reading, 'GET', '/v1/channels', 403, null],
+    [`${ada.token.slice(0, -1)}_`, 'PATCH', '/v1/settings', 401, null, settings],
+  ] as [string, string, string, number, string | null, object?][]) {
+    const answer = await wireTo(app.url)(method, path, { headers: bearer(who), ...(body && { body }) })
+    assert.equal(answer.status, status, `${method} ${path}: ${answer.text}`)
+    const name = who === root.token ? 'root' : 'ada'
+    const expected = operation === null ? [] : [`${name}: ${operation} ${path} ${status}`]
+    assert.deepEqual((await fresh()).map(withName), expected, `${method} ${path}`)
+  }
+})
+
+test('changes of tasks are in it where people sign in, but for those that were refused', async (t) => {
+  const { root, add, app } = await startWithLogin(t)
+  const ada = await add('ada')
+  const { token: reading } = await ada.client.createToken({ name: 'reading', scopes: ['read'] })
+  const fresh = await follow(root.client)
+  const { id } = await ada.client.create({ title: 'Renew passport' })
+  await ada.client.putByKey('visa', { title: 'Visa' })
+  await ada.client.get(id)
+  assert.equal((await refusal(clientWith(app.url, reading).complete(id))).status, 403)
+  assert.equal((await refusal(ada.client.complete(99))).status, 404)
+  await ada.client.complete(id)
+  await ada.client.delete(id)
+  await ada.client.updateSettings({}) // what was done before stands before it
+  const expected = [
+    `createTask /v1/tasks/${id} 200`,
+    `putTaskByKey /v1/tasks/${id + 1} 200`,
+    `completeTask /v1/tasks/${id}/complete 200`,
+    `deleteTask /v1/tasks/${id} 200`,
+    'updateSettings /v1/settings 200',
+  ]
+  assert.deepEqual((await fresh()).map(short), expected)
+})
+
+test('without a login there is what needs the scope admin, of nobody by name, and no task', async (t) => {
+  const { client } = await startTestApp(t)
+  const fresh = await follow(client)
+  await client.create({ title: 'Renew passport' })
+  const { id } = await client.createChannel({ name: 'Phone', kind: 'recording' })
+  await client.deleteChannel(id)
+  const entries = await fresh()
+  assert.deepEqual(entries.map(short), [`createChannel /v1/channels/${id} 200`, `deleteChannel /v1/channels/${id} 200`])
+  for (const { owner_id, owner, by, address } of entries)
+    assert.deepEqual([owner_id, owner, by, address], [1, null, null, '127.0.0.1'])
+})
+
+test('who comes in and goes out is in it; of who fails to nothing that he typed, nor whether there is such a name', async (t) => {
+  const { app, root } = await startWithLogin(t)
+  const { id, invitation } = await root.client.createOwner({ name: 'ada' })
+  const fresh = await follow(root.client)
+  const nobody = clientWith(app.url, '')
+  const code = invitation?.code ?? ''
+  const typed = 'correct horse battery'
+  await refusal(nobody.acceptInvitation({ code: `${code}x`, password }))
+  await nobody.acceptInvitation({ code, password })
+  await refusal(nobody.signIn('ada', typed))
+  await refusal(nobody.signIn('zanzibar', typed))
+  await refusal(nobody.signIn(typed, 'ada'))
+  await signedIn(app.url, await signIn(app.url, 'ada')).signOut()
+  await root.client.updateOwner(id, { disabled: true })
+  assert.equal((await refusal(nobody.signIn('ada', password))).status, 403)
+  const entries = await fresh()
+  assert.deepEqual(entries.map(withName), [
+    'somebody: acceptInvitation /v1/invitations/accept 401',
+    'ada: acceptInvitation /v1/invitations/accept 200',
+    'somebody: signIn /v1/session 401',
+    'somebody: signIn /v1/session 401',
+    'somebody: signIn /v1/session 401',
+    'ada: signIn /v1/session 200',
+    'ada: signOut /v1/session 200',
+    `root: updateOwner /v1/owners/${id} 200`,
+    'somebody: signIn /v1/session 403',
+  ])
+  const failures = entries.filter(({ operation, status }) => operation === 'signIn' && status === 401)
+  const [known, ...unknown] = failures.map(({ id, request_id, ...rest }) => rest)
+  assert.deepEqual(unknown, [known, known], 'in nothing are they different')
+  assert.deepEqual([known?.owner_id, known?.by, known?.by_name, known?.address], [null, null, null, '127.0.0.1'])
+  for (const word of [typed, 'zanzibar', code]) assert.ok(!JSON.stringify(entries).includes(word), word)
+})
+
+test('nothing in it is a secret, wherever one was put', async (t) => {
+  const { app, root } = await startWithLogin(t, { startAt, flags: ['--public-url=https://tasks.example.org'] })
+  const { client } = root
+  const send = wireTo(app.url)
+  const fresh = await follow(client)
+  const { token, id } = await client.createToken({ name: 'reading', scopes: ['read'] })
+  const { invitation } = await client.createOwner({ name: 'ada' })
+  const cookie = await signIn(app.url, 'root')
+  const secret = 'whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw'
+  const options = { url: 'http://127.0.0.1:1/hook', secret }
+  await client.createChannel({ name: 'Hook', kind: 'webhook', options })
+  await client.create({ title: 'Renew passport', expiry_dt: '2026-12-01T09:10:00Z' })
+  await app.app.idle()
+  const link = new URL(app.bell.messages[0]?.links?.complete ?? '').pathname
+  await send('POST', link)
+  const headers = bearer(root.token)
+  await send('DELETE', `/v1/tokens/${token}%00`, { headers })
+  await send('DELETE', `/v1/tokens/${id}?token=${token}`, { headers })
+  await send('POST', `/v1/owners/${invitation?.code}/invitation`, { headers })
+  await send('PUT', '/v1/session/password', { headers, body: { current: password, password: secret } })
+  const entries = await fresh()
+  assert.deepEqual(entries.slice(-6).map(withName), [
+    'root: createTask /v1/tasks/1 200',
+    'root: actByLink /a/complete 200',
+    'root: revokeToken /v1/tokens/dbl_…%00 404',
+    `root: revokeToken /v1/tokens/${id} 400`,
+    'root: inviteOwner /v1/owners/dbi_…/invitation 404',
+    'root: changePassword /v1/session/password 200',
+  ])
+  const told = JSON.stringify(entries)
+  const [, session = ''] = cookie.split('=')
+  for (const key of [token, invitation?.code ?? '', session, secret, root.token, link])
+    assert.ok(!told.includes(key.slice(10, 26)), key)
+  assert.ok(!told.includes(password))
+})
+
+test('it is read in pages, the newest first, without gaps or repeats while more comes in', async (t) => {
+  const { root, add } = await startWithLogin(t)
+  const ada = await add('ada')
+  let made = 0
+  const makeChannel = () => ada.client.createChannel({ name: `Phone ${++made}`, kind: 'recording' })
+  for (let i = 0; i < 3; i++) {
+    await root.client.updateSettings({})
+    await makeChannel()
+  }
+  const filters: [Parameters<DuebellClient['audit']>[0], (entry: Entry) => boolean][] = [
+    [{}, () => true],
+    [{ owner_id: ada.id }, ({ owner }) => owner === 'ada'],
+    [{ operation: 'createChannel' }, ({ operation }) => operation === 'createChannel'],
+    [{ owner_id: root.id, operation: 'updateSettings' }, ({ operation }) => operation === 'updateSettings'],
+    [{ owner_id: ada.id, operation: 'updateSettings' }, () => false],
+  ]
+  const { id } = await makeChannel()
+  assert.equal((await root.client.audit({ limit: 1 })).entries[0]?.object, `/v1/channels/${id}`)
+  for (const [filter, isIn] of filters) {
+    const { entries } = await root.client.audit({ limit: 1_000 })
+    const read: Entry[] = []
+    for (let cursor: string | null | undefined; cursor !== null; ) {
+      const page = await root.client.audit({ ...filter, limit: 2, ...(cursor && { cursor }) })
+      read.push(...page.entries)
+      cursor = page.next_cursor
+      assert.ok(page.entries.length === 2 || cursor === null, 'a page is full, or the last')
+      await makeChannel()
+    }
+    assert.deepEqual(read, entries.filter(isIn))
+  }
+})
+
+test('an entry outlasts the name, the token and the owner that it is of', async (t) => {
+  const { root, add } = await startWithLogin(t)
+  const ada = await add('ada')
+  const { id } = await ada.client.createToken({ name: 'watcher', scopes: ['write'] })
+  const { entries: before } = await root.client.audit({ owner_id: ada.id })
+  assert.deepEqual(new Set(before.map(({ owner }) => owner)), new Set(['ada']))
+  await ada.client.revokeToken(id)
+  await root.client.updateOwner(ada.id, { name: 'lovelace', disabled: true })
+  await root.client.deleteOwner(ada.id)
+  const bob = await add('ada')
+  assert.notEqual(bob.id, ada.id)
+  const after = (await root.client.audit({ owner_id: ada.id })).entries
+  assert.deepEqual(after.map(withName)[0], `ada: revokeToken /v1/tokens/${id} 200`)
+  assert.deepEqual(after.slice(1), before, 'as they were')
+})
+
+test('what weighs is written before it is answered; a change of a task does not wait for that', async (t) => {
+  const gate = gateBefore(/^insert [a-z ]*into audit\b/i)
+  t.after(() => gate.open())
+  const { app, root } = await startWithLogin(t, { wrapDatabase: gate.wrap })
+  const settled: string[] = []
+  const note = (what: string, asked: Promise<unknown>) => asked.then(() => settled.push(what))
+  for (const [what, ask, isWaiting] of [
+    ['a token', () => root.client.createToken({ name: 'a', scopes: ['read'] }), true],
+    ['a sign-in', () => signIn(app.url, 'root'), true],
+    ['a wrong sign-in', () => refusal(clientWith(app.url, '').signIn('root', 'wrong')), true],
+    ['a task', () => root.client.create({ title: 'Renew passport' }), false],
+  ] as const) {
+    gate.close()
+    const asked = note(what, ask())
+    await gate.isReached
+    // It would be here by now: these have come and gone since, over the same machine.
+    for (let i = 0; i < 10; i++) await wireTo(app.url)('GET', '/livez')
+    assert.equal(settled.includes(what), !isWaiting, what)
+    gate.open()
+    await asked
+  }
+})
+
+test('once it is answered it is to be read, by whichever server', {
+  skip: testDatabase === 'sqlite' && 'of an embedded database there is one server',
+}, async (t) => {
+  const { here, there, token } = await startReplicasWithLogin(t)
+  const [a, b] = [clientWith(here.url, token), clientWith(there.url, token)]
+  const fresh = await follow(b)
+  for (let i = 0; i < 20; i++) {
+    const { id } = await a.createToken({ name: `${i}`, scopes: ['read'] })
+    assert.deepEqual((await fresh()).map(short), [`createToken /v1/tokens/${id} 200`])
+  }
+})
+
+test('a server that stops has written what it has answered', async (t) => {
+  const { app, root } = await startWithLogin(t)
+  for (let i = 0; i < 5; i++) {
+    const { id } = await root.client.create({ title: 'Renew passport' })
+    await app.restart()
+    const [last] = (await root.client.audit()).entries
+    assert.equal(last && short(last), `createTask /v1/tasks/${id} 200`)
+  }
+})
