@@ -1,0 +1,188 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { sentence } from '#core/notice.ts'
+import { clientWith, type Person, password, startWithLogin } from '#support/accounts.ts'
+import { recorder } from '#support/recording-channel.ts'
+import { refusal } from '../api/wire.ts'
+
+/**
+ * A day of three people on one server, by the clock of Greenwich. What they wait for is due at the same instants, and nothing else have
+ * they in common: each has hours, habits and a channel of his own, of a kind that nobody else uses.
+ *
+ *   ada in Paris      +01:00   an hour and a quarter of an hour before; a phone that is quiet over lunch
+ *   bob in New York   −05:00   a quarter of an hour before; a pager that rings again until he has seen it
+ *   eve in Kolkata    +05:30   a quarter of an hour before, and as it expires; mail, of which half a minute makes one
+ */
+const names = ['ada', 'bob', 'eve'] as const
+type Name = (typeof names)[number]
+const day = '2026-12-01'
+const instant = (time: string) => Date.parse(`${day}T${time}Z`)
+
+test('a day of three owners', async (t) => {
+  const bells = { ada: recorder('phone'), bob: recorder('pager'), eve: recorder('mail') }
+  const kinds = names.map((name) => bells[name].kind)
+  const { app, root, add } = await startWithLogin(t, { startAt: `${day}T07:00:00Z`, channels: [], kinds })
+  const { clock } = app
+  const ada = await add('ada')
+  const bob = await add('bob')
+  const eve = await add('eve')
+  const people: Record<Name, Person> = { ada, bob, eve }
+  /** The titles of all that each has made, in that order. */
+  const made: Record<Name, string[]> = { ada: [], bob: [], eve: [] }
+
+  /** @param time on the clock of whoever makes it */
+  async function create({ name, client }: Person, title: string, time: string): Promise<number> {
+    made[name as Name].push(title)
+    return (await client.create({ title, expiry_dt: `${day}T${time}` })).id
+  }
+
+  /** What has been said on the channel of each since it was last read, as it was said: in his own time. */
+  function said(): string[] {
+    return names.flatMap((name) =>
+      bells[name].messages.splice(0).map((message) => {
+        const items = [message, ...message.others]
+        const owners = items.flatMap(({ task, notice }) => [task.ownerId, notice.ownerId])
+        assert.ok(
+          owners.every((id) => id === people[name].id),
+          `${name} was told what is another’s`,
+        )
+        const titles = items.map(({ task }) => task.title).toSorted()
+        const [, words, time] = /\) (.* at) .*?T(\d\d:\d\d)/.exec(sentence(message)) ?? []
+        return `${name}: ${titles.join(' and ')} ${words} ${time}`
+      }),
+    )
+  }
+
+  /** That until this very instant nobody hears anything, and then these hear this. */
+  async function at(time: string, ...expected: string[]) {
+    await clock.advanceTo(instant(time) - 1)
+    assert.deepEqual(said(), [], `before ${time}`)
+    await clock.advance(1)
+    assert.deepEqual(said(), expected, time)
+  }
+
+  /** That each sees what is his, the last of which is ahead and the rest told; and of the others neither what nor whether it is there. */
+  async function assertEachIsAlone() {
+    for (const name of names) {
+      const { client, id } = people[name]
+      const { tasks } = await client.list()
+      assert.deepEqual(
+        tasks.map(({ title }) => title),
+        made[name],
+      )
+      const ids = tasks.map(({ id }) => id)
+      const told = (await client.notifications()).notifications.map(({ task_id }) => task_id)
+      assert.deepEqual(new Set(told), new Set(ids.slice(0, -1)))
+      const ahead = (await client.upcoming()).upcoming.map(({ task_id }) => task_id)
+      assert.deepEqual(new Set(ahead), new Set(ids.slice(-1)))
+      const { channels } = await client.channels()
+      assert.deepEqual(
+        channels.map(({ kind }) => kind),
+        ['console', bells[name].kind.kind],
+      )
+      for (const other of Object.values(people).filter((one) => one.id !== id)) {
+        const theirs = (await other.client.notifications()).notifications[0] ?? assert.fail()
+        assert.equal((await refusal(client.get(theirs.task_id))).status, 404)
+        assert.equal((await refusal(client.notification(theirs.id))).status, 404)
+        assert.equal((await refusal(client.acknowledge(theirs.id))).status, 404)
+      }
+    }
+  }
+
+  await t.test('07:00 — each says how he lives, and what is to be done by nine', async () => {
+    await ada.client.updateSettings({
+      time_zone: 'Europe/Paris',
+      default_reminders: ['PT1H', 'PT15M'],
+      quiet_hours: { from: '12:00', until: '13:30' },
+    })
+    await bob.client.updateSettings({ time_zone: 'America/New_York', default_reminders: ['PT15M'] })
+    await eve.client.updateSettings({ time_zone: 'Asia/Kolkata', default_reminders: ['PT15M', 'PT0S'] })
+    await ada.client.createChannel({ name: 'Phone', kind: 'phone' })
+    await bob.client.createChannel({ name: 'Pager', kind: 'pager', repeat: { every: 'PT10M', max: 2 } })
+    await eve.client.createChannel({ name: 'Mail', kind: 'mail', group_wait: 'PT30S' })
+    await create(ada, 'Passport', '10:00')
+    await create(bob, 'Oven', '04:00')
+    await create(eve, 'Post', '14:30')
+    await create(eve, 'Rent', '14:30:20')
+  })
+
+  await t.test('09:00 — each is told in his own time, as often as he wants to be', async () => {
+    await at('08:00:00', 'ada: Passport will be expired at 10:00')
+    await at('08:45:00', 'ada: Passport will be expired at 10:00', 'bob: Oven will be expired at 04:00')
+    await at('08:45:30', 'eve: Post and Rent will be expired at 14:30')
+    await at('08:55:00', 'bob: Oven will be expired at 04:00')
+    const [seen] = (await bob.client.notifications()).notifications
+    await bob.client.acknowledge(seen?.id ?? 0)
+    await at('09:00:30', 'eve: Post and Rent is expired already at 14:30')
+  })
+
+  await t.test('12:00 — it is quiet where one of them has lunch, and there alone', async () => {
+    await create(ada, 'Call', '14:00')
+    const train = await create(bob, 'Train', '07:15')
+    await create(eve, 'Tea', '17:45')
+    await at('12:00:00', 'bob: Train will be expired at 07:15')
+    await at('12:00:30', 'eve: Tea will be expired at 17:45')
+    await bob.client.complete(train)
+    await at('12:15:30', 'eve: Tea is expired already at 17:45')
+    await at('12:30:00', 'ada: Call will be expired at 14:00')
+    await at('12:45:00', 'ada: Call will be expired at 14:00')
+  })
+
+  await t.test(
+    '13:30 — one of them is shut out; his pager rings on, as nobody tells it that he has seen it',
+    async () => {
+      await create(bob, 'Medicine', '09:15')
+      await clock.advanceTo(instant('13:30:00'))
+      await root.client.updateOwner(bob.id, { disabled: true })
+      assert.equal((await refusal(bob.client.list())).status, 401)
+      assert.equal((await refusal(clientWith(app.url, '').signIn('bob', password))).status, 403)
+      for (const time of ['14:00:00', '14:10:00']) await at(time, 'bob: Medicine will be expired at 09:15')
+      await at('14:20:00', 'bob: Medicine is expired already at 09:15')
+    },
+  )
+
+  await t.test('14:30 — he is let in again, has missed nothing, and goes on', async () => {
+    await at('14:30:00')
+    await root.client.updateOwner(bob.id, { disabled: false })
+    const [missed] = (await bob.client.notifications()).notifications
+    const medicine = (await bob.client.list()).tasks.at(-1)
+    assert.deepEqual([missed?.task_id, missed?.rung_dt], [medicine?.id, `${day}T14:00:00.000Z`])
+    await create(bob, 'Bus', '12:10')
+  })
+
+  await t.test('15:00 — nobody sees what is another’s, nor hears of what he changes', async () => {
+    await create(ada, 'Dinner', '18:00')
+    await create(eve, 'Yoga', '22:30')
+    await at('15:00:00')
+    await assertEachIsAlone()
+    await eve.client.updateSettings({ default_reminders: ['PT5M'] })
+    assert.deepEqual((await ada.client.settings()).default_reminders, ['PT1H', 'PT15M'])
+    assert.deepEqual((await bob.client.settings()).default_reminders, ['PT15M'])
+  })
+
+  await t.test('16:50 — two reminders are missed while nobody was there: they are one, and late', async () => {
+    await at('15:30:00')
+    await app.stop()
+    clock.set(instant('16:50:00'))
+    await app.restart()
+    await app.app.idle()
+    assert.deepEqual(said(), ['ada: Dinner will be expired at 18:00'])
+    const dinner = (await ada.client.list()).tasks.at(-1)
+    const { notifications } = await ada.client.taskNotifications(dinner?.id ?? 0)
+    assert.deepEqual(
+      notifications.map(({ reminder, timing, lateness_ms }) => [reminder, timing, lateness_ms]),
+      [['PT15M', 'late', 300_000]],
+    )
+  })
+
+  await t.test('17:00 — and all goes on as it was to be', async () => {
+    await at('16:55:00', 'bob: Bus will be expired at 12:10')
+    await at('16:55:30', 'eve: Yoga will be expired at 22:30')
+    await at('17:05:00', 'bob: Bus will be expired at 12:10')
+    await bob.client.snooze((await bob.client.list()).tasks.at(-1)?.id ?? 0, { for: 'PT1H' })
+    await at('18:05:00', 'bob: Bus is expired already at 12:10')
+    await bob.client.complete((await bob.client.list()).tasks.at(-1)?.id ?? 0)
+    await clock.advanceTo(instant('23:59:59'))
+    assert.deepEqual(said(), [], 'the rest of the day is silent')
+  })
+})
