@@ -42,6 +42,7 @@ import {
   shortenChanges,
   startHousekeeping,
 } from '#scheduler/housekeeping.ts'
+import { createPace } from '#scheduler/pace.ts'
 import { startRinging } from '#scheduler/ring.ts'
 import { watchBell } from '#scheduler/watch.ts'
 import { readBacklog } from '#store/backlog.ts'
@@ -129,10 +130,12 @@ export async function startApp(config: Config, deps: AppDeps): Promise<App> {
   const channels = stack.use(await openChannels(config, store, kinds, channelDeps, readReach, metrics.openChannel, log))
   const links = createLinks(await linkKey(store), config.publicUrl)
 
+  const pace = createPace()
   const deliveries = startDeliveries({
     store,
     clock,
     channels,
+    pace,
     linksFor: links.linksFor,
     wakeRing: (at) => ringing.wake(at),
     log: log.child({ room: 'deliver' }),
@@ -145,6 +148,7 @@ export async function startApp(config: Config, deps: AppDeps): Promise<App> {
     clock,
     channels,
     deliveries,
+    pace,
     log: log.child({ room: 'ring' }),
     onRung: metrics.rung,
   })
@@ -201,6 +205,7 @@ export async function startApp(config: Config, deps: AppDeps): Promise<App> {
     clock,
     health: { version, look },
     metrics,
+    onAsked: pace.asked,
   })
   stack.defer(() => server.close())
   await offerControl(config.databaseUrl, server, door.trust, log)

@@ -91,6 +91,8 @@ export interface ServerParts {
   readonly trustProxy: readonly string[]
   readonly corsOrigins: readonly string[]
   readonly log: Logger
+  /** Told that a request has come. */
+  readonly onAsked: () => void
   /** Told of every route: whoever describes the API listens here. */
   readonly onRoute?: (route: RouteOptions) => void
 }
@@ -160,6 +162,7 @@ export function createServer(parts: ServerParts): FastifyInstance {
   }
   // By callback: a hook that is async costs a microtask more, and each request passes all of them.
   server.addHook('onRequest', (request, reply, done) => {
+    parts.onAsked()
     mark(request, reply)
     done()
   })

@@ -13,6 +13,7 @@ import { createChannelWatch } from './channel-health.ts'
 import type { ChannelSet, OpenChannel } from './channel-set.ts'
 import { startLoop } from './loop.ts'
 import { type Live, takeWhole, toMessage, toMessages, toSettlement } from './messages.ts'
+import type { Pace } from './pace.ts'
 import { lookAgain, recordDead, settleAll } from './settle.ts'
 
 /**
@@ -66,6 +67,7 @@ export function startDeliveries({
   store,
   clock,
   channels,
+  pace,
   linksFor,
   wakeRing,
   log,
@@ -75,6 +77,7 @@ export function startDeliveries({
   store: Store
   clock: Clock
   channels: ChannelSet
+  pace: Pace
   /** Where a person can act on what a notice says. */
   linksFor: (notice: Notice) => Links | null
   /** Something is to ring. */
@@ -120,7 +123,8 @@ export function startDeliveries({
         try {
           await store.transactBell(async (tx, now) => {
             const { groupWaitMs } = lane.channel.record
-            claims = await claimDue(tx, { id, isGrouping: groupWaitMs !== null }, now, leaseMs, room(lane))
+            const most = Math.min(room(lane), pace.mostAtOnce())
+            claims = await claimDue(tx, { id, isGrouping: groupWaitMs !== null }, now, leaseMs, most)
           })
         } catch (error) {
           giveBack(claims) // the answer to the COMMIT may be all that was lost

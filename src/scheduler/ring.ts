@@ -14,6 +14,7 @@ import * as tasks from '#store/tasks.ts'
 import type { ChannelSet, Setup } from './channel-set.ts'
 import type { Deliveries } from './deliver.ts'
 import { type Loop, startLoop } from './loop.ts'
+import type { Pace } from './pace.ts'
 
 /**
  * Due tasks become notices with a delivery for each channel. One transaction a batch:
@@ -27,7 +28,6 @@ import { type Loop, startLoop } from './loop.ts'
  *
  * Knows nothing of how a channel sends, and waits for none.
  */
-const batchSize = 1_000
 /** A task that cannot be rung (a damaged row) is looked at again after this, so that it holds up nobody behind it. */
 const setAsideMs = 60_000
 
@@ -36,6 +36,7 @@ interface Parts {
   clock: Clock
   channels: ChannelSet
   deliveries: Deliveries
+  pace: Pace
   log: Logger
   /** Told of what has rung, after the COMMIT. */
   onRung?: (notices: readonly Notice[]) => void
@@ -78,10 +79,10 @@ interface Batch {
 async function ringBatch(
   tx: Db,
   now: number,
-  { channels, deliveries, log }: Pick<Parts, 'channels' | 'deliveries' | 'log'>,
+  { channels, deliveries, pace, log }: Pick<Parts, 'channels' | 'deliveries' | 'pace' | 'log'>,
   edition: number,
 ): Promise<Batch> {
-  const due = await tasks.dueTasks(tx, now, batchSize)
+  const due = await tasks.dueTasks(tx, now, pace.mostAtOnce())
   // After the tasks are locked: whoever has changed what they go by computes them anew, and waits for us or we for him.
   const setup = await channels.setup(tx)
   const taskOf = new Map(due.map((task) => [task.id, task]))

@@ -23,6 +23,7 @@ async function startMirror(t: TestContext, trustProxy: string[], place: { host?:
     corsOrigins: [],
     trustProxy,
     metrics: { answered() {}, refused() {}, text: async () => '' },
+    onAsked() {},
     feed: { stop() {}, wake() {}, listen: () => () => {} },
   }
   const server = createServer(parts as ServerParts)

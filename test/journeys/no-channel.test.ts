@@ -5,6 +5,7 @@ import { anywhere } from '#channels/reach.ts'
 import { newTask } from '#core/task.ts'
 import { createChannelSet } from '#scheduler/channel-set.ts'
 import type { Deliveries } from '#scheduler/deliver.ts'
+import { createPace } from '#scheduler/pace.ts'
 import { startRinging } from '#scheduler/ring.ts'
 import { deliveriesOf } from '#store/deliveries.ts'
 import { listNotices } from '#store/notice-list.ts'
@@ -31,7 +32,7 @@ test('with no channel to tell, a notice exists all the same, and shows that nobo
     readReach: async () => () => anywhere,
     log,
   })
-  const ringing = startRinging({ store, clock, channels, deliveries: nobody, log })
+  const ringing = startRinging({ store, clock, channels, deliveries: nobody, pace: createPace(), log })
   clock.settle = ringing.idle
   await clock.advance(3_600_000)
   await ringing.stop()
