@@ -8,6 +8,7 @@ import { usualPolicy } from '#channels/policy.ts'
 import type { Clock } from '#clock.ts'
 import { Problem } from '#core/problem.ts'
 import { type NewTask, newTask, type Task, type TaskDraft } from '#core/task.ts'
+import { changesSince, recordChange } from '#store/changes.ts'
 import { channelKinds, recordChannels } from '#store/channels.ts'
 import * as deliveries from '#store/deliveries.ts'
 import { listNotices } from '#store/notice-list.ts'
@@ -704,11 +705,47 @@ export function storeSuite(name: string, fresh: (t: TestContext) => Promise<Fres
         results.map((result) => (result.status === 'fulfilled' ? 'done' : result.reason.kind)),
         ['done', 'invalid', 'done', 'conflict', 'done'],
       )
-      // Where savepoints cost round trips, they are run together without first, and again with them once one has thrown.
-      const begun = store.dialect.savepointsAtOnce ? 1 : 2
-      assert.equal(said.filter((text) => text === store.dialect.begin).length, begun)
+      // They are run together without savepoints first, and again with them once one has thrown.
+      assert.equal(said.filter((text) => text === store.dialect.begin).length, 2)
       assert.equal(said.filter((text) => text === 'commit').length, 1)
       assert.deepEqual(await titles(store), ['first', 'third', 'last'])
+    })
+
+    test('one that is refused before it has changed anything costs those beside it nothing, where that can be known', async (t) => {
+      const { store, said } = await watched(t)
+      let runs = 0
+      const results = await Promise.allSettled([
+        insert(store, draft({ title: 'first' })),
+        store.transact(async (tx) => {
+          runs++
+          recordChange(tx, { ownerId: me, taskId: 1, kind: 'deleted' })
+          throw new Problem('not-found', 'There is no task 99.')
+        }),
+        insert(store, draft({ title: 'last' })),
+      ])
+      assert.deepEqual(
+        results.map(({ status }) => status),
+        ['fulfilled', 'rejected', 'fulfilled'],
+      )
+      const isKnown = store.dialect.rowsChanged !== undefined
+      assert.deepEqual([runs, said.includes('savepoint wish')], isKnown ? [1, false] : [2, true])
+      assert.deepEqual(await titles(store), ['first', 'last'])
+      assert.deepEqual(await changesSince(store.db, me, 0, 10), [], 'nor is anything told that it was about to do')
+    })
+
+    test('what the database refuses is never taken for a wish that has changed nothing', async (t) => {
+      const { store } = await watched(t)
+      const results = await Promise.allSettled([
+        insert(store, draft({ title: 'first' })),
+        store.transact(async (tx) => {
+          // As SQLite does by itself where it has no room, or no memory: whatever came before is gone.
+          await sql`rollback`.execute(tx)
+          throw new Error('no room')
+        }),
+        insert(store, draft({ title: 'last' })),
+      ])
+      const done = results.filter(({ status }) => status === 'fulfilled').length
+      assert.equal((await titles(store)).length, done, 'none is told that it was done, and was not')
     })
 
     test('what is wrong with one wish is told to no other, however long all of them have waited for a lock', async (t) => {

@@ -27,10 +27,10 @@ export interface Dialect {
     alone(tx: Db, ownerId: number): Promise<void>
   }
   /**
-   * Whether every wish of a shared transaction gets a savepoint at once. Else only when one of them has failed and all are run
-   * again: two round trips a wish are dear where nothing fails.
+   * How many rows have been changed over this connection so far, where to ask costs next to nothing: by it `transact` knows that a wish
+   * which is refused has left no trace.
    */
-  readonly savepointsAtOnce: boolean
+  readonly rowsChanged?: (tx: Db) => Promise<number>
   /** How many write transactions one process runs side by side. */
   readonly transactionsAtOnce: number
   /**

@@ -45,7 +45,6 @@ const dialectFor = (server: Server): Dialect => ({
   begin: 'start transaction',
   isShared: true,
   lockShared: sql`lock in share mode`, // MariaDB does not know `for share`
-  savepointsAtOnce: false,
   transactionsAtOnce: 4,
   words: () => ({
     id: sql`bigint not null auto_increment primary key`,
