@@ -165,11 +165,9 @@ function prepareStatement(statement: StatementSync) {
   // Of a statement without rows: the number of the last one inserted. FTS5 has some of its own above 2^53, which are read as numbers
   // only to throw, after a COMMIT that went well.
   if (names.length === 0) statement.setReadBigInts(true)
-  const toRow = (values: unknown) => {
-    const row: Record<string, unknown> = {}
-    for (let i = 0; i < names.length; i++) row[names[i] as string] = (values as unknown[])[i]
-    return row
-  }
+  // Written out for its columns, `{ "id": v[0], "owner_id": v[1], … }`: a loop over their names takes five times as long.
+  const members = names.map((name, i) => `${JSON.stringify(name)}: v[${i}]`)
+  const toRow = new Function('v', `return { ${members.join(', ')} }`) as (values: unknown) => Record<string, unknown>
   return {
     reader: names.length > 0,
     all: (values: readonly unknown[]) => (statement.all(...(values as Values)) as unknown[]).map(toRow),
