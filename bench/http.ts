@@ -39,7 +39,7 @@ async function measure({ url, child, request }: Subject, round: number, seconds:
     Array.from({ length: variety }, (_, i) => request(client * variety + i, round)),
   )
   const before = cpuMs(child)
-  const { answers, perSecond } = await load(url, seconds * 1_000, requests)
+  const { answers, perSecond } = await load(url, seconds * 1_000, requests, { isAwake: true })
   into?.perSecond.push(perSecond)
   into?.cpuUs.push(((cpuMs(child) - before) * 1_000) / answers)
 }
@@ -139,7 +139,7 @@ function flat(what: string, name: keyof typeof subjects, of: keyof typeof subjec
 
 report({
   title: 'HTTP',
-  note: `${connections} connections, ${count(fewTasks)} tasks; medians of ${rounds} rounds of ${seconds} s that take turns, after a warm-up. A bare Fastify process answers the same JSON from a constant, or echoes what was posted. Server and load generator share the machine.`,
+  note: `${connections} connections, ${count(fewTasks)} tasks; medians of ${rounds} rounds of ${seconds} s that take turns, after a warm-up. A bare Fastify process answers the same JSON from a constant, or echoes what was posted. Each server has a core to itself while it is measured; on the other the load generator never sleeps.`,
   figures: [
     { what: 'bare Fastify GET', measured: say('bareGet') },
     { what: 'bare Fastify POST', measured: say('barePost') },
