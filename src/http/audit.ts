@@ -89,8 +89,7 @@ function toEntry(
     byKind: caller?.by?.kind ?? null,
     byName: caller?.by?.name ?? null,
     operation,
-    // A link is a key, and what it opened stands behind it.
-    object: caller?.by?.kind === 'link' ? `/a/${caller.by.name}` : path.slice(0, 500),
+    object: caller?.by?.object ?? path.slice(0, 500),
     status: reply.statusCode,
     address: ip ?? null,
     requestId: id,

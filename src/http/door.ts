@@ -32,6 +32,8 @@ export interface Caller extends Actor {
     readonly kind: 'token' | 'session' | 'socket' | 'link'
     readonly id: number | null
     readonly name: string
+    /** What a link is for: its own address is a key. */
+    readonly object?: string
   } | null
   /** As of at most half a second ago: to read by. Who writes reads them in his transaction. */
   readonly defaults: Defaults
@@ -338,6 +340,10 @@ export function toCaller(owner: Owner, token: TokenRecord | null): Caller {
 }
 
 const session = hostCookie('duebell')
+
+/** Whether somebody says who he is, rightly or not. A browser also sends the cookies of other programs on this host. */
+export const bringsSecret = (request: FastifyRequest): boolean =>
+  request.headers.authorization !== undefined || session.read(request) !== undefined
 
 /** @param secret of a session; empty to be rid of it */
 export const sessionCookie = (secret: string): string => session.set(secret, secret === '' ? 0 : sessionMs)

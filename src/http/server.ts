@@ -27,7 +27,7 @@ import { keepAudit } from './audit.ts'
 import type { Certificate } from './certificate.ts'
 import { type ConnectionLimits, connectionLimits, connectionOptions, limitConnections } from './connections.ts'
 import { createCors } from './cors.ts'
-import { actorOf, type Door } from './door.ts'
+import { actorOf, bringsSecret, type Door } from './door.ts'
 import type { Feed } from './feed.ts'
 import { createGuard } from './guard.ts'
 import type { Oidc } from './oidc.ts'
@@ -262,14 +262,14 @@ function countRequest(
   reply: FastifyReply,
   refusal: Error | undefined,
 ): void {
-  const { caller, ip, headers, routeOptions } = request
+  const { caller, ip, routeOptions } = request
   if (rateLimit === 0 || routeOptions.config.isUrgent || caller?.by?.kind === 'socket') return
   const by = caller?.by
   if (by?.id != null) rates.request(reply, { key: `${by.kind}:${by.id}`, isKnown: true })
   // Where nobody says who he is, each address is a caller.
   else rates.request(reply, { key: addressKey(ip), isKnown: isOpen })
   const isWrong = refusal instanceof Problem && refusal.kind === 'unauthorized'
-  if (isWrong && (headers.authorization ?? headers.cookie) !== undefined) rates.failure(ip)
+  if (isWrong && bringsSecret(request)) rates.failure(ip)
 }
 
 /** A route that forgets to say who may ask is found when it is written, and not by who asks. */

@@ -200,7 +200,7 @@ test('nothing in it is a secret, wherever one was put', async (t) => {
   const entries = await fresh()
   assert.deepEqual(entries.slice(-6).map(withName), [
     'root: createTask /v1/tasks/1 200',
-    'root: actByLink /a/complete 200',
+    'root: actByLink /v1/tasks/1 200',
     'root: revokeToken /v1/tokens/dbl_…%00 404',
     `root: revokeToken /v1/tokens/${id} 400`,
     'root: inviteOwner /v1/owners/dbi_…/invitation 404',

@@ -233,6 +233,7 @@ test('what cannot be understood is refused with 400, and says where', async (t) 
   assertProblem(await poll(url, '?after=1'), 400, 'after')
   assertProblem(await wireTo(url)('GET', '/v1/events', { headers: { 'last-event-id': 'x' } }), 400, 'Last-Event-ID')
   assert.equal((await wireTo(url)('HEAD', '/v1/events')).headers.get('content-type'), 'text/event-stream')
+  assert.equal((await wireTo(url)('HEAD', '/v1/events?after=x')).status, 400, 'as it would be to GET')
   assertProblem(await wireTo(url)('POST', '/v1/events', { body: {} }), 405)
 })
 

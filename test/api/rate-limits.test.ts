@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
+import { startWithLogin } from '#support/accounts.ts'
 import { startTestApp } from '#support/test-app.ts'
 import { assertProblem, wireTo } from './wire.ts'
 
@@ -44,4 +45,19 @@ test('--rate-limit=0 is no limit, and on loopback without a login there is none'
       assert.deepEqual([status, headers.get('ratelimit'), headers.get('ratelimit-policy')], [200, null, null])
     }
   }
+})
+
+test('who guesses tokens is stopped after 50, a good token is good all the same, and another program’s cookie is no guess', async (t) => {
+  const { app, root } = await startWithLogin(t)
+  const ask = async (headers: Record<string, string>) => (await wireTo(app.url)('GET', '/v1/tasks', { headers })).status
+  const guess = { authorization: `Bearer ${root.token.slice(0, -1)}_` }
+  for (let i = 0; i < 60; i++) assert.equal(await ask({ cookie: 'session=of-another; __Host-other=1' }), 401)
+  for (let i = 0; i < 25; i++) {
+    assert.equal(await ask(guess), 401)
+    assert.equal(await ask({ cookie: '__Host-duebell=dbs_guessed' }), 401)
+  }
+  assert.equal(await ask(guess), 429)
+  assert.equal(await ask({ cookie: '__Host-duebell=dbs_guessed' }), 429)
+  assert.equal(await ask({ authorization: `Bearer ${root.token}` }), 200)
+  assert.equal(await ask({ cookie: 'session=of-another' }), 401)
 })

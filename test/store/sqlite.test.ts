@@ -68,6 +68,24 @@ test('SQLite: what durability rests on is set', async (t) => {
   )
 })
 
+test('SQLite: a new file has pages of 2 kB; one that is there works on with its own', async (t) => {
+  const older = join(temporaryFolder(t), 'older.db')
+  const before = new DatabaseSync(older)
+  before.exec('pragma page_size = 4096; create table t (x); drop table t')
+  before.close()
+  for (const [path, size] of [
+    [join(temporaryFolder(t), 'new.db'), 2_048],
+    [older, 4_096],
+  ] as const) {
+    const { db, transact } = await openIn(t, path)
+    await transact((tx) => sql`update owners set time_zone = 'UTC'`.execute(tx))
+    const pragma = await sql<{ page_size: number }>`pragma page_size`.execute(db)
+    assert.deepEqual(pragma.rows, [{ page_size: size }])
+    const log = await sql<{ wal_autocheckpoint: number }>`pragma wal_autocheckpoint`.execute(db)
+    assert.deepEqual(log.rows, [{ wal_autocheckpoint: 4_000 }])
+  }
+})
+
 test('SQLite: a second server on the file is refused in plain words, in this process and in another', async (t) => {
   const path = join(temporaryFolder(t), 'test.db')
   await openIn(t, path)

@@ -84,16 +84,14 @@ export function eventRoutes(
       reply.type(isPoll ? 'application/json' : 'text/event-stream')
       reply.header('cache-control', 'no-store')
       addVary(reply, 'accept')
-      if (method === 'HEAD') return reply.send('')
       const last = await lastChange(db, ownerId)
       let position = after === undefined ? last : parsePosition(ownerId, after, 'after')
-      if (isPoll) {
-        if (position > last) throw strange('after')
-        return poll(reply, actor, filter, { position, last, waitMs: wait * 1_000 })
-      }
+      if (isPoll && position > last) throw strange('after')
       // A browser that comes back names the last it has seen, and still asks with the `after` with which it first came.
-      const seen = headers['last-event-id']
+      const seen = isPoll ? undefined : headers['last-event-id']
       if (seen) position = parsePosition(ownerId, String(seen), 'Last-Event-ID')
+      if (method === 'HEAD') return reply.send('')
+      if (isPoll) return poll(reply, actor, filter, { position, last, waitMs: wait * 1_000 })
       stream(reply, actor, filter, position, last)
       return reply
     },

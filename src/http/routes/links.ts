@@ -34,7 +34,8 @@ export function linkRoutes(
     const owner = await findOwner(ctx.db, link.ownerId)
     if (!owner || owner.disabledAt !== null)
       throw new Problem('gone', 'This account is not there any more, or is disabled.')
-    request.caller = { ...toCaller(owner, null), by: { kind: 'link', id: null, name: link.act } }
+    const by = { kind: 'link', id: null, name: link.act, object: `/v1/tasks/${link.taskId}` } as const
+    request.caller = { ...toCaller(owner, null), by }
     const task = await findTask(ctx.db, link.ownerId, link.taskId)
     if (!task) throw new Problem('not-found', 'The task was deleted.')
     return { link, task }
