@@ -180,20 +180,47 @@ export async function insertTask(tx: Db, task: NewTask): Promise<Task> {
   }
 }
 
-const update = prepare((db, args: Insertable<TaskTable> & { id: number; seen: number }) =>
-  db.updateTable('tasks').set(eachColumn(args)).where('id', '=', args.id).where('version', '=', args.seen),
-)
+type Column = (typeof columns)[number]
+type Update = ReturnType<typeof prepareUpdate>
 
 /**
- * Writes a changed task over the version it was made from.
- * @throws Problem `stale` when that is no longer the stored one, `conflict` when its key is taken
+ * A statement for each set of columns that change together. Not one that sets all: SQLite takes an entry out of an index and puts it in
+ * again wherever a statement names one of its columns, whether or not it gets another value. An edit of an expiry then wrote the pages of
+ * two indexes more.
  */
-export async function saveTask(tx: Db, task: Task, seenVersion: number): Promise<void> {
+const updates = new Map<string, Update>()
+/** Of a few hundred sets that there can be, a handful comes. */
+const mostUpdates = 200
+
+function prepareUpdate(changed: readonly Column[]) {
+  return prepare((db, args: Insertable<TaskTable> & { id: number; seen: number }) =>
+    db
+      .updateTable('tasks')
+      .set(Object.fromEntries(changed.map((column) => [column, args[column]])))
+      .where('id', '=', args.id)
+      .where('version', '=', args.seen),
+  )
+}
+
+function updateOf(changed: readonly Column[]): Update {
+  const name = changed.join()
+  const known = updates.get(name)
+  if (known) return known
+  if (updates.size >= mostUpdates) updates.clear()
+  const made = prepareUpdate(changed)
+  updates.set(name, made)
+  return made
+}
+
+async function saveTask(tx: Db, { before, after }: Change): Promise<void> {
+  const [old, row] = [toRow(before), toRow(after)]
+  // The version also where it stays: then nothing changes, but for whoever holds that it does not stand any more.
+  const changed = columns.filter((column) => column === 'version' || old[column] !== row[column])
   try {
-    const { numAffectedRows } = await update(tx, { ...toRow(task), id: task.id, seen: seenVersion })
-    if (numAffectedRows !== 1n) throw new Problem('stale', `Task ${task.id} was changed meanwhile.`)
+    const { numAffectedRows } = await updateOf(changed)(tx, { ...row, id: after.id, seen: before.version })
+    if (numAffectedRows !== 1n) throw new Problem('stale', `Task ${after.id} was changed meanwhile.`)
   } catch (error) {
-    throw explainDuplicate(tx, error, task)
+    throw explainDuplicate(tx, error, after)
   }
 }
 
@@ -203,14 +230,14 @@ export interface Change {
 }
 
 /**
- * Many changed tasks, each over the version it was made from, in a few statements: one for those of which the same columns
+ * Writes changed tasks, each over the version it was made from, in a few statements: one for those of which the same columns
  * changed. Not every column of all: a thousand tasks of 64 KiB would travel because of a title, and be more than a server takes
  * in one statement.
  * @throws Problem `stale` when one of them is no longer as it was, `conflict` when a key is taken
  */
 export async function saveTasks(tx: Db, changes: readonly Change[]): Promise<void> {
   const [first] = changes
-  if (first && changes.length === 1) return saveTask(tx, first.after, first.before.version)
+  if (first && changes.length === 1) return saveTask(tx, first)
   const given = changes.filter(({ before, after }) => after.key !== null && after.key !== before.key)
   try {
     // A key that goes from one of them to another is free in between: no database looks at what is unique only at the end.

@@ -113,9 +113,11 @@ export function storeSuite(name: string, fresh: (t: TestContext) => Promise<Fres
       const [task] = await insert(store, draft())
       assert.ok(task)
       const changed = { ...task, title: 'Changed', version: 2 }
-      await store.transact((tx) => tasks.saveTask(tx, changed, 1))
+      await store.transact((tx) => tasks.saveTasks(tx, [{ before: task, after: changed }]))
       await assert.rejects(
-        store.transact((tx) => tasks.saveTask(tx, { ...task, title: 'Too late', version: 2 }, 1)),
+        store.transact((tx) =>
+          tasks.saveTasks(tx, [{ before: task, after: { ...task, title: 'Too late', version: 2 } }]),
+        ),
         { name: 'Problem', kind: 'stale' },
       )
       assert.deepEqual(await tasks.findTask(store.db, me, task.id), changed)
@@ -125,7 +127,7 @@ export function storeSuite(name: string, fresh: (t: TestContext) => Promise<Fres
       const store = await open(t)
       const [task] = await insert(store, draft())
       assert.ok(task)
-      await store.transact((tx) => tasks.saveTask(tx, task, task.version))
+      await store.transact((tx) => tasks.saveTasks(tx, [{ before: task, after: task }]))
       assert.deepEqual(await tasks.findTask(store.db, me, task.id), task)
     })
 
@@ -136,7 +138,7 @@ export function storeSuite(name: string, fresh: (t: TestContext) => Promise<Fres
       for (const again of [{ uid: 'u' }, { key: 'k' }])
         await assert.rejects(insert(store, draft(again)), { name: 'Problem', kind: 'conflict' })
       await assert.rejects(
-        store.transact((tx) => tasks.saveTask(tx, { ...second, key: 'k' }, 1)),
+        store.transact((tx) => tasks.saveTasks(tx, [{ before: second, after: { ...second, key: 'k' } }])),
         { name: 'Problem', kind: 'conflict' },
       )
       await insert(store, draft({ uid: 'u', key: 'k' }, other))

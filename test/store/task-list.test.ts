@@ -10,7 +10,7 @@ import { openStore, type Store } from '#store/open.ts'
 import { adoptServerDefaults } from '#store/owners.ts'
 import { candidates, forgetTasks, indexTask } from '#store/search.ts'
 import { countTasks, listPage, type Position, positionOf, type SortKey, type TaskFilter } from '#store/task-list.ts'
-import { insertTask, saveTask } from '#store/tasks.ts'
+import { insertTask, saveTasks } from '#store/tasks.ts'
 import { lockToDelete, moveToTrash, purgeTrashed } from '#store/trash.ts'
 import { freshDatabase, testDatabase } from '#support/databases.ts'
 import { wrapConnections } from '#support/failing-database.ts'
@@ -199,7 +199,7 @@ test(`${testDatabase}: the index holds a task's words of now, and none of those 
   assert.deepEqual(await page(store, [key('id')], { filter: { words: ['third'] } }), [], 'of another owner')
 
   await store.transact(async (tx) => {
-    await saveTask(tx, { ...a, title: 'changed', version: 2 }, 1)
+    await saveTasks(tx, [{ before: a, after: { ...a, title: 'changed', version: 2 } }])
     indexTask(tx, { ...a, title: 'changed' })
     indexTask(tx, { ...a, title: 'changed twice' }) // two wishes in one transaction
   })
