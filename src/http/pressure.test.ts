@@ -15,13 +15,14 @@ function start() {
   const inside = new Map<number, number>()
   const refused: number[] = []
   /** @param costMs of the turn, from when it is let in */
-  const come = (who: number, costMs = 0) =>
+  const come = (who: number, costMs = 0, kind: 'ordinary' | 'large' = 'ordinary') =>
     gate.enter(
       (now) => {
         inside.set(who, gate.takePlace(now))
         loop.pass(costMs)
       },
       () => refused.push(who),
+      kind,
     )
   const go = (who: number) => {
     gate.givePlaceBack(inside.get(who) as number)
@@ -125,6 +126,43 @@ test('what is urgent has a share of its own, before and behind whatever line', (
   turnAll()
   gate.enterUrgently(() => asked++)
   assert.equal(asked, 2)
+})
+
+test('who asks for little waits for one of those who ask for much, however many they are', () => {
+  const { come, inside, turn, go } = start()
+  for (let who = 100; who < 140; who++) come(who, 40, 'large')
+  come(1)
+  come(2)
+  assert.deepEqual([inside.has(1), inside.has(2)], [true, true], 'the line of the others is not theirs')
+  const large = () => [...inside.keys()].filter((who) => who >= 100).length
+  for (let who = 3; who < 20; who++) {
+    const before = large()
+    turn()
+    assert.ok(large() <= before + 1, 'one of them a turn')
+    come(who)
+    turn() // where its own share of the turn was used up
+    assert.ok(inside.has(who))
+    go(who)
+  }
+  assert.ok(large() > 10, 'and they go on')
+})
+
+test('those who ask for much leave places to others, and are refused by themselves', () => {
+  const { come, comeAll, inside, refused, pass, turnAll, go } = start()
+  for (let who = 100; who < 120; who++) come(who, 0, 'large')
+  turnAll()
+  assert.deepEqual([inside.has(115), inside.has(116)], [true, false])
+  comeAll(1, 48)
+  turnAll()
+  assert.ok(inside.has(48), 'all of theirs')
+  pass(2_000)
+  go(100)
+  turnAll()
+  assert.ok(refused.includes(116))
+  const before = refused.length
+  come(49)
+  turnAll()
+  assert.deepEqual([inside.has(49), refused.length], [true, before])
 })
 
 test('refusals take turns like all else', () => {

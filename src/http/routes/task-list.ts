@@ -31,6 +31,7 @@ export function taskListRoutes(plain: FastifyInstance, { db, now }: { db: Db; no
   server.get(
     '/v1/tasks',
     {
+      config: { isLarge: ({ limit = mostTasks }) => Number(limit) > 1_000 },
       schema: {
         operationId: 'listTasks',
         needs: 'read',
