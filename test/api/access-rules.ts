@@ -383,14 +383,12 @@ export function accessRules(world: World): Rules {
           make: async (of) => ({ name: await changesCursor(of), absent: 'nowhere' }),
           ask: (after) => poll({ after }),
           status: 400,
-          headStatus: 200, // it says nothing, and looks at nothing
         },
         {
           at: 'header Last-Event-ID',
           make: async (of) => ({ name: await changesCursor(of), absent: 'nowhere' }),
           ask: (id) => ({ headers: { accept: 'text/event-stream', 'last-event-id': id } }),
           status: 400,
-          headStatus: 200,
         },
         among('query task_id', a.task, (id) => poll({ after: '0', task_id: id })),
       ],

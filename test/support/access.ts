@@ -61,8 +61,6 @@ export interface Naming {
   readonly ask: (name: string, by: Person) => Sending | Promise<Sending>
   /** What another owner is answered: 404 when absent. */
   readonly status?: number
-  /** The same of a HEAD, where it is another. */
-  readonly headStatus?: number
 }
 
 /** Sends a request of the operation itself, with all rights of a person. */
@@ -162,16 +160,15 @@ export async function checkAccess(matrix: Matrix): Promise<Checked> {
     }
 
     async function hidesWhatIsAnothers(naming: Naming): Promise<void> {
-      const { at, status = 404, headStatus = status } = naming
+      const { at, status = 404 } = naming
       const { name, absent, proof } = await naming.make(doer, perform)
-      const expected = operation.isOfServer ? { GET: 403, HEAD: 403 } : { GET: status, HEAD: headStatus }
+      const wanted = operation.isOfServer ? 403 : status
       const by = { headers: bearer(people.other.tokens.admin) }
       let answered = ''
       for (const method of methods) {
         const [theirs, nothing] = [await naming.ask(name, people.other), await naming.ask(absent, people.other)]
         before = await digest()
         const reply = await ask(theirs, { ...by, method })
-        const wanted = method === 'HEAD' ? expected.HEAD : expected.GET
         const isOther = reply.status !== wanted && `${reply.status} and not ${wanted} ${reply.text}`
         // What is done to things of his own is done.
         const change = await changed(reply.status < 400 ? doer.id : undefined)
