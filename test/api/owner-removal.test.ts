@@ -150,6 +150,7 @@ async function deleteDying(t: TestContext, login: LoginApp, n: number, when: Mom
   const answer = await root.client.deleteOwner(id).catch((error: unknown) => error)
   const count = database.statements.length - from
   assert.ok(database.isDead || !(answer instanceof Error), String(answer))
+  assert.ok(database.isDead || n === Number.POSITIVE_INFINITY, `it is done before statement ${n}`)
   if (database.isDead) {
     await outlast(app.clock, app.stop(), database)
     database = failingDatabase()
@@ -172,10 +173,10 @@ test('a deletion that a crash ends, wherever, is gone on with after the next sta
   const login = await startWithLogin(t, { startAt })
   await login.root.client.create({ title: 'of another' })
   const count = await deleteDying(t, login, Number.POSITIVE_INFINITY, 'before')
-  // Of those that change something there are fewer.
+  // Of those that change something there are fewer: 25 of 73 on SQLite, of 65 on PostgreSQL.
   for (const part of [0.1, 0.25, 0.5, 0.75])
     for (const when of ['before', 'after'] as const)
-      await deleteDying(t, login, Math.ceil(count * part * (when === 'after' ? 0.5 : 1)), when)
+      await deleteDying(t, login, Math.ceil(count * part * (when === 'after' ? 0.34 : 1)), when)
   await deleteDying(t, login, 1, 'before')
   assert.deepEqual(
     (await login.root.client.list()).tasks.map(({ title }) => title),
