@@ -15,17 +15,17 @@ function start() {
   const inside = new Map<number, number>()
   const refused: number[] = []
   /** @param costMs of the turn, from when it is let in */
-  const come = (who: number, costMs = 0, kind: 'ordinary' | 'large' = 'ordinary') =>
+  const come = (who: number, costMs = 0, size: 'ordinary' | 'large' = 'ordinary') =>
     gate.enter(
       (now) => {
-        inside.set(who, gate.takePlace(now))
+        inside.set(who, gate.takePlace(now, size))
         loop.pass(costMs)
       },
       () => refused.push(who),
-      kind,
+      size,
     )
-  const go = (who: number) => {
-    gate.givePlaceBack(inside.get(who) as number)
+  const go = (who: number, size?: 'large') => {
+    gate.givePlaceBack(inside.get(who) as number, size)
     inside.delete(who)
   }
   const comeAll = (from: number, to: number, costMs = 0) => {
@@ -147,22 +147,24 @@ test('who asks for little waits for one of those who ask for much, however many 
   assert.ok(large() > 10, 'and they go on')
 })
 
-test('those who ask for much leave places to others, and are refused by themselves', () => {
+test('those who ask for much have places of their own, and are refused by themselves', () => {
   const { come, comeAll, inside, refused, pass, turnAll, go } = start()
+  comeAll(1, 64)
   for (let who = 100; who < 120; who++) come(who, 0, 'large')
   turnAll()
-  assert.deepEqual([inside.has(115), inside.has(116)], [true, false])
-  comeAll(1, 48)
+  assert.deepEqual([inside.has(115), inside.has(116)], [true, false], '16 of them, whoever else is there')
+  assert.ok(inside.has(64), 'and 64 others')
+  go(100, 'large')
   turnAll()
-  assert.ok(inside.has(48), 'all of theirs')
+  assert.deepEqual([inside.has(116), inside.has(117)], [true, false])
   pass(2_000)
-  go(100)
+  go(101, 'large')
   turnAll()
-  assert.ok(refused.includes(116))
+  assert.ok(refused.includes(117))
   const before = refused.length
-  come(49)
+  come(65)
   turnAll()
-  assert.deepEqual([inside.has(49), refused.length], [true, before])
+  assert.deepEqual([inside.has(65), refused.length], [true, before])
 })
 
 test('refusals take turns like all else', () => {

@@ -19,7 +19,7 @@ import { createLine, eventLoop, type Line, type Turns } from './turns.ts'
  *   share a transaction of 5 ms, or a pool of connections; more would only wait there. A body that is still to come holds no place,
  *   nor does an answer that is still to be read, or slow clients could take them all.
  * - **A line for what is large.** A list of 10,000 tasks takes 40 ms, as much as 1,000 reads. In one line with them 500 who ask for one
- *   kept a normal client waiting for 0.4 s (p99); beside them he waits for the one of this turn.
+ *   kept a normal client waiting for 0.4 s (p99); beside them he waits for the one of this turn. They also have places of their own.
  * - **The line stands** from when one of it has waited for two seconds until one is let in that has waited for less than half of it.
  *   Time in the line and not its length: 40,000 reads or 50 lists of 10,000 are two seconds. And not the delay of the event loop: that
  *   of a server with 32 clients at full load, or ringing 10,000 notices, is as high as that of one that is overrun.
@@ -30,19 +30,23 @@ import { createLine, eventLoop, type Line, type Turns } from './turns.ts'
  */
 export interface Gate {
   /** @param letIn called when it is this one's turn @param refuse called instead of it, where the line stands */
-  enter(letIn: (now: number) => void, refuse: () => void, kind?: 'ordinary' | 'large'): void
+  enter(letIn: (now: number) => void, refuse: () => void, size?: Size): void
   /** The same for what is never refused. */
   enterUrgently(letIn: () => void): void
   /** Answers in turn what is to be refused for some reason of its own. */
   refuse(answer: () => void): void
   /** Takes a place among those underway. @returns what to give it back by */
-  takePlace(now: number): number
-  givePlaceBack(place: number): void
+  takePlace(now: number, size?: Size): number
+  givePlaceBack(place: number, size?: Size): void
 }
+
+/** `large`: asks for thousands of things at once. */
+type Size = 'ordinary' | 'large'
 
 const shareMs = { ordinary: 4, large: 4, urgent: 2, refused: 4 }
 /** At 1 s some of 32 clients that load lists of 10,000 at once were refused, and that is no flood. */
 const longestWaitMs = 2_000
+/** Each has its own: neither can keep the other from the database, nor take all of a pool of connections. */
 const mostUnderway = { ordinary: 64, large: 16 }
 /**
  * Places are counted for the second in which they are taken and the next. What takes longer waits for something else than a database
@@ -62,7 +66,7 @@ export function openGate(
   after: (ms: number, callback: () => void) => void = (ms, callback) => setTimeout(callback, ms).unref(),
 ): Gate {
   let isWakeSet = false
-  const places = countPlaces()
+  const places = { ordinary: countPlaces(), large: countPlaces() }
 
   const call = (answer: () => void) => answer()
   const urgent = createLine({ shareMs: shareMs.urgent, isOpen: () => true, serve: call }, turns)
@@ -71,13 +75,13 @@ export function openGate(
   const everySecond: Turns = { now: turns.now, later: (callback) => turns.later(() => turns.later(callback)) }
   const lines = { ordinary: openLine('ordinary', turns), large: openLine('large', everySecond) }
 
-  function openLine(kind: 'ordinary' | 'large', turns: Turns) {
+  function openLine(size: Size, turns: Turns) {
     let isStanding = false
     const line: Line<Waiting> = createLine(
       {
-        shareMs: shareMs[kind],
+        shareMs: shareMs[size],
         isOpen(now) {
-          if (places.taken(now) < mostUnderway[kind]) return true
+          if (places[size].taken(now) < mostUnderway[size]) return true
           // Somebody may be here who gives none back. It is looked at again when those that are taken are no longer counted.
           if (!isWakeSet) after(placeMs, wake)
           isWakeSet = true
@@ -105,24 +109,20 @@ export function openGate(
     }
   }
 
-  function goOn() {
+  function wake() {
+    isWakeSet = false
     lines.ordinary.goOn()
     lines.large.goOn()
   }
 
-  function wake() {
-    isWakeSet = false
-    goOn()
-  }
-
   return {
-    enter: (letIn, refuse, kind = 'ordinary') => lines[kind].enter(letIn, refuse),
+    enter: (letIn, refuse, size = 'ordinary') => lines[size].enter(letIn, refuse),
     enterUrgently: (letIn) => urgent.enter(letIn),
     refuse: (answer) => refused.enter(answer),
-    takePlace: (now) => places.take(now),
-    givePlaceBack(place) {
-      places.giveBack(place)
-      goOn()
+    takePlace: (now, size = 'ordinary') => places[size].take(now),
+    givePlaceBack(place, size = 'ordinary') {
+      places[size].giveBack(place)
+      lines[size].goOn()
     },
   }
 }
@@ -169,6 +169,7 @@ declare module 'fastify' {
   interface FastifyRequest {
     /** Among those underway. */
     place: number
+    size: Size
   }
 }
 
@@ -201,25 +202,26 @@ export function takeTurns(
   }
 
   server.decorateRequest('place', noPlace)
+  server.decorateRequest('size', 'ordinary')
 
   server.addHook('onRequest', (request, reply, done) => {
     const { config } = request.routeOptions
     if (config.isUrgent) return gate.enterUrgently(done)
+    if (config.isLarge?.(request.query as Record<string, unknown>)) request.size = 'large'
     const letIn = (now: number) => {
       if (request.raw.socket.destroyed) return // went while it waited: nobody is there to be answered
-      if (!config.isLong) request.place = gate.takePlace(now)
+      if (!config.isLong) request.place = gate.takePlace(now, request.size)
       done()
     }
     const refuse = () => {
       noteRefusal()
       answerAtOnce(overrun, request, reply)
     }
-    const isLarge = config.isLarge?.(request.query as Record<string, unknown>)
-    gate.enter(letIn, refuse, isLarge ? 'large' : 'ordinary')
+    gate.enter(letIn, refuse, request.size)
   })
 
   const leave = (request: FastifyRequest, place: number) => {
-    if (request.place >= 0) gate.givePlaceBack(request.place)
+    if (request.place >= 0) gate.givePlaceBack(request.place, request.size)
     request.place = place
   }
   server.addHook('preParsing', (request, _, __, done) => {
@@ -228,7 +230,7 @@ export function takeTurns(
     done()
   })
   server.addHook('preValidation', (request, _, done) => {
-    if (request.place === awaitsBody) request.place = gate.takePlace(performance.now())
+    if (request.place === awaitsBody) request.place = gate.takePlace(performance.now(), request.size)
     done()
   })
   server.addHook('onSend', (request, _, payload, done) => {
