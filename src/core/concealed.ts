@@ -29,7 +29,7 @@ export function concealedPath(url: string): string {
 
 function decoded(path: string): string {
   if (!path.includes('%')) return path
-  // Each for itself: one that is no escape must not save the others. Not those of control characters, of which no key has any: PostgreSQL
+  // Each for itself: one that is no escape must not save the others. Not those of control characters, which no key holds: PostgreSQL
   // keeps no text with a NUL in it.
   return path.replace(/%[2-7][0-9a-f]/gi, (one) => String.fromCharCode(Number.parseInt(one.slice(1), 16)))
 }

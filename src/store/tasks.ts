@@ -212,10 +212,15 @@ function updateOf(changed: readonly Column[]): Update {
   return made
 }
 
-async function saveTask(tx: Db, { before, after }: Change): Promise<void> {
+/** A task as it is to be stored, and the columns in which that is another than before; the version also where it stays. */
+function toChangedRow({ before, after }: Change) {
   const [old, row] = [toRow(before), toRow(after)]
-  // The version also where it stays: then nothing changes, but for whoever holds that it does not stand any more.
-  const changed = columns.filter((column) => column === 'version' || old[column] !== row[column])
+  return { before, row, changed: columns.filter((column) => column === 'version' || old[column] !== row[column]) }
+}
+
+async function saveTask(tx: Db, change: Change): Promise<void> {
+  const { before, after } = change
+  const { row, changed } = toChangedRow(change)
   try {
     const { numAffectedRows } = await updateOf(changed)(tx, { ...row, id: after.id, seen: before.version })
     if (numAffectedRows !== 1n) throw new Problem('stale', `Task ${after.id} was changed meanwhile.`)
@@ -248,10 +253,7 @@ export async function saveTasks(tx: Db, changes: readonly Change[]): Promise<voi
       ['key'],
       releases.map(({ before }) => ({ before, row: { key: null } })),
     )
-    const rows = changes.map(({ before, after }) => {
-      const [old, row] = [toRow(before), toRow(after)]
-      return { before, row, changed: columns.filter((column) => old[column] !== row[column]) }
-    })
+    const rows = changes.map(toChangedRow)
     for (const group of Map.groupBy(rows, ({ changed }) => changed.join()).values())
       await overwrite(tx, group[0]?.changed ?? [], group)
   } catch (error) {
@@ -266,7 +268,7 @@ export async function saveTasks(tx: Db, changes: readonly Change[]): Promise<voi
 
 async function overwrite(
   tx: Db,
-  sets: readonly (typeof columns)[number][],
+  sets: readonly Column[],
   rows: readonly { before: Task; row: Partial<Insertable<TaskTable>> }[],
 ): Promise<void> {
   const values = rows.map(({ before, row }) => [before.id, before.version, ...sets.map((column) => row[column])])

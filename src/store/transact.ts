@@ -69,9 +69,11 @@ export function createTransact(
         const answers: (() => void)[] = []
         const changes = openChanges(connection)
         const index = openIndex(connection)
+        // Alone, or behind a savepoint, it need not be known what a wish has changed.
+        const rowsChanged = wishes.length > 1 && !withSavepoints ? dialect.rowsChanged : undefined
         for (const { wish, resolve, reject } of wishes) {
           if (withSavepoints) await run('savepoint wish')
-          const before = await dialect.rowsChanged?.(connection)
+          const before = await rowsChanged?.(connection)
           const noted = changes.length()
           const indexed = index.length()
           try {
@@ -85,7 +87,7 @@ export function createTransact(
               await run('release savepoint wish')
             } else {
               // Only what we refuse ourselves: after some of its own errors SQLite has rolled all back.
-              const hasChanged = before === undefined || before !== (await dialect.rowsChanged?.(connection))
+              const hasChanged = before === undefined || before !== (await rowsChanged?.(connection))
               if (hasChanged || !(error instanceof Problem)) throw error
             }
             changes.dropFrom(noted)
