@@ -6,7 +6,7 @@ import { type AddressInfo, createServer } from 'node:net'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 
-/** The real server in a process of its own: `node src/main.ts serve`. */
+/** The real server in a process of its own: as `npm start` starts it. */
 export interface ServerProcess extends AsyncDisposable {
   readonly url: string
   readonly child: ChildProcess
@@ -46,7 +46,7 @@ export async function startServer({
   }
   const env = Object.fromEntries(Object.entries(process.env).filter(([name]) => !name.startsWith('DUEBELL_')))
   const spawnedAt = performance.now()
-  const child = spawn(process.execPath, ['src/main.ts', 'serve', ...flags], {
+  const child = spawn(process.execPath, ['--import', './src/compile-cache.js', 'src/main.ts', 'serve', ...flags], {
     cwd: root,
     env,
     stdio: ['ignore', onOutput ? 'pipe' : 'ignore', 'inherit'],

@@ -102,7 +102,7 @@ export async function startApp(config: Config, deps: AppDeps): Promise<App> {
 
   await using stack = new AsyncDisposableStack()
   const { clock } = deps
-  const { log, print } = createLog({ level: config.logLevel, format: config.logFormat }, deps.output)
+  const { log, print } = await createLog({ level: config.logLevel, format: config.logFormat }, deps.output)
   const defaults: Defaults = { reminders: config.defaultReminders, timeZone: config.timeZone }
 
   const version = readVersion()
@@ -259,7 +259,7 @@ async function openProvider(config: Config, store: Store, clock: Clock) {
 const setUpMs = 24 * 3_600_000
 
 /** Printed, since whoever sees what this server prints has the server. It is good once, and for a day. */
-async function offerSetUp(store: Store, url: string, print: ReturnType<typeof createLog>['print']) {
+async function offerSetUp(store: Store, url: string, print: Awaited<ReturnType<typeof createLog>>['print']) {
   const invitation = await firstInvitation(store, setUpMs)
   if (!invitation) return
   const link = `${url.replace(/\/+$/, '')}/set-up#${invitation.secret}`

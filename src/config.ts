@@ -1,5 +1,4 @@
 import { Ajv, type ErrorObject } from 'ajv'
-import Type, { type Static } from 'typebox'
 import { catalog } from '#channels/catalog.ts'
 import type { ChannelKind } from '#channels/channel.ts'
 import { parseTarget } from '#channels/outbound.ts'
@@ -15,6 +14,7 @@ import { isConfidential } from '#core/web-address.ts'
 import { originFault } from '#http/cors.ts'
 import { proxyFault } from '#http/proxies.ts'
 import { socketFault } from '#http/unix-socket.ts'
+import Type, { type Static } from '#json-schema.ts'
 import { logFormats, logLevels } from './log.ts'
 
 /**
@@ -336,7 +336,7 @@ function fromText(key: Key, text: string): unknown {
   return text
 }
 
-const ajv = new Ajv({ allErrors: true, strict: false, verbose: true })
+const ajv = new Ajv({ allErrors: true, strict: false, verbose: true, validateSchema: false })
 const isConfig = ajv.compile(configSchema)
 
 function check(values: Record<string, unknown>, names: Record<string, string>, faults: string[]) {

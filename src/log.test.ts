@@ -2,9 +2,9 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { createLog } from './log.ts'
 
-function logged(format: 'pretty' | 'json', error: unknown): string {
+async function logged(format: 'pretty' | 'json', error: unknown): Promise<string> {
   const lines: string[] = []
-  const { log } = createLog({ level: 'debug', format }, { writableLength: 0, write: (text) => lines.push(text) })
+  const { log } = await createLog({ level: 'debug', format }, { writableLength: 0, write: (text) => lines.push(text) })
   log.error({ err: error }, 'it failed')
   return lines.join('')
 }
@@ -22,23 +22,23 @@ function failure() {
 }
 
 for (const format of ['pretty', 'json'] as const)
-  test(`an error is logged with its words, its code, its stack and its cause, and nothing that hangs on it: ${format}`, () => {
-    const text = logged(format, failure())
+  test(`an error is logged with its words, its code, its stack and its cause, and nothing that hangs on it: ${format}`, async () => {
+    const text = await logged(format, failure())
     for (const part of ['it failed', 'no such table', 'ER_NO_SUCH_TABLE', 'deep down', 'log.test.ts'])
       assert.ok(text.includes(part), `${part} in ${text}`)
     assert.doesNotMatch(text, /hush/)
   })
 
-test('of an error that has no words its code is logged, unless it is a sentence', () => {
+test('of an error that has no words its code is logged, unless it is a sentence', async () => {
   const refused = Object.assign(new AggregateError([new Error('connect ECONNREFUSED ::1')], ''), {
     code: 'ECONNREFUSED',
   })
-  assert.match(logged('json', refused), /"type":"AggregateError","message":"","code":"ECONNREFUSED"/)
-  assert.doesNotMatch(logged('json', Object.assign(new Error('x'), { code: 'hush '.repeat(20) })), /hush/)
-  assert.doesNotMatch(logged('json', Object.assign(new Error('x'), { code: { hush: 1 } })), /hush/)
+  assert.match(await logged('json', refused), /"type":"AggregateError","message":"","code":"ECONNREFUSED"/)
+  assert.doesNotMatch(await logged('json', Object.assign(new Error('x'), { code: 'hush '.repeat(20) })), /hush/)
+  assert.doesNotMatch(await logged('json', Object.assign(new Error('x'), { code: { hush: 1 } })), /hush/)
 })
 
-test('what is thrown and is no error is logged as text, a key in it as its kind', () => {
-  assert.match(logged('json', 'just words'), /"err":"just words"/)
-  assert.match(logged('json', new Error(`no ${'dbl_'.padEnd(53, '0')}`)), /"message":"no dbl_…"/)
+test('what is thrown and is no error is logged as text, a key in it as its kind', async () => {
+  assert.match(await logged('json', 'just words'), /"err":"just words"/)
+  assert.match(await logged('json', new Error(`no ${'dbl_'.padEnd(53, '0')}`)), /"message":"no dbl_…"/)
 })

@@ -1,5 +1,4 @@
 import { type DestinationStream, type Logger, pino } from 'pino'
-import { prettyFactory } from 'pino-pretty'
 import { concealed } from '#core/concealed.ts'
 
 /** The process's standard output, or what stands for it. Written to without blocking: a reader that stalls stalls nobody else. */
@@ -25,17 +24,12 @@ const mostWaitingBytes = 16 * 1024 * 1024
  * The log, and a way to print a line beside it whatever its level. `error` = someone must act; `warn` = we healed it;
  * `info` = a life event; `debug` = the rest.
  */
-export function createLog({ level, format }: LogConfig, output: Output) {
+export async function createLog({ level, format }: LogConfig, output: Output) {
   const isText = format === 'pretty' || (format === 'auto' && output.isTTY === true)
-  const prettify = prettyFactory({
-    colorize: isText && output.isTTY === true,
-    ignore: 'pid,hostname,room',
-    translateTime: 'SYS:yyyy-mm-dd HH:MM:ss',
-    customPrettifiers: { time: (time) => String(time) },
-  })
+  const prettify = isText ? await openPretty(output.isTTY === true) : undefined
   const destination: DestinationStream = {
     write(line) {
-      if (output.writableLength < mostWaitingBytes) output.write(isText ? prettify(line) : line)
+      if (output.writableLength < mostWaitingBytes) output.write(prettify?.(line) ?? line)
     },
   }
   const log: Logger = pino({ level, base: null, serializers: { err: describeError } }, destination)
@@ -50,6 +44,16 @@ export function createLog({ level, format }: LogConfig, output: Output) {
   }
 
   return { log, print }
+}
+
+async function openPretty(colorize: boolean): Promise<(line: string) => string> {
+  const { prettyFactory } = await import('pino-pretty')
+  return prettyFactory({
+    colorize,
+    ignore: 'pid,hostname,room',
+    translateTime: 'SYS:yyyy-mm-dd HH:MM:ss',
+    customPrettifiers: { time: (time) => String(time) },
+  })
 }
 
 /**

@@ -1,5 +1,5 @@
 import type { ConfirmChannel } from 'amqplib'
-import Type from 'typebox'
+import Type from '#json-schema.ts'
 import type { ChannelKind } from './channel.ts'
 import { openLink, Refused, type Tether } from './link.ts'
 import { Unreachable } from './outbound.ts'

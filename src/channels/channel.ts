@@ -1,7 +1,7 @@
-import type { Static, TSchema } from 'typebox'
 import type { Clock } from '#clock.ts'
 import type { Outcome } from '#core/delivery.ts'
 import type { Message } from '#core/notice.ts'
+import type { Static, TSchema } from '#json-schema.ts'
 import type { Reach } from './reach.ts'
 
 /** One way to tell somebody. One file a kind; `catalog.ts` lists them. */

@@ -1,5 +1,5 @@
-import Type from 'typebox'
 import { sentence, spanInWords } from '#core/notice.ts'
+import Type from '#json-schema.ts'
 import type { ChannelKind } from './channel.ts'
 
 /**

@@ -1,6 +1,6 @@
-import Type from 'typebox'
 import type { Outcome } from '#core/delivery.ts'
 import { invalidMember } from '#core/problem.ts'
+import Type from '#json-schema.ts'
 import type { ChannelKind } from './channel.ts'
 import { htmlBody, textBody } from './email-body.ts'
 import { cut, toLetter } from './letter.ts'

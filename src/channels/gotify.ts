@@ -1,4 +1,4 @@
-import Type from 'typebox'
+import Type from '#json-schema.ts'
 import type { ChannelKind } from './channel.ts'
 import { cut, toLetter } from './letter.ts'
 import { openOutbound, parseTarget, toOutcome } from './outbound.ts'

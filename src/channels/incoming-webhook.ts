@@ -1,5 +1,5 @@
-import Type, { type Static } from 'typebox'
 import type { Outcome } from '#core/delivery.ts'
+import Type, { type Static } from '#json-schema.ts'
 import type { ChannelKind } from './channel.ts'
 import { type Letter, toLetter } from './letter.ts'
 import { type Answer, openOutbound, parseTarget, toOutcome } from './outbound.ts'

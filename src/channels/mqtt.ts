@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto'
 import type { MqttClient } from 'mqtt'
-import Type from 'typebox'
 import { invalidMember } from '#core/problem.ts'
+import Type from '#json-schema.ts'
 import type { ChannelKind } from './channel.ts'
 import { openLink, Refused, type Tether } from './link.ts'
 import { Unreachable } from './outbound.ts'

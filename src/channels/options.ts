@@ -1,6 +1,6 @@
 import { Ajv, type ErrorObject } from 'ajv'
-import type { TSchema } from 'typebox'
 import { type Fault, nearest, Problem } from '#core/problem.ts'
+import type { TSchema } from '#json-schema.ts'
 import type { ChannelKind } from './channel.ts'
 
 /** Options of a channel as they come from a person and go back to one: checked against their kind, and never with a secret in them. */
@@ -9,7 +9,7 @@ export type Options = Readonly<Record<string, unknown>>
 /** What stands for a secret that is set. Sent back, it leaves that as it is. */
 export const mask = '********'
 
-const ajv = new Ajv({ allErrors: true, strict: false })
+const ajv = new Ajv({ allErrors: true, strict: false, validateSchema: false })
 
 /** @throws Problem `invalid` naming every member at fault, below `/options`; never a value, which may be a secret */
 export function checkOptions({ kind, label, options: schema }: ChannelKind, options: Options): void {

@@ -1,4 +1,4 @@
-import http from 'node:http'
+import type { IncomingHttpHeaders, IncomingMessage } from 'node:http'
 import https from 'node:https'
 import type { Outcome } from '#core/delivery.ts'
 import { invalidMember } from '#core/problem.ts'
@@ -29,7 +29,7 @@ export interface OutboundRequest {
 
 export interface Answer {
   readonly status: number
-  readonly headers: http.IncomingHttpHeaders
+  readonly headers: IncomingHttpHeaders
   /** The first 16 KiB of the body. Of somebody else's making: shown to nobody as it is. */
   text(): string
 }
@@ -40,6 +40,9 @@ export class Unreachable extends Error {
     this.name = 'Unreachable'
   }
 }
+
+// Not imported: an import reads all that a module of Node has, and of this one the WebSocket, for which it loads undici: 4 MB.
+const http = process.getBuiltinModule('node:http')
 
 /** Of an answer this much is read, so that the connection can be used again; of a longer one it is closed. */
 const answerBytes = 16 * 1024
@@ -107,7 +110,7 @@ export function openOutbound({ url: target, reach }: Target): Outbound {
 }
 
 /** Resolves at the end of an answer, or of what is read of it; never rejects. */
-function readSome(response: http.IncomingMessage): Promise<Buffer[]> {
+function readSome(response: IncomingMessage): Promise<Buffer[]> {
   return new Promise((resolve) => {
     const chunks: Buffer[] = []
     let read = 0

@@ -1,8 +1,8 @@
-import Type, { type Static } from 'typebox'
 import type { ChannelChoices, ChannelRecord } from '#core/channel.ts'
 import { noticeKinds } from '#core/notice.ts'
 import { invalidMember } from '#core/problem.ts'
 import { parseSpan } from '#core/reminder.ts'
+import Type, { type Static } from '#json-schema.ts'
 
 /**
  * What a channel is told, and how calmly, as JSON: the same members in the API and in the configuration file, so that one can be copied

@@ -1,5 +1,5 @@
-import Type from 'typebox'
 import { invalidMember } from '#core/problem.ts'
+import Type from '#json-schema.ts'
 import type { ChannelKind } from './channel.ts'
 import { openLink, Refused, type Tether } from './link.ts'
 import { Unreachable } from './outbound.ts'

@@ -1,5 +1,5 @@
 import { isIP } from 'node:net'
-import Type from 'typebox'
+import Type from '#json-schema.ts'
 import type { ChannelKind } from './channel.ts'
 import { type Action, type Letter, toLetter } from './letter.ts'
 import { openOutbound, parseTarget, toOutcome } from './outbound.ts'

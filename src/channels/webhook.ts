@@ -1,6 +1,6 @@
 import { createHmac, createSecretKey, type KeyObject, randomBytes } from 'node:crypto'
-import Type from 'typebox'
 import { invalidMember } from '#core/problem.ts'
+import Type from '#json-schema.ts'
 import type { ChannelKind } from './channel.ts'
 import { openOutbound, parseTarget, toOutcome } from './outbound.ts'
 

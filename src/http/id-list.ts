@@ -1,5 +1,5 @@
-import Type from 'typebox'
 import { Problem } from '#core/problem.ts'
+import Type from '#json-schema.ts'
 
 /** As many ids one request may name, in its body or its query. */
 export const mostIds = 1_000

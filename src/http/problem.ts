@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto'
-import { type OutgoingHttpHeaders, STATUS_CODES } from 'node:http'
+import type { OutgoingHttpHeaders } from 'node:http'
 import type { Socket } from 'node:net'
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import { concealed, concealedPath } from '#core/concealed.ts'
@@ -131,6 +131,8 @@ export function answerUnreadable(error: NodeJS.ErrnoException, socket: Socket): 
   socket.destroySoon()
 }
 
+// Not imported: that would load undici; see src/channels/outbound.ts.
+const { STATUS_CODES } = process.getBuiltinModule('node:http')
 const unreadableHeaders = Object.entries({ ...standingHeaders, 'cache-control': 'no-store' }).map(
   ([name, value]) => `${name}: ${value}`,
 )

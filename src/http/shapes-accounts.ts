@@ -1,6 +1,6 @@
-import Type, { type Static } from 'typebox'
 import type { Issued } from '#actions/tokens.ts'
 import { type Owner, passwordLength, roles, scopes, scopesWithin, type TokenRecord } from '#core/account.ts'
+import Type, { type Static } from '#json-schema.ts'
 import type { AuditEntry } from '#store/audit.ts'
 import type { Caller } from './door.ts'
 import { isoText, nullable, time } from './shapes.ts'

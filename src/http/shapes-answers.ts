@@ -1,4 +1,4 @@
-import Type from 'typebox'
+import Type from '#json-schema.ts'
 import { TaskMarkShape, TaskShape } from './shapes.ts'
 
 /** Shapes of answers that are more than one thing. Described, and compared with the answers by tests; not checked at run time. */

@@ -1,4 +1,3 @@
-import Type, { type Static } from 'typebox'
 import type { Tested } from '#actions/channels.ts'
 import type { SettingsPatch } from '#actions/defaults.ts'
 import type { ChannelKind } from '#channels/channel.ts'
@@ -7,6 +6,7 @@ import { policyMembers, policyWire } from '#channels/policy.ts'
 import { checkDefaultReminders, checkTimeZone } from '#core/account.ts'
 import { type ChannelRecord, channelSources, channelStatuses, statusOf } from '#core/channel.ts'
 import { clockForm } from '#core/quiet-hours.ts'
+import Type, { type Static } from '#json-schema.ts'
 import { isoText, nullable, time } from './shapes.ts'
 
 const Options = Type.Record(Type.String(), Type.Unknown(), {

@@ -1,6 +1,6 @@
-import Type, { type Static } from 'typebox'
 import { type Notice, type Said, taskInWords } from '#core/notice.ts'
 import type { Task } from '#core/task.ts'
+import Type, { type Static } from '#json-schema.ts'
 import type { ChangeKind, NumberedChange } from '#store/changes.ts'
 import type { Delivery } from '#store/deliveries.ts'
 import {

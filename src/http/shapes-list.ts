@@ -1,9 +1,9 @@
 import { createHash } from 'node:crypto'
-import Type, { type Static } from 'typebox'
 import { instantOf, isStorable } from '#core/moment.ts'
 import { nearest, Problem } from '#core/problem.ts'
 import { limits, priorities } from '#core/task.ts'
 import { wordsOf } from '#core/words.ts'
+import Type, { type Static } from '#json-schema.ts'
 import { byId, type Position, type SortColumn, type SortKey, type TaskFilter } from '#store/task-list.ts'
 import { IdList, parseIds } from './id-list.ts'
 import { parseTime } from './shapes.ts'
@@ -11,7 +11,7 @@ import { parseTime } from './shapes.ts'
 /** What a list of tasks is asked for, and how it says where it goes on. */
 
 /** The most tasks in one answer. With more, the answer says where it goes on. */
-export const mostTasks = 10_000
+export const mostTasks = 10_000 // «10,000» below
 /** A cursor may hold a title of 500 characters, each of which may be six of JSON. */
 const longestCursor = 5_000
 
@@ -37,9 +37,7 @@ const timeIn = (description: string) =>
 /** All that is said must be true of a task. */
 export const TaskQueryShape = Type.Object(
   {
-    limit: Type.Optional(
-      Type.Integer({ minimum: 0, maximum: mostTasks, description: `${mostTasks.toLocaleString('en')} when absent` }),
-    ),
+    limit: Type.Optional(Type.Integer({ minimum: 0, maximum: mostTasks, description: `10,000 when absent` })),
     offset: Type.Optional(Type.Integer({ minimum: 0, maximum: Number.MAX_SAFE_INTEGER })),
     cursor: Type.Optional(
       Type.String({ maxLength: longestCursor, description: 'A `next_cursor`, with the same filter and sort' }),

@@ -1,4 +1,4 @@
-import Type from 'typebox'
+import Type from '#json-schema.ts'
 import { NotificationShape, nullable } from './shapes.ts'
 
 const largestId = Number.MAX_SAFE_INTEGER

@@ -1,6 +1,6 @@
-import Type, { type Static } from 'typebox'
 import type { Deleted } from '#actions/trash.ts'
 import { Problem } from '#core/problem.ts'
+import Type, { type Static } from '#json-schema.ts'
 import type { Trashed, TrashedTask } from '#store/trash.ts'
 import { mostIds } from './id-list.ts'
 import { isoText, nullable, TaskShape, time, toTaskWire } from './shapes.ts'

@@ -1,6 +1,6 @@
-import Type, { type Static } from 'typebox'
 import { type ChannelRecord, isFor } from '#core/channel.ts'
 import { kindAt, noticeKinds } from '#core/notice.ts'
+import Type, { type Static } from '#json-schema.ts'
 import type { Upcoming } from '#store/upcoming.ts'
 import { isoText, nullable, reminderText, time } from './shapes.ts'
 

@@ -1,10 +1,10 @@
-import Type, { type Static, type TSchema } from 'typebox'
 import { deliveryStates } from '#core/delivery.ts'
 import { type Moment, parseTimeZone } from '#core/moment.ts'
 import { type Message, type Notice, noticeKinds, type Said, sentence, timings } from '#core/notice.ts'
 import { type Fault, Problem } from '#core/problem.ts'
 import { parseSpan, type Reminder } from '#core/reminder.ts'
 import { describe, limits, priorities, type Task, type TaskDraft, type TaskPatch } from '#core/task.ts'
+import Type, { type Static, type TSchema } from '#json-schema.ts'
 import type { Delivery } from '#store/deliveries.ts'
 import type { NoticeRecord } from '#store/notices.ts'
 

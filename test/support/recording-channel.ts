@@ -1,7 +1,7 @@
-import Type from 'typebox'
 import type { ChannelKind } from '#channels/channel.ts'
 import type { Outcome } from '#core/delivery.ts'
 import { type Message, sentence } from '#core/notice.ts'
+import Type from '#json-schema.ts'
 
 /** A channel that keeps what it was given, and answers what the test says. */
 export interface Recorder {

@@ -1,6 +1,6 @@
 import type { TypeBoxTypeProvider } from '@fastify/type-provider-typebox'
 import type { FastifyInstance } from 'fastify'
-import Type from 'typebox'
+import Type from '#json-schema.ts'
 import { listAudit } from '#store/audit.ts'
 import type { Db } from '#store/schema.ts'
 import { AuditShape, toAuditWire } from '../shapes-accounts.ts'

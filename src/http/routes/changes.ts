@@ -1,7 +1,7 @@
 import type { TypeBoxTypeProvider } from '@fastify/type-provider-typebox'
 import type { FastifyInstance } from 'fastify'
-import Type from 'typebox'
 import { Problem } from '#core/problem.ts'
+import Type from '#json-schema.ts'
 import { changeCounter, lastChange, taskChangesSince } from '#store/changes.ts'
 import type { Db } from '#store/schema.ts'
 import { listTasks, tasksByIds } from '#store/tasks.ts'

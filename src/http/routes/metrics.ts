@@ -1,5 +1,5 @@
 import type { FastifyInstance } from 'fastify'
-import Type from 'typebox'
+import Type from '#json-schema.ts'
 
 /** The server in figures. */
 export interface Metrics {

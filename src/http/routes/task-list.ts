@@ -1,7 +1,7 @@
 import type { TypeBoxTypeProvider } from '@fastify/type-provider-typebox'
 import type { FastifyInstance } from 'fastify'
-import Type from 'typebox'
 import type { Task } from '#core/task.ts'
+import Type from '#json-schema.ts'
 import { lastChange } from '#store/changes.ts'
 import type { Db } from '#store/schema.ts'
 import { countTags } from '#store/tags.ts'

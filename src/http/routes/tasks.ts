@@ -1,6 +1,5 @@
 import type { TypeBoxTypeProvider } from '@fastify/type-provider-typebox'
 import type { FastifyInstance, FastifyReply, FastifyRequest, onRequestHookHandler } from 'fastify'
-import Type from 'typebox'
 import type { Context } from '#actions/context.ts'
 import {
   completeTask,
@@ -14,6 +13,7 @@ import {
 } from '#actions/tasks.ts'
 import { invalidMember, Problem } from '#core/problem.ts'
 import type { Task } from '#core/task.ts'
+import Type from '#json-schema.ts'
 import type { Db } from '#store/schema.ts'
 import { getTask } from '#store/tasks.ts'
 import { prefersMinimal, send, taskAnswer, toTaskMark } from '../answer.ts'

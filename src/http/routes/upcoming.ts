@@ -1,6 +1,6 @@
 import type { TypeBoxTypeProvider } from '@fastify/type-provider-typebox'
 import type { FastifyInstance } from 'fastify'
-import Type from 'typebox'
+import Type from '#json-schema.ts'
 import { presentChannels } from '#store/channels.ts'
 import type { Db } from '#store/schema.ts'
 import { upcoming } from '#store/upcoming.ts'
