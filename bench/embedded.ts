@@ -1,12 +1,12 @@
 import { createWriteStream } from 'node:fs'
 import { devNull } from 'node:os'
-import Type from 'typebox'
 import { type App, startApp } from '#app.ts'
 import { catalog } from '#channels/catalog.ts'
 import type { ChannelKind } from '#channels/channel.ts'
 import { systemClock } from '#clock.ts'
 import { parseConfig } from '#config.ts'
 import type { Message } from '#core/notice.ts'
+import Type from '#json-schema.ts'
 
 /** The whole app in this process, on a file of its own, at the real time. */
 

@@ -14,7 +14,7 @@ import type { ChannelSet, OpenChannel } from './channel-set.ts'
 import { startLoop } from './loop.ts'
 import { type Live, takeWhole, toMessage, toMessages, toSettlement } from './messages.ts'
 import type { Pace } from './pace.ts'
-import { lookAgain, recordDead, settleAll } from './settle.ts'
+import { createSettling } from './settle.ts'
 
 /**
  * Due deliveries go to their channels. Each channel has a lane of its own, so that a slow one delays no other:
@@ -24,13 +24,16 @@ import { lookAgain, recordDead, settleAll } from './settle.ts'
  *   database ── claim ──▶ queue ──▶ look ──▶ send ──▶ settle, many in one transaction
  *              (as far as it has room)  └─▶ dropped
  *
- * A lane holds a bounded number of claims; what does not fit waits in the database. Knows nothing of tasks beyond whether
- * what a notice says of one is still true.
+ * A lane holds a bounded number of claims; what does not fit waits in the database. An attempt keeps its place until its outcome is
+ * written, so that a kill repeats no more on a channel than may be underway on it: left when it was answered, it was up to half as many
+ * more. Knows nothing of tasks beyond whether what a notice says of one is still true.
  */
 export interface Deliveries {
   readonly leaseMs: number
   /** How many more claims of a channel can be taken now. */
   room(channelId: number): number
+  /** Resolves when some channel has room for so many more claims, or after a few ms. */
+  roomSoon(claims: number): Promise<void>
   /** Takes over claims that were made for this process. */
   accept(claims: readonly Claim[]): void
   /** Makes claims due again at once, as far as they are ours: for those that nobody will act on. */
@@ -54,6 +57,9 @@ const lookAgainMs = 500
 const over = 'over'
 /** Claims in a lane: at 1 kB each, 2 MB. Two batches of the ring, so that one is sent while the next is rung. */
 const laneCapacity = 2_000
+
+/** Turns of the event loop that the ring waits for room: 2 to 5 ms. Counted, not timed: turns pass while a test holds the clock. */
+const mostTurns = 1_000
 
 interface Lane {
   channel: OpenChannel
@@ -90,10 +96,8 @@ export function startDeliveries({
   const lanes = new Map<number, Lane>()
   let open: readonly OpenChannel[] = []
   const watch = createChannelWatch({ store, log, wakeRing })
-  const unsettled: Settled[] = []
   const unwanted: Claim[] = []
   const stopping = new AbortController()
-  let isSettlingSoon = false
   let whenQuiet: (() => void)[] = []
 
   const room = ({ queue, underway }: Lane) => Math.max(0, laneCapacity - queue.length - underway)
@@ -110,11 +114,11 @@ export function startDeliveries({
         const lane = lanes.get(id)
         if (lane && hungry(lane) && (next === null || at < next)) next = at
       }
-      return unsettled.length > 0 || unwanted.length > 0 ? Math.min(next ?? clock.now(), clock.now()) : next
+      return settling.isWaiting() || unwanted.length > 0 ? Math.min(next ?? clock.now(), clock.now()) : next
     },
     async work() {
       // What is already sent must be written before anything is claimed, or it could be claimed and sent again.
-      let done = (await settle()) + (await release())
+      let done = (await settling.write()) + (await release())
       for (const [id, at] of await nextDue(store.db)) {
         const lane = lanes.get(id)
         // Of a thousand channels a handful have something: a transaction for each of the others would delay these.
@@ -136,6 +140,28 @@ export function startDeliveries({
       return done
     },
   })
+
+  /** Attempts that have ended and are not written yet. */
+  const placeOf = new Map<Settled, Lane>()
+  const settling = createSettling({
+    store,
+    async onWritten(batch, dueAt) {
+      for (const settled of batch) leave(settled)
+      if (dueAt < Number.POSITIVE_INFINITY) loop.wake(dueAt)
+      await watch.write()
+      announceQuiet()
+    },
+    onFailed: () => loop.wake(clock.now()), // the loop tries again, and says what is wrong
+  })
+
+  /** An attempt that is written down makes room for the next. */
+  function leave(settled: Settled) {
+    const lane = placeOf.get(settled)
+    if (!lane) return
+    placeOf.delete(settled)
+    lane.underway--
+    if (lane.queue.length > 0) pumpSoon(lane)
+  }
 
   /** Lanes as there are channels. What a lane held whose channel is gone has been dropped with it, in the database. */
   async function refresh() {
@@ -268,16 +294,16 @@ export function startDeliveries({
     const end = (told: readonly Live[], outcome: Outcome) => {
       if (!underway.delete(told)) return // it came after its time-out
       channel.release()
-      lane.underway -= told.length
       const endedAt = clock.now()
       const chance = Math.random()
       for (const { claim } of told) {
         const settled = toSettlement(channel, claim, outcome, endedAt, chance)
         if (settled.state === 'dead') tellDead(channel.record.name, claim, settled.error)
-        record(lane, { claim, ...settled, latencyMs: endedAt - startedAt }, outcome)
+        const attempted = { claim, ...settled, latencyMs: endedAt - startedAt }
+        placeOf.set(attempted, lane)
+        record(lane, attempted, outcome)
       }
       if (underway.size === 0) finished.abort(over)
-      if (lane.queue.length > 0) pumpSoon(lane)
     }
     for (const told of toMessages(live)) {
       underway.add(told)
@@ -296,58 +322,15 @@ export function startDeliveries({
     log.error({ channel, delivery: id, task: notice.taskId, reason }, 'given up: a notice could not be delivered')
   }
 
-  /** Not at once: outcomes of the same turn go into one transaction. */
   function record({ channel }: Lane, settled: Settled, outcome?: Outcome) {
-    unsettled.push(settled)
+    settling.add(settled)
     if (outcome !== undefined) watch.note(channel.record, settled, outcome, clock.now())
     // What need not be told again was no attempt.
     if (outcome !== undefined || settled.state === 'dropped') onEnded?.(settled, clock.now())
-    if (isSettlingSoon) return
-    isSettlingSoon = true
-    setImmediate(() => settle().catch(() => loop.wake(clock.now()))) // the loop tries again, and says what is wrong
-  }
-
-  let writing: Promise<number> = Promise.resolve(0)
-  let isWriting = false
-
-  /** Writes what has ended. One at a time; what ends meanwhile goes into the next. @returns how many */
-  function settle(): Promise<number> {
-    writing = writing
-      .catch(() => 0)
-      .then(async () => {
-        isSettlingSoon = false
-        if (unsettled.length === 0) return 0
-        const batch = unsettled.splice(0)
-        isWriting = true
-        const dead = batch.filter(({ state }) => state === 'dead')
-        const others = batch.filter(({ state }) => state !== 'dead')
-        const written: Settled[] = []
-        try {
-          const outcomes = await Promise.allSettled([
-            settleAll(store.transactBell, others, lookAgain),
-            settleAll(store.transactRing, dead, recordDead),
-          ])
-          for (const [i, outcome] of outcomes.entries())
-            if (outcome.status === 'fulfilled') written.push(...outcome.value)
-            else unsettled.unshift(...(i === 0 ? others : dead))
-          const failed = outcomes.find((outcome) => outcome.status === 'rejected')
-          if (failed) throw failed.reason
-        } finally {
-          isWriting = false
-        }
-        const retryAt = written.reduce((next, { nextAt }) => Math.min(next, nextAt ?? next), Number.POSITIVE_INFINITY)
-        if (retryAt < Number.POSITIVE_INFINITY) loop.wake(retryAt)
-        await watch.write()
-        announceQuiet()
-        return batch.length
-      })
-    return writing
   }
 
   const isQuiet = () =>
-    unsettled.length === 0 &&
-    !isWriting &&
-    [...lanes.values()].every(({ queue, underway }) => queue.length === 0 && underway === 0)
+    settling.isDone() && [...lanes.values()].every(({ queue, underway }) => queue.length === 0 && underway === 0)
 
   function announceQuiet() {
     if (whenQuiet.length === 0 || !isQuiet()) return
@@ -363,13 +346,19 @@ export function startDeliveries({
       const lane = lanes.get(channelId)
       return lane ? room(lane) : 0
     },
+    async roomSoon(claims) {
+      for (let turn = 0; turn < mostTurns; turn++) {
+        if (lanes.size === 0 || [...lanes.values()].some((lane) => room(lane) >= claims)) return
+        await new Promise((resolve) => setImmediate(resolve))
+      }
+    },
     accept,
     giveBack,
     wake: loop.wake,
     async idle() {
       do {
         await quiet()
-        await writing.catch(() => {})
+        await settling.end()
         await loop.idle()
       } while (!isQuiet())
     },
@@ -381,7 +370,7 @@ export function startDeliveries({
       const grace = new AbortController()
       await Promise.race([quiet(), clock.sleep(graceMs, grace.signal)])
       grace.abort()
-      await settle().catch((error) => log.error({ err: error }, 'what was sent could not be written down'))
+      await settling.write().catch((error) => log.error({ err: error }, 'what was sent could not be written down'))
       if (waiting.length > 0)
         await store
           .transactBell((tx, now) => releaseClaims(tx, waiting, now))

@@ -26,7 +26,7 @@ import type { Pace } from './pace.ts'
  *      or later where the channel gathers or its owner wants quiet; settled at once where the channel is switched off
  *   5. a line each in the list of changes, for those who follow it
  *
- * Knows nothing of how a channel sends, and waits for none.
+ * Knows nothing of how a channel sends, and waits a few ms at most for the fastest.
  */
 /** A task that cannot be rung (a damaged row) is looked at again after this, so that it holds up nobody behind it. */
 const setAsideMs = 60_000
@@ -49,6 +49,8 @@ export function startRinging(parts: Parts): Loop {
     log: parts.log,
     nextAt: () => tasks.nextAlarmAt(store.db),
     async work() {
+      // What is rung before a channel that keeps up has sent the last is claimed in a transaction of its own, at half as much again.
+      await deliveries.roomSoon(parts.pace.mostAtOnce())
       let batch: Batch | undefined
       try {
         await store.transactRing(async (tx, now) => {

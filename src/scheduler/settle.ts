@@ -1,15 +1,99 @@
 import { whyDropped } from '#core/notice.ts'
 import { recordChange } from '#store/changes.ts'
 import { claimsInHand, type Settled, settleDeliveries } from '#store/deliveries.ts'
+import type { Store } from '#store/open.ts'
 import type { Db } from '#store/schema.ts'
 import { lockTasks } from '#store/tasks.ts'
 import type { Transact } from '#store/transact.ts'
 import { awaitTrashed } from '#store/trash.ts'
 
-/** How attempts are written down once they have ended, many in one transaction; when is `deliver.ts`'s business. */
+/**
+ * How attempts ended, on the way into the database: those of one turn of the event loop in one transaction, one transaction at a time.
+ * What could not be written waits, and is written with the next.
+ */
+export interface Settling {
+  add(settled: Settled): void
+  /** Writes what waits. @returns how much @throws what the database said */
+  write(): Promise<number>
+  /** Something waits to be written. */
+  isWaiting(): boolean
+  /** Nothing waits, and nothing is being written. */
+  isDone(): boolean
+  /** Resolves when what is being written has been, or could not be. */
+  end(): Promise<void>
+}
+
+/**
+ * @param onWritten told what was handed in, once it is written, and when the first of it is due again (ms since 1970; infinity for never)
+ * @param onFailed something could not be written and waits
+ */
+export function createSettling({
+  store,
+  onWritten,
+  onFailed,
+}: {
+  store: Pick<Store, 'transactBell' | 'transactRing'>
+  onWritten: (batch: readonly Settled[], dueAt: number) => Promise<void>
+  onFailed: () => void
+}): Settling {
+  const waiting: Settled[] = []
+  let isWriteComing = false
+  let isWriting = false
+  let writing: Promise<number> = Promise.resolve(0)
+
+  function write(): Promise<number> {
+    writing = writing
+      .catch(() => 0)
+      .then(async () => {
+        isWriteComing = false
+        return waiting.length === 0 ? 0 : writeBatch(waiting.splice(0))
+      })
+    return writing
+  }
+
+  async function writeBatch(batch: readonly Settled[]): Promise<number> {
+    const dead = batch.filter(({ state }) => state === 'dead')
+    const others = batch.filter(({ state }) => state !== 'dead')
+    isWriting = true
+    const outcomes = await Promise.allSettled([
+      settleAll(store.transactBell, others, lookAgain),
+      settleAll(store.transactRing, dead, recordDead),
+    ])
+    isWriting = false
+    let dueAt = Number.POSITIVE_INFINITY
+    const written: Settled[] = []
+    for (const [i, outcome] of outcomes.entries()) {
+      const part = i === 0 ? others : dead
+      if (outcome.status === 'rejected') waiting.unshift(...part)
+      else {
+        written.push(...part)
+        for (const { nextAt } of outcome.value) dueAt = Math.min(dueAt, nextAt ?? dueAt)
+      }
+    }
+    if (written.length > 0) await onWritten(written, dueAt)
+    const failed = outcomes.find((outcome) => outcome.status === 'rejected')
+    if (failed) throw failed.reason
+    return batch.length
+  }
+
+  return {
+    add(settled) {
+      waiting.push(settled)
+      if (isWriteComing) return
+      isWriteComing = true
+      setImmediate(() => write().catch(onFailed))
+    },
+    write,
+    isWaiting: () => waiting.length > 0,
+    isDone: () => waiting.length === 0 && !isWriting,
+    end: () => writing.then(ignore, ignore),
+  }
+}
+
+const ignore = () => {}
 
 /** A task can have become true again since the look: dropped now, nobody would revive its delivery. So it is due again. */
-export async function lookAgain(tx: Db, batch: readonly Settled[], now: number): Promise<Settled[]> {
+async function lookAgain(tx: Db, batch: readonly Settled[], now: number): Promise<Settled[]> {
   const ids = batch.filter(({ state }) => state === 'dropped').map(({ claim }) => claim.notice.taskId)
   if (ids.length === 0) return [...batch]
   const found = await lockTasks(tx, ids)
@@ -27,7 +111,7 @@ export async function lookAgain(tx: Db, batch: readonly Settled[], now: number):
 }
 
 /** What is given up is told, as far as it is ours to give up: asked before it is settled, for then that cannot be told any more. */
-export async function recordDead(tx: Db, batch: readonly Settled[]): Promise<readonly Settled[]> {
+async function recordDead(tx: Db, batch: readonly Settled[]): Promise<readonly Settled[]> {
   const claims = batch.map(({ claim }) => claim)
   for (const { notice, channelId } of await claimsInHand(tx, claims)) {
     const { id: noticeId, ownerId, taskId } = notice
@@ -36,7 +120,7 @@ export async function recordDead(tx: Db, batch: readonly Settled[]): Promise<rea
   return batch
 }
 
-export async function settleAll(
+async function settleAll(
   transact: Transact,
   batch: readonly Settled[],
   prepare: (tx: Db, batch: readonly Settled[], now: number) => Promise<readonly Settled[]>,

@@ -1,12 +1,13 @@
 import assert from 'node:assert/strict'
 import { randomUUID } from 'node:crypto'
 import { test } from 'node:test'
+import { setImmediate as turn } from 'node:timers/promises'
 import { reopenTask } from '#actions/tasks.ts'
 import type { Outcome } from '#core/delivery.ts'
 import type { Message } from '#core/notice.ts'
 import { newTask } from '#core/task.ts'
 import { insertTask } from '#store/tasks.ts'
-import { failingDatabase, wrapConnections } from '#support/failing-database.ts'
+import { failingDatabase, gateBefore, wrapConnections } from '#support/failing-database.ts'
 import { outlast } from '#support/outlast.ts'
 import { recorder } from '#support/recording-channel.ts'
 import { restWatch } from '#support/rest.ts'
@@ -155,6 +156,32 @@ test('a channel that hangs is left behind after 15 s, and delays no other', asyn
   hanging.answer = () => 'sent'
   await clock.advance(minuteMs)
   assert.equal((await deliveryOf(app, id, 'hanging')).state, 'sent')
+})
+
+test('what was sent and is not written yet keeps its place: a kill repeats no more than a channel may have underway', async (t) => {
+  const outcome = gateBefore(/\blatency_ms["`]? = /)
+  const app = await startTestApp(t, { startAt, wrapDatabase: outcome.wrap })
+  const { client, clock, bell } = app
+  const later = () => client.create({ title: 'Later', expiry_dt: '2026-12-01T09:20:00Z' })
+  const made = await Promise.all(Array.from({ length: 250 }, later))
+  const idle = clock.settle
+  // While the outcomes cannot be written the app is never idle.
+  clock.settle = async () => {
+    for (let i = 0; i < 25; i++) await turn()
+  }
+  outcome.close()
+  await clock.advanceTo('2026-12-01T09:05:00Z')
+  await outcome.isReached
+  for (let i = 0; i < 2_000; i++) await turn()
+  const sent = bell.messages.length
+  outcome.open()
+  assert.equal(sent, bell.kind.concurrency)
+  clock.settle = idle
+  await clock.advance(0)
+  assert.deepEqual(
+    bell.messages.map(({ task }) => task.id).sort((a, b) => a - b),
+    made.map(({ id }) => id).sort((a, b) => a - b),
+  )
 })
 
 for (const [what, reason, change] of [

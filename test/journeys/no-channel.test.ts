@@ -22,7 +22,14 @@ test('with no channel to tell, a notice exists all the same, and shows that nobo
   const draft = { title: 'Unheard', expiry: { at: clock.now() + 3_600_000 } }
   await store.transact((tx, now) => adoptServerDefaults(tx, defaults, now))
   await store.transact((tx, now) => insertTask(tx, newTask(draft, 1, 'uid', defaults, now)))
-  const nobody = { leaseMs: 1, room: () => 0, accept() {}, giveBack() {}, wake() {} } as unknown as Deliveries
+  const nobody = {
+    leaseMs: 1,
+    room: () => 0,
+    roomSoon: async () => {},
+    accept() {},
+    giveBack() {},
+    wake() {},
+  } as unknown as Deliveries
   const log = pino({ level: 'silent' })
   const deps = { clock, print: async () => {}, toEvent: () => ({}) }
   const channels = createChannelSet({
