@@ -4,7 +4,7 @@ import { type ChannelHealth, type ChannelRecord, failingForMs } from '#core/chan
 import type { Outcome } from '#core/delivery.ts'
 import { newTask } from '#core/task.ts'
 import { recordChange } from '#store/changes.ts'
-import { beginFailing, disableChannel, saveHealth } from '#store/channels.ts'
+import { beginFailing, disableChannel, holdChannel, saveHealth } from '#store/channels.ts'
 import { dropForChannel, type Settled } from '#store/deliveries.ts'
 import type { Store } from '#store/open.ts'
 import type { Db } from '#store/schema.ts'
@@ -12,8 +12,10 @@ import { insertTask } from '#store/tasks.ts'
 
 /**
  * What the outcomes say of the channel itself: that it fails, that it works again, that it is gone. Written where that changes, and not
- * for each notice. A channel that is switched off leaves a task behind, which rings at once on every other channel of its owner, stands
- * in the list until somebody has seen to it, and needs no second kind of notice: see docs/decisions/0013.
+ * for each notice; and not while another process has the record in hand: behind a replica that froze so, what was sent could not be
+ * written down before its lease ended, and was sent again. A channel that is switched off leaves a task behind, which rings at once on
+ * every other channel of its owner, stands in the list until somebody has seen to it, and needs no second kind of notice: see
+ * docs/decisions/0013.
  */
 export interface ChannelWatch {
   note(channel: ChannelRecord, settled: Settled, outcome: Outcome, now: number): void
@@ -72,7 +74,9 @@ export function createChannelWatch(parts: {
         noted.delete(one.channel.id)
         try {
           const { id, version } = one.channel
-          known.set(id, { version, health: await writeOne(parts, one, healthOf(one.channel)) })
+          const health = await writeOne(parts, one, healthOf(one.channel))
+          if (health) known.set(id, { version, health })
+          else if (!noted.has(id)) noted.set(id, one)
         } catch (error) {
           log.warn({ err: error, channel: one.channel.name }, 'what became of a channel could not be written down')
         }
@@ -81,19 +85,24 @@ export function createChannelWatch(parts: {
   }
 }
 
+/** @returns undefined where somebody else has the record in hand: then it is written with a later outcome */
 async function writeOne(
   { store, log, wakeRing }: Parameters<typeof createChannelWatch>[0],
   noted: Noted,
   before: ChannelHealth,
-): Promise<ChannelHealth> {
+): Promise<ChannelHealth | undefined> {
   const { channel, now, hasSent, failure } = noted
   if (!failure) {
     const health = { failingAt: null, givenUpAt: null, lastSentAt: now, lastError: null }
     if (before.givenUpAt !== null) log.info({ channel: channel.name }, 'the channel works again')
-    await store.transactBell((tx) => saveHealth(tx, channel.id, health))
-    return health
+    return store.transactBell(async (tx) => {
+      if (!(await holdChannel(tx, channel.id))) return undefined
+      await saveHealth(tx, channel.id, health)
+      return health
+    })
   }
   const health = await store.transactBell(async (tx) => {
+    if (!(await holdChannel(tx, channel.id))) return undefined
     // What was sent in between ends what failed before it.
     const since = hasSent ? { ...before, failingAt: null, givenUpAt: null } : before
     if (hasSent) await saveHealth(tx, channel.id, since)
@@ -104,6 +113,7 @@ async function writeOne(
     await saveHealth(tx, channel.id, changed)
     return changed
   })
+  if (!health) return undefined
   const { failingAt } = health
   if (failure.isGone || now - failingAt >= failingForMs) {
     const why = failure.isGone ? failure.reason : `it has only failed for three days (${failure.reason})`

@@ -149,6 +149,19 @@ export async function disableChannel(tx: Db, id: number, reason: string): Promis
   return true
 }
 
+/** Whether nobody else has the record of a channel in hand; then nobody takes it before this transaction ends. Waits for nothing. */
+export async function holdChannel(tx: Db, id: number): Promise<boolean> {
+  if (!dialectOf(tx).isShared) return true
+  const row = await tx
+    .selectFrom('channels')
+    .select('id')
+    .where('id', '=', id)
+    .forUpdate()
+    .skipLocked()
+    .executeTakeFirst()
+  return row !== undefined
+}
+
 export async function saveHealth(tx: Db, id: number, health: Partial<ChannelHealth>): Promise<void> {
   const { failingAt, givenUpAt, lastSentAt, lastError } = health
   await tx

@@ -1,5 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
+import { saveHealth } from '#store/channels.ts'
+import { testDatabase } from '#support/databases.ts'
 import { recorder } from '#support/recording-channel.ts'
 import { startTestApp, type TestApp } from '#support/test-app.ts'
 
@@ -86,4 +88,30 @@ test('one success in three days keeps it', async (t) => {
     await clock.advance(23 * hourMs)
   }
   assert.equal((await client.channel(id)).enabled, true)
+})
+
+test('who has the record of a channel in hand keeps nobody from writing down what was sent; its health follows', {
+  skip: testDatabase === 'sqlite' && 'of an embedded database there is one server',
+}, async (t) => {
+  const { client, clock, app, id, lines } = await start(t)
+  const [held, freed] = [Promise.withResolvers<void>(), Promise.withResolvers<void>()]
+  const holding = app.app.store.transact(async (tx) => {
+    await saveHealth(tx, id, { lastError: null })
+    held.resolve()
+    await freed.promise
+  })
+  await held.promise
+  const { id: taskId } = await client.create({ title: 'A', expiry_dt: soon({ clock }) })
+  await clock.advance(1_000)
+  const { notifications } = await client.taskNotifications(taskId)
+  const sentWhileHeld = notifications[0]?.deliveries.map(({ state }) => state)
+  const before = (await client.channel(id)).last_sent_dt
+  freed.resolve()
+  await holding
+  assert.deepEqual(sentWhileHeld, ['sent', 'sent', 'sent'])
+  assert.equal(before, null)
+  await client.create({ title: 'B', expiry_dt: soon({ clock }) })
+  await clock.advance(1_000)
+  assert.notEqual((await client.channel(id)).last_sent_dt, null)
+  assert.ok(!lines.some((line) => line.includes('could not be written down')))
 })
