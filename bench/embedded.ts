@@ -4,7 +4,7 @@ import { type App, startApp } from '#app.ts'
 import { catalog } from '#channels/catalog.ts'
 import type { ChannelKind } from '#channels/channel.ts'
 import { systemClock } from '#clock.ts'
-import { parseConfig } from '#config.ts'
+import { parseConfig } from '#config/config.ts'
 import type { Message } from '#core/notice.ts'
 import Type from '#json-schema.ts'
 

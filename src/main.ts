@@ -10,7 +10,7 @@ import './compile-cache.js'
 setFlagsFromString('--semi-space-growth-factor=1')
 const { startApp } = await import('#app.ts')
 const { systemClock } = await import('#clock.ts')
-const { ConfigError, describeConfig, exposedSecrets, parseConfig } = await import('#config.ts')
+const { ConfigError, describeConfig, exposedSecrets, parseConfig } = await import('#config/config.ts')
 const { concealed } = await import('#core/concealed.ts')
 const { Problem } = await import('#core/problem.ts')
 

@@ -18,8 +18,8 @@ const map: Record<string, readonly string[]> = {
   http: ['core', 'json-schema.ts', 'actions', 'store', 'channels', 'type:clock.ts'],
   client: ['core', 'type:http'],
   metrics: ['core', 'store', 'type:clock.ts'],
-  cli: ['core', 'store', 'actions', 'http', 'config.ts', 'type:clock.ts'],
-  'config.ts': ['channels', 'core', 'http', 'json-schema.ts', 'log.ts'],
+  cli: ['core', 'store', 'actions', 'http', 'config', 'type:clock.ts'],
+  config: ['channels', 'core', 'http', 'json-schema.ts', 'log.ts'],
   'app.ts': [
     'cli',
     'core',
@@ -29,11 +29,11 @@ const map: Record<string, readonly string[]> = {
     'channels',
     'http',
     'metrics',
-    'config.ts',
+    'config',
     'clock.ts',
     'log.ts',
   ],
-  'main.ts': ['app.ts', 'cli', 'core', 'config.ts', 'clock.ts'],
+  'main.ts': ['app.ts', 'cli', 'core', 'config', 'clock.ts'],
 }
 
 const root = new URL('../src/', import.meta.url)

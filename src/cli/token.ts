@@ -1,6 +1,6 @@
 import { createToken } from '#actions/tokens.ts'
 import type { Clock } from '#clock.ts'
-import { type Config, parseConfig } from '#config.ts'
+import { type Config, parseConfig } from '#config/config.ts'
 import { type Scope, scopes, widest } from '#core/account.ts'
 import { instantOf, parseTimeZone } from '#core/moment.ts'
 import { nearest, Problem } from '#core/problem.ts'

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { parseConfig } from '#config.ts'
+import { parseConfig } from '#config/config.ts'
 import { startTestApp, type TestApp } from '#support/test-app.ts'
 import { assertProblem, wireTo } from './wire.ts'
 

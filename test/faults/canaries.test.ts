@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { configSchema } from '#config.ts'
+import { configSchema } from '#config/schema.ts'
 import { readRoutes } from '#openapi/routes.ts'
 import { makeChannels, ring, signInElsewhere, tryChannels } from '#support/canary-channels.ts'
 import { type CanaryHouse, startCanaryHouse } from '#support/canary-house.ts'

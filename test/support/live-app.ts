@@ -3,7 +3,7 @@ import { type App, type AppDeps, startApp } from '#app.ts'
 import { consoleKind } from '#channels/console.ts'
 import { createClient, type DuebellClient } from '#client/client.ts'
 import { systemClock } from '#clock.ts'
-import { parseConfig } from '#config.ts'
+import { parseConfig } from '#config/config.ts'
 import { type Recorder, recorder } from './recording-channel.ts'
 
 export interface LiveApp {

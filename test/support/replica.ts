@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs'
 import { startApp } from '#app.ts'
 import { systemClock } from '#clock.ts'
-import { parseConfig } from '#config.ts'
+import { parseConfig } from '#config/config.ts'
 
 /**
  * A replica as a process of its own, as `duebell serve` is one, with the times of its deliveries from the command line: a test

@@ -3,7 +3,8 @@ import { test } from 'node:test'
 import { catalog } from '#channels/catalog.ts'
 import { createCanaries } from '#support/canaries.ts'
 import { secretKinds, secretOptions, writeOnlyOptions } from '#support/secret-options.ts'
-import { ConfigError, type ConfigSources, configSchema, parseConfig } from './config.ts'
+import { ConfigError, type ConfigSources, parseConfig } from './config.ts'
+import { configSchema } from './schema.ts'
 
 /** A secret that has got to a wrong place of the configuration: what is wrong is said, and not with what. */
 

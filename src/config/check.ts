@@ -1,0 +1,121 @@
+import { Ajv } from 'ajv'
+import type { ChannelKind } from '#channels/channel.ts'
+import { parseTarget } from '#channels/outbound.ts'
+import { toPolicy } from '#channels/policy.ts'
+import { anywhere, isListable } from '#channels/reach.ts'
+import { checkChoices } from '#core/channel.ts'
+import { parseTimeZone } from '#core/moment.ts'
+import type { Problem } from '#core/problem.ts'
+import { parseLead } from '#core/reminder.ts'
+import { isConfidential } from '#core/web-address.ts'
+import { originFault } from '#http/cors.ts'
+import { proxyFault } from '#http/proxies.ts'
+import { socketFault } from '#http/unix-socket.ts'
+import { say, unknown, within } from './faults.ts'
+import { type Config, configSchema, flagOf, type Key, members, variableOf } from './schema.ts'
+
+const ajv = new Ajv({ allErrors: true, strict: false, verbose: true, validateSchema: false })
+const isConfig = ajv.compile(configSchema)
+
+/** What is wrong with values, each told by its name. */
+export function check(values: Record<string, unknown>, names: Record<string, string>, faults: string[]) {
+  isConfig(values)
+  for (const error of isConfig.errors ?? []) {
+    const [, key = '', ...rest] = error.instancePath.split('/')
+    faults.push(say(within(names[key] ?? key, rest), error))
+  }
+  const { timeZone, defaultReminders, heartbeatUrl, memberHosts } = values
+  if (typeof heartbeatUrl === 'string' && heartbeatUrl !== '') {
+    try {
+      parseTarget(heartbeatUrl, '', anywhere)
+    } catch (error) {
+      faults.push(`${names.heartbeatUrl}: ${(error as Problem).extras.faults?.[0]?.detail}`)
+    }
+  }
+  checkOidc(values, names, faults)
+  if (typeof timeZone === 'string' && timeZone !== '' && !parseTimeZone(timeZone))
+    faults.push(`${names.timeZone}: must be a time zone of the IANA database, like Europe/Paris`)
+  checkDoor(values, names, faults)
+  if (Array.isArray(defaultReminders))
+    for (const [i, lead] of defaultReminders.entries())
+      if (typeof lead === 'string' && !parseLead(lead))
+        faults.push(
+          `${within(names.defaultReminders as string, [i])}: must be an ISO 8601 duration of at most ten years, like PT15M or P1D`,
+        )
+  if (Array.isArray(memberHosts))
+    for (const [i, host] of memberHosts.entries())
+      if (typeof host === 'string' && !isListable(host))
+        faults.push(
+          `${within(names.memberHosts as string, [i])}: is no host name, no address that is ever spoken to, and no range like 192.168.1.0/24`,
+        )
+}
+
+/** All or nothing: half of it would be a button that leads nowhere, or none where one is expected. */
+function checkOidc(values: Record<string, unknown>, names: Record<string, string>, faults: string[]) {
+  const { oidcIssuer: issuer, publicUrl } = values
+  if (issuer === '') {
+    for (const key of ['oidcClientId', 'oidcClientSecret', 'oidcName', 'oidcNewOwners'] as const)
+      if (values[key] !== members[key].default)
+        faults.push(`${names[key]}: is of no use without ${bothNamesOf('oidcIssuer')}`)
+    return
+  }
+  if (values.oidcClientId === '') faults.push(`${names.oidcIssuer}: needs ${bothNamesOf('oidcClientId')} too`)
+  if (values.login !== true) faults.push(`${names.oidcIssuer}: needs ${bothNamesOf('login')} too`)
+  if (publicUrl === '')
+    faults.push(`${names.oidcIssuer}: needs ${bothNamesOf('publicUrl')} too, to which the provider sends people back`)
+  if (typeof issuer !== 'string') return
+  try {
+    const { url } = parseTarget(issuer, '', anywhere)
+    if (!isConfidential(url))
+      faults.push(`${names.oidcIssuer}: must be an https URL; http is for a provider on this machine alone`)
+    // OpenID Connect Discovery 1.0 section 3.
+    if (/[?#]/.test(issuer)) faults.push(`${names.oidcIssuer}: must not have a query or a fragment`)
+  } catch (error) {
+    faults.push(`${names.oidcIssuer}: ${(error as Problem).extras.faults?.[0]?.detail}`)
+  }
+}
+
+const bothNamesOf = (key: string) => `${flagOf(key)} (${variableOf(key)})`
+
+/** How it listens, and who may come in. */
+function checkDoor(values: Record<string, unknown>, names: Record<string, string>, faults: string[]) {
+  const { socket, tlsCert, tlsKey, trustProxy, corsOrigins } = values
+  const tell = (key: Key, fault: string | undefined, ...rest: number[]) => {
+    if (fault !== undefined) faults.push(`${within(names[key] as string, rest)}: ${fault}`)
+  }
+  const isSaid = (value: unknown) => typeof value === 'string' && value !== ''
+  if (isSaid(socket)) tell('socket', socketFault(String(socket)))
+  if (isSaid(tlsCert) && !isSaid(tlsKey)) tell('tlsCert', 'is of no use without a tlsKey')
+  if (isSaid(tlsKey) && !isSaid(tlsCert)) tell('tlsKey', 'is of no use without a tlsCert')
+  if (isSaid(tlsCert) && isSaid(socket))
+    tell('tlsCert', 'is of no use with a socket, which takes the place of host and port: leave out one of the two')
+  if (Array.isArray(trustProxy))
+    for (const [i, text] of trustProxy.entries()) tell('trustProxy', proxyFault(String(text)), i)
+  if (Array.isArray(corsOrigins))
+    for (const [i, text] of corsOrigins.entries()) tell('corsOrigins', originFault(String(text)), i)
+}
+
+export function checkChannels({ channels }: Config, known: readonly ChannelKind[], name: string, faults: string[]) {
+  const seen = new Set(['console'])
+  for (const channel of channels) {
+    const place = `channel «${channel.name}» (${name})`
+    if (seen.has(channel.name)) faults.push(`${place}: the name is taken; «console» is the built-in one`)
+    seen.add(channel.name)
+    const kind = known.find((one) => one.kind === channel.kind)
+    if (!kind) {
+      const kinds = known.map((one) => one.kind)
+      faults.push(
+        `${place}: ${unknown(`kind «${channel.kind}»`, channel.kind, kinds)} (there are: ${kinds.join(', ')})`,
+      )
+      continue
+    }
+    try {
+      checkChoices({ ...toPolicy(channel), name: channel.name, options: {}, isEnabled: true })
+    } catch (error) {
+      faults.push(`${place}: ${(error as Error).message}`)
+    }
+    const isValid = ajv.compile(kind.options)
+    if (!isValid(channel.options ?? {}))
+      for (const error of isValid.errors ?? []) faults.push(say(`${place}: options${error.instancePath}`, error))
+  }
+}
