@@ -163,7 +163,7 @@ test('what was sent and is not written yet keeps its place: a kill repeats no mo
   const app = await startTestApp(t, { startAt, wrapDatabase: outcome.wrap })
   const { client, clock, bell } = app
   const later = () => client.create({ title: 'Later', expiry_dt: '2026-12-01T09:20:00Z' })
-  const made = await Promise.all(Array.from({ length: 250 }, later))
+  const made = await Promise.all(Array.from({ length: 150 }, later))
   const idle = clock.settle
   // While the outcomes cannot be written the app is never idle.
   clock.settle = async () => {
