@@ -7,6 +7,7 @@ import type { AddressInfo } from 'node:net'
 import { createInterface } from 'node:readline'
 import { type TestContext, test } from 'node:test'
 import { fileURLToPath } from 'node:url'
+import { webhookKind } from '#channels/webhook.ts'
 import { createClient, ProblemError } from '#client/client.ts'
 import { systemClock } from '#clock.ts'
 import { openStore, type Store } from '#store/open.ts'
@@ -26,8 +27,8 @@ const leaseMs = 3_000
 const sendTimeoutMs = 1_500
 /** Tasks fall due for so long, some of them while others are still created. */
 const windowMs = 10_000
-/** Attempts that one replica has underway at once: the webhook's concurrency. */
-const concurrency = 16
+/** Attempts that one replica has underway at once. */
+const { concurrency } = webhookKind
 /** A replica frozen in the middle of a transaction keeps its rows locked until the database ends it: 5 s. */
 const lockedMs = 5_000
 
@@ -308,6 +309,7 @@ async function playRound(t: TestContext, database: 'postgres' | 'mysql') {
       `repeated though nobody was stopped with it: ${JSON.stringify(all)}, stops ${JSON.stringify(stops)}`,
     )
   }
+  for (const [i, { size }] of inFlight.entries()) assert.ok(size <= concurrency, `${size} in flight at stop ${i}`)
   for (const count of woken.values()) assert.ok(count <= concurrency, `${count} sent by one who woke`)
   const wokenCount = [...woken.values()].reduce((sum, count) => sum + count, 0)
   assert.ok(extra <= inFlightCount + wokenCount, `${extra} repeated, ${inFlightCount} + ${wokenCount} in flight`)
