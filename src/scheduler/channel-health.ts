@@ -19,7 +19,9 @@ import { insertTask } from '#store/tasks.ts'
  */
 export interface ChannelWatch {
   note(channel: ChannelRecord, settled: Settled, outcome: Outcome, now: number): void
-  /** Writes what has changed. Never fails: the next outcome says the same again. */
+  /**
+   * Writes what has changed; what somebody else has in hand waits for the next call. Never fails: the next outcome says the same again.
+   */
   write(): Promise<void>
 }
 
@@ -85,7 +87,7 @@ export function createChannelWatch(parts: {
   }
 }
 
-/** @returns undefined where somebody else has the record in hand: then it is written with a later outcome */
+/** @returns undefined where somebody else has the record in hand: then it is written later */
 async function writeOne(
   { store, log, wakeRing }: Parameters<typeof createChannelWatch>[0],
   noted: Noted,

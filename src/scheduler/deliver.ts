@@ -109,6 +109,7 @@ export function startDeliveries({
     log,
     async nextAt() {
       await refresh()
+      await watch.write() // what somebody else had in hand when it was to be written
       let next: number | null = null
       for (const [id, at] of await nextDue(store.db)) {
         const lane = lanes.get(id)
