@@ -68,7 +68,7 @@ export function strictCompilers(): Compilers {
  * queries and parameters, which are all text, are read as numbers where one is wanted. Not by Ajv: to it `0x1`, `1e0`, ` 1`
  * and `01` are numbers too, so that a mistyped path would name, and a DELETE take, some task.
  */
-const checkStrictly = (): FastifySchemaCompiler<ObjectSchema> => {
+function checkStrictly(): FastifySchemaCompiler<ObjectSchema> {
   const settings = {
     strict: false,
     validateSchema: false, // openapi.json, which is made of them, is linted: 40 ms of a start
@@ -82,13 +82,14 @@ const checkStrictly = (): FastifySchemaCompiler<ObjectSchema> => {
   return ({ schema, httpPart }) => {
     // When first asked: to compile those of all 59 operations was a sixth of a start.
     const check = once(() => all.compile(schema))
-    const quick = once(() => first.compile(schema))
-    if (httpPart === 'body')
+    if (httpPart === 'body') {
+      const quick = once(() => first.compile(schema))
       return (body: unknown) => {
         const isLarge = typeof body === 'object' && body !== null && largeBodies.has(body)
         const one = isLarge ? quick() : check()
         return one(body) || { error: one.errors ?? [] }
       }
+    }
     const wanted = Object.entries(schema.properties ?? {}).filter(([, { type }]) => type === 'integer')
     return (texts: Record<string, unknown>) => {
       for (const [name] of wanted) {

@@ -93,36 +93,39 @@ async function writeOne(
   noted: Noted,
   before: ChannelHealth,
 ): Promise<ChannelHealth | undefined> {
-  const { channel, now, hasSent, failure } = noted
-  if (!failure) {
-    const health = { failingAt: null, givenUpAt: null, lastSentAt: now, lastError: null }
-    if (before.givenUpAt !== null) log.info({ channel: channel.name }, 'the channel works again')
-    return store.transactBell(async (tx) => {
-      if (!(await holdChannel(tx, channel.id))) return undefined
-      await saveHealth(tx, channel.id, health)
-      return health
-    })
-  }
-  const health = await store.transactBell(async (tx) => {
-    if (!(await holdChannel(tx, channel.id))) return undefined
-    // What was sent in between ends what failed before it.
-    const since = hasSent ? { ...before, failingAt: null, givenUpAt: null } : before
-    if (hasSent) await saveHealth(tx, channel.id, since)
-    const failingAt = await beginFailing(tx, channel.id, since.failingAt ?? now)
-    const givenUpAt = failure.isDead ? now : since.givenUpAt
-    const lastSentAt = hasSent ? now : before.lastSentAt
-    const changed = { failingAt, givenUpAt, lastSentAt, lastError: failure.reason }
-    await saveHealth(tx, channel.id, changed)
-    return changed
-  })
+  const { channel, now, failure } = noted
+  const health = await store.transactBell(async (tx) =>
+    (await holdChannel(tx, channel.id)) ? saveNoted(tx, noted, before) : undefined,
+  )
   if (!health) return undefined
-  const { failingAt } = health
-  if (failure.isGone || now - failingAt >= failingForMs) {
+  if (!failure && before.givenUpAt !== null) log.info({ channel: channel.name }, 'the channel works again')
+  if (failure && (failure.isGone || now - (health.failingAt ?? now) >= failingForMs)) {
     const why = failure.isGone ? failure.reason : `it has only failed for three days (${failure.reason})`
     await store.transactRing((tx, at) => switchOff(tx, channel, why, at, log))
     wakeRing(now)
   }
   return health
+}
+
+async function saveNoted(
+  tx: Db,
+  { channel: { id }, now, hasSent, failure }: Noted,
+  before: ChannelHealth,
+): Promise<ChannelHealth> {
+  if (!failure) {
+    const well = { failingAt: null, givenUpAt: null, lastSentAt: now, lastError: null }
+    await saveHealth(tx, id, well)
+    return well
+  }
+  // What was sent in between ends what failed before it.
+  const since = hasSent ? { ...before, failingAt: null, givenUpAt: null } : before
+  if (hasSent) await saveHealth(tx, id, since)
+  const failingAt = await beginFailing(tx, id, since.failingAt ?? now)
+  const givenUpAt = failure.isDead ? now : since.givenUpAt
+  const lastSentAt = hasSent ? now : before.lastSentAt
+  const changed = { failingAt, givenUpAt, lastSentAt, lastError: failure.reason }
+  await saveHealth(tx, id, changed)
+  return changed
 }
 
 /** No more attempts, with the reason at each notice that waits, and a task that says so. */

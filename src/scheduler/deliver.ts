@@ -331,7 +331,7 @@ export function startDeliveries({
   }
 
   const isQuiet = () =>
-    settling.isDone() && [...lanes.values()].every(({ queue, underway }) => queue.length === 0 && underway === 0)
+    settling.isDone() && lanes.values().every(({ queue, underway }) => queue.length === 0 && underway === 0)
 
   function announceQuiet() {
     if (whenQuiet.length === 0 || !isQuiet()) return
@@ -349,7 +349,7 @@ export function startDeliveries({
     },
     async roomSoon(claims) {
       for (let turn = 0; turn < mostTurns; turn++) {
-        if (lanes.size === 0 || [...lanes.values()].some((lane) => room(lane) >= claims)) return
+        if (lanes.size === 0 || lanes.values().some((lane) => room(lane) >= claims)) return
         await new Promise((resolve) => setImmediate(resolve))
       }
     },

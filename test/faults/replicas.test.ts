@@ -29,6 +29,8 @@ const sendTimeoutMs = 1_500
 const windowMs = 10_000
 /** Attempts that one replica has underway at once. */
 const { concurrency } = webhookKind
+/** Of those that it had, so many are at most sent only as it wakes: the others were on their way. */
+const mostWoken = 16
 /** A replica frozen in the middle of a transaction keeps its rows locked until the database ends it: 5 s. */
 const lockedMs = 5_000
 
@@ -310,7 +312,7 @@ async function playRound(t: TestContext, database: 'postgres' | 'mysql') {
     )
   }
   for (const [i, { size }] of inFlight.entries()) assert.ok(size <= concurrency, `${size} in flight at stop ${i}`)
-  for (const count of woken.values()) assert.ok(count <= concurrency, `${count} sent by one who woke`)
+  for (const count of woken.values()) assert.ok(count <= mostWoken, `${count} sent by one who woke`)
   const wokenCount = [...woken.values()].reduce((sum, count) => sum + count, 0)
   assert.ok(extra <= inFlightCount + wokenCount, `${extra} repeated, ${inFlightCount} + ${wokenCount} in flight`)
   const latest = lateness.at(-1) as number
