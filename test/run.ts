@@ -1,8 +1,9 @@
-import { spawn } from 'node:child_process'
+import { spawn, spawnSync } from 'node:child_process'
 import { globSync } from 'node:fs'
 import { availableParallelism } from 'node:os'
 import { createInterface } from 'node:readline'
 import { isReachable, servers, type TestDatabase } from '#support/databases.ts'
+import { parseSample, sampleOfCommit } from './crashes/sample.ts'
 
 /**
  * Runs the tests: all of them on the embedded database, then those that speak to a database on every server that answers. One that
@@ -10,15 +11,20 @@ import { isReachable, servers, type TestDatabase } from '#support/databases.ts'
  */
 const everything = ['src/**/*.test.ts', 'test/**/*.test.ts']
 /**
- * What is worth a run on each database; the others know none, or bring their own. A crash at every query takes six minutes on a
- * server, which is `npm run test:crashes`; the model of test/property knows of a crash that claims are free after it, which they
- * are not where others share the database.
+ * Which tests run on each database; the others need none, or bring their own. Those of test/crashes take minutes on a server: all of
+ * them run there by `npm run test:crashes`. The model of test/property takes claims for free after a crash, which is so only where one
+ * process has the database.
  */
 const onDatabases = ['test/store', 'test/api', 'test/journeys', 'test/faults'].map((room) => `${room}/*.test.ts`)
 const embeddedOnly =
-  /\/(crash-at-every-query|database-away|replicas|start|sqlite|kill|canaries-alone|shutdown|slow-connections|docs|sign-in-pages|refusals|closed-door|import-map)\.test\.ts$/
+  /\/(database-away|replicas|start|sqlite|kill|canaries-alone|shutdown|slow-connections|docs|sign-in-pages|refusals|closed-door|import-map)\.test\.ts$/
 
-const only = process.argv.slice(2)
+/** Another eighth of the crashes at each commit; the same again for the same commit. */
+const { stdout: commit } = spawnSync('git', ['rev-parse', 'HEAD'], { encoding: 'utf8' })
+const { part, of } = /^[0-9a-f]{40}/.test(commit ?? '') ? sampleOfCommit(commit, 8) : parseSample(undefined)
+const crashSample = `${part}/${of}`
+
+const only = process.argv.slice(2).flatMap((pattern) => globSync(pattern))
 const counts = { pass: 0, fail: 0, skipped: 0, cancelled: 0 }
 let hasFailed = false
 
@@ -41,12 +47,12 @@ async function runFiles(database: TestDatabase, files: readonly string[], atOnce
     '--test',
     '--test-reporter=spec',
     `--test-concurrency=${atOnce}`,
-    // Of a file as a whole. A crash at every statement takes a quarter of an hour on a busy server.
+    // Of a file as a whole. All crashes of one file take minutes on a busy server.
     `--test-timeout=${only.length > 0 ? 3_600_000 : 300_000}`,
   ]
   const child = spawn(process.execPath, [...options, ...files], {
     stdio: ['ignore', 'pipe', 'inherit'],
-    env: { ...process.env, TEST_DATABASE: database },
+    env: { CRASH_SAMPLE: crashSample, ...process.env, TEST_DATABASE: database },
   })
   for await (const line of createInterface({ input: child.stdout })) {
     console.log(line)

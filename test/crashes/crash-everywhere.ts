@@ -1,0 +1,187 @@
+import assert from 'node:assert/strict'
+import { type TestContext, test } from 'node:test'
+import type { Dialect } from 'kysely'
+import type { TaskWire } from '#http/shapes.ts'
+import { testDatabase } from '#support/databases.ts'
+import { Died, type FailingDatabase, failingDatabase, type Moment } from '#support/failing-database.ts'
+import { outlast } from '#support/outlast.ts'
+import { startTestApp, type TestApp } from '#support/test-app.ts'
+import { type Arrival, expectNothingLost, expectTold, minuteMs } from './expectations.ts'
+import { parseSample, type Sample, statementsOf } from './sample.ts'
+import type { Step, World } from './steps.ts'
+
+/**
+ * The process dies at every statement of every path that writes: before it ran, and after it ran but before its answer came.
+ * Then it is started again on what is on the disk. What must hold, whichever statement it was:
+ *
+ *   - each write that was answered is there, and nothing that was deleted is back;
+ *   - a write that was not answered has happened as a whole or not at all;
+ *   - every task's alarm is what follows from the task;
+ *   - once its client has repeated what was not answered, exactly the notices of a run without a crash have been told,
+ *     and each has arrived. One may arrive twice, under the same delivery id.
+ *
+ * Times in scenarios are minutes from the scenario's start; the default reminder is 15 minutes before expiry.
+ */
+export interface Scenario {
+  /** What is said of the recording channel besides its name. */
+  readonly channel?: object
+  /** With a healthy database. */
+  readonly before?: readonly Step[]
+  /** With one that dies somewhere in here. */
+  readonly steps: readonly Step[]
+  /** `title due-minute expiry-minute state` of each notice on the recording channel. */
+  readonly notices: readonly string[]
+}
+
+export type Damage = (dialect: Dialect) => Dialect
+
+interface Figures {
+  crashes: number
+  duplicates: number
+}
+
+/** A server that dies and is started again; its channels, its clock and its file stay. */
+interface Patient {
+  readonly app: TestApp
+  database: FailingDatabase
+  flags: readonly string[]
+  readonly start: () => Promise<void>
+}
+
+async function startPatient(t: TestContext, damage: Damage, channel: object = {}): Promise<Patient> {
+  const app = await startTestApp(t, { channels: [{ name: 'recording', kind: 'recording', ...channel }] })
+  const { clock } = app
+  const patient: Patient = {
+    app,
+    database: failingDatabase(),
+    flags: [],
+    async start() {
+      const { flags, database } = patient
+      await outlast(clock, app.restart({ flags, wrapDatabase: (dialect) => database.wrap(damage(dialect)) }), database)
+      const { idle } = app.app
+      clock.settle = () => Promise.race([idle(), database.died.then(() => Promise.reject(new Error('died')))])
+      await clock.settle()
+    },
+  }
+  await patient.start()
+  return patient
+}
+
+/** Runs a scenario, dying at a later statement of the sample each time, until it ends alive. */
+async function crashEverywhere(
+  t: TestContext,
+  scenario: Scenario,
+  when: Moment,
+  sample: Sample,
+  damage: Damage = (same) => same,
+) {
+  const figures: Figures = { crashes: 0, duplicates: 0 }
+  const patient = await startPatient(t, damage, scenario.channel)
+  for (const n of statementsOf(sample)) {
+    if (!(await runOnce(patient, scenario, n, when, figures))) break
+    figures.crashes++
+  }
+  return figures
+}
+
+const leaseMs = 30_000
+
+/** @returns whether it died */
+async function runOnce(patient: Patient, scenario: Scenario, n: number, when: Moment, figures: Figures) {
+  const { app } = patient
+  const { clock, bell } = app
+  const startAt = Math.ceil(clock.now() / (60 * minuteMs) + 1) * 60 * minuteMs
+  await clock.advanceTo(startAt)
+
+  const answered = new Map<string, TaskWire | 'deleted'>()
+  const titles = new Map<number, string>()
+  const arrived: Arrival[] = []
+  let touched: readonly string[] = []
+  const world: World = {
+    app,
+    clock,
+    isAgain: false,
+    channel: 'up',
+    time: (minute) => new Date(startAt + minute * minuteMs).toISOString(),
+    async advanceTo(minute) {
+      await clock.advance(Math.max(0, startAt + minute * minuteMs - clock.now()))
+    },
+    task(title) {
+      const task = answered.get(title)
+      assert.ok(task && task !== 'deleted')
+      return task
+    },
+    idOf(title) {
+      const found = [...titles].find(([, name]) => name === title)
+      assert.ok(found)
+      return found[0]
+    },
+    async request(names, send) {
+      touched = names
+      const answer = await send()
+      touched = []
+      for (const [i, name] of names.entries()) {
+        const one = answer === 'deleted' ? answer : ([answer].flat()[i] as TaskWire)
+        answered.set(name, one)
+        if (one !== 'deleted') titles.set(one.id, name)
+      }
+      await clock.settle()
+    },
+    async restart(...flags) {
+      patient.flags = flags
+      await patient.start()
+    },
+  }
+  bell.answer = (message) => {
+    if (world.channel !== 'up') return { retry: world.channel === 'down', reason: world.channel }
+    const together = [message, ...message.others].map(({ notice }) => notice.id)
+    for (const noticeId of together) arrived.push({ noticeId, deliveryId: message.deliveryId, together })
+    return undefined
+  }
+
+  for (const step of scenario.before ?? []) await step(world)
+  patient.database.dieAt(n, when)
+  let hasDied = false
+  for (const step of scenario.steps) {
+    world.isAgain = false
+    try {
+      await step(world)
+      if (patient.database.isDead) throw new Died()
+    } catch (error) {
+      if (!patient.database.isDead) throw error
+      hasDied = true
+      await outlast(clock, app.stop(), patient.database)
+      patient.database = failingDatabase()
+      await patient.start()
+      // Nobody can know that a replica is dead before its lease ends; what it had in hand is then told, before anything goes on.
+      if (testDatabase !== 'sqlite') await clock.advance(leaseMs + 1_000)
+      await expectNothingLost(app, answered, touched)
+      world.isAgain = true
+      await step(world)
+    }
+  }
+  patient.database.dieAt(Number.POSITIVE_INFINITY, when)
+  await expectNothingLost(app, answered, [])
+  await expectTold(app, startAt, titles, arrived, scenario.notices, hasDied ? 1 : 0)
+  figures.duplicates +=
+    arrived.length - new Set(arrived.map(({ noticeId, deliveryId }) => `${noticeId} ${deliveryId}`)).size
+  await app.client.deleteAll()
+  return hasDied
+}
+
+/** Declares the tests of some scenarios. */
+export function testCrashes(scenarios: Readonly<Record<string, Scenario>>): void {
+  const sample = parseSample(process.env.CRASH_SAMPLE)
+  for (const [name, scenario] of Object.entries(scenarios))
+    for (const when of ['before', 'after'] as const)
+      test(`${name}: nothing is lost by a crash ${when} any statement`, async (t) => {
+        const { crashes, duplicates } = await crashEverywhere(t, scenario, when, sample)
+        t.diagnostic(`${crashes} crashes, part ${sample.part} of ${sample.of}; ${duplicates} notices arrived twice`)
+        assert.ok(crashes * sample.of >= 5, 'it hardly ever died: what does this test?')
+      })
+}
+
+/** @throws AssertionError of the first statement at which a crash loses something, on a database that is damaged on purpose */
+export async function crashDamaged(t: TestContext, scenario: Scenario, damage: Damage): Promise<void> {
+  await crashEverywhere(t, scenario, 'before', { part: 1, of: 1 }, damage)
+}

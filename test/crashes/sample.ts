@@ -1,0 +1,27 @@
+/**
+ * Which statements a run crashes at: part `k` of `n`, as `CRASH_SAMPLE=k/n`. The whole is 1,500 crashes and more than the five minutes
+ * that a test file may take on a slow machine, so a run takes an eighth. test/run.ts turns it with the commit; `npm run test:crashes` takes all.
+ */
+export interface Sample {
+  /** 1 to `of`. */
+  readonly part: number
+  readonly of: number
+}
+
+/** @throws Error for a text other than `k/n` with 1 ≤ k ≤ n */
+export function parseSample(text: string | undefined): Sample {
+  if (text === undefined) return { part: 1, of: 8 }
+  const [, part, of] = /^(\d+)\/(\d+)$/.exec(text)?.map(Number) ?? []
+  if (!part || !of || part > of) throw new Error(`CRASH_SAMPLE is a part of a whole, such as 3/8, not «${text}»`)
+  return { part, of }
+}
+
+/** The numbers of the statements in a sample: 3, 11, 19 … for 3/8, without an end. */
+export function* statementsOf({ part, of }: Sample): Generator<number> {
+  for (let n = part; ; n += of) yield n
+}
+
+/** The sample of a commit, so that eight commits in a row are likely to cover most statements. */
+export function sampleOfCommit(commit: string, of: number): Sample {
+  return { part: (Number.parseInt(commit.slice(0, 8), 16) % of) + 1, of }
+}
