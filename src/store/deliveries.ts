@@ -379,22 +379,14 @@ export async function reviveDropped(
 /** Attempts go on counting: they are what a claim is known by. Back-off and time begin anew. */
 const anew = { backoff_from: sql<number>`attempts`, trying_since_at: null }
 
-/** A person asks for another try of what was given up: its back-off begins anew. @returns how many */
+/** A person asks for another try of what was given up. What went wrong the last time stays to be read. @returns how many */
 export async function retryDead(
   tx: Db,
-  noticeId: number,
-  deliveryId: string | undefined,
+  noticeIds: readonly number[],
+  only: { readonly deliveryId?: string | undefined; readonly channelId?: number },
   now: number,
 ): Promise<number> {
-  return makeDue(
-    tx,
-    [noticeId],
-    'dead',
-    // What went wrong the last time stays to be read.
-    { settled_at: null, ...anew },
-    now,
-    deliveryId,
-  )
+  return makeDue(tx, noticeIds, 'dead', { settled_at: null, ...anew }, now, only)
 }
 
 async function makeDue(
@@ -403,7 +395,7 @@ async function makeDue(
   state: DeliveryState,
   set: UpdateObject<Schema, 'deliveries'>,
   now: number,
-  deliveryId?: string,
+  { deliveryId, channelId }: { readonly deliveryId?: string | undefined; readonly channelId?: number } = {},
 ): Promise<number> {
   if (noticeIds.length === 0) return 0
   // Out of its group, if it was in one: under that id others may have been told, and nothing more is heard.
@@ -417,6 +409,7 @@ async function makeDue(
       eb.selectFrom('channels').select('channels.id').where('removed_at', 'is', null).where('enabled', '=', 1),
     )
   if (deliveryId !== undefined) query = query.where('deliveries.id', '=', deliveryId)
+  if (channelId !== undefined) query = query.where('deliveries.channel_id', '=', channelId)
   const { numUpdatedRows } = await query.executeTakeFirst()
   return Number(numUpdatedRows)
 }
