@@ -304,6 +304,24 @@ export const story: readonly Step[] = [
     status: 409,
   },
   {
+    operation: 'retryNotifications',
+    shows: 'Everything since a server was moved',
+    headers: { 'idempotency-key': 'c7e1' },
+    body: { channel_id: 1, since_dt: '2026-12-01T09:00:00Z' },
+  },
+  {
+    operation: 'retryNotifications',
+    shows: 'Asked again, since no answer came',
+    headers: { 'idempotency-key': 'c7e1' },
+    body: { channel_id: 1, since_dt: '2026-12-01T09:00:00Z' },
+  },
+  {
+    operation: 'retryNotifications',
+    shows: 'No such channel',
+    body: { channel_id: 4711 },
+    status: 422,
+  },
+  {
     operation: 'snoozeTask',
     shows: 'Again in ten minutes',
     path: { id: 1 },

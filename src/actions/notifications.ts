@@ -1,7 +1,8 @@
 import { whyDropped } from '#core/notice.ts'
 import { invalidMember, Problem } from '#core/problem.ts'
+import { presentChannels } from '#store/channels.ts'
 import { deliveriesOf, endRepeats, retryDead } from '#store/deliveries.ts'
-import { acknowledgeNotices, getNotice, unacknowledged } from '#store/notices.ts'
+import { acknowledgeNotices, getNotice, givenUpOn, unacknowledged } from '#store/notices.ts'
 import { lockTask } from '#store/tasks.ts'
 import { type Actor, type Context, type LongContext, refuseIfStopping } from './context.ts'
 import { perform } from './tasks.ts'
@@ -53,8 +54,39 @@ export async function retryNotice(
       throw new Problem('conflict', 'Nothing here was given up: there is nothing to try again.')
     const reason = whyDropped(notice, await lockTask(tx, ownerId, notice.taskId))
     if (reason !== null) throw new Problem('conflict', `It would only be dropped: ${reason}.`)
-    if ((await retryDead(tx, id, deliveryId, now)) === 0)
+    if ((await retryDead(tx, [id], { deliveryId }, now)) === 0)
       throw new Problem('conflict', 'Its channel is no longer there, or is switched off.')
     wakeAt(now)
   })
+}
+
+/** Deliveries of one transaction. Fewer than of `chunkSize`: each is written, and what is due at once is read again to be sent. */
+const retryChunkSize = 1_000
+
+/**
+ * Everything that one channel has given up is tried again, at once and with its time begun anew. In chunks, the oldest first; what ends in
+ * the middle has retried the older ones. Deliveries of tasks that were completed, moved or deleted meanwhile are dropped as usual.
+ * @param sinceAt only what rang from this instant on, in ms since 1970
+ * @returns how many
+ * @throws Problem `invalid` (no such channel), `conflict` (it is switched off)
+ */
+export async function retryChannel(
+  { db, transact, wake, signal }: LongContext,
+  { ownerId }: Actor,
+  { channelId, sinceAt }: { channelId: number; sinceAt: number },
+): Promise<number> {
+  const channel = (await presentChannels(db, ownerId)).find(({ id }) => id === channelId)
+  if (!channel) throw invalidMember('/channel_id', 'is not one of your channels')
+  if (!channel.isEnabled) throw new Problem('conflict', 'The channel is switched off. Switch it on, then retry.')
+  let count = 0
+  for await (const ids of givenUpOn(db, ownerId, { channelId, sinceAt, most: retryChunkSize })) {
+    refuseIfStopping(signal)
+    let now = Number.POSITIVE_INFINITY
+    count += await transact((tx, at) => {
+      now = at
+      return retryDead(tx, ids, { channelId }, at)
+    })
+    wake(now)
+  }
+  return count
 }

@@ -203,6 +203,14 @@ export function createClient(baseUrl: string, options: ClientOptions = {}) {
         `/v1/notifications/${id}/retry`,
         deliveryId === undefined ? undefined : { delivery_id: deliveryId },
       ),
+    /** Everything that one channel has given up. @param sinceDt only what rang from this time on */
+    retryChannel: (channelId: number, sinceDt?: string) =>
+      call<{ retried: number }>(
+        'POST',
+        '/v1/notifications/retry',
+        { channel_id: channelId, ...(sinceDt !== undefined && { since_dt: sinceDt }) },
+        { isLong: true },
+      ),
     channelKinds: () => call<ChannelKindsWire>('GET', '/v1/channel-kinds'),
     channels: () => call<ChannelsWire>('GET', '/v1/channels'),
     channel: (id: number) => call<ChannelWire>('GET', `/v1/channels/${id}`),

@@ -56,9 +56,17 @@ export interface ChannelHealth {
   /** To the minute: a write for each notice would be one more for what is written anyway. */
   readonly lastSentAt: number | null
   readonly lastError: string | null
+  /** The receiver takes no more messages before this instant; it may lie in the past. */
+  readonly heldUntilAt: number | null
 }
 
-export const unused: ChannelHealth = { failingAt: null, givenUpAt: null, lastSentAt: null, lastError: null }
+export const unused: ChannelHealth = {
+  failingAt: null,
+  givenUpAt: null,
+  lastSentAt: null,
+  lastError: null,
+  heldUntilAt: null,
+}
 
 /** A channel that has done nothing but fail for this long is switched off. */
 export const failingForMs = 3 * 86_400_000

@@ -1,18 +1,15 @@
 import type { Logger } from 'pino'
-import type { Channel } from '#channels/channel.ts'
 import type { Clock } from '#clock.ts'
-import { whySettled } from '#core/channel.ts'
-import { attemptMs, type Outcome, thrown, timedOut } from '#core/delivery.ts'
-import { kindAt, type Links, type Message, type Notice, whyDropped } from '#core/notice.ts'
-import type { Task } from '#core/task.ts'
-import { type Claim, claimDue, nextDue, releaseClaims, type Settled } from '#store/deliveries.ts'
-import { noticesByIds } from '#store/notices.ts'
+import { attemptMs, type Outcome } from '#core/delivery.ts'
+import type { Links, Notice } from '#core/notice.ts'
+import { type Claim, claimDue, type NextDue, nextDue, releaseClaims, type Settled } from '#store/deliveries.ts'
 import type { Store } from '#store/open.ts'
-import { tasksByIds } from '#store/tasks.ts'
+import { createAttempts } from './attempts.ts'
 import { createChannelWatch } from './channel-health.ts'
 import type { ChannelSet, OpenChannel } from './channel-set.ts'
+import { changeChannel, isHeld, isHungry, type Lane, newLane, room, startable } from './lanes.ts'
 import { startLoop } from './loop.ts'
-import { type Live, takeWhole, toMessage, toMessages, toSettlement } from './messages.ts'
+import { takeWhole } from './messages.ts'
 import type { Pace } from './pace.ts'
 import { createSettling } from './settle.ts'
 
@@ -52,22 +49,11 @@ export interface DeliveryTimes {
 }
 
 const usualTimes: DeliveryTimes = { leaseMs: 30_000, sendTimeoutMs: attemptMs }
-const lookAgainMs = 500
-/** Why a timer is not needed any more. Without a reason an abort makes an error, with a stack, of its own: 14 µs each. */
-const over = 'over'
-/** Claims in a lane: at 1 kB each, 2 MB. Two batches of the ring, so that one is sent while the next is rung. */
-const laneCapacity = 2_000
+/** Without a reason an abort makes an error with a stack. */
+const ended = 'ended'
 
 /** Turns of the event loop that the ring waits for room: 2 to 5 ms. Counted, not timed: turns pass while a test holds the clock. */
 const mostTurns = 1_000
-
-interface Lane {
-  channel: OpenChannel
-  readonly queue: Claim[]
-  underway: number
-  isPumping: boolean
-  isPumpingSoon: boolean
-}
 
 export function startDeliveries({
   store,
@@ -100,9 +86,8 @@ export function startDeliveries({
   const stopping = new AbortController()
   let whenQuiet: (() => void)[] = []
 
-  const room = ({ queue, underway }: Lane) => Math.max(0, laneCapacity - queue.length - underway)
-  // A lane asks the database only once it is half empty: claims in handfuls would cost a transaction each.
-  const hungry = (lane: Lane) => room(lane) >= laneCapacity / 2
+  /** Of the last look. */
+  let due: ReadonlyMap<number, NextDue> = new Map()
 
   const loop = startLoop('deliver', {
     clock,
@@ -110,25 +95,33 @@ export function startDeliveries({
     async nextAt() {
       await refresh()
       await watch.write() // what somebody else had in hand when it was to be written
+      due = await nextDue(store.db)
       let next: number | null = null
-      for (const [id, at] of await nextDue(store.db)) {
+      const now = clock.now()
+      for (const [id, { at, heldUntilAt }] of due) {
         const lane = lanes.get(id)
-        if (lane && hungry(lane) && (next === null || at < next)) next = at
+        if (!lane) continue
+        if (heldUntilAt !== null) hold(lane, heldUntilAt, now)
+        const startsAt = Math.max(at, lane.rateLimit.heldUntil(now))
+        lane.hasMore = startsAt <= now && !isHungry(lane, now)
+        if (!lane.hasMore && (next === null || startsAt < next)) next = startsAt
       }
       return settling.isWaiting() || unwanted.length > 0 ? Math.min(next ?? clock.now(), clock.now()) : next
     },
     async work() {
       // What is already sent must be written before anything is claimed, or it could be claimed and sent again.
       let done = (await settling.write()) + (await release())
-      for (const [id, at] of await nextDue(store.db)) {
+      for (const [id, { at }] of due) {
         const lane = lanes.get(id)
+        const now = clock.now()
         // Of a thousand channels a handful have something: a transaction for each of the others would delay these.
-        if (!lane || !hungry(lane) || at > clock.now()) continue
+        if (!lane || at > now || !isHungry(lane, now)) continue
         let claims: Claim[] = []
         try {
           await store.transactBell(async (tx, now) => {
+            if (isHeld(lane, now)) return
             const { groupWaitMs } = lane.channel.record
-            const most = Math.min(room(lane), pace.mostAtOnce())
+            const most = Math.min(room(lane, now), pace.mostAtOnce())
             claims = await claimDue(tx, { id, isGrouping: groupWaitMs !== null }, now, leaseMs, most)
           })
         } catch (error) {
@@ -162,6 +155,13 @@ export function startDeliveries({
     placeOf.delete(settled)
     lane.underway--
     if (lane.queue.length > 0) pumpSoon(lane)
+    else askForMore(lane)
+  }
+
+  /** Nothing begins before the receiver of a channel wants it. What waits here would only outlive its lease. */
+  function hold(lane: Lane, until: number, now: number) {
+    lane.rateLimit.holdUntil(until, now)
+    if (isHeld(lane, now)) giveBack(lane.queue.splice(0))
   }
 
   /** Lanes as there are channels. What a lane held whose channel is gone has been dropped with it, in the database. */
@@ -177,17 +177,26 @@ export function startDeliveries({
       }
     for (const [id, channel] of byId) {
       const lane = lanes.get(id)
-      if (lane) lane.channel = channel
-      else lanes.set(id, { channel, queue: [], underway: 0, isPumping: false, isPumpingSoon: false })
+      if (lane) changeChannel(lane, channel)
+      else lanes.set(id, newLane(channel, clock.now()))
     }
     announceQuiet()
   }
 
   function accept(claims: readonly Claim[]) {
     const homeless: Claim[] = []
-    for (const claim of claims) (lanes.get(claim.channelId)?.queue ?? homeless).push(claim)
+    // Not each lane there is: with 3,000 channels that was 27 ms of every ring.
+    const fed = new Set<Lane>()
+    const now = clock.now()
+    for (const claim of claims) {
+      const lane = lanes.get(claim.channelId)
+      if (lane && !isHeld(lane, now)) {
+        lane.queue.push(claim)
+        fed.add(lane)
+      } else homeless.push(claim)
+    }
     giveBack(homeless)
-    for (const lane of lanes.values()) pump(lane)
+    for (const lane of fed) pump(lane)
   }
 
   function giveBack(claims: readonly Claim[]) {
@@ -199,7 +208,7 @@ export function startDeliveries({
   /** @returns how many claims were given back */
   async function release(): Promise<number> {
     const batch = unwanted.slice()
-    if (batch.length > 0) await store.transactBell((tx, now) => releaseClaims(tx, batch, now))
+    if (batch.length > 0) await store.transactBell((tx) => releaseClaims(tx, batch))
     unwanted.splice(0, batch.length)
     return batch.length
   }
@@ -209,16 +218,23 @@ export function startDeliveries({
     if (lane.isPumping) return
     lane.isPumping = true
     try {
-      while (lane.queue.length > 0 && lane.underway < lane.channel.concurrency && !stopping.signal.aborted) {
-        const claims = takeWhole(lane.queue, lane.channel.concurrency - lane.underway)
+      while (lane.queue.length > 0 && startable(lane) > 0 && !stopping.signal.aborted) {
+        const claims = takeWhole(lane.queue, startable(lane))
         lane.underway += claims.length
-        await attempt(lane, claims)
+        await attempts.start(lane, claims)
       }
     } finally {
       lane.isPumping = false
     }
-    if (lane.queue.length === 0) loop.wake(clock.now())
+    askForMore(lane)
     announceQuiet()
+  }
+
+  /** A lane that is empty asks only where the last look left something behind: each of a thousand would wake the loop otherwise. */
+  function askForMore(lane: Lane) {
+    if (!lane.hasMore || lane.queue.length > 0 || !isHungry(lane, clock.now())) return
+    lane.hasMore = false
+    loop.wake(clock.now())
   }
 
   /** What ends in one turn of the event loop is followed by one look and not by many. */
@@ -231,97 +247,25 @@ export function startDeliveries({
     })
   }
 
-  /** The tasks of some claims, by id, as they are now. What was seen in this edition of the store is not read again. */
-  async function look(claims: readonly Claim[]): Promise<Map<number, Task>> {
-    const edition = store.edition()
-    const found = new Map<number, Task>()
-    const unseen = new Set<number>()
-    for (const { notice, seen } of claims)
-      if (seen?.edition === edition) found.set(notice.taskId, seen.task)
-      else unseen.add(notice.taskId)
-    if (unseen.size > 0) for (const [id, task] of await tasksByIds(store.db, [...unseen])) found.set(id, task)
-    return found
-  }
-
-  /** Of what is told again: which somebody has seen. */
-  async function acknowledged(claims: readonly Claim[]): Promise<ReadonlySet<number>> {
-    const ids = claims.filter(({ repeats }) => repeats > 0).map(({ notice }) => notice.id)
-    if (ids.length === 0) return new Set()
-    const notices = await noticesByIds(store.db, ids)
-    return new Set(ids.filter((id) => (notices.get(id)?.acknowledgedAt ?? null) !== null))
-  }
-
-  /** Looks whether each is still true, in one query, and starts those that are, in the same turn of the event loop. */
-  async function attempt(lane: Lane, claims: readonly Claim[]) {
-    let found: Map<number, Task>
-    let seen: ReadonlySet<number>
-    try {
-      found = await look(claims)
-      seen = await acknowledged(claims)
-    } catch {
-      // The database is away; the loop says so. Nothing is begun unseen: back to the front, and looked at again.
-      lane.underway -= claims.length
-      lane.queue.unshift(...claims)
-      await clock.sleep(lookAgainMs, stopping.signal)
-      return
-    }
-    const startedAt = clock.now()
-    const live: Live[] = []
-    for (const claim of claims) {
-      const { notice } = claim
-      const task = found.get(notice.taskId)
-      const reason = whyDropped(notice, task)
-      const isOver = claim.repeats > 0 && (reason ?? whySettled(notice, task, seen.has(notice.id))) !== null
-      if (isOver || reason !== null || !task) {
-        lane.underway--
-        // Nothing is told again of what is no longer true; that it was told once stays true.
-        const state = isOver ? 'sent' : 'dropped'
-        record(lane, { claim, state, nextAt: null, error: isOver ? null : reason, latencyMs: null })
-      } else if (startedAt + sendTimeoutMs > claim.leaseUntil) {
-        // Waited too long in the queue: somebody may have it by the time this attempt would end. With a fresh lease it may go, and
-        // this was no attempt: a channel that hangs must not use up those of notices that it has never been given.
-        lane.underway--
-        giveBack([claim])
-      } else {
-        const kind = kindAt(notice.reminder, notice.expiryAt, startedAt)
-        const timeZone = task.timeZone ?? channels.defaultsOf(task.ownerId).timeZone
-        live.push({ claim, item: { notice, task, kind, timeZone, links: linksFor(notice) } })
-      }
-    }
-    const finished = new AbortController()
-    const timeout = new AbortController()
-    const underway = new Set<readonly Live[]>()
-    const { channel } = lane
-    const end = (told: readonly Live[], outcome: Outcome) => {
-      if (!underway.delete(told)) return // it came after its time-out
-      channel.release()
-      const endedAt = clock.now()
-      const chance = Math.random()
-      for (const { claim } of told) {
-        const settled = toSettlement(channel, claim, outcome, endedAt, chance)
-        if (settled.state === 'dead') tellDead(channel.record.name, claim, settled.error)
-        const attempted = { claim, ...settled, latencyMs: endedAt - startedAt }
-        placeOf.set(attempted, lane)
-        record(lane, attempted, outcome)
-      }
-      if (underway.size === 0) finished.abort(over)
-    }
-    for (const told of toMessages(live)) {
-      underway.add(told)
-      channel.hold()
-      say(channel.channel, toMessage(told, startedAt), timeout.signal).then((outcome) => end(told, outcome))
-    }
-    if (underway.size === 0) return
-    clock.sleep(sendTimeoutMs, finished.signal).then(() => {
-      timeout.abort()
-      // A channel that does not heed the signal is left behind.
-      for (const told of underway) end(told, timedOut(sendTimeoutMs))
-    })
-  }
-
-  function tellDead(channel: string, { id, notice }: Claim, reason: string | null) {
-    log.error({ channel, delivery: id, task: notice.taskId, reason }, 'given up: a notice could not be delivered')
-  }
+  const attempts = createAttempts({
+    store,
+    clock,
+    channels,
+    linksFor,
+    sendTimeoutMs,
+    log,
+    stopping: stopping.signal,
+    giveBack,
+    onDropped: record,
+    onEnded(lane, { settled, outcome, heldUntilAt }) {
+      placeOf.set(settled, lane)
+      record(lane, settled, outcome)
+      if (heldUntilAt === undefined) return
+      giveBack(lane.queue.splice(0))
+      watch.noteHold(lane.channel.record, heldUntilAt, clock.now())
+      loop.wake(heldUntilAt)
+    },
+  })
 
   function record({ channel }: Lane, settled: Settled, outcome?: Outcome) {
     settling.add(settled)
@@ -345,11 +289,12 @@ export function startDeliveries({
     leaseMs,
     room(channelId) {
       const lane = lanes.get(channelId)
-      return lane ? room(lane) : 0
+      return lane ? room(lane, clock.now()) : 0
     },
     async roomSoon(claims) {
+      const now = clock.now()
       for (let turn = 0; turn < mostTurns; turn++) {
-        if (lanes.size === 0 || lanes.values().some((lane) => room(lane) >= claims)) return
+        if (lanes.size === 0 || lanes.values().some((lane) => room(lane, now) >= claims)) return
         await new Promise((resolve) => setImmediate(resolve))
       }
     },
@@ -365,25 +310,17 @@ export function startDeliveries({
     },
     health: loop.health,
     async stop(graceMs) {
-      stopping.abort()
+      stopping.abort(ended)
       await loop.stop()
       const waiting = [...unwanted.splice(0), ...[...lanes.values()].flatMap(({ queue }) => queue.splice(0))]
       const grace = new AbortController()
       await Promise.race([quiet(), clock.sleep(graceMs, grace.signal)])
-      grace.abort()
+      grace.abort(ended)
       await settling.write().catch((error) => log.error({ err: error }, 'what was sent could not be written down'))
       if (waiting.length > 0)
         await store
-          .transactBell((tx, now) => releaseClaims(tx, waiting, now))
+          .transactBell((tx) => releaseClaims(tx, waiting))
           .catch((error) => log.error({ err: error }, 'claims could not be given back; they end with their lease'))
     },
-  }
-}
-
-async function say(channel: Channel, message: Message, signal: AbortSignal): Promise<Outcome> {
-  try {
-    return await channel.send(message, signal)
-  } catch (error) {
-    return thrown(error)
   }
 }

@@ -23,6 +23,8 @@ export interface Loop {
 }
 
 const stuckMs = 10
+/** Without a reason, each abort makes an error with a stack: 14 µs, a third of the time of a server with 2,000 channels. */
+const woken = 'woken'
 /** The last is what a database that comes back waits for us at most: with a connection's 1.9 s, less than the 5 s promised. */
 const backoffMs = [100, 500, 1_000, 2_000]
 
@@ -90,7 +92,9 @@ export function startLoop(
   return {
     wake(at) {
       wokenAt = Math.min(wokenAt, at)
-      if (at < sleepsUntil && lastError === undefined) interrupt?.abort()
+      if (at >= sleepsUntil || lastError !== undefined) return
+      sleepsUntil = Number.NEGATIVE_INFINITY // once is enough
+      interrupt?.abort(woken)
     },
     idle() {
       if (interrupt && !interrupt.signal.aborted && sleepsUntil > clock.now()) return Promise.resolve()
@@ -98,8 +102,8 @@ export function startLoop(
     },
     health: () => ({ lookedAt, error: lastError }),
     async stop() {
-      stopping.abort()
-      interrupt?.abort()
+      stopping.abort(woken)
+      interrupt?.abort(woken)
       await running
       for (const resolve of waiting) resolve()
     },

@@ -1,4 +1,4 @@
-import { afterAttempt, type Outcome } from '#core/delivery.ts'
+import { afterAttempt, assumeTryingSince, isRateLimit, type Outcome } from '#core/delivery.ts'
 import type { Item, Message } from '#core/notice.ts'
 import type { Claim, Settled } from '#store/deliveries.ts'
 import type { OpenChannel } from './channel-set.ts'
@@ -55,12 +55,24 @@ export function toMessage(told: readonly Live[], sentAt: number): Message {
 /** How an attempt leaves a delivery: what was sent may have to be told again. */
 export function toSettlement(
   { record: { repeat } }: OpenChannel,
-  { attempt, backoffFrom, repeats }: Claim,
+  claim: Claim,
   outcome: Outcome,
-  endedAt: number,
-  chance: number,
+  { startedAt, endedAt, chance }: { startedAt: number; endedAt: number; chance: number },
 ): Omit<Settled, 'claim' | 'latencyMs'> {
-  const settlement = afterAttempt(attempt - backoffFrom, outcome, endedAt, chance)
+  const { backoffFrom, repeats, dueAt } = claim
+  const attempt = claim.attempt - backoffFrom
+  // Waits that are not its own do not count: behind others, for a held channel, for a server that was off.
+  const waitedMs = Math.max(0, startedAt - dueAt)
+  const tryingSinceAt =
+    claim.tryingSinceAt === null
+      ? assumeTryingSince(attempt, startedAt)
+      : Math.min(claim.tryingSinceAt + waitedMs, startedAt)
+  const settlement = afterAttempt({ attempt, tryingSinceAt }, outcome, endedAt, chance)
+  // A rate limit says nothing of this notification, so its back-off does not grow.
+  if (settlement.state === 'pending')
+    return { ...settlement, tryingSinceAt, ...(isRateLimit(outcome) && { backoffFrom: backoffFrom + 1 }) }
   if (settlement.state !== 'sent' || !repeat || repeats >= repeat.max) return settlement
-  return { ...settlement, nextAt: endedAt + repeat.everyMs, repeats: repeats + 1 }
+  // Told again, it has all its attempts again.
+  const anew = { backoffFrom: claim.attempt, tryingSinceAt: null }
+  return { ...settlement, nextAt: endedAt + repeat.everyMs, repeats: repeats + 1, ...anew }
 }

@@ -114,6 +114,8 @@ async function ringBatch(
   return { rung: due.length, notices: written, claims, unclaimedAt }
 }
 
+const firstClaim = { attempt: 1, backoffFrom: 0, tryingSinceAt: null, groupId: null, repeats: 0 }
+
 async function planDeliveries(
   tx: Db,
   now: number,
@@ -155,7 +157,7 @@ async function planDeliveries(
       if (tellAt <= now && left-- > 0) {
         rows.push({ id, channelId, notice, attempt: 1, nextAt: leaseUntil })
         const seen = { task, edition }
-        claims.push({ id, channelId, attempt: 1, backoffFrom: 0, leaseUntil, notice, groupId: null, repeats: 0, seen })
+        claims.push({ ...firstClaim, id, channelId, dueAt: now, leaseUntil, notice, seen })
       } else {
         const nextAt = Math.max(tellAt, leavesAt)
         rows.push({ id, channelId, notice, attempt: 0, nextAt })

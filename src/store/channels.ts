@@ -1,4 +1,4 @@
-import { type Selectable, sql } from 'kysely'
+import type { Selectable } from 'kysely'
 import type { ChannelHealth, ChannelRecord, ChannelSource } from '#core/channel.ts'
 import type { NoticeKind } from '#core/notice.ts'
 import { Problem } from '#core/problem.ts'
@@ -109,6 +109,8 @@ export async function saveChannel(tx: Db, channel: Omit<ChannelRecord, 'health'>
       ...toPolicy(channel),
       updated_at: channel.updatedAt,
       version: channel.version,
+      // What the receiver asked for may have been asked by another address.
+      held_until_at: null,
     })
     .where('id', '=', channel.id)
     .execute()
@@ -162,7 +164,11 @@ export async function holdChannel(tx: Db, id: number): Promise<boolean> {
   return row !== undefined
 }
 
-export async function saveHealth(tx: Db, id: number, health: Partial<ChannelHealth>): Promise<void> {
+export async function saveHealth(
+  tx: Db,
+  id: number,
+  health: Partial<Omit<ChannelHealth, 'heldUntilAt'>>,
+): Promise<void> {
   const { failingAt, givenUpAt, lastSentAt, lastError } = health
   await tx
     .updateTable('channels')
@@ -176,15 +182,20 @@ export async function saveHealth(tx: Db, id: number, health: Partial<ChannelHeal
     .execute()
 }
 
-/** The same, of one that began to fail: the first failure counts, whichever replica saw it. */
-export async function beginFailing(tx: Db, id: number, at: number): Promise<number> {
+/** As it is in the database; undefined where the channel is gone. */
+export async function readHealth(db: Db, id: number): Promise<ChannelHealth | undefined> {
+  const row = await db.selectFrom('channels').select(healthColumns).where('id', '=', id).executeTakeFirst()
+  return row && toHealth(row)
+}
+
+/** The receiver asked for a pause. Not written where the user has changed the channel meanwhile: it may lead elsewhere. */
+export async function saveHold(tx: Db, { id, version }: Pick<ChannelRecord, 'id' | 'version'>, untilAt: number) {
   await tx
     .updateTable('channels')
-    .set({ failing_at: sql`coalesce(failing_at, ${at})` })
+    .set({ held_until_at: untilAt })
     .where('id', '=', id)
+    .where('version', '=', version)
     .execute()
-  const row = await tx.selectFrom('channels').select('failing_at').where('id', '=', id).executeTakeFirst()
-  return row?.failing_at ?? at
 }
 
 type Named = Pick<ChannelRecord, 'id' | 'name' | 'kind'>
@@ -279,14 +290,21 @@ function toChannel(row: Selectable<ChannelTable>): ChannelRecord {
         ? null
         : { everyMs: row.repeat_every_ms, max: row.repeat_max },
     ignoresQuietHours: row.ignores_quiet_hours !== 0,
-    health: {
-      failingAt: row.failing_at,
-      givenUpAt: row.given_up_at,
-      lastSentAt: row.last_sent_at,
-      lastError: row.last_error,
-    },
+    health: toHealth(row),
     createdAt: row.created_at,
     updatedAt: row.updated_at === 0 ? row.created_at : row.updated_at,
     version: row.version,
+  }
+}
+
+const healthColumns = ['failing_at', 'given_up_at', 'last_sent_at', 'last_error', 'held_until_at'] as const
+
+function toHealth(row: Pick<Selectable<ChannelTable>, (typeof healthColumns)[number]>): ChannelHealth {
+  return {
+    failingAt: row.failing_at,
+    givenUpAt: row.given_up_at,
+    lastSentAt: row.last_sent_at,
+    lastError: row.last_error,
+    heldUntilAt: row.held_until_at,
   }
 }

@@ -1,5 +1,5 @@
 import { randomUUIDv7 } from 'node:crypto'
-import { type Selectable, sql, type UpdateObject } from 'kysely'
+import { type ExpressionBuilder, type Selectable, sql, type UpdateObject } from 'kysely'
 import type { DeliveryState, Settlement } from '#core/delivery.ts'
 import type { Notice } from '#core/notice.ts'
 import type { Task } from '#core/task.ts'
@@ -27,6 +27,10 @@ export interface Claim {
   readonly attempt: number
   /** The attempt from which the back-off counts: 0, unless a person asked for it anew. */
   readonly backoffFrom: number
+  /** The instant from which the time until it is given up counts, in ms; null before the first failed attempt. */
+  readonly tryingSinceAt: number | null
+  /** When this attempt was due, in ms. */
+  readonly dueAt: number
   readonly leaseUntil: number
   readonly notice: Notice
   /** Told in one message with the others that have the same. */
@@ -96,32 +100,84 @@ export async function groupLeavesAt(tx: Db, channelId: number, now: number, with
   return row?.next_at ?? null
 }
 
+/** A look into the index for one channel. min() instead of the first would be read by MySQL over all that wait. */
+const firstOf = (eb: ExpressionBuilder<Schema, 'channels'>) =>
+  eb
+    .selectFrom('deliveries')
+    .select('next_at')
+    .whereRef('deliveries.channel_id', '=', 'channels.id')
+    .where('next_at', 'is not', null)
+    .orderBy('next_at')
+    .limit(1)
+
 const selectNextDue = prepare((db, _: object) =>
   db
     .selectFrom('channels')
-    .select((eb) => [
-      'id',
-      // A look into the index for each channel. min() instead of the first would be read by MySQL over all that wait.
-      eb
-        .selectFrom('deliveries')
-        .select('next_at')
-        .whereRef('deliveries.channel_id', '=', 'channels.id')
-        .where('next_at', 'is not', null)
-        .orderBy('next_at')
-        .limit(1)
-        .as('next_at'),
-    ])
+    .select((eb) => ['id', 'held_until_at', firstOf(eb).as('next_at')])
     .where('removed_at', 'is', null)
     .where('enabled', '=', 1),
 )
 
 /**
- * When the next attempt on each channel is due, in ms; channels on which none is are left out. The end of a lease counts: whoever held it
- * may be dead. In one statement, however many channels there are.
+ * The same where the index holds only deliveries that wait: it is read from channel to channel, and so costs nothing for a channel without
+ * any. With 5,000 users of two channels each and nothing due: 0.03 instead of 15 ms of SQLite's time, which stops this process.
  */
-export async function nextDue(db: Db): Promise<Map<number, number>> {
-  const { rows } = await selectNextDue(db, {})
-  return new Map(rows.flatMap(({ id, next_at: at }) => (at === null ? [] : [[id, at] as const])))
+const selectNextDueOfFew = prepare((db, _: object) =>
+  db
+    .withRecursive('waiting(channel_id)', (cte) =>
+      cte
+        .selectNoFrom((eb) =>
+          eb
+            .selectFrom('deliveries')
+            .select('channel_id')
+            .where('next_at', 'is not', null)
+            .orderBy('channel_id')
+            .limit(1)
+            .as('channel_id'),
+        )
+        .unionAll(
+          cte
+            .selectFrom('waiting')
+            .select((eb) =>
+              eb
+                .selectFrom('deliveries')
+                .select('deliveries.channel_id')
+                .where('next_at', 'is not', null)
+                .whereRef('deliveries.channel_id', '>', 'waiting.channel_id')
+                .orderBy('deliveries.channel_id')
+                .limit(1)
+                .as('channel_id'),
+            )
+            .where('waiting.channel_id', 'is not', null),
+        ),
+    )
+    .selectFrom('waiting')
+    .innerJoin('channels', 'channels.id', 'waiting.channel_id')
+    .select((eb) => [
+      'channels.id',
+      'channels.held_until_at',
+      firstOf(eb as unknown as ExpressionBuilder<Schema, 'channels'>).as('next_at'),
+    ])
+    .where('channels.removed_at', 'is', null)
+    .where('channels.enabled', '=', 1),
+)
+
+export interface NextDue {
+  /** When the next attempt is due, in ms. The end of a lease counts: whoever held it may be dead. */
+  readonly at: number
+  /** No attempt before this instant, in ms: the receiver has asked for that. */
+  readonly heldUntilAt: number | null
+}
+
+/** Of each channel on which something waits. In one statement, however many channels there are. */
+export async function nextDue(db: Db): Promise<Map<number, NextDue>> {
+  const select = dialectOf(db).words().partialIndexes ? selectNextDueOfFew : selectNextDue
+  const { rows } = await select(db, {})
+  return new Map(
+    rows.flatMap(({ id, next_at: at, held_until_at: heldUntilAt }) =>
+      at === null ? [] : [[id, { at, heldUntilAt }] as const],
+    ),
+  )
 }
 
 /**
@@ -138,7 +194,7 @@ export async function claimDue(
 ): Promise<Claim[]> {
   const due = tx
     .selectFrom('deliveries')
-    .select(['id', 'notice_id', 'attempts', 'backoff_from', 'group_id', 'repeats'])
+    .select(['id', 'notice_id', 'attempts', 'next_at', 'backoff_from', 'trying_since_at', 'group_id', 'repeats'])
     .where('channel_id', '=', channelId)
     .where('next_at', '<=', now)
     .orderBy('next_at')
@@ -164,9 +220,21 @@ export async function claimDue(
     rows.map(({ notice_id }) => notice_id),
   )
   const claims: Claim[] = []
-  for (const { id, notice_id, attempts, backoff_from: backoffFrom, group_id: groupId, repeats } of rows) {
-    const notice = notices.get(notice_id)
-    if (notice) claims.push({ id, channelId, attempt: attempts + 1, backoffFrom, leaseUntil, notice, groupId, repeats })
+  for (const row of rows) {
+    const notice = notices.get(row.notice_id)
+    if (!notice) continue
+    claims.push({
+      id: row.id,
+      channelId,
+      attempt: row.attempts + 1,
+      backoffFrom: row.backoff_from,
+      tryingSinceAt: row.trying_since_at,
+      dueAt: row.next_at ?? now,
+      leaseUntil,
+      notice,
+      groupId: row.group_id,
+      repeats: row.repeats,
+    })
   }
   return claims
 }
@@ -213,6 +281,10 @@ export interface Settled extends Settlement {
   readonly claim: Claim
   /** Set where it is to be told again, at `nextAt`: for the so many-th time. */
   readonly repeats?: number
+  /** Set where the attempt changed it: the attempt from which the back-off counts. */
+  readonly backoffFrom?: number
+  /** Set where the attempt changed it: the instant from which the time until it is given up counts. */
+  readonly tryingSinceAt?: number | null
   /** ms from the start of the attempt to its outcome; null when none was made. */
   readonly latencyMs: number | null
 }
@@ -238,27 +310,27 @@ export async function settleDeliveries(tx: Db, settled: readonly Settled[], now:
     'deliveries',
     // A channel that was switched off has dropped them: what was sent nevertheless is told above, but nothing is tried again.
     [...claimColumns, 'next_at'],
-    ['state', 'next_at', 'error', 'latency_ms', 'settled_at', 'repeats', 'backoff_from'],
+    ['state', 'next_at', 'error', 'latency_ms', 'settled_at', 'repeats', 'backoff_from', 'trying_since_at'],
     others.map((one) => {
       const { claim, state, nextAt, error, latencyMs, repeats = claim.repeats } = one
-      // Told again, it has all its attempts again.
-      const backoffFrom = repeats > claim.repeats ? claim.attempt : claim.backoffFrom
+      const { backoffFrom = claim.backoffFrom, tryingSinceAt = claim.tryingSinceAt } = one
       const settledAt = state === 'pending' ? null : now
-      return [...key(one), claim.leaseUntil, state, nextAt, error, latencyMs, settledAt, repeats, backoffFrom]
+      const result = [state, nextAt, error, latencyMs, settledAt, repeats, backoffFrom, tryingSinceAt]
+      return [...key(one), claim.leaseUntil, ...result]
     }),
     { claimed_at: null },
   )
   return found + foundOthers
 }
 
-/** Gives claims back as if they had never been taken: no attempt was made. */
-export async function releaseClaims(tx: Db, claims: readonly Claim[], now: number): Promise<void> {
+/** Gives claims back as if they had never been taken: no attempt was made, and each is due since when it was due. */
+export async function releaseClaims(tx: Db, claims: readonly Claim[]): Promise<void> {
   await dialectOf(tx).updateRows(
     tx,
     'deliveries',
     claimColumns,
     ['attempts', 'claimed_at', 'next_at'],
-    claims.map(({ notice, channelId, attempt }) => [notice.id, channelId, attempt, attempt - 1, null, now]),
+    claims.map(({ notice, channelId, attempt, dueAt }) => [notice.id, channelId, attempt, attempt - 1, null, dueAt]),
   )
 }
 
@@ -301,25 +373,20 @@ export async function reviveDropped(
     .execute()
   const expiries = new Map(tasks.map(({ id, expiryAt }) => [id, expiryAt]))
   const ids = rows.filter((row) => expiries.get(row.task_id) === row.expiry_at).map(({ id }) => id)
-  return makeDue(tx, ids, 'dropped', { error: null, settled_at: null }, now)
+  return makeDue(tx, ids, 'dropped', { error: null, settled_at: null, ...anew }, now)
 }
 
-/** A person asks for another try of what was given up: its back-off begins anew. @returns how many */
+/** Attempts go on counting: they are what a claim is known by. Back-off and time begin anew. */
+const anew = { backoff_from: sql<number>`attempts`, trying_since_at: null }
+
+/** A person asks for another try of what was given up. What went wrong the last time stays to be read. @returns how many */
 export async function retryDead(
   tx: Db,
-  noticeId: number,
-  deliveryId: string | undefined,
+  noticeIds: readonly number[],
+  only: { readonly deliveryId?: string | undefined; readonly channelId?: number },
   now: number,
 ): Promise<number> {
-  return makeDue(
-    tx,
-    [noticeId],
-    'dead',
-    // Attempts go on counting: they are what a claim is known by. What went wrong the last time stays to be read.
-    { settled_at: null, backoff_from: sql`attempts` },
-    now,
-    deliveryId,
-  )
+  return makeDue(tx, noticeIds, 'dead', { settled_at: null, ...anew }, now, only)
 }
 
 async function makeDue(
@@ -328,7 +395,7 @@ async function makeDue(
   state: DeliveryState,
   set: UpdateObject<Schema, 'deliveries'>,
   now: number,
-  deliveryId?: string,
+  { deliveryId, channelId }: { readonly deliveryId?: string | undefined; readonly channelId?: number } = {},
 ): Promise<number> {
   if (noticeIds.length === 0) return 0
   // Out of its group, if it was in one: under that id others may have been told, and nothing more is heard.
@@ -342,6 +409,7 @@ async function makeDue(
       eb.selectFrom('channels').select('channels.id').where('removed_at', 'is', null).where('enabled', '=', 1),
     )
   if (deliveryId !== undefined) query = query.where('deliveries.id', '=', deliveryId)
+  if (channelId !== undefined) query = query.where('deliveries.channel_id', '=', channelId)
   const { numUpdatedRows } = await query.executeTakeFirst()
   return Number(numUpdatedRows)
 }

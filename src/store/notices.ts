@@ -136,6 +136,17 @@ export async function acknowledgeNotices(
   return Number(numUpdatedRows)
 }
 
+/** The ids of notices that a channel has given up, as `idsInOrder` has them. @param sinceAt only what rang from this instant on */
+export async function* givenUpOn(
+  db: Db,
+  ownerId: number,
+  { channelId, sinceAt, most }: { channelId: number; sinceAt: number; most: number },
+): AsyncGenerator<number[]> {
+  const where = sql<SqlBool>`rung_at >= ${sinceAt} and exists (
+    select 1 from deliveries as d where d.notice_id = notices.id and d.channel_id = ${channelId} and d.state = 'dead')`
+  yield* idsInOrder(db, 'notices', ownerId, { where, last: await lastId(db, 'notices', ownerId), most })
+}
+
 /** The ids up to one of notices that nobody has acknowledged, in order and in lists of at most `most`. */
 export async function* unacknowledged(db: Db, ownerId: number, upTo: number, most: number): AsyncGenerator<number[]> {
   const last = Math.min(upTo, await lastId(db, 'notices', ownerId))

@@ -74,6 +74,8 @@ export interface ChannelTable {
   given_up_at: number | null
   last_sent_at: number | null
   last_error: string | null
+  /** The receiver has asked not to be sent anything before this instant. */
+  held_until_at: number | null
   updated_at: Generated<number>
   version: Generated<number>
 }
@@ -139,6 +141,8 @@ export interface DeliveryTable {
   group_id: string | null
   /** Above 0: it was told and is, or will be at `next_at`, told again for the so many-th time. */
   repeats: Generated<number>
+  /** The instant from which the time until it is given up counts; null before the first failed attempt. */
+  trying_since_at: number | null
 }
 
 export interface CounterTable {
@@ -249,6 +253,7 @@ export const columnTypes: { readonly [T in keyof Schema]: { readonly [C in keyof
     given_up_at: 'integer',
     last_sent_at: 'integer',
     last_error: 'text',
+    held_until_at: 'integer',
     updated_at: 'integer',
     version: 'integer',
   },
@@ -300,6 +305,7 @@ export const columnTypes: { readonly [T in keyof Schema]: { readonly [C in keyof
     backoff_from: 'integer',
     group_id: 'text',
     repeats: 'integer',
+    trying_since_at: 'integer',
   },
   counters: { owner_id: 'integer', changes: 'integer', forgotten: 'integer' },
   changes: {

@@ -282,6 +282,21 @@ export function accessRules(world: World): Rules {
         keyed(() => ({ body: { up_to: 1 } })),
       ],
     },
+    retryNotifications: {
+      right: async (by) => ({ body: { channel_id: Number(await a.bell(by)) } }),
+      namings: [
+        {
+          at: 'body channel_id',
+          async make(of) {
+            const name = await a.bell(of)
+            return { name, absent: nothing, proof: { body: { channel_id: Number(name) } } }
+          },
+          ask: (id) => ({ body: { channel_id: Number(id) } }),
+          status: 422,
+        },
+        keyed(async (by) => ({ body: { channel_id: Number(await a.bell(by)) } })),
+      ],
+    },
     retryNotification: {
       namings: [
         ...(verb(async (of) => (await a.dead(of)).id, { body: {} }).namings ?? []),

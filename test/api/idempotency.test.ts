@@ -278,4 +278,11 @@ test('what works in chunks is answered again as well, and a key is of one reques
   assert.deepEqual([seen.body, isReplayed(seen)], [{ acknowledged: 1 }, null])
   const seenAgain = await post('seen', '/v1/notifications/acknowledge', upTo)
   assert.deepEqual([seenAgain.body, isReplayed(seenAgain)], [{ acknowledged: 1 }, 'true'])
+
+  const { channels } = await client.channels()
+  const ofChannel = { channel_id: channels[0]?.id ?? assert.fail('there is no channel') }
+  const retried = await post('retry', '/v1/notifications/retry', ofChannel)
+  assert.deepEqual([retried.body, isReplayed(retried)], [{ retried: 0 }, null])
+  const retriedAgain = await post('retry', '/v1/notifications/retry', ofChannel)
+  assert.deepEqual([retriedAgain.body, isReplayed(retriedAgain)], [{ retried: 0 }, 'true'])
 })

@@ -74,13 +74,18 @@ test('what is given up, and what is not true any more, is counted; the dead unti
   await client.delete(id)
   await clock.advance(10_000)
   let values = await scrape(url)
-  assert.equal(sum(values, 'duebell_delivery_results_total', 'kind="recording"', 'result="dead"'), 1)
+  assert.equal(
+    sum(values, 'duebell_delivery_results_total', 'kind="recording"', 'result="dead"'),
+    2,
+    'and that of the task which says so',
+  )
   assert.equal(sum(values, 'duebell_delivery_results_total', 'kind="recording"', 'result="dropped"'), 1)
-  assert.equal(sum(values, 'duebell_deliveries_dead', 'kind="recording"'), 1)
+  assert.equal(sum(values, 'duebell_deliveries_dead', 'kind="recording"'), 2)
   assert.equal(sum(values, 'duebell_deliveries_dead', 'kind="console"'), 0)
 
   bell.answer = () => undefined
   await client.retry(1)
+  await client.retry(2)
   await clock.advance(10_000)
   values = await scrape(url)
   assert.equal(sum(values, 'duebell_deliveries_dead'), 0)

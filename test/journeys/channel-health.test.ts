@@ -51,16 +51,54 @@ test('one that is gone is switched off at once, and every other channel says so'
   assert.equal(task?.priority, 'high', 'it stands in the list until somebody has seen to it')
 })
 
+test('when the first notification is given up, every other channel says so, once until the channel works again', async (t) => {
+  const { client, clock, bell, app, id, other } = await start(t)
+  const said = 'Channel «Phone» could not deliver a notification: 401 Unauthorized'
+  const told = () => words(other.messages).filter((title) => title.startsWith('Channel'))
+  bell.answer = () => ({ retry: false, reason: '401 Unauthorized' })
+  for (const title of ['A', 'B', 'C']) {
+    await client.create({ title, expiry_dt: soon(app) })
+    await clock.advance(60_000)
+  }
+  assert.deepEqual(told(), [said])
+  const task = (await client.list({ status: 'open' })).tasks.find(({ title }) => title === said)
+  assert.equal(task?.priority, 'high')
+  assert.match(task?.description ?? '', new RegExp(`/v1/notifications/retry and \\{"channel_id": ${id}\\}`))
+  await app.restart()
+  await app.client.create({ title: 'D', expiry_dt: soon(app) })
+  await clock.advance(60_000)
+  assert.deepEqual(told(), [said], 'a restart is no news')
+
+  bell.answer = () => undefined
+  await app.client.create({ title: 'E', expiry_dt: soon(app) })
+  await clock.advance(60_000)
+  bell.answer = () => ({ retry: false, reason: '401 Unauthorized' })
+  await app.client.create({ title: 'F', expiry_dt: soon(app) })
+  await clock.advance(60_000)
+  assert.deepEqual(told(), [said, said], 'it worked in between')
+})
+
+test('a channel that has delivered nothing for a day says so on the others, though nothing is given up yet', async (t) => {
+  const { client, clock, bell, app, id, other } = await start(t)
+  // As long as the first waits for its turn, its time does not run.
+  bell.answer = () => ({ retry: true, reason: '429 Too Many Requests', status: 429, afterMs: hourMs })
+  for (let i = 0; i < 40; i++) await client.create({ title: `Task ${i}`, expiry_dt: soon(app) })
+  await clock.advance(26 * hourMs)
+  const told = words(other.messages).filter((title) => title.startsWith('Channel'))
+  assert.deepEqual(told, ['Channel «Phone» has delivered nothing for a day: 429 Too Many Requests'])
+  assert.equal((await client.channel(id)).status, 'failing')
+})
+
 test('one that has only failed for three days is switched off; switched on again it begins anew', async (t) => {
   const { client, clock, bell, app, id, other } = await start(t)
   bell.answer = () => ({ retry: true, reason: '503 Service Unavailable' })
   for (let day = 0; day < 3; day++) {
     await client.create({ title: `Day ${day}`, expiry_dt: soon(app) })
-    await clock.advance(24 * hourMs)
+    await clock.advance(24 * hourMs - (day === 2 ? 1_000 : 0))
   }
   assert.equal((await client.channel(id)).enabled, true)
   await client.create({ title: 'Day 3', expiry_dt: soon(app) })
-  await clock.advance(1_000)
+  await clock.advance(10_000)
   const { enabled, disabled_reason } = await client.channel(id)
   assert.equal(enabled, false)
   assert.equal(disabled_reason, 'it has only failed for three days (503 Service Unavailable)')

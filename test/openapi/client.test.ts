@@ -24,6 +24,7 @@ const methods: Record<string, string> = {
   acknowledgeNotification: 'acknowledge',
   acknowledgeNotifications: 'acknowledgeUpTo',
   retryNotification: 'retry',
+  retryNotifications: 'retryChannel',
   listChanges: 'changes',
   followEvents: 'events',
   completeTask: 'complete',

@@ -375,6 +375,8 @@ export function storeSuite(name: string, fresh: (t: TestContext) => Promise<Fres
         channelId: first.id,
         attempt: 1,
         backoffFrom: 0,
+        tryingSinceAt: null,
+        dueAt: now,
         groupId: null,
         repeats: 0,
         leaseUntil: now + leaseMs,
@@ -394,8 +396,8 @@ export function storeSuite(name: string, fresh: (t: TestContext) => Promise<Fres
 
     test('one that was written as claimed is nobody else’s before its lease ends; one without is due', async (t) => {
       const { store, first, second, notice: one, claim, claimedId, dueId } = await rung(t)
-      assert.equal((await deliveries.nextDue(store.db)).get(first.id), now + leaseMs)
-      assert.equal((await deliveries.nextDue(store.db)).get(second.id), now)
+      assert.equal((await deliveries.nextDue(store.db)).get(first.id)?.at, now + leaseMs)
+      assert.equal((await deliveries.nextDue(store.db)).get(second.id)?.at, now)
       assert.equal((await deliveries.nextDue(store.db)).size, 2)
       assert.deepEqual(await claim(first.id, now + leaseMs - 1), [])
       const leaseUntil = now + leaseMs
@@ -405,6 +407,8 @@ export function storeSuite(name: string, fresh: (t: TestContext) => Promise<Fres
           channelId: second.id,
           attempt: 1,
           backoffFrom: 0,
+          tryingSinceAt: null,
+          dueAt: now,
           groupId: null,
           repeats: 0,
           leaseUntil,
@@ -418,6 +422,8 @@ export function storeSuite(name: string, fresh: (t: TestContext) => Promise<Fres
           channelId: first.id,
           attempt: 2,
           backoffFrom: 0,
+          tryingSinceAt: null,
+          dueAt: leaseUntil,
           groupId: null,
           repeats: 0,
           leaseUntil: leaseUntil + leaseMs,
@@ -477,16 +483,17 @@ export function storeSuite(name: string, fresh: (t: TestContext) => Promise<Fres
 
     test('a claim that is given back is due at once, and counts as no attempt', async (t) => {
       const { store, first, claim, claimedId, stored, held } = await rung(t)
-      await store.transact((tx) => deliveries.releaseClaims(tx, [held], now + 1))
+      await store.transact((tx) => deliveries.releaseClaims(tx, [held]))
       assert.deepEqual(
         [(await stored()).get(claimedId)?.attempts, (await stored()).get(claimedId)?.nextAt],
-        [0, now + 1],
+        [0, now],
+        'and stands where it stood: before what became due later',
       )
       const [again] = await claim(first.id, now + 1)
       assert.equal(again?.attempt, 1)
       const [second] = await claim(first.id, now + 1 + leaseMs)
       assert.ok(again && second)
-      await store.transact((tx) => deliveries.releaseClaims(tx, [again], now + 2))
+      await store.transact((tx) => deliveries.releaseClaims(tx, [again]))
       assert.equal((await stored()).get(claimedId)?.attempts, 2, 'only by whoever holds it')
     })
 
@@ -500,7 +507,7 @@ export function storeSuite(name: string, fresh: (t: TestContext) => Promise<Fres
         (await claim(first.id, now + 1)).map(({ attempt }) => attempt),
         [2],
       )
-      assert.equal((await deliveries.nextDue(store.db)).get(second.id), now + hourMs)
+      assert.equal((await deliveries.nextDue(store.db)).get(second.id)?.at, now + hourMs)
     })
 
     test('what was dropped is revived for its task and expiry, and nothing else is', async (t) => {

@@ -1,7 +1,7 @@
 import type { TypeBoxTypeProvider } from '@fastify/type-provider-typebox'
 import type { FastifyInstance } from 'fastify'
 import type { Actor, LongContext } from '#actions/context.ts'
-import { acknowledgeNotice, acknowledgeUpTo, retryNotice } from '#actions/notifications.ts'
+import { acknowledgeNotice, acknowledgeUpTo, retryChannel, retryNotice } from '#actions/notifications.ts'
 import { deliveryStates } from '#core/delivery.ts'
 import { Problem } from '#core/problem.ts'
 import Type, { type Static } from '#json-schema.ts'
@@ -13,7 +13,15 @@ import type { Db } from '#store/schema.ts'
 import { getTask } from '#store/tasks.ts'
 import { answerOnce, answerOnceByChunks } from '../idempotency.ts'
 import { NotificationShape, type NotificationWire, toNotificationWire } from '../shapes.ts'
-import { AcknowledgedShape, AcknowledgeUpToShape, NotificationsShape, RetryShape } from '../shapes-notifications.ts'
+import {
+  AcknowledgedShape,
+  AcknowledgeUpToShape,
+  NotificationsShape,
+  RetriedShape,
+  RetryChannelShape,
+  RetryShape,
+  toSince,
+} from '../shapes-notifications.ts'
 import { IdParams, NoQuery, refuseBody } from './tasks.ts'
 
 const largestId = Number.MAX_SAFE_INTEGER
@@ -161,6 +169,34 @@ export function notificationRoutes(plain: FastifyInstance, { db, ctx }: { db: Db
         headers: {},
         body: { acknowledged: await acknowledgeUpTo(ctx, request.actor, request.body.up_to) },
       })),
+  )
+
+  server.post(
+    '/v1/notifications/retry',
+    {
+      schema: {
+        operationId: 'retryNotifications',
+        needs: 'write',
+        summary: 'Retry everything that one channel has given up',
+        description:
+          'For a channel that works again. Each delivery is attempted at once, and is given up a day later at the earliest. A delivery is dropped as usual when its task was completed, moved or deleted.',
+        tags,
+        querystring: NoQuery,
+        body: RetryChannelShape,
+        response: { 200: RetriedShape },
+        reads: ['idempotency-key'],
+        gives: ['idempotency-replayed'],
+        problems: ['conflict'],
+      },
+    },
+    async (request, reply) => {
+      const { actor, body } = request
+      const sinceAt = toSince(body, actor.defaults.timeZone)
+      return answerOnceByChunks(ctx, request, reply, async () => ({
+        headers: {},
+        body: { retried: await retryChannel(ctx, actor, { channelId: body.channel_id, sinceAt }) },
+      }))
+    },
   )
 
   server.post(

@@ -1,0 +1,164 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import type { Outcome } from '#core/delivery.ts'
+import { recorder } from '#support/recording-channel.ts'
+import { startTestApp, type TestApp } from '#support/test-app.ts'
+
+const startAt = '2026-12-01T09:00:00Z'
+const [secondMs, minuteMs, hourMs] = [1_000, 60_000, 3_600_000]
+const count = 60
+
+/** What Slack answers to more than one message a second (api.slack.com, «Rate limits»). */
+const tooMany: Outcome = { retry: true, reason: '429 Too Many Requests', status: 429, afterMs: secondMs }
+const deploying: Outcome = { retry: true, reason: '503 Service Unavailable', status: 503, afterMs: 2 * secondMs }
+
+const due = (i: number) => ({ title: `Task ${i}`, expiry_dt: '2026-12-01T09:30:00Z', reminders: ['PT20M'] })
+
+async function createDue({ client }: TestApp, howMany = count) {
+  return Promise.all(Array.from({ length: howMany }, (_, i) => client.create(due(i))))
+}
+
+async function statesOf({ client }: TestApp, kind = 'recording') {
+  const { notifications } = await client.notifications({ limit: 1_000 })
+  const states = notifications.map(({ deliveries }) => deliveries.find((one) => one.kind === kind)?.state ?? 'none')
+  return Object.fromEntries(
+    Map.groupBy(states, (state) => state)
+      .entries()
+      .map(([state, all]) => [state, all.length]),
+  )
+}
+
+test('a receiver that takes one message a second gets all 60 within minutes, and each once', async (t) => {
+  const app = await startTestApp(t, { startAt })
+  const { clock, bell } = app
+  let takesAt = 0
+  const accepted: number[] = []
+  bell.answer = ({ task }) => {
+    if (clock.now() < takesAt) return tooMany
+    takesAt = clock.now() + secondMs
+    accepted.push(task.id)
+    return 'sent'
+  }
+  await createDue(app)
+  await clock.advanceTo('2026-12-01T09:10:00Z')
+  await clock.advance(5 * minuteMs)
+  assert.deepEqual(await statesOf(app), { sent: count })
+  assert.equal(new Set(accepted).size, count)
+  assert.equal(accepted.length, count)
+  assert.ok(bell.messages.length <= 4 * count, `${bell.messages.length} attempts for ${count} messages`)
+})
+
+test('a receiver that is away for 40 s and asks for 2 s gets all 60 after it', async (t) => {
+  const app = await startTestApp(t, { startAt })
+  const { clock, bell } = app
+  const backAt = Date.parse('2026-12-01T09:10:00Z') + 40 * secondMs
+  bell.answer = () => (clock.now() < backAt ? deploying : 'sent')
+  await createDue(app)
+  await clock.advanceTo(backAt)
+  assert.deepEqual(await statesOf(app), { pending: count })
+  await clock.advance(3 * minuteMs)
+  assert.deepEqual(await statesOf(app), { sent: count })
+})
+
+test('a rate limit holds the whole queue of its channel, and of no other', async (t) => {
+  const other = recorder('other')
+  const app = await startTestApp(t, {
+    startAt,
+    kinds: [other.kind],
+    channels: [
+      { name: 'recording', kind: 'recording' },
+      { name: 'other', kind: 'other' },
+    ],
+  })
+  const { clock, bell, client } = app
+  bell.answer = () => ({ ...tooMany, afterMs: 10 * minuteMs })
+  await client.create({ title: 'First', expiry_dt: '2026-12-01T09:10:00Z' })
+  await clock.advance(0)
+  const { id } = await client.create({ title: 'Second', expiry_dt: '2026-12-01T09:10:00Z' })
+  bell.answer = () => 'sent'
+  await clock.advance(10 * minuteMs - 1)
+  assert.deepEqual(bell.take().length, 1, 'one attempt, and none before the instant it asked for')
+  assert.equal(other.messages.length, 2)
+  const [second] = (await client.taskNotifications(id)).notifications
+  const waiting = second?.deliveries.find(({ kind }) => kind === 'recording')
+  assert.deepEqual([waiting?.state, waiting?.attempts, waiting?.error], ['pending', 0, null])
+  await clock.advance(minuteMs)
+  assert.deepEqual(await statesOf(app), { sent: 2 })
+  assert.equal(bell.take().length, 2)
+})
+
+for (const [what, answer] of [
+  ['ten years', { ...tooMany, afterMs: 10 * 365 * 24 * hourMs }],
+  ['no time at all', { retry: true, reason: '429', status: 429 }],
+  ['a time before now', { ...tooMany, afterMs: -hourMs }],
+  ['no number', { ...tooMany, afterMs: Number.NaN }],
+] as const)
+  test(`a rate limit that asks for ${what} holds a channel for an hour at most`, async (t) => {
+    const app = await startTestApp(t, { startAt })
+    const { clock, bell, client } = app
+    bell.answer = () => answer
+    await client.create(due(0))
+    await clock.advanceTo('2026-12-01T09:10:00Z')
+    bell.answer = () => 'sent'
+    const { id } = await client.create({ title: 'Next', expiry_dt: '2026-12-01T09:12:00Z' })
+    await clock.advance(hourMs)
+    const [next] = (await client.taskNotifications(id)).notifications
+    assert.equal(next?.deliveries.find(({ kind }) => kind === 'recording')?.state, 'sent')
+  })
+
+test('a receiver that always answers 429 gets an attempt an hour, not one a second', async (t) => {
+  const app = await startTestApp(t, { startAt })
+  const { clock, bell } = app
+  bell.answer = () => tooMany
+  await createDue(app, 5)
+  await clock.advanceTo('2026-12-01T09:10:00Z')
+  await clock.advance(20 * hourMs)
+  assert.ok(bell.messages.length <= 40, `${bell.messages.length} attempts in 20 hours`)
+})
+
+test('the wait for others, for a held channel and for a server that is off uses up no time', async (t) => {
+  const app = await startTestApp(t, { startAt })
+  const { clock, bell, client } = app
+  bell.answer = () => deploying
+  const { id } = await client.create({ title: 'Due', expiry_dt: '2026-12-01T09:10:00Z' })
+  await clock.advance(minuteMs)
+  await app.stop()
+  await clock.advance(2 * 24 * hourMs)
+  await app.restart()
+  await clock.advance(0)
+  const [notice] = (await app.client.taskNotifications(id)).notifications
+  assert.equal(notice?.deliveries.find(({ kind }) => kind === 'recording')?.state, 'pending')
+  bell.answer = () => 'sent'
+  await clock.advance(hourMs)
+  const [later] = (await app.client.taskNotifications(id)).notifications
+  assert.equal(later?.deliveries.find(({ kind }) => kind === 'recording')?.state, 'sent')
+})
+
+test('the instant that a receiver asked for is kept over a restart', async (t) => {
+  const app = await startTestApp(t, { startAt })
+  const { clock, bell, client } = app
+  bell.answer = () => ({ ...tooMany, afterMs: 30 * minuteMs })
+  await client.create({ title: 'First', expiry_dt: '2026-12-01T09:10:00Z' })
+  await clock.advance(secondMs)
+  bell.answer = () => 'sent'
+  await app.restart()
+  await app.client.create({ title: 'Second', expiry_dt: '2026-12-01T09:10:00Z' })
+  await clock.advance(29 * minuteMs)
+  assert.equal(bell.messages.length, 1)
+  await clock.advance(2 * minuteMs)
+  assert.deepEqual(await statesOf(app), { sent: 2 })
+})
+
+test('a channel that the user has changed is not held for what its former receiver asked', async (t) => {
+  const app = await startTestApp(t, { startAt, channels: [] })
+  const { clock, bell, client } = app
+  const { id } = await client.createChannel({ name: 'Phone', kind: 'recording' })
+  bell.answer = () => ({ ...tooMany, afterMs: 30 * minuteMs })
+  await client.create({ title: 'First', expiry_dt: '2026-12-01T09:10:00Z' })
+  await clock.advance(secondMs)
+  bell.answer = () => 'sent'
+  await client.updateChannel(id, { options: {} })
+  await client.create({ title: 'Second', expiry_dt: '2026-12-01T09:10:00Z' })
+  await clock.advance(secondMs)
+  assert.equal(bell.messages.length, 2)
+})
