@@ -19,13 +19,19 @@ const securities = ['tls', 'starttls', 'none'] as const
 
 const options = Type.Object(
   {
-    host: Type.String({ title: 'Server', description: 'The host that takes mails: smtp.example.org', maxLength: 253 }),
+    host: Type.String({
+      title: 'Server',
+      description: 'The host that takes mails: smtp.example.org',
+      maxLength: 253,
+      affectsSecrets: true,
+    }),
     port: Type.Optional(
       Type.Integer({
         title: 'Port',
         description: 'Where absent 465 for tls, 587 for starttls, 25 for none',
         minimum: 1,
         maximum: 65_535,
+        affectsSecrets: true,
       }),
     ),
     security: Type.Optional(
@@ -33,10 +39,16 @@ const options = Type.Object(
         title: 'Security',
         description:
           'tls from the first byte, or starttls before anything is said; none only for a server that is near. tls where absent',
+        affectsSecrets: true,
       }),
     ),
     user: Type.Optional(
-      Type.String({ title: 'User', description: 'Where the server asks for a login', maxLength: 254 }),
+      Type.String({
+        title: 'User',
+        description: 'Where the server asks for a login',
+        maxLength: 254,
+        affectsSecrets: true,
+      }),
     ),
     password: Type.Optional(
       Type.String({
@@ -51,6 +63,7 @@ const options = Type.Object(
       description: 'The address of the sender: bell@example.org',
       pattern: address,
       maxLength: longestAddress,
+      affectsSecrets: false,
     }),
     to: Type.Array(Type.String({ pattern: address, maxLength: longestAddress }), {
       title: 'To',
@@ -58,6 +71,7 @@ const options = Type.Object(
       minItems: 1,
       maxItems: 20,
       uniqueItems: true,
+      affectsSecrets: false,
     }),
   },
   { additionalProperties: false },

@@ -24,13 +24,20 @@ const priorities = { low: 2, normal: 3, high: 4 } as const
 const options = Type.Object(
   {
     url: Type.Optional(
-      Type.String({ title: 'Server', description: 'Its address', default: standardUrl, maxLength: 2_000 }),
+      Type.String({
+        title: 'Server',
+        description: 'Its address',
+        default: standardUrl,
+        maxLength: 2_000,
+        affectsSecrets: true,
+      }),
     ),
     // Not a secret in the sense of the schema, though who knows it may read along: one has to see it to subscribe to it.
     topic: Type.String({
       title: 'Topic',
       description: 'Who knows its name may read it, unless the server protects it',
       pattern: '^[-_A-Za-z0-9]{1,64}$',
+      affectsSecrets: false,
     }),
     token: Type.Optional(
       Type.String({
