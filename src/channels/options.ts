@@ -47,12 +47,12 @@ export function maskOptions({ options: schema }: ChannelKind, options: Options):
 export function patchOptions({ options: schema }: ChannelKind, before: Options, patch: Options): Options {
   const after = merge(before, patch)
   const members = membersOf(schema)
-  const valueOf = (options: Options, name: string) => options[name] ?? members[name]?.default
+  const effective = (options: Options, name: string) => options[name] ?? members[name]?.default
   // A member without a decision counts as one that affects secrets: a new kind that forgets one asks too often, and leaks nothing.
   const changed = Object.entries(members)
     .filter(([, { writeOnly, affectsSecrets = true }]) => affectsSecrets && !writeOnly)
     .map(([name]) => name)
-    .filter((name) => !isDeepStrictEqual(valueOf(before, name), valueOf(after, name)))
+    .filter((name) => !isDeepStrictEqual(effective(before, name), effective(after, name)))
   const kept = Object.keys(after).filter((name) => members[name]?.writeOnly && isKept(patch[name], before[name]))
   if (changed.length > 0 && kept.length > 0) throw toMissingSecrets(changed, kept)
   return after
