@@ -1,3 +1,5 @@
+import { hostname } from 'node:os'
+import { domainToASCII } from 'node:url'
 import type { Outcome } from '#core/delivery.ts'
 import { invalidMember } from '#core/problem.ts'
 import Type from '#json-schema.ts'
@@ -111,6 +113,7 @@ export const emailKind: ChannelKind<typeof options> = {
           requireTLS: security === 'starttls',
           ignoreTLS: security === 'none',
           ...(user === undefined ? {} : { auth: { user, pass: password } }),
+          name: greetingName(hostname(), from),
           disableFileAccess: true,
           disableUrlAccess: true,
         })
@@ -141,6 +144,16 @@ export const emailKind: ChannelKind<typeof options> = {
       },
     }
   },
+}
+
+/**
+ * The name in EHLO: a domain name of the client (RFC 5321 section 4.1.1.1). The host's where it is a full one; in a container it is not,
+ * and nodemailer would say `[127.0.0.1]`, which Google's relay refuses. Then the sender's domain: a server must not refuse a mail
+ * because that name does not lead to the client (section 4.1.4).
+ */
+export function greetingName(host: string, from: string): string | undefined {
+  const isFull = /^[a-z0-9-]+(\.[a-z0-9-]+)*\.[a-z][a-z0-9-]*$/i
+  return [host, domainToASCII(from.slice(from.lastIndexOf('@') + 1))].find((name) => isFull.test(name))
 }
 
 interface SmtpError extends Error {
