@@ -3,7 +3,7 @@ FROM node:26-slim AS install
 WORKDIR /app
 COPY package.json package-lock.json .npmrc ./
 # Only what runs; the image brings Node itself. No package that runs has an install script.
-RUN npm ci --omit=dev --ignore-scripts
+RUN npm ci --omit=dev --omit=optional --ignore-scripts
 
 FROM node:26-slim
 ENV NODE_ENV=production

@@ -1,16 +1,23 @@
-// Installs what package-lock.json names, if that has not been done. Runs before everything else, so it runs on whatever Node
-// the machine has (20 or newer) and uses nothing but Node.
+// Installs what package-lock.json names, if that has not been done: what runs the server, and with --dev also what tests and checks it.
+// Runs before everything else, so it runs on whatever Node the machine has (20 or newer) and uses nothing but Node.
 import { spawnSync } from 'node:child_process'
 import { existsSync, readFileSync, writeFileSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 
 const root = fileURLToPath(new URL('..', import.meta.url))
 const stamp = `${root}node_modules/.duebell-installed`
-const wanted = readFileSync(`${root}package-lock.json`, 'utf8')
+const lock = readFileSync(`${root}package-lock.json`, 'utf8')
+const isDev = process.argv.includes('--dev')
+const wanted = (dev) => `${dev ? 'all' : 'runtime'}\n${lock}`
 
-if (!existsSync(stamp) || readFileSync(stamp, 'utf8') !== wanted) {
-  console.error('Installing what Duebell needs; this happens once ...')
-  const { status } = spawnSync('npm', ['ci', '--no-audit', '--no-fund', '--loglevel=error'], {
+const installed = existsSync(stamp) ? readFileSync(stamp, 'utf8') : ''
+// All packages include those that run the server: a start after a test installs nothing, and removes nothing.
+if (installed !== wanted(true) && (isDev || installed !== wanted(false))) {
+  const sizes = isDev ? 'about 200 MB to fetch, 500 MB on disk' : 'about 100 MB to fetch, 260 MB on disk'
+  const what = isDev ? 'all packages, with those for tests and checks' : 'the packages that run Duebell, with Node 26'
+  console.error(`Installing ${what}: ${sizes}, once. This takes a minute or so ...`)
+  const args = ['ci', ...(isDev ? [] : ['--omit=dev']), '--no-audit', '--no-fund', '--loglevel=error']
+  const { status } = spawnSync('npm', args, {
     cwd: root,
     stdio: ['ignore', 'ignore', 'inherit'],
     shell: process.platform === 'win32', // npm is a .cmd there
@@ -19,5 +26,5 @@ if (!existsSync(stamp) || readFileSync(stamp, 'utf8') !== wanted) {
     console.error('npm ci failed: see above.')
     process.exit(1)
   }
-  writeFileSync(stamp, wanted)
+  writeFileSync(stamp, wanted(isDev))
 }
