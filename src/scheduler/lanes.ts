@@ -12,6 +12,8 @@ export interface Lane {
   /** Something is due in the database for which there was no room. */
   hasMore: boolean
   rateLimit: RateLimit
+  /** Its deliveries lie on a damaged page of the database: asked for again then. */
+  damagedUntil: number
 }
 
 /** Claims in a lane: at 1 kB each, 2 MB. Two batches of the ring, so that one is sent while the next is rung. */
@@ -28,6 +30,7 @@ export function newLane(channel: OpenChannel, now: number): Lane {
     isPumpingSoon: false,
     hasMore: false,
     rateLimit: createRateLimit(),
+    damagedUntil: 0,
   }
   const { heldUntilAt } = channel.record.health
   if (heldUntilAt !== null) lane.rateLimit.holdUntil(heldUntilAt, now)
