@@ -19,12 +19,13 @@ import type { Clock } from '#clock.ts'
 import type { Config } from '#config/config.ts'
 import { Problem } from '#core/problem.ts'
 import type { Defaults } from '#core/reminder.ts'
+import { isConfidential } from '#core/web-address.ts'
 import { readCertificate, watchCertificate } from '#http/certificate.ts'
 import type { ConnectionLimits } from '#http/connections.ts'
 import { closeControl, controlPath, openControl } from '#http/control.ts'
 import { createDoor } from '#http/door.ts'
 import { type Feed, startFeed } from '#http/feed.ts'
-import { isLoopbackAddress } from '#http/guard.ts'
+import { isLoopbackAddress } from '#http/host-names.ts'
 import { listen } from '#http/listen.ts'
 import { createOidc } from '#http/oidc.ts'
 import { createServer } from '#http/server.ts'
@@ -241,7 +242,7 @@ async function startParts(config: Config, deps: AppDeps, onOpened: (store: Store
   if (certificate) stack.defer(watchCertificate({ server, certificate, clock, log: log.child({ room: 'http' }) }))
   if (config.login) {
     const base = config.publicUrl || reachableUrl(url, config.host)
-    if (!isLoopback && !base.startsWith('https:'))
+    if (!isLoopback && !isConfidential(new URL(base)))
       log.warn(
         'Tokens and passwords travel in the clear, and nobody can sign in by a browser: give a certificate (--tls-cert, --tls-key), or the https address of a proxy in front (--public-url).',
       )

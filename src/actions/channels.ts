@@ -92,10 +92,11 @@ export async function updateChannel(
           ? 'This channel is declared in the configuration file: change it there. Here it can be switched off and on.'
           : 'The console is built in: it can be switched off and on.',
       )
-    const options = patched === undefined ? before.options : patchOptions(before.options, patched)
+    // Only a channel of the API has options here to patch.
+    const kind = isDeclared ? undefined : kindOf(ctx.kinds, before.kind)
+    const options = kind && patched ? patchOptions(kind, before.options, patched) : before.options
     const choices = { ...toPolicy(policy, before), name, options, isEnabled }
-    if (!isDeclared) {
-      const kind = kindOf(ctx.kinds, before.kind)
+    if (kind) {
       check(kind, choices)
       // Not for another name, nor to switch it off: who is no administrator any more must be able to, though it would not open.
       const isOpenedAnew = patched !== undefined || (isEnabled && !before.isEnabled)
@@ -198,12 +199,17 @@ export async function testChannel(
   }
 }
 
-/** The options of a saved one, changed by what a person is about to save. @throws Problem `not-found`, `conflict` */
-export async function savedOptions({ db }: Pick<Context, 'db'>, { ownerId }: Actor, id: number, patch: Options = {}) {
+/** The options of a saved one, changed by what a person is about to save. @throws Problem `not-found`, `conflict`, `invalid` */
+export async function savedOptions(
+  { db, kinds }: Pick<ChannelContext, 'db' | 'kinds'>,
+  { ownerId }: Actor,
+  id: number,
+  patch: Options = {},
+) {
   const { kind, source, options } = await store.getChannel(db, ownerId, id)
   if (source === 'config')
     throw new Problem('conflict', 'The options of this channel are in the configuration file, and are not known here.')
-  return { kind, options: patchOptions(options, patch) }
+  return { kind, options: patchOptions(kindOf(kinds, kind), options, patch) }
 }
 
 function sample(ownerId: number, defaults: Defaults, now: number): Message {

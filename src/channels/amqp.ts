@@ -24,9 +24,15 @@ const options = Type.Object(
         title: 'Exchange',
         description: 'Which is there; where absent the default one, for which the routing key is the name of a queue',
         maxLength: 127,
+        affectsSecrets: false,
       }),
     ),
-    routing_key: Type.String({ title: 'Routing key', description: 'The same for all notices', maxLength: 255 }),
+    routing_key: Type.String({
+      title: 'Routing key',
+      description: 'The same for all notices',
+      maxLength: 255,
+      affectsSecrets: false,
+    }),
   },
   { additionalProperties: false },
 )

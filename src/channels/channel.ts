@@ -14,6 +14,8 @@ export interface ChannelKind<O extends TSchema = TSchema> {
   /**
    * Becomes validation, documentation and the form by which a person makes one: each member has a `title`, its label, and a
    * `description`. One with `writeOnly: true` is a secret and is never shown; an address that holds a token is one, too.
+   * In a kind with secrets every other member says by `affectsSecrets` whether it decides where the secrets are sent, or how they are
+   * protected on the way. Changing such a member requires the secrets again (`options.ts`).
    */
   readonly options: O
   /** Only the configuration file may make one: it acts with the rights of this process. */

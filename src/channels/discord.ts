@@ -1,6 +1,7 @@
+import { writeText } from './addresses-in-text.ts'
 import { incomingWebhook } from './incoming-webhook.ts'
 import type { Letter } from './letter.ts'
-import { escapeMarkdown, markdown } from './markdown.ts'
+import { autolink, escapeMarkdown, markdown } from './markdown.ts'
 import { compose, cutEscaped } from './prose.ts'
 import { forGood, jsonOf, notBefore } from './refusal.ts'
 
@@ -32,7 +33,7 @@ export const discordKind = incomingWebhook({
 })
 
 /** < begins mentions, emojis and times. */
-const escaped = (text: string) => escapeMarkdown(text).replaceAll('<', '\\<')
+const escaped = (text: string) => writeText(text, (plain) => escapeMarkdown(plain).replaceAll('<', '\\<'), autolink)
 
 function toEmbed(letter: Letter): object {
   return {

@@ -1,3 +1,5 @@
+import { hostname } from 'node:os'
+import { domainToASCII } from 'node:url'
 import type { Outcome } from '#core/delivery.ts'
 import { invalidMember } from '#core/problem.ts'
 import Type from '#json-schema.ts'
@@ -19,13 +21,19 @@ const securities = ['tls', 'starttls', 'none'] as const
 
 const options = Type.Object(
   {
-    host: Type.String({ title: 'Server', description: 'The host that takes mails: smtp.example.org', maxLength: 253 }),
+    host: Type.String({
+      title: 'Server',
+      description: 'The host that takes mails: smtp.example.org',
+      maxLength: 253,
+      affectsSecrets: true,
+    }),
     port: Type.Optional(
       Type.Integer({
         title: 'Port',
         description: 'Where absent 465 for tls, 587 for starttls, 25 for none',
         minimum: 1,
         maximum: 65_535,
+        affectsSecrets: true,
       }),
     ),
     security: Type.Optional(
@@ -33,10 +41,16 @@ const options = Type.Object(
         title: 'Security',
         description:
           'tls from the first byte, or starttls before anything is said; none only for a server that is near. tls where absent',
+        affectsSecrets: true,
       }),
     ),
     user: Type.Optional(
-      Type.String({ title: 'User', description: 'Where the server asks for a login', maxLength: 254 }),
+      Type.String({
+        title: 'User',
+        description: 'Where the server asks for a login',
+        maxLength: 254,
+        affectsSecrets: true,
+      }),
     ),
     password: Type.Optional(
       Type.String({
@@ -51,6 +65,7 @@ const options = Type.Object(
       description: 'The address of the sender: bell@example.org',
       pattern: address,
       maxLength: longestAddress,
+      affectsSecrets: false,
     }),
     to: Type.Array(Type.String({ pattern: address, maxLength: longestAddress }), {
       title: 'To',
@@ -58,6 +73,7 @@ const options = Type.Object(
       minItems: 1,
       maxItems: 20,
       uniqueItems: true,
+      affectsSecrets: false,
     }),
   },
   { additionalProperties: false },
@@ -97,6 +113,7 @@ export const emailKind: ChannelKind<typeof options> = {
           requireTLS: security === 'starttls',
           ignoreTLS: security === 'none',
           ...(user === undefined ? {} : { auth: { user, pass: password } }),
+          name: greetingName(hostname(), from),
           disableFileAccess: true,
           disableUrlAccess: true,
         })
@@ -127,6 +144,16 @@ export const emailKind: ChannelKind<typeof options> = {
       },
     }
   },
+}
+
+/**
+ * The name in EHLO: a domain name of the client (RFC 5321 section 4.1.1.1). The host's where it is a full one; in a container it is not,
+ * and nodemailer would say `[127.0.0.1]`, which Google's relay refuses. Then the sender's domain: a server must not refuse a mail
+ * because that name does not lead to the client (section 4.1.4).
+ */
+export function greetingName(host: string, from: string): string | undefined {
+  const isFull = /^[a-z0-9-]+(\.[a-z0-9-]+)*\.[a-z][a-z0-9-]*$/i
+  return [host, domainToASCII(from.slice(from.lastIndexOf('@') + 1))].find((name) => isFull.test(name))
 }
 
 interface SmtpError extends Error {

@@ -1,9 +1,11 @@
 import assert from 'node:assert/strict'
 import { type TestContext, test } from 'node:test'
+import { ntfyKind } from '#channels/ntfy.ts'
 import type { Message } from '#core/notice.ts'
 import { answers, type Request, startHostileReceiver } from '#support/hostile-receiver.ts'
 import { openSubject, stringsIn, subjects } from '#support/http-subjects.ts'
 import { messageAbout } from '#support/messages.ts'
+import { channelDeps } from '#support/peers.ts'
 
 /** What each API is sent, and that it stays within the limits which its documentation names. */
 
@@ -246,7 +248,67 @@ test('teams: a card whose text is no Markdown', async (t) => {
     { type: 'Action.OpenUrl', title: 'Snooze 1 h', url: links.snooze },
     { type: 'Action.OpenUrl', title: 'Seen', url: links.acknowledge },
   ])
-  await within((_, { body }) => assert.ok(Buffer.byteLength(body) <= 28_000))
+  // The card counts as a string of JSON within the message that the workflow makes: 28 KB with what the workflow adds.
+  await within((_, { body }) => assert.ok(Buffer.byteLength(JSON.stringify(body)) <= 28 * 1024 - 2_000))
+})
+
+test('mattermost: the syntax of Slack, which it translates in webhooks, calls nobody and hides no address', async (t) => {
+  const { body } = await open(t, 'mattermost')
+  for (const title of [
+    '<!channel>',
+    '<!here>',
+    '<!all>',
+    '<!everyone>',
+    '<!subteam^S1>',
+    '<@U1>',
+    '@channel',
+    'a <!here|b> c',
+  ]) {
+    const { text } = await body(messageAbout({ title, description: title }))
+    assert.doesNotMatch(text, /<[!@]|@[a-z]/i, title)
+  }
+  const { text } = await body(messageAbout({ title: 'x <https://evil.example|My bank> y' }))
+  assert.doesNotMatch(text, /<[^<|]+\|[^>]+>/, 'the expression by which Mattermost finds a link of Slack')
+})
+
+test('an address in a title and in a description is a link in every chat, as it was written', async (t) => {
+  const url = 'https://example.org/Renew_the_passport?a=1'
+  const message = messageAbout({ title: `Read ${url}`, description: `*First* see ${url}.` })
+  const written: Record<string, string> = {
+    slack: `<${url}>`,
+    discord: `<${url}>`,
+    mattermost: `<${url}>`,
+    telegram: url,
+    matrix: url,
+    gotify: url,
+    ntfy: url,
+    pushover: url,
+  }
+  for (const [kind, link] of Object.entries(written)) {
+    const { body } = await open(t, kind)
+    const found =
+      stringsIn(await body(message))
+        .join('\n')
+        .split(link).length - 1
+    assert.ok(found >= 2, `${kind}: ${found}`)
+  }
+  const { body } = await open(t, 'teams')
+  const runs = (await body(message)).attachments[0].content.body.flatMap(
+    ({ inlines }: { inlines: object[] }) => inlines,
+  )
+  const links = runs.filter(({ selectAction }: { selectAction?: { url: string } }) => selectAction?.url === url)
+  assert.equal(links.length, 2)
+})
+
+test('a hostile address does not break out of its link', async (t) => {
+  const title = 'a https://evil.example/|<!channel>|x)](https://b.example) @channel b'
+  for (const kind of ['slack', 'discord', 'mattermost']) {
+    const { body } = await open(t, kind)
+    for (const text of stringsIn(await body(messageAbout({ title })))) {
+      if (kind !== 'discord') assert.doesNotMatch(text, /<!/, kind)
+      assert.doesNotMatch(text, /<[^>]*\|[^>]*>/, kind)
+    }
+  }
 })
 
 test('of a group that fits, every task is told with what can be done about it', async (t) => {
@@ -255,4 +317,12 @@ test('of a group that fits, every task is told with what can be done about it', 
     const { request } = await open(t, kind)
     assert.equal((await request(group)).body.split(links.complete).length - 1, 3, kind)
   }
+})
+
+test('ntfy: an address with a topic in it is refused, since JSON is published at the root alone', async () => {
+  for (const url of ['https://ntfy.sh/mytopic', 'https://ntfy.sh/?auth=x', 'https://ntfy.sh/#mytopic'])
+    await assert.rejects(ntfyKind.open({ url, topic: 'tasks' }, channelDeps), {
+      kind: 'invalid',
+      message: /must be the address of the server alone; the topic has a member of its own/,
+    })
 })

@@ -16,7 +16,12 @@ const priorities = { low: 2, normal: 5, high: 8 } as const
 
 const options = Type.Object(
   {
-    url: Type.String({ title: 'Server', description: 'Its address, as in the browser', maxLength: 2_000 }),
+    url: Type.String({
+      title: 'Server',
+      description: 'Its address, as in the browser',
+      maxLength: 2_000,
+      affectsSecrets: true,
+    }),
     token: Type.String({
       title: 'Application token',
       description: 'Of an application, not of a client',

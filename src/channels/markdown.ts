@@ -1,8 +1,9 @@
+import { encodeSigns } from './addresses-in-text.ts'
 import type { Markup } from './prose.ts'
 
 /**
  * Markdown as chats speak it. A backslash makes a sign be itself, but each chat knows only some: what is escaped here, Discord and
- * Mattermost both know. An address in a description that holds such a sign may lose its link, never its letters.
+ * Mattermost both know. Not for an address: see `autolink`.
  */
 export function escapeMarkdown(text: string): string {
   return text
@@ -10,6 +11,12 @@ export function escapeMarkdown(text: string): string {
     .replace(/^(\s*)([#>+-])/gm, '$1\\$2') // headings, quotations, lists
     .replace(/^(\s*\d{1,9})([.)])/gm, '$1\\$2') // numbered lists
 }
+
+/**
+ * An address as both read it without a look at its signs (CommonMark section 6.5, «Autolinks»). A bare one would take the stars of a
+ * bold title along.
+ */
+export const autolink = (url: string) => `<${encodeSigns(url, /[\\`|[\]*~]/g)}>`
 
 /** @param text escapes by the rules of one chat */
 export function markdown(text: (plain: string) => string): Markup {

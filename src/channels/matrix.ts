@@ -20,11 +20,13 @@ const options = Type.Object(
       title: 'Homeserver',
       description: 'Its address for clients: https://matrix.example.org',
       maxLength: 2_000,
+      affectsSecrets: true,
     }),
     room_id: Type.String({
       title: 'Room',
       description: 'Its id, which begins with !, from the settings of the room; not its #alias',
       pattern: '^![!-~]{1,254}$',
+      affectsSecrets: false,
     }),
     access_token: Type.String({
       title: 'Access token',

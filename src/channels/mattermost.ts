@@ -1,6 +1,7 @@
+import { writeText } from './addresses-in-text.ts'
 import { incomingWebhook } from './incoming-webhook.ts'
 import type { Letter } from './letter.ts'
-import { escapeMarkdown, markdown } from './markdown.ts'
+import { autolink, escapeMarkdown, markdown } from './markdown.ts'
 import { compose, cutEscaped } from './prose.ts'
 import { forGood, jsonOf } from './refusal.ts'
 
@@ -25,11 +26,20 @@ export const mattermostKind = incomingWebhook({
 
 /**
  * Mattermost looks for names behind every @, also where a backslash stands before it, and an incoming webhook cannot forbid that:
- * a space of no width between the two can.
+ * a space of no width between the two can. The same for <: before Mattermost reads Markdown, it translates the syntax of Slack
+ * (docs.mattermost.com, «Incoming webhooks», «Slack compatibility»), so that `<!channel>` and `<!here>` call everybody.
  */
-const escaped = (text: string) => escapeMarkdown(text).replaceAll('@', '@\u200b')
+const escaped = (text: string) =>
+  writeText(
+    text,
+    (plain) => escapeMarkdown(plain).replaceAll('@', '@\u200b').replaceAll('<', '<\u200b'),
+    (url) => autolink(url.replaceAll('@', '%40')),
+  )
+
+/** `<address|words>` is a link in Slack's syntax, whose words could claim any other address. Another sign takes the place of its <. */
+const withoutSlackLinks = (text: string) => text.replace(/<(?=[^<|]+\|[^>]+>)/g, '‹')
 
 function toPost(letter: Letter): string {
   const subject = `**${cutEscaped(letter.subject, subjectCharacters, escaped)}**\n`
-  return subject + compose(letter, markdown(escaped), postCharacters - subject.length)
+  return withoutSlackLinks(subject + compose(letter, markdown(escaped), postCharacters - subject.length))
 }

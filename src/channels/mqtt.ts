@@ -25,14 +25,20 @@ const options = Type.Object(
       // MQTT 5.0 section 4.7: no wildcards, no NUL. The $ at the front is the broker's own.
       pattern: '^[^+#$\\u0000-\\u001f\\u007f][^+#\\u0000-\\u001f\\u007f]*$',
       maxLength: 1_000,
+      affectsSecrets: false,
     }),
     version: Type.Optional(
-      Type.Enum(['5', '3.1.1'], { title: 'Version', description: 'Of the protocol; 5 where absent' }),
+      Type.Enum(['5', '3.1.1'], {
+        title: 'Version',
+        description: 'Of the protocol; 5 where absent',
+        affectsSecrets: false,
+      }),
     ),
     retain: Type.Optional(
       Type.Boolean({
         title: 'Retain',
         description: 'Whether the broker keeps the last notice for who subscribes later; no where absent',
+        affectsSecrets: false,
       }),
     ),
   },

@@ -27,6 +27,7 @@ const options = Type.Object(
       pattern:
         '^[^\\s.*>$\\u0000-\\u001f\\u007f][^\\s.*>\\u0000-\\u001f\\u007f]*(\\.[^\\s.*>\\u0000-\\u001f\\u007f]+)*$',
       maxLength: 255,
+      affectsSecrets: false,
     }),
   },
   { additionalProperties: false },

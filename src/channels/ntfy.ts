@@ -1,3 +1,4 @@
+import { invalidMember } from '#core/problem.ts'
 import Type from '#json-schema.ts'
 import type { ChannelKind } from './channel.ts'
 import { cut, type Letter, toLetter } from './letter.ts'
@@ -24,13 +25,20 @@ const priorities = { low: 2, normal: 3, high: 4 } as const
 const options = Type.Object(
   {
     url: Type.Optional(
-      Type.String({ title: 'Server', description: 'Its address', default: standardUrl, maxLength: 2_000 }),
+      Type.String({
+        title: 'Server',
+        description: 'Its address',
+        default: standardUrl,
+        maxLength: 2_000,
+        affectsSecrets: true,
+      }),
     ),
     // Not a secret in the sense of the schema, though who knows it may read along: one has to see it to subscribe to it.
     topic: Type.String({
       title: 'Topic',
       description: 'Who knows its name may read it, unless the server protects it',
       pattern: '^[-_A-Za-z0-9]{1,64}$',
+      affectsSecrets: false,
     }),
     token: Type.Optional(
       Type.String({
@@ -52,6 +60,10 @@ export const ntfyKind: ChannelKind<typeof options> = {
   concurrency: 4,
   async open({ url = standardUrl, topic, token }, { reach }) {
     const target = parseTarget(url, '/url', reach)
+    // ntfy publishes JSON at the root alone (docs.ntfy.sh, «Publish as JSON»). Below a path it would take the JSON for the text of a
+    // message to the topic of that name, and say 200.
+    if (target.url.pathname !== '/' || target.url.search !== '' || target.url.hash !== '')
+      throw invalidMember('/url', 'must be the address of the server alone; the topic has a member of its own, topic')
     const secrets = secretsOf(target.url, token ? [token] : [])
     const outbound = openOutbound(target)
     const headers = { 'content-type': 'application/json', ...(token ? { authorization: `Bearer ${token}` } : {}) }

@@ -1,3 +1,4 @@
+import { isDeepStrictEqual } from 'node:util'
 import { Ajv, type ErrorObject } from 'ajv'
 import { type Fault, nearest, Problem } from '#core/problem.ts'
 import type { TSchema } from '#json-schema.ts'
@@ -36,8 +37,40 @@ export function maskOptions({ options: schema }: ChannelKind, options: Options):
   )
 }
 
-/** A merge patch (RFC 7396) of the options, in which a mask stands for what is there. */
-export function patchOptions(before: Options, patch: Options): Options {
+/**
+ * A merge patch (RFC 7396) of the options, in which a mask stands for what is there.
+ *
+ * A stored secret is used only where it was given for. A patch that changes its destination or its protection must contain the secret
+ * again. Otherwise one request would send the secret to any address.
+ * @throws Problem `invalid` that names every secret to give again
+ */
+export function patchOptions({ options: schema }: ChannelKind, before: Options, patch: Options): Options {
+  const after = merge(before, patch)
+  const members = membersOf(schema)
+  const effective = (options: Options, name: string) => options[name] ?? members[name]?.default
+  // A member without a decision counts as one that affects secrets: a new kind that forgets one asks too often, and leaks nothing.
+  const changed = Object.entries(members)
+    .filter(([, { writeOnly, affectsSecrets = true }]) => affectsSecrets && !writeOnly)
+    .map(([name]) => name)
+    .filter((name) => !isDeepStrictEqual(effective(before, name), effective(after, name)))
+  const kept = Object.keys(after).filter((name) => members[name]?.writeOnly && isKept(patch[name], before[name]))
+  if (changed.length > 0 && kept.length > 0) throw toMissingSecrets(changed, kept)
+  return after
+}
+
+const isKept = (given: unknown, before: unknown) => before !== undefined && (given === undefined || given === mask)
+
+function toMissingSecrets(changed: readonly string[], kept: readonly string[]): Problem {
+  const verb = changed.length === 1 ? 'changes' : 'change'
+  const why = `because ${changed.join(' and ')} ${verb}: a stored secret is not sent to another address or with other protection`
+  const faults = kept.map((name) => ({
+    at: { pointer: `/options/${name}` },
+    detail: `must be given again in this request, ${why}`,
+  }))
+  return new Problem('invalid', `Give ${kept.join(' and ')} again in this request, ${why}.`, { faults })
+}
+
+function merge(before: Options, patch: Options): Options {
   const after: Record<string, unknown> = { ...before }
   for (const [name, value] of Object.entries(patch)) {
     if (value === null) delete after[name]
@@ -46,6 +79,12 @@ export function patchOptions(before: Options, patch: Options): Options {
   return after
 }
 
-function membersOf(schema: TSchema): Readonly<Record<string, { readonly writeOnly?: boolean }>> {
-  return (schema as { properties?: Record<string, { writeOnly?: boolean }> }).properties ?? {}
+interface Member {
+  readonly writeOnly?: boolean
+  readonly affectsSecrets?: boolean
+  readonly default?: unknown
+}
+
+function membersOf(schema: TSchema): Readonly<Record<string, Member>> {
+  return (schema as { properties?: Record<string, Member> }).properties ?? {}
 }

@@ -24,6 +24,7 @@ const options = Type.Object(
         description: 'Only for a proxy in between',
         default: standardUrl,
         maxLength: 2_000,
+        affectsSecrets: true,
       }),
     ),
     token: Type.String({
@@ -39,7 +40,12 @@ const options = Type.Object(
       writeOnly: true,
     }),
     device: Type.Optional(
-      Type.String({ title: 'Device', description: 'All of them where empty', pattern: '^[A-Za-z0-9_,-]{0,200}$' }),
+      Type.String({
+        title: 'Device',
+        description: 'All of them where empty',
+        pattern: '^[A-Za-z0-9_,-]{0,200}$',
+        affectsSecrets: false,
+      }),
     ),
   },
   { additionalProperties: false },

@@ -23,6 +23,7 @@ const options = Type.Object(
       description: 'The key of the stream, made where there is none',
       minLength: 1,
       maxLength: 500,
+      affectsSecrets: false,
     }),
     max_length: Type.Optional(
       Type.Integer({
@@ -30,6 +31,7 @@ const options = Type.Object(
         description: 'About so many entries are kept (MAXLEN ~), the newest; 10000 where absent',
         minimum: 1,
         maximum: 1e9,
+        affectsSecrets: false,
       }),
     ),
   },

@@ -1,3 +1,4 @@
+import { writeText } from './addresses-in-text.ts'
 import { incomingWebhook } from './incoming-webhook.ts'
 import type { Letter } from './letter.ts'
 import { buttonsOf, compose, cutEscaped, type Markup } from './prose.ts'
@@ -26,16 +27,16 @@ export const slackKind = incomingWebhook({
 
 function toBlocks(letter: Letter): object {
   const buttons = buttonsOf(letter).filter(({ url }) => url.length <= urlCharacters)
-  const subject = cutEscaped(letter.subject, subjectCharacters, escaped)
+  const subject = cutEscaped(letter.subject, subjectCharacters, written)
   const text = compose(letter, buttons.length > 0 ? mrkdwn : mrkdwnWithLinks, sectionCharacters)
   const elements = buttons.map(({ label, url }) => ({ type: 'button', text: { type: 'plain_text', text: label }, url }))
   return {
-    text: subject,
+    text: cutEscaped(letter.subject, subjectCharacters, escaped),
     blocks: [section(`*${subject}*`), section(text), ...(elements.length > 0 ? [{ type: 'actions', elements }] : [])],
   }
 }
 
-/** `verbatim`: names are no links and mentions none («Text object»). */
+/** `verbatim`: names are no links and mentions none («Text object»), nor are addresses: `written` makes those links. */
 const section = (text: string) => ({ type: 'section', text: { type: 'mrkdwn', text, verbatim: true } })
 
 /**
@@ -44,9 +45,13 @@ const section = (text: string) => ({ type: 'section', text: { type: 'mrkdwn', te
  */
 const escaped = (text: string) => text.replaceAll('&', '&amp;').replaceAll('<', '&lt;').replaceAll('>', '&gt;')
 
+/** «Linking to URLs»: an address between < and > is a link; a bar would begin its words. */
+const link = (url: string) => `<${escaped(url).replaceAll('|', '%7C')}>`
+const written = (text: string) => writeText(text, escaped, link)
+
 const mrkdwn: Markup = {
-  text: escaped,
-  bold: (plain) => `*${escaped(plain)}*`,
+  text: written,
+  bold: (plain) => `*${written(plain)}*`,
 }
 
 const mrkdwnWithLinks: Markup = {

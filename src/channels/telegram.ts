@@ -22,6 +22,7 @@ const options = Type.Object(
         description: 'Only for a Bot API server of your own',
         default: standardUrl,
         maxLength: 2_000,
+        affectsSecrets: true,
       }),
     ),
     token: Type.String({
@@ -35,9 +36,15 @@ const options = Type.Object(
       description:
         'The number of a chat, or the @name of a public channel; a person must have written to the bot first',
       pattern: '^(-?[0-9]{1,20}|@[A-Za-z][A-Za-z0-9_]{3,31})$',
+      affectsSecrets: false,
     }),
     message_thread_id: Type.Optional(
-      Type.Integer({ title: 'Topic', description: 'The number of a topic, in a group that has some', minimum: 1 }),
+      Type.Integer({
+        title: 'Topic',
+        description: 'The number of a topic, in a group that has some',
+        minimum: 1,
+        affectsSecrets: false,
+      }),
     ),
   },
   { additionalProperties: false },

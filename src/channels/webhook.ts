@@ -12,7 +12,13 @@ import { openOutbound, parseTarget, toOutcome } from './outbound.ts'
 const secretForm = '^whsec_[A-Za-z0-9+/]{32,88}={0,2}$'
 const options = Type.Object(
   {
-    url: Type.String({ title: 'URL', description: 'Where to POST to, http or https', maxLength: 2_000 }),
+    url: Type.String({
+      title: 'URL',
+      description: 'Where to POST to, http or https',
+      maxLength: 2_000,
+      // The secret is never sent. A signature (HMAC-SHA256) does not reveal its key, whoever receives it.
+      affectsSecrets: false,
+    }),
     secret: Type.String({
       title: 'Secret',
       description: 'The key of the signature: whsec_ and 24 to 64 bytes in base64',
@@ -28,7 +34,12 @@ const options = Type.Object(
       }),
     ),
     previous_until: Type.Optional(
-      Type.String({ title: 'Previous secret until', description: 'RFC 3339; without it, for ever', maxLength: 40 }),
+      Type.String({
+        title: 'Previous secret until',
+        description: 'RFC 3339; without it, for ever',
+        maxLength: 40,
+        affectsSecrets: false,
+      }),
     ),
   },
   { additionalProperties: false },

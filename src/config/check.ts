@@ -32,6 +32,7 @@ export function check(values: Record<string, unknown>, names: Record<string, str
       faults.push(`${names.heartbeatUrl}: ${(error as Problem).extras.faults?.[0]?.detail}`)
     }
   }
+  checkPublicUrl(values, names, faults)
   checkOidc(values, names, faults)
   if (typeof timeZone === 'string' && timeZone !== '' && !parseTimeZone(timeZone))
     faults.push(`${names.timeZone}: must be a time zone of the IANA database, like Europe/Paris`)
@@ -48,6 +49,18 @@ export function check(values: Record<string, unknown>, names: Record<string, str
         faults.push(
           `${within(names.memberHosts as string, [i])}: is no host name, no address that is ever spoken to, and no range like 192.168.1.0/24`,
         )
+}
+
+/** Links are made of it, and nothing is served below a path, so that under `https://example.org/tasks` each link would be dead. */
+function checkPublicUrl({ publicUrl }: Record<string, unknown>, names: Record<string, string>, faults: string[]) {
+  if (typeof publicUrl !== 'string' || publicUrl === '') return
+  const url = URL.parse(publicUrl)
+  if (!url) faults.push(`${names.publicUrl}: must be an http or https URL, like https://tasks.example.org`)
+  else if (url.pathname !== '/' || /[?#]/.test(publicUrl))
+    faults.push(
+      `${names.publicUrl}: must not have a path, a query or a fragment: the server answers at the root of a host only. Give it a host name of its own, like https://tasks.example.org`,
+    )
+  else if (url.username || url.password) faults.push(`${names.publicUrl}: must not hold a user name or password`)
 }
 
 /** All or nothing: half of it would be a button that leads nowhere, or none where one is expected. */

@@ -360,3 +360,15 @@ describe('configuration', () => {
       assert.deepEqual(exposedSecrets(['--database-url', harmless, '--heartbeat-url=https://hc.example.org']), [])
   })
 })
+
+test('a public URL is the root of a host: below a path nothing is served, and each link would be dead', () => {
+  for (const url of ['https://example.org/tasks', 'https://example.org/?a=1', 'https://example.org/#a'])
+    assert.deepEqual(faultsOf({ argv: ['--public-url', url] }), [
+      '--public-url: must not have a path, a query or a fragment: the server answers at the root of a host only. Give it a host name of its own, like https://tasks.example.org',
+    ])
+  assert.deepEqual(faultsOf({ argv: ['--public-url', 'https://me:pw@example.org'] }), [
+    '--public-url: must not hold a user name or password',
+  ])
+  for (const url of ['https://example.org', 'http://example.org:8080/'])
+    assert.equal(parse({ argv: ['--public-url', url] }).publicUrl, url)
+})

@@ -53,7 +53,8 @@ export const configSchema = Type.Object(
     }),
     allowedHosts: Type.Array(Type.String({ minLength: 1 }), {
       default: [],
-      description: 'Host names, besides localhost, under which a server on loopback may be addressed',
+      description:
+        'Host names, besides localhost and its own addresses, under which a server without login may be addressed',
     }),
     trustProxy: Type.Array(Type.String(), {
       default: [],

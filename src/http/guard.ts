@@ -1,9 +1,12 @@
 import { isIP } from 'node:net'
 import type { FastifyRequest } from 'fastify'
 import { Problem } from '#core/problem.ts'
+import { createHostCheck } from './host-names.ts'
 import type { Trust } from './proxies.ts'
 
 export interface GuardParts {
+  /** There is no login: each request that is answered may do everything. */
+  readonly isOpen: boolean
   /** Whoever reaches it may do all, so only programs of this machine may: it is on loopback, and without login. */
   readonly isForMachine: boolean
   /** On a Unix socket, which has no name. */
@@ -18,22 +21,20 @@ export interface GuardParts {
  * Who may speak to a server: where there is no login, programs of this machine and its own pages. A web page elsewhere can make a
  * browser here send requests; what it cannot do is choose their Host, Origin or Sec-Fetch-Site headers.
  */
-export function createGuard({ isForMachine, isSocket, allowedHosts, allowedOrigins, trusts }: GuardParts) {
-  const names = new Set(['localhost', '127.0.0.1', '[::1]', ...allowedHosts.map((name) => name.toLowerCase())])
+export function createGuard({ isOpen, isForMachine, isSocket, allowedHosts, allowedOrigins, trusts }: GuardParts) {
+  const isOwnHost = createHostCheck(allowedHosts)
 
   /** @throws Problem `forbidden`, `malformed` */
   return function guard(request: FastifyRequest): void {
     const { host, origin, 'sec-fetch-site': site } = request.headers
     if (request.raw.httpVersion !== '1.0' || host !== undefined) checkHost(request, host)
+    // DNS rebinding threatens every server without login, wherever it listens. No browser can be made to speak to a Unix socket.
+    if (isOpen && !isSocket && !isOwnHost(host, request.socket.localAddress))
+      throw new Problem(
+        'forbidden',
+        `This server answers on this machine's own names, not on «${host?.replace(/:\d+$/, '').toLowerCase() ?? ''}». Others are named by --allowed-hosts.`,
+      )
     if (isForMachine) {
-      // DNS rebinding: a name of somebody else's that was made to point at 127.0.0.1. No browser can be made to speak to a socket.
-      const name = host?.replace(/:\d+$/, '').toLowerCase()
-      // Not an address: what was typed as 127.0.0.2 was not made to point there by anybody.
-      if (!isSocket && (name === undefined || !(names.has(name) || isLoopbackAddress(name))))
-        throw new Problem(
-          'forbidden',
-          `This server answers on this machine's own names, not on «${name ?? ''}». Others are named by --allowed-hosts.`,
-        )
       if (forwarded.some((header) => request.headers[header] !== undefined))
         throw new Problem(
           'forbidden',
@@ -42,14 +43,26 @@ export function createGuard({ isForMachine, isSocket, allowedHosts, allowedOrigi
     }
     const isByProxy = trusts?.(request.socket.remoteAddress) === true
     if (isByProxy) checkForwarded(request)
-    // CSRF: a form or script of another site. GET and HEAD have no effects, and their answers cannot be read from there.
-    if (request.method === 'GET' || request.method === 'HEAD') return
     if (origin !== undefined && allowedOrigins.has(origin)) return
+    // GET and HEAD have no effects, and a page of another site cannot read their answers; how long they take, it can measure, and so
+    // find words in titles by searching. Only a link that a person follows may come from there (W3C Fetch Metadata, section 2).
+    if (request.method === 'GET' || request.method === 'HEAD') {
+      if ((site === 'cross-site' || site === 'same-site') && !isFollowedLink(request))
+        throw new Problem('forbidden', 'The request comes from a page of another site.')
+      return
+    }
+    // CSRF: a form or script of another site.
     if (origin !== undefined && !isOwn(origin, request, isByProxy))
       throw new Problem('forbidden', 'The request comes from a page of another site.')
     if (site !== undefined && site !== 'same-origin' && site !== 'none')
       throw new Problem('forbidden', 'The request comes from a page of another site.')
   }
+}
+
+/** A whole page that is opened; a frame inside a page of another site is none. */
+function isFollowedLink({ headers }: FastifyRequest): boolean {
+  const destination = headers['sec-fetch-dest']
+  return headers['sec-fetch-mode'] === 'navigate' && (destination === undefined || destination === 'document')
 }
 
 const forwarded = ['forwarded', 'x-forwarded-for', 'x-forwarded-host', 'x-forwarded-proto', 'x-real-ip'] as const
@@ -80,10 +93,4 @@ function isOwn(origin: string, request: FastifyRequest, isByProxy: boolean): boo
   const isKnown = request.protocol === 'https' || (isByProxy && request.headers['x-forwarded-proto'] !== undefined)
   if (!isKnown) return url.host === request.host.toLowerCase()
   return url.origin === URL.parse(`${request.protocol}://${request.host}`)?.origin
-}
-
-/** Whether only this machine can reach an address to listen on. */
-export function isLoopbackAddress(host: string): boolean {
-  if (host === 'localhost' || host === '::1') return true
-  return isIP(host) === 4 && host.startsWith('127.')
 }

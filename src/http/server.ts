@@ -22,7 +22,13 @@ import { asProblem } from '#store/failure.ts'
 import type { Db } from '#store/schema.ts'
 import { keepAudit } from './audit.ts'
 import type { Certificate } from './certificate.ts'
-import { type ConnectionLimits, connectionLimits, connectionOptions, limitConnections } from './connections.ts'
+import {
+  type ConnectionLimits,
+  connectionLimits,
+  connectionOptions,
+  limitConnections,
+  nearPeers,
+} from './connections.ts'
 import { createCors } from './cors.ts'
 import { actorOf, bringsSecret, type Door } from './door.ts'
 import type { Feed } from './feed.ts'
@@ -159,7 +165,10 @@ export function createServer(parts: ServerParts): FastifyInstance {
     done()
   })
   takeTurns(server, gate, { log, onRefused: () => parts.metrics.refused('pressure') })
-  limitConnections(server, connections, () => parts.metrics.refused('connections'))
+  limitConnections(server, connections, {
+    isNear: nearPeers(trusts),
+    onDropped: () => parts.metrics.refused('connections'),
+  })
   const guard = createGuard({ ...parts, allowedOrigins, trusts })
   server.addHook('onRequest', (request, reply, done) => {
     try {

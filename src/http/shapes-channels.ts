@@ -107,7 +107,8 @@ export const ChannelKindsShape = Type.Object(
           {},
           {
             additionalProperties: true,
-            description: 'The JSON Schema of its options; a member with writeOnly is a secret',
+            description:
+              'The JSON Schema of its options; a member with writeOnly is a secret. Changing one with affectsSecrets requires the secrets again',
           },
         ),
       }),

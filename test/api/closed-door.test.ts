@@ -138,10 +138,13 @@ test('a page of another site', async (t) => {
     })
   }
 
-  await t.test('cannot read what it may ask for: no answer allows another origin', async () => {
-    for (const headers of [{ Origin: 'https://evil.example' }, { 'Sec-Fetch-Site': 'cross-site' }]) {
+  await t.test('cannot read: no answer allows another origin', async () => {
+    for (const [headers, status] of [
+      [{ Origin: 'https://evil.example' }, 200],
+      [{ 'Sec-Fetch-Site': 'cross-site' }, 403],
+    ] as const) {
       const answer = await knock('GET', headers)
-      assert.equal(answer.status, 200)
+      assert.equal(answer.status, status)
       assert.deepEqual(
         [...answer.headers.keys()].filter((name) => name.startsWith('access-control')),
         [],
@@ -211,13 +214,20 @@ test('a server without login', async (t) => {
 })
 
 test('--allow-anyone-on-network', async (t) => {
-  const flags = ['--host=0.0.0.0', '--allow-anyone-on-network']
-  const { knock, own, count, address } = knockAt((await startTestApp(t, { flags })).url)
+  const flags = ['--host=0.0.0.0', '--allow-anyone-on-network', '--allowed-hosts=tasks.example']
+  const { knock, own, count, address, port } = knockAt((await startTestApp(t, { flags })).url)
 
-  await t.test('listens where other machines reach it, and answers under any name', async () => {
-    for (const Host of [own, '192.168.1.5:8888', 'tasks.example'])
-      assert.equal((await knock('GET', { Host })).status, 200)
-  })
+  await t.test(
+    'answers under its own names, its address and those it was told, and no other: any name can be made to point here',
+    async () => {
+      for (const Host of [own, `localhost:${port}`, 'tasks.example', 'Tasks.Example:80'])
+        assert.equal((await knock('GET', { Host })).status, 200, Host)
+      for (const name of ['evil.example', 'tasks.example.evil.example', '192.0.2.1'])
+        for (const method of ['GET', 'POST', 'DELETE'])
+          assertProblem(await knock(method, { Host: `${name}:${port}` }), 403, '--allowed-hosts')
+      assert.equal(await count(), 0)
+    },
+  )
 
   await t.test('answers what a proxy forwarded', async () => {
     assert.equal((await knock('GET', { 'X-Forwarded-For': '192.0.2.43' })).status, 200)
@@ -232,8 +242,25 @@ test('--allow-anyone-on-network', async (t) => {
     assert.equal(await count(), 0)
   })
 
-  await t.test('lets its own pages write, under whatever name they were opened', async () => {
+  await t.test('lets its own pages write, under each name that it has', async () => {
     assert.equal((await knock('POST', { Host: 'tasks.example', Origin: 'http://tasks.example' })).status, 200)
     assert.equal(await count(), 1)
   })
+})
+
+test('a page of another site cannot even ask, since it could measure how long a search takes', async (t) => {
+  const { knock } = knockAt((await startTestApp(t, { flags: ['--cors-origins=https://app.example'] })).url)
+  for (const site of ['cross-site', 'same-site']) {
+    const from = { 'Sec-Fetch-Site': site }
+    assertProblem(await knock('GET', { ...from, 'Sec-Fetch-Mode': 'no-cors', 'Sec-Fetch-Dest': 'image' }), 403)
+    assertProblem(await knock('GET', { ...from, 'Sec-Fetch-Mode': 'cors', Origin: 'https://evil.example' }), 403)
+    assertProblem(await knock('GET', { ...from, 'Sec-Fetch-Mode': 'navigate', 'Sec-Fetch-Dest': 'iframe' }), 403)
+    assert.equal((await knock('HEAD', from)).status, 403)
+    const link = { ...from, 'Sec-Fetch-Mode': 'navigate', 'Sec-Fetch-Dest': 'document' }
+    assert.equal((await knock('GET', link)).status, 200)
+    assertProblem(await knock('POST', link), 403)
+    const allowed = { ...from, 'Sec-Fetch-Mode': 'cors', Origin: 'https://app.example' }
+    assert.equal((await knock('GET', allowed)).status, 200)
+  }
+  for (const site of ['same-origin', 'none']) assert.equal((await knock('GET', { 'Sec-Fetch-Site': site })).status, 200)
 })

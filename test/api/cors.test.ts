@@ -133,7 +133,7 @@ test('a page of any other origin is refused as without the setting', async (t) =
       assert.deepEqual(corsHeaders(answer.headers), [], origin)
     }
     const read = await send('GET', '/v1/tasks', { headers: from(origin) })
-    assert.deepEqual([read.status, corsHeaders(read.headers)], [200, []])
+    assert.deepEqual([read.status, corsHeaders(read.headers)], [403, []])
   }
   assert.equal((await client.list()).tasks.length, 0)
 })

@@ -15,6 +15,7 @@ async function startMirror(t: TestContext, trustProxy: string[], place: { host?:
   const parts: Partial<ServerParts> = {
     log: pino({ level: 'silent' }),
     isForMachine: false,
+    isOpen: false,
     ctx: {} as never,
     door: { enter: (_: unknown, __: unknown, done: () => void) => done() } as never,
     provider: null,
@@ -97,7 +98,7 @@ test('a proxy of this machine may come over a Unix socket: that is loopback, too
 })
 
 test('behind a trusted proxy', async (t) => {
-  const flags = ['--allow-anyone-on-network', '--trust-proxy=loopback']
+  const flags = ['--allow-anyone-on-network', '--allowed-hosts=inner', '--trust-proxy=loopback']
   const { url } = await startTestApp(t, { flags })
   const post = (...lines: Lines) =>
     rawRequest(
@@ -143,7 +144,9 @@ test('behind a trusted proxy', async (t) => {
 })
 
 test('a proxy that is not trusted does not say which pages are our own', async (t) => {
-  const { url } = await startTestApp(t, { flags: ['--allow-anyone-on-network', '--trust-proxy=192.0.2.7'] })
+  const { url } = await startTestApp(t, {
+    flags: ['--allow-anyone-on-network', '--allowed-hosts=inner', '--trust-proxy=192.0.2.7'],
+  })
   const lines = ['DELETE /v1/tasks HTTP/1.1', 'Host: inner:8888', 'X-Forwarded-Host: evil.example']
   assertProblem(await rawRequest(url, [...lines, 'Origin: https://evil.example']), 403, 'another site')
 })

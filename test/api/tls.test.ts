@@ -144,7 +144,7 @@ test('every limit of the server holds with TLS as without', async (t) => {
   assert.deepEqual(plain.limits, {
     requestTimeout: 30_000,
     headersTimeout: 15_000,
-    keepAliveTimeout: 10_000,
+    keepAliveTimeout: 130_000,
     timeout: 0,
     connectionsCheckingInterval: 5_000,
     maxConnections: 5_000,

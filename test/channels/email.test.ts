@@ -1,9 +1,10 @@
 import assert from 'node:assert/strict'
 import { once } from 'node:events'
+import { hostname } from 'node:os'
 import { type TestContext, test } from 'node:test'
 import { type ParsedMail, simpleParser } from 'mailparser'
 import { SMTPServer, type SMTPServerOptions } from 'smtp-server'
-import { emailKind } from '#channels/email.ts'
+import { emailKind, greetingName } from '#channels/email.ts'
 import type { Message } from '#core/notice.ts'
 import { messageAbout } from '#support/messages.ts'
 import { channelDeps, freePort, send } from '#support/peers.ts'
@@ -267,4 +268,21 @@ test('a login is whole or is none; an address is an address', async () => {
   const pattern = new RegExp(text as string, 'u')
   for (const bad of ['a@b\r\nBcc: c@d', 'a@b, c@d', '<a@b>', 'a', 'a@b@c d', 'a b@c']) assert.doesNotMatch(bad, pattern)
   for (const good of ['a@b', 'a+b@mail.example.org', 'jörg@bücher.example']) assert.match(good, pattern)
+})
+
+test('the greeting names a domain, as RFC 5321 section 4.1.1.1 demands, and not [127.0.0.1]', async (t) => {
+  const greetings: string[] = []
+  const { say } = await openMail(t, {
+    onMailFrom(_, { hostNameAppearsAs }, done) {
+      greetings.push(hostNameAppearsAs)
+      done()
+    },
+  })
+  assert.equal(await say(messageAbout({})), 'sent')
+  assert.deepEqual(greetings, [greetingName(hostname(), settings.from)])
+  // The host name of a container is an id without a domain.
+  assert.equal(greetingName('9f86d081884c', settings.from), 'example.org')
+  assert.equal(greetingName('bell.home.arpa', settings.from), 'bell.home.arpa')
+  assert.equal(greetingName('localhost', 'bell@bücher.example'), 'xn--bcher-kva.example')
+  assert.equal(greetingName('localhost', 'bell@localhost'), undefined)
 })

@@ -106,13 +106,13 @@ test('a client that does not read its answer is cut off; until then it takes no 
 })
 
 test('an answer that takes long to be made is not cut off', async (t) => {
-  const { url } = await start(t, { stalledMs: 20, idleMs: 20, requestMs: 40, headersMs: 30, checkMs: 10 })
+  const { url } = await start(t, { stalledMs: 20, nearIdleMs: 20, requestMs: 40, headersMs: 30, checkMs: 10 })
   const response = await fetch(`${url}/v1/events?wait=1`, { headers: { accept: 'application/json' } })
   assert.deepEqual([response.status, ((await response.json()) as { events: [] }).events], [200, []])
 })
 
 test('with all places taken by connections that are idle, they make room; those that are at work stay', async (t) => {
-  const { url, host, open, ask } = await start(t, { mostConnections: 4, idleMs: 600_000 })
+  const { url, host, open, ask } = await start(t, { mostConnections: 4, nearIdleMs: 600_000 })
   const working = await open()
   working.write(`GET /v1/events HTTP/1.1\r\nHost: ${host}\r\n\r\n`)
   await once(working, 'data')

@@ -109,7 +109,10 @@ export const subjects: readonly Subject[] = [
     open: (url, deps) => mattermostKind.open({ url: url + hook }, deps),
     secrets: hookSecrets,
     refusal: (message) => JSON.stringify({ id: 'api.error', message, status_code: 400 }),
-    read: ({ text }) => unescapeMarkdown(text as string).replaceAll('\u200b', ''),
+    read: ({ text }) =>
+      unescapeMarkdown(text as string)
+        .replaceAll('\u200b', '')
+        .replaceAll('‹', '<'),
   },
   {
     kind: 'teams',

@@ -7,7 +7,7 @@ import { scopesWithin } from '#core/account.ts'
 import { Problem, type ProblemKind } from '#core/problem.ts'
 import { getOwner } from '#store/owners.ts'
 import { type Caller, type Door, sessionCookie, toCaller } from '../door.ts'
-import { isLoopbackAddress } from '../guard.ts'
+import { isLoopbackAddress } from '../host-names.ts'
 import type { RateGuard } from '../rate-guard.ts'
 import {
   AcceptedInvitationShape,
