@@ -3,11 +3,14 @@ import type { Clock } from '#clock.ts'
 import { type Claim, claimDue } from '#store/deliveries.ts'
 import type { Store } from '#store/open.ts'
 import { isDamage } from '#store/storage.ts'
-import { findUnreadable, giveUpUnreadable } from '#store/unreadable-deliveries.ts'
+import { giveUpUnreadable, sortByReadability } from '#store/unreadable-deliveries.ts'
 import { isHeld, type Lane, room } from './lanes.ts'
 import type { Pace } from './pace.ts'
 
+/** A channel that has deliveries on a damaged page waits so long between two looks, each of which reads what is due row by row … */
 const damagedMs = 60_000
+/** … and so long while there are more that can be claimed. */
+const damagedMoreMs = 1_000
 
 /** Takes due deliveries of a channel from the database into hand. */
 export function createClaiming(deps: {
@@ -21,14 +24,14 @@ export function createClaiming(deps: {
 }): (lane: Lane) => Promise<number> {
   const { store, clock, pace, leaseMs, log } = deps
 
-  async function claim(lane: Lane): Promise<number> {
+  async function claim(lane: Lane, only?: readonly number[]): Promise<number> {
     let claims: Claim[] = []
     try {
       await store.transactBell(async (tx, now) => {
         if (isHeld(lane, now)) return
         const { id, groupWaitMs } = lane.channel.record
         const most = Math.min(room(lane, now), pace.mostAtOnce())
-        claims = await claimDue(tx, { id, isGrouping: groupWaitMs !== null }, now, leaseMs, most)
+        claims = await claimDue(tx, { id, isGrouping: groupWaitMs !== null, only }, now, leaseMs, most)
       })
     } catch (error) {
       deps.giveBack(claims) // the answer to the COMMIT may be all that was lost
@@ -38,35 +41,59 @@ export function createClaiming(deps: {
     return claims.length
   }
 
-  /** Gives up what cannot be read, so that the next look takes the others. A channel of which nothing can be read waits for a minute. */
-  async function passOverDamage(lane: Lane, cause: unknown): Promise<number> {
+  /** Takes what can be read, and gives up what has no notice any more. A delivery that cannot be read itself stays as it is. */
+  async function claimAround(lane: Lane, cause: unknown): Promise<number> {
     const { id, name } = lane.channel.record
+    const isFirst = lane.damagedUntil === 0
+    lane.damagedUntil = clock.now() + damagedMs
+    if (isFirst)
+      log.error(
+        { err: cause, channel: name },
+        'deliveries of a channel cannot be read, since the database is damaged; all others are sent',
+      )
+    const most = Math.min(room(lane, clock.now()), pace.mostAtOnce())
+    const { readable, withoutNotice } = await sortByReadability(store.db, id, clock.now(), most, lane.unwritable)
+    if (withoutNotice.length > 0) {
+      await store.transactBell((tx, now) => giveUpUnreadable(tx, id, withoutNotice, now))
+      log.error(
+        { channel: name, count: withoutNotice.length },
+        'given up: notices that cannot be read, since the database is damaged',
+      )
+    }
+    const claimed = readable.length === 0 ? 0 : await claimAll(lane, readable)
+    if (claimed > 0) lane.damagedUntil = clock.now() + damagedMoreMs
+    return claimed + withoutNotice.length
+  }
+
+  /** One by one where they cannot be claimed together: to change a row SQLite may have to look at the page next to its own. */
+  async function claimAll(lane: Lane, notices: readonly number[]): Promise<number> {
     try {
-      const notices = await findUnreadable(store.db, id, clock.now(), pace.mostAtOnce())
-      if (notices.length > 0) {
-        await store.transactBell((tx, now) => giveUpUnreadable(tx, id, notices, now))
-        log.error(
-          { channel: name, count: notices.length },
-          'given up: notices that cannot be read, since the database is damaged',
-        )
-        return notices.length
-      }
+      return await claim(lane, notices)
     } catch (error) {
       if (!isDamage(store.db, error)) throw error
     }
-    if (lane.damagedUntil === 0)
-      log.error(
-        { err: cause, channel: name },
-        'deliveries of a channel cannot be read, since the database is damaged; tried again every minute',
-      )
-    lane.damagedUntil = clock.now() + damagedMs
-    return 0
+    let claimed = 0
+    for (const id of notices)
+      try {
+        claimed += await claim(lane, [id])
+      } catch (error) {
+        if (!isDamage(store.db, error)) throw error
+        lane.unwritable.add(id)
+      }
+    return claimed
   }
 
   /** @returns how many deliveries were taken into hand or given up */
-  return (lane) =>
-    claim(lane).catch((error) => {
+  return async (lane) => {
+    try {
+      // What could not be written down must not be sent a second time.
+      return lane.unwritable.size === 0 ? await claim(lane) : await claimAround(lane, null)
+    } catch (error) {
       if (!isDamage(store.db, error)) throw error
-      return passOverDamage(lane, error)
-    })
+      return claimAround(lane, error).catch((error) => {
+        if (!isDamage(store.db, error)) throw error
+        return 0 // the index is damaged as well: tried again, as the lane says
+      })
+    }
+  }
 }

@@ -136,6 +136,13 @@ export function startDeliveries({
       announceQuiet()
     },
     onFailed: () => loop.wake(clock.now()), // the loop tries again, and says what is wrong
+    onUnwritable({ claim: { channelId, notice } }) {
+      lanes.get(channelId)?.unwritable.add(notice.id)
+      log.error(
+        { channel: channelId, notice: notice.id },
+        'the result of a delivery cannot be stored, since the database is damaged; it is not sent again before a restart',
+      )
+    },
   })
 
   /** An attempt that is written down makes room for the next. */

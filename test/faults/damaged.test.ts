@@ -3,9 +3,10 @@ import { join } from 'node:path'
 import { describe, type TestContext, test } from 'node:test'
 import { sql } from 'kysely'
 import { ProblemError } from '#client/client.ts'
-import { overwritePage, pagesOf, readableIds } from '#support/damage.ts'
+import { overwritePage, pagesOf, readableKeys } from '#support/damage.ts'
 import { temporaryFolder } from '#support/databases.ts'
 import { insertMany } from '#support/many-tasks.ts'
+import { spawnServer } from '#support/server-process.ts'
 import { startTestApp } from '#support/test-app.ts'
 
 /** A page of the file is overwritten, as a failing disk does it. What is elsewhere goes on, and what is wrong is said once. */
@@ -31,7 +32,7 @@ describe('a damaged page of the table of tasks', () => {
       await running.stop()
       const { leaves, pageSize } = pagesOf(path, 'tasks')
       for (const page of [leaves[3], leaves[10], leaves[11]]) overwritePage(path, page as number, pageSize)
-      const healthy = readableIds(path, 'tasks', ids)
+      const healthy = readableKeys(path, 'tasks', 'id', ids)
       const damaged = ids.filter((id) => !healthy.includes(id))
       assert.ok(damaged.length >= 10 && healthy.length > howMany / 2, `${damaged.length} damaged`)
 
@@ -56,7 +57,7 @@ test('whoever asks for what is damaged is told so, without a path; the rest is s
   await running.stop()
   const { leaves, pageSize } = pagesOf(path, 'tasks')
   overwritePage(path, leaves[5] as number, pageSize)
-  const healthy = readableIds(path, 'tasks', ids)
+  const healthy = readableKeys(path, 'tasks', 'id', ids)
   const damaged = ids.find((id) => !healthy.includes(id)) as number
   await running.restart()
   const { client, url, lines } = running
@@ -101,9 +102,10 @@ test('notices that cannot be read are given up, and all others are delivered', a
   const { leaves, pageSize } = pagesOf(path, 'notices')
   overwritePage(path, leaves[3] as number, pageSize)
   const healthy = new Set(
-    readableIds(
+    readableKeys(
       path,
       'notices',
+      'id',
       Array.from({ length: howMany }, (_, i) => i + 1),
     ),
   )
@@ -128,7 +130,7 @@ test('deliveries whose tasks cannot be read are given up, and all others are del
   await running.stop()
   const { leaves, pageSize } = pagesOf(path, 'tasks')
   overwritePage(path, leaves[3] as number, pageSize)
-  const healthy = readableIds(path, 'tasks', ids)
+  const healthy = readableKeys(path, 'tasks', 'id', ids)
   assert.ok(healthy.length > howMany / 2 && healthy.length < howMany)
   bell.messages.length = 0
   bell.answer = () => undefined
@@ -156,4 +158,43 @@ test('a damaged page in the trash keeps none of the rest from being purged', asy
   const left = rows[0]?.n ?? howMany
   // Those on the page, and those next to it, to take which SQLite would have to look at it.
   assert.ok(left > 0 && left < howMany / 10, `${left} left`)
+})
+
+test('a damaged page of deliveries ends no start: those that can be read are sent, once, and so are new ones', async (t) => {
+  const { running, path, clock, bell, lines } = await startWithTasks(t)
+  bell.answer = () => ({ retry: true, reason: 'not now', afterMs: 3_600_000 })
+  await clock.advanceTo(dueAt)
+  await running.stop()
+  const { leaves, pageSize } = pagesOf(path, 'deliveries')
+  overwritePage(path, leaves[3] as number, pageSize)
+  const healthy = readableKeys(
+    path,
+    'deliveries',
+    'notice_id',
+    Array.from({ length: howMany }, (_, i) => i + 1),
+  )
+  assert.ok(healthy.length > howMany / 2 && healthy.length < howMany)
+  bell.messages.length = 0
+  bell.answer = () => undefined
+  await running.restart()
+  const { id } = await running.client.create({ title: 'New', expiry_dt: '2026-12-01T18:00:00Z' })
+  await clock.advanceTo('2026-12-01T18:00:00Z')
+  assert.equal(bell.messages.filter(({ task }) => task.id === id).length, 1)
+  assert.equal(bell.messages.length, healthy.length + 1)
+  assert.equal(countOf(lines, /deliveries of a channel cannot be read, since the database is damaged/), 1)
+})
+
+test('what every start needs lies on a damaged page: the file is named, with what to do', async (t) => {
+  const { running, path } = await startWithTasks(t)
+  await running.stop()
+  for (const name of ['channels', 'sqlite_autoindex_channels_1']) {
+    const { leaves, pageSize } = pagesOf(path, name)
+    overwritePage(path, leaves[0] as number, pageSize)
+  }
+  const { ended, output } = spawnServer(t, ['--database-url', `sqlite:${path}`])
+  assert.equal((await ended).code, 2)
+  assert.match(
+    output.stderr,
+    /^duebell: The database file .*duebell\.db is damaged: .+\. Stop the server and copy .*duebell\.db with its -wal\. .*\.recover \| sqlite3 repaired\.db\n$/,
+  )
 })

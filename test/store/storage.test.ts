@@ -94,6 +94,20 @@ test('postgres: a database that becomes read-only is unhealthy until it takes wr
   assert.match(lines.join('\n'), /^The database stores nothing: cannot execute .+\nThe database stores again .+$/)
 })
 
+for (const database of ['sqlite', 'postgres', 'mysql'] as const)
+  test(`${database}: a write of our own, to see whether writes are stored, leaves nothing behind`, {
+    skip: database !== 'sqlite' && (await whyWithout(database)),
+  }, async (t) => {
+    await using store = await openStore(await freshDatabase(t, database), { clock: systemClock, onBroken() {} })
+    store.storage.noteFailure(Object.assign(new Error('full'), { code: '53100', errno: 1021, errcode: 13 }))
+    assert.equal(store.storage.fault()?.kind, 'full')
+    await store.transact(async () => {})
+    assert.equal(store.storage.fault()?.kind, 'full', 'a transaction that writes nothing proves nothing')
+    await Promise.all([store.probe(), store.probe()])
+    assert.equal(store.storage.fault(), null)
+    assert.deepEqual(await store.db.selectFrom('secrets').selectAll().execute(), [])
+  })
+
 test('a fault of writing ends with the first write that is stored, and its log line says how many failed', () => {
   const lines: string[] = []
   const say = (text: string) => lines.push(text)

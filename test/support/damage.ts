@@ -31,13 +31,13 @@ export function overwritePage(path: string, page: number, pageSize: number): voi
   }
 }
 
-/** The integer keys of the rows that can be read, by trying each. */
-export function readableIds(path: string, table: string, ids: readonly number[]): number[] {
+/** Those of the keys whose rows can be read, by trying each. */
+export function readableKeys(path: string, table: string, column: string, keys: readonly number[]): number[] {
   using database = new DatabaseSync(path)
-  const one = database.prepare(`select * from ${table} where id = ?`)
-  return ids.filter((id) => {
+  const rows = database.prepare(`select * from ${table} where ${column} = ?`)
+  return keys.filter((key) => {
     try {
-      return one.get(id) !== undefined
+      return rows.all(key).length > 0
     } catch {
       return false
     }
