@@ -45,6 +45,7 @@ import {
 } from '#scheduler/housekeeping.ts'
 import { createPace } from '#scheduler/pace.ts'
 import { startRinging } from '#scheduler/ring.ts'
+import { startStorageWatch } from '#scheduler/storage-watch.ts'
 import { watchBell } from '#scheduler/watch.ts'
 import { readBacklog } from '#store/backlog.ts'
 import { builtInChannel, type Declared, recordChannels } from '#store/channels.ts'
@@ -54,6 +55,7 @@ import { openStore, type Store } from '#store/open.ts'
 import { adminIds, builtInOwnerId } from '#store/owners.ts'
 import type { Db } from '#store/schema.ts'
 import { sharedSecret } from '#store/secrets.ts'
+import { isDamage } from '#store/storage.ts'
 
 /** What the app takes from the world outside. */
 export interface AppDeps {
@@ -88,6 +90,18 @@ const graceMs = 6_000
  * @throws Problem with a sentence for a person
  */
 export async function startApp(config: Config, deps: AppDeps): Promise<App> {
+  let store: Store | undefined
+  try {
+    return await startParts(config, deps, (opened) => {
+      store = opened
+    })
+  } catch (error) {
+    // An API caller is told no path; who starts the server needs it.
+    throw store?.explain(error) ?? error
+  }
+}
+
+async function startParts(config: Config, deps: AppDeps, onOpened: (store: Store) => void): Promise<App> {
   const isSocket = config.socket !== ''
   const isLoopback = isSocket || isLoopbackAddress(config.host)
   if (!isLoopback && !config.login && !config.allowAnyoneOnNetwork)
@@ -107,7 +121,12 @@ export async function startApp(config: Config, deps: AppDeps): Promise<App> {
   const defaults: Defaults = { reminders: config.defaultReminders, timeZone: config.timeZone }
 
   const version = readVersion()
-  const metrics = createMetrics({ version, clock, backlog: (channelIds) => readBacklog(store.db, clock, channelIds) })
+  const metrics = createMetrics({
+    version,
+    clock,
+    backlog: (channelIds) => readBacklog(store.db, clock, channelIds),
+    fault: () => store.storage.fault()?.kind ?? null,
+  })
 
   let feed: Feed | undefined
   const store = stack.use(
@@ -121,6 +140,7 @@ export async function startApp(config: Config, deps: AppDeps): Promise<App> {
       ...(deps.wrapDatabase && { wrap: deps.wrapDatabase }),
     }),
   )
+  onOpened(store)
   if (!store.dialect.isShared) await takeOver(store, log)
   await adoptDefaults(store, defaults, log)
 
@@ -165,9 +185,12 @@ export async function startApp(config: Config, deps: AppDeps): Promise<App> {
       { name: 'owners', run: () => goOnDeleting(store) },
     ],
     log: log.child({ room: 'housekeeping' }),
+    isLasting: (error) => isDamage(store.db, error),
   })
   stack.defer(() => housekeeping.stop())
-  const look = watchBell({ db: store.db, clock, loops: [ringing, deliveries] })
+  const storageWatch = startStorageWatch({ store, clock, log: log.child({ room: 'store' }) })
+  stack.defer(() => storageWatch.stop())
+  const look = watchBell({ db: store.db, storage: store.storage, clock, loops: [ringing, deliveries] })
   if (config.heartbeatUrl !== '') {
     const beat = stack.use(openHeartbeat(config.heartbeatUrl, clock))
     const heartbeat = startHeartbeat({ clock, look, beat: beat.send, log: log.child({ room: 'heartbeat' }) })
@@ -322,8 +345,19 @@ function reachReader(memberHosts: readonly string[]): (db: Db) => Promise<ReachO
 
 /** We are alone with an embedded database: what a predecessor had in hand when it died is due again at once. */
 async function takeOver(store: Store, log: Logger) {
-  const freed = await store.transact((tx, now) => freeAllClaims(tx, now))
+  const freed = await store.transact((tx, now) => freeAllClaims(tx, now)).catch(passOverDamage(store, log))
   if (freed > 0) log.warn(`${freed} deliveries were underway when the server last stopped: they are tried again`)
+}
+
+/** A damaged page ends no start: what it holds waits, and all other reminders fire. The storage has logged the error. */
+function passOverDamage({ db }: Store, log: Logger) {
+  return (error: unknown): 0 => {
+    if (!isDamage(db, error)) throw error
+    log.error(
+      'deliveries that were underway when the server last stopped cannot be freed; each waits for the end of its lease',
+    )
+    return 0
+  }
 }
 
 /** The console, which is always there, what the configuration declares, and what people have made. */

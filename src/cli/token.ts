@@ -52,7 +52,7 @@ export async function tokenCreate(world: CommandWorld): Promise<{ token: string;
   const until = wish.expires === null ? 'until it is revoked' : `until ${wish.expires}`
   return {
     token: made.token,
-    about: `Token ${made.id} of ${made.owner}, with the scope ${wish.scope}, is good ${until}. It is shown this once.`,
+    about: `${(made.notes ?? []).map((note) => `${note}\n`).join('')}Token ${made.id} of ${made.owner}, with the scope ${wish.scope}, is good ${until}. It is shown this once.`,
   }
 }
 
@@ -60,6 +60,8 @@ interface Made {
   readonly token: string
   readonly id: number
   readonly owner: string
+  /** What opening the database has to say: a wrong path makes a new, empty one. */
+  readonly notes?: readonly string[]
 }
 
 /** @returns undefined when no server answers there */
@@ -84,7 +86,8 @@ async function byServer(path: string, { name, scope, expires, owner }: Wish): Pr
 
 async function byDatabase(config: Config, wish: Wish, clock: Clock): Promise<Made> {
   const { databaseUrl, timeZone, defaultReminders: reminders } = config
-  const log = { info() {}, warn() {} }
+  const notes: string[] = []
+  const log = { info: (text: string) => notes.push(text), warn() {}, error() {} }
   await using store = await openStore(databaseUrl, { clock, log, timeZone, onBroken() {} })
   await store.transact((tx, now) => ensureFirstOwner(tx, { timeZone, reminders }, now))
   const found = wish.owner === null ? undefined : await findOwnerByLogin(store.db, wish.owner)
@@ -94,7 +97,7 @@ async function byDatabase(config: Config, wish: Wish, clock: Clock): Promise<Mad
   const draft = { name, scope, expiresAt: expires === null ? null : Date.parse(expires) }
   const ctx = { db: store.db, transact: store.transact, wake() {} }
   const { record, secret } = await createToken(ctx, { ownerId: owner?.id ?? builtInOwnerId }, draft, 'admin')
-  return { token: secret, id: record.id, owner: owner?.name ?? 'the first owner' }
+  return { token: secret, id: record.id, owner: owner?.name ?? 'the first owner', notes }
 }
 
 const noOwner = (name: string | null) => new Problem('not-found', `There is no owner «${name}».`)

@@ -46,7 +46,8 @@ export function keepAudit(
       await transact((tx) => insertAudit(tx, batch))
     } catch (error) {
       // What it was about is done, or was refused: that cannot be taken back for it.
-      log.error({ err: error, entries: batch }, 'what was done could not be written to the audit log')
+      // The entries belong in the log then; a stack with each batch does not.
+      log.error({ reason: String(error), entries: batch }, 'what was done could not be written to the audit log')
     }
   }
 

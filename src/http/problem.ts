@@ -5,6 +5,7 @@ import type { FastifyReply, FastifyRequest } from 'fastify'
 import { concealed, concealedPath } from '#core/concealed.ts'
 import { type Fault, nearest, Problem, type ProblemKind } from '#core/problem.ts'
 import { describe, type Task } from '#core/task.ts'
+import { failureLogOf } from './failure-log.ts'
 import { toTaskWire } from './shapes.ts'
 import { standingHeaders } from './standing-headers.ts'
 
@@ -39,7 +40,7 @@ export function sendProblem(error: unknown, request: FastifyRequest, reply: Fast
   if (!problem) request.log.error({ err: error, reqId: request.id }, 'unexpected error')
   else if (status === 503 && problem.extras.cause)
     // else it is as it is meant to be
-    request.log.warn({ err: problem.extras.cause, reqId: request.id }, 'unavailable')
+    failureLogOf(request.log).note(problem.extras.cause, request.id)
   const { faults, current, missing, retryAfterMs, allowed, scope } = problem?.extras ?? {}
   if (retryAfterMs !== undefined) reply.header('retry-after', String(Math.ceil(retryAfterMs / 1_000)))
   if (allowed) reply.header('allow', allowed.join(', '))

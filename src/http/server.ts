@@ -18,7 +18,6 @@ import { concealedPath } from '#core/concealed.ts'
 import { Problem } from '#core/problem.ts'
 import type { Defaults } from '#core/reminder.ts'
 import { limits } from '#core/task.ts'
-import { dialectOf } from '#store/dialects/dialect.ts'
 import { asProblem } from '#store/failure.ts'
 import type { Db } from '#store/schema.ts'
 import { keepAudit } from './audit.ts'
@@ -144,7 +143,7 @@ export function createServer(parts: ServerParts): FastifyInstance {
 
   // What failed in the database while reading; writes come as Problems already. An error with a status is of the request.
   server.setErrorHandler((error: object, request, reply) =>
-    sendProblem('statusCode' in error ? error : asProblem(dialectOf(parts.db), error), request, reply),
+    sendProblem('statusCode' in error ? error : asProblem(parts.db, error), request, reply),
   )
   server.setNotFoundHandler((request) => {
     throw new Problem('not-found', `There is nothing at ${concealedPath(request.url)}.`)

@@ -2,6 +2,7 @@ import type { Clock } from '#clock.ts'
 import { type Notice, type NoticeKind, noticeKinds, type Timing, timings } from '#core/notice.ts'
 import { type Backlog, mostPending, newestDeliveries } from '#store/backlog.ts'
 import type { Settled } from '#store/deliveries.ts'
+import { type FaultKind, faultKinds } from '#store/storage.ts'
 import { expose, type Family, type Sample } from './exposition.ts'
 import { Histogram } from './histogram.ts'
 
@@ -62,10 +63,13 @@ export function createMetrics({
   version,
   clock,
   backlog,
+  fault,
 }: {
   version: string
   clock: Clock
   backlog: (channelIds: readonly number[]) => Promise<Backlog>
+  /** What keeps the database from storing, or null. */
+  fault: () => FaultKind | null
 }): Metrics {
   const rungLateness = new Histogram(latenessBounds)
   const rung = Object.fromEntries(
@@ -216,12 +220,19 @@ export function createMetrics({
   }
 
   function ofServer(isDatabaseUp: boolean): Family[] {
+    const present = fault()
     return [
       {
         name: 'duebell_database_up',
         help: 'Whether the database answered just now: 1 or 0.',
         type: 'gauge',
         samples: [{ labels: {}, value: isDatabaseUp ? 1 : 0 }],
+      },
+      {
+        name: 'duebell_database_fault',
+        help: 'What is wrong with the storage: 1 for the kind that is present, 0 for the others.',
+        type: 'gauge',
+        samples: faultKinds.map((kind): Sample => ({ labels: { kind }, value: kind === present ? 1 : 0 })),
       },
       {
         name: 'duebell_database_transaction_duration_seconds',

@@ -8,7 +8,9 @@ import type { Task } from '#core/task.ts'
 import type { Claim, Settled } from '#store/deliveries.ts'
 import { noticesByIds } from '#store/notices.ts'
 import type { Store } from '#store/open.ts'
+import { isDamage } from '#store/storage.ts'
 import { tasksByIds } from '#store/tasks.ts'
+import { unreadable } from '#store/unreadable-deliveries.ts'
 import type { ChannelSet } from './channel-set.ts'
 import { isHeld, type Lane } from './lanes.ts'
 import { type Live, toMessage, toMessages, toSettlement } from './messages.ts'
@@ -24,6 +26,14 @@ export interface AttemptEnd {
   readonly outcome: Outcome
   /** The end of the hold, where the outcome began one: in ms since 1970. */
   readonly heldUntilAt: number | undefined
+}
+
+interface Seen {
+  readonly claims: readonly Claim[]
+  /** Their tasks, by id. */
+  readonly found: ReadonlyMap<number, Task>
+  /** The notices that somebody has acknowledged. */
+  readonly seen: ReadonlySet<number>
 }
 
 const lookAgainMs = 500
@@ -46,7 +56,7 @@ export function createAttempts(deps: {
   const { store, clock, channels, linksFor, sendTimeoutMs, log, stopping } = deps
 
   /** The tasks of some claims, by id, as they are now. What was seen in this edition of the store is not read again. */
-  async function look(claims: readonly Claim[]): Promise<Map<number, Task>> {
+  async function look(claims: readonly Claim[]): Promise<ReadonlyMap<number, Task>> {
     const edition = store.edition()
     const found = new Map<number, Task>()
     const unseen = new Set<number>()
@@ -65,12 +75,35 @@ export function createAttempts(deps: {
     return new Set(ids.filter((id) => (notices.get(id)?.acknowledgedAt ?? null) !== null))
   }
 
+  /** What is known of some claims, in two queries. */
+  async function lookAtAll(claims: readonly Claim[]): Promise<Seen> {
+    const found = await look(claims)
+    return { claims, found, seen: await acknowledged(claims) }
+  }
+
+  /** The same claim by claim, where one lies on a damaged page: it is given up, and the others go. */
+  async function lookOneByOne(lane: Lane, claims: readonly Claim[]): Promise<Seen> {
+    const readable: Claim[] = []
+    const found = new Map<number, Task>()
+    const seen = new Set<number>()
+    for (const claim of claims)
+      try {
+        const one = await lookAtAll([claim])
+        readable.push(claim)
+        for (const [id, task] of one.found) found.set(id, task)
+        for (const id of one.seen) seen.add(id)
+      } catch (error) {
+        if (!isDamage(store.db, error)) throw error
+        lane.underway--
+        const settled = { claim, state: 'dead', nextAt: null, error: unreadable, latencyMs: null } as const
+        tellDead(lane.channel.record.name, settled)
+        deps.onDropped(lane, settled)
+      }
+    return { claims: readable, found, seen }
+  }
+
   /** Those of the claims that are still true; the others leave the lane. */
-  function sift(
-    lane: Lane,
-    claims: readonly Claim[],
-    { found, seen, now }: { found: ReadonlyMap<number, Task>; seen: ReadonlySet<number>; now: number },
-  ): Live[] {
+  function sift(lane: Lane, { claims, found, seen }: Seen, now: number): Live[] {
     const live: Live[] = []
     for (const claim of claims) {
       const { notice } = claim
@@ -136,11 +169,12 @@ export function createAttempts(deps: {
   return {
     /** Looks whether each is still true, in one query, and starts those that are, in the same turn of the event loop. */
     async start(lane, claims) {
-      let found: Map<number, Task>
-      let seen: ReadonlySet<number>
+      let known: Seen
       try {
-        found = await look(claims)
-        seen = await acknowledged(claims)
+        known = await lookAtAll(claims).catch((error) => {
+          if (!isDamage(store.db, error)) throw error
+          return lookOneByOne(lane, claims)
+        })
       } catch {
         // The database is away; the loop says so. Nothing is begun unseen: back to the front, and looked at again.
         lane.underway -= claims.length
@@ -149,7 +183,7 @@ export function createAttempts(deps: {
         return
       }
       const now = clock.now()
-      send(lane, sift(lane, claims, { found, seen, now }), now)
+      send(lane, sift(lane, known, now), now)
     },
   }
 }

@@ -2,11 +2,12 @@ import type { Logger } from 'pino'
 import type { Clock } from '#clock.ts'
 import { attemptMs, type Outcome } from '#core/delivery.ts'
 import type { Links, Notice } from '#core/notice.ts'
-import { type Claim, claimDue, type NextDue, nextDue, releaseClaims, type Settled } from '#store/deliveries.ts'
+import { type Claim, type NextDue, nextDue, releaseClaims, type Settled } from '#store/deliveries.ts'
 import type { Store } from '#store/open.ts'
 import { createAttempts } from './attempts.ts'
 import { createChannelWatch } from './channel-health.ts'
 import type { ChannelSet, OpenChannel } from './channel-set.ts'
+import { createClaiming } from './claiming.ts'
 import { changeChannel, isHeld, isHungry, type Lane, newLane, room, startable } from './lanes.ts'
 import { startLoop } from './loop.ts'
 import { takeWhole } from './messages.ts'
@@ -102,7 +103,7 @@ export function startDeliveries({
         const lane = lanes.get(id)
         if (!lane) continue
         if (heldUntilAt !== null) hold(lane, heldUntilAt, now)
-        const startsAt = Math.max(at, lane.rateLimit.heldUntil(now))
+        const startsAt = Math.max(at, lane.rateLimit.heldUntil(now), lane.damagedUntil)
         lane.hasMore = startsAt <= now && !isHungry(lane, now)
         if (!lane.hasMore && (next === null || startsAt < next)) next = startsAt
       }
@@ -115,25 +116,14 @@ export function startDeliveries({
         const lane = lanes.get(id)
         const now = clock.now()
         // Of a thousand channels a handful have something: a transaction for each of the others would delay these.
-        if (!lane || at > now || !isHungry(lane, now)) continue
-        let claims: Claim[] = []
-        try {
-          await store.transactBell(async (tx, now) => {
-            if (isHeld(lane, now)) return
-            const { groupWaitMs } = lane.channel.record
-            const most = Math.min(room(lane, now), pace.mostAtOnce())
-            claims = await claimDue(tx, { id, isGrouping: groupWaitMs !== null }, now, leaseMs, most)
-          })
-        } catch (error) {
-          giveBack(claims) // the answer to the COMMIT may be all that was lost
-          throw error
-        }
-        accept(claims)
-        done += claims.length
+        if (!lane || Math.max(at, lane.damagedUntil) > now || !isHungry(lane, now)) continue
+        done += await claim(lane)
       }
       return done
     },
   })
+
+  const claim = createClaiming({ store, clock, pace, leaseMs, log, accept, giveBack })
 
   /** Attempts that have ended and are not written yet. */
   const placeOf = new Map<Settled, Lane>()
@@ -146,6 +136,13 @@ export function startDeliveries({
       announceQuiet()
     },
     onFailed: () => loop.wake(clock.now()), // the loop tries again, and says what is wrong
+    onUnwritable({ claim: { channelId, notice } }) {
+      lanes.get(channelId)?.unwritable.add(notice.id)
+      log.error(
+        { channel: channelId, notice: notice.id },
+        'the result of a delivery cannot be stored, since the database is damaged; it is not sent again before a restart',
+      )
+    },
   })
 
   /** An attempt that is written down makes room for the next. */

@@ -7,7 +7,7 @@ import { startHeartbeat } from './heartbeat.ts'
 import type { BellState } from './watch.ts'
 
 const minuteMs = 60_000
-const ok: BellState = { status: 'ok', error: null, overdueMs: 0, database: 'ok' }
+const ok: BellState = { status: 'ok', error: null, overdueMs: 0, database: 'ok', fault: null }
 
 function started(t: TestContext) {
   const clock = fakeClock(0)

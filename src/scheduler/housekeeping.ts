@@ -4,9 +4,11 @@ import { forgetAnswers, keptForMs } from '#store/answers.ts'
 import { forgetAudit } from '#store/audit.ts'
 import { forgetChanges, ownersWithChanges } from '#store/changes.ts'
 import type { Store } from '#store/open.ts'
+import { isDamage } from '#store/storage.ts'
 import { forgetExpiredTokens } from '#store/tokens.ts'
-import { purgeOldTrash } from '#store/trash.ts'
+import { oldTrashIds, purgeOldTrash, purgeRows } from '#store/trash.ts'
 import { type Loop, startLoop } from './loop.ts'
+import { createSetAside } from './set-aside.ts'
 
 /**
  * What is kept for a while goes when that is over. Once an hour each chore is asked again and again, a small transaction at a time,
@@ -26,8 +28,15 @@ const firstMs = 5 * 60_000
 /** Rows of one transaction: 5 to 10 ms on the embedded database. */
 const batchSize = 1_000
 
-export function startHousekeeping(parts: { clock: Clock; chores: readonly Chore[]; log: Logger }): Loop {
-  const { clock, chores } = parts
+export function startHousekeeping(parts: {
+  clock: Clock
+  chores: readonly Chore[]
+  log: Logger
+  /** Whether an error will come again however soon a chore is tried again. */
+  isLasting?: (error: unknown) => boolean
+}): Loop {
+  const { clock, chores, log, isLasting = () => false } = parts
+  const failing = new Set<string>()
   let nextAt = clock.now() + firstMs
   return startLoop('housekeeping', {
     clock,
@@ -43,8 +52,12 @@ export function startHousekeeping(parts: { clock: Clock; chores: readonly Chore[
       for (const { name, run } of chores) {
         try {
           count += await run(clock.now())
+          failing.delete(name)
         } catch (error) {
-          failure ??= new Error(`${name}: ${(error as Error).message}`, { cause: error })
+          if (isLasting(error)) {
+            if (!failing.has(name)) log.error({ err: error, chore: name }, 'a chore failed; tried again in an hour')
+            failing.add(name)
+          } else failure ??= new Error(`${name}: ${(error as Error).message}`, { cause: error })
         }
       }
       if (failure !== undefined) throw failure
@@ -57,10 +70,29 @@ export function startHousekeeping(parts: { clock: Clock; chores: readonly Chore[
 const dayMs = 86_400_000
 
 /** For good: what has been in the trash for this many days. */
-export function emptyTrash({ transact }: Pick<Store, 'transact'>, days: number): Chore {
+export function emptyTrash({ db, transact }: Pick<Store, 'db' | 'transact'>, days: number): Chore {
+  const aside = createSetAside()
+
+  /** Where one lies on a damaged page. @returns how many were tried */
+  async function purgeOneByOne(now: number): Promise<number> {
+    const ids = await oldTrashIds(db, now - days * dayMs, batchSize, aside.ids(now))
+    for (const id of ids)
+      try {
+        await transact((tx) => purgeRows(tx, [id]))
+      } catch (error) {
+        if (!isDamage(db, error)) throw error
+        aside.add(id, now)
+      }
+    return ids.length
+  }
+
   return {
     name: 'trash',
-    run: (now) => transact((tx) => purgeOldTrash(tx, now - days * dayMs, batchSize)),
+    run: (now) =>
+      transact((tx) => purgeOldTrash(tx, now - days * dayMs, batchSize, aside.ids(now))).catch((error) => {
+        if (!isDamage(db, error)) throw error
+        return purgeOneByOne(now)
+      }),
   }
 }
 

@@ -12,6 +12,10 @@ export interface Lane {
   /** Something is due in the database for which there was no room. */
   hasMore: boolean
   rateLimit: RateLimit
+  /** Some of its deliveries lie on a damaged page of the database: asked for again then. */
+  damagedUntil: number
+  /** Notices of deliveries that can be read, and not be changed: what is sent again and again must not be sent at all. */
+  readonly unwritable: Set<number>
 }
 
 /** Claims in a lane: at 1 kB each, 2 MB. Two batches of the ring, so that one is sent while the next is rung. */
@@ -28,6 +32,8 @@ export function newLane(channel: OpenChannel, now: number): Lane {
     isPumpingSoon: false,
     hasMore: false,
     rateLimit: createRateLimit(),
+    damagedUntil: 0,
+    unwritable: new Set(),
   }
   const { heldUntilAt } = channel.record.health
   if (heldUntilAt !== null) lane.rateLimit.holdUntil(heldUntilAt, now)

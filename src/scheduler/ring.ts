@@ -9,12 +9,15 @@ import { recordChange } from '#store/changes.ts'
 import { type Claim, groupLeavesAt, insertDeliveries, insertDropped } from '#store/deliveries.ts'
 import { insertNotices } from '#store/notices.ts'
 import type { Store } from '#store/open.ts'
+import { dueIds, dueTask, nextReadableAlarmAt, readableDueTasks } from '#store/readable-tasks.ts'
 import type { Db } from '#store/schema.ts'
+import { isDamage } from '#store/storage.ts'
 import * as tasks from '#store/tasks.ts'
 import type { ChannelSet, Setup } from './channel-set.ts'
 import type { Deliveries } from './deliver.ts'
 import { type Loop, startLoop } from './loop.ts'
 import type { Pace } from './pace.ts'
+import { createSetAside } from './set-aside.ts'
 
 /**
  * Due tasks become notices with a delivery for each channel. One transaction a batch:
@@ -25,6 +28,8 @@ import type { Pace } from './pace.ts'
  *   4. a delivery each for every channel that it is for: claimed for this process as far as the channel has room, the rest due at once,
  *      or later where the channel gathers or its owner wants quiet; settled at once where the channel is switched off
  *   5. a line each in the list of changes, for those who follow it
+ *
+ * A batch that meets a damaged page is rung task by task: those that cannot be read are set aside, and all others ring.
  *
  * Knows nothing of how a channel sends, and waits a few ms at most for the fastest.
  */
@@ -43,32 +48,72 @@ interface Parts {
 }
 
 export function startRinging(parts: Parts): Loop {
-  const { store, clock, deliveries } = parts
+  const { store, clock, deliveries, pace, log } = parts
+  const aside = createSetAside()
+
+  async function ringTasks(read: (tx: Db, now: number) => Promise<Task[]>): Promise<number> {
+    let batch: Batch | undefined
+    try {
+      await store.transactRing(async (tx, now) => {
+        batch = await ringBatch(tx, now, await read(tx, now), { ...parts, edition: store.edition() })
+      })
+    } catch (error) {
+      // The answer to the COMMIT may be all that was lost: then what it claimed would wait for the end of its lease.
+      deliveries.giveBack(batch?.claims ?? [])
+      throw error
+    }
+    const { rung, notices, claims, unclaimedAt } = batch as unknown as Batch
+    deliveries.accept(claims)
+    parts.onRung?.(notices)
+    if (unclaimedAt !== null) deliveries.wake(unclaimedAt)
+    return rung
+  }
+
+  /** Each in a transaction of its own: a thousand take 0.2 s, once, since those that fail are left out from then on. */
+  async function ringOneByOne(): Promise<number> {
+    const now = clock.now()
+    const ids = await dueIds(store.db, now, pace.mostAtOnce(), aside.ids(now))
+    const found: number[] = []
+    let lastError: unknown
+    for (const id of ids)
+      try {
+        await ringTasks((tx, now) => dueTask(tx, now, id))
+      } catch (error) {
+        if (!isDamage(store.db, error)) throw error
+        lastError = error
+        if (aside.add(id, clock.now())) found.push(id)
+      }
+    if (found.length > 0)
+      log.error(
+        { err: lastError, count: found.length, tasks: found.slice(0, mostNamed) },
+        'tasks cannot fire, since the database is damaged; all others do',
+      )
+    return ids.length
+  }
+
   return startLoop('ring', {
     clock,
-    log: parts.log,
-    nextAt: () => tasks.nextAlarmAt(store.db),
+    log,
+    async nextAt() {
+      const now = clock.now()
+      const next = (await nextReadableAlarmAt(store.db, aside.ids(now))) ?? Number.POSITIVE_INFINITY
+      return Math.min(next, aside.nextAt(now))
+    },
     async work() {
       // What is rung before a channel that keeps up has sent the last is claimed in a transaction of its own, at half as much again.
-      await deliveries.roomSoon(parts.pace.mostAtOnce())
-      let batch: Batch | undefined
+      await deliveries.roomSoon(pace.mostAtOnce())
       try {
-        await store.transactRing(async (tx, now) => {
-          batch = await ringBatch(tx, now, parts, store.edition())
-        })
+        return await ringTasks((tx, now) => readableDueTasks(tx, now, pace.mostAtOnce(), aside.ids(now)))
       } catch (error) {
-        // The answer to the COMMIT may be all that was lost: then what it claimed would wait for the end of its lease.
-        deliveries.giveBack(batch?.claims ?? [])
-        throw error
+        if (!isDamage(store.db, error)) throw error
+        return ringOneByOne()
       }
-      const { rung, notices, claims, unclaimedAt } = batch as unknown as Batch
-      deliveries.accept(claims)
-      parts.onRung?.(notices)
-      if (unclaimedAt !== null) deliveries.wake(unclaimedAt)
-      return rung
     },
   })
 }
+
+/** Of damaged tasks in a line of the log. */
+const mostNamed = 20
 
 interface Batch {
   readonly rung: number
@@ -81,10 +126,9 @@ interface Batch {
 async function ringBatch(
   tx: Db,
   now: number,
-  { channels, deliveries, pace, log }: Pick<Parts, 'channels' | 'deliveries' | 'pace' | 'log'>,
-  edition: number,
+  due: readonly Task[],
+  { channels, deliveries, log, edition }: Pick<Parts, 'channels' | 'deliveries' | 'log'> & { edition: number },
 ): Promise<Batch> {
-  const due = await tasks.dueTasks(tx, now, pace.mostAtOnce())
   // After the tasks are locked: whoever has changed what they go by computes them anew, and waits for us or we for him.
   const setup = await channels.setup(tx)
   const taskOf = new Map(due.map((task) => [task.id, task]))

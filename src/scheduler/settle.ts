@@ -3,6 +3,7 @@ import { recordChange } from '#store/changes.ts'
 import { claimsInHand, type Settled, settleDeliveries } from '#store/deliveries.ts'
 import type { Store } from '#store/open.ts'
 import type { Db } from '#store/schema.ts'
+import { isDamage } from '#store/storage.ts'
 import { lockTasks } from '#store/tasks.ts'
 import type { Transact } from '#store/transact.ts'
 import { awaitTrashed } from '#store/trash.ts'
@@ -26,15 +27,18 @@ export interface Settling {
 /**
  * @param onWritten told what was handed in, once it is written, and when the first of it is due again (ms since 1970; infinity for never)
  * @param onFailed something could not be written and waits
+ * @param onUnwritable one can never be written, since it lies on a damaged page; it waits no longer
  */
 export function createSettling({
   store,
   onWritten,
   onFailed,
+  onUnwritable,
 }: {
-  store: Pick<Store, 'transactBell' | 'transactRing'>
+  store: Pick<Store, 'db' | 'transactBell' | 'transactRing'>
   onWritten: (batch: readonly Settled[], dueAt: number) => Promise<void>
   onFailed: () => void
+  onUnwritable: (settled: Settled) => void
 }): Settling {
   const waiting: Settled[] = []
   let isWriteComing = false
@@ -56,8 +60,8 @@ export function createSettling({
     const others = batch.filter(({ state }) => state !== 'dead')
     isWriting = true
     const outcomes = await Promise.allSettled([
-      settleAll(store.transactBell, others, lookAgain),
-      settleAll(store.transactRing, dead, recordDead),
+      settleAround(store.transactBell, others, lookAgain),
+      settleAround(store.transactRing, dead, recordDead),
     ])
     isWriting = false
     let dueAt = Number.POSITIVE_INFINITY
@@ -74,6 +78,28 @@ export function createSettling({
     const failed = outcomes.find((outcome) => outcome.status === 'rejected')
     if (failed) throw failed.reason
     return batch.length
+  }
+
+  /** One by one where a batch meets a damaged page: the others must not wait for what can never be written. */
+  async function settleAround(
+    transact: Transact,
+    batch: readonly Settled[],
+    prepare: Prepare,
+  ): Promise<readonly Settled[]> {
+    try {
+      return await settleAll(transact, batch, prepare)
+    } catch (error) {
+      if (!isDamage(store.db, error)) throw error
+    }
+    const written: Settled[] = []
+    for (const one of batch)
+      try {
+        written.push(...(await settleAll(transact, [one], prepare)))
+      } catch (error) {
+        if (!isDamage(store.db, error)) throw error
+        onUnwritable(one)
+      }
+    return written
   }
 
   return {
@@ -120,11 +146,9 @@ async function recordDead(tx: Db, batch: readonly Settled[]): Promise<readonly S
   return batch
 }
 
-async function settleAll(
-  transact: Transact,
-  batch: readonly Settled[],
-  prepare: (tx: Db, batch: readonly Settled[], now: number) => Promise<readonly Settled[]>,
-): Promise<readonly Settled[]> {
+type Prepare = (tx: Db, batch: readonly Settled[], now: number) => Promise<readonly Settled[]>
+
+async function settleAll(transact: Transact, batch: readonly Settled[], prepare: Prepare): Promise<readonly Settled[]> {
   if (batch.length === 0) return batch
   return transact(async (tx, now) => {
     const settled = await prepare(tx, batch, now)

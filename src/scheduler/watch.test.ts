@@ -13,13 +13,18 @@ async function watched(t: TestContext) {
   t.after(() => store[Symbol.asyncDispose]())
   const [ring, deliver] = [0, 1].map(() => ({ lookedAt: 1e12, error: undefined as unknown })) as [State, State]
   const loops = [ring, deliver]
-  const look = watchBell({ db: store.db, clock, loops: loops.map((loop) => ({ health: () => loop })) })
+  const look = watchBell({
+    db: store.db,
+    storage: store.storage,
+    clock,
+    loops: loops.map((loop) => ({ health: () => loop })),
+  })
   return { clock, store, ring, deliver, look }
 }
 
 test('the bell is ok while its loops look and nothing is overdue', async (t) => {
   const { look } = await watched(t)
-  assert.deepEqual(await look(), { status: 'ok', error: null, overdueMs: 0, database: 'ok' })
+  assert.deepEqual(await look(), { status: 'ok', error: null, overdueMs: 0, database: 'ok', fault: null })
 })
 
 test('it fails when either loop has met an error, or has not looked for long', async (t) => {

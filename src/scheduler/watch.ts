@@ -1,5 +1,6 @@
 import type { Clock } from '#clock.ts'
 import type { Db } from '#store/schema.ts'
+import type { FaultKind, Storage } from '#store/storage.ts'
 import { readOverdueMs } from '#store/tasks.ts'
 import type { Loop } from './loop.ts'
 
@@ -19,6 +20,8 @@ export interface BellState {
   readonly overdueMs: number
   /** `ok`, or what is wrong with it. */
   readonly database: string
+  /** The same in a word that names no file or host; null when it is ok. */
+  readonly fault: FaultKind | 'away' | null
 }
 
 const overdueBoundMs = 30_000
@@ -28,22 +31,29 @@ const lookBoundMs = 15_000
 /** @returns never rejects */
 export function watchBell({
   db,
+  storage,
   clock,
   loops,
 }: {
   db: Db
+  storage: Pick<Storage, 'fault' | 'noteFailure'>
   clock: Clock
   loops: readonly Pick<Loop, 'health'>[]
 }): () => Promise<BellState> {
   let overdueMs = 0
 
   return async () => {
-    let database = 'ok'
+    let away: string | null = null
     try {
       overdueMs = await readOverdueMs(db, clock.now())
     } catch (error) {
-      database = (error as Error).message
+      storage.noteFailure(error)
+      away = (error as Error).message
     }
+    // On a full disk every read works.
+    const stored = storage.fault()
+    const database = stored?.detail ?? away ?? 'ok'
+    const fault = stored?.kind ?? (away === null ? null : 'away')
     let error: string | null = null
     for (const loop of loops) {
       const { lookedAt, error: failure } = loop.health()
@@ -51,6 +61,6 @@ export function watchBell({
       else if (clock.now() - lookedAt > clock.longestSleepMs + lookBoundMs) error ??= 'a loop has not looked for long'
     }
     const status = error !== null ? 'failing' : overdueMs >= overdueBoundMs ? 'late' : 'ok'
-    return { status, error, overdueMs, database }
+    return { status, error, overdueMs, database, fault }
   }
 }

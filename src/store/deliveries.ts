@@ -184,10 +184,11 @@ export async function nextDue(db: Db): Promise<Map<number, NextDue>> {
  * Takes what is due on a channel into hand, the longest due first, for the span of a lease.
  * @param isGrouping what is taken for the first time is put into groups, which stay together from then on: under the id of a message
  *   that may have arrived, nothing else may be said
+ * @param only of these notices, where others lie on a damaged page: a statement that reads one fails as a whole
  */
 export async function claimDue(
   tx: Db,
-  { id: channelId, isGrouping }: { id: number; isGrouping: boolean },
+  { id: channelId, isGrouping, only }: { id: number; isGrouping: boolean; only?: readonly number[] | undefined },
   now: number,
   leaseMs: number,
   limit: number,
@@ -195,7 +196,12 @@ export async function claimDue(
   const due = tx
     .selectFrom('deliveries')
     .select(['id', 'notice_id', 'attempts', 'next_at', 'backoff_from', 'trying_since_at', 'group_id', 'repeats'])
-    .where('channel_id', '=', channelId)
+    .where((eb) =>
+      only === undefined
+        ? eb('channel_id', '=', channelId)
+        : // By their keys: the index on what is due leads to the rows of all.
+          eb.and([dialectOf(tx).among(eb.ref('notice_id'), only), eb(sql<number>`channel_id + 0`, '=', channelId)]),
+    )
     .where('next_at', '<=', now)
     .orderBy('next_at')
   const lock = (query: typeof due) => (dialectOf(tx).isShared ? query.forUpdate().skipLocked() : query)

@@ -1,10 +1,12 @@
+import { resolve } from 'node:path'
 import { Kysely, type Dialect as KyselyDialect, sql } from 'kysely'
 import { type Migration, Migrator } from 'kysely/migration'
 import type { Clock } from '#clock.ts'
 import { Problem } from '#core/problem.ts'
 import { readClockSkew } from './clock-skew.ts'
-import { type Dialect, dialectOf } from './dialects/dialect.ts'
+import { type Dialect, dialectOf, type ErrorClass } from './dialects/dialect.ts'
 import { describeUrl, type Limits, migrationMs, statementMs } from './dialects/server.ts'
+import { refuseForeignTables, tableNames } from './foreign-tables.ts'
 import { foundation } from './migrations/0001-foundation.ts'
 import { original } from './migrations/0002-original.ts'
 import { changes } from './migrations/0003-changes.ts'
@@ -14,6 +16,7 @@ import { channels } from './migrations/0006-channels.ts'
 import { accounts } from './migrations/0007-accounts.ts'
 import { retryByTime } from './migrations/0009-retry-by-time.ts'
 import type { Db, Schema } from './schema.ts'
+import { attachStorage, createStorage, type Storage } from './storage.ts'
 import { createTransact, type Transact } from './transact.ts'
 
 export interface Store extends AsyncDisposable {
@@ -34,12 +37,19 @@ export interface Store extends AsyncDisposable {
    * (NaN) where it is not. So what was read of a task in the same edition is still true, without a look.
    */
   edition(): number
+  readonly storage: Storage
+  /** Writes something of no meaning, so that a fault ends when the storage works again and nobody writes. @throws as `transact` */
+  probe(): Promise<void>
+  /** An error of the database at a start, in words for the one who starts it; any other as it is. */
+  explain(error: unknown): unknown
 }
 
 /** What is said while a database is opened. */
 export interface StoreLog {
   info(text: string): void
   warn(text: string): void
+  /** Somebody must act. */
+  error(text: string): void
 }
 
 export interface StoreDeps {
@@ -82,7 +92,7 @@ const skewMs = 1_000
  * @throws Problem `unavailable` or `invalid` with a sentence for a person
  */
 export async function openStore(url: string, given: StoreDeps): Promise<Store> {
-  const deps = { log: { info() {}, warn() {} }, timeZone: 'UTC', ...given }
+  const deps = { log: silent, timeZone: 'UTC', ...given }
   const limits = { statementMs }
   const kysely = await openDialect(url, limits, deps.wrap !== undefined)
   const db = new Kysely<Schema>({ dialect: deps.wrap?.(kysely) ?? kysely })
@@ -92,12 +102,14 @@ export async function openStore(url: string, given: StoreDeps): Promise<Store> {
     for (const warning of await dialect.inspect(db)) deps.log.warn(warning)
     await compareClocks(db, deps)
     limits.statementMs = migrationMs
-    await migrate(db, dialect, deps)
+    await migrate(db, dialect, { url, ...deps })
     limits.statementMs = statementMs
   } catch (error) {
     await db.destroy()
-    throw explain(error, dialect, url)
+    throw explain(error, dialect, url) ?? error
   }
+  const storage = createStorage(dialect, deps.log, () => deps.clock.now())
+  attachStorage(db, storage)
   let edition = dialect.isShared ? Number.NaN : 0
   const open = () => createTransact(db, deps.clock, deps.onBroken, () => edition++, deps.onListed, deps.onCommitted)
   const transact = open()
@@ -108,23 +120,53 @@ export async function openStore(url: string, given: StoreDeps): Promise<Store> {
     transactBell: dialect.isShared ? open() : transact,
     transactRing: dialect.isShared ? open() : transact,
     edition: () => edition,
+    storage,
+    async probe() {
+      await transact(writeProbe)
+      storage.noteStored()
+    },
+    explain: (error) => explain(error instanceof Problem ? error.cause : error, dialect, url) ?? error,
     [Symbol.asyncDispose]: () => db.destroy(),
   }
 }
 
-function explain(error: unknown, dialect: Dialect, url: string): unknown {
-  const { message } = error as Error
+const silent: StoreLog = { info() {}, warn() {}, error() {} }
+
+/** A row that is gone by the COMMIT: its pages are written all the same. */
+async function writeProbe(tx: Db): Promise<void> {
+  const name = 'storage-probe'
+  await tx.insertInto('secrets').values({ name, value: '' }).execute()
+  await tx.deleteFrom('secrets').where('name', '=', name).execute()
+}
+
+/** Undefined for an error that is no fault of the database. */
+function explain(error: unknown, dialect: Dialect, url: string): Problem | undefined {
+  const { message } = (error ?? {}) as { message?: string }
   const what = dialect.classify(error)
+  const where = describeDatabase(url)
   if (what === 'refused')
-    return new Problem('unavailable', `${describeUrl(url)} refuses us: ${message}. ${dialect.remedy(error)}`, {
+    return new Problem('unavailable', `${where} refuses us: ${message}. ${dialect.remedy(error)}`, {
       cause: error,
     })
   if (what === 'gone' || what === 'busy')
-    return new Problem('unavailable', `${describeUrl(url)} went away while it was prepared: ${message}. Start again.`, {
+    return new Problem('unavailable', `${where} went away while it was prepared: ${message}. Start again.`, {
       cause: error,
     })
-  return error
+  const fault = storageFaults[what]
+  if (fault === undefined) return undefined
+  return new Problem('unavailable', `${where} ${fault}: ${message}. ${dialect.remedy(error)}`, { cause: error })
 }
+
+const storageFaults: Partial<Record<ErrorClass, string>> = {
+  full: 'cannot be written to, since its disk is full',
+  readonly: 'is read-only',
+  failed: 'cannot be read or written to',
+  broken: 'cannot be read or written to',
+  damaged: 'is damaged',
+}
+
+const describeDatabase = (url: string) =>
+  url.startsWith('sqlite:') ? `The database file ${resolve(url.slice('sqlite:'.length))}` : describeUrl(url)
 
 /** Each with its driver only where it is asked for: the two others would cost 20 MB. */
 async function openDialect(url: string, limits: Limits, isWatched: boolean): Promise<KyselyDialect> {
@@ -166,24 +208,36 @@ async function compareClocks(db: Db, { clock, log }: Told): Promise<void> {
     )
 }
 
-async function migrate(db: Db, dialect: Dialect, deps: Told): Promise<void> {
+async function migrate(db: Db, dialect: Dialect, deps: Told & { url: string }): Promise<void> {
+  const { url, log } = deps
   const all = Object.fromEntries(
     Object.entries(migrations).map(([name, migration]): [string, Migration] => [name, migration(dialect, deps)]),
   )
   const migrator = new Migrator({ db, provider: { getMigrations: async () => all } })
-  const unknown = (await appliedMigrations(db)).filter((name) => !(name in all))
+  const found = await tableNames(db)
+  const unknown = (await appliedMigrations(db, found)).filter((name) => !(name in all))
   if (unknown.length > 0)
     throw new Problem(
       'unavailable',
       `The database was used by a newer Duebell: it has ${unknown.join(', ')}, which this one does not know. Nothing was changed. Start the newer version.`,
     )
-  const { error } = await migrator.migrateToLatest()
+  await refuseForeignTables(db, found, describeDatabase(url))
+  const { error, results = [] } = await migrator.migrateToLatest()
   if (error) throw error
+  const done = results.filter(({ status }) => status === 'Success')
+  // Where others start at the same time, the one that made the tables says so.
+  if (done.some(({ migrationName }) => migrationName === '0001-foundation')) log.info(describeNew(url))
+  if (done.length > 0) dialect.file?.checkpoint()
 }
 
-async function appliedMigrations(db: Db): Promise<string[]> {
-  const tables = await db.introspection.getTables({ withInternalKyselyTables: true })
-  if (!tables.some(({ name }) => name === 'kysely_migration')) return []
+function describeNew(url: string): string {
+  if (url === 'sqlite::memory:') return 'A new, empty database was made in memory. It is gone when the server stops.'
+  if (url.startsWith('sqlite:')) return `A new, empty database was made at ${resolve(url.slice('sqlite:'.length))}.`
+  return `${describeUrl(url)} had no tables of Duebell: new, empty ones were made.`
+}
+
+async function appliedMigrations(db: Db, tables: ReadonlySet<string>): Promise<string[]> {
+  if (!tables.has('kysely_migration')) return []
   const rows = await (db as unknown as Kysely<{ kysely_migration: { name: string } }>)
     .selectFrom('kysely_migration')
     .select('name')

@@ -7,6 +7,7 @@ import { asProblem } from './failure.ts'
 import { markTransaction, runStatement } from './prepare.ts'
 import type { Db } from './schema.ts'
 import { openIndex } from './search.ts'
+import { storageOf } from './storage.ts'
 
 /**
  * Group commit. Wishes that arrive together share one transaction and one fsync; each is answered after it.
@@ -100,7 +101,11 @@ export function createTransact(
         if (changes.haveTasks()) onChanged()
         await run('commit')
         onCommitted(wishes.length, performance.now() - startedAt)
-        if (ownerIds.length > 0) onListed(ownerIds)
+        if (ownerIds.length > 0) {
+          // One that wrote nothing goes well on a full disk too.
+          storageOf(db)?.noteStored()
+          onListed(ownerIds)
+        }
         return answers
       } catch (error) {
         // A failed COMMIT may have ended the transaction or not; what counts is the first error. Where nobody answers any more,
@@ -138,7 +143,7 @@ export function createTransact(
 
   function refusal(error: unknown): unknown {
     if (dialect.classify(error) === 'broken') onBroken(error)
-    return asProblem(dialect, error)
+    return asProblem(db, error)
   }
 
   async function drain() {

@@ -199,14 +199,18 @@ export async function purgeTrashed(tx: Db, ownerId: number, ids: readonly number
   return theirs.length
 }
 
-/** The same with what was deleted by an instant, of all owners, the oldest first. @returns how many, at most `limit` */
-export async function purgeOldTrash(tx: Db, deletedBy: number, limit: number): Promise<number> {
-  const query = tx
-    .selectFrom('trash')
-    .select('id')
-    .where('deleted_at', '<=', deletedBy)
-    .orderBy('deleted_at')
-    .limit(limit)
+/**
+ * The same with what was deleted by an instant, of all owners, the oldest first.
+ * @param without ids that are left alone, since they cannot be read
+ * @returns how many, at most `limit`
+ */
+export async function purgeOldTrash(
+  tx: Db,
+  deletedBy: number,
+  limit: number,
+  without: readonly number[] = [],
+): Promise<number> {
+  const query = oldTrash(tx, deletedBy, without).limit(limit)
   // What somebody restores just now, or another replica purges, is theirs.
   const rows = await (dialectOf(tx).isShared ? query.forUpdate().skipLocked() : query).execute()
   const ids = rows.map(({ id }) => id)
@@ -214,7 +218,23 @@ export async function purgeOldTrash(tx: Db, deletedBy: number, limit: number): P
   return ids.length
 }
 
-async function purgeRows(tx: Db, ids: readonly number[]): Promise<void> {
+/** What `purgeOldTrash` would take: from the index alone, so that no damaged row is read. */
+export async function oldTrashIds(
+  db: Db,
+  deletedBy: number,
+  limit: number,
+  without: readonly number[],
+): Promise<number[]> {
+  return (await oldTrash(db, deletedBy, without).limit(limit).execute()).map(({ id }) => id)
+}
+
+function oldTrash(db: Db, deletedBy: number, without: readonly number[]) {
+  const query = db.selectFrom('trash').select('id').where('deleted_at', '<=', deletedBy).orderBy('deleted_at')
+  return without.length === 0 ? query : query.where((eb) => eb.not(dialectOf(db).among(eb.ref('id'), without)))
+}
+
+/** What is gone already is passed over. */
+export async function purgeRows(tx: Db, ids: readonly number[]): Promise<void> {
   if (ids.length === 0) return
   await forgetTasks(tx, ids)
   await deleteRows(tx, ids)

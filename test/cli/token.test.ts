@@ -128,7 +128,9 @@ test('the program prints the token alone, and the rest beside it', {
     promisify(execFile)(process.execPath, [main, 'token', ...argv], { env: { PATH: process.env.PATH } })
   const { stdout, stderr } = await run('create', '--database-url', databaseUrl)
   assert.match(stdout, /^dbl_[0-9A-Za-z]{49}\n$/)
-  assert.match(stderr, /^Token 1 of the first owner/)
+  // A path that is mistyped makes a database as well, to which no server will ever look.
+  assert.match(stderr, /^A new, empty database was made at \/.+\.\nToken 1 of the first owner/)
+  assert.match((await run('create', '--database-url', databaseUrl)).stderr, /^Token 2 of the first owner/)
   await assert.rejects(run('create', '--scopes', 'all'), { code: 2 })
   await assert.rejects(run('mint'), { code: 2 })
   assert.match((await run('create', '--help')).stdout, /^Usage: duebell token create/)

@@ -153,7 +153,7 @@ async function playRound(t: TestContext, database: 'postgres' | 'mysql') {
   const replicas = new Map(
     await Promise.all(names.map(async (name): Promise<[Name, Replica]> => [name, await start(name)])),
   )
-  const log = { info() {}, warn() {} }
+  const log = { info() {}, warn() {}, error() {} }
   const store = await openStore(databaseUrl, { clock: systemClock, log, timeZone: 'UTC', onBroken() {} })
   t.after(() => store[Symbol.asyncDispose]())
 

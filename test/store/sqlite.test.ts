@@ -155,6 +155,11 @@ test('SQLite: in memory it leaves no file, and works the same', async (t) => {
 
 for (const [errcode, what] of [
   [13, 'The disk is full: nothing was changed.'],
+  [8, 'The database is read-only just now: nothing was changed.'],
+  [
+    11,
+    'The database is damaged, and what was asked for cannot be read or changed. The log and /v1/health tell an administrator how to repair it.',
+  ],
   [5, 'The database cannot be reached just now.'],
 ] as const)
   test(`SQLite: error ${errcode} is told as «${what}»`, async (t) => {

@@ -32,7 +32,11 @@ type Server = (typeof databases)[number]
 const skip = { postgres: await whyWithout('postgres'), mysql: await whyWithout('mysql') }
 
 async function open(t: TestContext, url: string, lines: string[] = [], timeZone = 'UTC'): Promise<Store> {
-  const log = { info: (text: string) => lines.push(text), warn: (text: string) => lines.push(`warn: ${text}`) }
+  const log = {
+    info: (text: string) => lines.push(text),
+    warn: (text: string) => lines.push(`warn: ${text}`),
+    error() {},
+  }
   const store = await openStore(url, { clock: systemClock, log, timeZone, onBroken() {} })
   t.after(() => store[Symbol.asyncDispose]())
   return store
@@ -192,11 +196,44 @@ describe('a start that is refused says in plain words why, and what to do', () =
     })
   }
 
+  for (const server of databases) {
+    test(`${server}: another program’s table of a name of ours, which is left as it is`, {
+      skip: skip[server],
+    }, async (t) => {
+      const url = await freshDatabase(t, server)
+      await onServer(server, 'create table tasks (id bigint, owner_id bigint, uid varchar(10), notify_at bigint)', url)
+      const where = `${new URL(url).protocol}//${new URL(url).host}${new URL(url).pathname}`
+      assert.equal(
+        await refusal(url),
+        `${where} has the table tasks, and it is not Duebell's. Nothing was changed. Name a database of its own in --database-url.`,
+      )
+      await onServer(server, 'insert into tasks values (1, 1, null, 1)', url) // as many columns as before
+      await onServer(server, 'drop table tasks', url)
+      const lines: string[] = []
+      await open(t, url, lines)
+      assert.deepEqual(lines, [`${where} had no tables of Duebell: new, empty ones were made.`])
+    })
+
+    test(`${server}: tables of other names, shared with another program, are no reason to refuse`, {
+      skip: skip[server],
+    }, async (t) => {
+      const url = await freshDatabase(t, server)
+      await onServer(server, 'create table albums (id bigint)', url)
+      await open(t, url)
+    })
+  }
+
+  test('postgres: tables of another schema are another program’s business', { skip: skip.postgres }, async (t) => {
+    const url = await freshDatabase(t, 'postgres')
+    await onServer('postgres', 'create schema other create table tasks (id bigint)', url)
+    await open(t, url)
+  })
+
   test('a server that does not come is waited for, then named', async () => {
     let time = 0
     const clock = { now: () => (time += 10_000), sleep: async () => {}, longestSleepMs: 1_000 }
     const lines: string[] = []
-    const log = { info: (text: string) => lines.push(text), warn: (text: string) => lines.push(text) }
+    const log = { info: (text: string) => lines.push(text), warn: (text: string) => lines.push(text), error() {} }
     for (const scheme of ['postgres', 'mysql']) {
       lines.length = 0
       await assert.rejects(
@@ -314,7 +351,7 @@ describe('a start looks at version and settings', () => {
     test(`${server}: a clock that differs from the database's is warned of`, { skip: skip[server] }, async (t) => {
       const url = await freshDatabase(t, server)
       const lines: string[] = []
-      const log = { info() {}, warn: (text: string) => lines.push(text) }
+      const log = { info() {}, warn: (text: string) => lines.push(text), error() {} }
       const clock = { ...systemClock, now: () => Date.now() - 90_000 }
       await (await openStore(url, { clock, log, onBroken() {} }))[Symbol.asyncDispose]()
       assert.match(
@@ -413,6 +450,7 @@ describe('the tasks of the original service', { skip: skip.mysql }, () => {
       'Took over 5 tasks of the original service from its table «task», times read in Europe/Paris.',
       'Without a title, now called «Task <id>»: 8, 40.',
       'With a title longer than 500 characters, kept whole in the description: 12, 13.',
+      `${url.replace('root@', '')} had no tables of Duebell: new, empty ones were made.`,
     ])
 
     const { rows: theirs } = await store.db.executeQuery<object>(CompiledQuery.raw('select * from task order by id'))
@@ -460,6 +498,7 @@ describe('the tasks of the original service', { skip: skip.mysql }, () => {
     await onServer('mysql', 'create table task (id int primary key, name text)', url)
     const lines: string[] = []
     const store = await open(t, url, lines)
-    assert.deepEqual([lines, await store.db.selectFrom('tasks').selectAll().execute()], [[], []])
+    assert.deepEqual(lines, [`${url.replace('root@', '')} had no tables of Duebell: new, empty ones were made.`])
+    assert.deepEqual(await store.db.selectFrom('tasks').selectAll().execute(), [])
   })
 })

@@ -10,6 +10,8 @@ export interface Health {
   readonly look: () => Promise<{
     /** `ok`, or what is wrong with it. */
     database: string
+    /** The same in a word that anybody may read; null when it is ok. */
+    fault: string | null
     /** Of the bell: `late` means that it works, and something has been due for long all the same. */
     status: 'ok' | 'late' | 'failing'
     error: string | null
@@ -21,11 +23,12 @@ export const HealthShape = Type.Object(
   {
     status: Type.Enum(['healthy', 'degraded', 'unhealthy'], {
       description:
-        '`degraded`: everything works, and yet the bell is late. `unhealthy`: the database is away, or the bell fails',
+        '`degraded`: everything works, and yet the bell is late. `unhealthy`: the database is away, damaged or stores nothing, or the bell fails',
     }),
     version: Type.String(),
     database: Type.String({
-      description: '`ok`, or what is wrong with it; to who has not signed in no more than `away`',
+      description:
+        '`ok`, or what is wrong with it and what to do. Callers who have not signed in get one word: `away`, `full`, `read-only`, `failed`, `damaged` or `moved`',
     }),
     scheduler: Type.Object({
       status: Type.Enum(['ok', 'late', 'failing']),
@@ -37,7 +40,7 @@ export const HealthShape = Type.Object(
 )
 
 /**
- * `/livez`: the process answers. `/readyz`: it can do its work. `/v1/health`: the same for the original's clients, as text or,
+ * `/livez`: the process answers. `/readyz`: it can do its work; a damaged page is no reason to take the rest out of service. `/v1/health`: the same for the original's clients, as text or,
  * by Accept, in JSON. Degraded is 200, and `Healthy` in text: who knows two words only, or takes a server that is late out of service,
  * would make it later. What exactly is wrong may name hosts and users of the database: it is told to who may come in.
  */
@@ -56,9 +59,10 @@ export function healthRoutes(
       looking = undefined
     })
     const bell = await looking
-    const isWorking = bell.database === 'ok' && bell.status !== 'failing'
+    const isWorking = bell.fault === null && bell.status !== 'failing'
+    const isReady = isWorking || (bell.fault === 'damaged' && bell.status !== 'failing')
     const status = !isWorking ? 'unhealthy' : bell.status === 'late' ? 'degraded' : 'healthy'
-    return { isWorking, status, bell } as const
+    return { isWorking, isReady, status, bell } as const
   }
 
   const text = (operationId: string, summary: string, words: { 200: string; 503?: string }) => ({
@@ -80,7 +84,7 @@ export function healthRoutes(
 
   const readySchema = text('isReady', 'Whether the server can do its work', { 200: 'Ready', 503: 'Not ready' })
   server.get('/readyz', { config, schema: readySchema }, async (_, reply) => {
-    const { isWorking: isReady } = await look()
+    const { isReady } = await look()
     return reply
       .code(isReady ? 200 : 503)
       .type('text/plain')
@@ -107,7 +111,7 @@ export function healthRoutes(
     const [{ isWorking, status, bell }, isTold] = await Promise.all([look(), isJson && isKnown(request, reply)])
     reply.code(isWorking ? 200 : 503).header('cache-control', 'no-store')
     if (!isJson) return reply.type('text/plain').send(isWorking ? 'Healthy' : 'Unhealthy')
-    const { database, error } = isTold ? bell : { database: bell.database === 'ok' ? 'ok' : 'away', error: null }
+    const { database, error } = isTold ? bell : { database: bell.fault ?? 'ok', error: null }
     return reply.type('application/json').send(
       JSON.stringify({
         status,

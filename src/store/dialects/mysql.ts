@@ -9,20 +9,18 @@ import {
 import mysql2 from 'mysql2'
 import { Problem } from '#core/problem.ts'
 import { columnTypes, type Schema } from '../schema.ts'
-import { type Dialect, type ErrorClass, speaking } from './dialect.ts'
+import { type Dialect, speaking } from './dialect.ts'
+import { classify, remedyFor } from './mysql-errors.ts'
 import { guard } from './pool.ts'
 import { wordTable } from './search.ts'
 import {
   connections,
   connectMs,
   idleTransactionSeconds,
-  isCertificateError,
-  isNetworkError,
   type Limits,
   lockWaitSeconds,
   NoAnswer,
   parseServerUrl,
-  remedies,
 } from './server.ts'
 
 /**
@@ -147,40 +145,8 @@ const dialectFor = (server: Server): Dialect => ({
 
   classify,
 
-  remedy(error) {
-    const { errno, code } = (error ?? {}) as { errno?: number; code?: unknown }
-    if (isCertificateError(error)) return remedies.certificate
-    if (code === withoutTls) return remedies.withoutTls
-    return refusals.get(errno ?? 0) ?? remedies.login
-  },
+  remedy: remedyFor,
 })
-
-const withoutTls = 'HANDSHAKE_NO_SSL_SUPPORT'
-
-const refusals = new Map([
-  [1045, remedies.login], // access denied
-  [1698, remedies.login], // the same, of an account that knows no password
-  [1130, remedies.login], // not from this host
-  [1049, remedies.database], // unknown database
-  [1044, remedies.privilege], // to the database
-  [1142, remedies.privilege], // to a table
-  [1227, remedies.privilege], // to something of the server
-  [3159, remedies.withTls], // the server takes encrypted connections only
-])
-
-function classify(error: unknown): ErrorClass {
-  if (isNetworkError(error) || error instanceof NoAnswer) return 'gone'
-  const { errno, code, fatal } = (error ?? {}) as { errno?: number; code?: unknown; fatal?: boolean }
-  if (errno === 1062) return 'duplicate'
-  if (errno === 1205 || errno === 1213 || errno === 3572) return 'busy' // lock wait, deadlock, NOWAIT
-  if (errno === 1021 || errno === 1114) return 'full' // disk full, table full
-  if (errno === 1050 || errno === 1060 || errno === 1061) return 'exists' // table, column, index
-  if (isCertificateError(error) || code === withoutTls || (errno !== undefined && refusals.has(errno))) return 'refused'
-  // Too many connections, shutting down, lost, killed.
-  if (errno === 1040 || errno === 1053 || errno === 1927 || errno === 1317) return 'gone'
-  if (typeof code === 'string' && code.startsWith('PROTOCOL_')) return 'gone'
-  return fatal === true ? 'gone' : 'other'
-}
 
 const isMariaDb = (version: string) => /mariadb/i.test(version)
 

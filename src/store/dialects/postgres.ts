@@ -24,6 +24,7 @@ import {
   NoAnswer,
   parseServerUrl,
   remedies,
+  storageRemedies,
 } from './server.ts'
 
 /** Advisory locks are of a whole database: under this number they are ours, of owners. */
@@ -121,6 +122,9 @@ export const postgres: Dialect = {
     // Connection exceptions, shutting down, starting up, too many connections, idle in transaction.
     if (code.startsWith('08') || code.startsWith('57P') || code === '53300' || code === '25P03') return 'gone'
     if (code === '53100') return 'full'
+    if (code === '25006') return 'readonly' // a standby, or default_transaction_read_only
+    if (code === 'XX001' || code === 'XX002') return 'damaged' // data_corrupted, index_corrupted
+    if (code === '58030') return 'failed' // io_error
     if (code === '42P07' || code === '42710' || code === '42701') return 'exists' // table, index, column
     if (code.startsWith('28') || code === '3D000' || code === '42501') return 'refused'
     return 'other'
@@ -129,6 +133,8 @@ export const postgres: Dialect = {
   remedy(error) {
     const { code, message = '' } = (error ?? {}) as { code?: unknown; message?: string }
     if (isCertificateError(error)) return remedies.certificate
+    const remedy = storageRemedies[postgres.classify(error)]
+    if (remedy !== undefined) return remedy
     if (isWithoutTls(message)) return remedies.withoutTls
     // «no pg_hba.conf entry for host …, no encryption» has the code of a wrong user.
     if (/no encryption/.test(message)) return remedies.withTls

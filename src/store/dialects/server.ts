@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs'
 import { Problem } from '#core/problem.ts'
+import type { ErrorClass } from './dialect.ts'
 
 /**
  * What the two database servers have in common: how they are addressed, and how long anything may take. A request must be
@@ -125,6 +126,14 @@ export const remedies = {
   withTls: 'Add ?sslmode=require to --database-url.',
   withoutTls: 'Turn on TLS there, or leave sslmode out of --database-url.',
 } as const
+
+/** What to do when the disk of a database server is the matter. */
+export const storageRemedies: Partial<Record<ErrorClass, string>> = {
+  full: 'Free space on the disk of the database server; Duebell goes on by itself.',
+  readonly: 'Let the database server take writes, or name the primary in --database-url; Duebell goes on by itself.',
+  failed: 'Check the disk and the log of the database server.',
+  damaged: 'Back up what can be read, then restore a backup or repair the table by the tools of the database server.',
+}
 
 /** Thrown in place of an answer that did not come in time. */
 export class NoAnswer extends Error {

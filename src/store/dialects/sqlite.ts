@@ -1,5 +1,4 @@
-import { chmodSync, closeSync, constants, existsSync, mkdirSync, openSync, statSync } from 'node:fs'
-import { dirname, resolve } from 'node:path'
+import { resolve } from 'node:path'
 import { DatabaseSync, type StatementSync } from 'node:sqlite'
 import { type Dialect as KyselyDialect, SqliteAdapter, SqliteDialect, sql } from 'kysely'
 import { Problem } from '#core/problem.ts'
@@ -7,6 +6,7 @@ import { runStatement } from '../prepare.ts'
 import { addReturning } from './counter.ts'
 import { type Dialect, type ErrorClass, speaking } from './dialect.ts'
 import { fts5 } from './search.ts'
+import { applicationId, noDatabase, prepareFile, refuseForeign, watchFile } from './sqlite-file.ts'
 
 /**
  * SQLite inside the process, by `node:sqlite`. One connection: it is synchronous, so a second would not run beside it, and
@@ -83,12 +83,25 @@ export const sqlite: Dialect = {
     if (primary === 1 && /already exists|duplicate column/.test((error as Error).message)) return 'exists' // SQLITE_ERROR
     if (primary === 5 || primary === 6) return 'busy' // SQLITE_BUSY, SQLITE_LOCKED
     if (primary === 13) return 'full' // SQLITE_FULL
-    // SQLITE_IOERR, CORRUPT, NOTADB. After a failed fsync the kernel may have dropped the pages it could not write, so a
-    // second fsync that succeeds proves nothing: stop, and let the next start recover from the log.
-    if (primary === 10 || primary === 11 || primary === 26) return 'broken'
+    if (primary === 8) return 'readonly' // SQLITE_READONLY
+    // SQLITE_CORRUPT, NOTADB. Not a reason to stop: a start would meet the same page, and reminders behind it would not fire.
+    if (primary === 11 || primary === 26) return 'damaged'
+    // SQLITE_IOERR. After a failed fsync the kernel may have dropped the pages it could not write, so a second fsync that succeeds
+    // proves nothing: stop, and let the next start recover from the log.
+    if (primary === 10) return 'broken'
     return 'other'
   },
-  remedy: () => '', // a file refuses nobody: see explain
+  remedy: (error) => remedyFor(error, 'the database file'),
+}
+
+function remedyFor(error: unknown, file: string): string {
+  const what = sqlite.classify(error)
+  if (what === 'full') return `Free space on the disk of ${file}; the server goes on by itself.`
+  if (what === 'readonly') return `Make ${file} and its folder writable, then restart the server.`
+  if (what === 'broken') return `Check the disk of ${file}, then restart the server.`
+  if (what === 'damaged')
+    return `Stop the server and copy ${file} with its -wal. Then restore a backup, or save what can be read by: sqlite3 ${file} .recover | sqlite3 repaired.db`
+  return ''
 }
 
 /** Lists of 100, 30, 10, 3 and 1 rows: any number of rows, and only five texts to prepare for each statement. */
@@ -110,10 +123,7 @@ function tuples(rows: number, columns: number): string {
  */
 export function openSqlite(path: string, isWatched: boolean): KyselyDialect {
   const isFile = path !== ':memory:'
-  if (isFile) {
-    createPrivately(path)
-    refuseWhatIsShort(path)
-  }
+  if (isFile) prepareFile(path)
   let database: DatabaseSync
   try {
     database = new DatabaseSync(path)
@@ -124,7 +134,7 @@ export function openSqlite(path: string, isWatched: boolean): KyselyDialect {
     )
   }
   try {
-    configure(database, isFile)
+    configure(database, isFile ? path : undefined)
   } catch (error) {
     database.close()
     throw explain(error, path)
@@ -143,7 +153,24 @@ export function openSqlite(path: string, isWatched: boolean): KyselyDialect {
   const inner = new SqliteDialect({ database: { prepare, close: () => database.close() } })
   // Kysely does not claim it for SQLite, though CREATE TABLE rolls back there: a killed migration has not happened.
   inner.createAdapter = () => new TransactionalSqliteAdapter()
-  return speaking(inner, isWatched ? sqlite : { ...sqlite, runAtOnce })
+  const dialect: Dialect = isFile
+    ? {
+        ...sqlite,
+        remedy: (error) => remedyFor(error, resolve(path)),
+        file: { ...watchFile(path), changes, checkpoint },
+      }
+    : sqlite
+  return speaking(inner, isWatched ? dialect : { ...dialect, runAtOnce })
+
+  function changes(): number {
+    return prepare('select total_changes() as n').all([])[0]?.n as number
+  }
+
+  function checkpoint(): boolean {
+    if (database.isTransaction) return false
+    database.exec('pragma wal_checkpoint(passive)')
+    return true
+  }
 
   // Kysely's way to the connection is some ten promises: 5 µs beside a read of 3, and 4 beside an insert of 12.
   function runAtOnce(text: string, parameters: readonly unknown[], isOfTransaction: boolean) {
@@ -184,36 +211,16 @@ class TransactionalSqliteAdapter extends SqliteAdapter {
   }
 }
 
-/** 0600 from its first byte, and the folder 0700 where we make it: tasks are private. */
-function createPrivately(path: string) {
-  try {
-    if (!existsSync(dirname(path))) mkdirSync(dirname(path), { recursive: true, mode: 0o700 })
-    if (existsSync(path)) return
-    closeSync(openSync(path, constants.O_CREAT | constants.O_RDWR, 0o600))
-    chmodSync(path, 0o600) // a umask can only have taken more away; this is for a file that appeared in between
-  } catch (error) {
-    throw new Problem(
-      'unavailable',
-      `The database file ${resolve(path)} cannot be created: ${(error as Error).message}.`,
-    )
-  }
-}
-
-/** SQLite takes any file of less than 512 bytes for a new database, and would write over somebody's notes. */
-function refuseWhatIsShort(path: string) {
-  const { size } = statSync(path)
-  if (size > 0 && size < 512 && !existsSync(`${path}-wal`))
-    throw new Problem('unavailable', `The file ${resolve(path)} is not a SQLite database. Nothing in it was changed.`)
-}
-
 /** Settings, each read back: SQLite ignores a pragma it does not like. */
-function configure(database: DatabaseSync, isFile: boolean) {
+function configure(database: DatabaseSync, path: string | undefined) {
+  const isFile = path !== undefined
   const pragma = (name: string, value: string, expected: string | number) => {
     database.exec(`pragma ${name} = ${value}`)
     const actual = Object.values(database.prepare(`pragma ${name}`).get() ?? {})[0]
     if (actual !== expected) throw new Error(`pragma ${name} is ${actual}, not ${expected}`)
   }
   pragma('locking_mode', 'exclusive', 'exclusive')
+  if (isFile) refuseForeign(database, path) // before anything is written
   // Only of a new file; one that is there keeps the size that it has. A task is 250 bytes, and each of its two dates another page of an
   // index: of 2 kB there is half as much to write and to sync as of the usual 4. Creates are 1.2 to 1.3 times as many so, and reads the
   // same. 1 kB is no better: the rows then take what the indexes save.
@@ -228,16 +235,18 @@ function configure(database: DatabaseSync, isFile: boolean) {
   pragma('cache_size', '-16000', -16000) // KiB: 16 MB
   pragma('journal_size_limit', String(64 << 20), 64 << 20) // after a burst the log shrinks again
   // The lock is taken at the first write, so that a second server learns it now and not at its first task.
-  database.exec('begin immediate; pragma user_version = 1; commit')
+  database.exec(`begin immediate; pragma user_version = 1; pragma application_id = ${applicationId}; commit`)
 }
 
-function explain(error: unknown, path: string): Problem {
+function explain(error: unknown, path: string): unknown {
+  if (error instanceof Problem) return error
   const file = resolve(path)
+  const { message } = error as Error
+  if ((error as { errcode?: unknown }).errcode === 26) return noDatabase(path, error) // SQLITE_NOTADB
+  const what = sqlite.classify(error)
   const detail =
-    sqlite.classify(error) === 'busy'
+    what === 'busy'
       ? `The database file ${file} is in use by another process. One server per file: stop the other one, or give this one another --database-url.`
-      : sqlite.classify(error) === 'broken'
-        ? `The file ${file} is not a SQLite database, or is damaged: ${(error as Error).message}. Nothing in it was changed.`
-        : `The database file ${file} cannot be used: ${(error as Error).message}.`
-  return new Problem('unavailable', detail, { cause: error })
+      : `The database file ${file} ${what === 'damaged' ? 'is damaged' : 'cannot be used'}: ${message}. ${remedyFor(error, file)}`
+  return new Problem('unavailable', detail.trimEnd(), { cause: error })
 }

@@ -1,0 +1,38 @@
+import { sql } from 'kysely'
+import { Problem } from '#core/problem.ts'
+import { dialectOf } from './dialects/dialect.ts'
+import { columnTypes, type Db } from './schema.ts'
+
+/** `search` is known to the dialects alone. */
+const ourTables = new Set([...Object.keys(columnTypes), 'search', 'search_words'])
+
+/** Tables of the database that we would read and write, by name: PostgreSQL tells those of all its schemas. */
+export async function tableNames(db: Db): Promise<Set<string>> {
+  const tables = await db.introspection.getTables({ withInternalKyselyTables: true })
+  const ours = dialectOf(db).name === 'postgres' ? await currentSchema(db) : undefined
+  return new Set(tables.filter(({ schema }) => ours === undefined || schema === ours).map(({ name }) => name))
+}
+
+async function currentSchema(db: Db): Promise<string | undefined> {
+  return (await sql<{ name: string }>`select current_schema() as name`.execute(db)).rows[0]?.name
+}
+
+/**
+ * A database server may be shared: tables under other names are left alone. One under a name of ours that was there before the first
+ * migration is another program's: migrations would take it for ours, and add columns and indexes to it.
+ * @param found the tables, before the first migration
+ * @throws Problem `unavailable`
+ */
+export async function refuseForeignTables(db: Db, found: ReadonlySet<string>, where: string): Promise<void> {
+  const foreign = (tables: ReadonlySet<string>) =>
+    tables.has('kysely_migration') ? [] : [...tables].filter((name) => ourTables.has(name)).sort()
+  if (foreign(found).length === 0) return
+  // MariaDB lists tables one by one, and another replica may be making them: its first table is seen by a second look at the latest.
+  const names = foreign(await tableNames(db))
+  if (names.length === 0) return
+  const [tables, they] = names.length === 1 ? ['table', 'it is'] : ['tables', 'they are']
+  throw new Problem(
+    'unavailable',
+    `${where} has the ${tables} ${names.join(', ')}, and ${they} not Duebell's. Nothing was changed. Name a database of its own in --database-url.`,
+  )
+}
