@@ -568,6 +568,18 @@ export const story: readonly Step[] = [
     status: 412,
   },
   { operation: 'deleteChannel', shows: 'The console stays', path: { id: 1 }, status: 409 },
+  {
+    operation: 'updateChannel',
+    shows: 'Switched off',
+    path: { id: 3 },
+    body: { enabled: false },
+  },
+  {
+    operation: 'retryNotifications',
+    shows: 'The channel is switched off',
+    body: { channel_id: 3 },
+    status: 409,
+  },
   { operation: 'deleteChannel', shows: 'Away with it', path: { id: 3 } },
   { operation: 'getSettings', shows: 'As they are' },
   {
