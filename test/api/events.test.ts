@@ -100,7 +100,7 @@ test('a delivery that is given up is told, with the notification, the delivery a
   const task = await app.client.create({ title: 'Due', expiry_dt: '2026-12-01T09:10:00Z' })
   await app.app.idle()
   const [failed] = await next(1)
-  const [notice] = (await app.client.notifications()).notifications
+  const [notice] = (await app.client.taskNotifications(task.id)).notifications
   const { deliveries = [], acknowledged_dt: _, ...rest } = notice ?? {}
   assert.equal(failed?.type, 'delivery.failed')
   assert.deepEqual(failed?.data, {
