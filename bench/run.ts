@@ -12,6 +12,7 @@ import { type Section, toMarkdown } from './report.ts'
 
 const benchmarks = [
   'punctuality',
+  'many-channels',
   'storm',
   'http',
   'lists',

@@ -28,7 +28,10 @@ export const discordKind = incomingWebhook({
     if (answer.status === 404) return forGood(outcome, { isGone: true })
     // «Rate limits»: in seconds and parts of them, more exact than the header.
     const { retry_after: seconds } = jsonOf(answer)
-    return typeof seconds === 'number' ? notBefore(outcome, seconds * 1_000) : outcome
+    if (typeof seconds === 'number') return notBefore(outcome, seconds * 1_000)
+    if (answer.status !== 429 || answer.headers['retry-after'] !== undefined) return outcome
+    // «Header Examples»: the only time in an answer without a body.
+    return notBefore(outcome, Number(answer.headers['x-ratelimit-reset-after']) * 1_000)
   },
 })
 

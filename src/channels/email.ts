@@ -7,6 +7,7 @@ import type { ChannelKind } from './channel.ts'
 import { htmlBody, textBody } from './email-body.ts'
 import { cut, toLetter } from './letter.ts'
 import { describeFailure, Unreachable } from './outbound.ts'
+import { rateLimited } from './refusal.ts'
 import { checkHost, openSocket, type Server } from './socket.ts'
 
 /**
@@ -172,7 +173,7 @@ function outcomeOf(
   const [worst] = rejectedErrors.toSorted((a, b) => (a.responseCode ?? 0) - (b.responseCode ?? 0))
   if (!worst) return 'sent'
   const reason = `${replyOf(worst)}: ${rejectedErrors.length} of ${all} recipients were refused`
-  return { retry: (worst.responseCode ?? 0) < 500, reason, ...statusOf(worst) }
+  return limitedBy(worst, { retry: (worst.responseCode ?? 0) < 500, reason, ...statusOf(worst) })
 }
 
 /**
@@ -198,7 +199,18 @@ function explain(error: SmtpError): Outcome {
           ? 'the mail was refused'
           : 'the server refuses to be spoken to'
   const retry = responseCode < 500 || !(isLogin || isEnvelope)
-  return { retry, reason: `${replyOf(error)}: ${what}`, ...statusOf(error) }
+  const reason = `${replyOf(error)}: ${what}`
+  return limitedBy(error, { retry, reason, ...statusOf(error) })
+}
+
+/**
+ * SMTP has no code of its own for a rate limit. 421 closes the connection to all mails (RFC 5321 section 4.2.3), 4.7.28 is too much mail of one
+ * sender (support.google.com, «SMTP error reference»), and servers that use another code of 4xx say so in words.
+ */
+function limitedBy({ responseCode = 0, response = '' }: SmtpError, outcome: Outcome): Outcome {
+  if (responseCode < 400 || responseCode >= 500) return outcome
+  const isLimit = responseCode === 421 || /\b4\.7\.28\b|too (many|much|fast|quickly)|rate limit|throttl/i.test(response)
+  return isLimit ? rateLimited(outcome) : outcome
 }
 
 /** Codes of nodemailer that say less than these words. */

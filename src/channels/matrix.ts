@@ -4,7 +4,7 @@ import { escapeHtml } from './html.ts'
 import { type Letter, toLetter } from './letter.ts'
 import { openOutbound, parseTarget, toOutcome } from './outbound.ts'
 import { compose, cutEscaped, type Markup, plain } from './prose.ts'
-import { cleaned, forGood, jsonOf, notBefore, secretsOf } from './refusal.ts'
+import { cleaned, forGood, jsonOf, notBefore, rateLimited, secretsOf } from './refusal.ts'
 
 /**
  * A message to a room of Matrix (spec.matrix.org, Client-Server API, «PUT /rooms/{roomId}/send/{eventType}/{txnId}»). The
@@ -60,7 +60,7 @@ export const matrixKind: ChannelKind<typeof options> = {
         const outcome = toOutcome(answer, message.sentAt, words)
         // «Standard error response»: the token is none any more, whatever the status beside it.
         if (errcode === 'M_UNKNOWN_TOKEN') return forGood(outcome)
-        return errcode === 'M_LIMIT_EXCEEDED' ? notBefore(outcome, retry_after_ms) : outcome
+        return errcode === 'M_LIMIT_EXCEEDED' ? rateLimited(notBefore(outcome, retry_after_ms)) : outcome
       },
       [Symbol.asyncDispose]: () => outbound[Symbol.asyncDispose](),
     }

@@ -77,3 +77,19 @@ test('what an answer means', () => {
   const redirect = { retry: true, reason: '302 Found: redirects are not followed', status: 302 }
   assert.deepEqual(toOutcome(answer(302), 0), redirect)
 })
+
+test('a Retry-After of any shape is a time from now, or none', () => {
+  const now = Date.parse('2026-12-01T09:00:00Z')
+  const afterMs = (headers: Record<string, string>) => {
+    const outcome = toOutcome({ status: 503, headers, text: () => '' }, now)
+    return outcome !== 'sent' && outcome.retry ? outcome.afterMs : 'not to be retried'
+  }
+  const date = (at: number) => new Date(at).toUTCString()
+  assert.equal(afterMs({ 'retry-after': date(now + 60_000) }), 60_000)
+  assert.equal(afterMs({ 'retry-after': date(now - 60_000) }), 0)
+  for (const garbage of ['', 'soon', 'NaN', '1e9', 'Infinity', '99999999999999999999'])
+    assert.equal(afterMs({ 'retry-after': garbage }), undefined, garbage)
+  // A receiver whose clock is an hour ahead or behind asks for a minute all the same (RFC 9110 sections 6.6.1 and 10.2.3).
+  for (const skew of [3_600_000, -3_600_000])
+    assert.equal(afterMs({ 'retry-after': date(now + skew + 60_000), date: date(now + skew) }), 60_000)
+})

@@ -66,3 +66,8 @@ export function notBefore(outcome: Outcome, ms: unknown): Outcome {
   if (outcome === 'sent' || !outcome.retry || typeof ms !== 'number' || !(ms > 0)) return outcome
   return { ...outcome, afterMs: Math.ceil(ms) }
 }
+
+/** The same outcome, which says of all messages what HTTP says by 429: no more for now. */
+export function rateLimited(outcome: Outcome): Outcome {
+  return outcome === 'sent' || !outcome.retry ? outcome : { ...outcome, isRateLimited: true }
+}

@@ -220,6 +220,12 @@ const particular: readonly [
     { retry: true, afterMs: 650 },
   ],
   [
+    'discord',
+    'a wait in a header alone',
+    answers(429, '', { 'x-ratelimit-reset-after': '1.5' }),
+    { retry: true, afterMs: 1_500 },
+  ],
+  [
     'mattermost',
     'no such webhook',
     answers(400, '{"id":"web.incoming_webhook.invalid.app_error","message":"Invalid webhook."}'),
@@ -243,6 +249,12 @@ const particular: readonly [
     'a wait in milliseconds',
     answers(429, '{"errcode":"M_LIMIT_EXCEEDED","error":"Too many","retry_after_ms":2000}'),
     { retry: true, afterMs: 2_000 },
+  ],
+  [
+    'matrix',
+    'a rate limit under another status',
+    answers(400, '{"errcode":"M_LIMIT_EXCEEDED","error":"Too many","retry_after_ms":2000}'),
+    { retry: true, afterMs: 2_000, isRateLimited: true },
   ],
   [
     'matrix',

@@ -20,7 +20,8 @@ import { insertTask } from '#store/tasks.ts'
  * and one when the channel is switched off. Told only after three days, the user lost all that was due in between.
  */
 export interface ChannelWatch {
-  note(channel: ChannelRecord, settled: Settled, outcome: Outcome, now: number): void
+  /** @param attempt.holdsInARow of its rate limit, without a message that was accepted */
+  note(channel: ChannelRecord, settled: Settled, outcome: Outcome, attempt: { now: number; holdsInARow: number }): void
   /** The receiver takes no more before this instant. */
   noteHold(channel: ChannelRecord, heldUntilAt: number, now: number): void
   /**
@@ -32,6 +33,8 @@ export interface ChannelWatch {
 /** A shorter hold is over before another replica looks, and before a restart is done. */
 const shortestStoredHoldMs = 5_000
 const sentEveryMs = 60_000
+/** Holds of a rate limit grow to an hour. By the time alone, two failures with a quiet day between them would count as well. */
+const holdsOfDay = 24
 
 interface Noted {
   readonly channel: ChannelRecord
@@ -44,6 +47,8 @@ interface Failure {
   readonly reason: string
   readonly isGone: boolean
   readonly isDead: boolean
+  /** Nothing was accepted for a day, and nothing is given up, since all wait for a rate limit to end. */
+  readonly isHeldForDay: boolean
 }
 
 export function createChannelWatch(parts: {
@@ -66,7 +71,7 @@ export function createChannelWatch(parts: {
   }
 
   return {
-    note(channel, settled, outcome, now) {
+    note(channel, settled, outcome, { now, holdsInARow }) {
       const health = healthOf(channel)
       if (outcome === 'sent') {
         const isNews = health.failingAt !== null || now - (health.lastSentAt ?? 0) >= sentEveryMs
@@ -78,7 +83,8 @@ export function createChannelWatch(parts: {
       const reason = settled.error ?? ''
       const isDead = settled.state === 'dead'
       const lastedMs = health.failingAt === null ? 0 : now - health.failingAt
-      const hasLasted = lastedMs >= failingForMs || (lastedMs >= giveUpMs && health.givenUpAt === null)
+      const isHeldForDay = holdsInARow >= holdsOfDay && lastedMs >= giveUpMs
+      const hasLasted = lastedMs >= failingForMs || (isHeldForDay && health.givenUpAt === null)
       // Another replica may have seen the channel work since: a notification that is given up is compared with the database.
       const isNews = health.failingAt === null || isGone || hasLasted || isDead
       if (!isNews && health.lastError === reason) return
@@ -89,6 +95,7 @@ export function createChannelWatch(parts: {
         reason: before?.failure?.isGone ? before.failure.reason : reason,
         isGone: isGone || before?.failure?.isGone === true,
         isDead: isDead || before?.failure?.isDead === true,
+        isHeldForDay,
       }
       noted.set(channel.id, { channel, now, hasSent, failure })
     },
@@ -185,7 +192,7 @@ async function saveNoted(
   // What was sent in between ends what failed before it.
   const since = hasSent ? { ...before, failingAt: null, givenUpAt: null, lastSentAt: now } : before
   const failingAt = since.failingAt ?? now
-  const isGivenUp = failure.isDead || now - failingAt >= giveUpMs
+  const isGivenUp = failure.isDead || failure.isHeldForDay
   const givenUpAt = failure.isDead ? now : (since.givenUpAt ?? (isGivenUp ? now : null))
   const health = { ...since, failingAt, givenUpAt, lastError: failure.reason }
   await saveHealth(tx, channel.id, health)

@@ -29,6 +29,8 @@ export interface Setup {
   readonly number: number
   /** Enabled or not. */
   readonly channels: readonly ChannelRecord[]
+  /** Those of one owner: a ring that went through 10,000 channels of others took a millisecond longer. */
+  channelsOf(ownerId: number): readonly ChannelRecord[]
   /** When an owner may be told of something that expires then: now or later. */
   tellAt(ownerId: number, expiryAt: number, now: number): number
   /** What an owner's alarms are computed with. */
@@ -94,8 +96,10 @@ export function createChannelSet(parts: {
       handles.set(record.id, handle)
       list.push(handle)
     }
+    // A set: 15,000 channels looked for in a list of 15,000 take a second.
+    const kept = new Set<OpenChannel>(list)
     for (const [id, handle] of handles)
-      if (!list.includes(handle)) {
+      if (!kept.has(handle)) {
         handles.delete(id)
         handle.retire()
       }
@@ -156,9 +160,11 @@ function toSetup(
   channels: readonly ChannelRecord[],
   habitsOf: ReadonlyMap<number, OwnerHabits>,
 ): Setup {
+  const channelsOf = Map.groupBy(channels, ({ ownerId }) => ownerId)
   return {
     number,
     channels,
+    channelsOf: (ownerId) => channelsOf.get(ownerId) ?? [],
     defaultsOf: (ownerId) => habitsOf.get(ownerId)?.defaults ?? nobodys,
     tellAt(ownerId, expiryAt, now) {
       const { quiet = null, defaults = nobodys } = habitsOf.get(ownerId) ?? {}

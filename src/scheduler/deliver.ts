@@ -264,9 +264,10 @@ export function startDeliveries({
     },
   })
 
-  function record({ channel }: Lane, settled: Settled, outcome?: Outcome) {
+  function record({ channel, rateLimit }: Lane, settled: Settled, outcome?: Outcome) {
     settling.add(settled)
-    if (outcome !== undefined) watch.note(channel.record, settled, outcome, clock.now())
+    const attempt = { now: clock.now(), holdsInARow: rateLimit.holdsInARow() }
+    if (outcome !== undefined) watch.note(channel.record, settled, outcome, attempt)
     // What need not be told again was no attempt.
     if (outcome !== undefined || settled.state === 'dropped') onEnded?.(settled, clock.now())
   }

@@ -20,6 +20,8 @@ export interface RateLimit {
    * @returns the end of the hold where this outcome moved it
    */
   record(outcome: Outcome, attempt: { startedAt: number; endedAt: number; chance: number }): number | undefined
+  /** How many holds there were since the last message that was accepted. */
+  holdsInARow(): number
   /** Another process, or the last one, was told to wait until this instant. */
   holdUntil(at: number, now: number): void
 }
@@ -65,6 +67,7 @@ export function createRateLimit(): RateLimit {
       until = asked
       return until
     },
+    holdsInARow: () => holdsInARow,
     holdUntil(at, now) {
       // Further away than any hold: a clock was set.
       if (at <= until || at <= now || at > now + maxHoldMs) return

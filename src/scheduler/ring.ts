@@ -183,9 +183,8 @@ async function planDeliveries(
   const leaseUntil = now + deliveries.leaseMs
   let unclaimedAt: number | null = null
   const noticesOf = Map.groupBy(written, ({ ownerId }) => ownerId)
-  for (const channel of setup.channels) {
-    const theirs = noticesOf.get(channel.ownerId)
-    if (!theirs) continue
+  for (const channel of [...noticesOf.keys()].flatMap((ownerId) => setup.channelsOf(ownerId))) {
+    const theirs = noticesOf.get(channel.ownerId) ?? []
     const channelId = channel.id
     const leavesAt = await groupInstant(tx, channel, now)
     let left = leavesAt > now ? 0 : deliveries.room(channelId)

@@ -176,6 +176,16 @@ const refusals: readonly [string, SMTPServerOptions, object][] = [
     { retry: true, reason: '450 4.2.0: every recipient was refused', status: 450 },
   ],
   [
+    'every mail of this sender, for now, by the code of Gmail',
+    { onRcptTo: (_, __, done) => done(refusal(421, '4.7.28 hush')) },
+    { retry: true, reason: '421 4.7.28: the server refuses to be spoken to', status: 421, isRateLimited: true },
+  ],
+  [
+    'more mails, for now, in words',
+    { onMailFrom: (_, __, done) => done(refusal(451, '4.7.1 too many messages, hush')) },
+    { retry: true, reason: '451 4.7.1: the sender was refused', status: 451, isRateLimited: true },
+  ],
+  [
     'the mail',
     { onData: (stream, _, done) => void stream.resume().on('end', () => done(refusal(554, '5.7.1 hush'))) },
     { retry: true, reason: '554 5.7.1: the mail was refused', status: 554 },

@@ -78,6 +78,18 @@ test('when the first notification is given up, every other channel says so, once
   assert.deepEqual(told(), [said, said], 'it worked in between')
 })
 
+test('two failures with a quiet day between them are no news', async (t) => {
+  const { client, clock, bell, app, other } = await start(t)
+  for (let day = 0; day < 2; day++) {
+    bell.answer = () => ({ retry: true, reason: '503 Service Unavailable' })
+    const { id } = await client.create({ title: `Day ${day}`, expiry_dt: soon(app) })
+    await clock.advance(1_000)
+    await client.complete(id)
+    await clock.advance(25 * hourMs)
+  }
+  assert.deepEqual(words(other.messages), ['Day 0', 'Day 1'])
+})
+
 test('a channel that has delivered nothing for a day says so on the others, though nothing is given up yet', async (t) => {
   const { client, clock, bell, app, id, other } = await start(t)
   // As long as the first waits for its turn, its time does not run.
