@@ -15,7 +15,11 @@ COPY src ./src
 RUN mkdir -p /data node_modules/.cache && chown node:node /data node_modules/.cache
 USER node
 VOLUME /data
+# People sign in. The log of the first start has a one-time setup link; DUEBELL_PUBLIC_URL says where it leads, since a container does
+# not know its published port:
+#   docker run -p 127.0.0.1:8888:8888 -e DUEBELL_PUBLIC_URL=http://localhost:8888 -v duebell:/data duebell
 ENV DUEBELL_HOST=0.0.0.0 \
+    DUEBELL_LOGIN=true \
     DUEBELL_DATABASE_URL=sqlite:/data/duebell.db \
     DUEBELL_LOG_FORMAT=json
 EXPOSE 8888

@@ -9,6 +9,7 @@ import type { Problem } from '#core/problem.ts'
 import { parseLead } from '#core/reminder.ts'
 import { isConfidential } from '#core/web-address.ts'
 import { originFault } from '#http/cors.ts'
+import { hostFault } from '#http/host-names.ts'
 import { proxyFault } from '#http/proxies.ts'
 import { socketFault } from '#http/unix-socket.ts'
 import { say, unknown, within } from './faults.ts'
@@ -76,6 +77,12 @@ function checkOidc(values: Record<string, unknown>, names: Record<string, string
   if (values.login !== true) faults.push(`${names.oidcIssuer}: needs ${bothNamesOf('login')} too`)
   if (publicUrl === '')
     faults.push(`${names.oidcIssuer}: needs ${bothNamesOf('publicUrl')} too, to which the provider sends people back`)
+  // Over plain http a browser keeps no `__Host-` cookie, so that nobody who comes back could be let in (RFC 6265bis section 4.1.3.2).
+  const home = URL.parse(String(publicUrl))
+  if (home && !isConfidential(home))
+    faults.push(
+      `${names.oidcIssuer}: needs a public URL of https, since browsers keep no session over http; http is for a server on this machine alone`,
+    )
   if (typeof issuer !== 'string') return
   try {
     const { url } = parseTarget(issuer, '', anywhere)
@@ -92,7 +99,7 @@ const bothNamesOf = (key: string) => `${flagOf(key)} (${variableOf(key)})`
 
 /** How it listens, and who may come in. */
 function checkDoor(values: Record<string, unknown>, names: Record<string, string>, faults: string[]) {
-  const { socket, tlsCert, tlsKey, trustProxy, corsOrigins } = values
+  const { socket, tlsCert, tlsKey, allowedHosts, trustProxy, corsOrigins } = values
   const tell = (key: Key, fault: string | undefined, ...rest: number[]) => {
     if (fault !== undefined) faults.push(`${within(names[key] as string, rest)}: ${fault}`)
   }
@@ -102,6 +109,8 @@ function checkDoor(values: Record<string, unknown>, names: Record<string, string
   if (isSaid(tlsKey) && !isSaid(tlsCert)) tell('tlsKey', 'is of no use without a tlsCert')
   if (isSaid(tlsCert) && isSaid(socket))
     tell('tlsCert', 'is of no use with a socket, which takes the place of host and port: leave out one of the two')
+  if (Array.isArray(allowedHosts))
+    for (const [i, text] of allowedHosts.entries()) tell('allowedHosts', hostFault(String(text)), i)
   if (Array.isArray(trustProxy))
     for (const [i, text] of trustProxy.entries()) tell('trustProxy', proxyFault(String(text)), i)
   if (Array.isArray(corsOrigins))

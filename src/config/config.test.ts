@@ -372,3 +372,47 @@ test('a public URL is the root of a host: below a path nothing is served, and ea
   for (const url of ['https://example.org', 'http://example.org:8080/'])
     assert.equal(parse({ argv: ['--public-url', url] }).publicUrl, url)
 })
+
+test('an allowed host is a name or an address that a Host header can have: any other would let nobody in', () => {
+  const allowed = [
+    'tasks.example.org',
+    'Bell',
+    'my_box',
+    '192.0.2.7',
+    '2001:db8::7',
+    '[2001:DB8::7]',
+    'xn--bcher-kva.example',
+  ]
+  assert.deepEqual(parse({ argv: ['--allowed-hosts', allowed.join()] }).allowedHosts, allowed)
+  const why = 'must be a host name or an address, without a scheme, a port, a path or a *'
+  for (const host of [
+    'https://tasks.example',
+    'tasks.example:8888',
+    'tasks.example/',
+    '*.example.org',
+    '*',
+    'a b',
+    '[::1',
+  ])
+    assert.deepEqual(faultsOf({ argv: ['--allowed-hosts', host] }), [`--allowed-hosts/0: ${why}`], host)
+  for (const [host, sent] of [
+    ['bücher.example', 'xn--bcher-kva.example'],
+    ['127.1', '127.0.0.1'],
+  ])
+    assert.deepEqual(faultsOf({ argv: [`--allowed-hosts=${host}`] }), [
+      `--allowed-hosts/0: must be as browsers send it: ${sent}`,
+    ])
+})
+
+test('people come back from a provider over https, or on the machine itself: browsers keep no session over http', () => {
+  const env = {
+    DUEBELL_LOGIN: 'true',
+    DUEBELL_OIDC_ISSUER: 'https://id.example.org',
+    DUEBELL_OIDC_CLIENT_ID: 'duebell',
+  }
+  for (const url of ['https://tasks.example.org', 'http://localhost:8888'])
+    assert.equal(parse({ env: { ...env, DUEBELL_PUBLIC_URL: url } }).publicUrl, url)
+  assert.deepEqual(faultsOf({ env: { ...env, DUEBELL_PUBLIC_URL: 'http://tasks.example.org' } }), [
+    'DUEBELL_OIDC_ISSUER: needs a public URL of https, since browsers keep no session over http; http is for a server on this machine alone',
+  ])
+})

@@ -24,30 +24,39 @@ export interface GuardParts {
 export function createGuard({ isOpen, isForMachine, isSocket, allowedHosts, allowedOrigins, trusts }: GuardParts) {
   const isOwnHost = createHostCheck(allowedHosts)
 
+  /** @throws Problem `forbidden` */
+  function refuseForeign(host: string | undefined, { socket }: FastifyRequest) {
+    if (isOwnHost(host, socket.localAddress)) return
+    const name = host?.replace(/:\d+$/, '').toLowerCase() ?? ''
+    throw new Problem(
+      'forbidden',
+      `This server answers on this machine's own names, not on «${name}». Others are named by --allowed-hosts.`,
+    )
+  }
+
   /** @throws Problem `forbidden`, `malformed` */
   return function guard(request: FastifyRequest): void {
     const { host, origin, 'sec-fetch-site': site } = request.headers
     if (request.raw.httpVersion !== '1.0' || host !== undefined) checkHost(request, host)
     // DNS rebinding threatens every server without login, wherever it listens. No browser can be made to speak to a Unix socket.
-    if (isOpen && !isSocket && !isOwnHost(host, request.socket.localAddress))
+    if (isOpen && !isSocket) refuseForeign(host, request)
+    if (isForMachine && forwarded.some((header) => request.headers[header] !== undefined))
       throw new Problem(
         'forbidden',
-        `This server answers on this machine's own names, not on «${host?.replace(/:\d+$/, '').toLowerCase() ?? ''}». Others are named by --allowed-hosts.`,
+        'The request was forwarded by a proxy, but this server has no login: it answers programs of this machine only.',
       )
-    if (isForMachine) {
-      if (forwarded.some((header) => request.headers[header] !== undefined))
-        throw new Problem(
-          'forbidden',
-          'The request was forwarded by a proxy, but this server has no login: it answers programs of this machine only.',
-        )
-    }
+    // A proxy may replace Host by its own name for this server. The browser's is then in X-Forwarded-Host, trusted or not. Neither
+    // header makes up for the other: a page of a rebound name cannot choose Host, but can add an X-Forwarded-Host.
+    const names = request.headers['x-forwarded-host']
+    if (isOpen && !isSocket && names !== undefined)
+      for (const name of [names].flat().join().split(',')) refuseForeign(name.trim(), request)
     const isByProxy = trusts?.(request.socket.remoteAddress) === true
     if (isByProxy) checkForwarded(request)
     if (origin !== undefined && allowedOrigins.has(origin)) return
     // GET and HEAD have no effects, and a page of another site cannot read their answers; how long they take, it can measure, and so
     // find words in titles by searching. Only a link that a person follows may come from there (W3C Fetch Metadata, section 2).
     if (request.method === 'GET' || request.method === 'HEAD') {
-      if ((site === 'cross-site' || site === 'same-site') && !isFollowedLink(request))
+      if (site !== undefined && site !== 'same-origin' && site !== 'none' && !isFollowedLink(request))
         throw new Problem('forbidden', 'The request comes from a page of another site.')
       return
     }
@@ -61,8 +70,7 @@ export function createGuard({ isOpen, isForMachine, isSocket, allowedHosts, allo
 
 /** A whole page that is opened; a frame inside a page of another site is none. */
 function isFollowedLink({ headers }: FastifyRequest): boolean {
-  const destination = headers['sec-fetch-dest']
-  return headers['sec-fetch-mode'] === 'navigate' && (destination === undefined || destination === 'document')
+  return headers['sec-fetch-mode'] === 'navigate' && headers['sec-fetch-dest'] === 'document'
 }
 
 const forwarded = ['forwarded', 'x-forwarded-for', 'x-forwarded-host', 'x-forwarded-proto', 'x-real-ip'] as const

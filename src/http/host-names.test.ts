@@ -13,6 +13,9 @@ test('a server without login answers on loopback, on allowed hosts, and on the a
     ['192.168.1.5:8888', '192.168.1.5'],
     ['192.168.1.5', '::ffff:192.168.1.5'],
     ['[FE80:0::1]:8888', 'fe80::1%eth0'],
+    ['[::ffff:127.0.0.1]:8888', '::ffff:127.0.0.1'],
+    ['[0:0:0:0:0:FFFF:7f00:1]', '::1'],
+    ['[::ffff:c0a8:105]', '192.168.1.5'],
   ] as const)
     assert.equal(accepts(host, local), true, host)
 })
@@ -26,6 +29,7 @@ test('a foreign name or address is not this server, whatever it leads to', () =>
     'localhost.evil.example',
     'localhost.',
     '8.8.8.8',
+    '[::ffff:8.8.8.8]',
     '[::2]',
     '127.0.0.1.evil.example',
   ])

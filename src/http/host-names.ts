@@ -21,16 +21,37 @@ export function createHostCheck(allowedHosts: readonly string[]): HostCheck {
     if (host === undefined) return false
     const name = normalize(host.replace(/:\d+$/, ''))
     if (names.has(name) || isLoopbackAddress(name)) return true
-    // An IPv4 connection to a socket for both families has the local address ::ffff:192.0.2.7.
-    return isIP(name) !== 0 && name === normalize((localAddress ?? '').replace(/^::ffff:(?=\d+\.)/i, ''))
+    return isIP(name) !== 0 && name === normalize(localAddress ?? '')
   }
 }
 
-/** In lower case; IPv6 without brackets and zone, in the shortest form, so that any spelling of an address is the same (RFC 5952). */
+/**
+ * Returns the fault of an entry of `allowedHosts`, if it has one. An entry with a scheme, a port or a wildcard was accepted once, and
+ * matched no request; neither did a name in other letters than those that browsers send.
+ */
+export function hostFault(text: string): string | undefined {
+  if (isIP(text.replace(/^\[(.*)\]$/, '$1')) !== 0) return undefined
+  const host = /[\s:/?#@\\%*]/.test(text) ? undefined : URL.parse(`http://${text}`)?.hostname
+  if (host === undefined) return 'must be a host name or an address, without a scheme, a port, a path or a *'
+  return host === text.toLowerCase() ? undefined : `must be as browsers send it: ${host}`
+}
+
+/**
+ * In lower case; IPv6 without brackets and zone, in the shortest form, so that any spelling of an address is the same (RFC 5952). An IPv4
+ * address within IPv6 is that of IPv4: a connection to a socket for both families has the local address ::ffff:192.0.2.7.
+ */
 function normalize(host: string): string {
   const bare = host
     .toLowerCase()
     .replace(/^\[(.*)\]$/, '$1')
     .replace(/%.*$/, '')
-  return isIP(bare) === 6 ? new URL(`http://[${bare}]`).hostname.slice(1, -1) : bare
+  if (isIP(bare) !== 6) return bare
+  const shortest = new URL(`http://[${bare}]`).hostname.slice(1, -1)
+  const mapped = /^::ffff:([\da-f]+):([\da-f]+)$/.exec(shortest)
+  if (!mapped) return shortest
+  return mapped
+    .slice(1)
+    .map((part) => Number.parseInt(part, 16))
+    .flatMap((part) => [part >> 8, part & 255])
+    .join('.')
 }

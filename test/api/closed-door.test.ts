@@ -255,6 +255,9 @@ test('a page of another site cannot even ask, since it could measure how long a 
     assertProblem(await knock('GET', { ...from, 'Sec-Fetch-Mode': 'no-cors', 'Sec-Fetch-Dest': 'image' }), 403)
     assertProblem(await knock('GET', { ...from, 'Sec-Fetch-Mode': 'cors', Origin: 'https://evil.example' }), 403)
     assertProblem(await knock('GET', { ...from, 'Sec-Fetch-Mode': 'navigate', 'Sec-Fetch-Dest': 'iframe' }), 403)
+    for (const dest of ['frame', 'embed', 'object', 'fencedframe'])
+      assertProblem(await knock('GET', { ...from, 'Sec-Fetch-Mode': 'navigate', 'Sec-Fetch-Dest': dest }), 403)
+    assertProblem(await knock('GET', { ...from, 'Sec-Fetch-Mode': 'navigate' }), 403)
     assert.equal((await knock('HEAD', from)).status, 403)
     const link = { ...from, 'Sec-Fetch-Mode': 'navigate', 'Sec-Fetch-Dest': 'document' }
     assert.equal((await knock('GET', link)).status, 200)
@@ -263,4 +266,11 @@ test('a page of another site cannot even ask, since it could measure how long a 
     assert.equal((await knock('GET', allowed)).status, 200)
   }
   for (const site of ['same-origin', 'none']) assert.equal((await knock('GET', { 'Sec-Fetch-Site': site })).status, 200)
+  assertProblem(await knock('GET', { 'Sec-Fetch-Site': 'something new' }), 403, 'another site')
+})
+
+test('a server with login answers under any name: a foreign one brings no cookie and no token', async (t) => {
+  const { knock, address } = knockAt((await startTestApp(t, { flags: ['--host=0.0.0.0', '--login'] })).url)
+  assertProblem(await knock('GET', { Host: 'any.example' }), 401)
+  assert.equal((await rawRequest(address, ['GET /sign-in HTTP/1.1', 'Host: any.example'])).status, 200)
 })

@@ -98,7 +98,7 @@ test('a proxy of this machine may come over a Unix socket: that is loopback, too
 })
 
 test('behind a trusted proxy', async (t) => {
-  const flags = ['--allow-anyone-on-network', '--allowed-hosts=inner', '--trust-proxy=loopback']
+  const flags = ['--allow-anyone-on-network', '--allowed-hosts=inner,tasks.example', '--trust-proxy=loopback']
   const { url } = await startTestApp(t, { flags })
   const post = (...lines: Lines) =>
     rawRequest(
@@ -145,10 +145,33 @@ test('behind a trusted proxy', async (t) => {
 
 test('a proxy that is not trusted does not say which pages are our own', async (t) => {
   const { url } = await startTestApp(t, {
-    flags: ['--allow-anyone-on-network', '--allowed-hosts=inner', '--trust-proxy=192.0.2.7'],
+    flags: ['--allow-anyone-on-network', '--allowed-hosts=inner,tasks.example', '--trust-proxy=192.0.2.7'],
   })
-  const lines = ['DELETE /v1/tasks HTTP/1.1', 'Host: inner:8888', 'X-Forwarded-Host: evil.example']
-  assertProblem(await rawRequest(url, [...lines, 'Origin: https://evil.example']), 403, 'another site')
+  const lines = ['DELETE /v1/tasks HTTP/1.1', 'Host: inner:8888', 'X-Forwarded-Host: tasks.example']
+  assertProblem(await rawRequest(url, [...lines, 'Origin: https://tasks.example']), 403, 'another site')
+})
+
+test('without login a foreign name comes in by no proxy, whether it replaces the Host, is trusted, or neither', async (t) => {
+  for (const trusted of ['loopback', '192.0.2.7']) {
+    const flags = ['--allow-anyone-on-network', '--allowed-hosts=inner,tasks.example', `--trust-proxy=${trusted}`]
+    const { url, client } = await startTestApp(t, { flags })
+    for (const [host, name] of [
+      ['inner', 'evil.example'],
+      ['127.0.0.1', 'EVIL.example:8888'],
+      ['inner', 'evil.example, tasks.example'],
+      ['inner', 'tasks.example, evil.example'],
+      ['inner', ''],
+      ['evil.example', 'tasks.example'], // a page of a rebound name can add this header, but not choose its Host
+    ])
+      for (const method of ['GET', 'DELETE']) {
+        const head = [`${method} /v1/tasks HTTP/1.1`, `Host: ${host}`, `X-Forwarded-Host: ${name}`]
+        assertProblem(await rawRequest(url, head), 403, '--allowed-hosts')
+        assertProblem(await rawRequest(url, [...head, 'Origin: http://evil.example']), 403, '--allowed-hosts')
+      }
+    const good = ['GET /v1/tasks HTTP/1.1', 'Host: inner', 'X-Forwarded-Host: tasks.example, 127.0.0.1:80']
+    assert.equal((await rawRequest(url, good)).status, 200)
+    assert.equal((await client.list()).tasks.length, 0)
+  }
 })
 
 test('a server without login on loopback refuses what was forwarded, however many proxies are trusted', async (t) => {
