@@ -12,6 +12,7 @@ import { api } from './migrations/0004-api.ts'
 import { search } from './migrations/0005-search.ts'
 import { channels } from './migrations/0006-channels.ts'
 import { accounts } from './migrations/0007-accounts.ts'
+import { tokenParents } from './migrations/0008-token-parents.ts'
 import type { Db, Schema } from './schema.ts'
 import { createTransact, type Transact } from './transact.ts'
 
@@ -68,6 +69,7 @@ const migrations = {
   '0005-search': search,
   '0006-channels': channels,
   '0007-accounts': accounts,
+  '0008-token-parents': tokenParents,
 }
 
 /** A server that is still starting is waited for this long. */
