@@ -13,7 +13,7 @@ const wanted = (dev) => `${dev ? 'all' : 'runtime'}\n${lock}`
 const installed = existsSync(stamp) ? readFileSync(stamp, 'utf8') : ''
 // All packages include those that run the server: a start after a test installs nothing, and removes nothing.
 if (installed !== wanted(true) && (isDev || installed !== wanted(false))) {
-  const sizes = isDev ? 'about 200 MB to fetch, 500 MB on disk' : 'about 100 MB to fetch, 260 MB on disk'
+  const sizes = isDev ? 'about 160 MB to fetch, 400 MB on disk' : 'about 100 MB to fetch, 260 MB on disk'
   const what = isDev ? 'all packages, with those for tests and checks' : 'the packages that run Duebell, with Node 26'
   console.error(`Installing ${what}: ${sizes}, once. This takes a minute or so ...`)
   const args = ['ci', ...(isDev ? [] : ['--omit=dev']), '--no-audit', '--no-fund', '--loglevel=error']

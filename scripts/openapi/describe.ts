@@ -149,14 +149,16 @@ export async function describe(routes: readonly Route[], version: string): Promi
 }
 
 /** Who may ask, in words: a scheme says no more than how. */
-function accessOf({ schema: { needs, isOfServer } }: Route): string {
+function accessOf({ schema: { needs, isOfServer, sessionOnly } }: Route): string {
   if (needs === undefined || needs === 'nothing') return 'For everybody.'
-  return `Needs the scope \`${needs}\`${isOfServer ? ', of an administrator of the server' : ''}.`
+  const who = `${isOfServer ? ', of an administrator of the server' : ''}${sessionOnly ? ', in a session' : ''}`
+  return `Needs the scope \`${needs}\`${who}.`
 }
 
-function securityOf({ schema: { needs } }: Route): Record<string, string[]>[] {
+function securityOf({ schema: { needs, sessionOnly } }: Route): Record<string, string[]>[] {
+  if (needs === undefined || needs === 'nothing') return []
   // Nothing is first, and enough: a server without login asks for no more, and both have the same description.
-  return needs === undefined || needs === 'nothing' ? [] : [{}, { token: [needs] }, { session: [] }]
+  return [{}, ...(sessionOnly ? [] : [{ token: [needs] }]), { session: [] }]
 }
 
 /** PATCH is where the other media type is expected. */

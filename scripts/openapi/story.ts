@@ -632,6 +632,13 @@ export const story: readonly Step[] = [
   { operation: 'changePassword', shows: 'The first owner had none', body: { password: 'staple correct horse' } },
   { operation: 'signOut', shows: 'Nobody was signed in' },
   {
+    operation: 'createToken',
+    shows: 'For a program that is to lose its access',
+    body: { name: 'old laptop', scopes: ['read'], expires_dt: '2027-01-01' },
+  },
+  { operation: 'signOutEverywhere', shows: 'A laptop was lost' },
+  { operation: 'signOutOwner', shows: 'The laptop was his', path: { id: 2 } },
+  {
     operation: 'updateOwner',
     shows: 'He has left',
     path: { id: 2 },

@@ -5,12 +5,11 @@ import type { Defaults } from '#core/reminder.ts'
 import { deleteOwned } from '#store/owned.ts'
 import * as owners from '#store/owners.ts'
 import type { Db } from '#store/schema.ts'
-import { deleteTokens } from '#store/tokens.ts'
 import type { Transact } from '#store/transact.ts'
-import { type Context, type LongContext, refuseIfStopping } from './context.ts'
+import { type Context, type Credential, type LongContext, refuseIfStopping } from './context.ts'
 import { hashPassword } from './passwords.ts'
 import { type Condition, isMeant } from './tasks.ts'
-import { type Issued, issue } from './tokens.ts'
+import { endAccess, type Issued, issue } from './tokens.ts'
 
 /** What administrators do about the owners of a server. */
 export interface OwnerDraft {
@@ -21,19 +20,30 @@ export interface OwnerDraft {
   readonly password?: string
 }
 
+/**
+ * A token may make members, end access and take rights away. What opens another way in, one that outlasts the token, takes a person who
+ * has signed in: otherwise a leaked token of an administrator becomes an account of its finder's.
+ * @throws Problem `forbidden`
+ */
+function refuseToken(by: Credential, isSensitive: boolean, action: string): void {
+  if (by?.kind === 'token' && isSensitive)
+    throw new Problem('forbidden', `A token cannot ${action}. Sign in as an administrator and do it with that session.`)
+}
+
 /** How long an invitation is good for. */
 export const invitationMs = 7 * 86_400_000
 
 /**
- * @param server what holds for who has not chosen
+ * @param options.server the default settings of the server
  * @returns him and, where he has no password yet, an invitation
- * @throws Problem `invalid`, `conflict` (the name or the address is taken)
+ * @throws Problem `invalid`, `forbidden`, `conflict` (the name or the address is taken)
  */
 export async function createOwner(
   ctx: Context,
   { name, email: given = null, role = 'member', password }: OwnerDraft,
-  server: Defaults,
+  { server, by }: { server: Defaults; by: Credential },
 ): Promise<{ owner: Owner; invitation: Issued | null }> {
+  refuseToken(by, role === 'admin', 'make an administrator')
   checkOwnerName(name)
   const email = given === null ? null : parseEmail(given)
   if (password !== undefined) checkPassword(password, name)
@@ -61,18 +71,25 @@ export interface OwnerTarget extends Condition {
 }
 
 /**
- * One who is disabled cannot come in, and all his sessions end; what he has is kept, and rings.
- * @throws Problem `not-found`, `stale`, `invalid`, `conflict` (taken, or it would leave nobody who administers)
+ * A disabled owner cannot come in, and all sessions and tokens end, for good; tasks are kept, and ring. They end again when the owner is
+ * enabled, for those who were disabled by a version that kept tokens.
+ * @throws Problem `not-found`, `stale`, `invalid`, `forbidden`, `conflict` (taken, or it would leave nobody who administers)
  */
 export async function updateOwner(
   ctx: Context,
   target: OwnerTarget,
   { name, email: given, role, disabled }: OwnerPatch,
+  by: Credential,
 ): Promise<Owner> {
   if (name !== undefined) checkOwnerName(name)
   const email = given === undefined || given === null ? given : parseEmail(given)
   return ctx.transact(async (tx, now) => {
     const before = await ownerToChange(tx, target)
+    const isAdmin = (role ?? before.role) === 'admin'
+    refuseToken(by, isAdmin && before.role !== 'admin', 'make an administrator')
+    refuseToken(by, isAdmin && before.disabledAt !== null && disabled === false, 'enable an administrator')
+    // The provider of identities lets in whoever has the address.
+    refuseToken(by, email !== undefined && email !== before.email, 'change the e-mail address of an account')
     const disabledAt = disabled === undefined ? before.disabledAt : disabled ? (before.disabledAt ?? now) : null
     await owners.saveOwner(tx, before.id, {
       ...(name !== undefined && { name }),
@@ -82,17 +99,23 @@ export async function updateOwner(
       version: before.version + 1,
     })
     await requireAdmin(tx)
-    if (disabledAt !== null) await deleteTokens(tx, before.id, ['session', 'invitation'])
+    if (disabledAt !== null || before.disabledAt !== null) await endAccess(tx, before.id)
     return owners.getOwner(tx, before.id)
   })
 }
 
-/** One more way to set his password: the ones before are good for nothing. @throws Problem `not-found`, `conflict` (disabled) */
+/**
+ * Resets an account: the invitation is the only way in by password from now on. Sessions, tokens, earlier invitations and the password
+ * itself end at once, not when the invitation is accepted: until then a thief of the password could change it, which would also end the
+ * invitation. A provider of identities still lets its own users in.
+ * @throws Problem `not-found`, `conflict` (disabled)
+ */
 export async function inviteOwner(ctx: Context, id: number): Promise<{ owner: Owner; invitation: Issued }> {
   return ctx.transact(async (tx, now) => {
     const owner = await ownerToChange(tx, { id })
     if (owner.disabledAt !== null) throw new Problem('conflict', 'This owner is disabled: enable him first.')
-    await deleteTokens(tx, id, ['invitation'])
+    await endAccess(tx, id)
+    await owners.saveOwner(tx, id, { password: null })
     return { owner, invitation: await inviteIn(tx, id, now) }
   })
 }
@@ -118,7 +141,7 @@ export async function deleteOwner(ctx: LongContext, target: OwnerTarget): Promis
     if (owner.disabledAt === null)
       throw new Problem('conflict', 'Disable this owner first, and export what is his if it is to be kept.')
     await owners.saveOwner(tx, owner.id, { removedAt: now })
-    await deleteTokens(tx, owner.id, ['token', 'session', 'invitation'])
+    await endAccess(tx, owner.id)
   })
   while (!(await deleteSome(ctx.transact, target.id))) {
     refuseIfStopping(ctx.signal)

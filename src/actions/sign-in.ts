@@ -4,9 +4,9 @@ import type { Defaults } from '#core/reminder.ts'
 import * as owners from '#store/owners.ts'
 import type { Db } from '#store/schema.ts'
 import { deleteTokens, takeInvitation } from '#store/tokens.ts'
-import type { Actor, Context } from './context.ts'
+import type { Context, Issuer } from './context.ts'
 import { hashPassword, isPassword } from './passwords.ts'
-import { hashSecret, type Issued, issue } from './tokens.ts'
+import { type EndedAccess, endAccess, hashSecret, type Issued, issue, requireCredential } from './tokens.ts'
 
 /** How people come in: by a password, a provider of identities, or an invitation with which they set a password. */
 
@@ -25,14 +25,20 @@ export async function signIn(
 ): Promise<Session> {
   const found = await owners.findOwnerByLogin(ctx.db, login)
   const isRight = await isPassword(password, found?.password ?? null)
-  if (!found || !isRight) throw new Problem('unauthorized', 'The name or the password is not right.')
-  return openSession(ctx, found.owner.id, device)
+  if (!found || !isRight) throw isWrong()
+  return openSession(ctx, found.owner.id, device, found.password)
 }
 
-/** @throws Problem `forbidden` for one who is disabled */
-async function openSession(ctx: Context, ownerId: number, device: string): Promise<Session> {
+const isWrong = () => new Problem('unauthorized', 'The name or the password is not right.')
+
+/**
+ * @param checked the hash that the password was checked against. To check takes 30 ms, in which a reset may have replaced it.
+ * @throws Problem `forbidden` for one who is disabled
+ */
+async function openSession(ctx: Context, ownerId: number, device: string, checked?: string | null): Promise<Session> {
   return ctx.transact(async (tx, now) => {
     const owner = await owners.ownerInTransaction(tx, ownerId)
+    if (checked !== undefined && (await owners.findPassword(tx, ownerId)) !== checked) throw isWrong()
     if (owner.disabledAt !== null)
       throw new Problem('forbidden', 'This account is disabled. Ask whoever administers the server.')
     return { owner, ...(await issueSession(tx, ownerId, device, now)) }
@@ -122,7 +128,8 @@ export interface Acceptance {
 }
 
 /**
- * Sets a password by an invitation, which is good for that once; whoever had come in as him before is out.
+ * Sets a password by an invitation, which is good for that once, and ends all sessions and tokens of the account. Only the first set-up of
+ * a server keeps its tokens: nobody had signed in before, and nothing is recovered.
  * @throws Problem `unauthorized` (not one, used, or too old), `invalid`, `conflict` (the name is taken)
  */
 export async function acceptInvitation(
@@ -144,10 +151,11 @@ export async function acceptInvitation(
       throw new Problem('invalid', 'name is missing', { faults: [{ at: { pointer: '/name' }, detail: 'is missing' }] })
     // The first one chooses his name; others were given theirs.
     await owners.saveOwner(tx, ownerId, { ...(before.name === null && name !== null && { name }), password: hashed })
-    await deleteTokens(tx, ownerId, ['session', 'invitation'])
+    const isFirst = before.name === null
+    if (isFirst) await deleteTokens(tx, ownerId, ['session', 'invitation'])
+    else await endAccess(tx, ownerId)
     const made = await issueSession(tx, ownerId, device, now)
     // Who sets a server up, by curl it may be, has something to ask with from then on.
-    const isFirst = before.name === null
     const token = isFirst
       ? await issue(tx, ownerId, 'token', { name: 'set-up', scope: 'admin', expiresAt: null }, now)
       : null
@@ -158,27 +166,43 @@ export async function acceptInvitation(
 const isOver = () =>
   new Problem('unauthorized', 'This invitation is not complete, was used already, or is too old. Ask for another.')
 
+export interface PasswordChange {
+  readonly current: string
+  readonly password: string
+  /** Whether programs lose their access as well. */
+  readonly revokeTokens: boolean
+}
+
 /**
- * Of who is signed in. All his other sessions end.
- * @throws Problem `forbidden` when the present one is not right, `invalid`
+ * Ends all other sessions of the account, and its tokens on request.
+ * @throws Problem `forbidden` when the present one is not right, `invalid`, `unauthorized` when the session has just ended
  */
 export async function changePassword(
   ctx: Context,
-  { ownerId }: Actor,
-  { current, password, keep }: { current: string; password: string; keep: number | undefined },
-): Promise<void> {
+  issuer: Issuer,
+  { current, password, revokeTokens }: PasswordChange,
+): Promise<EndedAccess> {
+  const { ownerId, by } = issuer
   const owner = await owners.getOwner(ctx.db, ownerId)
   const stored = await owners.findPassword(ctx.db, ownerId)
-  if (stored !== null && !(await isPassword(current, stored)))
-    throw new Problem('forbidden', 'The present password is not right.')
+  if (stored !== null && !(await isPassword(current, stored))) throw isNotCurrent()
   checkPassword(password, owner.name ?? '')
   const hash = await hashPassword(password)
-  await ctx.transact(async (tx) => {
+  return ctx.transact(async (tx, now) => {
     await owners.lockOwner(tx, ownerId)
+    await requireCredential(tx, issuer, now)
+    // A reset meanwhile has taken the password away: without this check, none would be needed to set the next.
+    if ((await owners.findPassword(tx, ownerId)) !== stored) throw isNotCurrent()
     await owners.saveOwner(tx, ownerId, { password: hash })
-    await deleteTokens(tx, ownerId, ['session', 'invitation'], keep)
+    await deleteTokens(tx, ownerId, ['invitation'])
+    return {
+      sessions: await deleteTokens(tx, ownerId, ['session'], by?.id ?? undefined),
+      tokens: revokeTokens ? await deleteTokens(tx, ownerId, ['token']) : 0,
+    }
   })
 }
+
+const isNotCurrent = () => new Problem('forbidden', 'The present password is not right.')
 
 /**
  * For a server with login to which nobody can come in yet who administers it: an invitation for the first owner. Null where somebody can.

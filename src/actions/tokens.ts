@@ -3,10 +3,10 @@ import { crc32 } from 'node:zlib'
 import type { Scope, TokenKind, TokenRecord } from '#core/account.ts'
 import { covers } from '#core/account.ts'
 import { invalidMember, Problem } from '#core/problem.ts'
-import { ownerInTransaction } from '#store/owners.ts'
+import { lockOwner, ownerInTransaction } from '#store/owners.ts'
 import type { Db } from '#store/schema.ts'
 import * as store from '#store/tokens.ts'
-import type { Actor, Context } from './context.ts'
+import type { Actor, Context, Issuer } from './context.ts'
 
 /**
  * What one asks with: `dbl_` and 32 random bytes in base 62, and 6 more characters that are a checksum over the rest. The prefix lets
@@ -54,19 +54,86 @@ export interface Issued {
   readonly secret: string
 }
 
+/** A token that someone asks for. Without an expiry it gets that of the token that makes it. */
+export interface TokenRequest extends Omit<TokenDraft, 'expiresAt'> {
+  readonly expiresAt?: number | null
+}
+
+/** Tokens that make tokens, in a row. Without a bound, a leaked token could make a chain that takes minutes to revoke. */
+const maxTokenDepth = 10
+
 /**
- * @param upTo the scope of who asks: nobody gives away more than he has
- * @throws Problem `invalid`, `forbidden`
+ * A token made with a token is its child: no wider, no longer, and revoked with it. Otherwise a token that expires in an hour could make
+ * one that never does.
+ * @throws Problem `invalid`, `forbidden`, `unauthorized` when the issuer's own access has just ended
  */
-export async function createToken(ctx: Context, { ownerId }: Actor, draft: TokenDraft, upTo: Scope): Promise<Issued> {
-  if (!covers(upTo, draft.scope)) throw new Problem('forbidden', 'This token cannot give away more than it has itself.')
+export async function createToken(ctx: Context, issuer: Issuer, request: TokenRequest): Promise<Issued> {
+  if (!covers(issuer.scope, request.scope))
+    throw new Problem('forbidden', 'This token cannot give away more than it has itself.')
   return ctx.transact(async (tx, now) => {
-    if (draft.expiresAt !== null && draft.expiresAt <= now) throw invalidMember('/expires_dt', 'is past')
-    return issue(tx, ownerId, 'token', draft, now)
+    await ownerInTransaction(tx, issuer.ownerId) // before the token, as a reset does: else the two could deadlock
+    const credential = await requireCredential(tx, issuer, now)
+    const parent = credential?.kind === 'token' ? credential : null
+    const { expiresAt: limit = null } = parent ?? {}
+    const { expiresAt = limit } = request
+    if (expiresAt !== null && expiresAt <= now) throw invalidMember('/expires_dt', 'is past')
+    if (limit !== null && (expiresAt === null || expiresAt > limit))
+      throw invalidMember(
+        '/expires_dt',
+        `must not be after ${new Date(limit).toISOString()}: the token that makes it expires then`,
+      )
+    if (parent && (await store.countAncestors(tx, parent, maxTokenDepth)) >= maxTokenDepth)
+      throw new Problem(
+        'forbidden',
+        `This token is number ${maxTokenDepth} in a chain of tokens that made each other. Make the next one with an earlier one, or sign in.`,
+      )
+    return issue(tx, issuer.ownerId, 'token', { ...request, expiresAt }, now, parent?.id)
   })
 }
 
+/**
+ * Checks again, in the transaction, that the session or token of a request is still there. The door may have cached it for half a second,
+ * and a reset in between must not be undone by what was already underway.
+ * @returns it; undefined for a request that needs none
+ * @throws Problem `unauthorized`
+ */
+export async function requireCredential(
+  tx: Db,
+  { ownerId, by }: Issuer,
+  now: number,
+): Promise<TokenRecord | undefined> {
+  if (!by || by.id === null) return undefined
+  const found = await store.lockToken(tx, ownerId, by.id)
+  if (!found || (found.expiresAt !== null && found.expiresAt <= now))
+    throw new Problem('unauthorized', 'The token is not valid, or no longer.')
+  return found
+}
+
+/** How many sessions and tokens have ended. */
+export interface EndedAccess {
+  readonly sessions: number
+  readonly tokens: number
+}
+
+/** Ends all access of an owner, open invitations included. The owner's row must be locked: no token is made meanwhile. */
+export async function endAccess(tx: Db, ownerId: number): Promise<EndedAccess> {
+  await store.deleteTokens(tx, ownerId, ['invitation'])
+  return {
+    sessions: await store.deleteTokens(tx, ownerId, ['session']),
+    tokens: await store.deleteTokens(tx, ownerId, ['token']),
+  }
+}
+
 /** @throws Problem `not-found` */
+export async function signOutEverywhere(ctx: Context, ownerId: number): Promise<EndedAccess> {
+  return ctx.transact(async (tx) => {
+    const owner = await lockOwner(tx, ownerId)
+    if (owner.removedAt !== null) throw new Problem('not-found', `There is no owner ${ownerId}.`)
+    return endAccess(tx, ownerId)
+  })
+}
+
+/** With all tokens that were made with it. @throws Problem `not-found` */
 export async function revokeToken(ctx: Context, { ownerId }: Actor, id: number): Promise<TokenRecord> {
   return ctx.transact((tx) => store.deleteToken(tx, ownerId, id))
 }
@@ -78,11 +145,12 @@ export async function issue(
   kind: TokenKind,
   { name, scope, expiresAt }: TokenDraft,
   now: number,
+  parentId: number | null = null,
 ): Promise<Issued> {
   await ownerInTransaction(tx, ownerId) // not for one who is being deleted
   const secret = makeSecret(kind)
   const hash = hashSecret(secret) as string
   const hint = secret.slice(0, 9)
-  const record = await store.insertToken(tx, { ownerId, kind, name, hash, hint, scope, createdAt: now, expiresAt })
-  return { record, secret }
+  const token = { ownerId, kind, name, hash, hint, scope, createdAt: now, expiresAt, parentId }
+  return { record: await store.insertToken(tx, token), secret }
 }

@@ -96,7 +96,8 @@ async function byDatabase(config: Config, wish: Wish, clock: Clock): Promise<Mad
   const { name, scope, expires } = wish
   const draft = { name, scope, expiresAt: expires === null ? null : Date.parse(expires) }
   const ctx = { db: store.db, transact: store.transact, wake() {} }
-  const { record, secret } = await createToken(ctx, { ownerId: owner?.id ?? builtInOwnerId }, draft, 'admin')
+  const issuer = { ownerId: owner?.id ?? builtInOwnerId, scope: 'admin', by: null } as const
+  const { record, secret } = await createToken(ctx, issuer, draft)
   return { token: secret, id: record.id, owner: owner?.name ?? 'the first owner', notes }
 }
 

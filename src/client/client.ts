@@ -18,7 +18,10 @@ import type {
   OwnerPatchWire,
   OwnersWire,
   OwnerWire,
+  PasswordChangedWire,
+  PasswordChangeWire,
   SessionWire,
+  SignedOutEverywhereWire,
   TokenDraftWire,
   TokensWire,
 } from '#http/shapes-accounts.ts'
@@ -234,8 +237,9 @@ export function createClient(baseUrl: string, options: ClientOptions = {}) {
     /** For pages of the server itself: the cookie that it sets is theirs alone. Programs are given a `token`. */
     signIn: (login: string, password: string) => call<SessionWire>('POST', '/v1/session', { login, password }),
     signOut: () => call<{ signed_out: boolean }>('DELETE', '/v1/session'),
-    changePassword: (change: { current?: string; password: string }) =>
-      call<{ changed: boolean }>('PUT', '/v1/session/password', change),
+    /** Sessions and tokens, the caller's own included. */
+    signOutEverywhere: () => call<SignedOutEverywhereWire>('POST', '/v1/session/sign-out-everywhere'),
+    changePassword: (change: PasswordChangeWire) => call<PasswordChangedWire>('PUT', '/v1/session/password', change),
     acceptInvitation: (acceptance: { code: string; name?: string; password: string }) =>
       call<{ owner: OwnerWire; token: string | null }>('POST', '/v1/invitations/accept', acceptance),
     tokens: () => call<TokensWire>('GET', '/v1/tokens'),
@@ -251,6 +255,7 @@ export function createClient(baseUrl: string, options: ClientOptions = {}) {
     deleteOwner: (id: number, condition?: Condition) =>
       call<{ id: number }>('DELETE', `/v1/owners/${id}`, undefined, { ...condition, isLong: true }),
     inviteOwner: (id: number) => call<InvitationWire>('POST', `/v1/owners/${id}/invitation`),
+    signOutOwner: (id: number) => call<SignedOutEverywhereWire>('POST', `/v1/owners/${id}/sign-out-everywhere`),
     /** All that is an owner's, a JSON object a line. */
     exportOwner: (id: number, signal: AbortSignal = new AbortController().signal) =>
       call.stream(`/v1/owners/${id}/export`, { accept: 'application/jsonl' }, signal),

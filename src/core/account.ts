@@ -66,6 +66,8 @@ export interface TokenRecord {
   readonly expiresAt: number | null
   /** To the minute. */
   readonly lastUsedAt: number | null
+  /** The token that made it: revoked with it. Null where a session made it, or a command on the server. */
+  readonly parentId: number | null
 }
 
 /** Without what looks alike, needs quoting in a shell or an address, or differs by its capitals alone. */

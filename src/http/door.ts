@@ -1,6 +1,6 @@
 import type { Socket } from 'node:net'
 import type { FastifyReply, FastifyRequest } from 'fastify'
-import type { Actor } from '#actions/context.ts'
+import type { Issuer } from '#actions/context.ts'
 import { sessionMs } from '#actions/sign-in.ts'
 import { hashSecret } from '#actions/tokens.ts'
 import type { Clock } from '#clock.ts'
@@ -9,9 +9,10 @@ import { Problem } from '#core/problem.ts'
 import type { Defaults } from '#core/reminder.ts'
 import { builtInOwnerId, findOwner } from '#store/owners.ts'
 import type { Db } from '#store/schema.ts'
-import { findToken, goodTokens, markTokenUsed, prolongToken } from '#store/tokens.ts'
+import { findToken, markTokenUsed, prolongToken } from '#store/tokens.ts'
 import type { Transact } from '#store/transact.ts'
-import { hostCookie } from './cookies.ts'
+import { watchCredentials } from './credential-watch.ts'
+import { secretOf, sessionCookie } from './session-cookie.ts'
 
 /**
  * Who is asking, and whether he may. Every route says what it needs (operation.ts); the door looks before anything else is read.
@@ -23,18 +24,9 @@ import { hostCookie } from './cookies.ts'
  * What was looked up is kept for half a second, so that a request costs no read and a token that is revoked is good for nothing within a
  * second on every replica; in this process at once. What is not found is not kept.
  */
-export interface Caller extends Actor {
+export interface Caller extends Issuer {
   readonly name: string | null
   readonly role: Role
-  readonly scope: Scope
-  /** What he asks with; null on a server without login. */
-  readonly by: {
-    readonly kind: 'token' | 'session' | 'socket' | 'link'
-    readonly id: number | null
-    readonly name: string
-    /** What a link is for: its own address is a key. */
-    readonly object?: string
-  } | null
   /** As of at most half a second ago: to read by. Who writes reads them in his transaction. */
   readonly defaults: Defaults
 }
@@ -81,7 +73,7 @@ export interface Door {
   readonly forget: () => void
   /** Whoever asks over this connection has the rights of the server itself. */
   readonly trust: (socket: Socket) => void
-  /** Calls `end` once, within a second, when the caller may not ask any more. @returns to be called when it is over before */
+  /** Calls `end` once, at once or within a second of it on another replica, when the caller may not ask any more. @returns to be called when it is over before */
   readonly watch: (caller: Caller, end: () => void) => () => void
   close(): Promise<void>
 }
@@ -115,8 +107,7 @@ export function createDoor(parts: {
   const kept = new Map<string, Known>()
   const trusted = new WeakSet<Socket>()
   const writing = new Set<Promise<void>>()
-  const watched = new Map<number, Set<() => void>>()
-  let watching: AbortController | undefined
+  const credentials = watchCredentials({ db, clock })
   const asking = new Map<string, Promise<Known | undefined>>()
   /** Counts what was forgotten: what was looked up before is not kept after it. */
   let changes = 0
@@ -185,7 +176,7 @@ export function createDoor(parts: {
 
   /** @throws Problem `unauthorized`, `forbidden` */
   function admit(request: FastifyRequest, reply: FastifyReply, known: Known | undefined, secret?: string): void {
-    const { needs, isOfServer } = request.routeOptions.schema ?? {}
+    const { needs, isOfServer, sessionOnly } = request.routeOptions.schema ?? {}
     const problem = whyNot(known)
     if (problem && secret !== undefined) onWrong?.(request)
     if (problem) throw problem
@@ -195,6 +186,8 @@ export function createDoor(parts: {
     requireScope(caller, needs === 'read' || needs === 'write' ? needs : 'admin')
     if (isOfServer && caller.role !== 'admin')
       throw new Problem('forbidden', 'This is for administrators of the server.')
+    if (sessionOnly && token?.kind === 'token')
+      throw new Problem('forbidden', 'A token cannot do this: sign in, and do it with that session.')
   }
 
   function whyNot(known: Known | undefined): Problem | undefined {
@@ -259,30 +252,6 @@ export function createDoor(parts: {
     request.caller = { ...toCaller(owner, null), role: 'admin', by }
   }
 
-  async function lookAgain(signal: AbortSignal) {
-    for (;;) {
-      await clock.sleep(freshMs, signal)
-      if (signal.aborted) return
-      // Not of those who come while we ask: of them nothing was asked.
-      const ids = [...watched.keys()]
-      // What cannot be asked for is asked for again.
-      const good = await goodTokens(db, ids, clock.now()).catch(() => undefined)
-      if (!good) continue
-      for (const id of ids) {
-        if (good.has(id)) continue
-        const ends = watched.get(id) ?? []
-        watched.delete(id)
-        for (const end of ends) end()
-      }
-      if (watched.size === 0) return stopWatching()
-    }
-  }
-
-  function stopWatching() {
-    watching?.abort()
-    watching = undefined
-  }
-
   async function recognize(request: FastifyRequest, reply: FastifyReply): Promise<Caller | null> {
     if (trusted.has(request.raw.socket)) await admitTrusted(request)
     const secret = secretOf(request, isOpen)
@@ -302,26 +271,15 @@ export function createDoor(parts: {
       changes++
       kept.clear()
       asking.clear()
+      credentials.recheck()
     },
     trust: (socket) => trusted.add(socket),
     watch(caller, end) {
       const id = caller.by?.id
-      if (id == null) return () => {}
-      const ends = watched.get(id) ?? new Set()
-      watched.set(id, ends.add(end))
-      if (!watching) {
-        watching = new AbortController()
-        lookAgain(watching.signal)
-      }
-      return () => {
-        ends.delete(end)
-        if (ends.size > 0 || watched.get(id) !== ends) return
-        watched.delete(id)
-        if (watched.size === 0) stopWatching()
-      }
+      return id == null ? () => {} : credentials.watch(id, end)
     },
     async close() {
-      stopWatching()
+      credentials.stop()
       await Promise.all(writing)
     },
   }
@@ -337,26 +295,4 @@ export function toCaller(owner: Owner, token: TokenRecord | null): Caller {
   if (!token) return { ownerId, name, role, defaults, scope: 'admin', by: null }
   const kind = token.kind === 'session' ? 'session' : 'token'
   return { ownerId, name, role, defaults, scope: token.scope, by: { kind, id: token.id, name: token.name } }
-}
-
-const session = hostCookie('duebell')
-
-/** Whether somebody says who he is, rightly or not. A browser also sends the cookies of other programs on this host. */
-export const bringsSecret = (request: FastifyRequest): boolean =>
-  request.headers.authorization !== undefined || session.read(request) !== undefined
-
-/** @param secret of a session; empty to be rid of it */
-export const sessionCookie = (secret: string): string => session.set(secret, secret === '' ? 0 : sessionMs)
-
-/**
- * A token goes before a session: who sends one means it. A session is for pages of our own: a request from another's origin, which an
- * allow-list may let through, is nobody's until it says who it is. Nor does a server without login look at any: a browser also sends it
- * those of other ports, and of the time when there was a login.
- */
-function secretOf(request: FastifyRequest, isOpen: boolean): string | undefined {
-  const { authorization, origin } = request.headers
-  if (authorization !== undefined) return /^Bearer +(\S+) *$/i.exec(authorization)?.[1] ?? ''
-  const secret = isOpen ? undefined : session.read(request)
-  if (!secret?.startsWith('dbs_')) return undefined
-  return origin === undefined || URL.parse(origin)?.host === request.host.toLowerCase() ? secret : undefined
 }

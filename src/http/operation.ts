@@ -3,7 +3,7 @@ import type { ProblemKind } from '#core/problem.ts'
 
 /**
  * What a route says of itself, beside what it takes and answers. `openapi.json` is made from it (scripts/openapi); while the server runs
- * only `needs` and `isOfServer` are read, by the door (door.ts), and a route that does not say what it needs is refused at the start.
+ * only `needs`, `isOfServer` and `sessionOnly` are read, by the door (door.ts), and a route that does not say what it needs is refused at the start.
  */
 declare module 'fastify' {
   interface FastifySchema {
@@ -23,6 +23,8 @@ declare module 'fastify' {
     readonly needs?: Scope | 'nothing'
     /** For administrators of the server, and no other owner. */
     readonly isOfServer?: boolean
+    /** For people who have signed in: a bearer token is refused, since what it does would outlast the token. */
+    readonly sessionOnly?: boolean
     /** No operation of the API: a page, or the refusal of a method. */
     readonly hide?: true
   }

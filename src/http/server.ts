@@ -30,7 +30,7 @@ import {
   nearPeers,
 } from './connections.ts'
 import { createCors } from './cors.ts'
-import { actorOf, bringsSecret, type Door } from './door.ts'
+import { actorOf, type Door } from './door.ts'
 import type { Feed } from './feed.ts'
 import { createGuard } from './guard.ts'
 import type { Oidc } from './oidc.ts'
@@ -59,6 +59,7 @@ import { taskRoutes } from './routes/tasks.ts'
 import { tokenRoutes } from './routes/tokens.ts'
 import { trashRoutes } from './routes/trash.ts'
 import { upcomingRoutes } from './routes/upcoming.ts'
+import { bringsSecret } from './session-cookie.ts'
 import { askForTls, standingHeaders } from './standing-headers.ts'
 import { readJsonStrictly, strictCompilers } from './strict-input.ts'
 

@@ -1,4 +1,4 @@
-import type { Issued } from '#actions/tokens.ts'
+import type { EndedAccess, Issued } from '#actions/tokens.ts'
 import { type Owner, passwordLength, roles, scopes, scopesWithin, type TokenRecord } from '#core/account.ts'
 import Type, { type Static } from '#json-schema.ts'
 import type { AuditEntry } from '#store/audit.ts'
@@ -99,6 +99,11 @@ export const TokenShape = Type.Object(
     create_dt: time('When it was made'),
     expires_dt: nullable(time('Until when it is good; null: until it is revoked')),
     last_used_dt: nullable(time('To the minute')),
+    parent_id: nullable(
+      Type.Integer({
+        description: 'The token that made it, and is revoked with it; null: made by a session, or on the server itself',
+      }),
+    ),
   },
   { $id: 'Token' },
 )
@@ -121,7 +126,13 @@ export const TokenDraftShape = Type.Object(
       examples: [['read', 'write']],
     }),
     expires_dt: Type.Optional(
-      nullable(Type.String({ maxLength: 100, description: 'When absent or null: until it is revoked' })),
+      nullable(
+        Type.String({
+          maxLength: 100,
+          description:
+            'Null: until it is revoked. Absent: the same, or, when a token makes it, until that one expires; later is refused',
+        }),
+      ),
     ),
   },
   { $id: 'TokenDraft', additionalProperties: false },
@@ -153,6 +164,12 @@ export const SignInShape = Type.Object(
   { login: Type.String({ minLength: 1, maxLength: 254, description: 'Name or e-mail address' }), password },
   { $id: 'SignIn', additionalProperties: false },
 )
+const endedAccess = {
+  sessions_ended: Type.Integer({ description: 'How many sessions have ended' }),
+  tokens_revoked: Type.Integer({ description: 'How many tokens have ended' }),
+}
+export const SignedOutEverywhereShape = Type.Object(endedAccess, { $id: 'SignedOutEverywhere' })
+export type SignedOutEverywhereWire = Static<typeof SignedOutEverywhereShape>
 export const SignedOutShape = Type.Object({ signed_out: Type.Boolean() }, { $id: 'SignedOut' })
 
 export const AcceptInvitationShape = Type.Object(
@@ -171,10 +188,18 @@ export const AcceptedInvitationShape = Type.Object(
   { $id: 'AcceptedInvitation' },
 )
 export const PasswordChangeShape = Type.Object(
-  { current: Type.Optional(password), password },
+  {
+    current: Type.Optional(password),
+    password,
+    revoke_tokens: Type.Optional(
+      Type.Boolean({ default: false, description: 'Whether all your tokens end as well; other sessions always do' }),
+    ),
+  },
   { $id: 'PasswordChange', additionalProperties: false },
 )
-export const PasswordChangedShape = Type.Object({ changed: Type.Boolean() }, { $id: 'PasswordChanged' })
+export const PasswordChangedShape = Type.Object({ changed: Type.Boolean(), ...endedAccess }, { $id: 'PasswordChanged' })
+export type PasswordChangeWire = Static<typeof PasswordChangeShape>
+export type PasswordChangedWire = Static<typeof PasswordChangedShape>
 
 export const AuditEntryShape = Type.Object(
   {
@@ -232,8 +257,14 @@ export function toTokenWire(token: TokenRecord, caller: Caller): TokenWire {
     create_dt: isoText(token.createdAt),
     expires_dt: at(token.expiresAt),
     last_used_dt: at(token.lastUsedAt),
+    parent_id: token.parentId,
   }
 }
+
+export const toEndedAccessWire = ({ sessions, tokens }: EndedAccess): SignedOutEverywhereWire => ({
+  sessions_ended: sessions,
+  tokens_revoked: tokens,
+})
 
 export function toAuditWire(entry: AuditEntry & { id: number }) {
   return {

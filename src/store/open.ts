@@ -14,6 +14,7 @@ import { api } from './migrations/0004-api.ts'
 import { search } from './migrations/0005-search.ts'
 import { channels } from './migrations/0006-channels.ts'
 import { accounts } from './migrations/0007-accounts.ts'
+import { tokenParents } from './migrations/0008-token-parents.ts'
 import { retryByTime } from './migrations/0009-retry-by-time.ts'
 import type { Db, Schema } from './schema.ts'
 import { attachStorage, createStorage, type Storage } from './storage.ts'
@@ -79,6 +80,7 @@ const migrations = {
   '0005-search': search,
   '0006-channels': channels,
   '0007-accounts': accounts,
+  '0008-token-parents': tokenParents,
   '0009-retry-by-time': retryByTime,
 }
 

@@ -189,6 +189,8 @@ export interface TokenTable {
   created_at: number
   expires_at: number | null
   last_used_at: number | null
+  /** The token that made it. Not a foreign key: an expired parent is deleted before its children. */
+  parent_id: number | null
 }
 
 /** Who did what. By names, as they were: it outlasts owners and tokens. */
@@ -361,6 +363,7 @@ export const columnTypes: { readonly [T in keyof Schema]: { readonly [C in keyof
     created_at: 'integer',
     expires_at: 'integer',
     last_used_at: 'integer',
+    parent_id: 'integer',
   },
   audit: {
     id: 'integer',

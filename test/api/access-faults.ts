@@ -97,6 +97,16 @@ export function accessFaults({ operations, people, strangers, send }: Matrix): r
       /^listOwners: GET by one who does not administer the server: 200 and not 403/,
     ],
     [
+      'a token that does what takes a session',
+      [find('changePassword')],
+      (request) => {
+        if (!isBy(request, owner.tokens.admin)) return send(request)
+        const { authorization: _, ...headers } = request.headers
+        return send({ ...request, headers: { ...headers, cookie: owner.cookie } })
+      },
+      /^changePassword: PUT by a token of all scopes: 200 and not 403/,
+    ],
+    [
       'a token that is good for longer than it says',
       [find('listTags')],
       (request) => send(request.headers.authorization === expired ? as(request, owner) : request),

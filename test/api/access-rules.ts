@@ -16,7 +16,7 @@ export const plainValues: ReadonlySet<string> = new Set([
   ...at('body', 'kind options enabled notices group_wait repeat ignore_quiet_hours'),
   ...at('body', 'source status disabled_reason failing_since_dt last_sent_dt last_error'),
   ...at('body', 'default_reminders quiet_hours is_own web_push_key'),
-  ...at('body', 'scopes expires_dt since_dt email role disabled disabled_dt password current'),
+  ...at('body', 'scopes expires_dt since_dt email role disabled disabled_dt password current revoke_tokens'),
   ...at('body', 'create_dt update_dt version'),
 ])
 
@@ -352,6 +352,8 @@ export function accessRules(world: World): Rules {
     updateOwner: { ...one(a.member), values: ['body id', 'body name'] },
     deleteOwner: one(a.disabled),
     inviteOwner: one(a.member),
+    signOutOwner: one(a.member),
+    signOutEverywhere: { doer: () => world.add(a.fresh()) },
     exportOwner: one(async () => String(owner.id)),
     listAudit: {
       namings: [

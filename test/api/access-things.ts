@@ -7,6 +7,8 @@ export interface World {
   readonly root: Person
   readonly owner: Person
   readonly other: Person
+  /** One more person, whom nobody else is asked about. */
+  readonly add: (name: string) => Promise<Person>
   /** A word in all that a person makes. */
   readonly wordOf: (of: Person) => string
   /** Resolves when what is due has rung. */

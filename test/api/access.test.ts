@@ -72,7 +72,7 @@ async function start(t: TestContext): Promise<Matrix> {
   }
   return {
     operations: [...operations, ofAll('deleteTasks'), ofAll('purgeTrash')],
-    rules: accessRules({ root, owner, other, wordOf, idle: app.idle, now: clock.now }),
+    rules: accessRules({ root, owner, other, add: everybody.add, wordOf, idle: app.idle, now: clock.now }),
     values: plainValues,
     publicOperations,
     strangers,

@@ -177,6 +177,42 @@ test('who comes in and goes out is in it; of who fails to nothing that he typed,
   for (const word of [typed, 'zanzibar', code]) assert.ok(!JSON.stringify(entries).includes(word), word)
 })
 
+test('each end of access is in it, and each attempt of a token at what takes a session', async (t) => {
+  const { app, root, add } = await startWithLogin(t)
+  const ada = await add('ada')
+  const [page, hers] = [await root.page(), await ada.page()]
+  const fresh = await follow(root.client)
+  const { id, token } = await ada.client.createToken({ name: 'child', scopes: ['admin'], expires_dt: '2100-01-01' })
+  await refusal(clientWith(app.url, token).createToken({ name: 'longer', scopes: ['read'], expires_dt: null }))
+  await refusal(ada.client.changePassword({ password }))
+  await refusal(root.client.inviteOwner(ada.id))
+  await refusal(root.client.updateOwner(ada.id, { role: 'admin' }))
+  await hers.changePassword({ current: password, password, revoke_tokens: true })
+  await hers.signOutEverywhere()
+  await root.client.signOutOwner(ada.id)
+  await root.client.updateOwner(ada.id, { disabled: true })
+  await root.client.updateOwner(ada.id, { disabled: false })
+  await page.inviteOwner(ada.id)
+  const entries = await fresh()
+  assert.deepEqual(entries.map(withName), [
+    `ada: createToken /v1/tokens/${id} 200`,
+    'ada: createToken /v1/tokens 422',
+    'ada: changePassword /v1/session/password 403',
+    `root: inviteOwner /v1/owners/${ada.id}/invitation 403`,
+    `root: updateOwner /v1/owners/${ada.id} 403`,
+    'ada: changePassword /v1/session/password 200',
+    'ada: signOutEverywhere /v1/session/sign-out-everywhere 200',
+    `root: signOutOwner /v1/owners/${ada.id}/sign-out-everywhere 200`,
+    `root: updateOwner /v1/owners/${ada.id} 200`,
+    `root: updateOwner /v1/owners/${ada.id} 200`,
+    `root: inviteOwner /v1/owners/${ada.id}/invitation 200`,
+  ])
+  assert.deepEqual(
+    entries.slice(1, 6).map(({ by }) => by),
+    ['token', 'token', 'token', 'token', 'session'],
+  )
+})
+
 test('nothing in it is a secret, wherever one was put', async (t) => {
   const { app, root } = await startWithLogin(t, { startAt, flags: ['--public-url=https://tasks.example.org'] })
   const { client } = root
@@ -195,8 +231,8 @@ test('nothing in it is a secret, wherever one was put', async (t) => {
   const headers = bearer(root.token)
   await send('DELETE', `/v1/tokens/${token}%00`, { headers })
   await send('DELETE', `/v1/tokens/${id}?token=${token}`, { headers })
-  await send('POST', `/v1/owners/${invitation?.code}/invitation`, { headers })
-  await send('PUT', '/v1/session/password', { headers, body: { current: password, password: secret } })
+  await send('POST', `/v1/owners/${invitation?.code}/invitation`, { headers: { cookie } })
+  await send('PUT', '/v1/session/password', { headers: { cookie }, body: { current: password, password: secret } })
   const entries = await fresh()
   assert.deepEqual(entries.slice(-6).map(withName), [
     'root: createTask /v1/tasks/1 200',

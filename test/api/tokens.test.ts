@@ -44,6 +44,7 @@ test('a token is in the answer that made it, and nowhere else: of it the server 
     create_dt: '2026-12-01T09:00:00.000Z',
     expires_dt: null,
     last_used_dt: null,
+    parent_id: (await root.client.tokens()).tokens.find(({ name }) => name === 'set-up')?.id,
   })
   assert.equal(made.headers.get('location'), `/v1/tokens/${rest.id}`)
   assert.equal(made.headers.get('cache-control'), 'no-store')

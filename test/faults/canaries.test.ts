@@ -84,7 +84,10 @@ async function failToWrite(
     ask('PATCH', '/v1/channels/1', { token, body: { enabled: true } }),
     ask('POST', '/v1/owners', { token, body: { name: 'dora', password: canaries.make(`a password, ${how}`) } }),
     ask('POST', '/v1/session', { body: { login: 'bert', password: canaries.make(`a wrong password, ${how}`) } }),
-    ask('PUT', '/v1/session/password', { token, body: { current: `${password}x`, password } }),
+    ask('PUT', '/v1/session/password', {
+      headers: { cookie: `__Host-duebell=${session}` },
+      body: { current: `${password}x`, password },
+    }),
     ask('GET', '/v1/tasks', { token }),
     ask('GET', '/v1/session', { headers: { cookie: `__Host-duebell=${session}` } }),
     ask('GET', '/metrics', { token }),

@@ -44,6 +44,8 @@ export interface Stranger {
 export type Rules = Readonly<Record<string, Rule>>
 
 export interface Rule {
+  /** Who asks, where the request would leave them unable to ask again. */
+  readonly doer?: () => Promise<Person>
   /** A request that is done. Without it: that of a naming in the path, else the example of the document. */
   readonly right?: (by: Person) => Sending | Promise<Sending>
   readonly namings?: readonly Naming[]
@@ -94,10 +96,12 @@ export async function checkAccess(matrix: Matrix): Promise<Checked> {
   return { cells, broken, shown }
 
   async function check(operation: Operation, rule: Rule): Promise<void> {
-    const doer = operation.isOfServer ? people.root : people.owner
+    const doer = (await rule.doer?.()) ?? (operation.isOfServer ? people.root : people.owner)
+    /** With all rights that this operation takes. */
+    const allRights = (by: Person) => (operation.sessionOnly ? { cookie: by.cookie } : bearer(by.tokens.admin))
     const needed = operation.needsInAll ?? (operation.needs === 'nothing' ? 'read' : operation.needs)
     const methods = operation.method === 'GET' ? ['GET', 'HEAD'] : [operation.method]
-    const perform: Perform = (by, sending) => ask(sending, { headers: bearer(by.tokens.admin) })
+    const perform: Perform = (by, sending) => ask(sending, { headers: allRights(by) })
     const right = (by: Person) => rightOf(rule, by, perform)
 
     async function ask(sending: Sending, { method = operation.method, headers }: Asking): Promise<Reply> {
@@ -157,13 +161,14 @@ export async function checkAccess(matrix: Matrix): Promise<Checked> {
       }
       if (isOfServer)
         await refuses(sending, tooLittle('one who does not administer the server', people.owner.tokens.admin, null))
+      if (operation.sessionOnly) await refuses(sending, tooLittle('a token of all scopes', doer.tokens.admin, null))
     }
 
     async function hidesWhatIsAnothers(naming: Naming): Promise<void> {
       const { at, status = 404 } = naming
       const { name, absent, proof } = await naming.make(doer, perform)
       const wanted = operation.isOfServer ? 403 : status
-      const by = { headers: bearer(people.other.tokens.admin) }
+      const by = { headers: allRights(people.other) }
       let answered = ''
       for (const method of methods) {
         const [theirs, nothing] = [await naming.ask(name, people.other), await naming.ask(absent, people.other)]
@@ -178,7 +183,7 @@ export async function checkAccess(matrix: Matrix): Promise<Checked> {
         const isTold = shownAs !== none && `is told from what is not there:\n${shownAs}\n${none}`
         judge(`${method} with a «${at}» of another owner`, reply, [isOther, change, isTold])
       }
-      const his = await ask(proof ?? (await naming.ask(name, doer)), { headers: bearer(doer.tokens.admin) })
+      const his = await ask(proof ?? (await naming.ask(name, doer)), { headers: allRights(doer) })
       cells++
       if (withoutNames(his, name) === answered)
         broken.push(
@@ -191,7 +196,7 @@ export async function checkAccess(matrix: Matrix): Promise<Checked> {
       const isPublic = operation.needs === 'nothing'
       for (const scope of isPublic ? (['read'] as const) : scopes.filter((one) => covers(one, needed)))
         for (const method of methods) {
-          const headers = isPublic ? {} : bearer(doer.tokens[scope])
+          const headers = isPublic ? {} : operation.sessionOnly ? allRights(doer) : bearer(doer.tokens[scope])
           const sending = await right(doer)
           before = await digest()
           const reply = await ask(sending, { method, headers })

@@ -18,6 +18,8 @@ export interface Person {
   readonly token: string
   /** Asks with the token, wherever the server is by now. */
   readonly client: DuebellClient
+  /** Signs in, for what a token may not do. */
+  page(): Promise<DuebellClient>
 }
 
 export interface LoginApp {
@@ -38,6 +40,7 @@ export async function startWithLogin(t: TestContext, options: TestAppOptions = {
     get client() {
       return clientWith(app.url, token)
     },
+    page: async () => signedIn(app.url, await signIn(app.url, name)),
   })
   const set = await app.client.acceptInvitation({ code: setUpCode(app.lines) ?? '', name: 'root', password })
   const root = person(set.owner.id, 'root', set.token ?? '')
@@ -45,7 +48,8 @@ export async function startWithLogin(t: TestContext, options: TestAppOptions = {
     app,
     root,
     async add(name, { role = 'member', email, scopes = ['admin' as Scope] } = {}) {
-      const { id, invitation } = await root.client.createOwner({ name, role, ...(email !== undefined && { email }) })
+      const by = role === 'admin' ? await root.page() : root.client // a token makes no administrator
+      const { id, invitation } = await by.createOwner({ name, role, ...(email !== undefined && { email }) })
       const cookie = await comeIn(app.url, '/v1/invitations/accept', { code: invitation?.code, password })
       const { token } = await signedIn(app.url, cookie).createToken({ name: 'of a test', scopes })
       return person(id, name, token)

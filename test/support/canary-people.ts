@@ -36,6 +36,7 @@ export async function comeIn({ canaries, ask, learn, output }: CanaryHouse): Pro
     },
   )
   canaries.add('the first session', firstSession ?? '')
+  const signedInFirst = { cookie: `__Host-duebell=${firstSession}` }
 
   const makeToken = (scope: string, asking: object) =>
     learn(
@@ -56,7 +57,7 @@ export async function comeIn({ canaries, ask, learn, output }: CanaryHouse): Pro
 
   const password = canaries.make('changePassword.password')
   const change = (current: string, given: string) =>
-    ask('PUT', '/v1/session/password', { token, body: { current, password: given } })
+    ask('PUT', '/v1/session/password', { headers: signedInFirst, body: { current, password: given } })
   await refuse(change(canaries.make('changePassword.current'), password), 403)
   await refuse(change(first, 'short'), 422)
   await refuse(change(first, password), 200)
@@ -71,7 +72,7 @@ export async function comeIn({ canaries, ask, learn, output }: CanaryHouse): Pro
   const used = await learn(
     'an invitation',
     ({ body }) => body.code,
-    (shown) => ask('POST', '/v1/owners/2/invitation', { token, shown }),
+    (shown) => ask('POST', '/v1/owners/2/invitation', { headers: signedInFirst, shown }),
   )
   const bertsPassword = canaries.make("bert's password")
   const cookie = await learn('a session', cookieOf, (shown) => accept(used, undefined, bertsPassword, shown))

@@ -8,7 +8,9 @@ export interface Person {
   readonly name: string
   readonly password: string
   readonly tokens: Readonly<Record<Scope, string>>
-  /** Asks with all his rights. */
+  /** The cookie of a session, as a browser sends it. */
+  readonly cookie: string
+  /** Asks with that session: with all rights there are. */
   send(method: string, path: string, body?: unknown): Promise<Response>
   /** The same, and is not refused. @returns the body */
   // biome-ignore lint/suspicious/noExplicitAny: a test says what it expects of it
@@ -42,22 +44,22 @@ export async function invitePeople({ url, lines }: Pick<TestApp, 'url' | 'lines'
       return JSON.parse(text)
     }
 
-  async function person(id: number, name: string, headers: Record<string, string>): Promise<Person> {
+  async function person(id: number, name: string, cookie: string): Promise<Person> {
+    const session = { cookie }
     const make = async (scope: Scope) =>
-      (await askAs(headers)('POST', '/v1/tokens', { name: scope, scopes: [scope] })).token
+      (await askAs(session)('POST', '/v1/tokens', { name: scope, scopes: [scope] })).token
     const tokens = { read: await make('read'), write: await make('write'), admin: await make('admin') }
-    const admin = { authorization: `Bearer ${tokens.admin}` }
-    return { id, name, password, tokens, send: sendAs(admin), ask: askAs(admin) }
+    return { id, name, password, tokens, cookie, send: sendAs(session), ask: askAs(session) }
   }
 
   const [, code] = /\/set-up#(dbi_\w+)/.exec(lines.join('')) ?? assert.fail('no link to set the server up was printed')
-  const { owner, token } = await askAs({})('POST', '/v1/invitations/accept', { code, name: 'root', password })
-  const root = await person(owner.id, owner.name, { authorization: `Bearer ${token}` })
+  const { owner } = await askAs({})('POST', '/v1/invitations/accept', { code, name: 'root', password })
+  const root = await person(owner.id, owner.name, await signIn(url, owner.name))
   return {
     root,
     async add(name, role = 'member') {
       const { id } = await root.ask('POST', '/v1/owners', { name, role, password })
-      return person(id, name, { cookie: await signIn(url, name) })
+      return person(id, name, await signIn(url, name))
     },
   }
 }

@@ -3,6 +3,7 @@ import type { TypeBoxTypeProvider } from '@fastify/type-provider-typebox'
 import type { FastifyInstance } from 'fastify'
 import type { LongContext } from '#actions/context.ts'
 import * as actions from '#actions/owners.ts'
+import { signOutEverywhere } from '#actions/tokens.ts'
 import type { Owner } from '#core/account.ts'
 import { Problem } from '#core/problem.ts'
 import type { Defaults } from '#core/reminder.ts'
@@ -20,6 +21,8 @@ import {
   OwnerPatchShape,
   OwnerShape,
   OwnersShape,
+  SignedOutEverywhereShape,
+  toEndedAccessWire,
   toInvitationWire,
   toOwnerWire,
 } from '../shapes-accounts.ts'
@@ -84,7 +87,7 @@ export function ownerRoutes(plain: FastifyInstance, { ctx, door, publicUrl, defa
         operationId: 'createOwner',
         summary: 'Make an owner: one more person, with tasks, channels and settings of his own',
         description:
-          'Without a password he is invited: the answer has a code, shown this once, with which he sets his own. An Idempotency-Key is passed over here, as the name is one.',
+          'Without a password he is invited: the answer has a code, shown this once, with which he sets his own. An Idempotency-Key is passed over here, as the name is one. A bearer token makes members; to make an administrator takes a session.',
         ...ofServer,
         querystring: NoQuery,
         body: OwnerDraftShape,
@@ -93,8 +96,8 @@ export function ownerRoutes(plain: FastifyInstance, { ctx, door, publicUrl, defa
         problems: ['conflict'],
       },
     },
-    async ({ body }, reply) => {
-      const { owner, invitation } = await actions.createOwner(ctx, body, defaults)
+    async ({ body, actor: { by } }, reply) => {
+      const { owner, invitation } = await actions.createOwner(ctx, body, { server: defaults, by })
       reply
         .header('location', `/v1/owners/${owner.id}`)
         .header('etag', toEtag(owner))
@@ -127,6 +130,8 @@ export function ownerRoutes(plain: FastifyInstance, { ctx, door, publicUrl, defa
       schema: {
         operationId: 'updateOwner',
         summary: 'Change an owner: name, address, role, and whether he can come in (RFC 7396)',
+        description:
+          'To disable an owner ends all sessions, tokens and invitations of the account, for good. A bearer token cannot make or enable an administrator, nor change an e-mail address: that takes a session.',
         ...ofOne,
         body: OwnerPatchShape,
         response: { 200: OwnerShape },
@@ -135,14 +140,14 @@ export function ownerRoutes(plain: FastifyInstance, { ctx, door, publicUrl, defa
         problems: ['conflict'],
       },
     },
-    async ({ params, body: { name, email, role, disabled }, headers }, reply) => {
+    async ({ params, body: { name, email, role, disabled }, headers, actor: { by } }, reply) => {
       const patch = {
         ...(name !== undefined && { name }),
         ...(email !== undefined && { email }),
         ...(role !== undefined && { role }),
         ...(disabled !== undefined && { disabled }),
       }
-      const owner = await actions.updateOwner(ctx, { id: params.id, ...parseConditions(headers) }, patch)
+      const owner = await actions.updateOwner(ctx, { id: params.id, ...parseConditions(headers) }, patch, by)
       door.forget()
       reply.header('etag', toEtag(owner))
       return toOwnerWire(owner)
@@ -175,8 +180,10 @@ export function ownerRoutes(plain: FastifyInstance, { ctx, door, publicUrl, defa
       schema: {
         operationId: 'inviteOwner',
         summary: 'Let an owner set a password, once: a new one, or in place of one that is lost',
-        description: 'Invitations from before are good for nothing any more.',
+        description:
+          'Resets the account at once: its password, all its sessions and tokens, and earlier invitations are good for nothing any more. Takes a session: a bearer token is refused.',
         ...ofOne,
+        sessionOnly: true,
         response: { 200: InvitationShape },
         problems: ['conflict'],
       },
@@ -185,7 +192,28 @@ export function ownerRoutes(plain: FastifyInstance, { ctx, door, publicUrl, defa
     async ({ params }, reply) => {
       reply.header('cache-control', 'no-store')
       const { owner, invitation } = await actions.inviteOwner(ctx, params.id)
+      door.forget()
       return toInvitationWire(invitation, owner, publicUrl)
+    },
+  )
+
+  server.post(
+    '/v1/owners/:id/sign-out-everywhere',
+    {
+      schema: {
+        operationId: 'signOutOwner',
+        summary: 'End all sessions and tokens of an owner',
+        description:
+          'Open invitations end as well; the password stays as it is, and the owner can sign in again. For your own account, that includes what this request was sent with.',
+        ...ofOne,
+        response: { 200: SignedOutEverywhereShape },
+      },
+      preHandler: refuseBody,
+    },
+    async ({ params }) => {
+      const ended = await signOutEverywhere(ctx, params.id)
+      door.forget()
+      return toEndedAccessWire(ended)
     },
   )
 

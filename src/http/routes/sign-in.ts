@@ -2,13 +2,14 @@ import type { TypeBoxTypeProvider } from '@fastify/type-provider-typebox'
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import type { Context } from '#actions/context.ts'
 import * as actions from '#actions/sign-in.ts'
-import { revokeToken } from '#actions/tokens.ts'
+import { revokeToken, signOutEverywhere } from '#actions/tokens.ts'
 import { scopesWithin } from '#core/account.ts'
 import { Problem, type ProblemKind } from '#core/problem.ts'
 import { getOwner } from '#store/owners.ts'
-import { type Caller, type Door, sessionCookie, toCaller } from '../door.ts'
+import { type Caller, type Door, toCaller } from '../door.ts'
 import { isLoopbackAddress } from '../host-names.ts'
 import type { RateGuard } from '../rate-guard.ts'
+import { sessionCookie } from '../session-cookie.ts'
 import {
   AcceptedInvitationShape,
   AcceptInvitationShape,
@@ -16,8 +17,10 @@ import {
   PasswordChangeShape,
   SessionShape,
   type SessionWire,
+  SignedOutEverywhereShape,
   SignedOutShape,
   SignInShape,
+  toEndedAccessWire,
   toOwnerWire,
 } from '../shapes-accounts.ts'
 import { NoQuery, refuseBody } from './tasks.ts'
@@ -132,25 +135,51 @@ export function signInRoutes(plain: FastifyInstance, { ctx, door, rates, isOpen,
     },
   )
 
+  server.post(
+    '/v1/session/sign-out-everywhere',
+    {
+      schema: {
+        operationId: 'signOutEverywhere',
+        needs: 'admin',
+        summary: 'End all your sessions and tokens',
+        description:
+          'Every session, every token and every open invitation of yours ends, also the one that this request was sent with. Streams end at once. Sign in again to go on.',
+        tags,
+        querystring: NoQuery,
+        response: { 200: SignedOutEverywhereShape },
+      },
+      preHandler: refuseBody,
+    },
+    async ({ actor }, reply) => {
+      const ended = await signOutEverywhere(ctx, actor.ownerId)
+      door.forget()
+      reply.header('set-cookie', sessionCookie(''))
+      return toEndedAccessWire(ended)
+    },
+  )
+
   server.put(
     '/v1/session/password',
     {
       schema: {
         operationId: 'changePassword',
         needs: 'admin',
+        sessionOnly: true,
         summary: 'Change your password; wherever else you are signed in, that ends',
+        description:
+          'All your other sessions end, and open invitations. Tokens stay valid, so that programs go on, unless `revoke_tokens` is true: set it when somebody else may have had your password. A bearer token cannot set or change a password, also where there is none yet.',
         tags,
         querystring: NoQuery,
         body: PasswordChangeShape,
         response: { 200: PasswordChangedShape },
       },
     },
-    async ({ body: { current = '', password }, actor, ip }) => {
-      const keep = actor.by?.kind === 'session' ? (actor.by.id ?? undefined) : undefined
-      const wish = { current, password, keep }
-      await attempt(ip, `owner ${actor.ownerId}`, 'forbidden', () => actions.changePassword(ctx, actor, wish))
+    async ({ body: { current = '', password, revoke_tokens: revokeTokens = false }, actor, ip }) => {
+      const change = { current, password, revokeTokens }
+      const work = () => actions.changePassword(ctx, actor, change)
+      const ended = await attempt(ip, `owner ${actor.ownerId}`, 'forbidden', work)
       door.forget()
-      return { changed: true }
+      return { changed: true, ...toEndedAccessWire(ended) }
     },
   )
 
@@ -162,7 +191,7 @@ export function signInRoutes(plain: FastifyInstance, { ctx, door, rates, isOpen,
         needs: 'nothing',
         summary: 'Set a password by an invitation, or set the server up by its first one',
         description:
-          'The code of an invitation, or what stands behind the # of its link, is good for this once. The first owner of a server chooses his name by it, and gets a token of all scopes, shown this once.',
+          'The code of an invitation, or what stands behind the # of its link, is good for this once. All sessions and tokens of the account end, but at the first set-up of a server: there the first owner chooses a name, and gets a token of all scopes, shown this once.',
         tags,
         querystring: NoQuery,
         body: AcceptInvitationShape,

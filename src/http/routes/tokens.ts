@@ -1,7 +1,7 @@
 import type { TypeBoxTypeProvider } from '@fastify/type-provider-typebox'
 import type { FastifyInstance } from 'fastify'
 import type { Context } from '#actions/context.ts'
-import { createToken, revokeToken } from '#actions/tokens.ts'
+import { createToken, revokeToken, type TokenRequest } from '#actions/tokens.ts'
 import { type Scope, widest } from '#core/account.ts'
 import { instantOf } from '#core/moment.ts'
 import { invalidMember } from '#core/problem.ts'
@@ -45,7 +45,7 @@ export function tokenRoutes(
         needs: 'admin',
         summary: 'Make a token',
         description:
-          'It is shown in this answer alone: only its hash is kept. So an Idempotency-Key is passed over here; who asks twice has two, and revokes one.',
+          'A token made with a token is its child: it has no wider scope, expires no later, and is revoked with it. One made by a session depends on nothing but your role. It is shown in this answer alone: only its hash is kept. So an Idempotency-Key is passed over here; who asks twice has two, and revokes one.',
         tags,
         querystring: NoQuery,
         body: TokenDraftShape,
@@ -54,7 +54,7 @@ export function tokenRoutes(
       },
     },
     async ({ body, actor }, reply) => {
-      const { record, secret } = await createToken(ctx, actor, toDraft(body, actor.defaults.timeZone), actor.scope)
+      const { record, secret } = await createToken(ctx, actor, toRequest(body, actor.defaults.timeZone))
       reply.header('location', `/v1/tokens/${record.id}`).header('cache-control', 'no-store')
       return { ...toTokenWire(record, actor), token: secret }
     },
@@ -67,7 +67,8 @@ export function tokenRoutes(
         operationId: 'revokeToken',
         needs: 'admin',
         summary: 'Revoke a token, or end a session',
-        description: 'It is good for nothing within a second, on every replica; streams that were begun with it end.',
+        description:
+          'It is good for nothing within a second, on every replica; streams that were begun with it end. All tokens that were made with it are revoked as well, and those made with these.',
         tags,
         params: IdParams,
         querystring: NoQuery,
@@ -84,14 +85,15 @@ export function tokenRoutes(
 }
 
 /** @throws Problem `invalid` */
-function toDraft(
+function toRequest(
   { name, scopes: wanted, expires_dt }: { name: string; scopes: Scope[]; expires_dt?: string | null },
   timeZone: string,
-) {
+): TokenRequest {
   if (!name.isWellFormed() || name.includes('\0'))
     throw invalidMember('/name', 'must be well-formed Unicode, without NUL')
   const scope = widest(wanted) as Scope
-  if (expires_dt === undefined || expires_dt === null) return { name, scope, expiresAt: null }
+  if (expires_dt === undefined) return { name, scope }
+  if (expires_dt === null) return { name, scope, expiresAt: null }
   const expires = parseTime(expires_dt)
   if (!expires) throw invalidMember('/expires_dt', 'must be a time like 2026-12-01T10:00:00Z or 2026-12-01')
   return { name, scope, expiresAt: instantOf(expires, timeZone) }

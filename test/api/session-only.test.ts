@@ -1,0 +1,78 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import type { DuebellClient } from '#client/client.ts'
+import { clientWith, password, signedIn, signIn, startWithLogin } from '#support/accounts.ts'
+import { startTestApp } from '#support/test-app.ts'
+import { refusal } from './wire.ts'
+
+/** A leaked token ends when it is revoked. So it opens no way in that would outlast it: that takes a person who has signed in. */
+const newPassword = 'nine bees in a jar'
+
+test('a token sets no password, whether there is one or not; a session does', async (t) => {
+  const { app, root, add } = await startWithLogin(t)
+  const ada = await add('ada')
+  const page = await ada.page()
+  const refuses = async (change: { current?: string; password: string }) => {
+    const { status, message } = await refusal(ada.client.changePassword(change))
+    assert.deepEqual([status, message.includes('A token cannot do this')], [403, true])
+  }
+  await refuses({ current: password, password: newPassword })
+  await refuses({ current: 'wrong', password: newPassword })
+  // As of those who come in by a provider of identities.
+  await app.app.store.transact((tx) =>
+    tx.updateTable('owners').set({ password: null }).where('id', '=', ada.id).execute(),
+  )
+  await refuses({ password: newPassword })
+  assert.equal((await refusal(clientWith(app.url, '').signIn('ada', newPassword))).status, 401)
+  await page.changePassword({ password: newPassword })
+  await signIn(app.url, 'ada', newPassword)
+  await root.client.list()
+})
+
+test('a token of an administrator resets no account, makes and enables no administrator, changes no address', async (t) => {
+  const { root, add } = await startWithLogin(t)
+  const [ada, eve] = [await add('ada', { email: 'ada@example.org' }), await add('eve', { role: 'admin' })]
+  await root.client.updateOwner(eve.id, { disabled: true })
+  const page = await root.page()
+  for (const [action, ask] of [
+    ['invite', (client) => client.inviteOwner(ada.id)],
+    ['invite oneself', (client) => client.inviteOwner(root.id)],
+    ['make an administrator', (client) => client.createOwner({ name: 'zoe', role: 'admin' })],
+    ['make one an administrator', (client) => client.updateOwner(ada.id, { role: 'admin' })],
+    ['enable an administrator', (client) => client.updateOwner(eve.id, { disabled: false })],
+    ['change an address', (client) => client.updateOwner(ada.id, { email: 'evil@example.org' })],
+    ['give an address', (client) => client.updateOwner(root.id, { email: 'bad@example.org' })],
+    ['take an address away', (client) => client.updateOwner(ada.id, { email: null })],
+  ] as [string, (client: DuebellClient) => Promise<unknown>][]) {
+    const before = await root.client.owners()
+    const { status, message } = await refusal(ask(root.client))
+    assert.deepEqual([status, /token cannot/i.test(message)], [403, true], `${action}: ${message}`)
+    assert.deepEqual(await root.client.owners(), before, action)
+    if (action !== 'invite oneself') await ask(page)
+  }
+})
+
+test('a token of an administrator still does what takes access away, and makes members', async (t) => {
+  const { app, root, add } = await startWithLogin(t)
+  const ada = await add('ada', { email: 'ada@example.org', role: 'admin' })
+  const { invitation } = await root.client.createOwner({ name: 'bob', email: 'bob@example.org' })
+  assert.ok(invitation)
+  await root.client.createOwner({ name: 'carl', password })
+  const read = await root.client.owner(ada.id)
+  await root.client.updateOwner(ada.id, { ...read, name: 'lovelace' } as object)
+  await root.client.updateOwner(ada.id, { role: 'member' })
+  await root.client.updateOwner(ada.id, { disabled: true })
+  await root.client.updateOwner(ada.id, { disabled: false })
+  await root.client.signOutOwner(ada.id)
+  await signedIn(app.url, await signIn(app.url, 'lovelace')).list()
+})
+
+test('a server without login is as it was: its programs may do everything, and a token there is still a token', async (t) => {
+  const app = await startTestApp(t)
+  const { token } = await app.client.createToken({ name: 'a', scopes: ['admin'] })
+  assert.equal((await refusal(clientWith(app.url, token).changePassword({ password }))).status, 403)
+  await app.client.createOwner({ name: 'ada', role: 'admin' })
+  const { changed } = await app.client.changePassword({ password })
+  assert.ok(changed)
+  await clientWith(app.url, token).list()
+})
