@@ -68,10 +68,10 @@ test('who was entered with an address is known by it once, and from then on by w
 
   accounts[0] = { sub: ada.sub, email: 'countess@example.org', email_verified: false }
   assert.equal((await ownerOf(ada.sub)).id, id, 'whatever address she has there')
-  await root.client.updateOwner(id, { email: 'lovelace@example.org' })
+  await (await root.page()).updateOwner(id, { email: 'lovelace@example.org' })
   assert.equal((await ownerOf(ada.sub)).id, id, 'or here')
 
-  await root.client.updateOwner(id, { email: 'ada@example.org' })
+  await (await root.page()).updateOwner(id, { email: 'ada@example.org' })
   assertRefused(await arrive('thief'), 403, /no account here for ada@example\.org/)
   await app.restart({ flags: [...flags, '--oidc-new-owners'] })
   assertRefused(await arrive('thief'), 403, /no account here/)

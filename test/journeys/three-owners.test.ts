@@ -24,7 +24,7 @@ test('a day of three owners', async (t) => {
   const { app, root, add } = await startWithLogin(t, { startAt: `${day}T07:00:00Z`, channels: [], kinds })
   const { clock } = app
   const ada = await add('ada')
-  const bob = await add('bob')
+  let bob = await add('bob')
   const eve = await add('eve')
   const people: Record<Name, Person> = { ada, bob, eve }
   /** The titles of all that each has made, in that order. */
@@ -144,6 +144,17 @@ test('a day of three owners', async (t) => {
   await t.test('14:30 — he is let in again, has missed nothing, and goes on', async () => {
     await at('14:30:00')
     await root.client.updateOwner(bob.id, { disabled: false })
+    // What ended does not come back: he signs in, and gives his programs a new token.
+    assert.equal((await refusal(bob.client.list())).status, 401)
+    const { token } = await (await bob.page()).createToken({ name: 'after the break', scopes: ['admin'] })
+    bob = {
+      ...bob,
+      token,
+      get client() {
+        return clientWith(app.url, token)
+      },
+    }
+    people.bob = bob
     const [missed] = (await bob.client.notifications()).notifications
     const medicine = (await bob.client.list()).tasks.at(-1)
     assert.deepEqual([missed?.task_id, missed?.rung_dt], [medicine?.id, `${day}T14:00:00.000Z`])
