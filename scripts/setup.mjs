@@ -7,10 +7,11 @@ import { fileURLToPath } from 'node:url'
 const root = fileURLToPath(new URL('..', import.meta.url))
 const stamp = `${root}node_modules/.duebell-installed`
 const lock = readFileSync(`${root}package-lock.json`, 'utf8')
-const isDev = process.argv.includes('--dev')
 const wanted = (dev) => `${dev ? 'all' : 'runtime'}\n${lock}`
 
 const installed = existsSync(stamp) ? readFileSync(stamp, 'utf8') : ''
+// A start of a developer, after a pull that changed the lock, does not take the packages for tests away.
+const isDev = process.argv.includes('--dev') || installed.startsWith('all')
 // All packages include those that run the server: a start after a test installs nothing, and removes nothing.
 if (installed !== wanted(true) && (isDev || installed !== wanted(false))) {
   const sizes = isDev ? 'about 160 MB to fetch, 400 MB on disk' : 'about 100 MB to fetch, 260 MB on disk'
