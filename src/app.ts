@@ -190,7 +190,13 @@ async function startParts(config: Config, deps: AppDeps, onOpened: (store: Store
   stack.defer(() => housekeeping.stop())
   const storageWatch = startStorageWatch({ store, clock, log: log.child({ room: 'store' }) })
   stack.defer(() => storageWatch.stop())
-  const look = watchBell({ db: store.db, storage: store.storage, clock, loops: [ringing, deliveries] })
+  const look = watchBell({
+    db: store.db,
+    storage: store.storage,
+    clock,
+    loops: [ringing, deliveries],
+    requiredUserId: config.login ? null : builtInOwnerId,
+  })
   if (config.heartbeatUrl !== '') {
     const beat = stack.use(openHeartbeat(config.heartbeatUrl, clock))
     const heartbeat = startHeartbeat({ clock, look, beat: beat.send, log: log.child({ room: 'heartbeat' }) })

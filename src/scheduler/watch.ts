@@ -1,4 +1,5 @@
 import type { Clock } from '#clock.ts'
+import { findOwner } from '#store/owners.ts'
 import type { Db } from '#store/schema.ts'
 import type { FaultKind, Storage } from '#store/storage.ts'
 import { readOverdueMs } from '#store/tasks.ts'
@@ -21,12 +22,15 @@ export interface BellState {
   /** `ok`, or what is wrong with it. */
   readonly database: string
   /** The same in a word that names no file or host; null when it is ok. */
-  readonly fault: FaultKind | 'away' | null
+  readonly fault: FaultKind | 'away' | 'no-user' | null
 }
 
 const overdueBoundMs = 30_000
 /** A loop looks once in `longestSleepMs` at least, and what it does meanwhile ends within 5 s or fails. */
 const lookBoundMs = 15_000
+
+const userMissing =
+  'The built-in user is not in the database, and without login every request is answered as that user. Restart the server: it adds the user again.'
 
 /** @returns never rejects */
 export function watchBell({
@@ -34,26 +38,34 @@ export function watchBell({
   storage,
   clock,
   loops,
+  requiredUserId = null,
 }: {
   db: Db
   storage: Pick<Storage, 'fault' | 'noteFailure'>
   clock: Clock
   loops: readonly Pick<Loop, 'health'>[]
+  /** The user that everybody is where there is no login: without it, every request is answered 401. */
+  requiredUserId?: number | null
 }): () => Promise<BellState> {
   let overdueMs = 0
 
   return async () => {
     let away: string | null = null
+    let isUserMissing = false
     try {
       overdueMs = await readOverdueMs(db, clock.now())
+      if (requiredUserId !== null) {
+        const user = await findOwner(db, requiredUserId)
+        isUserMissing = !user || user.removedAt !== null
+      }
     } catch (error) {
       storage.noteFailure(error)
       away = (error as Error).message
     }
     // On a full disk every read works.
     const stored = storage.fault()
-    const database = stored?.detail ?? away ?? 'ok'
-    const fault = stored?.kind ?? (away === null ? null : 'away')
+    const database = stored?.detail ?? away ?? (isUserMissing ? userMissing : 'ok')
+    const fault = stored?.kind ?? (away !== null ? 'away' : isUserMissing ? 'no-user' : null)
     let error: string | null = null
     for (const loop of loops) {
       const { lookedAt, error: failure } = loop.health()

@@ -28,7 +28,7 @@ export const HealthShape = Type.Object(
     version: Type.String(),
     database: Type.String({
       description:
-        '`ok`, or what is wrong with it and what to do. Callers who have not signed in get one word: `away`, `full`, `read-only`, `failed`, `damaged` or `moved`',
+        '`ok`, or what is wrong with it and what to do. Callers who have not signed in get one word: `away`, `full`, `read-only`, `failed`, `damaged`, `moved` or `no-user`',
     }),
     scheduler: Type.Object({
       status: Type.Enum(['ok', 'late', 'failing']),

@@ -39,7 +39,8 @@ export const sqlite: Dialect = {
     const answers: unknown[] = []
     for (const chunk of chunks(rows)) {
       const text =
-        `insert or ignore into ${table} (${columns.join(', ')}) values ${tuples(chunk.length, columns.length)}` +
+        // Not `or ignore`, which would pass over a missing value as well (SQLite, «The UPSERT Clause»).
+        `insert into ${table} (${columns.join(', ')}) values ${tuples(chunk.length, columns.length)} on conflict do nothing` +
         (returning.length > 0 ? ` returning ${returning.join(', ')}` : '')
       const result = await runStatement(tx, text, chunk.flat())
       for (const row of result.rows) answers.push(row)
