@@ -11,7 +11,7 @@ setFlagsFromString('--semi-space-growth-factor=1')
 const { startApp } = await import('#app.ts')
 const { systemClock } = await import('#clock.ts')
 const { ConfigError, describeConfig, readConfig } = await import('#config/config.ts')
-const { concealed } = await import('#core/concealed.ts')
+const { concealed } = await import('#core/redact.ts')
 const { Problem } = await import('#core/problem.ts')
 
 const usage = `Usage: duebell serve [options]

@@ -1,7 +1,7 @@
 import type { Scope } from '#core/account.ts'
 import { Problem } from '#core/problem.ts'
+import type { Transact } from '#store/engine/transact.ts'
 import type { Db } from '#store/schema.ts'
-import type { Transact } from '#store/transact.ts'
 
 /** Who is asking. Every read and write of an owned thing is scoped to this owner. */
 export interface Actor {

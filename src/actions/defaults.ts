@@ -2,10 +2,10 @@ import type { Logger } from 'pino'
 import type { QuietHours } from '#core/quiet-hours.ts'
 import type { Defaults, Reminder } from '#core/reminder.ts'
 import { applyDefaults } from '#core/task.ts'
-import type { Store } from '#store/open.ts'
-import * as owners from '#store/owners.ts'
+import type { Store } from '#store/engine/open.ts'
+import type { Transact } from '#store/engine/transact.ts'
 import { setAlarms, tasksOnDefaults } from '#store/tasks.ts'
-import type { Transact } from '#store/transact.ts'
+import * as owners from '#store/users.ts'
 import { type Actor, type LongContext, refuseIfStopping } from './context.ts'
 
 /**

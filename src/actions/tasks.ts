@@ -1,5 +1,5 @@
 import { randomUUIDv7 } from 'node:crypto'
-import type { Moment } from '#core/moment.ts'
+import type { Moment } from '#core/date-time.ts'
 import { type Fault, Problem } from '#core/problem.ts'
 import type { Defaults } from '#core/reminder.ts'
 import {
@@ -16,12 +16,12 @@ import {
 } from '#core/task.ts'
 import { type ChangeKind, recordChange } from '#store/changes.ts'
 import { reviveDropped } from '#store/deliveries.ts'
-import { rungUntil } from '#store/notices.ts'
-import { defaultsInTransaction } from '#store/owners.ts'
+import { rungUntil } from '#store/notifications.ts'
 import type { Db } from '#store/schema.ts'
 import { indexTask } from '#store/search.ts'
 import * as tasks from '#store/tasks.ts'
 import { moveToTrash } from '#store/trash.ts'
+import { defaultsInTransaction } from '#store/users.ts'
 import type { Actor, Context } from './context.ts'
 
 /** Versions of a task: this one, any of these, or whichever it has. */

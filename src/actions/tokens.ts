@@ -3,9 +3,9 @@ import { crc32 } from 'node:zlib'
 import type { Scope, TokenKind, TokenRecord } from '#core/account.ts'
 import { covers } from '#core/account.ts'
 import { invalidMember, Problem } from '#core/problem.ts'
-import { lockOwner, ownerInTransaction } from '#store/owners.ts'
 import type { Db } from '#store/schema.ts'
 import * as store from '#store/tokens.ts'
+import { lockOwner, ownerInTransaction } from '#store/users.ts'
 import type { Actor, Context, Issuer } from './context.ts'
 
 /**

@@ -1,9 +1,9 @@
 import type { ConfirmChannel } from 'amqplib'
 import Type from '#json-schema.ts'
+import { openLink, Refused, type Tether } from './broker-connection.ts'
 import type { ChannelKind } from './channel.ts'
-import { openLink, Refused, type Tether } from './link.ts'
-import { Unreachable } from './outbound.ts'
-import { lookupWithin } from './reach.ts'
+import { lookupWithin } from './egress-policy.ts'
+import { Unreachable } from './http-client.ts'
 import { type BrokerUrl, parseBrokerUrl } from './socket.ts'
 
 /**

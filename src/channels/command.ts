@@ -5,8 +5,8 @@ import { kill } from 'node:process'
 import type { Outcome } from '#core/delivery.ts'
 import Type from '#json-schema.ts'
 import type { Channel, ChannelKind } from './channel.ts'
-import { cut, oneLine } from './letter.ts'
-import { Unreachable } from './outbound.ts'
+import { Unreachable } from './http-client.ts'
+import { cut, oneLine } from './message-text.ts'
 
 /**
  * A program of the administrator's own, started for each notice with a CloudEvent 1.0 as JSON on its standard input. Without a shell,

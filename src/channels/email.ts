@@ -5,9 +5,9 @@ import { invalidMember } from '#core/problem.ts'
 import Type from '#json-schema.ts'
 import type { ChannelKind } from './channel.ts'
 import { htmlBody, textBody } from './email-body.ts'
-import { cut, toLetter } from './letter.ts'
-import { describeFailure, Unreachable } from './outbound.ts'
-import { rateLimited } from './refusal.ts'
+import { rateLimited } from './error-response.ts'
+import { describeFailure, Unreachable } from './http-client.ts'
+import { cut, toLetter } from './message-text.ts'
 import { checkHost, openSocket, type Server } from './socket.ts'
 
 /**

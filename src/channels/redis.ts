@@ -1,8 +1,8 @@
 import { invalidMember } from '#core/problem.ts'
 import Type from '#json-schema.ts'
+import { openLink, Refused, type Tether } from './broker-connection.ts'
 import type { ChannelKind } from './channel.ts'
-import { openLink, Refused, type Tether } from './link.ts'
-import { Unreachable } from './outbound.ts'
+import { Unreachable } from './http-client.ts'
 import { type BrokerUrl, openSocket, parseBrokerUrl } from './socket.ts'
 
 /**

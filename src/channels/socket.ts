@@ -1,10 +1,10 @@
 import { connect, isIP, type Socket } from 'node:net'
 import { connect as connectEncrypted } from 'node:tls'
 import { invalidMember } from '#core/problem.ts'
-import { lookupWithin, type Reach, refuseOutOfReach } from './reach.ts'
+import { lookupWithin, type Reach, refuseOutOfReach } from './egress-policy.ts'
 
 /**
- * TCP and TLS to servers of others, for the kinds whose client library can be handed a socket; `outbound.ts` is the same for HTTP.
+ * TCP and TLS to servers of others, for the kinds whose client library can be handed a socket; `http-client.ts` is the same for HTTP.
  * Certificates are always checked, against the system's authorities of Node and those of NODE_EXTRA_CA_CERTS: there is no option to
  * look away, since what goes through holds a password.
  */

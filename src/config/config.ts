@@ -1,5 +1,5 @@
 import { catalog } from '#channels/catalog.ts'
-import { parseTimeZone } from '#core/moment.ts'
+import { parseTimeZone } from '#core/date-time.ts'
 import { check, checkChannels } from './check.ts'
 import { unknown } from './faults.ts'
 import { type Config, flagOf, isSecret, type Key, keys, members, plainKeys, variableOf } from './schema.ts'

@@ -1,5 +1,5 @@
 import type { ChannelKind } from '#channels/channel.ts'
-import { concealed } from '#core/concealed.ts'
+import { concealed } from '#core/redact.ts'
 import { unknown } from './faults.ts'
 import { flagOf, isSecret, type Key, members, plainKeys, variableOf } from './schema.ts'
 

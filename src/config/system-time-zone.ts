@@ -1,4 +1,4 @@
-import { parseTimeZone } from '#core/moment.ts'
+import { parseTimeZone } from '#core/date-time.ts'
 
 export interface SystemTimeZone {
   /** IANA name under its canonical spelling. */

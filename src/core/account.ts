@@ -1,4 +1,4 @@
-import { parseTimeZone } from './moment.ts'
+import { parseTimeZone } from './date-time.ts'
 import { invalidMember } from './problem.ts'
 import { type Defaults, parseLead } from './reminder.ts'
 import { limits } from './task.ts'

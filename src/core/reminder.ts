@@ -1,4 +1,4 @@
-import { isStorable } from './moment.ts'
+import { isStorable } from './date-time.ts'
 import type { Task } from './task.ts'
 
 /**

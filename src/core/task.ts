@@ -1,4 +1,4 @@
-import { instantOf, isStorable, type Moment, parseTimeZone } from './moment.ts'
+import { instantOf, isStorable, type Moment, parseTimeZone } from './date-time.ts'
 import { type Fault, invalidMember, memberName, Problem } from './problem.ts'
 import { type Defaults, isReachable, nextReminder, parseLead, type Reminder } from './reminder.ts'
 

@@ -1,6 +1,6 @@
 import type { Selectable } from 'kysely'
 import { dialectOf } from './dialects/dialect.ts'
-import { prepare } from './prepare.ts'
+import { prepare } from './engine/prepare.ts'
 import type { ChangeTable, Db } from './schema.ts'
 
 /**

@@ -2,7 +2,7 @@ import type { Generated, Kysely } from 'kysely'
 import type { Role, Scope, TokenKind } from '#core/account.ts'
 import type { ChannelSource } from '#core/channel.ts'
 import type { DeliveryState } from '#core/delivery.ts'
-import type { NoticeKind, Timing } from '#core/notice.ts'
+import type { NoticeKind, Timing } from '#core/notification.ts'
 import type { Priority } from '#core/task.ts'
 import type { ChangeKind } from './changes.ts'
 

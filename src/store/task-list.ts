@@ -1,7 +1,7 @@
 import { setImmediate as turn } from 'node:timers/promises'
 import { type Expression, type ExpressionBuilder, type RawBuilder, type SqlBool, sql } from 'kysely'
 import { type Priority, priorities, type Task } from '#core/task.ts'
-import { haveWords } from '#core/words.ts'
+import { haveWords } from '#core/tokenize.ts'
 import { dialectOf } from './dialects/dialect.ts'
 import type { Db, Schema } from './schema.ts'
 import { candidates } from './search.ts'
@@ -23,7 +23,7 @@ export interface TaskFilter {
   /** Later than then. */
   readonly updatedAfter?: number
   readonly ids?: readonly number[]
-  /** Each of them begins a word of title or description; see core/words.ts. */
+  /** Each of them begins a word of title or description; see core/tokenize.ts. */
   readonly words?: readonly string[]
 }
 

@@ -6,10 +6,10 @@ import { join } from 'node:path'
 import { type TestContext, test } from 'node:test'
 import { setTimeout as delay } from 'node:timers/promises'
 import { createClient, type DuebellClient, ProblemError } from '#client/client.ts'
-import type { TaskWire } from '#http/shapes.ts'
 import { temporaryFolder } from '#support/databases.ts'
 import { type Receiver, startReceiver } from '#support/receiver.ts'
 import { eventually, type ServerProcess, spawnServer } from '#support/server-process.ts'
+import type { TaskWire } from '#wire/task.ts'
 
 /** The real server and how it ends when it is asked to. */
 

@@ -1,4 +1,4 @@
-import { kindAt, type Message, type Timing } from '#core/notice.ts'
+import { kindAt, type Message, type Timing } from '#core/notification.ts'
 import { newTask, type TaskDraft } from '#core/task.ts'
 
 export const expiryAt = Date.parse('2026-12-01T09:00:00Z')

@@ -1,7 +1,7 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
+import type { Door } from '#http/auth/authenticate.ts'
 import Type from '#json-schema.ts'
-import type { Door } from '../door.ts'
-import { nullable } from '../shapes.ts'
+import { nullable } from '#wire/task.ts'
 
 /** How the server is, asked at each request. */
 export interface Health {

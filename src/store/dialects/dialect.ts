@@ -1,5 +1,5 @@
 import type { Expression, Dialect as KyselyDialect, QueryResult, RawBuilder, SqlBool } from 'kysely'
-import type { Db, Schema } from '../schema.ts'
+import type { Db, Schema } from '#store/schema.ts'
 import type { SearchIndex } from './search.ts'
 
 /**
@@ -154,6 +154,6 @@ export function speaking(kysely: KyselyDialect, dialect: Dialect): KyselyDialect
 
 export function dialectOf(db: Db): Dialect {
   const dialect = dialects.get(db.getExecutor().adapter)
-  if (!dialect) throw new Error('a database that was not opened by store/open.ts')
+  if (!dialect) throw new Error('a database that was not opened by store/engine/open.ts')
   return dialect
 }

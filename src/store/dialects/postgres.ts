@@ -8,7 +8,7 @@ import {
 } from 'kysely'
 import pg from 'pg'
 import { Problem } from '#core/problem.ts'
-import { columnTypes, type Schema } from '../schema.ts'
+import { columnTypes, type Schema } from '#store/schema.ts'
 import { addReturning } from './counter.ts'
 import { type Dialect, type ErrorClass, speaking } from './dialect.ts'
 import { guard } from './pool.ts'

@@ -1,6 +1,6 @@
 import { type Kysely, sql } from 'kysely'
-import { runStatement } from '../prepare.ts'
-import type { Db } from '../schema.ts'
+import { runStatement } from '#store/engine/prepare.ts'
+import type { Db } from '#store/schema.ts'
 
 /**
  * An index from words to the tasks that have them, in what each database does best. It narrows a search down and no more: it may name
