@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto'
 import { join } from 'node:path'
 import { systemClock } from '#clock.ts'
-import { newTask } from '#core/task.ts'
+import { newTask } from '#core/task-changes.ts'
 import { recordChange } from '#store/changes.ts'
 import { openStore, type Store } from '#store/engine/open.ts'
 import { insertTask } from '#store/tasks.ts'

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
 import { readdirSync, readFileSync } from 'node:fs'
+import { dirname, join } from 'node:path'
 import { test } from 'node:test'
 
 /**
@@ -76,6 +77,21 @@ test('every room imports only what the map allows', () => {
     }
   }
   assert.deepEqual(trespasses, [])
+})
+
+test('no files import each other in a circle', () => {
+  const importsIn = (file: string) =>
+    importsOf(file)
+      .map(({ specifier }) => (specifier.startsWith('#') ? specifier.slice(1) : join(dirname(file), specifier)))
+      .filter((name) => files.includes(name))
+  const done = new Set<string>()
+  const follow = (file: string, path: readonly string[]) => {
+    if (path.includes(file)) assert.fail([...path.slice(path.indexOf(file)), file].join(' → '))
+    if (done.has(file)) return
+    for (const next of importsIn(file)) follow(next, [...path, file])
+    done.add(file)
+  }
+  for (const file of files) follow(file, [])
 })
 
 test('the core imports nothing at all, not even Node', () => {

@@ -1,8 +1,9 @@
+import type { Actor } from '#core/caller.ts'
 import { Problem } from '#core/problem.ts'
 import { dialectOf } from '#store/dialects/dialect.ts'
 import { findAnswer, type KeptAnswer, keepAnswer, type RequestKey, takeKey } from '#store/idempotency-keys.ts'
 import type { Db } from '#store/schema.ts'
-import type { Actor, Context } from './context.ts'
+import type { Context } from './context.ts'
 
 export interface Once {
   readonly answer: KeptAnswer

@@ -1,13 +1,15 @@
 import { randomUUIDv7 } from 'node:crypto'
 import { setImmediate as turn } from 'node:timers/promises'
+import { restoreTask } from '#core/alarm.ts'
+import type { Actor } from '#core/caller.ts'
+import type { ChangeKind } from '#core/change.ts'
 import { Problem } from '#core/problem.ts'
-import { restoreTask } from '#core/task.ts'
-import { type ChangeKind, lastChange, lockLastChange, recordChange } from '#store/changes.ts'
+import { lastChange, lockLastChange, recordChange } from '#store/changes.ts'
 import { reviveDropped } from '#store/deliveries.ts'
 import type { Db } from '#store/schema.ts'
 import * as trash from '#store/trash.ts'
 import { defaultsInTransaction } from '#store/users.ts'
-import { type Actor, type LongContext, refuseIfStopping } from './context.ts'
+import { type LongContext, refuseIfStopping } from './context.ts'
 import { perform } from './tasks.ts'
 
 /**

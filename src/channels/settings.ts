@@ -1,7 +1,7 @@
 import type { ChannelChoices, ChannelRecord } from '#core/channel.ts'
+import { parseSpan } from '#core/duration.ts'
 import { noticeKinds } from '#core/notification.ts'
 import { invalidMember } from '#core/problem.ts'
-import { parseSpan } from '#core/reminder.ts'
 import Type, { type Static } from '#json-schema.ts'
 
 /**

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { kindAt, type Message, sentence, spanInWords, visible, whyDropped } from './notification.ts'
-import { newTask } from './task.ts'
+import { newTask } from './task-changes.ts'
 
 const expiryAt = Date.parse('2026-12-01T10:00:00Z')
 const defaults = { reminders: ['PT15M'], timeZone: 'UTC' }

@@ -1,5 +1,4 @@
-import type { Reminder } from './reminder.ts'
-import type { Task } from './task.ts'
+import type { Reminder, Task } from './task.ts'
 
 /**
  * A notice is the fact that a reminder fired: one per task, expiry and reminder instant. What it says is decided when it

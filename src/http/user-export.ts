@@ -6,9 +6,9 @@ import type { Db } from '#store/schema.ts'
 import { listTasks } from '#store/tasks.ts'
 import { listTrash } from '#store/trash.ts'
 import { getHabits } from '#store/users.ts'
-import { toOwnerWire } from './accounts.ts'
-import { toChannelWire } from './channels.ts'
-import { reminderText, toNotificationWire, toTaskWire } from './task.ts'
+import { toOwnerWire } from '#wire/accounts.ts'
+import { toChannelWire } from '#wire/channels.ts'
+import { reminderText, toNotificationWire, toTaskWire } from '#wire/task.ts'
 
 const pageSize = 500
 

@@ -1,7 +1,7 @@
 import { type Selectable, type SqlBool, sql } from 'kysely'
 import type { Notice } from '#core/notification.ts'
 import { Problem } from '#core/problem.ts'
-import type { Reminder } from '#core/reminder.ts'
+import type { Reminder } from '#core/task.ts'
 import { dialectOf } from './dialects/dialect.ts'
 import { idsInOrder, lastId } from './engine/id-windows.ts'
 import { prepare } from './engine/prepare.ts'

@@ -1,7 +1,8 @@
+import type { ChangeKind } from '#core/change.ts'
 import { type Notice, type Said, taskInWords } from '#core/notification.ts'
 import type { Task } from '#core/task.ts'
 import Type, { type Static } from '#json-schema.ts'
-import type { ChangeKind, NumberedChange } from '#store/changes.ts'
+import type { NumberedChange } from '#store/changes.ts'
 import type { Delivery } from '#store/deliveries.ts'
 import {
   type DeliveryWire,

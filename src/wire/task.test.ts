@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import fc from 'fast-check'
-import { newTask } from '#core/task.ts'
+import { newTask } from '#core/task-changes.ts'
 import { parseTime, toPatch, toTaskWire } from './task.ts'
 
 const defaults = { reminders: ['PT15M'], timeZone: 'UTC' }

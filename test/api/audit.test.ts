@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import type { DuebellClient } from '#client/client.ts'
-import type { Scope } from '#core/account.ts'
+import type { Scope } from '#core/scope.ts'
 import { clientWith, password, signedIn, signIn, startReplicasWithLogin, startWithLogin } from '#support/accounts.ts'
 import { testDatabase } from '#support/databases.ts'
 import { gateBefore } from '#support/failing-database.ts'

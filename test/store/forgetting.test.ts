@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { randomUUID } from 'node:crypto'
 import { type TestContext, test } from 'node:test'
-import { newTask } from '#core/task.ts'
+import { newTask } from '#core/task-changes.ts'
 import { changesSince, forgetChanges, lockLastChange, ownersWithChanges, recordChange } from '#store/changes.ts'
 import { openStore, type Store } from '#store/engine/open.ts'
 import { insertTask } from '#store/tasks.ts'

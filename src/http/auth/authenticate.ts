@@ -1,12 +1,12 @@
 import type { Socket } from 'node:net'
 import type { FastifyReply, FastifyRequest } from 'fastify'
-import type { Issuer } from '#actions/context.ts'
 import { sessionMs } from '#actions/sign-in.ts'
 import { hashSecret } from '#actions/tokens.ts'
 import type { Clock } from '#clock.ts'
-import { covers, type Owner, type Role, type Scope, type TokenRecord } from '#core/account.ts'
+import type { Owner, TokenRecord } from '#core/account.ts'
+import type { Caller } from '#core/caller.ts'
 import { Problem } from '#core/problem.ts'
-import type { Defaults } from '#core/reminder.ts'
+import { covers, type Scope } from '#core/scope.ts'
 import type { Transact } from '#store/engine/transact.ts'
 import type { Db } from '#store/schema.ts'
 import { findToken, markTokenUsed, prolongToken } from '#store/tokens.ts'
@@ -24,13 +24,6 @@ import { secretOf, sessionCookie } from './session-cookie.ts'
  * What was looked up is kept for half a second, so that a request costs no read and a token that is revoked is good for nothing within a
  * second on every replica; in this process at once. What is not found is not kept.
  */
-export interface Caller extends Issuer {
-  readonly name: string | null
-  readonly role: Role
-  /** As of at most half a second ago: to read by. Who writes reads them in his transaction. */
-  readonly defaults: Defaults
-}
-
 declare module 'fastify' {
   interface FastifyRequest {
     /** Null where a route is for everybody, and nobody has said who he is. */

@@ -9,6 +9,7 @@ import { Problem } from '#core/problem.ts'
 import type { Defaults } from '#core/reminder.ts'
 import type { Door } from '#http/auth/authenticate.ts'
 import { parseConditions } from '#http/protocol/conditional-requests.ts'
+import { exportOwner } from '#http/user-export.ts'
 import Type from '#json-schema.ts'
 import { getOwner, listOwners } from '#store/users.ts'
 import {
@@ -25,7 +26,6 @@ import {
   toOwnerWire,
 } from '#wire/accounts.ts'
 import { toEtag } from '#wire/task.ts'
-import { exportOwner } from '#http/user-export.ts'
 import { IdParams, NoQuery, parseCursor, refuseBody, toCursor } from './tasks.ts'
 
 interface Parts {

@@ -5,8 +5,8 @@ import { Problem } from '#core/problem.ts'
 import { runStatement } from '#store/engine/prepare.ts'
 import { addReturning } from './counter.ts'
 import { type Dialect, type ErrorClass, speaking } from './dialect.ts'
-import { fts5 } from './search.ts'
 import { applicationId, noDatabase, prepareFile, refuseForeign, watchFile } from './sqlite-file.ts'
+import { fts5 } from './sqlite-search.ts'
 
 /**
  * SQLite inside the process, by `node:sqlite`. One connection: it is synchronous, so a second would not run beside it, and

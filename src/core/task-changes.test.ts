@@ -1,18 +1,9 @@
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
+import { applyDefaults, rememberRung, restoreTask } from './alarm.ts'
 import { Problem } from './problem.ts'
-import {
-  applyDefaults,
-  applyPatch,
-  completeTask,
-  newTask,
-  rememberRung,
-  reopenTask,
-  restoreTask,
-  snoozeTask,
-  type Task,
-  type TaskDraft,
-} from './task.ts'
+import type { Task, TaskDraft } from './task.ts'
+import { applyPatch, completeTask, newTask, reopenTask, snoozeTask } from './task-changes.ts'
 
 const at = (text: string) => Date.parse(text)
 const minute = 60_000
