@@ -21,6 +21,7 @@ import { limits } from '#core/task.ts'
 import { asProblem } from '#store/failure.ts'
 import type { Db } from '#store/schema.ts'
 import { keepAudit } from './audit.ts'
+import { limitBodies, maxPublicBodyBytes } from './body-limits.ts'
 import type { Certificate } from './certificate.ts'
 import {
   type ConnectionLimits,
@@ -102,8 +103,6 @@ export interface ServerParts {
   readonly onRoute?: (route: RouteOptions) => void
 }
 
-const bodyLimit = 1024 * 1024
-
 /** The HTTP server, not listening yet. */
 export function createServer(parts: ServerParts): FastifyInstance {
   const { log, certificate } = parts
@@ -116,7 +115,7 @@ export function createServer(parts: ServerParts): FastifyInstance {
   const server: FastifyInstance = fastify({
     loggerInstance: log as FastifyBaseLogger,
     logController: new LogController({ disableRequestLogging: true }),
-    bodyLimit,
+    bodyLimit: maxPublicBodyBytes, // limitBodies raises it for routes that need a credential
     schemaController: { compilersFactory: strictCompilers() },
     // In UTF-16: a key may have 200 characters.
     routerOptions: { maxParamLength: 2 * limits.keyCharacters },
@@ -213,6 +212,7 @@ export function createServer(parts: ServerParts): FastifyInstance {
     done()
   })
 
+  limitBodies(server)
   readJsonStrictly(server)
 
   if (parts.onRoute) server.addHook('onRoute', parts.onRoute)
