@@ -167,6 +167,7 @@ export function createServer(parts: ServerParts): FastifyInstance {
   takeTurns(server, gate, { log, onRefused: () => parts.metrics.refused('pressure') })
   limitConnections(server, connections, {
     isNear: nearPeers(trusts),
+    isExempt: (socket) => parts.door.isTrusted(socket),
     onDropped: () => parts.metrics.refused('connections'),
   })
   const guard = createGuard({ ...parts, allowedOrigins, trusts })
