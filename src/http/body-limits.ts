@@ -1,11 +1,11 @@
 import type { FastifyInstance } from 'fastify'
 
-/** Of routes that are answered only to callers with a credential, or as on a server without login. */
+/** Of routes that need a credential; a server without login answers them to everybody. */
 export const maxBodyBytes = 1024 * 1024
 
 /**
  * Of all others: sign-in, invitations, links, and paths that lead to nothing. The longest password and name, with each character
- * escaped, are 5.4 KiB. With 1 MiB, 16 connections without a credential kept the bell waiting for 2 s.
+ * escaped, are 5.4 KiB. With 1 MiB, 16 connections without a credential kept the bell waiting for 1 to 2 s.
  */
 export const maxPublicBodyBytes = 8 * 1024
 
