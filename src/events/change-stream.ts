@@ -10,6 +10,7 @@ import type { Db } from '#store/schema.ts'
 import { tasksByIds } from '#store/tasks.ts'
 import { findOwner } from '#store/users.ts'
 import { type EventType, toEvent } from '#wire/events.ts'
+import { createFollowerLimits } from './follower-limits.ts'
 
 /**
  * Who listens is told what happens, from the numbered list of changes. One loop a process:
@@ -30,9 +31,10 @@ export interface Feed {
   wake(ownerIds: readonly number[]): void
   /**
    * From now on the sink is given what comes after `after`, until the answer is called.
-   * @throws Problem `unavailable` when too many listen already
+   * @param credentialId of the token or session that asks; null where there is none
+   * @throws Problem `unavailable` when too many listen already, `rate-limited` when too many of this credential or user do
    */
-  listen(after: number, filter: Filter, sink: Sink): () => void
+  listen(after: number, filter: Filter, sink: Sink, credentialId?: number | null): () => void
   /** Ends every sink. Nobody can listen any more. */
   stop(): void
 }
@@ -78,8 +80,6 @@ const pageSize = 200
 const mostBytes = 256 * 1024
 /** A turn of the event loop spent on telling, in ms: a thousand listeners take about 20. */
 const sliceMs = 5
-/** Each takes a connection for good; a server has 5,000. */
-const mostListeners = 2_000
 
 interface Listener {
   position: number
@@ -91,6 +91,7 @@ interface Listener {
 
 export function startFeed({ db, clock, log }: { db: Db; clock: Clock; log: Pick<Logger, 'error' | 'info'> }): Feed {
   const byOwner = new Map<number, Set<Listener>>()
+  const followers = createFollowerLimits()
   let count = 0
   let isStopped = false
   /** While somebody listens. */
@@ -191,11 +192,10 @@ export function startFeed({ db, clock, log }: { db: Db; clock: Clock; log: Pick<
     wake(ownerIds) {
       if (ownerIds.some((ownerId) => byOwner.has(ownerId))) wakeUp()
     },
-    listen(after, filter, sink) {
+    listen(after, filter, sink, credentialId = null) {
       if (isStopped) throw new Problem('unavailable', 'The server is stopping.', { retryAfterMs: 1_000 })
-      if (count >= mostListeners)
-        throw new Problem('unavailable', `${mostListeners} follow events already.`, { retryAfterMs: 30_000 })
       const { ownerId, types, taskId } = filter
+      const leaveLimits = followers.enter({ userId: ownerId, credentialId })
       const listener = { position: after, filter, key: `${taskId} ${types?.toSorted()}`, sink }
       const listeners = byOwner.get(ownerId) ?? new Set()
       byOwner.set(ownerId, listeners.add(listener))
@@ -206,6 +206,7 @@ export function startFeed({ db, clock, log }: { db: Db; clock: Clock; log: Pick<
       } else wakeUp()
       return () => {
         if (!listeners.delete(listener)) return
+        leaveLimits()
         if (listeners.size === 0) byOwner.delete(ownerId)
         if (--count > 0) return
         running?.abort()

@@ -26,6 +26,7 @@ import { actorOf, type Door } from './auth/authenticate.ts'
 import type { Oidc } from './auth/oidc.ts'
 import { bringsSecret } from './auth/session-cookie.ts'
 import { openGate, takeTurns } from './limits/admission.ts'
+import { limitBodies, maxPublicBodyBytes } from './limits/body-limits.ts'
 import {
   type ConnectionLimits,
   connectionLimits,
@@ -102,8 +103,6 @@ export interface ServerParts {
   readonly onRoute?: (route: RouteOptions) => void
 }
 
-const bodyLimit = 1024 * 1024
-
 /** The HTTP server, not listening yet. */
 export function createServer(parts: ServerParts): FastifyInstance {
   const { log, certificate } = parts
@@ -116,7 +115,7 @@ export function createServer(parts: ServerParts): FastifyInstance {
   const server: FastifyInstance = fastify({
     loggerInstance: log as FastifyBaseLogger,
     logController: new LogController({ disableRequestLogging: true }),
-    bodyLimit,
+    bodyLimit: maxPublicBodyBytes, // limitBodies raises it for routes that need a credential
     schemaController: { compilersFactory: strictCompilers() },
     // In UTF-16: a key may have 200 characters.
     routerOptions: { maxParamLength: 2 * limits.keyCharacters },
@@ -168,6 +167,7 @@ export function createServer(parts: ServerParts): FastifyInstance {
   takeTurns(server, gate, { log, onRefused: () => parts.metrics.refused('pressure') })
   limitConnections(server, connections, {
     isNear: nearPeers(trusts),
+    isExempt: (socket) => parts.door.isTrusted(socket),
     onDropped: () => parts.metrics.refused('connections'),
   })
   const guard = createGuard({ ...parts, allowedOrigins, trusts })
@@ -213,6 +213,7 @@ export function createServer(parts: ServerParts): FastifyInstance {
     done()
   })
 
+  limitBodies(server)
   readJsonStrictly(server)
 
   if (parts.onRoute) server.addHook('onRoute', parts.onRoute)

@@ -1,6 +1,6 @@
 import type { Task } from '#core/task.ts'
 import { wordsOf } from '#core/tokenize.ts'
-import type { IndexEntry } from '#store/dialects/dialect.ts'
+import type { IndexEntry } from './dialects/dialect.ts'
 import { dialectOf } from './dialects/dialect.ts'
 import type { Db } from './schema.ts'
 

@@ -17,7 +17,7 @@ async function startMirror(t: TestContext, trustProxy: string[], place: { host?:
     isForMachine: false,
     isOpen: false,
     ctx: {} as never,
-    door: { enter: (_: unknown, __: unknown, done: () => void) => done() } as never,
+    door: { enter: (_: unknown, __: unknown, done: () => void) => done(), isTrusted: () => false } as never,
     provider: null,
     isSocket: place.socket !== undefined,
     allowedHosts: [],

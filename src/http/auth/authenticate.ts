@@ -66,6 +66,7 @@ export interface Door {
   readonly forget: () => void
   /** Whoever asks over this connection has the rights of the server itself. */
   readonly trust: (socket: Socket) => void
+  readonly isTrusted: (socket: Socket) => boolean
   /** Calls `end` once, at once or within a second of it on another replica, when the caller may not ask any more. @returns to be called when it is over before */
   readonly watch: (caller: Caller, end: () => void) => () => void
   close(): Promise<void>
@@ -267,6 +268,7 @@ export function createDoor(parts: {
       credentials.recheck()
     },
     trust: (socket) => trusted.add(socket),
+    isTrusted: (socket) => trusted.has(socket),
     watch(caller, end) {
       const id = caller.by?.id
       return id == null ? () => {} : credentials.watch(id, end)

@@ -2,7 +2,7 @@ import type { FastifyInstance, FastifyRequest } from 'fastify'
 import type { Logger } from 'pino'
 import { Problem } from '#core/problem.ts'
 import { answerAtOnce } from '#http/protocol/problem.ts'
-import { createLine, eventLoop, type Line, type Turns } from './fair-queue.ts'
+import { createLine, eventLoop, everySecond, type Line, type Turns } from './fair-queue.ts'
 
 /**
  * What keeps a flood of requests from the bell, and from those who were there before: requests take turns, and when the line does
@@ -71,9 +71,7 @@ export function openGate(
   const call = (answer: () => void) => answer()
   const urgent = createLine({ shareMs: shareMs.urgent, isOpen: () => true, serve: call }, turns)
   const refused = createLine({ shareMs: shareMs.refused, isOpen: () => true, serve: call }, turns)
-  // Between two large ones a turn without: a write takes two turns, and would wait for as many of them.
-  const everySecond: Turns = { now: turns.now, later: (callback) => turns.later(() => turns.later(callback)) }
-  const lines = { ordinary: openLine('ordinary', turns), large: openLine('large', everySecond) }
+  const lines = { ordinary: openLine('ordinary', turns), large: openLine('large', everySecond(turns)) }
 
   function openLine(size: Size, turns: Turns) {
     let isStanding = false

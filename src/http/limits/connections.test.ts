@@ -10,7 +10,7 @@ async function start(t: TestContext, isNear: boolean, times: { idleMs: number; n
   const limits = { ...connectionLimits, ...times }
   const server = fastify(connectionOptions(limits) as object)
   t.after(() => server.close())
-  limitConnections(server, limits, { isNear: () => isNear, onDropped() {} })
+  limitConnections(server, limits, { isNear: () => isNear, isExempt: () => false, onDropped() {} })
   server.get('/', async () => 'ok')
   await server.listen({ port: 0, host: '127.0.0.1' })
   return { server, port: (server.server.address() as AddressInfo).port }

@@ -2,6 +2,7 @@ import type { Socket } from 'node:net'
 import type { FastifyInstance } from 'fastify'
 import { Problem } from '#core/problem.ts'
 import type { Trust } from '#http/listen/trusted-proxies.ts'
+import { limitConnectionCount } from './connection-limit.ts'
 
 /**
  * How long a connection may take over what, and how many there may be: so that clients that are slow, silent or many cost memory and
@@ -34,7 +35,7 @@ export interface ConnectionLimits {
   readonly nearIdleMs: number
   /** While nothing of an answer is taken: then the connection is cut off. */
   readonly stalledMs: number
-  /** Above them new ones are closed at once, and those that are idle make room. */
+  /** Above them one is closed for each new one: see connection-limit.ts. */
   readonly mostConnections: number
   /** Of large answers that are not read yet, in bytes: then further large ones are refused, and small ones given. */
   readonly mostUnreadBytes: number
@@ -59,8 +60,6 @@ export const connectionLimits: ConnectionLimits = {
 const mostHeaders = 100
 /** What the kernel's buffers do not take at once. */
 const largeBytes = 64 * 1024
-/** How often idle connections are looked for while too many come. */
-const makeRoomMs = 1_000
 
 /** What Fastify and Node are told when a server is made. */
 export function connectionOptions({ headersMs, requestMs, checkMs, nearIdleMs }: ConnectionLimits) {
@@ -83,19 +82,21 @@ export function nearPeers(trusts: Trust | undefined): (address: string | undefin
 export function limitConnections(
   server: FastifyInstance,
   { stalledMs, mostConnections, mostUnreadBytes, idleMs }: ConnectionLimits,
-  { isNear, onDropped }: { isNear: (address: string | undefined) => boolean; onDropped: () => void },
+  {
+    isNear,
+    isExempt,
+    onDropped,
+  }: {
+    isNear: (address: string | undefined) => boolean
+    /** Connections that the limit of connections neither counts nor closes. */
+    isExempt: (socket: Socket) => boolean
+    onDropped: () => void
+  },
 ): void {
   shortenIdleTime(server, idleMs, isNear)
   const node = server.server
-  node.maxConnections = mostConnections
   node.maxHeadersCount = mostHeaders + 1
-  let roomMadeAt = Number.NEGATIVE_INFINITY
-  node.on('drop', () => {
-    onDropped()
-    if (performance.now() - roomMadeAt < makeRoomMs) return
-    roomMadeAt = performance.now()
-    node.closeIdleConnections()
-  })
+  limitConnectionCount(node, { maxConnections: mostConnections, isExempt, onDropped })
 
   server.addHook('onRequest', (request, _, done) => {
     const isTooMany = request.raw.rawHeaders.length > 2 * mostHeaders

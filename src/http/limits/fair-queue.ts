@@ -26,6 +26,12 @@ export interface Turns {
 
 export const eventLoop: Turns = { now: () => performance.now(), later: setImmediate }
 
+/** A turn without between two with: a write of somebody else takes two turns, and would wait for as many pieces of long work. */
+export const everySecond = ({ now, later }: Turns): Turns => ({
+  now,
+  later: (callback) => later(() => later(callback)),
+})
+
 /** No turn has time for more: the cheapest takes 15 µs. */
 const mostATurn = 512
 /** A line that never ends is copied to the front of its array when this much of it, and half, has been served. */

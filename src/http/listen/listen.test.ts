@@ -27,7 +27,6 @@ for (const [name, make, knock] of [
       else response.end('quick')
     })
     server.on('clientError', (_, socket) => socket.end('HTTP/1.1 400 Ours\r\n\r\n'))
-    server.maxConnections = 7
     server.listen(0, '127.0.0.1')
     await once(server, 'listening')
     const { port } = server.address() as AddressInfo
@@ -37,7 +36,7 @@ for (const [name, make, knock] of [
       server.close()
       server.closeAllConnections()
     })
-    assert.deepEqual([(door.address() as AddressInfo).port, door.maxConnections], [port, 7])
+    assert.equal((door.address() as AddressInfo).port, port)
 
     const ask = (text: string) => {
       const socket = knock({ port, host: '127.0.0.2' })

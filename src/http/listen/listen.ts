@@ -77,7 +77,6 @@ async function listenOn(
 /** Another address that leads to the same server, on its port. What comes in by it is the server's own from then on, with all its limits. */
 export async function openDoor(server: HttpServer, host: string): Promise<Server> {
   const door = createServer({ allowHalfOpen: true, noDelay: true }, (socket) => server.emit('connection', socket))
-  door.maxConnections = server.maxConnections
   door.listen({ host, port: (server.address() as AddressInfo).port })
   await once(door, 'listening')
   return door

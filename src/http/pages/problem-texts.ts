@@ -22,7 +22,7 @@ const json = { 'content-type': 'application/json' }
 export const problemPages: Record<ProblemKind | 'internal', ProblemPage> = {
   malformed: {
     means:
-      'The request cannot be understood: its body is not JSON in UTF-8, a query parameter is not known or not of its kind, or a header does not have its form.',
+      'The request cannot be understood: its body is not JSON in UTF-8 or nests more than 64 deep, a query parameter is not known or not of its kind, or a header does not have its form.',
     remedy: 'Correct what detail and errors name. The same request will be refused again.',
     example: {
       request: { method: 'GET', path: '/v1/tasks?limit=ten' },
@@ -97,7 +97,8 @@ export const problemPages: Record<ProblemKind | 'internal', ProblemPage> = {
     },
   },
   'too-large': {
-    means: 'The body is larger than 1 MiB, or path and headers are larger than 16 KiB.',
+    means:
+      'The body is larger than 1 MiB, or than 8 KiB where nobody has to say who is asking (sign-in, invitations); or it has more than 30,000 objects, arrays and members; or path and headers are larger than 16 KiB.',
     remedy: 'Send less at a time.',
     example: { detail: 'The body is larger than 1 MiB.' },
   },
@@ -123,8 +124,9 @@ export const problemPages: Record<ProblemKind | 'internal', ProblemPage> = {
     },
   },
   'rate-limited': {
-    means: 'This caller has asked too often in too short a time.',
-    remedy: 'Ask again after the seconds in Retry-After.',
+    means:
+      'This caller has asked too often in too short a time, or follows events too often at once: 100 times by one token or session, 200 times by one user.',
+    remedy: 'Ask again after the seconds in Retry-After. Close streams of events that are not needed any more.',
     example: { detail: 'Too many requests. Try again in 8 s.' },
   },
   internal: {

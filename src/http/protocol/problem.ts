@@ -6,6 +6,7 @@ import { describe, type Fault, nearest, Problem, type ProblemKind } from '#core/
 import { concealed, concealedPath } from '#core/redact.ts'
 import type { Task } from '#core/task.ts'
 import { failureLogOf } from '#http/failure-log.ts'
+import { formatBytes } from '#http/limits/body-limits.ts'
 import { toTaskWire } from '#wire/task.ts'
 import { standingHeaders } from './security-headers.ts'
 
@@ -35,7 +36,7 @@ export const answers: Record<ProblemKind | 'internal', { status: number; slug: s
 
 /** Answers any error, as application/problem+json. */
 export function sendProblem(error: unknown, request: FastifyRequest, reply: FastifyReply): FastifyReply {
-  const problem = toProblem(error)
+  const problem = toProblem(error, request)
   const { status, slug, title } = answers[problem?.kind ?? 'internal']
   if (!problem) request.log.error({ err: error, reqId: request.id }, 'unexpected error')
   else if (status === 503 && problem.extras.cause)
@@ -150,12 +151,11 @@ const fastifyKinds: Record<string, [ProblemKind, string]> = {
   FST_ERR_CTP_INVALID_MEDIA_TYPE: ['unsupported-media-type', 'The body must be application/json.'],
   FST_ERR_CTP_EMPTY_JSON_BODY: ['malformed', 'The body is empty, though its type says JSON.'],
   FST_ERR_CTP_INVALID_CONTENT_LENGTH: ['malformed', 'The body is not as long as its Content-Length says.'],
-  FST_ERR_CTP_BODY_TOO_LARGE: ['too-large', 'The body is larger than 1 MiB.'],
   FST_ERR_BAD_URL: ['malformed', 'The path cannot be decoded.'],
   FST_ERR_MAX_PARAM_LENGTH: ['not-found', 'There is no such resource.'],
 }
 
-function toProblem(error: unknown): Problem | undefined {
+function toProblem(error: unknown, { routeOptions }: FastifyRequest): Problem | undefined {
   if (error instanceof Problem) return error
   const { code, validation, validationContext, statusCode } = error as {
     code?: string
@@ -169,6 +169,8 @@ function toProblem(error: unknown): Problem | undefined {
     if (validationContext === 'params') return new Problem('not-found', 'There is no such resource.')
     return new Problem(validationContext === 'body' ? 'invalid' : 'malformed', describe(faults), { faults })
   }
+  if (code === 'FST_ERR_CTP_BODY_TOO_LARGE')
+    return new Problem('too-large', `The body is larger than ${formatBytes(routeOptions.bodyLimit)}.`, { cause: error })
   const known = code === undefined ? undefined : fastifyKinds[code]
   if (known) return new Problem(known[0], known[1], { cause: error })
   if (statusCode !== undefined && statusCode >= 400 && statusCode < 500)

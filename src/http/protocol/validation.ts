@@ -1,7 +1,9 @@
 import { isUtf8 } from 'node:buffer'
 import { Ajv } from 'ajv'
-import type { FastifyInstance, FastifySchemaCompiler, FastifyServerOptions } from 'fastify'
+import type { FastifyInstance, FastifyRequest, FastifySchemaCompiler, FastifyServerOptions } from 'fastify'
 import { Problem } from '#core/problem.ts'
+import { createLine, eventLoop, everySecond, type Turns } from '#http/limits/fair-queue.ts'
+import { jsonShapeFault } from './json-shape.ts'
 
 /** How bodies, queries and parameters are read: exactly, or not at all. */
 
@@ -12,14 +14,42 @@ interface ObjectSchema {
 
 /**
  * Bodies of more bytes than this. Of such a one only the first fault is told: a mebibyte of faults takes 0.9 s to list, and
- * the bell would wait for it.
+ * the bell would wait for it. They are parsed in a line of their own, one in two turns of the event loop: what
+ * 16 connections have sent is then not one stall, but 16 short ones.
  */
 const largeBytes = 64 * 1024
 const largeBodies = new WeakSet<object>()
+/** Large bodies that wait to be parsed, each of up to 1 MiB. */
+const maxWaiting = 64
+/** Of a turn: a body takes longer or shorter, and is the only one where it takes longer. */
+const largeShareMs = 4
 
-/** Only JSON, only UTF-8, only uncompressed, no prototype poisoning. Fastify's own parser replaces invalid bytes by U+FFFD. */
-export function readJsonStrictly(server: FastifyInstance) {
-  const parse = server.getDefaultJsonParser('error', 'error')
+type Parsed = (error: Error | null, value?: unknown) => void
+
+/**
+ * Only JSON, only UTF-8, only uncompressed, no prototype poisoning, not too deep. Fastify's own parser replaces invalid bytes by
+ * U+FFFD.
+ * @param turns another in tests
+ */
+export function readJsonStrictly(server: FastifyInstance, turns: Turns = eventLoop) {
+  const parseJson = server.getDefaultJsonParser('error', 'error')
+  const line = createLine<() => void>(
+    { shareMs: largeShareMs, isOpen: () => true, serve: (work) => work() },
+    everySecond(turns),
+  )
+
+  const parse = (request: FastifyRequest, body: Buffer, done: Parsed) => {
+    if (!isUtf8(body)) return done(new Problem('malformed', 'The body is not UTF-8.'))
+    const fault = jsonShapeFault(body)
+    if (fault) return done(fault)
+    const text = body.toString('utf8')
+    parseJson(request, text, (error, value) => {
+      if (error) return done(new Problem('malformed', whyUnread(text)))
+      if (body.length > largeBytes && typeof value === 'object' && value !== null) largeBodies.add(value)
+      done(null, value)
+    })
+  }
+
   server.removeAllContentTypeParsers()
   server.addContentTypeParser<Buffer>(
     ['application/json', 'application/merge-patch+json'],
@@ -31,16 +61,17 @@ export function readJsonStrictly(server: FastifyInstance) {
         return done(new Problem('unsupported-media-type', `A body in ${name} is not read here: send it as it is.`))
       }
       if (body.length === 0) return done(new Problem('malformed', 'The body is empty, though its type says JSON.'))
-      if (!isUtf8(body)) return done(new Problem('malformed', 'The body is not UTF-8.'))
-      const text = body.toString('utf8')
-      parse(request, text, (error, value) => {
-        if (error) return done(new Problem('malformed', whyUnread(text)))
-        if (body.length > largeBytes && typeof value === 'object' && value !== null) largeBodies.add(value)
-        done(null, value)
+      if (body.length <= largeBytes) return parse(request, body, done)
+      if (line.length >= maxWaiting) return done(new Problem('unavailable', tooManyLarge, { retryAfterMs: 2_000 }))
+      line.enter(() => {
+        // A client that went while it waited is not there to be answered.
+        if (!request.raw.socket.destroyed) parse(request, body, done)
       })
     },
   )
 }
+
+const tooManyLarge = 'Too many large bodies wait to be read just now. Send this one again, or send less at a time.'
 
 /** Fastify says the same of a body that is no JSON and of one that is poison. */
 function whyUnread(text: string): string {

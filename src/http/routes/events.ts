@@ -133,7 +133,7 @@ export function eventRoutes(
     }
     // A place that is yet to come is of another life of this database, before it was restored from a copy.
     const isStrange = position > last
-    const leaveFeed = feed.listen(isStrange ? last : position, filter, sink)
+    const leaveFeed = feed.listen(isStrange ? last : position, filter, sink, caller.by?.id)
     // A token that is revoked ends what was begun with it.
     const unwatch = door.watch(caller, sink.end)
     const leave = () => {
@@ -183,7 +183,7 @@ export function eventRoutes(
       finish()
       reject(error)
     }
-    const leave = feed.listen(position, filter, {
+    const sink: Sink = {
       isReady: () => true,
       take(events, to) {
         position = to
@@ -194,7 +194,8 @@ export function eventRoutes(
       beat() {},
       fail,
       end: () => answer([]),
-    })
+    }
+    const leave = feed.listen(position, filter, sink, caller.by?.id)
     const unwatch = door.watch(caller, () => fail(new Problem('unauthorized', 'The token is not valid any more.')))
     reply.raw.on('close', finish)
     wait()
