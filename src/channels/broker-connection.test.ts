@@ -6,14 +6,14 @@ import { openLink, Refused, type Tether } from './broker-connection.ts'
 /** A link over connections that a test makes and breaks. */
 function openTestLink() {
   const connections: (Tether & { connected(): void; fail(error: Error): void })[] = []
-  const link = openLink((tether) => {
+  const link = openLink(1_024, (tether) => {
     const { promise, resolve, reject } = Promise.withResolvers<number>()
     const number = connections.length
     connections.push({ ...tether, connected: () => resolve(number), fail: reject })
     return promise
   })
   const send = (work: (connection: number) => Promise<Outcome>, signal = new AbortController().signal) =>
-    link.send(signal, work).catch((error: Error) => error.message)
+    link.send(signal, 100, work).catch((error: Error) => error.message)
   const isClosed = () => connections.map(({ closing }) => closing.aborted)
   return { link, connections, send, isClosed }
 }
@@ -100,4 +100,28 @@ test('closing it ends all at once', async () => {
   assert.deepEqual(isClosed(), [true])
   assert.equal(await underway, 'is being closed')
   assert.equal(await send(sent), 'is being closed')
+})
+
+test('a broker that sends too much ends all attempts under way, with the reason; the next has another connection', async () => {
+  const { connections, send, isClosed } = openTestLink()
+  const both = Promise.all([send(() => new Promise(() => {})), send(() => new Promise(() => {}))])
+  connections[0]?.connected()
+  // 1,024 as it greets, and 100 for each of the two.
+  assert.ok(connections[0]?.budget.take(1_224))
+  assert.equal(connections[0]?.budget.take(1), false)
+  const reason = 'the other side kept sending data that is no answer, so the connection was closed'
+  assert.deepEqual(await both, [reason, reason])
+  assert.deepEqual(isClosed(), [true])
+  const again = send(sent)
+  connections[1]?.connected()
+  assert.equal(await again, 'sent')
+})
+
+test('what a broker may send for an attempt it may not send after it', async () => {
+  const { connections, send } = openTestLink()
+  const first = send(sent)
+  connections[0]?.connected()
+  assert.equal(await first, 'sent')
+  assert.ok(connections[0]?.budget.take(1_024))
+  assert.equal(connections[0]?.budget.take(1), false)
 })

@@ -1,5 +1,6 @@
 import type { Outcome } from '#core/delivery.ts'
 import { describeFailure, Unreachable } from './http-client.ts'
+import { floodReason, ReadBudget } from './read-budget.ts'
 
 /**
  * A connection to a broker that all sends of a channel share: the first opens it, and after a failure the next opens another. The
@@ -9,9 +10,10 @@ import { describeFailure, Unreachable } from './http-client.ts'
 export interface Link<C> extends AsyncDisposable {
   /**
    * Gives up when the signal aborts, whatever the client is waiting for.
+   * @param answerBytes how much the broker may send for it
    * @throws Unreachable with a reason in which no word is the peer's
    */
-  send(signal: AbortSignal, work: (connection: C) => Promise<Outcome>): Promise<Outcome>
+  send(signal: AbortSignal, answerBytes: number, work: (connection: C) => Promise<Outcome>): Promise<Outcome>
 }
 
 /** What no retry heals: a user or a password that was refused. Its message may be shown. */
@@ -26,6 +28,8 @@ export class Refused extends Error {
 export interface Tether {
   /** Aborts when the connection is to end, at any time: while it is made, too. Then everything of it is destroyed at once. */
   readonly closing: AbortSignal
+  /** What the broker may send. The code that opens the socket applies it. */
+  readonly budget: ReadBudget
   /** To be called when it has ended of itself. */
   readonly lost: (error: Error) => void
 }
@@ -35,6 +39,7 @@ interface Connection<C> {
   readonly ended: Promise<never>
   readonly lost: Tether['lost']
   readonly closing: AbortController
+  readonly budget: ReadBudget
   users: number
 }
 
@@ -44,7 +49,8 @@ interface Connection<C> {
  */
 const idleMs = 30_000
 
-export function openLink<C>(connect: (tether: Tether) => Promise<C>): Link<C> {
+/** @param greetingBytes how much the broker may send beside answers: as it greets, and unasked */
+export function openLink<C>(greetingBytes: number, connect: (tether: Tether) => Promise<C>): Link<C> {
   const all = new Set<Connection<C>>()
   let current: Connection<C> | undefined
   let idle: NodeJS.Timeout | undefined
@@ -53,8 +59,10 @@ export function openLink<C>(connect: (tether: Tether) => Promise<C>): Link<C> {
   function open(): Connection<C> {
     const closing = new AbortController()
     const { promise: ended, reject: lost } = Promise.withResolvers<never>()
-    const ready = connect({ closing: closing.signal, lost })
-    const connection = { ready, ended, lost, closing, users: 0 }
+    const budget = new ReadBudget(greetingBytes)
+    budget.onSpent = () => lost(new Unreachable(floodReason))
+    const ready = connect({ closing: closing.signal, budget, lost })
+    const connection = { ready, ended, lost, closing, budget, users: 0 }
     ready.catch(lost)
     ended.catch(() => retire(connection))
     all.add(connection)
@@ -83,12 +91,13 @@ export function openLink<C>(connect: (tether: Tether) => Promise<C>): Link<C> {
   }
 
   return {
-    async send(signal, work) {
+    async send(signal, answerBytes, work) {
       if (isDisposed || signal.aborted) throw new Unreachable(isDisposed ? 'is being closed' : 'timed out')
       clearTimeout(idle)
       current ??= open()
       const connection = current
       connection.users++
+      connection.budget.reserve(answerBytes)
       const { promise: aborted, reject } = Promise.withResolvers<never>()
       const abort = () => reject(new Unreachable('timed out'))
       signal.addEventListener('abort', abort, { once: true })
@@ -105,6 +114,7 @@ export function openLink<C>(connect: (tether: Tether) => Promise<C>): Link<C> {
         throw error instanceof Unreachable ? error : new Unreachable(describeFailure(Object(error)))
       } finally {
         signal.removeEventListener('abort', abort)
+        connection.budget.release(answerBytes)
         release(connection)
       }
     },

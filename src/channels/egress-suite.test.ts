@@ -13,6 +13,7 @@ import { catalog } from './catalog.ts'
 import type { Channel, ChannelDeps, ChannelKind } from './channel.ts'
 import { anywhere, publicAnd, type Reach } from './egress-policy.ts'
 import { describeFailure, openOutbound, parseTarget, Unreachable } from './http-client.ts'
+import { ReadBudget } from './read-budget.ts'
 import { openSocket } from './socket.ts'
 
 /**
@@ -196,9 +197,11 @@ const strays: readonly [what: string, tells: [address: boolean, name: boolean], 
     [true, false],
     ({ hostname: host, port }, reach) => ({
       send: () =>
-        openSocket({ host, port: Number(port), isEncrypted: false, reach }, signal()).catch((error) => {
-          throw new Unreachable(describeFailure(error))
-        }),
+        openSocket({ host, port: Number(port), isEncrypted: false, reach }, signal(), new ReadBudget(1_024)).catch(
+          (error) => {
+            throw new Unreachable(describeFailure(error))
+          },
+        ),
     }),
   ],
 ]
@@ -285,18 +288,29 @@ for (const [name, what, expected, behave] of hints)
 
 /** Whose way of connecting was looked at: they are handed a socket, or a lookup. */
 const clients: Readonly<Record<string, readonly string[]>> = {
-  'amqp.ts': ['amqplib'],
+  'amqp.ts': ['amqplib', 'node:diagnostics_channel'],
   'command.ts': ['node:child_process'],
   'egress-policy.ts': ['node:dns'],
   'email.ts': ['nodemailer'],
   'http-client.ts': ['node:http', 'node:https'],
+  'limited-agent.ts': ['node:http', 'node:https', 'node:net'],
   'mqtt.ts': ['mqtt'],
   'nats.ts': ['@nats-io/jetstream', '@nats-io/transport-node', '@nats-io/transport-node/lib/node_transport.js'],
+  'read-budget.ts': ['node:net'],
   'redis.ts': ['ioredis'],
   'socket.ts': ['node:net', 'node:tls'],
 }
 /** What connects to nothing. */
-const harmless = ['#json-schema.ts', 'ajv', 'node:crypto', 'node:os', 'node:process', 'node:url', 'node:util']
+const harmless = [
+  '#json-schema.ts',
+  'ajv',
+  'node:crypto',
+  'node:os',
+  'node:process',
+  'node:stream',
+  'node:url',
+  'node:util',
+]
 
 test('no kind has a way out that the tests above do not go: what connects is loaded where it was looked at', () => {
   const folder = new URL('./', import.meta.url)

@@ -62,7 +62,7 @@ test('a path stands behind the target, and its query behind both', async (t) => 
 })
 
 test('what an answer means', () => {
-  const answer = (status: number, headers = {}) => ({ status, headers, text: () => '' })
+  const answer = (status: number, headers = {}) => ({ status, headers })
   assert.equal(toOutcome(answer(204), 0), 'sent')
   assert.deepEqual(toOutcome(answer(503), 0), { retry: true, reason: '503 Service Unavailable', status: 503 })
   assert.deepEqual(toOutcome(answer(429, { 'retry-after': '7' }), 0, 'slow down'), {
@@ -81,7 +81,7 @@ test('what an answer means', () => {
 test('a Retry-After of any shape is a time from now, or none', () => {
   const now = Date.parse('2026-12-01T09:00:00Z')
   const afterMs = (headers: Record<string, string>) => {
-    const outcome = toOutcome({ status: 503, headers, text: () => '' }, now)
+    const outcome = toOutcome({ status: 503, headers }, now)
     return outcome !== 'sent' && outcome.retry ? outcome.afterMs : 'not to be retried'
   }
   const date = (at: number) => new Date(at).toUTCString()

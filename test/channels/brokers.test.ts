@@ -330,6 +330,17 @@ test('amqp: what no queue takes is not sent, and neither is what the broker refu
   }
 })
 
+test('amqp: what comes back whole may be as long as it was sent, many at once', {
+  skip: await whyWithoutBroker('amqp'),
+}, async () => {
+  await using channel = await amqpKind.open({ url: brokers.amqp, routing_key: freshName() }, channelDeps)
+  const description = 'é'.repeat(30_000)
+  const long = messages(32).map((message) => ({ ...message, task: { ...message.task, description } }))
+  const outcomes = await Promise.all(long.map((message) => send(channel, message)))
+  for (const outcome of outcomes)
+    assert.deepEqual(outcome, { retry: true, reason: 'no queue is bound for it: unroutable' })
+})
+
 test('amqp: a message is persistent and says what it is', { skip: await whyWithoutBroker('amqp') }, async () => {
   await using place = await amqpPlace(brokers.amqp)
   await using channel = await place.open(brokers.amqp)

@@ -1,5 +1,6 @@
 import type { ClientAuth, Configuration, CustomFetch } from 'openid-client'
-import { describeFailure, Unreachable } from '#channels/http-client.ts'
+import { anywhere } from '#channels/egress-policy.ts'
+import { type Answer, openOutbound, Unreachable } from '#channels/http-client.ts'
 import type { Clock } from '#clock.ts'
 import type { Problem } from '#core/problem.ts'
 import { isConfidential } from '#core/web-address.ts'
@@ -102,34 +103,38 @@ function authenticate(library: Provider['library'], secret: string): ClientAuth 
   }
 }
 
+/** Not by `fetch`, which reads informational answers (103 Early Hints) without end, and the event loop stood still meanwhile. */
 function createFetch(callMs: number): CustomFetch {
-  return async (url, { method, headers, body }) => {
+  return async (address, { method, headers, body }) => {
+    const url = new URL(address)
     // A description may name other hosts than its own.
-    if (!isConfidential(new URL(url))) throw new Unreachable(isNamedOpenly)
+    if (!isConfidential(url)) throw new Unreachable(isNamedOpenly)
+    await using outbound = openOutbound({ url, reach: anywhere }, answerBytes)
     const signal = AbortSignal.timeout(callMs)
-    try {
-      const response = await fetch(url, { method, headers, body: body ?? null, redirect: 'manual', signal })
-      const { status, headers: fields } = response
-      return new Response(await readWhole(response), { status, headers: fields })
-    } catch (error) {
-      if (error instanceof Unreachable) throw error
-      const cause = ((error as Error).cause ?? error) as NodeJS.ErrnoException
-      throw new Unreachable(signal.aborted ? 'timed out' : describeFailure(cause))
-    }
+    const answer = await outbound.request({
+      method,
+      headers: { ...headers, 'accept-encoding': 'identity' },
+      body: String(body ?? ''),
+      signal,
+    })
+    return toResponse(answer, signal)
   }
 }
 
 const isNamedOpenly = 'it names an address without TLS, which is not spoken to'
 
-/** Null for an answer without a body, as some statuses must be. */
-async function readWhole({ body }: Response): Promise<Blob | null> {
-  if (!body) return null
-  const chunks: Uint8Array<ArrayBuffer>[] = []
-  let read = 0
-  for await (const chunk of body) {
-    chunks.push(chunk)
-    read += chunk.length
-    if (read > answerBytes) throw new Unreachable(`answers more than ${answerBytes / 1024} KiB`)
-  }
-  return read > 0 ? new Blob(chunks) : null
+/** The statuses of which a Response must have no body. */
+const bodiless = new Set([204, 205, 304])
+
+function toResponse(answer: Answer, signal: AbortSignal): Response {
+  const { status, isWhole } = answer
+  const text = answer.text()
+  if (!isWhole && Buffer.byteLength(text) >= answerBytes)
+    throw new Unreachable(`answers more than ${answerBytes / 1024} KiB`)
+  if (!isWhole) throw new Unreachable(signal.aborted ? 'timed out' : 'broke off its answer')
+  if (status < 200 || status > 599) throw new Unreachable('answers by a status that HTTP does not have')
+  const headers = new Headers()
+  for (const [name, value] of Object.entries(answer.headers))
+    for (const one of [value ?? []].flat()) headers.append(name, one)
+  return new Response(bodiless.has(status) || text === '' ? null : text, { status, headers })
 }
