@@ -55,7 +55,7 @@ import { isDamage } from '#store/engine/storage.ts'
 import type { Db } from '#store/schema.ts'
 import { sharedSecret } from '#store/secrets.ts'
 import { adminIds, builtInUserId } from '#store/users.ts'
-import { toCloudEvent } from '#wire/task.ts'
+import { toCloudEvent } from '#wire/cloud-event.ts'
 
 /** What the app takes from the world outside. */
 export interface AppDeps {

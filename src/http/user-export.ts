@@ -8,7 +8,8 @@ import { listTrash } from '#store/trash.ts'
 import { getPreferences } from '#store/users.ts'
 import { toUserWire } from '#wire/accounts.ts'
 import { toChannelWire } from '#wire/channels.ts'
-import { reminderText, toNotificationWire, toTaskWire } from '#wire/task.ts'
+import { toNotificationWire } from '#wire/notification.ts'
+import { reminderText, toTaskWire } from '#wire/task.ts'
 
 const pageSize = 500
 

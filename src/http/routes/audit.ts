@@ -1,9 +1,10 @@
 import type { TypeBoxTypeProvider } from '@fastify/type-provider-typebox'
 import type { FastifyInstance } from 'fastify'
+import { AuditShape } from '#api/schemas/account.ts'
 import Type from '#json-schema.ts'
 import { listAudit } from '#store/audit.ts'
 import type { Db } from '#store/schema.ts'
-import { AuditShape, toAuditWire } from '#wire/accounts.ts'
+import { toAuditWire } from '#wire/accounts.ts'
 import { parseCursor, toCursor } from './tasks.ts'
 
 const AuditQuery = Type.Object(

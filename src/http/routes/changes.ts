@@ -1,11 +1,11 @@
 import type { TypeBoxTypeProvider } from '@fastify/type-provider-typebox'
 import type { FastifyInstance } from 'fastify'
+import { ChangesShape, type ChangesWire } from '#api/schemas/event.ts'
 import { Problem } from '#core/problem.ts'
 import Type from '#json-schema.ts'
 import { changeCounter, lastChange, taskChangesSince } from '#store/changes.ts'
 import type { Db } from '#store/schema.ts'
 import { listTasks, tasksByIds } from '#store/tasks.ts'
-import { ChangesShape, type ChangesWire } from '#wire/events.ts'
 import { toTaskWire } from '#wire/task.ts'
 
 /** How far a reader has come: the number of the last change it has seen. */

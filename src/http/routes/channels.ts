@@ -1,11 +1,6 @@
 import type { TypeBoxTypeProvider } from '@fastify/type-provider-typebox'
 import type { FastifyInstance } from 'fastify'
 import * as actions from '#actions/channels.ts'
-import type { ChannelRecord } from '#core/channel.ts'
-import { isNotModified, parseConditions } from '#http/protocol/conditional-requests.ts'
-import { answerIdempotently, answerIdempotentlyInChunks } from '#http/protocol/idempotency.ts'
-import type { Answer } from '#http/protocol/task-response.ts'
-import { getChannel, presentChannels } from '#store/channels.ts'
 import {
   ChannelDraftShape,
   ChannelKindsShape,
@@ -16,12 +11,15 @@ import {
   ChannelTrialShape,
   DeletedChannelShape,
   SavedChannelTrialShape,
-  toChannelWire,
-  toKindsWire,
-  toTestWire,
-} from '#wire/channels.ts'
-import { toEtag } from '#wire/task.ts'
-import { NotModified } from '#wire/task-answers.ts'
+} from '#api/schemas/channel.ts'
+import { NotModified } from '#api/schemas/task.ts'
+import type { ChannelRecord } from '#core/channel.ts'
+import { isNotModified, parseConditions } from '#http/protocol/conditional-requests.ts'
+import { toEtag } from '#http/protocol/etag.ts'
+import { answerIdempotently, answerIdempotentlyInChunks } from '#http/protocol/idempotency.ts'
+import type { Answer } from '#http/protocol/task-response.ts'
+import { getChannel, presentChannels } from '#store/channels.ts'
+import { toChannelWire, toKindsWire, toTestWire } from '#wire/channels.ts'
 import { IdParams, NoQuery, refuseBody } from './tasks.ts'
 
 const tags = ['channels']

@@ -1,5 +1,6 @@
 import type { TypeBoxTypeProvider } from '@fastify/type-provider-typebox'
 import type { FastifyInstance, FastifyReply } from 'fastify'
+import { EventPageShape, type EventType, eventTypes } from '#api/schemas/event.ts'
 import type { Clock } from '#clock.ts'
 import type { Caller } from '#core/caller.ts'
 import { nearest, Problem } from '#core/problem.ts'
@@ -9,7 +10,6 @@ import { addVary } from '#http/protocol/security-headers.ts'
 import Type from '#json-schema.ts'
 import { lastChange } from '#store/changes.ts'
 import type { Db } from '#store/schema.ts'
-import { EventPageShape, type EventType, eventTypes } from '#wire/events.ts'
 import { invalidCursor, parsePlaceCursor, toPlaceCursor } from './changes.ts'
 
 /** A browser's wait before it comes back, in ms; its own is 3 to 5 s. */

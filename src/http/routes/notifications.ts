@@ -2,6 +2,16 @@ import type { TypeBoxTypeProvider } from '@fastify/type-provider-typebox'
 import type { FastifyInstance } from 'fastify'
 import type { LongContext } from '#actions/context.ts'
 import { acknowledgeNotification, acknowledgeUpTo, retryChannel, retryNotification } from '#actions/notifications.ts'
+import {
+  AcknowledgedShape,
+  AcknowledgeUpToShape,
+  NotificationShape,
+  NotificationsShape,
+  type NotificationWire,
+  RetriedShape,
+  RetryChannelShape,
+  RetryShape,
+} from '#api/schemas/notification.ts'
 import type { Actor } from '#core/caller.ts'
 import { deliveryStates } from '#core/delivery.ts'
 import { Problem } from '#core/problem.ts'
@@ -13,16 +23,7 @@ import { listNotifications, type NotificationFilter } from '#store/notification-
 import { getNotification, type NotificationRecord } from '#store/notifications.ts'
 import type { Db } from '#store/schema.ts'
 import { getTask } from '#store/tasks.ts'
-import {
-  AcknowledgedShape,
-  AcknowledgeUpToShape,
-  NotificationsShape,
-  RetriedShape,
-  RetryChannelShape,
-  RetryShape,
-  toSince,
-} from '#wire/notification-requests.ts'
-import { NotificationShape, type NotificationWire, toNotificationWire } from '#wire/task.ts'
+import { toNotificationWire, toSince } from '#wire/notification.ts'
 import { IdParams, NoQuery, refuseBody } from './tasks.ts'
 
 const largestId = Number.MAX_SAFE_INTEGER

@@ -3,14 +3,6 @@ import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import type { Context } from '#actions/context.ts'
 import * as actions from '#actions/sign-in.ts'
 import { revokeToken, signOutEverywhere } from '#actions/tokens.ts'
-import type { Caller } from '#core/caller.ts'
-import { Problem, type ProblemKind } from '#core/problem.ts'
-import { scopesWithin } from '#core/scope.ts'
-import { type Authenticator, toCaller } from '#http/auth/authenticate.ts'
-import { sessionCookie } from '#http/auth/session-cookie.ts'
-import type { RateLimiter } from '#http/limits/rate-limit.ts'
-import { isLoopbackAddress } from '#http/protocol/host-check.ts'
-import { getUser } from '#store/users.ts'
 import {
   AcceptedInvitationShape,
   AcceptInvitationShape,
@@ -21,9 +13,16 @@ import {
   SignedOutEverywhereShape,
   SignedOutShape,
   SignInShape,
-  toEndedAccessWire,
-  toUserWire,
-} from '#wire/accounts.ts'
+} from '#api/schemas/account.ts'
+import type { Caller } from '#core/caller.ts'
+import { Problem, type ProblemKind } from '#core/problem.ts'
+import { scopesWithin } from '#core/scope.ts'
+import { type Authenticator, toCaller } from '#http/auth/authenticate.ts'
+import { sessionCookie } from '#http/auth/session-cookie.ts'
+import type { RateLimiter } from '#http/limits/rate-limit.ts'
+import { isLoopbackAddress } from '#http/protocol/host-check.ts'
+import { getUser } from '#store/users.ts'
+import { toEndedAccessWire, toUserWire } from '#wire/accounts.ts'
 import { NoQuery, refuseBody } from './tasks.ts'
 
 interface Parts {

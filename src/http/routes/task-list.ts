@@ -1,28 +1,19 @@
 import type { TypeBoxTypeProvider } from '@fastify/type-provider-typebox'
 import type { FastifyInstance } from 'fastify'
+import { NotModified } from '#api/schemas/task.ts'
+import { maxTasks, TagListShape, TaskPageShape, TaskQueryShape, type TaskQueryWire } from '#api/schemas/task-list.ts'
 import type { Task } from '#core/task.ts'
 import { positionOf } from '#core/task-query.ts'
 import { isNotModified } from '#http/protocol/conditional-requests.ts'
+import { toCollectionEtag } from '#http/protocol/etag.ts'
 import Type from '#json-schema.ts'
 import { lastChange } from '#store/changes.ts'
 import type { Db } from '#store/schema.ts'
 import { countTags } from '#store/tags.ts'
 import { countTasks, listPage } from '#store/task-list.ts'
 import { listTasks } from '#store/tasks.ts'
-import { toCollectionEtag, toTaskWire } from '#wire/task.ts'
-import { NotModified } from '#wire/task-answers.ts'
-import {
-  badParameter,
-  maxTasks,
-  parseListCursor,
-  TagListShape,
-  TaskPageShape,
-  TaskQueryShape,
-  type TaskQueryWire,
-  toFilter,
-  toListCursor,
-  toSort,
-} from '#wire/task-list.ts'
+import { toTaskWire } from '#wire/task.ts'
+import { badParameter, parseListCursor, toFilter, toListCursor, toSort } from '#wire/task-list.ts'
 import { parseCursor, toCursor } from './tasks.ts'
 
 /** Many tasks at once, and what there is to tell them apart by. */

@@ -11,29 +11,29 @@ import {
   updateTask,
   updateTasks,
 } from '#actions/tasks.ts'
+import {
+  NotModified,
+  SnoozeShape,
+  TaskDraftShape,
+  TaskPatchesShape,
+  TaskPatchShape,
+  TaskShape,
+  UpdatedTasksShape,
+  WrittenTaskShape,
+} from '#api/schemas/task.ts'
+import { DeletedTaskShape } from '#api/schemas/trash.ts'
 import { invalidMember, Problem } from '#core/problem.ts'
 import type { Task } from '#core/task.ts'
 import { isNotModified, parseConditions, parseIfMatch } from '#http/protocol/conditional-requests.ts'
+import { toEtag } from '#http/protocol/etag.ts'
 import { answerIdempotently } from '#http/protocol/idempotency.ts'
 import { parsePrefer } from '#http/protocol/prefer.ts'
 import { prefersMinimal, send, taskAnswer, toTaskMark } from '#http/protocol/task-response.ts'
 import Type from '#json-schema.ts'
 import type { Db } from '#store/schema.ts'
 import { getTask } from '#store/tasks.ts'
-import {
-  SnoozeShape,
-  TaskDraftShape,
-  TaskPatchesShape,
-  TaskPatchShape,
-  TaskShape,
-  toDraft,
-  toEtag,
-  toPatch,
-  toSnooze,
-  toTaskWire,
-} from '#wire/task.ts'
-import { NotModified, UpdatedTasksShape, WrittenTaskShape } from '#wire/task-answers.ts'
-import { DeletedTaskShape, toDeletedTaskWire } from '#wire/trash.ts'
+import { toDraft, toPatch, toSnooze, toTaskWire } from '#wire/task.ts'
+import { toDeletedTaskWire } from '#wire/trash.ts'
 
 const largestId = Number.MAX_SAFE_INTEGER
 export const IdParams = Type.Object({ id: Type.Integer({ minimum: 1, maximum: largestId }) })

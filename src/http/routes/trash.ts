@@ -2,26 +2,20 @@ import type { TypeBoxTypeProvider } from '@fastify/type-provider-typebox'
 import type { FastifyInstance } from 'fastify'
 import type { LongContext } from '#actions/context.ts'
 import { countDeletable, deleteTasks, purgeTrash, restoreTasks } from '#actions/trash.ts'
+import { IdList } from '#api/schemas/common.ts'
+import { DeletedTasksShape, PurgedShape, RestoredShape, RestoreShape, TrashShape } from '#api/schemas/trash.ts'
 import { instantOf } from '#core/date-time.ts'
 import { Problem } from '#core/problem.ts'
 import { limits } from '#core/task.ts'
 import { requireMore } from '#http/auth/authenticate.ts'
+import { parseCollectionIfMatch } from '#http/protocol/etag.ts'
 import { answerIdempotently, answerIdempotentlyInChunks } from '#http/protocol/idempotency.ts'
 import Type, { type Static } from '#json-schema.ts'
 import type { Db } from '#store/schema.ts'
 import { listTrash, type TaskFilter } from '#store/trash.ts'
-import { IdList, parseIds } from '#wire/id-list.ts'
-import { parseCollectionIfMatch, parseTime } from '#wire/task.ts'
-import {
-  DeletedTasksShape,
-  PurgedShape,
-  RestoredShape,
-  RestoreShape,
-  TrashShape,
-  toDeletedTasksWire,
-  toRestoring,
-  toTrashedTaskWire,
-} from '#wire/trash.ts'
+import { parseIds } from '#wire/id-list.ts'
+import { parseTime } from '#wire/time.ts'
+import { toDeletedTasksWire, toRestoring, toTrashedTaskWire } from '#wire/trash.ts'
 import { NoQuery, refuseBody } from './tasks.ts'
 
 const Tag = Type.String({ minLength: 1, maxLength: limits.tagCharacters })

@@ -1,10 +1,11 @@
 import type { TypeBoxTypeProvider } from '@fastify/type-provider-typebox'
 import type { FastifyInstance } from 'fastify'
+import { UpcomingShape } from '#api/schemas/upcoming.ts'
 import Type from '#json-schema.ts'
 import { presentChannels } from '#store/channels.ts'
 import type { Db } from '#store/schema.ts'
 import { upcoming } from '#store/upcoming.ts'
-import { toUpcomingWire, UpcomingShape } from '#wire/upcoming.ts'
+import { toUpcomingWire } from '#wire/upcoming.ts'
 import { parseInstant } from './trash.ts'
 
 const aheadMs = 24 * 3_600_000

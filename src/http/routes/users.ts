@@ -4,28 +4,26 @@ import type { FastifyInstance } from 'fastify'
 import type { LongContext } from '#actions/context.ts'
 import { signOutEverywhere } from '#actions/tokens.ts'
 import * as actions from '#actions/users.ts'
-import type { User } from '#core/account.ts'
-import { Problem } from '#core/problem.ts'
-import type { Defaults } from '#core/reminder.ts'
-import type { Authenticator } from '#http/auth/authenticate.ts'
-import { parseConditions } from '#http/protocol/conditional-requests.ts'
-import { exportUser } from '#http/user-export.ts'
-import Type from '#json-schema.ts'
-import { getUser, listUsers } from '#store/users.ts'
 import {
   DeletedUserShape,
   InvitationShape,
   NewUserShape,
   SignedOutEverywhereShape,
-  toEndedAccessWire,
-  toInvitationWire,
-  toUserWire,
   UserDraftShape,
   UserPatchShape,
   UserShape,
   UsersShape,
-} from '#wire/accounts.ts'
-import { toEtag } from '#wire/task.ts'
+} from '#api/schemas/account.ts'
+import type { User } from '#core/account.ts'
+import { Problem } from '#core/problem.ts'
+import type { Defaults } from '#core/reminder.ts'
+import type { Authenticator } from '#http/auth/authenticate.ts'
+import { parseConditions } from '#http/protocol/conditional-requests.ts'
+import { toEtag } from '#http/protocol/etag.ts'
+import { exportUser } from '#http/user-export.ts'
+import Type from '#json-schema.ts'
+import { getUser, listUsers } from '#store/users.ts'
+import { toEndedAccessWire, toInvitationWire, toUserWire } from '#wire/accounts.ts'
 import { IdParams, NoQuery, parseCursor, refuseBody, toCursor } from './tasks.ts'
 
 interface Parts {
