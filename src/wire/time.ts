@@ -1,4 +1,5 @@
-import { type DateTimeInput, parseTimeZone } from '#core/date-time.ts'
+import { type DateTimeInput, instantOf, parseTimeZone } from '#core/date-time.ts'
+import { Problem } from '#core/problem.ts'
 
 // ── out ──
 
@@ -54,3 +55,11 @@ export function parseTime(text: string): DateTimeInput | undefined {
 }
 
 export const timeHint = 'must be a time like "2026-12-01T10:00:00+01:00", "2026-12-01T10:00" or "2026-12-01"'
+
+/** A time of a query, in ms since 1970; without an offset it is read in this zone. @throws Problem `malformed` */
+export function parseInstant(parameter: string, text: string, timeZone: string): number {
+  const input = parseTime(text)
+  if (input) return instantOf(input, timeZone)
+  const detail = 'must be a time like 2026-12-01T10:00:00Z, 2026-12-01T10:00 or 2026-12-01'
+  throw new Problem('malformed', `${parameter} ${detail}`, { faults: [{ at: { parameter }, detail }] })
+}

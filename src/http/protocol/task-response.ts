@@ -1,7 +1,7 @@
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import type { Task } from '#core/task.ts'
 import { toTaskWire } from '#wire/task.ts'
-import { toEtag } from './etag.ts'
+import { toEtag } from '#wire/etag.ts'
 import { parsePrefer } from './prefer.ts'
 
 /** A success before it is sent, in a form that can be kept and sent again. */

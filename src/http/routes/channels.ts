@@ -15,7 +15,7 @@ import {
 import { NotModified } from '#api/schemas/task.ts'
 import type { ChannelRecord } from '#core/channel.ts'
 import { isNotModified, parseConditions } from '#http/protocol/conditional-requests.ts'
-import { toEtag } from '#http/protocol/etag.ts'
+import { toEtag } from '#wire/etag.ts'
 import { answerIdempotently, answerIdempotentlyInChunks } from '#http/protocol/idempotency.ts'
 import type { Answer } from '#http/protocol/task-response.ts'
 import { getChannel, presentChannels } from '#store/channels.ts'

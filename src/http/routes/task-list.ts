@@ -5,7 +5,7 @@ import { maxTasks, TagListShape, TaskPageShape, TaskQueryShape, type TaskQueryWi
 import type { Task } from '#core/task.ts'
 import { positionOf } from '#core/task-query.ts'
 import { isNotModified } from '#http/protocol/conditional-requests.ts'
-import { toCollectionEtag } from '#http/protocol/etag.ts'
+import { toCollectionEtag } from '#wire/etag.ts'
 import Type from '#json-schema.ts'
 import { lastChange } from '#store/changes.ts'
 import type { Db } from '#store/schema.ts'
