@@ -5,9 +5,9 @@ import { networkInterfaces } from 'node:os'
 import type { FastifyInstance } from 'fastify'
 import type { Dialect } from 'kysely'
 import type { Logger } from 'pino'
-import { adoptDefaults } from '#actions/defaults.ts'
 import { createLinks } from '#actions/links.ts'
 import { goOnDeleting } from '#actions/owners.ts'
+import { openWalk } from '#actions/recompute.ts'
 import { firstInvitation } from '#actions/sign-in.ts'
 import { catalog } from '#channels/catalog.ts'
 import type { ChannelKind, SharedDeps } from '#channels/channel.ts'
@@ -44,6 +44,7 @@ import {
   startHousekeeping,
 } from '#scheduler/housekeeping.ts'
 import { createPace } from '#scheduler/pace.ts'
+import { startRecompute } from '#scheduler/recompute.ts'
 import { startRinging } from '#scheduler/ring.ts'
 import { startStorageWatch } from '#scheduler/storage-watch.ts'
 import { watchBell } from '#scheduler/watch.ts'
@@ -52,7 +53,8 @@ import { builtInChannel, type Declared, recordChannels } from '#store/channels.t
 import { dropForChannel, freeAllClaims } from '#store/deliveries.ts'
 import { describeUrl } from '#store/dialects/server.ts'
 import { openStore, type Store } from '#store/open.ts'
-import { adminIds, builtInOwnerId } from '#store/owners.ts'
+import { adminIds, adoptServerDefaults, builtInOwnerId } from '#store/owners.ts'
+import { findStaleOwners } from '#store/recompute.ts'
 import type { Db } from '#store/schema.ts'
 import { sharedSecret } from '#store/secrets.ts'
 import { isDamage } from '#store/storage.ts'
@@ -81,6 +83,9 @@ export interface App extends AsyncDisposable {
   /** Stops listening, ends what is underway, closes everything. Twice is once. */
   stop(): Promise<void>
 }
+
+/** Alarms computed in one transaction: 2 to 3 ms on the embedded database, for which the bell may have to wait. */
+const recomputeLimit = 250
 
 /** What is underway at a stop has this long; what is not done by then is tried again after the next start. */
 const graceMs = 6_000
@@ -142,7 +147,7 @@ async function startParts(config: Config, deps: AppDeps, onOpened: (store: Store
   )
   onOpened(store)
   if (!store.dialect.isShared) await takeOver(store, log)
-  await adoptDefaults(store, defaults, log)
+  await store.transact((tx, now) => adoptServerDefaults(tx, defaults, now))
 
   const toEvent = toCloudEvent
   const kinds = deps.catalog ?? catalog
@@ -190,7 +195,8 @@ async function startParts(config: Config, deps: AppDeps, onOpened: (store: Store
   stack.defer(() => housekeeping.stop())
   const storageWatch = startStorageWatch({ store, clock, log: log.child({ room: 'store' }) })
   stack.defer(() => storageWatch.stop())
-  const look = watchBell({ db: store.db, storage: store.storage, clock, loops: [ringing, deliveries] })
+  const loops = [ringing, deliveries]
+  const look = watchBell({ db: store.db, storage: store.storage, clock, loops })
   if (config.heartbeatUrl !== '') {
     const beat = stack.use(openHeartbeat(config.heartbeatUrl, clock))
     const heartbeat = startHeartbeat({ clock, look, beat: beat.send, log: log.child({ room: 'heartbeat' }) })
@@ -239,6 +245,19 @@ async function startParts(config: Config, deps: AppDeps, onOpened: (store: Store
     (url) =>
       `Duebell ${version} is listening on ${url}, time zone ${config.timeZone}, ${describeUrl(config.databaseUrl)}`,
   )
+  // After the port and the bell, which wait for none of it.
+  const apart = { db: store.db, transact: store.transactApart }
+  const limit = () => Math.min(pace.mostAtOnce(), recomputeLimit)
+  const recompute = startRecompute({
+    clock,
+    log: log.child({ room: 'recompute' }),
+    async findWalks() {
+      const ownerIds = await findStaleOwners(store.db)
+      return ownerIds.map((id) => openWalk({ store: apart, limit, wake: ringing.wake }, id))
+    },
+  })
+  stack.defer(() => recompute.stop())
+  loops.push(recompute)
   if (certificate) stack.defer(watchCertificate({ server, certificate, clock, log: log.child({ room: 'http' }) }))
   if (config.login) {
     const base = config.publicUrl || reachableUrl(url, config.host)
@@ -257,6 +276,7 @@ async function startParts(config: Config, deps: AppDeps, onOpened: (store: Store
     log,
     store,
     async idle() {
+      await recompute.idle()
       // Twice: what comes of a delivery may ring, of a channel that is switched off by it.
       for (let i = 0; i < 2; i++) {
         await ringing.idle()

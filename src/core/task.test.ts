@@ -2,9 +2,9 @@ import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import { Problem } from './problem.ts'
 import {
-  applyDefaults,
   applyPatch,
   completeTask,
+  freshen,
   newTask,
   rememberRung,
   reopenTask,
@@ -107,12 +107,17 @@ describe('the alarm follows', () => {
     assert.equal(reopenTask(told, defaults, late).notifyAt, null)
   })
 
+  const changed = (reminders: string[], staleSince: number | null) => ({
+    defaults: { ...defaults, reminders },
+    staleSince,
+  })
+
   test('other defaults move the alarms of tasks that follow them, and do not count as a change of the task', () => {
     const task = create({ expiry: expiry('2026-12-01T10:00:00Z') })
-    const moved = applyDefaults(task, { ...defaults, reminders: ['PT5M'] }, now)
+    const moved = freshen(task, changed(['PT5M'], now), now)
     assert.deepEqual([moved.notifyAt, moved.version], [at('2026-12-01T09:55:00Z'), 1])
     const rung = { ...task, notifyAt: null, rungUntilAt: at('2026-12-01T09:45:00Z') }
-    assert.equal(applyDefaults(rung, { ...defaults, reminders: ['PT1H'] }, now + 50 * minute).notifyAt, null)
+    assert.equal(freshen(rung, changed(['PT1H'], now + 50 * minute), now + 50 * minute).notifyAt, null)
   })
 })
 

@@ -5,6 +5,7 @@ import type { ChannelRecord } from '#core/channel.ts'
 import { Problem } from '#core/problem.ts'
 import { tellAt } from '#core/quiet-hours.ts'
 import type { Defaults } from '#core/reminder.ts'
+import type { AlarmSettings } from '#core/task.ts'
 import { allChannels, setupNumber } from '#store/channels.ts'
 import { allHabits, type OwnerHabits } from '#store/owners.ts'
 import type { Db } from '#store/schema.ts'
@@ -34,11 +35,11 @@ export interface Setup {
   /** When an owner may be told of something that expires then: now or later. */
   tellAt(ownerId: number, expiryAt: number, now: number): number
   /** What an owner's alarms are computed with. */
-  defaultsOf(ownerId: number): Defaults
+  settingsOf(ownerId: number): AlarmSettings
 }
 
 /** Of an owner who is not there any more: what is his is about to go. */
-const nobodys: Defaults = { reminders: [], timeZone: 'UTC' }
+const nobodys: AlarmSettings = { defaults: { reminders: [], timeZone: 'UTC' }, staleSince: null }
 
 export interface OpenChannel {
   readonly record: ChannelRecord
@@ -133,7 +134,7 @@ export function createChannelSet(parts: {
 
   return {
     setup,
-    defaultsOf: (ownerId) => known?.defaultsOf(ownerId) ?? nobodys,
+    defaultsOf: (ownerId) => (known?.settingsOf(ownerId) ?? nobodys).defaults,
     open(db) {
       // One at a time: two would open the same channel twice.
       opening ??= openAll(db).finally(() => (opening = undefined))
@@ -165,9 +166,9 @@ function toSetup(
     number,
     channels,
     channelsOf: (ownerId) => channelsOf.get(ownerId) ?? [],
-    defaultsOf: (ownerId) => habitsOf.get(ownerId)?.defaults ?? nobodys,
+    settingsOf: (ownerId) => habitsOf.get(ownerId) ?? nobodys,
     tellAt(ownerId, expiryAt, now) {
-      const { quiet = null, defaults = nobodys } = habitsOf.get(ownerId) ?? {}
+      const { quiet, defaults } = habitsOf.get(ownerId) ?? { ...nobodys, quiet: null }
       return tellAt(quiet, defaults.timeZone, expiryAt, now)
     },
   }

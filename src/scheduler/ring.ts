@@ -4,7 +4,7 @@ import type { Clock } from '#clock.ts'
 import { type ChannelRecord, isFor } from '#core/channel.ts'
 import { kindAt, type Notice } from '#core/notice.ts'
 import { ring } from '#core/reminder.ts'
-import type { Task } from '#core/task.ts'
+import { freshen, type Task } from '#core/task.ts'
 import { recordChange } from '#store/changes.ts'
 import { type Claim, groupLeavesAt, insertDeliveries, insertDropped } from '#store/deliveries.ts'
 import { insertNotices } from '#store/notices.ts'
@@ -136,7 +136,8 @@ async function ringBatch(
   const notices: Omit<Notice, 'id'>[] = []
   for (const task of due) {
     try {
-      const { notice, notifyAt, rungUntilAt } = ring(task, setup.defaultsOf(task.ownerId), now)
+      const settings = setup.settingsOf(task.ownerId)
+      const { notice, notifyAt, rungUntilAt } = ring(freshen(task, settings, now), settings.defaults, now)
       alarms.push({ id: task.id, seenAt: task.notifyAt, notifyAt, rungUntilAt })
       if (!notice || task.expiryAt === null) continue
       const { dueAt, timing, latenessMs } = notice

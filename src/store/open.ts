@@ -16,6 +16,7 @@ import { channels } from './migrations/0006-channels.ts'
 import { accounts } from './migrations/0007-accounts.ts'
 import { tokenParents } from './migrations/0008-token-parents.ts'
 import { retryByTime } from './migrations/0009-retry-by-time.ts'
+import { recomputes } from './migrations/0010-recomputes.ts'
 import type { Db, Schema } from './schema.ts'
 import { attachStorage, createStorage, type Storage } from './storage.ts'
 import { createTransact, type Transact } from './transact.ts'
@@ -33,6 +34,11 @@ export interface Store extends AsyncDisposable {
   readonly transactBell: Transact
   /** The same for what the bell does that is numbered: to ring, and to give up. It waits, and nobody waits with it. */
   readonly transactRing: Transact
+  /**
+   * For background work that may meet a damaged page: it shares no transaction with others, who would have to begin theirs again, and
+   * wait for no more than one of its own.
+   */
+  readonly transactApart: Transact
   /**
    * Another number after each commit that changed tasks, where this process is the only one that can; never the same as another
    * (NaN) where it is not. So what was read of a task in the same edition is still true, without a look.
@@ -82,6 +88,7 @@ const migrations = {
   '0007-accounts': accounts,
   '0008-token-parents': tokenParents,
   '0009-retry-by-time': retryByTime,
+  '0010-recomputes': recomputes,
 }
 
 /** A server that is still starting is waited for this long. */
@@ -121,6 +128,7 @@ export async function openStore(url: string, given: StoreDeps): Promise<Store> {
     transact,
     transactBell: dialect.isShared ? open() : transact,
     transactRing: dialect.isShared ? open() : transact,
+    transactApart: open(),
     edition: () => edition,
     storage,
     async probe() {

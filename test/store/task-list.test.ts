@@ -251,11 +251,11 @@ const laterColumns = {
   deliveries: ['group_id', 'repeats'],
   owners: [
     ...['quiet_from', 'quiet_until', 'name', 'email', 'role', 'password', 'identity', 'disabled_at', 'removed_at'],
-    ...['own_time_zone', 'own_reminders', 'alarms_stale', 'version'],
+    ...['own_time_zone', 'own_reminders', 'alarms_stale', 'alarms_stale_at', 'version'],
   ],
 }
 /** Those with indexes of their own. */
-const laterTables = ['tokens', 'audit']
+const laterTables = ['tokens', 'audit', 'recomputes']
 
 test(`${testDatabase}: tasks that were there before the index are in it after the start`, async (t) => {
   const url = await freshDatabase(t)
