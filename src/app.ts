@@ -84,7 +84,7 @@ export interface App extends AsyncDisposable {
   stop(): Promise<void>
 }
 
-/** Alarms computed in one transaction: 2 to 3 ms on the embedded database, for which the bell may have to wait. */
+/** Alarms computed in one transaction, for which the bell may have to wait: 8 ms on the embedded database, with its share of checkpoints. */
 const recomputeLimit = 250
 
 /** What is underway at a stop has this long; what is not done by then is tried again after the next start. */

@@ -5,7 +5,7 @@ import { type Loop, startLoop } from './loop.ts'
 
 /**
  * Computes alarms anew after a change of default reminders or time zone, beside everything else: a step, then whoever waits, then the next.
- * A stop ends it with its step, within 10 ms. Each minute it looks whether somebody has left something: another replica, or a request.
+ * A stop waits for the present step. Each minute it looks whether somebody has left something: another replica, or a request.
  *
  * Knows nothing of alarms.
  */
