@@ -1,5 +1,5 @@
 import { type Defaults, expiriesOf, maxZoneShiftMs } from '#core/reminder.ts'
-import type { AlarmTask } from '#core/task.ts'
+import type { AlarmTask } from '#core/stale-alarm.ts'
 import { nextByAlarm, nextByExpiry, type Stretch } from '#store/recompute.ts'
 import type { Db } from '#store/schema.ts'
 

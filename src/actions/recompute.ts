@@ -1,5 +1,5 @@
 import { Problem } from '#core/problem.ts'
-import { type AlarmSettings, type AlarmTask, followsDefaults, freshen } from '#core/task.ts'
+import { type AlarmSettings, type AlarmTask, followsDefaults, freshen } from '#core/stale-alarm.ts'
 import type { Store } from '#store/open.ts'
 import { findOwner, ownerInTransaction } from '#store/owners.ts'
 import * as store from '#store/recompute.ts'

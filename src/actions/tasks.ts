@@ -2,12 +2,11 @@ import { randomUUIDv7 } from 'node:crypto'
 import type { Moment } from '#core/moment.ts'
 import { type Fault, Problem } from '#core/problem.ts'
 import type { Defaults } from '#core/reminder.ts'
+import { type AlarmSettings, freshen } from '#core/stale-alarm.ts'
 import {
-  type AlarmSettings,
   applyPatch,
   checkKey,
   completeTask as completed,
-  freshen,
   newTask,
   rememberRung,
   reopenTask as reopened,

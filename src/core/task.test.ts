@@ -1,10 +1,10 @@
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import { Problem } from './problem.ts'
+import { freshen } from './stale-alarm.ts'
 import {
   applyPatch,
   completeTask,
-  freshen,
   newTask,
   rememberRung,
   reopenTask,

@@ -271,7 +271,11 @@ function rearm<T extends NewTask>(before: NewTask, after: T, defaults: Defaults,
 }
 
 /** What is due already is due since `dueSince`: since this write, or since the alarm that was about to ring. */
-function withAlarm<T extends Omit<AlarmTask, 'id'>>(task: T, defaults: Defaults, dueSince: number): T {
+export function withAlarm<T extends Parameters<typeof nextReminder>[0]>(
+  task: T,
+  defaults: Defaults,
+  dueSince: number,
+): T {
   const next = nextReminder(task, defaults)
   return { ...task, notifyAt: next === null ? null : Math.max(next, dueSince) }
 }
@@ -290,52 +294,4 @@ export function rememberRung(task: Task, rungUntilAt: number, defaults: Defaults
  */
 export function restoreTask(task: Task, defaults: Defaults, now: number): Task {
   return { ...withAlarm(task, defaults, now), version: task.version + 1, updatedAt: now }
-}
-
-/** What an alarm is computed from besides its task. An owner is one. */
-export interface AlarmSettings {
-  readonly defaults: Defaults
-  /** When the defaults changed, in ms since 1970, while some alarms may still follow from the earlier ones. */
-  readonly staleSince: number | null
-}
-
-export type AlarmTask = Pick<
-  Task,
-  | 'id'
-  | 'ownerId'
-  | 'expiryAt'
-  | 'timeZone'
-  | 'reminders'
-  | 'completedAt'
-  | 'snoozedUntilAt'
-  | 'updatedAt'
-  | 'notifyAt'
-  | 'rungUntilAt'
->
-
-/** Whether the alarm of a task depends on its owner's defaults. */
-export function followsDefaults(task: Pick<AlarmTask, 'expiryAt' | 'completedAt' | 'reminders' | 'timeZone'>): boolean {
-  const isArmed = task.expiryAt !== null && task.completedAt === null
-  return isArmed && (task.reminders === null || task.timeZone === null)
-}
-
-/**
- * The task with the alarm that follows from its owner's present defaults, whenever it is asked: as if it had been computed at the instant
- * at which the defaults changed. So it does not matter whether the recompute, the bell or an edit comes to a task first, or whether two of
- * them do. No change of the task: its version stays. The same object where no alarm is stale.
- *
- *   what has rung        stays told, up to the change: a new reminder before that does not ring
- *   what was due by then still rings, once, and counts as due since it was
- */
-export function freshen<T extends AlarmTask>(task: T, { defaults, staleSince }: AlarmSettings, now: number): T {
-  if (staleSince === null || !followsDefaults(task)) return task
-  const since = Math.min(staleSince, now)
-  if (task.notifyAt !== null && task.notifyAt <= since) return withAlarm(task, defaults, task.notifyAt)
-  // A write after the change has computed by the new defaults already, and has decided what stays told.
-  const isWritten = task.updatedAt >= staleSince
-  let { rungUntilAt } = task
-  // Also back to now, where the clock was put back after it had rung: what is ahead again rings.
-  if (rungUntilAt !== null && !isWritten) rungUntilAt = rungUntilAt > now ? now : Math.max(rungUntilAt, since)
-  const dueSince = Math.min(Math.max(task.updatedAt, since), now)
-  return withAlarm({ ...task, rungUntilAt }, defaults, dueSince)
 }

@@ -1,6 +1,6 @@
 import { type Selectable, sql } from 'kysely'
 import type { Reminder } from '#core/reminder.ts'
-import type { AlarmTask } from '#core/task.ts'
+import type { AlarmTask } from '#core/stale-alarm.ts'
 import { dialectOf } from './dialects/dialect.ts'
 import { findOwner } from './owners.ts'
 import type { Db, RecomputeTable, TaskTable } from './schema.ts'

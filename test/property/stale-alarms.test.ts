@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import fc from 'fast-check'
 import { expiriesOf, maxZoneShiftMs, nextReminder, reminderAt, ring } from '#core/reminder.ts'
-import { type AlarmTask, freshen } from '#core/task.ts'
+import { type AlarmTask, freshen } from '#core/stale-alarm.ts'
 
 /** Alarms whose defaults have changed: whoever computes one first, and however often, the task rings as if the change had computed it. */
 const changedAt = Date.parse('2026-03-29T00:30:00Z') // half an hour before clocks are put forward in Europe
