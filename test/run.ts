@@ -17,7 +17,7 @@ const everything = ['src/**/*.test.ts', 'test/**/*.test.ts']
  */
 const onDatabases = ['test/store', 'test/api', 'test/journeys', 'test/faults'].map((room) => `${room}/*.test.ts`)
 const embeddedOnly =
-  /\/(database-away|replicas|start|sqlite|sqlite-file|storage|full-disk|damaged|kill|canaries-alone|shutdown|slow-connections|docs|sign-in-pages|refusals|closed-door|import-map)\.test\.ts$/
+  /\/(database-away|replicas|start|start-time-zone|sqlite|sqlite-file|storage|full-disk|damaged|kill|canaries-alone|shutdown|slow-connections|docs|sign-in-pages|refusals|closed-door|import-map)\.test\.ts$/
 
 /** Another eighth of the crashes at each commit; the same again for the same commit. */
 const { stdout: commit } = spawnSync('git', ['rev-parse', 'HEAD'], { encoding: 'utf8' })

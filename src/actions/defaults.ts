@@ -1,8 +1,10 @@
 import { setImmediate as turn } from 'node:timers/promises'
+import type { Actor } from '#core/caller.ts'
 import type { QuietHours } from '#core/quiet-hours.ts'
-import type { Defaults, Reminder } from '#core/reminder.ts'
-import * as owners from '#store/owners.ts'
-import { type Actor, type LongContext, refuseIfStopping } from './context.ts'
+import type { Defaults } from '#core/reminder.ts'
+import type { Reminder } from '#core/task.ts'
+import * as owners from '#store/users.ts'
+import { type LongContext, refuseIfStopping } from './context.ts'
 import { openWalk } from './recompute.ts'
 
 /**

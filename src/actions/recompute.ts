@@ -1,10 +1,10 @@
 import { Problem } from '#core/problem.ts'
 import { type AlarmSettings, type AlarmTask, followsDefaults, freshen } from '#core/stale-alarm.ts'
-import type { Store } from '#store/open.ts'
-import { findOwner, ownerInTransaction } from '#store/owners.ts'
+import type { Store } from '#store/engine/open.ts'
+import { isDamage } from '#store/engine/storage.ts'
 import * as store from '#store/recompute.ts'
 import type { Db } from '#store/schema.ts'
-import { isDamage } from '#store/storage.ts'
+import { findOwner, ownerInTransaction } from '#store/users.ts'
 import { type Ahead, planAhead, readAhead } from './recompute-ahead.ts'
 
 /**

@@ -1,5 +1,6 @@
+import { withAlarm } from './alarm.ts'
 import type { Defaults } from './reminder.ts'
-import { type Task, withAlarm } from './task.ts'
+import type { Task } from './task.ts'
 
 /** What an alarm is computed from besides its task. An owner is one. */
 export interface AlarmSettings {

@@ -1,10 +1,10 @@
 import { type Selectable, sql } from 'kysely'
-import type { Reminder } from '#core/reminder.ts'
 import type { AlarmTask } from '#core/stale-alarm.ts'
+import type { Reminder } from '#core/task.ts'
 import { dialectOf } from './dialects/dialect.ts'
-import { findOwner } from './owners.ts'
 import type { Db, RecomputeTable, TaskTable } from './schema.ts'
 import { parseList } from './tasks.ts'
+import { findOwner } from './users.ts'
 
 /**
  * Alarms that do not follow from their owner's defaults yet, and how far the walk through an owner's tasks has come that computes them anew.

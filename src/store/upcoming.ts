@@ -3,12 +3,13 @@ import { sql } from 'kysely'
 import { type Defaults, expiriesOf, type Instant, maxZoneShiftMs, upcomingRings } from '#core/reminder.ts'
 import { type AlarmSettings, freshen } from '#core/stale-alarm.ts'
 import type { Task } from '#core/task.ts'
-import { findOwner } from './owners.ts'
-import { prepare } from './prepare.ts'
+import type { Position } from '#core/task-query.ts'
+import { prepare } from './engine/prepare.ts'
 import { findProgress } from './recompute.ts'
 import type { Db } from './schema.ts'
-import { listPage, type Position } from './task-list.ts'
+import { listPage } from './task-list.ts'
 import { toTask } from './tasks.ts'
+import { findOwner } from './users.ts'
 
 /** A ring that lies ahead, or is overdue and about to come. */
 export interface Upcoming extends Instant {

@@ -10,7 +10,7 @@ import { fileURLToPath } from 'node:url'
 import { webhookKind } from '#channels/webhook.ts'
 import { createClient, ProblemError } from '#client/client.ts'
 import { systemClock } from '#clock.ts'
-import { openStore, type Store } from '#store/open.ts'
+import { openStore, type Store } from '#store/engine/open.ts'
 import { freshDatabase, temporaryFolder, whyWithout } from '#support/databases.ts'
 import { until } from '#support/live-app.ts'
 

@@ -1,8 +1,8 @@
 import type { Kysely } from 'kysely'
 import type { Migration } from 'kysely/migration'
 import type { Clock } from '#clock.ts'
-import type { Dialect } from '../dialects/dialect.ts'
-import type { Schema } from '../schema.ts'
+import type { Dialect } from '#store/dialects/dialect.ts'
+import type { Schema } from '#store/schema.ts'
 import { repeatable } from './repeatable.ts'
 
 /**
