@@ -27,7 +27,7 @@ async function measure(isRead: boolean): Promise<Found> {
   const databasePath = join(folder.path, 'bench.db')
   const open = () => openStore(`sqlite:${databasePath}`, { clock: systemClock, onBroken() {} })
   await seedDatabase(databasePath, pending)
-  await (await startServer({ databasePath })).stop() // the mark of the first owner is gone by then
+  await (await startServer({ databasePath })).stop() // the mark of the first user is gone by then
   const store = await open()
   const from = Date.now() + 3_000
   await insertDueEvery(store, everyMs, from, due) // by PT15M
@@ -61,10 +61,10 @@ async function measure(isRead: boolean): Promise<Found> {
   }
   await server.stop()
   const after = await open()
-  const rows = await after.db.selectFrom('notices').select(['due_at', 'rung_at']).execute()
+  const rows = await after.db.selectFrom('notifications').select(['due_at', 'fired_at']).execute()
   await after[Symbol.asyncDispose]()
-  if (rows.length !== 2 * due) throw new Error(`${rows.length} of ${2 * due} have rung`)
-  const lateness = rows.map((row) => row.rung_at - row.due_at).sort((a, b) => a - b)
+  if (rows.length !== 2 * due) throw new Error(`${rows.length} of ${2 * due} have fired`)
+  const lateness = rows.map((row) => row.fired_at - row.due_at).sort((a, b) => a - b)
   return { readyMs: server.readyMs, followedMs, lateness, reads: reads.sort((a, b) => a - b) }
 }
 

@@ -3,18 +3,18 @@ import type { Actor } from '#core/caller.ts'
 import type { QuietHours } from '#core/quiet-hours.ts'
 import type { Defaults } from '#core/reminder.ts'
 import type { Reminder } from '#core/task.ts'
-import * as owners from '#store/users.ts'
+import * as users from '#store/users.ts'
 import { type LongContext, refuseIfStopping } from './context.ts'
 import { openWalk } from './recompute.ts'
 
 /**
- * What alarms are computed with. Where that changes the owner is marked in the same transaction, and his alarms are computed anew:
+ * What alarms are computed with. Where that changes the user is marked in the same transaction, and his alarms are computed anew:
  *
  *   a person's own choice ─▶ defaults, marked stale ─▶ the request computes all ───────┐
  *                                                                                      ├─▶ mark gone
  *   the configuration ─────▶ defaults, marked stale ─▶ computed beside everything else ┘
  *
- * Nobody computes by the old ones after that has begun: whoever writes a task holds its owner's row, and the bell reads it anew.
+ * Nobody computes by the old ones after that has begun: whoever writes a task holds its user's row, and the bell reads it anew.
  */
 
 /** Of one transaction: 10 to 30 ms on the embedded database. */
@@ -34,23 +34,23 @@ export interface SettingsPatch {
  */
 export async function changeSettings(
   ctx: LongContext,
-  { ownerId }: Actor,
+  { userId }: Actor,
   { timeZone, reminders, quietHours }: SettingsPatch,
   server: Defaults,
 ): Promise<void> {
   const isStale = await ctx.transact(async (tx, now) => {
-    await owners.lockOwner(tx, ownerId)
-    if (quietHours !== undefined) await owners.saveQuietHours(tx, ownerId, quietHours)
+    await users.lockUser(tx, userId)
+    if (quietHours !== undefined) await users.saveQuietHours(tx, userId, quietHours)
     if (timeZone === undefined && reminders === undefined) return false
-    const { own } = await owners.getHabits(tx, ownerId)
+    const { own } = await users.getPreferences(tx, userId)
     const wanted = {
       timeZone: timeZone === undefined ? own.timeZone : timeZone,
       reminders: reminders === undefined ? own.reminders : reminders,
     }
-    return owners.saveOwnDefaults(tx, ownerId, wanted, server, now)
+    return users.saveOwnDefaults(tx, userId, wanted, server, now)
   })
   if (!isStale) return
-  const walk = openWalk({ store: ctx, limit: () => batchSize, wake: ctx.wake }, ownerId)
+  const walk = openWalk({ store: ctx, limit: () => batchSize, wake: ctx.wake }, userId)
   for (;;) {
     const { isDone } = await walk.step()
     if (isDone) break

@@ -30,14 +30,14 @@ export function planAhead({ reminders }: Defaults, after: number, until: number)
 /** @returns the next of these tasks, locked, and what is left of the plan; undefined where that is nothing */
 export async function readAhead(
   tx: Db,
-  ownerId: number,
+  userId: number,
   { until, stretches, alarm }: Ahead,
   limit: number,
 ): Promise<{ found: AlarmTask[]; rest: Ahead | undefined }> {
   const found: AlarmTask[] = []
   for (const [i, stretch] of stretches.entries()) {
     const wanted = limit - found.length
-    const some = await nextByExpiry(tx, ownerId, stretch, wanted)
+    const some = await nextByExpiry(tx, userId, stretch, wanted)
     found.push(...some)
     const last = some.at(-1)
     if (last === undefined || some.length < wanted) continue
@@ -45,7 +45,7 @@ export async function readAhead(
     return { found, rest: { until, stretches: [{ ...stretch, after }, ...stretches.slice(i + 1)], alarm } }
   }
   const wanted = limit - found.length
-  const some = await nextByAlarm(tx, ownerId, { after: alarm, until: until + maxZoneShiftMs }, wanted)
+  const some = await nextByAlarm(tx, userId, { after: alarm, until: until + maxZoneShiftMs }, wanted)
   found.push(...some)
   const last = some.at(-1)
   if (last === undefined || some.length < wanted) return { found, rest: undefined }

@@ -4,11 +4,11 @@ import type { Store } from '#store/engine/open.ts'
 import { isDamage } from '#store/engine/storage.ts'
 import * as store from '#store/recompute.ts'
 import type { Db } from '#store/schema.ts'
-import { findOwner, ownerInTransaction } from '#store/users.ts'
+import { findUser, userInTransaction } from '#store/users.ts'
 import { type Ahead, planAhead, readAhead } from './recompute-ahead.ts'
 
 /**
- * Alarms follow from tasks and their owner's defaults. Where those change, the alarms of the owner are computed anew, a bounded chunk a
+ * Alarms follow from tasks and their user's defaults. Where those change, the alarms of the user are computed anew, a bounded chunk a
  * transaction, while everything else goes on. How far that has come is stored with each chunk, and a restart goes on there.
  *
  *   tasks by expiry   … expired │ now ▶▶▶ done ▶▶▶ place │ not yet …    the walk; what has expired comes last
@@ -42,8 +42,8 @@ export interface WalkDeps {
 /** What is due within this by the new defaults is computed before all else. 10,000,000 tasks take a sixth of it. */
 const horizonMs = 10 * 60_000
 
-/** The walk through the tasks of an owner whose defaults have changed, or what is left of it. */
-export function openWalk(deps: WalkDeps, ownerId: number): Walk {
+/** The walk through the tasks of a user whose defaults have changed, or what is left of it. */
+export function openWalk(deps: WalkDeps, userId: number): Walk {
   const { db, transact } = deps.store
   let hasBegun = false
   let now = 0
@@ -52,28 +52,28 @@ export function openWalk(deps: WalkDeps, ownerId: number): Walk {
   let ahead: Ahead | undefined
 
   async function goOn(): Promise<WalkStep> {
-    const chunk = await transact((tx, at) => walkOn(tx, ownerId, deps.limit(), at)).catch((error) => {
+    const chunk = await transact((tx, at) => walkOn(tx, userId, deps.limit(), at)).catch((error) => {
       if (!isDamage(db, error)) throw error
-      return passDamage(deps.store, ownerId)
+      return passDamage(deps.store, userId)
     })
     if (!chunk) return gone
     if (chunk.staleSince !== staleSince) aheadUntil = Number.NEGATIVE_INFINITY // another change: something else is due soon
     now = chunk.now
     staleSince = chunk.staleSince
     if (chunk.earliestAt !== null) deps.wake(chunk.earliestAt)
-    const isDone = chunk.isEnd && (await transact((tx) => store.markFresh(tx, ownerId, chunk.staleSince)))
+    const isDone = chunk.isEnd && (await transact((tx) => store.markFresh(tx, userId, chunk.staleSince)))
     return { tasks: chunk.tasks, tasksBefore: hasBegun ? 0 : chunk.tasksBefore, isDone }
   }
 
   async function goAhead(): Promise<WalkStep> {
-    const owner = await findOwner(db, ownerId)
-    if (!owner || owner.staleSince === null || owner.staleSince !== staleSince) return goOn()
-    const plan = ahead ?? planAhead(owner.defaults, Math.max(aheadUntil, Math.min(staleSince, now)), now + horizonMs)
+    const user = await findUser(db, userId)
+    if (!user || user.staleSince === null || user.staleSince !== staleSince) return goOn()
+    const plan = ahead ?? planAhead(user.defaults, Math.max(aheadUntil, Math.min(staleSince, now)), now + horizonMs)
     ahead = undefined
     try {
       const { at, rest, earliestAt } = await transact(async (tx, at) => {
-        const { found, rest } = await readAhead(tx, ownerId, plan, deps.limit())
-        return { at, rest, ...(await compute(tx, ownerId, found, at)) }
+        const { found, rest } = await readAhead(tx, userId, plan, deps.limit())
+        return { at, rest, ...(await compute(tx, userId, found, at)) }
       })
       now = at
       ahead = rest
@@ -90,7 +90,7 @@ export function openWalk(deps: WalkDeps, ownerId: number): Walk {
     isBehind,
     async step() {
       try {
-        // A chunk of the walk first: it is all that most owners have.
+        // A chunk of the walk first: it is all that most users have.
         const step = await (hasBegun && isBehind() ? goAhead() : goOn())
         hasBegun = true
         return step
@@ -114,19 +114,19 @@ interface Chunk {
 }
 
 /** The next chunk of the walk, or undefined where no alarm is stale any more. */
-async function walkOn(tx: Db, ownerId: number, limit: number, now: number): Promise<Chunk | undefined> {
-  const progress = await store.lockProgress(tx, ownerId, now)
+async function walkOn(tx: Db, userId: number, limit: number, now: number): Promise<Chunk | undefined> {
+  const progress = await store.lockProgress(tx, userId, now)
   if (!progress) return undefined
   const { staleSince } = progress
   const { found, next, isEnd } = await readOn(
     progress,
     limit,
-    (stretch, most) => store.nextByExpiry(tx, ownerId, stretch, most),
+    (stretch, max) => store.nextByExpiry(tx, userId, stretch, max),
     placeOf,
   )
-  const { tasks, earliestAt, present } = await compute(tx, ownerId, found, now)
+  const { tasks, earliestAt, present } = await compute(tx, userId, found, now)
   const isSame = present.staleSince === staleSince
-  if (isSame) await store.saveProgress(tx, ownerId, { ...next, tasks: progress.tasks + tasks })
+  if (isSame) await store.saveProgress(tx, userId, { ...next, tasks: progress.tasks + tasks })
   return { now, staleSince, tasks, tasksBefore: progress.tasks, earliestAt, isEnd: isSame && isEnd }
 }
 
@@ -134,16 +134,16 @@ async function walkOn(tx: Db, ownerId: number, limit: number, now: number): Prom
 const singleLimit = 100
 
 /** The same where a page is damaged. Tasks that cannot be read are passed over; the bell sets them aside as well. */
-async function passDamage({ db, transact }: WalkDeps['store'], ownerId: number): Promise<Chunk | undefined> {
+async function passDamage({ db, transact }: WalkDeps['store'], userId: number): Promise<Chunk | undefined> {
   const { now, progress } = await transact(async (tx, now) => {
-    return { now, progress: await store.lockProgress(tx, ownerId, now) }
+    return { now, progress: await store.lockProgress(tx, userId, now) }
   })
   if (!progress) return undefined
   const { staleSince } = progress
   const { found, next, isEnd } = await readOn(
     progress,
     singleLimit,
-    (stretch, most) => store.nextPlaces(db, ownerId, stretch, most),
+    (stretch, max) => store.nextPlaces(db, userId, stretch, max),
     (place) => place,
   )
   let tasks = 0
@@ -151,13 +151,13 @@ async function passDamage({ db, transact }: WalkDeps['store'], ownerId: number):
   for (const place of found)
     try {
       await store.taskAt(db, place) // fails here where it fails, and not in a transaction
-      const computed = await transact(async (tx, at) => compute(tx, ownerId, await store.lockTaskAt(tx, place), at))
+      const computed = await transact(async (tx, at) => compute(tx, userId, await store.lockTaskAt(tx, place), at))
       tasks += computed.tasks
       earliestAt = earlier(earliestAt, computed.earliestAt)
     } catch (error) {
       if (!isDamage(db, error)) throw error
     }
-  await transact((tx) => store.saveProgress(tx, ownerId, { ...next, tasks: progress.tasks + tasks }))
+  await transact((tx) => store.saveProgress(tx, userId, { ...next, tasks: progress.tasks + tasks }))
   return { now, staleSince, tasks, tasksBefore: progress.tasks, earliestAt, isEnd }
 }
 
@@ -184,16 +184,16 @@ async function readOn<T>(
   }
 }
 
-/** Writes the alarms that follow now of tasks that are locked. The owner is read after them, as everybody does who writes tasks. */
-async function compute(tx: Db, ownerId: number, found: readonly AlarmTask[], now: number) {
-  const present = await ownerInTransaction(tx, ownerId)
+/** Writes the alarms that follow now of tasks that are locked. The user is read after them, as everybody does who writes tasks. */
+async function compute(tx: Db, userId: number, found: readonly AlarmTask[], now: number) {
+  const present = await userInTransaction(tx, userId)
   const following = found.filter(followsDefaults)
   const moved: AlarmTask[] = []
   let earliestAt: number | null = null
   for (const task of following) {
     const fresh = freshenReadable(task, present, now)
-    // What has rung counts as well: where only that moved on, the next edit would ring what is past.
-    if (fresh.notifyAt === task.notifyAt && fresh.rungUntilAt === task.rungUntilAt) continue
+    // What has fired counts as well: where only that moved on, the next edit would ring what is past.
+    if (fresh.notifyAt === task.notifyAt && fresh.firedUntilAt === task.firedUntilAt) continue
     moved.push(fresh)
     earliestAt = earlier(earliestAt, fresh.notifyAt)
   }

@@ -2,7 +2,7 @@ import { withAlarm } from './alarm.ts'
 import type { Defaults } from './reminder.ts'
 import type { Task } from './task.ts'
 
-/** What an alarm is computed from besides its task. An owner is one. */
+/** What an alarm is computed from besides its task. A user is one. */
 export interface AlarmSettings {
   readonly defaults: Defaults
   /** When the defaults changed, in ms since 1970, while some alarms may still follow from the earlier ones. */
@@ -12,7 +12,7 @@ export interface AlarmSettings {
 export type AlarmTask = Pick<
   Task,
   | 'id'
-  | 'ownerId'
+  | 'userId'
   | 'expiryAt'
   | 'timeZone'
   | 'reminders'
@@ -20,21 +20,21 @@ export type AlarmTask = Pick<
   | 'snoozedUntilAt'
   | 'updatedAt'
   | 'notifyAt'
-  | 'rungUntilAt'
+  | 'firedUntilAt'
 >
 
-/** Whether the alarm of a task depends on its owner's defaults. */
+/** Whether the alarm of a task depends on its user's defaults. */
 export function followsDefaults(task: Pick<AlarmTask, 'expiryAt' | 'completedAt' | 'reminders' | 'timeZone'>): boolean {
   const isArmed = task.expiryAt !== null && task.completedAt === null
   return isArmed && (task.reminders === null || task.timeZone === null)
 }
 
 /**
- * The task with the alarm that follows from its owner's present defaults, whenever it is asked: as if it had been computed at the instant
+ * The task with the alarm that follows from its user's present defaults, whenever it is asked: as if it had been computed at the instant
  * at which the defaults changed. So it does not matter whether the recompute, the bell or an edit comes to a task first, or whether two of
  * them do. No change of the task: its version stays. The same object where no alarm is stale.
  *
- *   what has rung        stays told, up to the change: a new reminder before that does not ring
+ *   what has fired        stays told, up to the change: a new reminder before that does not ring
  *   what was due by then still rings, once, and counts as due since it was
  */
 export function freshen<T extends AlarmTask>(task: T, { defaults, staleSince }: AlarmSettings, now: number): T {
@@ -43,9 +43,9 @@ export function freshen<T extends AlarmTask>(task: T, { defaults, staleSince }: 
   if (task.notifyAt !== null && task.notifyAt <= since) return withAlarm(task, defaults, task.notifyAt)
   // A write after the change has computed by the new defaults already, and has decided what stays told.
   const isWritten = task.updatedAt >= staleSince
-  let { rungUntilAt } = task
-  // Also back to now, where the clock was put back after it had rung: what is ahead again rings.
-  if (rungUntilAt !== null && !isWritten) rungUntilAt = rungUntilAt > now ? now : Math.max(rungUntilAt, since)
+  let { firedUntilAt } = task
+  // Also back to now, where the clock was put back after it had fired: what is ahead again rings.
+  if (firedUntilAt !== null && !isWritten) firedUntilAt = firedUntilAt > now ? now : Math.max(firedUntilAt, since)
   const dueSince = Math.min(Math.max(task.updatedAt, since), now)
-  return withAlarm({ ...task, rungUntilAt }, defaults, dueSince)
+  return withAlarm({ ...task, firedUntilAt }, defaults, dueSince)
 }

@@ -29,7 +29,7 @@ export function startRecompute({
   /** What there is to do, and has not been begun by this process. */
   findWalks: () => Promise<RecomputeWalk[]>
 }): Loop {
-  const everyMs = sleepsBetweenChecks * clock.longestSleepMs
+  const everyMs = sleepsBetweenChecks * clock.maxSleepMs
   let walks: RecomputeWalk[] = []
   let checkAt = clock.now()
   let run = { users: 0, tasks: 0, isLogged: false, startedAt: 0 }

@@ -1,6 +1,6 @@
 import { setImmediate as turn } from 'node:timers/promises'
 import { sql } from 'kysely'
-import { type Defaults, expiriesOf, type Instant, maxZoneShiftMs, upcomingRings } from '#core/reminder.ts'
+import { type Defaults, expiriesOf, type Instant, maxZoneShiftMs, upcomingReminders } from '#core/reminder.ts'
 import { type AlarmSettings, freshen } from '#core/stale-alarm.ts'
 import type { Task } from '#core/task.ts'
 import type { Position } from '#core/task-query.ts'
@@ -9,7 +9,7 @@ import { findProgress } from './recompute.ts'
 import type { Db } from './schema.ts'
 import { listPage } from './task-list.ts'
 import { toTask } from './tasks.ts'
-import { findOwner } from './users.ts'
+import { findUser } from './users.ts'
 
 /** A ring that lies ahead, or is overdue and about to come. */
 export interface Upcoming extends Instant {
@@ -31,12 +31,12 @@ export interface Upcoming extends Instant {
  */
 export async function upcoming(
   db: Db,
-  ownerId: number,
+  userId: number,
   { defaults, now, until, limit }: { defaults: Defaults; now: number; until: number; limit: number },
 ): Promise<{ rings: Upcoming[]; hasMore: boolean }> {
   const wanted = limit + 1 // one more tells whether there is more
-  const staleSince = (await findOwner(db, ownerId))?.staleSince ?? null
-  const query = { db, ownerId, settings: { defaults, staleSince }, now, until, wanted }
+  const staleSince = (await findUser(db, userId))?.staleSince ?? null
+  const query = { db, userId, settings: { defaults, staleSince }, now, until, wanted }
   const sources = staleSince === null ? [byAlarm(query, 0)] : [byAlarm(query, maxZoneShiftMs), await byExpiry(query)]
   const rings: Upcoming[] = []
   const seen = new Set<number>()
@@ -45,7 +45,7 @@ export async function upcoming(
     for (const task of await source.read()) {
       if (seen.has(task.id)) continue
       seen.add(task.id)
-      for (const ring of ringsOf(task, query.settings, now, until)) rings.push({ ...ring, task })
+      for (const fire of firingsOf(task, query.settings, now, until)) rings.push({ ...fire, task })
     }
     const certainUntil = Math.min(...sources.map((one) => one.certainUntil))
     const isAll = certainUntil >= until
@@ -57,7 +57,7 @@ export async function upcoming(
 
 interface Query {
   readonly db: Db
-  readonly ownerId: number
+  readonly userId: number
   readonly settings: AlarmSettings
   readonly now: number
   readonly until: number
@@ -71,13 +71,13 @@ interface Source {
 }
 
 /** @param earlierMs how much before its stored alarm a task may ring */
-function byAlarm({ db, ownerId, now, until, wanted }: Query, earlierMs: number): Source {
+function byAlarm({ db, userId, now, until, wanted }: Query, earlierMs: number): Source {
   let last = { notifyAt: Number.MIN_SAFE_INTEGER, id: 0 }
   const bound = until + earlierMs
   const source: Source = {
     certainUntil: Number.NEGATIVE_INFINITY,
     async read() {
-      const args = { ownerId, until: bound, from: last.notifyAt, ...last, limit: wanted }
+      const args = { userId, until: bound, from: last.notifyAt, ...last, limit: wanted }
       const tasks = (await selectArmed(db, args)).rows.map(toTask)
       const end = tasks.at(-1)
       last = { notifyAt: end?.notifyAt ?? bound, id: end?.id ?? 0 }
@@ -89,9 +89,9 @@ function byAlarm({ db, ownerId, now, until, wanted }: Query, earlierMs: number):
 }
 
 /** Those that the recompute has not come to. What has expired is its last, and missing here. */
-async function byExpiry({ db, ownerId, settings, now, until, wanted }: Query): Promise<Source> {
+async function byExpiry({ db, userId, settings, now, until, wanted }: Query): Promise<Source> {
   const { defaults, staleSince } = settings
-  const progress = await findProgress(db, ownerId, staleSince ?? 0)
+  const progress = await findProgress(db, userId, staleSince ?? 0)
   const leadMs = Math.max(0, ...defaults.reminders.map((reminder) => expiriesOf(reminder, 0, 0).until))
   const limit = Math.min(Math.max(wanted, 100), 1_000)
   const filter = { status: 'open', expiresAfter: now, expiresBefore: until + leadMs + 1 } as const
@@ -101,7 +101,7 @@ async function byExpiry({ db, ownerId, settings, now, until, wanted }: Query): P
     certainUntil: progress?.isPast || defaults.reminders.length === 0 ? until : Number.NEGATIVE_INFINITY,
     async read() {
       await turn()
-      const tasks = await listPage(db, ownerId, { filter, sort: expiryThenId, after, limit, offset: 0, now })
+      const tasks = await listPage(db, userId, { filter, sort: expiryThenId, after, limit, offset: 0, now })
       const end = tasks.at(-1)
       after = [end?.expiryAt ?? now, end?.id ?? 0]
       source.certainUntil = tasks.length < limit ? until : (end?.expiryAt ?? until) - leadMs
@@ -117,22 +117,22 @@ const expiryThenId = [
 ] as const
 
 /** A row that another hand has damaged will not ring, as the bell sees it. */
-function ringsOf(task: Task, settings: AlarmSettings, now: number, until: number): Instant[] {
+function firingsOf(task: Task, settings: AlarmSettings, now: number, until: number): Instant[] {
   try {
-    return upcomingRings(freshen(task, settings, now), settings.defaults, now, until)
+    return upcomingReminders(freshen(task, settings, now), settings.defaults, now, until)
   } catch {
     return []
   }
 }
 
-type Args = { ownerId: number; until: number; from: number; notifyAt: number; id: number; limit: number }
+type Args = { userId: number; until: number; from: number; notifyAt: number; id: number; limit: number }
 
 const selectArmed = prepare((db, args: Args) =>
   db
     .selectFrom('tasks')
     .selectAll()
-    // The plus keeps SQLite from taking an index of owner_id and sorting all that the owner has.
-    .where(sql`+owner_id`, '=', args.ownerId)
+    // The plus keeps SQLite from taking an index of user_id and sorting all that the user has.
+    .where(sql`+user_id`, '=', args.userId)
     .where('notify_at', '>=', args.from)
     .where('notify_at', '<=', args.until)
     .where((eb) => eb.or([eb('notify_at', '>', args.notifyAt), eb('id', '>', args.id)]))

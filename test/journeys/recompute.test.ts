@@ -4,7 +4,7 @@ import type { Dialect } from 'kysely'
 import { nextReminder } from '#core/reminder.ts'
 import type { Store } from '#store/engine/open.ts'
 import { listTasks } from '#store/tasks.ts'
-import { getOwner } from '#store/users.ts'
+import { getUser } from '#store/users.ts'
 import { wrapConnections } from '#support/failing-database.ts'
 import { insertMany } from '#support/many-tasks.ts'
 import { startTestApp, type TestApp } from '#support/test-app.ts'
@@ -50,12 +50,12 @@ async function tasksOf({ db }: Store) {
 
 /** How many have the alarm of the defaults that hold by now. */
 async function followed(store: Store): Promise<number> {
-  const { defaults } = await getOwner(store.db, 1)
+  const { defaults } = await getUser(store.db, 1)
   return (await tasksOf(store)).filter((task) => task.notifyAt === nextReminder(task, defaults)).length
 }
 
 const linesOf = ({ lines }: TestApp, words: string) => lines.filter((line) => line.includes(words)).length
-const rung = ({ bell }: TestApp) =>
+const fired = ({ bell }: TestApp) =>
   bell.messages.map(({ task, sentAt }) => `${task.title} ${new Date(sentAt).toISOString().slice(11, 16)}`)
 
 test('the port answers, and the bell rings, before any alarm has been computed anew', async (t) => {
@@ -67,7 +67,7 @@ test('the port answers, and the bell rings, before any alarm has been computed a
   assert.equal((await app.client.create({ title: 'new', expiry_dt: '2026-12-02T10:00:00Z' })).title, 'new')
   assert.equal(await followed(app.app.store), 2, 'the two that were created')
   await app.clock.advanceTo('2026-12-01T09:05:00Z')
-  assert.deepEqual(rung(app), ['own 09:05'])
+  assert.deepEqual(fired(app), ['own 09:05'])
 
   refusal.allowed = Number.POSITIVE_INFINITY
   await app.clock.advance(5_000)
@@ -86,7 +86,7 @@ test('a task whose alarm is stale rings by the new defaults, is changed by them,
   const edited = await create('edited', '10:30')
   await create('far', '18:00')
   await clock.advanceTo('2026-12-01T09:10:00Z')
-  assert.deepEqual(rung(app), ['told 09:05', 'also told 09:07'])
+  assert.deepEqual(fired(app), ['told 09:05', 'also told 09:07'])
 
   // Twelve minutes before their expiry the two have been told already: the first by 09:08, the other just now.
   const { refusal, wrap } = refusing(/insert .*into \W?recomputes/i)
@@ -104,12 +104,12 @@ test('a task whose alarm is stale rings by the new defaults, is changed by them,
   assert.equal(row?.notifyAt, Date.parse('2026-12-01T10:18:00Z'), 'a title is enough')
 
   await clock.advanceTo('2026-12-01T10:00:00Z')
-  assert.deepEqual(rung(app).slice(2), ['told 09:18', 'also told 09:20', 'later 09:28', 'later 09:38'])
-  assert.notEqual((await getOwner(store.db, 1)).staleSince, null)
+  assert.deepEqual(fired(app).slice(2), ['told 09:18', 'also told 09:20', 'later 09:28', 'later 09:38'])
+  assert.notEqual((await getUser(store.db, 1)).staleSince, null)
   refusal.allowed = Number.POSITIVE_INFINITY
   await clock.advanceTo('2026-12-01T18:00:00Z')
-  assert.equal((await getOwner(store.db, 1)).staleSince, null)
-  assert.deepEqual(rung(app).slice(6), ['Edited 10:18', 'Edited 10:28', 'far 17:48', 'far 17:58'])
+  assert.equal((await getUser(store.db, 1)).staleSince, null)
+  assert.deepEqual(fired(app).slice(6), ['Edited 10:18', 'Edited 10:28', 'far 17:48', 'far 17:58'])
 })
 
 test('a stop half-way is prompt, and the next start goes on from there', async (t) => {
@@ -139,7 +139,7 @@ test('a change of settings that fails half-way is gone on with where it stopped,
     assert.equal(await followed(app.app.store), 1_000)
     refusal.allowed = Number.POSITIVE_INFINITY
     if (isStarted) await app.restart()
-    else await app.clock.advance(60 * app.clock.longestSleepMs)
+    else await app.clock.advance(60 * app.clock.maxSleepMs)
     await app.app.idle()
     assert.equal(await followed(app.app.store), howMany)
     assert.match(app.lines.find((line) => line.includes('recompute resumed')) ?? '', /tasks: 1000\b/)

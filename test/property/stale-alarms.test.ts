@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import fc from 'fast-check'
-import { expiriesOf, maxZoneShiftMs, nextReminder, reminderAt, ring } from '#core/reminder.ts'
+import { expiriesOf, fire, maxZoneShiftMs, nextReminder, reminderAt } from '#core/reminder.ts'
 import { type AlarmTask, freshen } from '#core/stale-alarm.ts'
 
 /** Alarms whose defaults have changed: whoever computes one first, and however often, the task rings as if the change had computed it. */
@@ -30,7 +30,7 @@ const stale = fc
   .map(({ old, before, told, zone }): AlarmTask => {
     const task = {
       id: 1,
-      ownerId: 1,
+      userId: 1,
       expiryAt: changedAt + before,
       timeZone: zone,
       reminders: null,
@@ -38,7 +38,7 @@ const stale = fc
       snoozedUntilAt: null,
       updatedAt: changedAt - 10 * dayMs,
       notifyAt: null,
-      rungUntilAt: told === null ? null : changedAt + told,
+      firedUntilAt: told === null ? null : changedAt + told,
     }
     return { ...task, notifyAt: nextReminder(task, old) }
   })
@@ -62,15 +62,15 @@ test('a task rings the same, whether the recompute has come to it, has come to i
       const now = changedAt + later
       const computed = freshen(task, settings, changedAt)
       const rings = (one: AlarmTask) => {
-        const { notice, notifyAt } = ring(one, present, now)
-        return { notice, notifyAt }
+        const { notification, notifyAt } = fire(one, present, now)
+        return { notification, notifyAt }
       }
       const expected = rings(computed)
       assert.deepEqual(rings(freshen(computed, settings, now)), expected)
       assert.deepEqual(rings(freshen(task, settings, now)), expected)
-      // What has rung is left alone by a recompute that comes after.
-      const rung = { ...task, ...ring(computed, present, now) }
-      assert.equal(freshen(rung, settings, now).notifyAt, expected.notifyAt)
+      // What has fired is left alone by a recompute that comes after.
+      const fired = { ...task, ...fire(computed, present, now) }
+      assert.equal(freshen(fired, settings, now).notifyAt, expected.notifyAt)
     }),
     { numRuns: 2_000 },
   )

@@ -4,16 +4,16 @@ import { openWalk, type Walk } from '#actions/recompute.ts'
 import { type Defaults, nextReminder } from '#core/reminder.ts'
 import type { Store } from '#store/engine/open.ts'
 import { openStore } from '#store/engine/open.ts'
-import { findStaleOwners } from '#store/recompute.ts'
+import { findStaleUsers } from '#store/recompute.ts'
 import { listTasks, tasksByIds } from '#store/tasks.ts'
-import { adoptServerDefaults, builtInOwnerId, getOwner } from '#store/users.ts'
+import { adoptServerDefaults, builtInUserId, getUser } from '#store/users.ts'
 import { freshDatabase, testDatabase } from '#support/databases.ts'
 import { fakeClock } from '#support/fake-clock.ts'
 import { insertMany } from '#support/many-tasks.ts'
 
 /** The walk that computes alarms anew, chunk by chunk, and what is read of a task meanwhile. On whichever database. */
 const [minuteMs, hourMs, dayMs] = [60_000, 3_600_000, 86_400_000]
-const me = builtInOwnerId
+const me = builtInUserId
 const byOld: Defaults = { reminders: ['PT15M'], timeZone: 'UTC' }
 
 async function start(t: TestContext) {
@@ -60,7 +60,7 @@ async function alarmsOf({ db }: Store, ids: readonly number[]): Promise<Set<numb
 
 /** What is due already is due since `changedAt`. */
 async function assertAllFollow(store: Store, changedAt = 0) {
-  const { defaults, staleSince } = await getOwner(store.db, me)
+  const { defaults, staleSince } = await getUser(store.db, me)
   assert.equal(staleSince, null)
   for (const task of await listTasks(store.db, me, { after: 0, limit: 10_000, offset: 0 }))
     assert.equal(task.notifyAt, latest(nextReminder(task, defaults), changedAt), `task ${task.id}`)
@@ -72,7 +72,7 @@ describe(`${testDatabase}: the walk`, () => {
   test('takes what expires soonest first, what has expired last, and each task once', async (t) => {
     const { store, now } = await start(t)
     const late = await insert(store, now, 150, now + 40 * dayMs)
-    const past = await insert(store, now, 50, now - hourMs, { notify_at: null, rung_until_at: now - hourMs })
+    const past = await insert(store, now, 50, now - hourMs, { notify_at: null, fired_until_at: now - hourMs })
     const soon = await insert(store, now, 150, now + 20 * dayMs)
     const done = await insert(store, now, 120, now + dayMs, { completed_at: now, notify_at: null })
     await adopt(store, { ...byOld, reminders: ['PT1H'] })
@@ -88,9 +88,9 @@ describe(`${testDatabase}: the walk`, () => {
     while (walk.isBehind()) assert.equal((await walk.step()).tasks, 0, 'nothing is due soon')
     assert.equal((await walk.step()).tasks, 80)
     assert.deepEqual([await isMoved(soon.slice(0, 80)), await isMoved(soon.slice(80, 81))], [true, false])
-    assert.deepEqual(await findStaleOwners(store.db), [me])
+    assert.deepEqual(await findStaleUsers(store.db), [me])
     assert.equal(await end(walk), 270)
-    assert.deepEqual(await findStaleOwners(store.db), [])
+    assert.deepEqual(await findStaleUsers(store.db), [])
     assert.deepEqual(await alarmsOf(store, late), new Set([now + 40 * dayMs - hourMs]))
     assert.deepEqual(await alarmsOf(store, [...past, ...done]), new Set([null]))
     await assertAllFollow(store)
@@ -164,7 +164,7 @@ describe(`${testDatabase}: the walk`, () => {
     await adopt(store, { ...byOld, reminders: ['PT2H'] })
     assert.equal(await end(walk), 350)
     await assertAllFollow(store)
-    assert.deepEqual((await getOwner(store.db, me)).defaults.reminders, ['PT2H'])
+    assert.deepEqual((await getUser(store.db, me)).defaults.reminders, ['PT2H'])
   })
 
   test('passes over a row that another hand has changed, and ends', async (t) => {
@@ -173,7 +173,7 @@ describe(`${testDatabase}: the walk`, () => {
     await store.db.updateTable('tasks').set({ reminders: '["soon"]' }).where('id', '=', bad).execute()
     await adopt(store, { reminders: ['PT1H'], timeZone: 'Europe/Paris' })
     assert.equal(await end(walkOf(store)), 3)
-    assert.deepEqual(await findStaleOwners(store.db), [])
+    assert.deepEqual(await findStaleUsers(store.db), [])
   })
 })
 
@@ -201,6 +201,6 @@ describe(`${testDatabase}: two replicas`, { skip: testDatabase === 'sqlite' && '
     }
     await Promise.all(walks)
     await assertAllFollow(store)
-    assert.deepEqual((await getOwner(store.db, me)).defaults.reminders, ['PT4H'])
+    assert.deepEqual((await getUser(store.db, me)).defaults.reminders, ['PT4H'])
   })
 })

@@ -8,15 +8,15 @@ import type { FakeClock } from './fake-clock.ts'
  * loop, so it has come to rest, and waits for the clock alone, when many turns have passed and it has asked the database nothing.
  */
 export function restWatch() {
-  let underway = 0
+  let inFlight = 0
   let moves = 0
   async function count<R>(run: () => Promise<R>): Promise<R> {
-    underway++
+    inFlight++
     moves++
     try {
       return await run()
     } finally {
-      underway--
+      inFlight--
       moves++
     }
   }
@@ -26,7 +26,7 @@ export function restWatch() {
     /** From here on this clock waits for rest, and not for idleness. */
     rule(clock: FakeClock) {
       clock.settle = async () => {
-        for (let before = -1; underway > 0 || before !== moves; ) {
+        for (let before = -1; inFlight > 0 || before !== moves; ) {
           before = moves
           for (let i = 0; i < 25; i++) await turn()
         }

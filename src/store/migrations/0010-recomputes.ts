@@ -18,7 +18,7 @@ export function recomputes(dialect: Dialect, { clock }: { clock: Pick<Clock, 'no
       await db.schema
         .createTable('recomputes')
         .ifNotExists()
-        .addColumn('owner_id', integer, (c) => c.primaryKey())
+        .addColumn('user_id', integer, (c) => c.primaryKey())
         .addColumn('stale_at', integer, (c) => c.notNull())
         .addColumn('begun_at', integer, (c) => c.notNull())
         .addColumn('is_past', integer, (c) => c.notNull())
@@ -27,10 +27,10 @@ export function recomputes(dialect: Dialect, { clock }: { clock: Pick<Clock, 'no
         .addColumn('tasks', integer, (c) => c.notNull())
         .modifyEnd(tableEnd(false))
         .execute()
-      await addColumn(db.schema.alterTable('owners').addColumn('alarms_stale_at', integer))
+      await addColumn(db.schema.alterTable('users').addColumn('alarms_stale_at', integer))
       // Stopped half-way by an earlier version, which stored no instant: it begins again, as that version did.
       await db
-        .updateTable('owners')
+        .updateTable('users')
         .set({ alarms_stale_at: clock.now() })
         .where('alarms_stale', '=', 1)
         .where('alarms_stale_at', 'is', null)
