@@ -45,7 +45,13 @@ export interface Operation {
 
 export type Tag = 'tasks' | 'trash' | 'tags' | 'notifications' | 'channels' | 'accounts' | 'events'
 export type RequestHeader = 'if-match' | 'if-none-match' | 'idempotency-key' | 'prefer' | 'last-event-id'
-export type ResponseHeader = 'etag' | 'location' | 'link' | 'accept-patch' | 'idempotency-replayed' | 'preference-applied'
+export type ResponseHeader =
+  | 'etag'
+  | 'location'
+  | 'link'
+  | 'accept-patch'
+  | 'idempotency-replayed'
+  | 'preference-applied'
 
 /** Checks a definition, and keeps its exact type. */
 export const operation = <const O extends Operation>(definition: O): O => definition

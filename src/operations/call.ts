@@ -1,5 +1,5 @@
-import type { Condition } from '#actions/tasks.ts'
 import type { Context } from '#actions/context.ts'
+import type { Condition } from '#actions/tasks.ts'
 import type { Body, Operation, Params, Query, Response } from '#api/operation.ts'
 import type { OperationId, Operations } from '#api/operations.ts'
 import type { Caller } from '#core/caller.ts'
@@ -54,6 +54,9 @@ export const notModified = (etag: string): Result<never> => ({ etag, isNotModifi
  * A handler whose work takes many transactions: under an Idempotency-Key its answer is kept after them, in one of its own.
  * @param when whether the work of this request does; always when absent
  */
-export function inChunks<O extends Operation>(handler: Handler<O>, when: (body: Body<O>) => boolean = () => true): Handler<O> {
+export function inChunks<O extends Operation>(
+  handler: Handler<O>,
+  when: (body: Body<O>) => boolean = () => true,
+): Handler<O> {
   return Object.assign((call: Call<O>) => handler(call), { isChunked: when })
 }

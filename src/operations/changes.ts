@@ -24,7 +24,11 @@ import type { Handlers } from './call.ts'
  * Each statement sees all that was committed before it began, on every database; they need no transaction around them.
  */
 export function changeOperations({ db }: { db: Db }) {
-  async function wholeState(userId: number, { number, taskId: after = 0 }: ChangePosition, limit: number): Promise<ChangesWire> {
+  async function wholeState(
+    userId: number,
+    { number, taskId: after = 0 }: ChangePosition,
+    limit: number,
+  ): Promise<ChangesWire> {
     const found = await listTasks(db, userId, { after, limit: limit + 1, offset: 0 })
     const { last, forgotten } = await changeCounter(db, userId)
     refuse(number, last, forgotten)

@@ -62,10 +62,7 @@ export function trashOperations({ db, ctx, now, trashDays }: Deps) {
   } satisfies Handlers<'deleteTasks' | 'listTrash' | 'restoreTasks' | 'purgeTrash'>
 }
 
-function toFilter(
-  { ids, status, tag, expires_before }: Query<typeof tasks.deleteTasks>,
-  timeZone: string,
-): TaskFilter {
+function toFilter({ ids, status, tag, expires_before }: Query<typeof tasks.deleteTasks>, timeZone: string): TaskFilter {
   return {
     ...(ids !== undefined && { ids: parseIds(ids) }),
     ...(status !== undefined && { status }),

@@ -54,8 +54,7 @@ export function toChangeCursor(userId: number, { number, taskId }: ChangePositio
 
 /** @param parameter where it stood @throws Problem `malformed` */
 export function parseChangeCursor(userId: number, cursor: string, parameter: string): ChangePosition {
-  const [, kind, user, number, taskId] =
-    /^(changes|tasks):(\d+):(\d{1,15})(?::(\d{1,15}))?$/.exec(decode(cursor)) ?? []
+  const [, kind, user, number, taskId] = /^(changes|tasks):(\d+):(\d{1,15})(?::(\d{1,15}))?$/.exec(decode(cursor)) ?? []
   if (Number(user) !== userId || (kind === 'tasks') !== (taskId !== undefined)) throw invalidCursor(parameter)
   return taskId === undefined ? { number: Number(number) } : { number: Number(number), taskId: Number(taskId) }
 }
