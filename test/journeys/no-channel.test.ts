@@ -12,12 +12,12 @@ import { listNotices } from '#store/notice-list.ts'
 import { openStore } from '#store/open.ts'
 import { adoptServerDefaults } from '#store/owners.ts'
 import { insertTask } from '#store/tasks.ts'
-import { freshDatabase } from '#support/databases.ts'
+import { migratedDatabase } from '#support/databases.ts'
 import { fakeClock } from '#support/fake-clock.ts'
 
 test('with no channel to tell, a notice exists all the same, and shows that nobody was told', async (t) => {
   const clock = fakeClock('2026-12-01T09:00:00Z')
-  await using store = await openStore(await freshDatabase(t), { clock, onBroken() {} })
+  await using store = await openStore(await migratedDatabase(t), { clock, onBroken() {} })
   const defaults = { reminders: ['PT15M'], timeZone: 'UTC' }
   const draft = { title: 'Unheard', expiry: { at: clock.now() + 3_600_000 } }
   await store.transact((tx, now) => adoptServerDefaults(tx, defaults, now))

@@ -6,7 +6,7 @@ import { Problem } from '#core/problem.ts'
 import { type Feed, type FeedEvent, type Filter, type Sink, startFeed } from '#http/feed.ts'
 import { recordChange } from '#store/changes.ts'
 import { openStore, type Store } from '#store/open.ts'
-import { freshDatabase } from '#support/databases.ts'
+import { migratedDatabase } from '#support/databases.ts'
 import { wrapConnections } from '#support/failing-database.ts'
 import { fakeClock } from '#support/fake-clock.ts'
 import { restWatch } from '#support/rest.ts'
@@ -15,7 +15,7 @@ import { restWatch } from '#support/rest.ts'
 const me = 1
 
 async function house(t: TestContext) {
-  const url = await freshDatabase(t)
+  const url = await migratedDatabase(t)
   const clock = fakeClock()
   let statements = 0
   const rest = restWatch()

@@ -20,7 +20,7 @@ import { moveToTrash, purgeOldTrash } from '#store/trash.ts'
 import { failingDatabase, wrapConnections } from '#support/failing-database.ts'
 import { fakeClock } from '#support/fake-clock.ts'
 
-/** A database that nothing is in yet. */
+/** A database that nothing is in yet, with tables or without. */
 export interface FreshDatabase {
   /** Opens it; again, once it was closed, with what is in it by then. */
   open(deps?: {
@@ -41,10 +41,16 @@ function draft(more: Partial<TaskDraft> = {}, ownerId = me): NewTask {
   return newTask({ title: 'Renew passport', ...more }, ownerId, randomUUID(), defaults, now)
 }
 
-/** What every database must do the same. @param fresh a database of its own for each test */
-export function storeSuite(name: string, fresh: (t: TestContext) => Promise<FreshDatabase>): void {
+type Fresh = (t: TestContext) => Promise<FreshDatabase>
+
+/**
+ * What every database must do the same.
+ * @param fresh a database of its own for each test, without tables
+ * @param migrated one with its tables
+ */
+export function storeSuite(name: string, fresh: Fresh, migrated: Fresh): void {
   const open = async (t: TestContext, deps: Parameters<FreshDatabase['open']>[0] = {}) => {
-    const store = await (await fresh(t)).open({ clock: fakeClock(now), ...deps })
+    const store = await (await migrated(t)).open({ clock: fakeClock(now), ...deps })
     t.after(() => store[Symbol.asyncDispose]())
     return store
   }

@@ -12,7 +12,7 @@ import { candidates, forgetTasks, indexTask } from '#store/search.ts'
 import { countTasks, listPage, type Position, positionOf, type SortKey, type TaskFilter } from '#store/task-list.ts'
 import { insertTask, saveTasks } from '#store/tasks.ts'
 import { lockToDelete, moveToTrash, purgeTrashed } from '#store/trash.ts'
-import { freshDatabase, testDatabase } from '#support/databases.ts'
+import { freshDatabase, migratedDatabase, testDatabase } from '#support/databases.ts'
 import { wrapConnections } from '#support/failing-database.ts'
 import { fakeClock } from '#support/fake-clock.ts'
 
@@ -23,7 +23,7 @@ const defaults = { reminders: [], timeZone: 'UTC' }
 
 async function open(t: TestContext, url?: string) {
   const said: CompiledQuery[] = []
-  const store = await openStore(url ?? (await freshDatabase(t)), {
+  const store = await openStore(url ?? (await migratedDatabase(t)), {
     clock: fakeClock(now),
     onBroken() {},
     wrap: (dialect) =>

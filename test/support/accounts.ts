@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import type { TestContext } from 'node:test'
 import { createClient, type DuebellClient } from '#client/client.ts'
 import type { Role, Scope } from '#core/account.ts'
-import { freshDatabase } from './databases.ts'
+import { migratedDatabase } from './databases.ts'
 import { fakeClock } from './fake-clock.ts'
 import { startLiveApp } from './live-app.ts'
 import { outlast } from './outlast.ts'
@@ -59,7 +59,7 @@ export async function startWithLogin(t: TestContext, options: TestAppOptions = {
 
 /** Two servers with login on one database, the first set up by its link. */
 export async function startReplicasWithLogin(t: TestContext) {
-  const url = await freshDatabase(t)
+  const url = await migratedDatabase(t)
   const clock = fakeClock()
   const lines: string[] = []
   const flags = ['--login']
