@@ -247,8 +247,9 @@ const laterColumns = {
   channels: [
     ...['options', 'enabled', 'disabled_reason', 'tags', 'notices', 'group_wait_ms', 'repeat_every_ms', 'repeat_max'],
     ...['ignores_quiet_hours', 'failing_at', 'given_up_at', 'last_sent_at', 'last_error', 'updated_at', 'version'],
+    'held_until_at',
   ],
-  deliveries: ['group_id', 'repeats'],
+  deliveries: ['group_id', 'repeats', 'trying_since_at'],
   owners: [
     ...['quiet_from', 'quiet_until', 'name', 'email', 'role', 'password', 'identity', 'disabled_at', 'removed_at'],
     ...['own_time_zone', 'own_reminders', 'alarms_stale', 'version'],
