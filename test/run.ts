@@ -1,4 +1,5 @@
 import { spawn, spawnSync } from 'node:child_process'
+import { once } from 'node:events'
 import { globSync, mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { availableParallelism, tmpdir } from 'node:os'
 import { join, relative } from 'node:path'
@@ -68,7 +69,7 @@ async function run(job: Job): Promise<Result> {
     stream.setEncoding('utf8').on('data', (part: string) => {
       text += part
     })
-  const code = await new Promise<number | null>((resolve) => child.once('close', resolve))
+  const [code, signal] = (await once(child, 'close')) as [number | null, NodeJS.Signals | null]
   const [report = '', failures = ''] = text.split('\n✖ failing tests:\n')
   const counts = { pass: 0, fail: 0, skipped: 0, cancelled: 0 }
   for (const [, name, value] of report.matchAll(/^ℹ (pass|fail|skipped|cancelled) (\d+)$/gm))
@@ -76,7 +77,7 @@ async function run(job: Job): Promise<Result> {
   const summary = /^ℹ (tests|suites|pass|fail|cancelled|skipped|todo|duration_ms) [\d.]+\n?/gm
   console.log(`\n── ${job.database}: ${describe(job)}\n\n${report.replace(summary, '').trimEnd()}`)
   if (code === 0 || counts.fail + counts.cancelled > 0) return { job, counts, failures, costs: readCosts(costsPath) }
-  const broken = `\n✖ the process ended with ${code}\n${report.slice(-2_000)}`
+  const broken = `\n✖ the process of ${job.files.join(' ')} ended with ${code ?? signal}\n${report.slice(-2_000)}`
   return { job, counts: { ...counts, fail: 1 }, failures: broken, costs: readCosts(costsPath) }
 }
 
