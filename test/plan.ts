@@ -50,7 +50,7 @@ export interface Phase {
 
 const isFault = (file: string) => file.startsWith('test/faults/')
 /** By the machine's clock: beside others they would find a machine that is slower than it has reason to be. */
-const isAlone = (file: string) => /\/faults\/(kill|replicas|database-away)\.test\.ts$/.test(file)
+const isAlone = (file: string) => /\/faults\/(kill|replicas|database-away|slow-connections)\.test\.ts$/.test(file)
 
 export const phases: readonly Phase[] = [
   {
