@@ -5,7 +5,7 @@ import { catalog } from '#channels/catalog.ts'
 import type { ChannelKind } from '#channels/channel.ts'
 import { systemClock } from '#clock.ts'
 import { parseConfig } from '#config/config.ts'
-import type { Message } from '#core/notice.ts'
+import type { Message } from '#core/notification.ts'
 import Type from '#json-schema.ts'
 
 /** The whole app in this process, on a file of its own, at the real time. */

@@ -3,7 +3,7 @@ import { createServer, type IncomingMessage, type ServerResponse } from 'node:ht
 import type { AddressInfo } from 'node:net'
 import { join } from 'node:path'
 import { systemClock } from '#clock.ts'
-import { openStore } from '#store/open.ts'
+import { openStore } from '#store/engine/open.ts'
 import { count, digits, type Figure, progress, quantile, report } from './report.ts'
 import { insertDueAt, temporaryFolder } from './seed.ts'
 import { startServer } from './server.ts'

@@ -4,8 +4,8 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { sql } from 'kysely'
 import { systemClock } from '#clock.ts'
-import { openStore, type Store } from '#store/open.ts'
-import { builtInOwnerId } from '#store/owners.ts'
+import { openStore, type Store } from '#store/engine/open.ts'
+import { builtInOwnerId } from '#store/users.ts'
 
 /** Databases full of tasks, made by one statement instead of a million requests. The default reminder must be PT15M. */
 

@@ -7,34 +7,36 @@ import type { Dialect } from 'kysely'
 import type { Logger } from 'pino'
 import { adoptDefaults } from '#actions/defaults.ts'
 import { createLinks } from '#actions/links.ts'
-import { goOnDeleting } from '#actions/owners.ts'
 import { firstInvitation } from '#actions/sign-in.ts'
+import { goOnDeleting } from '#actions/users.ts'
 import { catalog } from '#channels/catalog.ts'
 import type { ChannelKind, SharedDeps } from '#channels/channel.ts'
-import { openOutbound, parseTarget, toOutcome } from '#channels/outbound.ts'
-import { toPolicy } from '#channels/policy.ts'
-import { anywhere, publicAnd, type ReachOf } from '#channels/reach.ts'
+import { anywhere, publicAnd, type ReachOf } from '#channels/egress-policy.ts'
+import { openOutbound, parseTarget, toOutcome } from '#channels/http-client.ts'
+import { toPolicy } from '#channels/settings.ts'
 import { makeVapidKeys, type VapidKeys } from '#channels/vapid.ts'
 import type { Clock } from '#clock.ts'
 import type { Config } from '#config/config.ts'
 import { Problem } from '#core/problem.ts'
 import type { Defaults } from '#core/reminder.ts'
 import { isConfidential } from '#core/web-address.ts'
-import { readCertificate, watchCertificate } from '#http/certificate.ts'
-import type { ConnectionLimits } from '#http/connections.ts'
-import { closeControl, controlPath, openControl } from '#http/control.ts'
-import { createDoor } from '#http/door.ts'
-import { type Feed, startFeed } from '#http/feed.ts'
-import { isLoopbackAddress } from '#http/host-names.ts'
-import { listen } from '#http/listen.ts'
-import { createOidc } from '#http/oidc.ts'
+import { type Feed, startFeed } from '#events/change-stream.ts'
+import { createDoor } from '#http/auth/authenticate.ts'
+import { createOidc } from '#http/auth/oidc.ts'
+import type { ConnectionLimits } from '#http/limits/connections.ts'
+import { readCertificate, watchCertificate } from '#http/listen/certificate.ts'
+import { closeControl, controlPath, openControl } from '#http/listen/control-socket.ts'
+import { listen } from '#http/listen/listen.ts'
+import { isLoopbackAddress } from '#http/protocol/host-check.ts'
 import { createServer } from '#http/server.ts'
-import { toCloudEvent } from '#http/shapes.ts'
 import { createLog, type Output } from '#log.ts'
 import { createMetrics } from '#metrics/metrics.ts'
-import { type ChannelSet, createChannelSet } from '#scheduler/channel-set.ts'
-import { type DeliveryTimes, startDeliveries } from '#scheduler/deliver.ts'
-import { startHeartbeat } from '#scheduler/heartbeat.ts'
+import { createPace } from '#reminders/batch-size.ts'
+import { type ChannelSet, createChannelSet } from '#reminders/channel-registry.ts'
+import { type DeliveryTimes, startDeliveries } from '#reminders/deliver.ts'
+import { startRinging } from '#reminders/fire.ts'
+import { watchBell } from '#reminders/health.ts'
+import { startHeartbeat } from '#reminders/heartbeat.ts'
 import {
   emptyTrash,
   forgetKeptAnswers,
@@ -42,20 +44,18 @@ import {
   shortenAudit,
   shortenChanges,
   startHousekeeping,
-} from '#scheduler/housekeeping.ts'
-import { createPace } from '#scheduler/pace.ts'
-import { startRinging } from '#scheduler/ring.ts'
-import { startStorageWatch } from '#scheduler/storage-watch.ts'
-import { watchBell } from '#scheduler/watch.ts'
+} from '#reminders/maintenance.ts'
+import { startStorageWatch } from '#reminders/storage-watch.ts'
 import { readBacklog } from '#store/backlog.ts'
 import { builtInChannel, type Declared, recordChannels } from '#store/channels.ts'
 import { dropForChannel, freeAllClaims } from '#store/deliveries.ts'
 import { describeUrl } from '#store/dialects/server.ts'
-import { openStore, type Store } from '#store/open.ts'
-import { adminIds, builtInOwnerId } from '#store/owners.ts'
+import { openStore, type Store } from '#store/engine/open.ts'
+import { isDamage } from '#store/engine/storage.ts'
 import type { Db } from '#store/schema.ts'
 import { sharedSecret } from '#store/secrets.ts'
-import { isDamage } from '#store/storage.ts'
+import { adminIds, builtInOwnerId } from '#store/users.ts'
+import { toCloudEvent } from '#wire/task.ts'
 
 /** What the app takes from the world outside. */
 export interface AppDeps {
@@ -190,7 +190,13 @@ async function startParts(config: Config, deps: AppDeps, onOpened: (store: Store
   stack.defer(() => housekeeping.stop())
   const storageWatch = startStorageWatch({ store, clock, log: log.child({ room: 'store' }) })
   stack.defer(() => storageWatch.stop())
-  const look = watchBell({ db: store.db, storage: store.storage, clock, loops: [ringing, deliveries] })
+  const look = watchBell({
+    db: store.db,
+    storage: store.storage,
+    clock,
+    loops: [ringing, deliveries],
+    requiredUserId: config.login ? null : builtInOwnerId,
+  })
   if (config.heartbeatUrl !== '') {
     const beat = stack.use(openHeartbeat(config.heartbeatUrl, clock))
     const heartbeat = startHeartbeat({ clock, look, beat: beat.send, log: log.child({ room: 'heartbeat' }) })

@@ -1,5 +1,5 @@
 import { type DestinationStream, type Logger, pino } from 'pino'
-import { concealed } from '#core/concealed.ts'
+import { concealed } from '#core/redact.ts'
 
 /** The process's standard output, or what stands for it. Written to without blocking: a reader that stalls stalls nobody else. */
 export interface Output {

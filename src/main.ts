@@ -10,8 +10,8 @@ import './compile-cache.js'
 setFlagsFromString('--semi-space-growth-factor=1')
 const { startApp } = await import('#app.ts')
 const { systemClock } = await import('#clock.ts')
-const { ConfigError, describeConfig, exposedSecrets, parseConfig } = await import('#config/config.ts')
-const { concealed } = await import('#core/concealed.ts')
+const { ConfigError, describeConfig, readConfig } = await import('#config/config.ts')
+const { concealed } = await import('#core/redact.ts')
 const { Problem } = await import('#core/problem.ts')
 
 const usage = `Usage: duebell serve [options]
@@ -55,7 +55,7 @@ async function makeToken([verb, ...argv]: readonly string[]): Promise<void> {
 }
 
 async function serve(argv: readonly string[]): Promise<void> {
-  const config = parseConfig({
+  const { config, warnings } = readConfig({
     argv,
     env: process.env,
     readFile: (path) => readFileSync(path, 'utf8'),
@@ -83,7 +83,7 @@ async function serve(argv: readonly string[]): Promise<void> {
   })
 
   setFlagsFromString('--semi-space-growth-factor=2')
-  for (const warning of exposedSecrets(argv)) app.log.warn(warning)
+  for (const warning of warnings) app.log.warn(warning)
 
   let isStopping = false
   const stop = (signal: string) => {

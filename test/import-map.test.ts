@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
 import { readdirSync, readFileSync } from 'node:fs'
+import { dirname, join } from 'node:path'
 import { test } from 'node:test'
 
 /**
@@ -13,19 +14,23 @@ const map: Record<string, readonly string[]> = {
   'json-schema.ts': [],
   store: ['core', 'type:clock.ts'],
   actions: ['core', 'store', 'clock.ts', 'channels'],
-  scheduler: ['core', 'store', 'clock.ts', 'type:channels'],
+  wire: ['core', 'json-schema.ts', 'channels', 'type:store', 'type:actions'],
+  events: ['core', 'store', 'wire', 'type:clock.ts'],
+  reminders: ['core', 'store', 'clock.ts', 'type:channels'],
   channels: ['core', 'json-schema.ts', 'type:clock.ts'],
-  http: ['core', 'json-schema.ts', 'actions', 'store', 'channels', 'type:clock.ts'],
-  client: ['core', 'type:http'],
+  http: ['core', 'json-schema.ts', 'actions', 'store', 'channels', 'wire', 'events', 'type:clock.ts'],
+  client: ['core', 'type:wire'],
   metrics: ['core', 'store', 'type:clock.ts'],
-  cli: ['core', 'store', 'actions', 'http', 'config', 'type:clock.ts'],
+  cli: ['core', 'store', 'actions', 'wire', 'http', 'config', 'type:clock.ts'],
   config: ['channels', 'core', 'http', 'json-schema.ts', 'log.ts'],
   'app.ts': [
     'cli',
     'core',
     'store',
     'actions',
-    'scheduler',
+    'wire',
+    'events',
+    'reminders',
     'channels',
     'http',
     'metrics',
@@ -72,6 +77,21 @@ test('every room imports only what the map allows', () => {
     }
   }
   assert.deepEqual(trespasses, [])
+})
+
+test('no files import each other in a circle', () => {
+  const importsIn = (file: string) =>
+    importsOf(file)
+      .map(({ specifier }) => (specifier.startsWith('#') ? specifier.slice(1) : join(dirname(file), specifier)))
+      .filter((name) => files.includes(name))
+  const done = new Set<string>()
+  const follow = (file: string, path: readonly string[]) => {
+    if (path.includes(file)) assert.fail([...path.slice(path.indexOf(file)), file].join(' → '))
+    if (done.has(file)) return
+    for (const next of importsIn(file)) follow(next, [...path, file])
+    done.add(file)
+  }
+  for (const file of files) follow(file, [])
 })
 
 test('the core imports nothing at all, not even Node', () => {

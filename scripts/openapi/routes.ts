@@ -44,12 +44,12 @@ export function readRoutes(): { routes: Route[]; hidden: string[]; undescribed: 
   return { routes, hidden, undescribed }
 }
 
-/** Every shape that has a name, from wherever in src/http it is exported: routes may name one that they do not hold. */
+/** Every schema that has a name, wherever `wire/` or `http/` exports it: routes may name one that they do not hold. */
 export async function namedShapes(): Promise<Map<string, object>> {
-  const folder = new URL('../../src/http/', import.meta.url)
+  const folder = new URL('../../src/', import.meta.url)
   const shapes = new Map<string, object>()
   for (const file of readdirSync(folder, { recursive: true, encoding: 'utf8' }).sort()) {
-    if (!/\.ts$/.test(file) || /\.test\.ts$/.test(file)) continue
+    if (!/^(wire|http)\/.*\.ts$/.test(file) || /\.test\.ts$/.test(file)) continue
     const exported: Record<string, unknown> = await import(new URL(file, folder).href)
     for (const one of Object.values(exported))
       if (typeof one === 'object' && one !== null && '$id' in one) shapes.set(String(one.$id), one)

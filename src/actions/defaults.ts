@@ -1,12 +1,14 @@
 import type { Logger } from 'pino'
+import { applyDefaults } from '#core/alarm.ts'
+import type { Actor } from '#core/caller.ts'
 import type { QuietHours } from '#core/quiet-hours.ts'
-import type { Defaults, Reminder } from '#core/reminder.ts'
-import { applyDefaults } from '#core/task.ts'
-import type { Store } from '#store/open.ts'
-import * as owners from '#store/owners.ts'
+import type { Defaults } from '#core/reminder.ts'
+import type { Reminder } from '#core/task.ts'
+import type { Store } from '#store/engine/open.ts'
+import type { Transact } from '#store/engine/transact.ts'
 import { setAlarms, tasksOnDefaults } from '#store/tasks.ts'
-import type { Transact } from '#store/transact.ts'
-import { type Actor, type LongContext, refuseIfStopping } from './context.ts'
+import * as owners from '#store/users.ts'
+import { type LongContext, refuseIfStopping } from './context.ts'
 
 /**
  * Alarms follow from tasks and their owner's defaults. Where those change, the alarms of all tasks that go by them are computed anew, a

@@ -1,5 +1,5 @@
 import { createHmac, timingSafeEqual } from 'node:crypto'
-import type { Links, Notice } from '#core/notice.ts'
+import type { Links, Notice } from '#core/notification.ts'
 import { Problem } from '#core/problem.ts'
 
 /**

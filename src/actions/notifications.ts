@@ -1,10 +1,11 @@
-import { whyDropped } from '#core/notice.ts'
+import type { Actor } from '#core/caller.ts'
+import { whyDropped } from '#core/notification.ts'
 import { invalidMember, Problem } from '#core/problem.ts'
 import { presentChannels } from '#store/channels.ts'
 import { deliveriesOf, endRepeats, retryDead } from '#store/deliveries.ts'
-import { acknowledgeNotices, getNotice, givenUpOn, unacknowledged } from '#store/notices.ts'
+import { acknowledgeNotices, getNotice, givenUpOn, unacknowledged } from '#store/notifications.ts'
 import { lockTask } from '#store/tasks.ts'
-import { type Actor, type Context, type LongContext, refuseIfStopping } from './context.ts'
+import { type Context, type LongContext, refuseIfStopping } from './context.ts'
 import { perform } from './tasks.ts'
 
 /** A person has seen it. To say so again changes nothing. @throws Problem `not-found` */

@@ -1,10 +1,11 @@
 import { checkOwnerName, checkPassword, type Owner } from '#core/account.ts'
+import type { Issuer } from '#core/caller.ts'
 import { Problem } from '#core/problem.ts'
 import type { Defaults } from '#core/reminder.ts'
-import * as owners from '#store/owners.ts'
 import type { Db } from '#store/schema.ts'
 import { deleteTokens, takeInvitation } from '#store/tokens.ts'
-import type { Context, Issuer } from './context.ts'
+import * as owners from '#store/users.ts'
+import type { Context } from './context.ts'
 import { hashPassword, isPassword } from './passwords.ts'
 import { type EndedAccess, endAccess, hashSecret, type Issued, issue, requireCredential } from './tokens.ts'
 

@@ -1,12 +1,14 @@
 import { createHash, randomBytes } from 'node:crypto'
 import { crc32 } from 'node:zlib'
-import type { Scope, TokenKind, TokenRecord } from '#core/account.ts'
-import { covers } from '#core/account.ts'
+import type { TokenKind, TokenRecord } from '#core/account.ts'
+import type { Actor, Issuer } from '#core/caller.ts'
 import { invalidMember, Problem } from '#core/problem.ts'
-import { lockOwner, ownerInTransaction } from '#store/owners.ts'
+import type { Scope } from '#core/scope.ts'
+import { covers } from '#core/scope.ts'
 import type { Db } from '#store/schema.ts'
 import * as store from '#store/tokens.ts'
-import type { Actor, Context, Issuer } from './context.ts'
+import { lockOwner, ownerInTransaction } from '#store/users.ts'
+import type { Context } from './context.ts'
 
 /**
  * What one asks with: `dbl_` and 32 random bytes in base 62, and 6 more characters that are a checksum over the rest. The prefix lets

@@ -1,9 +1,12 @@
+import { subscribe, unsubscribe } from 'node:diagnostics_channel'
+import type { Socket } from 'node:net'
 import type { ConfirmChannel } from 'amqplib'
 import Type from '#json-schema.ts'
+import { openLink, Refused, type Tether } from './broker-connection.ts'
 import type { ChannelKind } from './channel.ts'
-import { openLink, Refused, type Tether } from './link.ts'
-import { Unreachable } from './outbound.ts'
-import { lookupWithin } from './reach.ts'
+import { lookupWithin } from './egress-policy.ts'
+import { Unreachable } from './http-client.ts'
+import { LimitedSocket, limitReading, type ReadBudget } from './read-budget.ts'
 import { type BrokerUrl, parseBrokerUrl } from './socket.ts'
 
 /**
@@ -47,16 +50,17 @@ export const amqpKind: ChannelKind<typeof options> = {
     const target = parseBrokerUrl(url, '/url', reach, ['amqp', 5672], ['amqps', 5671])
     // Here and not at the first send, which it would make 5 ms late; who has no such channel never loads it.
     const client = await import('amqplib')
-    const link = openLink((tether) => connect(client, target, tether))
+    const link = openLink(greetingBytes, (tether) => connect(client, target, tether))
     return {
-      send: (message, signal) =>
-        link.send(signal, async ({ channel, returned }) => {
+      send: (message, signal) => {
+        const payload = JSON.stringify(toEvent(message))
+        return link.send(signal, Buffer.byteLength(payload) + answerBytes, async ({ channel, returned }) => {
           const messageId = message.deliveryId
           const confirmed = Promise.withResolvers<void>()
           channel.publish(
             exchange,
             routing_key,
-            Buffer.from(JSON.stringify(toEvent(message))),
+            Buffer.from(payload),
             {
               mandatory: true,
               persistent: true,
@@ -71,7 +75,8 @@ export const amqpKind: ChannelKind<typeof options> = {
           await confirmed.promise
           // What comes back does so before it is confirmed (RabbitMQ, «Publisher Confirms»).
           return returned.delete(messageId) ? { retry: true, reason: 'no queue is bound for it: unroutable' } : 'sent'
-        }),
+        })
+      },
       [Symbol.asyncDispose]: () => link[Symbol.asyncDispose](),
     }
   },
@@ -83,31 +88,24 @@ interface Publisher {
   readonly returned: Set<string>
 }
 
+/** RabbitMQ describes itself in 0.6 KiB. What no queue gets comes back whole before it is confirmed, with its properties. */
+const greetingBytes = 8 * 1024
+const answerBytes = 1_024
+
 /** For the closing handshake, without which the broker warns of each connection in its log. A broker that hangs gets no longer. */
 const farewellMs = 500
 
 async function connect(
   client: typeof import('amqplib'),
   target: BrokerUrl,
-  { closing, lost }: Tether,
+  { closing, budget, lost }: Tether,
 ): Promise<Publisher> {
   const fail = (error: unknown) => lost(explain(error))
   const severed = new AbortController()
   const sever = () => severed.abort()
   closing.addEventListener('abort', sever, { once: true })
   try {
-    const connection = await client.connect(
-      {
-        protocol: target.isEncrypted ? 'amqps' : 'amqp',
-        hostname: target.host,
-        port: target.port,
-        ...(target.user === undefined ? {} : { username: target.user, password: target.password ?? '' }),
-        vhost: encodeURIComponent(target.path ?? '/'),
-        heartbeat: 0,
-      },
-      // Both go on to net.connect and tls.connect. Its frames are limited by the client, to 128 KiB.
-      { lookup: lookupWithin(target.reach), signal: severed.signal, noDelay: true } as object,
-    )
+    const connection = await dial(client, target, budget, severed.signal)
     connection.on('error', fail)
     connection.on('close', () => fail({ code: 'ECONNRESET' }))
     const channel = await connection.createConfirmChannel()
@@ -129,6 +127,39 @@ async function connect(
     return { channel, returned }
   } catch (error) {
     throw explain(error)
+  }
+}
+
+/**
+ * The client takes no socket that is open already, and makes its own by net.connect or tls.connect with these options. TLS may be put on
+ * a connection of ours; a plain socket is caught as it is made, within the call, on the channel by which Node announces it.
+ */
+function dial(
+  client: typeof import('amqplib'),
+  { host, port, isEncrypted, user, password, path, reach }: BrokerUrl,
+  budget: ReadBudget,
+  signal: AbortSignal,
+) {
+  const lookup = lookupWithin(reach)
+  const catchSocket = (message: unknown) => limitReading((message as { socket: Socket }).socket, budget)
+  if (!isEncrypted) subscribe('net.client.socket', catchSocket)
+  try {
+    return client.connect(
+      {
+        protocol: isEncrypted ? 'amqps' : 'amqp',
+        hostname: host,
+        port,
+        ...(user === undefined ? {} : { username: user, password: password ?? '' }),
+        vhost: encodeURIComponent(path ?? '/'),
+        heartbeat: 0,
+      },
+      {
+        signal,
+        ...(isEncrypted ? { socket: new LimitedSocket({ host, port, lookup }, budget) } : { lookup, noDelay: true }),
+      } as object,
+    )
+  } finally {
+    unsubscribe('net.client.socket', catchSocket)
   }
 }
 

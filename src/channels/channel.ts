@@ -1,8 +1,8 @@
 import type { Clock } from '#clock.ts'
 import type { Outcome } from '#core/delivery.ts'
-import type { Message } from '#core/notice.ts'
+import type { Message } from '#core/notification.ts'
 import type { Static, TSchema } from '#json-schema.ts'
-import type { Reach } from './reach.ts'
+import type { Reach } from './egress-policy.ts'
 
 /** One way to tell somebody. One file a kind; `catalog.ts` lists them. */
 export interface ChannelKind<O extends TSchema = TSchema> {
@@ -41,7 +41,7 @@ export interface OwnSecret {
 
 /**
  * Says a thing once. Never retries, sleeps, logs failures or counts: the scheduler does that for all. A throw means «retry», and its
- * message is the reason. Must give up when the signal aborts. What people read is written in `letter.ts`, what programs read by `toEvent`.
+ * message is the reason. Must give up when the signal aborts. What people read is written in `message-text.ts`, what programs read by `toEvent`.
  */
 export interface Channel extends AsyncDisposable {
   send(message: Message, signal: AbortSignal): Promise<Outcome>
@@ -53,7 +53,7 @@ export interface ChannelDeps {
   readonly print: (line: { message: string; prefix: string; fields: object }) => Promise<void>
   /** The message in the words of the API: a CloudEvent 1.0. */
   readonly toEvent: (message: Message) => object
-  /** Where it may go: what opens a connection (`outbound.ts`, `socket.ts`) asks for it. */
+  /** Where it may go: what opens a connection (`http-client.ts`, `socket.ts`) asks for it. */
   readonly reach: Reach
 }
 

@@ -26,6 +26,18 @@ async function waitFor(folder: string, name: string): Promise<void> {
   stop.abort()
 }
 
+/** It is dead, though whoever inherits it may not have looked yet: a zombie has no command line. */
+async function assertEnded(pid: number): Promise<void> {
+  const commandLine = () => {
+    try {
+      return readFileSync(`/proc/${pid}/cmdline`, 'utf8')
+    } catch {
+      return ''
+    }
+  }
+  while (commandLine().includes('sleep')) await new Promise((resolve) => setImmediate(resolve))
+}
+
 test('it reads an event, is told the id of the delivery, and of the server nothing', async (t) => {
   process.env.DUEBELL_CANARY = 'canary'
   t.after(() => delete process.env.DUEBELL_CANARY)
@@ -56,6 +68,13 @@ for (const [what, script, outcome] of [
     assert.deepEqual(await outcomeOf(t, script), outcome)
   })
 
+test('a program that never stops writing is ended, with all that it has started', async (t) => {
+  const folder = temporaryFolder(t)
+  const outcome = await outcomeOf(t, 'sleep 600 & echo $! > "$1/child"; while :; do cat /dev/zero; done >&2', folder)
+  assert.deepEqual(outcome, { retry: true, reason: 'the program wrote more than 1 MiB to standard error' })
+  await assertEnded(Number(readFileSync(join(folder, 'child'), 'utf8')))
+})
+
 test('a program that leaves a child behind, which holds its output, has ended all the same', async (t) => {
   const outcome = await outcomeOf(t, 'sleep 600 & echo $! >&2; exit 4')
   const [, pid] = /^exit status 4: (\d+)$/.exec(typeof outcome === 'object' ? outcome.reason : '') ?? []
@@ -63,8 +82,8 @@ test('a program that leaves a child behind, which holds its output, has ended al
   process.kill(Number(pid))
 })
 
-test('of a program that talks without an end one line is kept', async (t) => {
-  const outcome = await outcomeOf(t, 'head -c 20000000 /dev/zero | tr "\\0" x >&2; exit 1')
+test('of a program that talks a lot one line is kept', async (t) => {
+  const outcome = await outcomeOf(t, 'head -c 1000000 /dev/zero | tr "\\0" x >&2; exit 1')
   assert.ok(typeof outcome === 'object' && outcome.reason.length < 250, JSON.stringify(outcome).slice(0, 300))
 })
 
@@ -90,15 +109,7 @@ for (const how of ['the signal', 'closing the channel'])
     else await channel[Symbol.asyncDispose]()
     assert.deepEqual(await underway, { retry: true, reason: 'timed out' })
     const pid = Number(readFileSync(join(folder, 'pid'), 'utf8'))
-    // It is dead, though whoever inherits it may not have looked yet: a zombie has no command line.
-    const commandLine = () => {
-      try {
-        return readFileSync(`/proc/${pid}/cmdline`, 'utf8')
-      } catch {
-        return ''
-      }
-    }
-    while (commandLine().includes('sleep')) await new Promise((resolve) => setImmediate(resolve))
+    await assertEnded(pid)
     await channel[Symbol.asyncDispose]()
   })
 

@@ -5,8 +5,8 @@ import { kill } from 'node:process'
 import type { Outcome } from '#core/delivery.ts'
 import Type from '#json-schema.ts'
 import type { Channel, ChannelKind } from './channel.ts'
-import { cut, oneLine } from './letter.ts'
-import { Unreachable } from './outbound.ts'
+import { Unreachable } from './http-client.ts'
+import { cut, oneLine } from './message-text.ts'
 
 /**
  * A program of the administrator's own, started for each notice with a CloudEvent 1.0 as JSON on its standard input. Without a shell,
@@ -32,8 +32,10 @@ const options = Type.Object(
 const path = '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin'
 
 const configurationFault = 78
-/** Of standard error, in bytes; the rest is read and thrown away. */
+/** Of standard error, in characters; the rest is read and thrown away. */
 const mostKept = 4_096
+/** Of standard error, in characters. A program that writes more is ended, and the attempt has failed. */
+const maxWritten = 1024 * 1024
 const longestLine = 200
 /** What a program has written is there when it ends, but for what still lies in the pipe. A child that it left behind may hold it open. */
 const lastWordsMs = 100
@@ -71,8 +73,12 @@ export const commandKind: ChannelKind<typeof options> = {
 function outcomeOf(child: ChildProcess, input: string, signal: AbortSignal): Promise<Outcome> {
   const { stdin, stderr } = child
   let said = ''
+  let written = 0
+  const endless = new AbortController()
   stderr?.setEncoding('utf8').on('data', (text: string) => {
     if (said.length < mostKept) said += text
+    written += text.length
+    if (written > maxWritten) endless.abort('endless')
   })
   // One that reads nothing and ends well has done what it was to do.
   stdin?.on('error', () => {})
@@ -80,6 +86,7 @@ function outcomeOf(child: ChildProcess, input: string, signal: AbortSignal): Pro
   return new Promise((resolve, reject) => {
     const end = (settle: () => void) => {
       signal.removeEventListener('abort', abort)
+      endless.signal.removeEventListener('abort', abort)
       clearTimeout(lastWords)
       stdin?.destroy()
       stderr?.destroy()
@@ -87,7 +94,8 @@ function outcomeOf(child: ChildProcess, input: string, signal: AbortSignal): Pro
     }
     const abort = () => {
       killGroup(child)
-      end(() => reject(new Unreachable('timed out')))
+      const reason = endless.signal.aborted ? 'the program wrote more than 1 MiB to standard error' : 'timed out'
+      end(() => reject(new Unreachable(reason)))
     }
     let lastWords: NodeJS.Timeout | undefined
     child.once('error', (error: NodeJS.ErrnoException) =>
@@ -99,6 +107,7 @@ function outcomeOf(child: ChildProcess, input: string, signal: AbortSignal): Pro
       child.once('close', finish)
     })
     signal.addEventListener('abort', abort, { once: true })
+    endless.signal.addEventListener('abort', abort, { once: true })
     if (signal.aborted) abort()
   })
 }

@@ -1,4 +1,4 @@
-import { sentence, spanInWords } from '#core/notice.ts'
+import { sentence, spanInWords } from '#core/notification.ts'
 import Type from '#json-schema.ts'
 import type { ChannelKind } from './channel.ts'
 

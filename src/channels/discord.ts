@@ -1,9 +1,9 @@
 import { writeText } from './addresses-in-text.ts'
+import { forGood, jsonOf, notBefore } from './error-response.ts'
+import { compose, cutEscaped } from './formatting.ts'
 import { incomingWebhook } from './incoming-webhook.ts'
-import type { Letter } from './letter.ts'
 import { autolink, escapeMarkdown, markdown } from './markdown.ts'
-import { compose, cutEscaped } from './prose.ts'
-import { forGood, jsonOf, notBefore } from './refusal.ts'
+import type { Letter } from './message-text.ts'
 
 /**
  * A message by a webhook of Discord (docs.discord.com, «Execute Webhook»). Limits: a content of 2,000 characters; of an embed

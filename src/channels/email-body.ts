@@ -1,5 +1,5 @@
 import { escapeHtml } from './html.ts'
-import { type Entry, type Letter, plainText } from './letter.ts'
+import { type Entry, type Letter, plainText } from './message-text.ts'
 
 /**
  * A letter as the two parts of a mail (RFC 2046 section 5.1.4): text, and HTML for which nothing is fetched from anywhere. Tables and

@@ -1,3 +1,4 @@
+import type { Socket } from 'node:net'
 import { hostname } from 'node:os'
 import { domainToASCII } from 'node:url'
 import type { Outcome } from '#core/delivery.ts'
@@ -5,10 +6,11 @@ import { invalidMember } from '#core/problem.ts'
 import Type from '#json-schema.ts'
 import type { ChannelKind } from './channel.ts'
 import { htmlBody, textBody } from './email-body.ts'
-import { cut, toLetter } from './letter.ts'
-import { describeFailure, Unreachable } from './outbound.ts'
-import { rateLimited } from './refusal.ts'
-import { checkHost, openSocket, type Server } from './socket.ts'
+import { rateLimited } from './error-response.ts'
+import { describeFailure, Unreachable } from './http-client.ts'
+import { cut, toLetter } from './message-text.ts'
+import { floodReason, ReadBudget } from './read-budget.ts'
+import { checkHost, openSocket, openUpgradable, type Server } from './socket.ts'
 
 /**
  * A mail by SMTP (RFC 5321) to the addresses of the options and to nobody else. Its Message-ID is the delivery's id, the same over all
@@ -81,6 +83,11 @@ const options = Type.Object(
 )
 
 const usualPorts = { tls: 465, starttls: 587, none: 25 } as const
+/**
+ * For all replies to one mail, in bytes. A line has 512 (RFC 5321 section 4.5.3.1.5); 20 recipients that are each refused in three lines
+ * are 30 KiB.
+ */
+const replyBytes = 32 * 1024
 /** Characters. RFC 5322 folds longer lines; people read no more. */
 const longestSubject = 200
 
@@ -102,13 +109,16 @@ export const emailKind: ChannelKind<typeof options> = {
       async send(message, signal) {
         const letter = toLetter(message)
         const ending = AbortSignal.any([signal, closing.signal])
-        const socket = await openSocket(server, ending).catch((error) => {
+        const budget = new ReadBudget(replyBytes)
+        const opening =
+          security === 'starttls' ? openUpgradable(server, ending, budget) : openSocket(server, ending, budget)
+        const socket = await opening.catch((error) => {
           throw new Unreachable(ending.aborted ? 'timed out' : describeFailure(error))
         })
         const transport = createTransport({
           host: server.host,
           port,
-          connection: socket,
+          connection: socket as Socket,
           secure: security === 'tls',
           secured: security === 'tls',
           requireTLS: security === 'starttls',
@@ -134,6 +144,7 @@ export const emailKind: ChannelKind<typeof options> = {
           })
           return outcomeOf(sent, to.length)
         } catch (error) {
+          if (budget.isSpent) throw new Unreachable(floodReason)
           if (ending.aborted) throw new Unreachable('timed out')
           return explain(error as SmtpError)
         } finally {

@@ -1,11 +1,11 @@
 import assert from 'node:assert/strict'
 import { type TestContext, test } from 'node:test'
-import { ntfyKind } from '#channels/ntfy.ts'
-import type { Message } from '#core/notice.ts'
+import type { Message } from '#core/notification.ts'
 import { answers, type Request, startHostileReceiver } from '#support/hostile-receiver.ts'
 import { openSubject, stringsIn, subjects } from '#support/http-subjects.ts'
 import { messageAbout } from '#support/messages.ts'
 import { channelDeps } from '#support/peers.ts'
+import { ntfyKind } from './ntfy.ts'
 
 /** What each API is sent, and that it stays within the limits which its documentation names. */
 

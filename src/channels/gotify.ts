@@ -1,9 +1,9 @@
 import Type from '#json-schema.ts'
 import type { ChannelKind } from './channel.ts'
-import { cut, toLetter } from './letter.ts'
-import { openOutbound, parseTarget, toOutcome } from './outbound.ts'
-import { compose, plain, plainWithLinks } from './prose.ts'
-import { cleaned, jsonOf, secretsOf } from './refusal.ts'
+import { cleaned, jsonOf, secretsOf } from './error-response.ts'
+import { compose, plain, plainWithLinks } from './formatting.ts'
+import { openOutbound, parseTarget, toOutcome } from './http-client.ts'
+import { cut, toLetter } from './message-text.ts'
 
 /**
  * A push by Gotify (gotify.net, API «createMessage»). It names no limits; these keep a list readable on a phone. The text is shown

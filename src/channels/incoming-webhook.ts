@@ -1,9 +1,9 @@
 import type { Outcome } from '#core/delivery.ts'
 import Type, { type Static } from '#json-schema.ts'
 import type { ChannelKind } from './channel.ts'
-import { type Letter, toLetter } from './letter.ts'
-import { type Answer, openOutbound, parseTarget, toOutcome } from './outbound.ts'
-import { cleaned, secretsOf } from './refusal.ts'
+import { cleaned, secretsOf } from './error-response.ts'
+import { type Answer, openOutbound, parseTarget, toOutcome } from './http-client.ts'
+import { type Letter, toLetter } from './message-text.ts'
 
 /**
  * What the incoming webhooks of chats have in common: one address, which is the key as well, and a POST of JSON to it. How a chat writes,

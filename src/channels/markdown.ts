@@ -1,5 +1,5 @@
 import { encodeSigns } from './addresses-in-text.ts'
-import type { Markup } from './prose.ts'
+import type { Markup } from './formatting.ts'
 
 /**
  * Markdown as chats speak it. A backslash makes a sign be itself, but each chat knows only some: what is escaped here, Discord and

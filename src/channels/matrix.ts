@@ -1,10 +1,10 @@
 import Type from '#json-schema.ts'
 import type { ChannelKind } from './channel.ts'
+import { cleaned, forGood, jsonOf, notBefore, rateLimited, secretsOf } from './error-response.ts'
+import { compose, cutEscaped, type Markup, plain } from './formatting.ts'
 import { escapeHtml } from './html.ts'
-import { type Letter, toLetter } from './letter.ts'
-import { openOutbound, parseTarget, toOutcome } from './outbound.ts'
-import { compose, cutEscaped, type Markup, plain } from './prose.ts'
-import { cleaned, forGood, jsonOf, notBefore, rateLimited, secretsOf } from './refusal.ts'
+import { openOutbound, parseTarget, toOutcome } from './http-client.ts'
+import { type Letter, toLetter } from './message-text.ts'
 
 /**
  * A message to a room of Matrix (spec.matrix.org, Client-Server API, «PUT /rooms/{roomId}/send/{eventType}/{txnId}»). The

@@ -1,9 +1,9 @@
 import { writeText } from './addresses-in-text.ts'
+import { forGood, jsonOf } from './error-response.ts'
+import { compose, cutEscaped } from './formatting.ts'
 import { incomingWebhook } from './incoming-webhook.ts'
-import type { Letter } from './letter.ts'
 import { autolink, escapeMarkdown, markdown } from './markdown.ts'
-import { compose, cutEscaped } from './prose.ts'
-import { forGood, jsonOf } from './refusal.ts'
+import type { Letter } from './message-text.ts'
 
 /**
  * A message by an incoming webhook of Mattermost (docs.mattermost.com, «Incoming webhooks»). A post holds 16,383 characters; of a

@@ -2,9 +2,9 @@ import { randomBytes } from 'node:crypto'
 import type { MqttClient } from 'mqtt'
 import { invalidMember } from '#core/problem.ts'
 import Type from '#json-schema.ts'
+import { openLink, Refused, type Tether } from './broker-connection.ts'
 import type { ChannelKind } from './channel.ts'
-import { openLink, Refused, type Tether } from './link.ts'
-import { Unreachable } from './outbound.ts'
+import { Unreachable } from './http-client.ts'
 import { type BrokerUrl, openSocket, parseBrokerUrl } from './socket.ts'
 
 /**
@@ -57,10 +57,10 @@ export const mqttKind: ChannelKind<typeof options> = {
       throw invalidMember('/url', 'must end with the host; the topic is an option of its own')
     // Here and not at the first send, which it would make 25 ms late; who has no such channel never loads it.
     const { MqttClient } = await import('mqtt')
-    const link = openLink((tether) => connect(MqttClient, target, version === '5', tether))
+    const link = openLink(greetingBytes, (tether) => connect(MqttClient, target, version === '5', tether))
     return {
       send: (message, signal) =>
-        link.send(signal, async (client) => {
+        link.send(signal, answerBytes, async (client) => {
           const properties =
             version === '5'
               ? {
@@ -82,8 +82,20 @@ export const mqttKind: ChannelKind<typeof options> = {
   },
 }
 
-async function connect(Client: typeof MqttClient, target: BrokerUrl, isFive: boolean, { closing, lost }: Tether) {
-  const socket = await openSocket(target, closing)
+/**
+ * CONNACK has 4 bytes, or some hundred with its properties; PUBACK has 4, or as many more as its reason. Close to that, since 2 bytes are a
+ * message here: 128 Ki of them kept the client busy for 4 s.
+ */
+const greetingBytes = 4 * 1024
+const answerBytes = 256
+
+async function connect(
+  Client: typeof MqttClient,
+  target: BrokerUrl,
+  isFive: boolean,
+  { closing, budget, lost }: Tether,
+) {
+  const socket = await openSocket(target, closing, budget)
   const client = new Client(() => socket, {
     manualConnect: true,
     protocolVersion: isFive ? 5 : 4,

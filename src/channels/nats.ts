@@ -1,12 +1,13 @@
 import { isIP, type Socket } from 'node:net'
+import type { Duplex } from 'node:stream'
 import type { ConnectionOptions } from '@nats-io/transport-node'
 import type { NodeTransport } from '@nats-io/transport-node/lib/node_transport.js'
 import { invalidMember } from '#core/problem.ts'
 import Type from '#json-schema.ts'
+import { openLink, Refused, type Tether } from './broker-connection.ts'
 import type { ChannelKind } from './channel.ts'
-import { openLink, Refused, type Tether } from './link.ts'
-import { Unreachable } from './outbound.ts'
-import { type BrokerUrl, openSocket, parseBrokerUrl } from './socket.ts'
+import { Unreachable } from './http-client.ts'
+import { type BrokerUrl, openUpgradable, parseBrokerUrl } from './socket.ts'
 
 /**
  * A message to one subject that a stream of JetStream takes, sent once it is stored. `Nats-Msg-Id` is the delivery's id: what is sent
@@ -45,10 +46,10 @@ export const natsKind: ChannelKind<typeof options> = {
       throw invalidMember('/url', 'must end with the host; the subject is an option of its own')
     // Here and not at the first send, which it would make 15 ms late; who has no such channel never loads it.
     const client = await loadClient()
-    const link = openLink((tether) => connect(client, target, tether))
+    const link = openLink(greetingBytes, (tether) => connect(client, target, tether))
     return {
       send: (message, signal) =>
-        link.send(signal, async ({ jetStream, headers }) => {
+        link.send(signal, answerBytes, async ({ jetStream, headers }) => {
           const fields = headers()
           fields.set('Content-Type', 'application/cloudevents+json')
           const choices = { msgID: message.deliveryId, headers: fields, timeout: longestWaitMs }
@@ -64,15 +65,20 @@ export const natsKind: ChannelKind<typeof options> = {
   },
 }
 
+/** INFO has 0.5 KiB, and 3 where it lists a cluster of a hundred; it comes again when one joins. An acknowledgement has 0.3. */
+const greetingBytes = 16 * 1024
+const answerBytes = 1_024
+
 /** Of the client itself, in ms. The signal is earlier. */
 const longestWaitMs = 60_000
 
 type Where = Parameters<NodeTransport['dial']>[0]
 
 type Dialling = ConnectionOptions & {
-  readonly dial: () => Promise<Socket>
+  readonly dial: () => Promise<Duplex>
   /** Empty for an address: only a name is told to a server (RFC 6066 section 3). */
   readonly serverName: string
+  readonly budget: Tether['budget']
   readonly lost: Tether['lost']
 }
 
@@ -87,7 +93,19 @@ async function loadClient() {
       const { dial, serverName } = this.options as Partial<Dialling>
       if (!dial) return super.dial(where)
       this.tlsName = serverName ?? ''
-      return dial()
+      // What its TLS begins on may be any Duplex; its types know sockets only.
+      return dial().then(keepErrors) as Promise<Socket>
+    }
+
+    override async startTLS() {
+      return keepErrors(await super.startTLS())
+    }
+
+    /** Once it has its TLS, or needs none. */
+    override setupHandlers() {
+      super.setupHandlers()
+      const { budget } = this.options as Partial<Dialling>
+      budget?.settle()
     }
 
     /**
@@ -113,16 +131,28 @@ async function loadClient() {
   return { connect, headers, jetstream }
 }
 
+/**
+ * The client takes all listeners away when a socket closes. TLS over a stream tells of an error after that, and an error to which nobody
+ * listens ends the process.
+ */
+function keepErrors<S extends Duplex>(socket: S): S {
+  const removeAll = socket.removeAllListeners.bind(socket)
+  // Even an undefined argument would mean one event.
+  socket.removeAllListeners = (...events: [event?: string | symbol]) => removeAll(...events).on('error', () => {})
+  return socket
+}
+
 type Client = Awaited<ReturnType<typeof loadClient>>
 
-async function connect({ connect, headers, jetstream }: Client, target: BrokerUrl, { closing, lost }: Tether) {
+async function connect({ connect, headers, jetstream }: Client, target: BrokerUrl, { closing, budget, lost }: Tether) {
   const { host, port, user, password, reach } = target
   const serverName = isIP(host) ? '' : host
   const choices: Dialling = {
     servers: `${host.includes(':') ? `[${host}]` : host}:${port}`,
     serverName,
+    budget,
     lost,
-    dial: () => openSocket({ host, port, isEncrypted: false, reach }, closing),
+    dial: () => openUpgradable({ host, port, reach }, closing, budget),
     resolve: false,
     reconnect: false,
     ignoreClusterUpdates: true,

@@ -1,10 +1,10 @@
 import { invalidMember } from '#core/problem.ts'
 import Type from '#json-schema.ts'
 import type { ChannelKind } from './channel.ts'
-import { cut, type Letter, toLetter } from './letter.ts'
-import { openOutbound, parseTarget, toOutcome } from './outbound.ts'
-import { buttonsOf, compose, plain } from './prose.ts'
-import { cleaned, jsonOf, secretsOf } from './refusal.ts'
+import { cleaned, jsonOf, secretsOf } from './error-response.ts'
+import { buttonsOf, compose, plain } from './formatting.ts'
+import { openOutbound, parseTarget, toOutcome } from './http-client.ts'
+import { cut, type Letter, toLetter } from './message-text.ts'
 
 /**
  * A push by ntfy (docs.ntfy.sh, «Publish as JSON»): to the root of the server, so that no title stands in a header, where ntfy

@@ -1,9 +1,9 @@
 import Type from '#json-schema.ts'
 import type { ChannelKind } from './channel.ts'
-import { cut, type Letter, toLetter } from './letter.ts'
-import { openOutbound, parseTarget, toOutcome } from './outbound.ts'
-import { buttonsOf, compose, plain } from './prose.ts'
-import { cleaned, forGood, jsonOf, notBefore, secretsOf } from './refusal.ts'
+import { cleaned, forGood, jsonOf, notBefore, secretsOf } from './error-response.ts'
+import { buttonsOf, compose, plain } from './formatting.ts'
+import { openOutbound, parseTarget, toOutcome } from './http-client.ts'
+import { cut, type Letter, toLetter } from './message-text.ts'
 
 /**
  * A push by Pushover (pushover.net/api, «Pushing Messages»). Limits: a title of 250 characters, a message of 1,024, one address of 512.

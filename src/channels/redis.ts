@@ -1,8 +1,8 @@
 import { invalidMember } from '#core/problem.ts'
 import Type from '#json-schema.ts'
+import { openLink, Refused, type Tether } from './broker-connection.ts'
 import type { ChannelKind } from './channel.ts'
-import { openLink, Refused, type Tether } from './link.ts'
-import { Unreachable } from './outbound.ts'
+import { Unreachable } from './http-client.ts'
 import { type BrokerUrl, openSocket, parseBrokerUrl } from './socket.ts'
 
 /**
@@ -50,10 +50,10 @@ export const redisKind: ChannelKind<typeof options> = {
       throw invalidMember('/url', 'must end in the number of a database, or in none')
     // Here and not at the first send, which it would make 20 ms late; who has no such channel never loads it.
     const client = await import('ioredis')
-    const link = openLink((tether) => connect(client, target, tether))
+    const link = openLink(greetingBytes, (tether) => connect(client, target, tether))
     return {
       send: (message, signal) =>
-        link.send(signal, async (client) => {
+        link.send(signal, answerBytes, async (client) => {
           const fields = ['id', message.deliveryId, 'event', JSON.stringify(toEvent(message))]
           try {
             await client.xadd(stream, 'MAXLEN', '~', max_length, '*', ...fields)
@@ -70,11 +70,15 @@ export const redisKind: ChannelKind<typeof options> = {
   },
 }
 
+/** Redis says nothing unasked. An entry's id has 30 bytes, an error with its sentence 200. */
+const greetingBytes = 4 * 1024
+const answerBytes = 256
+
 type Client = Pick<typeof import('ioredis'), 'AbstractConnector' | 'Redis'>
 
 /** ioredis and not node-redis, since it can be handed a socket: one whose address was checked, that ends with the signal. */
-async function connect({ AbstractConnector, Redis }: Client, target: BrokerUrl, { closing, lost }: Tether) {
-  const socket = await openSocket(target, closing)
+async function connect({ AbstractConnector, Redis }: Client, target: BrokerUrl, { closing, budget, lost }: Tether) {
+  const socket = await openSocket(target, closing, budget)
   class Connector extends AbstractConnector {
     constructor() {
       super(1) // ms until a socket that was asked to end is destroyed

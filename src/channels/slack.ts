@@ -1,8 +1,8 @@
 import { writeText } from './addresses-in-text.ts'
+import { forGood } from './error-response.ts'
+import { buttonsOf, compose, cutEscaped, type Markup } from './formatting.ts'
 import { incomingWebhook } from './incoming-webhook.ts'
-import type { Letter } from './letter.ts'
-import { buttonsOf, compose, cutEscaped, type Markup } from './prose.ts'
-import { forGood } from './refusal.ts'
+import type { Letter } from './message-text.ts'
 
 /**
  * A message by an incoming webhook of Slack (docs.slack.dev, «Sending messages using incoming webhooks»). Limits («Section block»,

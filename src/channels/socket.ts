@@ -1,10 +1,12 @@
 import { connect, isIP, type Socket } from 'node:net'
+import type { Duplex } from 'node:stream'
 import { connect as connectEncrypted } from 'node:tls'
 import { invalidMember } from '#core/problem.ts'
-import { lookupWithin, type Reach, refuseOutOfReach } from './reach.ts'
+import { lookupWithin, type Reach, refuseOutOfReach } from './egress-policy.ts'
+import { LimitedSocket, limitReading, type ReadBudget } from './read-budget.ts'
 
 /**
- * TCP and TLS to servers of others, for the kinds whose client library can be handed a socket; `outbound.ts` is the same for HTTP.
+ * TCP and TLS to servers of others, for the kinds whose client library can be handed a socket; `http-client.ts` is the same for HTTP.
  * Certificates are always checked, against the system's authorities of Node and those of NODE_EXTRA_CA_CERTS: there is no option to
  * look away, since what goes through holds a password.
  */
@@ -73,23 +75,43 @@ export function parseBrokerUrl(
 }
 
 /**
- * What a server may say beyond the length of what it was told, in bytes. Answers of brokers and mail servers are shorter than what
- * they answer; some clients keep what they cannot parse yet and copy it for each piece that comes (1 GB/s on one machine).
- */
-const mostUnasked = 256 * 1024
-
-/**
- * A socket that is connected, and for TLS has its certificate checked; destroyed when the signal aborts.
+ * A socket that is connected, and for TLS has its certificate checked; destroyed when the signal aborts, or when the peer sends more than
+ * the budget.
  * @throws Error with a `code`
  */
-export function openSocket({ host, port, isEncrypted, reach }: Server, signal: AbortSignal): Promise<Socket> {
+export function openSocket(server: Server, signal: AbortSignal, budget: ReadBudget): Promise<Socket> {
+  return whenReady(dial(server, budget), server.isEncrypted ? 'secureConnect' : 'connect', signal, budget)
+}
+
+/**
+ * The same for a client that may itself begin TLS on it (STARTTLS, NATS): its bytes are counted then, too.
+ * @throws Error with a `code`
+ */
+export function openUpgradable(server: Omit<Server, 'isEncrypted'>, signal: AbortSignal, budget: ReadBudget) {
+  return whenReady(new LimitedSocket(addressOf(server), budget), 'connect', signal)
+}
+
+const addressOf = ({ host, port, reach }: Omit<Server, 'isEncrypted'>) => ({ host, port, lookup: lookupWithin(reach) })
+
+function dial(server: Server, budget: ReadBudget): Socket {
+  const { host } = server
+  if (server.isEncrypted) {
+    const socket = new LimitedSocket(addressOf(server), budget)
+    return connectEncrypted(isIP(host) ? { socket, host } : { socket, host, servername: host })
+  }
+  const socket = connect(addressOf(server))
+  socket.setNoDelay(true)
+  limitReading(socket, budget)
+  return socket
+}
+
+function whenReady<S extends Duplex>(
+  socket: S,
+  event: 'connect' | 'secureConnect',
+  signal: AbortSignal,
+  budget?: ReadBudget,
+): Promise<S> {
   return new Promise((resolve, reject) => {
-    const options = { host, port, lookup: lookupWithin(reach) }
-    const socket = isEncrypted
-      ? connectEncrypted(isIP(host) ? options : { ...options, servername: host })
-      : connect(options)
-    socket.setNoDelay(true)
-    limitReading(socket)
     const abort = () => socket.destroy()
     signal.addEventListener('abort', abort, { once: true })
     socket.once('close', () => {
@@ -98,20 +120,10 @@ export function openSocket({ host, port, isEncrypted, reach }: Server, signal: A
     })
     // Stays, so that an error between two listeners of a library ends no process.
     socket.on('error', reject)
-    socket.once(isEncrypted ? 'secureConnect' : 'connect', () => resolve(socket))
+    socket.once(event, () => {
+      budget?.settle()
+      resolve(socket)
+    })
     if (signal.aborted) abort()
   })
-}
-
-/**
- * In `push`, where a socket's bytes come in. A listener for `data` would take them from clients that read by `readable`, and a stream
- * in between would hide from them what they ask a socket.
- */
-function limitReading(socket: Socket): void {
-  const push = socket.push.bind(socket)
-  socket.push = (chunk, encoding) => {
-    if (socket.bytesRead <= socket.bytesWritten + mostUnasked) return push(chunk, encoding)
-    socket.destroy(Object.assign(new Error('too much'), { code: 'EMSGSIZE' }))
-    return false
-  }
 }

@@ -13,7 +13,7 @@ import {
 import { openSubject, stringsIn, subjects } from '#support/http-subjects.ts'
 import { messageAbout } from '#support/messages.ts'
 import { catalog } from './catalog.ts'
-import { oneLine } from './letter.ts'
+import { oneLine } from './message-text.ts'
 
 /** What holds for every kind that speaks HTTP, whatever its API. */
 

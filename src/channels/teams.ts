@@ -1,8 +1,8 @@
 import { splitAtAddresses } from './addresses-in-text.ts'
+import { jsonOf } from './error-response.ts'
+import { buttonsOf, fitting, leftOut } from './formatting.ts'
 import { incomingWebhook } from './incoming-webhook.ts'
-import { cut, type Entry, type Letter } from './letter.ts'
-import { buttonsOf, fitting, leftOut } from './prose.ts'
-import { jsonOf } from './refusal.ts'
+import { cut, type Entry, type Letter } from './message-text.ts'
 
 /**
  * A card by a workflow of Microsoft Teams, «When a Teams webhook request is received» (learn.microsoft.com, «Create incoming

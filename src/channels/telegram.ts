@@ -1,10 +1,10 @@
 import { isIP } from 'node:net'
 import Type from '#json-schema.ts'
 import type { ChannelKind } from './channel.ts'
-import { type Action, type Letter, toLetter } from './letter.ts'
-import { openOutbound, parseTarget, toOutcome } from './outbound.ts'
-import { buttonsOf, compose, cutEscaped, plain, plainWithLinks } from './prose.ts'
-import { cleaned, forGood, jsonOf, notBefore, secretsOf } from './refusal.ts'
+import { cleaned, forGood, jsonOf, notBefore, secretsOf } from './error-response.ts'
+import { buttonsOf, compose, cutEscaped, plain, plainWithLinks } from './formatting.ts'
+import { openOutbound, parseTarget, toOutcome } from './http-client.ts'
+import { type Action, type Letter, toLetter } from './message-text.ts'
 
 /**
  * A message by a bot of Telegram (core.telegram.org/bots/api, «sendMessage»). 4,096 characters; without `parse_mode`, so that

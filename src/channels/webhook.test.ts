@@ -3,8 +3,8 @@ import { createServer, type IncomingMessage, type ServerResponse } from 'node:ht
 import type { AddressInfo } from 'node:net'
 import { type TestContext, test } from 'node:test'
 import { Webhook } from 'standardwebhooks'
-import type { Message } from '#core/notice.ts'
-import { newTask } from '#core/task.ts'
+import type { Message } from '#core/notification.ts'
+import { newTask } from '#core/task-changes.ts'
 import { channelDeps } from '#support/peers.ts'
 import { sign, webhookKind } from './webhook.ts'
 

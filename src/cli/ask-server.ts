@@ -1,7 +1,7 @@
 import { request } from 'node:http'
 import { Problem } from '#core/problem.ts'
 
-/** A running server, over its control socket (http/control.ts). @returns what asks: undefined when no server is there, and what it answers otherwise. @throws Problem as the server says it */
+/** A running server, over its control socket (http/listen/control-socket.ts). @returns what asks: undefined when no server is there, and what it answers otherwise. @throws Problem as the server says it */
 export function askServer(socketPath: string) {
   return (method: string, path: string, body?: object, ownerId?: number): Promise<unknown> => {
     const text = body === undefined ? undefined : JSON.stringify(body)

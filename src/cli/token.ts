@@ -1,13 +1,13 @@
 import { createToken } from '#actions/tokens.ts'
 import type { Clock } from '#clock.ts'
-import { type Config, parseConfig } from '#config/config.ts'
-import { type Scope, scopes, widest } from '#core/account.ts'
-import { instantOf, parseTimeZone } from '#core/moment.ts'
+import { type Config, readConfig } from '#config/config.ts'
+import { instantOf } from '#core/date-time.ts'
 import { nearest, Problem } from '#core/problem.ts'
-import { controlPath } from '#http/control.ts'
-import { isoText, parseTime } from '#http/shapes.ts'
-import { openStore } from '#store/open.ts'
-import { builtInOwnerId, ensureFirstOwner, findOwnerByLogin } from '#store/owners.ts'
+import { type Scope, scopes, widest } from '#core/scope.ts'
+import { controlPath } from '#http/listen/control-socket.ts'
+import { openStore } from '#store/engine/open.ts'
+import { builtInOwnerId, ensureFirstOwner, findOwnerByLogin } from '#store/users.ts'
+import { isoText, parseTime } from '#wire/task.ts'
 import { askServer } from './ask-server.ts'
 
 /**
@@ -44,15 +44,18 @@ interface Wish {
 
 /** @returns the token, and a sentence about it. @throws Problem, ConfigError */
 export async function tokenCreate(world: CommandWorld): Promise<{ token: string; about: string }> {
-  const { wish, rest } = parseWish(world.argv, world.systemTimeZone)
-  const config = parseConfig({ ...world, argv: rest })
+  const { wish: asked, expiresText, rest } = parseWish(world.argv)
+  const { config, warnings } = readConfig({ ...world, argv: rest })
+  const expires = expiresText === undefined ? null : toInstant(expiresText, config.timeZone)
+  const wish: Wish = { ...asked, expires }
   const path = controlPath(config.databaseUrl)
-  const asked = path === undefined ? undefined : await byServer(path, wish)
-  const made = asked ?? (await byDatabase(config, wish, world.clock))
+  const made =
+    (path === undefined ? undefined : await byServer(path, wish)) ?? (await byDatabase(config, wish, world.clock))
+  const notes = [...warnings, ...(made.notes ?? [])]
   const until = wish.expires === null ? 'until it is revoked' : `until ${wish.expires}`
   return {
     token: made.token,
-    about: `${(made.notes ?? []).map((note) => `${note}\n`).join('')}Token ${made.id} of ${made.owner}, with the scope ${wish.scope}, is good ${until}. It is shown this once.`,
+    about: `${notes.map((note) => `${note}\n`).join('')}Token ${made.id} of ${made.owner}, with the scope ${wish.scope}, is good ${until}. It is shown this once.`,
   }
 }
 
@@ -106,7 +109,11 @@ const noOwner = (name: string | null) => new Problem('not-found', `There is no o
 const flags = ['--name', '--scopes', '--expires', '--owner'] as const
 
 /** What is for this command, and what is left for the configuration. @throws Problem `invalid` */
-function parseWish(argv: readonly string[], systemTimeZone: string): { wish: Wish; rest: string[] } {
+function parseWish(argv: readonly string[]): {
+  wish: Omit<Wish, 'expires'>
+  expiresText: string | undefined
+  rest: string[]
+} {
   const said = new Map<string, string>()
   const rest: string[] = []
   for (let i = 0; i < argv.length; i++) {
@@ -132,20 +139,11 @@ function parseWish(argv: readonly string[], systemTimeZone: string): { wish: Wis
       )
     }
   const scope = widest(wanted) as Scope
-  const expires = said.get('--expires')
-  return {
-    wish: {
-      name,
-      scope,
-      owner: said.get('--owner') ?? null,
-      expires: expires === undefined ? null : toInstant(expires, systemTimeZone),
-    },
-    rest,
-  }
+  return { wish: { name, scope, owner: said.get('--owner') ?? null }, expiresText: said.get('--expires'), rest }
 }
 
 function toInstant(text: string, timeZone: string): string {
   const moment = parseTime(text)
   if (!moment) throw new Problem('invalid', '--expires: must be a time like 2027-01-01 or 2027-01-01T10:00:00Z')
-  return isoText(instantOf(moment, parseTimeZone(timeZone) ?? 'UTC'))
+  return isoText(instantOf(moment, timeZone))
 }

@@ -1,15 +1,5 @@
 import type { DeliveryState } from '#core/delivery.ts'
 import type {
-  NotificationWire,
-  SnoozeWire,
-  TaskDraftWire,
-  TaskMarkWire,
-  TaskPatchesWire,
-  TaskPatchWire,
-  TaskUpsertWire,
-  TaskWire,
-} from '#http/shapes.ts'
-import type {
   AuditWire,
   InvitationWire,
   NewOwnerWire,
@@ -24,7 +14,7 @@ import type {
   SignedOutEverywhereWire,
   TokenDraftWire,
   TokensWire,
-} from '#http/shapes-accounts.ts'
+} from '#wire/accounts.ts'
 import type {
   ChannelDraftWire,
   ChannelKindsWire,
@@ -34,9 +24,19 @@ import type {
   ChannelWire,
   SettingsPatchWire,
   SettingsWire,
-} from '#http/shapes-channels.ts'
-import type { ChangesWire, EventType, EventWire } from '#http/shapes-events.ts'
-import type { TagListWire, TaskQueryWire } from '#http/shapes-list.ts'
+} from '#wire/channels.ts'
+import type { ChangesWire, EventType, EventWire } from '#wire/events.ts'
+import type {
+  NotificationWire,
+  SnoozeWire,
+  TaskDraftWire,
+  TaskMarkWire,
+  TaskPatchesWire,
+  TaskPatchWire,
+  TaskUpsertWire,
+  TaskWire,
+} from '#wire/task.ts'
+import type { TagListWire, TaskQueryWire } from '#wire/task-list.ts'
 import type {
   DeletedTasksWire,
   DeletedTaskWire,
@@ -44,8 +44,8 @@ import type {
   RestoredWire,
   RestoreWire,
   TrashWire,
-} from '#http/shapes-trash.ts'
-import type { UpcomingWire } from '#http/shapes-upcoming.ts'
+} from '#wire/trash.ts'
+import type { UpcomingWire } from '#wire/upcoming.ts'
 import { type ClientOptions, type CollectionCondition, type Condition, createCall } from './call.ts'
 import { followStream } from './event-stream.ts'
 import { ProblemError } from './problem-error.ts'

@@ -35,6 +35,21 @@ describe('a stream of server-sent events (WHATWG HTML section 9.2)', () => {
     ])
   })
 
+  test('a message without an end is given up after 4 MiB', () => {
+    for (const piece of ['x'.repeat(65_536), `data: ${'x'.repeat(65_529)}\n`, 'data\n'.repeat(13_107)]) {
+      const parser = createStreamParser(() => assert.fail('it has no end'))
+      let pushed = 0
+      assert.throws(() => {
+        for (; pushed < 1_000; pushed++) parser.push(piece)
+      }, /longer than 4 MiB/)
+    }
+  })
+
+  test('a long message is one', () => {
+    const [message] = said(...Array.from({ length: 50 }, () => `data: ${'x'.repeat(65_536)}\n`), '\n')
+    assert.equal(message?.[1]?.length, 50 * 65_537 - 1)
+  })
+
   test('a message is named by its last event line, for itself alone', () => {
     assert.deepEqual(said('event: a\nevent: b\ndata: 1\n\ndata: 2\n\nevent: c\n\ndata: 3\n\n'), [
       ['b', '1'],

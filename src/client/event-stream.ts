@@ -8,6 +8,12 @@ export interface StreamMessage {
 }
 
 /**
+ * The longest message, in characters. The largest task is 0.5 Mi of them as JSON; a server that sends more without an end of line or of
+ * message would fill the memory.
+ */
+const maxMessageLength = 4 * 1024 * 1024
+
+/**
  * Reads `text/event-stream` as the HTML standard has it (WHATWG HTML section 9.2.6), from pieces that may end anywhere. In browsers
  * EventSource does it; but it sends no headers, does not say why it was refused, and is not in Node.
  * @param startId the last id of the connection before
@@ -17,6 +23,8 @@ export function createStreamParser(onMessage: (message: StreamMessage) => void, 
   let isFirst = true
   let isAfterReturn = false
   let data: string[] = []
+  /** Characters of `data`. */
+  let length = 0
   let type = ''
   let id = startId
   let lastId = startId
@@ -27,8 +35,10 @@ export function createStreamParser(onMessage: (message: StreamMessage) => void, 
     const colon = line.indexOf(':')
     const field = colon === -1 ? line : line.slice(0, colon)
     const value = colon === -1 ? '' : line.slice(colon + (line[colon + 1] === ' ' ? 2 : 1))
-    if (field === 'data') data.push(value)
-    else if (field === 'event') type = value
+    if (field === 'data') {
+      data.push(value)
+      length += value.length + 1
+    } else if (field === 'event') type = value
     else if (field === 'id' && !value.includes('\0')) id = value
     else if (field === 'retry' && /^\d+$/.test(value)) retryMs = Number(value)
     // Any other is for somebody else; a comment is a field without a name.
@@ -38,10 +48,12 @@ export function createStreamParser(onMessage: (message: StreamMessage) => void, 
     lastId = id // also where there is no message
     if (data.length > 0) onMessage({ type: type || 'message', data: data.join('\n'), lastId })
     data = []
+    length = 0
     type = ''
   }
 
   return {
+    /** @throws when a message is longer than any that Duebell sends */
     push(text: string) {
       if (text === '') return
       let fresh = text
@@ -53,6 +65,7 @@ export function createStreamParser(onMessage: (message: StreamMessage) => void, 
       const lines = (rest + fresh).split(/\r\n|\n|\r/)
       rest = lines.pop() as string
       for (const line of lines) readLine(line)
+      if (rest.length + length > maxMessageLength) throw new Error('a message of the event stream is longer than 4 MiB')
     },
     get lastId() {
       return lastId

@@ -1,4 +1,4 @@
-import type { toCloudEvent } from '#http/shapes.ts'
+import type { toCloudEvent } from '#wire/task.ts'
 
 /** What a webhook of Duebell says: a CloudEvent 1.0. */
 export type WebhookEvent = ReturnType<typeof toCloudEvent>

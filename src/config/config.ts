@@ -1,9 +1,10 @@
 import { catalog } from '#channels/catalog.ts'
-import { parseTimeZone } from '#core/moment.ts'
+import { parseTimeZone } from '#core/date-time.ts'
 import { check, checkChannels } from './check.ts'
 import { unknown } from './faults.ts'
 import { type Config, flagOf, isSecret, type Key, keys, members, plainKeys, variableOf } from './schema.ts'
 import { type ConfigSources, fromText, originalDatabase, readConfigFile, readFlags, readVariables } from './sources.ts'
+import { checkSystemTimeZone } from './system-time-zone.ts'
 
 export type { Config } from './schema.ts'
 export type { ConfigSources } from './sources.ts'
@@ -22,7 +23,10 @@ export class ConfigError extends Error {
 }
 
 /** @throws ConfigError naming every fault in every source */
-export function parseConfig(sources: ConfigSources): Config {
+export const parseConfig = (sources: ConfigSources): Config => readConfig(sources).config
+
+/** The same, with warnings for the log. @throws ConfigError naming every fault in every source */
+export function readConfig(sources: ConfigSources): { config: Config; warnings: string[] } {
   const faults: string[] = []
   const flags = readFlags(sources.argv, faults)
   const variables = readVariables(sources, faults)
@@ -46,8 +50,15 @@ export function parseConfig(sources: ConfigSources): Config {
   const config = values as Config
   if (faults.length === 0) checkChannels(config, sources.catalog ?? catalog, names.channels as string, faults)
   if (faults.length > 0) throw new ConfigError(faults)
-  const timeZone = parseTimeZone(config.timeZone || sources.systemTimeZone) as string
-  return Object.freeze({ ...config, timeZone })
+  const warnings = exposedSecrets(sources.argv)
+  // Checked above where it is configured.
+  let timeZone = parseTimeZone(config.timeZone)
+  if (timeZone === undefined) {
+    const system = checkSystemTimeZone(sources.systemTimeZone, sources.env.TZ)
+    timeZone = system.timeZone
+    if (system.warning !== undefined) warnings.push(system.warning)
+  }
+  return { config: Object.freeze({ ...config, timeZone }), warnings }
 }
 
 /** A sentence for each flag that shows a secret to everybody on this machine. @param argv of a configuration that was accepted */

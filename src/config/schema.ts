@@ -1,4 +1,4 @@
-import { policyMembers } from '#channels/policy.ts'
+import { policyMembers } from '#channels/settings.ts'
 import { limits } from '#core/task.ts'
 import Type, { type Static } from '#json-schema.ts'
 import { logFormats, logLevels } from '#log.ts'

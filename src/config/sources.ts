@@ -1,5 +1,5 @@
 import type { ChannelKind } from '#channels/channel.ts'
-import { concealed } from '#core/concealed.ts'
+import { concealed } from '#core/redact.ts'
 import { unknown } from './faults.ts'
 import { flagOf, isSecret, type Key, members, plainKeys, variableOf } from './schema.ts'
 
@@ -11,7 +11,7 @@ export interface ConfigSources {
   readonly env: Readonly<Record<string, string | undefined>>
   /** Reads a text file; throws when it cannot. */
   readonly readFile: (path: string) => string
-  /** IANA name. */
+  /** As `Temporal.Now.timeZoneId()` reports it; it may be no IANA name. */
   readonly systemTimeZone: string
   readonly catalog?: readonly ChannelKind[]
 }

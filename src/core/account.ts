@@ -1,6 +1,8 @@
-import { parseTimeZone } from './moment.ts'
+import { parseTimeZone } from './date-time.ts'
+import { parseLead } from './duration.ts'
 import { invalidMember } from './problem.ts'
-import { type Defaults, parseLead } from './reminder.ts'
+import type { Defaults } from './reminder.ts'
+import type { Scope } from './scope.ts'
 import { limits } from './task.ts'
 
 /**
@@ -27,28 +29,6 @@ export interface Owner {
 /** `admin`: of the server as well, with its owners, its figures, and its private network. `member`: of what is his alone. */
 export const roles = ['admin', 'member'] as const
 export type Role = (typeof roles)[number]
-
-/**
- * Each takes the one before it in: `read` · `write`: tasks, and what rings · `admin`: also channels, settings, tokens, and what cannot be
- * undone.
- */
-export const scopes = ['read', 'write', 'admin'] as const
-export type Scope = (typeof scopes)[number]
-
-export function covers(scope: Scope, needed: Scope): boolean {
-  return scopes.indexOf(scope) >= scopes.indexOf(needed)
-}
-
-/** All that a scope takes in, itself the last. */
-export function scopesWithin(scope: Scope): Scope[] {
-  return scopes.slice(0, scopes.indexOf(scope) + 1)
-}
-
-/** The one that takes all the others in; undefined when there is none. */
-export function widest(wanted: readonly string[]): Scope | undefined {
-  return scopes.findLast((scope) => wanted.includes(scope))
-}
-
 /** What somebody can ask with. An `invitation` is good for one thing: to set the password of its owner, once. */
 export const tokenKinds = ['token', 'session', 'invitation'] as const
 export type TokenKind = (typeof tokenKinds)[number]

@@ -1,4 +1,4 @@
-import type { Notice, NoticeKind } from './notice.ts'
+import type { Notice, NoticeKind } from './notification.ts'
 import { invalidMember } from './problem.ts'
 import { limits, type Task } from './task.ts'
 

@@ -1,4 +1,4 @@
-import type { Scope } from './account.ts'
+import type { Scope } from './scope.ts'
 
 /**
  * What can go wrong for the one who asks. A closed list: every face (HTTP, later CLI and CalDAV) maps each kind once,
@@ -85,4 +85,12 @@ function editDistance(a: string, b: string): number {
     previous = row
   }
   return previous[b.length] as number
+}
+
+/** One sentence for all that is wrong: `title must not be empty; tags must have at most 20 items`. */
+export function describe(faults: readonly Fault[]): string {
+  return faults
+    .slice(0, 5)
+    .map(({ at, detail }) => `${'pointer' in at ? memberName(at.pointer) : at.parameter} ${detail}`)
+    .join('; ')
 }

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { nextReminder, parseLead, reminderAt, ring, upcomingRings } from './reminder.ts'
+import { parseLead } from './duration.ts'
+import { nextReminder, reminderAt, ring, upcomingRings } from './reminder.ts'
 
 const at = (text: string) => Date.parse(text)
 const defaults = { reminders: ['PT15M'], timeZone: 'Europe/Paris' }

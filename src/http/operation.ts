@@ -1,5 +1,5 @@
-import type { Scope } from '#core/account.ts'
 import type { ProblemKind } from '#core/problem.ts'
+import type { Scope } from '#core/scope.ts'
 
 /**
  * What a route says of itself, beside what it takes and answers. `openapi.json` is made from it (scripts/openapi); while the server runs

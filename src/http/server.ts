@@ -14,54 +14,55 @@ import type { ChannelContext } from '#actions/channels.ts'
 import type { LongContext } from '#actions/context.ts'
 import type { LinkMaker } from '#actions/links.ts'
 import type { Clock } from '#clock.ts'
-import { concealedPath } from '#core/concealed.ts'
 import { Problem } from '#core/problem.ts'
+import { concealedPath } from '#core/redact.ts'
 import type { Defaults } from '#core/reminder.ts'
 import { limits } from '#core/task.ts'
-import { asProblem } from '#store/failure.ts'
+import type { Feed } from '#events/change-stream.ts'
+import { asProblem } from '#store/engine/unavailable.ts'
 import type { Db } from '#store/schema.ts'
-import { keepAudit } from './audit.ts'
-import type { Certificate } from './certificate.ts'
+import { keepAudit } from './auth/audit.ts'
+import { actorOf, type Door } from './auth/authenticate.ts'
+import type { Oidc } from './auth/oidc.ts'
+import { bringsSecret } from './auth/session-cookie.ts'
+import { openGate, takeTurns } from './limits/admission.ts'
+import { limitBodies, maxPublicBodyBytes } from './limits/body-limits.ts'
 import {
   type ConnectionLimits,
   connectionLimits,
   connectionOptions,
   limitConnections,
   nearPeers,
-} from './connections.ts'
-import { createCors } from './cors.ts'
-import { actorOf, type Door } from './door.ts'
-import type { Feed } from './feed.ts'
-import { createGuard } from './guard.ts'
-import type { Oidc } from './oidc.ts'
-import { openGate, takeTurns } from './pressure.ts'
-import { answerAtOnce, answerUnreadable, sendProblem } from './problem.ts'
-import { trustOf } from './proxies.ts'
-import { addressKey, createRateGuard, type RateGuard } from './rate-guard.ts'
+} from './limits/connections.ts'
+import { addressKey, createRateGuard, type RateGuard } from './limits/rate-limit.ts'
+import type { Certificate } from './listen/certificate.ts'
+import { trustOf } from './listen/trusted-proxies.ts'
+import { linkRoutes } from './pages/action-links.ts'
+import { docsRoutes } from './pages/docs.ts'
+import { problemRoutes } from './pages/problems.ts'
+import { signInPageRoutes } from './pages/sign-in.ts'
+import { createCors } from './protocol/cors.ts'
+import { createGuard } from './protocol/origin-check.ts'
+import { answerAtOnce, answerUnreadable, sendProblem } from './protocol/problem.ts'
+import { askForTls, standingHeaders } from './protocol/security-headers.ts'
+import { readJsonStrictly, strictCompilers } from './protocol/validation.ts'
 import { auditRoutes } from './routes/audit.ts'
 import { byKeyRoutes } from './routes/by-key.ts'
 import { changeRoutes } from './routes/changes.ts'
 import { channelRoutes } from './routes/channels.ts'
-import { docsRoutes } from './routes/docs.ts'
 import { eventRoutes } from './routes/events.ts'
 import { type Health, healthRoutes } from './routes/health.ts'
-import { linkRoutes } from './routes/links.ts'
 import { type Metrics, metricsRoutes } from './routes/metrics.ts'
 import { notificationRoutes } from './routes/notifications.ts'
 import { oidcRoutes } from './routes/oidc.ts'
-import { ownerRoutes } from './routes/owners.ts'
-import { problemRoutes } from './routes/problems.ts'
 import { settingsRoutes } from './routes/settings.ts'
 import { signInRoutes } from './routes/sign-in.ts'
-import { signInPageRoutes } from './routes/sign-in-pages.ts'
 import { taskListRoutes } from './routes/task-list.ts'
 import { taskRoutes } from './routes/tasks.ts'
 import { tokenRoutes } from './routes/tokens.ts'
 import { trashRoutes } from './routes/trash.ts'
 import { upcomingRoutes } from './routes/upcoming.ts'
-import { bringsSecret } from './session-cookie.ts'
-import { askForTls, standingHeaders } from './standing-headers.ts'
-import { readJsonStrictly, strictCompilers } from './strict-input.ts'
+import { ownerRoutes } from './routes/users.ts'
 
 export interface ServerParts {
   readonly db: Db
@@ -102,8 +103,6 @@ export interface ServerParts {
   readonly onRoute?: (route: RouteOptions) => void
 }
 
-const bodyLimit = 1024 * 1024
-
 /** The HTTP server, not listening yet. */
 export function createServer(parts: ServerParts): FastifyInstance {
   const { log, certificate } = parts
@@ -116,7 +115,7 @@ export function createServer(parts: ServerParts): FastifyInstance {
   const server: FastifyInstance = fastify({
     loggerInstance: log as FastifyBaseLogger,
     logController: new LogController({ disableRequestLogging: true }),
-    bodyLimit,
+    bodyLimit: maxPublicBodyBytes, // limitBodies raises it for routes that need a credential
     schemaController: { compilersFactory: strictCompilers() },
     // In UTF-16: a key may have 200 characters.
     routerOptions: { maxParamLength: 2 * limits.keyCharacters },
@@ -168,6 +167,7 @@ export function createServer(parts: ServerParts): FastifyInstance {
   takeTurns(server, gate, { log, onRefused: () => parts.metrics.refused('pressure') })
   limitConnections(server, connections, {
     isNear: nearPeers(trusts),
+    isExempt: (socket) => parts.door.isTrusted(socket),
     onDropped: () => parts.metrics.refused('connections'),
   })
   const guard = createGuard({ ...parts, allowedOrigins, trusts })
@@ -213,6 +213,7 @@ export function createServer(parts: ServerParts): FastifyInstance {
     done()
   })
 
+  limitBodies(server)
   readJsonStrictly(server)
 
   if (parts.onRoute) server.addHook('onRoute', parts.onRoute)

@@ -1,8 +1,8 @@
 import type { Clock } from '#clock.ts'
-import { type Notice, type NoticeKind, noticeKinds, type Timing, timings } from '#core/notice.ts'
+import { type Notice, type NoticeKind, noticeKinds, type Timing, timings } from '#core/notification.ts'
 import { type Backlog, mostPending, newestDeliveries } from '#store/backlog.ts'
 import type { Settled } from '#store/deliveries.ts'
-import { type FaultKind, faultKinds } from '#store/storage.ts'
+import { type FaultKind, faultKinds } from '#store/engine/storage.ts'
 import { expose, type Family, type Sample } from './exposition.ts'
 import { Histogram } from './histogram.ts'
 

@@ -1,6 +1,6 @@
 import type { Clock } from '#clock.ts'
-import { readClockSkew } from './clock-skew.ts'
-import { prepare } from './prepare.ts'
+import { readClockSkew } from './engine/clock-skew.ts'
+import { prepare } from './engine/prepare.ts'
 import type { Db } from './schema.ts'
 import { readOverdueMs } from './tasks.ts'
 

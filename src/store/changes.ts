@@ -1,6 +1,7 @@
 import type { Selectable } from 'kysely'
+import { type BellKind, bellKinds, type ChangeKind } from '#core/change.ts'
 import { dialectOf } from './dialects/dialect.ts'
-import { prepare } from './prepare.ts'
+import { prepare } from './engine/prepare.ts'
 import type { ChangeTable, Db } from './schema.ts'
 
 /**
@@ -16,26 +17,6 @@ import type { ChangeTable, Db } from './schema.ts'
  * A sequence or an auto-increment cannot promise it: it gives numbers in the order of asking, and transactions end in another. See
  * docs/decisions/0007.
  */
-export const changeKinds = [
-  'created',
-  'updated',
-  'completed',
-  'reopened',
-  'snoozed',
-  'deleted',
-  'restored',
-  // of many at once
-  'cleared',
-  'imported',
-  // of a bell: no task changes by them
-  'rung',
-  'failed',
-] as const
-export type ChangeKind = (typeof changeKinds)[number]
-/** What happens to a task without changing it. */
-const bellKinds = ['rung', 'failed'] as const satisfies ChangeKind[]
-type BellKind = (typeof bellKinds)[number]
-
 export interface Change {
   readonly ownerId: number
   /** Null for many of the owner's at once. */

@@ -1,9 +1,9 @@
 import type { Selectable } from 'kysely'
 import type { ChannelHealth, ChannelRecord, ChannelSource } from '#core/channel.ts'
-import type { NoticeKind } from '#core/notice.ts'
+import type { NoticeKind } from '#core/notification.ts'
 import { Problem } from '#core/problem.ts'
 import { dialectOf } from './dialects/dialect.ts'
-import { prepare } from './prepare.ts'
+import { prepare } from './engine/prepare.ts'
 import type { ChannelTable, Db } from './schema.ts'
 
 /**

@@ -1,11 +1,11 @@
 import { randomUUIDv7 } from 'node:crypto'
 import { type ExpressionBuilder, type Selectable, sql, type UpdateObject } from 'kysely'
 import type { DeliveryState, Settlement } from '#core/delivery.ts'
-import type { Notice } from '#core/notice.ts'
+import type { Notice } from '#core/notification.ts'
 import type { Task } from '#core/task.ts'
 import { dialectOf } from './dialects/dialect.ts'
-import { noticesByIds } from './notices.ts'
-import { prepare } from './prepare.ts'
+import { prepare } from './engine/prepare.ts'
+import { noticesByIds } from './notifications.ts'
 import type { Db, DeliveryTable, Schema } from './schema.ts'
 
 /** A delivery as it stands in the ledger. Instants in ms since 1970. */

@@ -1,10 +1,11 @@
 import type { Generated, Kysely } from 'kysely'
-import type { Role, Scope, TokenKind } from '#core/account.ts'
+import type { Role, TokenKind } from '#core/account.ts'
+import type { ChangeKind } from '#core/change.ts'
 import type { ChannelSource } from '#core/channel.ts'
 import type { DeliveryState } from '#core/delivery.ts'
-import type { NoticeKind, Timing } from '#core/notice.ts'
+import type { NoticeKind, Timing } from '#core/notification.ts'
+import type { Scope } from '#core/scope.ts'
 import type { Priority } from '#core/task.ts'
-import type { ChangeKind } from './changes.ts'
 
 /**
  * The tables. Instants are integers (ms since 1970, UTC), so no database is asked for its time, zone or precision; lists are

@@ -1,7 +1,7 @@
 import type { Task } from '#core/task.ts'
-import { wordsOf } from '#core/words.ts'
+import { wordsOf } from '#core/tokenize.ts'
+import type { IndexEntry } from './dialects/dialect.ts'
 import { dialectOf } from './dialects/dialect.ts'
-import type { IndexEntry } from './dialects/search.ts'
 import type { Db } from './schema.ts'
 
 /**

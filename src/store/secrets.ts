@@ -1,5 +1,5 @@
 import { dialectOf } from './dialects/dialect.ts'
-import type { Store } from './open.ts'
+import type { Store } from './engine/open.ts'
 import type { Db } from './schema.ts'
 
 /** A secret that all replicas share, made by whoever asks first. @param make called when there is none yet: most starts write nothing */

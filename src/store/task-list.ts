@@ -1,7 +1,8 @@
 import { setImmediate as turn } from 'node:timers/promises'
 import { type Expression, type ExpressionBuilder, type RawBuilder, type SqlBool, sql } from 'kysely'
-import { type Priority, priorities, type Task } from '#core/task.ts'
-import { haveWords } from '#core/words.ts'
+import { priorities, type Task } from '#core/task.ts'
+import { byId, type Position, positionOf, type SortColumn, type SortKey, type TaskFilter } from '#core/task-query.ts'
+import { haveWords } from '#core/tokenize.ts'
 import { dialectOf } from './dialects/dialect.ts'
 import type { Db, Schema } from './schema.ts'
 import { candidates } from './search.ts'
@@ -11,32 +12,6 @@ import { toTask } from './tasks.ts'
  * Lists of tasks in any order, and of some only. A page goes on behind a position, which is what its last task was sorted by, so it does not
  * matter what was inserted or deleted before it meanwhile. The list of all in the order of their ids is `listTasks` in tasks.ts.
  */
-export interface TaskFilter {
-  readonly status?: 'all' | 'open' | 'expired' | 'completed'
-  /** Each of them. */
-  readonly tags?: readonly string[]
-  readonly priority?: Priority
-  /** ms since 1970, as all of these. From then on … */
-  readonly expiresAfter?: number
-  /** … and before then. */
-  readonly expiresBefore?: number
-  /** Later than then. */
-  readonly updatedAfter?: number
-  readonly ids?: readonly number[]
-  /** Each of them begins a word of title or description; see core/words.ts. */
-  readonly words?: readonly string[]
-}
-
-export type SortColumn = 'id' | 'expiry' | 'priority' | 'title' | 'created' | 'updated'
-
-export interface SortKey {
-  readonly by: SortColumn
-  readonly isDescending: boolean
-}
-
-/** What a task is sorted by: a value for each key. Tasks without an expiry are last, whichever way. */
-export type Position = readonly (number | string | null)[]
-
 export interface PageWish {
   readonly filter: TaskFilter
   /** Ends with the id, so that no two tasks are at one place. */
@@ -50,19 +25,6 @@ export interface PageWish {
 
 type Builder = ExpressionBuilder<Schema, 'tasks'>
 type Condition = (eb: Builder) => Expression<SqlBool>
-
-export function positionOf(task: Task, sort: readonly SortKey[]): Position {
-  return sort.map(({ by }) => sortValue[by](task))
-}
-
-const sortValue: Record<SortColumn, (task: Task) => number | string | null> = {
-  id: ({ id }) => id,
-  expiry: ({ expiryAt }) => expiryAt,
-  priority: ({ priority }) => priorities.indexOf(priority),
-  title: ({ title }) => title,
-  created: ({ createdAt }) => createdAt,
-  updated: ({ updatedAt }) => updatedAt,
-}
 
 const columnOf: Record<SortColumn, RawBuilder<number | string | null>> = {
   id: sql`id`,
@@ -116,8 +78,6 @@ export async function countTasks(db: Db, ownerId: number, filter: TaskFilter, no
     .executeTakeFirst()
   return Number(row?.count ?? 0)
 }
-
-export const byId: readonly SortKey[] = [{ by: 'id', isDescending: false }]
 
 /** A search reads tasks by lists of this many: 3 ms on the embedded database, and the bell can ring between two. */
 const mostRead = 1_000

@@ -1,9 +1,8 @@
 import type { Insertable, Selectable } from 'kysely'
 import { Problem } from '#core/problem.ts'
-import type { Reminder } from '#core/reminder.ts'
-import type { NewTask, Task } from '#core/task.ts'
+import type { NewTask, Reminder, Task } from '#core/task.ts'
 import { dialectOf } from './dialects/dialect.ts'
-import { prepare } from './prepare.ts'
+import { prepare } from './engine/prepare.ts'
 import type { Db, TaskTable } from './schema.ts'
 import { indexTask } from './search.ts'
 

@@ -2,7 +2,7 @@ import type { Selectable } from 'kysely'
 import type { TokenKind, TokenRecord } from '#core/account.ts'
 import { Problem } from '#core/problem.ts'
 import { dialectOf } from './dialects/dialect.ts'
-import { prepare } from './prepare.ts'
+import { prepare } from './engine/prepare.ts'
 import type { Db, TokenTable } from './schema.ts'
 
 /** What people and programs ask with. Of each only the hash is here: who reads this table can ask for nothing. */

@@ -1,7 +1,7 @@
 import { dialectOf } from './dialects/dialect.ts'
-import { noticesByIds } from './notices.ts'
+import { isDamage } from './engine/storage.ts'
+import { noticesByIds } from './notifications.ts'
 import type { Db } from './schema.ts'
-import { isDamage } from './storage.ts'
 
 /** Why a delivery is given up of which a part cannot be read. A person can ask for it again once the database is repaired. */
 export const unreadable = 'the database is damaged: what was to be sent cannot be read'

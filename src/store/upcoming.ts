@@ -1,7 +1,7 @@
 import { sql } from 'kysely'
 import { type Defaults, type Instant, upcomingRings } from '#core/reminder.ts'
 import type { Task } from '#core/task.ts'
-import { prepare } from './prepare.ts'
+import { prepare } from './engine/prepare.ts'
 import type { Db } from './schema.ts'
 import { toTask } from './tasks.ts'
 

@@ -3,7 +3,7 @@ import { test } from 'node:test'
 import { changePassword, signIn as signInAs } from '#actions/sign-in.ts'
 import { createToken, issue } from '#actions/tokens.ts'
 import { Problem } from '#core/problem.ts'
-import { getOwner, saveOwner } from '#store/owners.ts'
+import { getOwner, saveOwner } from '#store/users.ts'
 import {
   clientWith,
   type Person,

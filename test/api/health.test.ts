@@ -141,3 +141,15 @@ test('the heartbeat is heard every minute, follows no redirect, and its address 
   assert.equal(lines.filter((line) => line.includes('the heartbeat is not heard')).length, 1)
   assert.ok(!lines.join().includes('token-of-somebody'))
 })
+
+test('unhealthy: without login, the user that everybody is was removed from the database; a restart adds it again', async (t) => {
+  const testApp = await startTestApp(t)
+  await testApp.app.store.db.deleteFrom('owners').where('id', '=', 1).execute()
+  const { codes, words, status, database } = await health(testApp.url)
+  assert.deepEqual([codes, words, status], [[503, 503, 503], ['Unhealthy', 'Not ready'], 'unhealthy'])
+  assert.match(database, /built-in user is not in the database.*Restart the server/)
+
+  await testApp.restart()
+  assert.equal((await health(testApp.url)).status, 'healthy')
+  assert.equal((await fetch(`${testApp.url}/v1/tasks`)).status, 200)
+})

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import type { Message } from '#core/notice.ts'
+import type { Message } from '#core/notification.ts'
 import { startTestApp } from '#support/test-app.ts'
 import { wireTo } from './wire.ts'
 

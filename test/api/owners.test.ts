@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import type { OwnerWire } from '#http/shapes-accounts.ts'
 import { clientWith, password, signedIn, signIn, startWithLogin } from '#support/accounts.ts'
+import type { OwnerWire } from '#wire/accounts.ts'
 import { openStream } from './stream.ts'
 import { assertProblem, refusal, wireTo } from './wire.ts'
 

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { type TestContext, test } from 'node:test'
 import { pino } from 'pino'
-import { listen } from '#http/listen.ts'
+import { listen } from '#http/listen/listen.ts'
 import { createServer, type ServerParts } from '#http/server.ts'
 import { temporaryFolder } from '#support/databases.ts'
 import { startTestApp } from '#support/test-app.ts'
@@ -17,7 +17,7 @@ async function startMirror(t: TestContext, trustProxy: string[], place: { host?:
     isForMachine: false,
     isOpen: false,
     ctx: {} as never,
-    door: { enter: (_: unknown, __: unknown, done: () => void) => done() } as never,
+    door: { enter: (_: unknown, __: unknown, done: () => void) => done(), isTrusted: () => false } as never,
     provider: null,
     isSocket: place.socket !== undefined,
     allowedHosts: [],

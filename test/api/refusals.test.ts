@@ -208,16 +208,18 @@ test('a body that is not JSON in UTF-8, or is poison or bottomless, is refused',
 
   const deep = (open: string, close: string) => open.repeat(200_000) + close.repeat(200_000)
   await refusesEach([
-    ['200,000 arrays deep', 'POST', '/v1/tasks', { body: `{"title":${deep('[', ']')}}` }, 422, '/title'],
+    ['200,000 arrays deep', 'POST', '/v1/tasks', { body: `{"title":${deep('[', ']')}}` }, 400, 'more than 64 deep'],
     [
       '100,000 objects deep',
       'POST',
       '/v1/tasks',
       { body: `{"title":${'{"a":'.repeat(1e5)}1${'}'.repeat(1e5)}}` },
-      422,
-      '/title',
+      400,
+      'more than 64 deep',
     ],
-    ['nothing but 200,000 arrays', 'PUT', '/v1/tasks', { body: deep('[', ']') }, 422, 'the body'],
+    ['nothing but 200,000 arrays', 'PUT', '/v1/tasks', { body: deep('[', ']') }, 400, 'more than 64 deep'],
+    ['64 arrays', 'PUT', '/v1/tasks', { body: '['.repeat(64) + ']'.repeat(64) }, 422, 'the body'],
+    ['100,000 arrays side by side', 'POST', '/v1/tasks', { body: `[${Array(1e5).fill('[]')}]` }, 413, '30,000'],
     [
       'a constructor that is no poison',
       'POST',

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { issue } from '#actions/tokens.ts'
-import { builtInOwnerId, saveOwner } from '#store/owners.ts'
+import { builtInOwnerId, saveOwner } from '#store/users.ts'
 import { clientWith, password, sessionOf, setUpCode, signedIn, signIn, startWithLogin } from '#support/accounts.ts'
 import { eventually } from '#support/server-process.ts'
 import { startTestApp, type TestApp } from '#support/test-app.ts'

@@ -25,6 +25,9 @@ export async function openStream(
       text = text.slice(all.length)
       return all
     },
+    async close() {
+      await reader.cancel()
+    },
     async ends() {
       while (!(await reader.read()).done);
     },

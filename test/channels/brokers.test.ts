@@ -11,7 +11,7 @@ import type { Channel } from '#channels/channel.ts'
 import { mqttKind } from '#channels/mqtt.ts'
 import { natsKind } from '#channels/nats.ts'
 import { redisKind } from '#channels/redis.ts'
-import type { Message } from '#core/notice.ts'
+import type { Message } from '#core/notification.ts'
 import { messageAbout } from '#support/messages.ts'
 import { brokers, channelDeps, send, startOwnPeer, whyWithoutBroker, whyWithoutProgram } from '#support/peers.ts'
 import { startTcpProxy } from '#support/tcp-proxy.ts'
@@ -328,6 +328,17 @@ test('amqp: what no queue takes is not sent, and neither is what the broker refu
     await using channel = await at(url, more)
     assert.deepEqual(await send(channel, message), outcome)
   }
+})
+
+test('amqp: what comes back whole may be as long as it was sent, many at once', {
+  skip: await whyWithoutBroker('amqp'),
+}, async () => {
+  await using channel = await amqpKind.open({ url: brokers.amqp, routing_key: freshName() }, channelDeps)
+  const description = 'é'.repeat(30_000)
+  const long = messages(32).map((message) => ({ ...message, task: { ...message.task, description } }))
+  const outcomes = await Promise.all(long.map((message) => send(channel, message)))
+  for (const outcome of outcomes)
+    assert.deepEqual(outcome, { retry: true, reason: 'no queue is bound for it: unroutable' })
 })
 
 test('amqp: a message is persistent and says what it is', { skip: await whyWithoutBroker('amqp') }, async () => {

@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import { type TestContext, test } from 'node:test'
 import { type Browser, chromium } from 'playwright-core'
 import { htmlBody } from '#channels/email-body.ts'
-import { toLetter } from '#channels/letter.ts'
+import { toLetter } from '#channels/message-text.ts'
 import { messageAbout } from '#support/messages.ts'
 
 /**

@@ -5,8 +5,8 @@ import { test } from 'node:test'
 import { promisify } from 'node:util'
 import { type CommandWorld, tokenCreate } from '#cli/token.ts'
 import { createClient, ProblemError } from '#client/client.ts'
-import { openStore } from '#store/open.ts'
-import { findOwner } from '#store/owners.ts'
+import { openStore } from '#store/engine/open.ts'
+import { findOwner } from '#store/users.ts'
 import { freshDatabase, testDatabase } from '#support/databases.ts'
 import { fakeClock } from '#support/fake-clock.ts'
 import { duebell } from '#support/server-process.ts'
@@ -50,6 +50,8 @@ test('while the server runs', async (t) => {
     assert.match(about, /until 2026-12-31T23:00:00\.000Z/)
     const { tokens } = await createClient(app.url, { token, tries: 1 }).tokens()
     assert.equal(tokens[0]?.expires_dt, '2026-12-31T23:00:00.000Z')
+    const elsewhere = await command(databaseUrl, '--expires', '2027-01-01', '--time-zone=America/New_York')
+    assert.match(elsewhere.about, /until 2027-01-01T05:00:00\.000Z/)
   })
 
   await t.test('it may be for somebody else, who is named', async () => {

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { describe, type TestContext, test } from 'node:test'
 import { type DuebellClient, ProblemError } from '#client/client.ts'
 import { systemClock } from '#clock.ts'
-import { openStore } from '#store/open.ts'
+import { openStore } from '#store/engine/open.ts'
 import { freshDatabase, whyWithout } from '#support/databases.ts'
 import { startLiveApp, until } from '#support/live-app.ts'
 import { recorder } from '#support/recording-channel.ts'
@@ -134,11 +134,11 @@ for (const database of ['postgres', 'mysql'] as const) {
         await systemClock.sleep(1_500)
         assert.equal(lines.length, 1, 'once')
         await proxy.set('pass')
-        const returnedAt = performance.now()
+        // What comes after that is the start itself: seconds on MariaDB where the machine is busy.
+        await until('it sees that the database answers', promisedMs, () =>
+          /The database answers\.\n/.test(lines.join('')),
+        )
         const { app } = await starting
-        const ms = performance.now() - returnedAt
-        assert.ok(ms < promisedMs, `${ms} ms`)
-        assert.match(lines.join(''), /The database answers\.\n/)
         assert.equal(await fetchStatus(`${app.url}/readyz`), 200)
       })
 

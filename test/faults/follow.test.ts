@@ -5,13 +5,13 @@ import { type TestContext, test } from 'node:test'
 import { setImmediate as turn } from 'node:timers/promises'
 import type { App } from '#app.ts'
 import { createClient, type DuebellClient, ProblemError } from '#client/client.ts'
-import type { TaskWire } from '#http/shapes.ts'
-import type { EventWire } from '#http/shapes-events.ts'
 import { recordChange } from '#store/changes.ts'
-import { builtInOwnerId } from '#store/owners.ts'
+import { builtInOwnerId } from '#store/users.ts'
 import { migratedDatabase, testDatabase } from '#support/databases.ts'
 import { startLiveApp } from '#support/live-app.ts'
 import { startTestApp } from '#support/test-app.ts'
+import type { EventWire } from '#wire/events.ts'
+import type { TaskWire } from '#wire/task.ts'
 
 /** Readers that follow while many write over two replicas, and listeners that do not listen. */
 

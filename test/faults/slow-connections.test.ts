@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { once } from 'node:events'
 import { connect, type Socket } from 'node:net'
 import { type TestContext, test } from 'node:test'
-import type { ConnectionLimits } from '#http/connections.ts'
+import type { ConnectionLimits } from '#http/limits/connections.ts'
 import { migratedDatabase } from '#support/databases.ts'
 import { startLiveApp, until } from '#support/live-app.ts'
 import { assertProblem, rawRequest } from '../api/wire.ts'
@@ -111,17 +111,29 @@ test('an answer that takes long to be made is not cut off', async (t) => {
   assert.deepEqual([response.status, ((await response.json()) as { events: [] }).events], [200, []])
 })
 
-test('with all places taken by connections that are idle, they make room; those that are at work stay', async (t) => {
+test('with all places taken by idle connections, the one idle for longest makes room; those at work stay', async (t) => {
   const { url, host, open, ask } = await start(t, { mostConnections: 4, nearIdleMs: 600_000 })
   const working = await open()
   working.write(`GET /v1/events HTTP/1.1\r\nHost: ${host}\r\n\r\n`)
   await once(working, 'data')
   const idle = await Promise.all(Array.from({ length: 3 }, open))
   for (const socket of idle) await ask(socket, '/livez')
-  const closed = Promise.all(idle.map((socket) => once(socket.resume(), 'close')))
-  await once((await open()).resume(), 'close') // one too many
-  await closed
-  assert.equal(working.closed, false)
+  const closed = once(idle[0]?.resume() as Socket, 'close')
   const text = await (await fetch(`${url}/metrics`)).text()
+  await closed
+  assert.deepEqual([working.closed, idle[1]?.closed, idle[2]?.closed], [false, false, false])
   assert.match(text, /^duebell_http_refused_total\{reason="connections"\} 1$/m)
+})
+
+test('with all places taken by connections whose headers do not end, everybody else is answered at once', async (t) => {
+  const { url, host, open } = await start(t, { mostConnections: 20 })
+  const attackers = await Promise.all(Array.from({ length: 20 }, open))
+  for (const socket of attackers) socket.resume().write(`GET /livez HTTP/1.1\r\nHost: ${host}\r\nX-Slow: `)
+  const gone = attackers.slice(0, 5).map((socket) => once(socket, 'close'))
+  for (let i = 0; i < 5; i++) {
+    const answer = await rawRequest(url, ['GET /livez HTTP/1.1', `Host: ${host}`])
+    assert.equal(answer.status, 200)
+    await open() // they come again
+  }
+  await Promise.all(gone)
 })

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { createHmac, generateKeyPairSync, sign } from 'node:crypto'
 import { describe, test } from 'node:test'
-import { signInMs } from '#http/oidc.ts'
+import { signInMs } from '#http/auth/oidc.ts'
 import { openBrowser } from '#support/browser.ts'
 import { answers } from '#support/hostile-receiver.ts'
 import { signToken } from '#support/oidc-provider.ts'

@@ -1,7 +1,9 @@
 import assert from 'node:assert/strict'
+import type { Socket } from 'node:net'
 import { describe, type TestContext, test } from 'node:test'
 import { getCACertificates, setDefaultCACertificates } from 'node:tls'
 import { openBrowser } from '#support/browser.ts'
+import { flood } from '#support/floods.ts'
 import { answers, answersEndlessly, type Behaviour, startHostileReceiver } from '#support/hostile-receiver.ts'
 import { signInAt } from '#support/oidc-provider.ts'
 import { selfSigned } from '#support/self-signed.ts'
@@ -214,6 +216,18 @@ describe('a provider that is not what it should be', () => {
 
   test('does not say where people sign in', (t) =>
     assertUnusable(t, (issuer) => ({ issuer }), /authorization_endpoint/))
+
+  for (const status of ['100 Continue', '102 Processing', '103 Early Hints'])
+    test(`says ${status} without an end`, async (t) => {
+      const { oidc, provider } = await start(t)
+      const said = Promise.withResolvers<number>()
+      provider.intercept = at(discovery, (_, response) => {
+        flood(response.socket as Socket, `HTTP/1.1 ${status}\r\n\r\n`).then(said.resolve)
+      })
+      const problem = await assertRefused(oidc.begin({}), 'unavailable', /cannot be reached just now/)
+      assert.match(causeOf(problem), /kept sending data that is no answer/)
+      assert.ok((await said.promise) < 24 * 1024 * 1024)
+    })
 
   test('sends us elsewhere, answers with a page, or for ever', async (t) => {
     const elsewhere = await startHostileReceiver(t, answers(200, '{}'))

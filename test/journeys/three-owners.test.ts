@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { sentence } from '#core/notice.ts'
+import { sentence } from '#core/notification.ts'
 import { clientWith, type Person, password, startWithLogin } from '#support/accounts.ts'
 import { recorder } from '#support/recording-channel.ts'
 import { refusal } from '../api/wire.ts'

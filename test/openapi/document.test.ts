@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { readFileSync } from 'node:fs'
 import { test } from 'node:test'
-import { answers } from '#http/problem.ts'
+import { answers } from '#http/protocol/problem.ts'
 import { kindsOf } from '#openapi/describe.ts'
 import { operationsOf, resolve } from '#openapi/document.ts'
 import { documentFile, generate, toText } from '#openapi/generate.ts'

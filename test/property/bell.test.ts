@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { type TestContext, test } from 'node:test'
 import fc from 'fast-check'
-import type { Message } from '#core/notice.ts'
+import type { Message } from '#core/notification.ts'
 import { nextReminder } from '#core/reminder.ts'
 import { tasksByIds } from '#store/tasks.ts'
 import { failingDatabase } from '#support/failing-database.ts'

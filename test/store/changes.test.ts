@@ -8,8 +8,8 @@ import { createTask, deleteTask, updateTask } from '#actions/tasks.ts'
 import { systemClock } from '#clock.ts'
 import { Problem } from '#core/problem.ts'
 import { changesSince, type NumberedChange } from '#store/changes.ts'
-import { openStore, type Store } from '#store/open.ts'
-import { adoptServerDefaults } from '#store/owners.ts'
+import { openStore, type Store } from '#store/engine/open.ts'
+import { adoptServerDefaults } from '#store/users.ts'
 import { freshDatabase, migratedDatabase, testDatabase } from '#support/databases.ts'
 
 /** Readers that follow the numbered list while many write; several writers that mean the same version. */

@@ -1,4 +1,4 @@
-import { openStore } from '#store/open.ts'
+import { openStore } from '#store/engine/open.ts'
 import { emptyDatabase, freshDatabase, migratedDatabase, testDatabase } from '#support/databases.ts'
 import { fakeClock } from '#support/fake-clock.ts'
 import { type FreshDatabase, storeSuite } from './suite.ts'

@@ -1,6 +1,6 @@
 import { Agent, request as httpRequest } from 'node:http'
 import type { TestContext } from 'node:test'
-import type { Scope } from '#core/account.ts'
+import type { Scope } from '#core/scope.ts'
 import { type Document, operationsOf, type Parameter, resolve, type Schema } from '#openapi/document.ts'
 import type { Route } from '#openapi/routes.ts'
 

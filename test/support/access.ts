@@ -1,4 +1,4 @@
-import { covers, scopes } from '#core/account.ts'
+import { covers, scopes } from '#core/scope.ts'
 import { type Refusal, refusalFaults, withoutNames } from './access-answers.ts'
 import { type Operation, type Reply, type Send, type Sending, toRequest } from './access-request.ts'
 import { type Digest, differences } from './digest.ts'

@@ -13,8 +13,8 @@ export async function makeChannels({ canaries, ask, learn, draft, addresses }: C
     assert.equal(made.status, 200, made.text)
     const path = `/v1/channels/${made.body.id}`
     const { options } = draft(`changed-${kind}`, kind, 'repeats')
-    assert.equal((await ask('PATCH', path, { token, body: { options }, shown: addresses })).status, 200)
     assert.equal((await ask('PATCH', path, { token, body: made.body, shown: addresses })).status, 200)
+    assert.equal((await ask('PATCH', path, { token, body: { options }, shown: addresses })).status, 200)
     assert.equal((await ask('POST', '/v1/channels', { token, body })).status, 409)
     assert.equal((await ask('PATCH', path, { token, body: { options: { ...options, secrt: options } } })).status, 422)
     // Only the path is read.

@@ -1,5 +1,5 @@
 import { Ajv2020 } from 'ajv/dist/2020.js'
-import { answers } from '#http/problem.ts'
+import { answers } from '#http/protocol/problem.ts'
 import { type Answer, type Described, type Document, resolve, type Schema } from '#openapi/document.ts'
 
 /** An answer as it came over the wire. */

@@ -125,7 +125,7 @@ async function migrateFile(): Promise<string> {
 }
 
 async function migrate(url: string): Promise<void> {
-  const { openStore } = await import('#store/open.ts')
+  const { openStore } = await import('#store/engine/open.ts')
   await using _ = await openStore(url, { clock: systemClock, onBroken() {} })
 }
 

@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs'
 import { type Kysely, sql } from 'kysely'
-import type { Store } from '#store/open.ts'
+import type { Store } from '#store/engine/open.ts'
 
 /** What FTS5 keeps its index in; what that says is in `search_words`. */
 const inner = /^search_(data|idx|content|docsize|config)$/

@@ -1,4 +1,4 @@
-import type { Turns } from '#http/turns.ts'
+import type { Turns } from '#http/limits/fair-queue.ts'
 
 /** An event loop whose turns and time a test makes. */
 export interface HandTurnedLoop {

@@ -10,7 +10,7 @@ import { slackKind } from '#channels/slack.ts'
 import { teamsKind } from '#channels/teams.ts'
 import { telegramKind } from '#channels/telegram.ts'
 import { webhookKind } from '#channels/webhook.ts'
-import type { Message } from '#core/notice.ts'
+import type { Message } from '#core/notification.ts'
 import { channelDeps } from '#support/peers.ts'
 
 /** A kind that speaks HTTP, and what a test has to know of its API. Every secret holds the word «canary». */

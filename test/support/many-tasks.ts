@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto'
 import type { Insertable } from 'kysely'
-import type { Store } from '#store/open.ts'
+import type { Store } from '#store/engine/open.ts'
 import type { TaskTable } from '#store/schema.ts'
 
 /** Very many tasks, in a few statements; without an alarm. `more` are columns that all of them have. */

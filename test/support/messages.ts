@@ -1,5 +1,6 @@
-import { kindAt, type Message, type Timing } from '#core/notice.ts'
-import { newTask, type TaskDraft } from '#core/task.ts'
+import { kindAt, type Message, type Timing } from '#core/notification.ts'
+import type { TaskDraft } from '#core/task.ts'
+import { newTask } from '#core/task-changes.ts'
 
 export const expiryAt = Date.parse('2026-12-01T09:00:00Z')
 export const dueAt = expiryAt - 15 * 60_000

@@ -1,5 +1,5 @@
-import type { Store } from '#store/open.ts'
-import { adoptServerDefaults, insertOwner } from '#store/owners.ts'
+import type { Store } from '#store/engine/open.ts'
+import { adoptServerDefaults, insertOwner } from '#store/users.ts'
 
 /** For tests of the store alone: the first owner, and another. @returns the other's number: 2 */
 export async function addOwners({ transact }: Pick<Store, 'transact'>, { defaults = usual } = {}): Promise<number> {

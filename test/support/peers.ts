@@ -6,12 +6,12 @@ import { delimiter, join } from 'node:path'
 import { createInterface } from 'node:readline'
 import type { TestContext } from 'node:test'
 import type { Channel, ChannelDeps } from '#channels/channel.ts'
-import { anywhere } from '#channels/reach.ts'
+import { anywhere } from '#channels/egress-policy.ts'
 import { systemClock } from '#clock.ts'
 import type { Outcome } from '#core/delivery.ts'
-import type { Message } from '#core/notice.ts'
-import { toCloudEvent } from '#http/shapes.ts'
+import type { Message } from '#core/notification.ts'
 import { temporaryFolder } from '#support/databases.ts'
+import { toCloudEvent } from '#wire/task.ts'
 
 /** What the app hands to a channel of an administrator. */
 export const channelDeps: ChannelDeps = {

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
-import type { Role, Scope } from '#core/account.ts'
+import type { Role } from '#core/account.ts'
+import type { Scope } from '#core/scope.ts'
 import type { TestApp } from './test-app.ts'
 
 /** Somebody on a server with login, with a token of each scope. */

@@ -1,6 +1,6 @@
 import type { ChannelKind } from '#channels/channel.ts'
 import type { Outcome } from '#core/delivery.ts'
-import { type Message, sentence } from '#core/notice.ts'
+import { type Message, sentence } from '#core/notification.ts'
 import Type from '#json-schema.ts'
 
 /** A channel that keeps what it was given, and answers what the test says. */

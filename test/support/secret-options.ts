@@ -20,7 +20,8 @@ const makers: Readonly<Record<string, (place: Place, mark: Mark) => object>> = {
     previous_secret: mark('previous_secret', ofSignature),
     previous_until: '2099-01-01T00:00:00Z',
   }),
-  ntfy: (place, mark) => ({ url: `${http(place)}?key=${mark('url')}`, topic: 'renewals', token: mark('token', odd) }),
+  // Its address holds no secret: a path or a query is refused.
+  ntfy: (place, mark) => ({ url: http(place), topic: 'renewals', token: mark('token', odd) }),
   gotify: (place, mark) => ({ url: `${http(place)}/${mark('url')}`, token: mark('token', odd) }),
   pushover: (place, mark) => ({
     url: `${http(place)}/${mark('url')}`,
@@ -66,9 +67,7 @@ const ofThirty = (mark: string) => mark.padEnd(30, 'A')
 const ofSignature = (mark: string) => `whsec_${mark.padEnd(32, 'A')}`
 
 /** What can be secret and is no `writeOnly`: an address that its owner has to see. Everybody else must not. */
-export const shownToItsOwner = ['webhook', 'ntfy', 'gotify', 'pushover', 'telegram', 'matrix'].map(
-  (kind) => `${kind}.url`,
-)
+export const shownToItsOwner = ['webhook', 'gotify', 'pushover', 'telegram', 'matrix'].map((kind) => `${kind}.url`)
 
 export const secretKinds = Object.keys(makers)
 

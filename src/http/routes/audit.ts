@@ -3,7 +3,7 @@ import type { FastifyInstance } from 'fastify'
 import Type from '#json-schema.ts'
 import { listAudit } from '#store/audit.ts'
 import type { Db } from '#store/schema.ts'
-import { AuditShape, toAuditWire } from '../shapes-accounts.ts'
+import { AuditShape, toAuditWire } from '#wire/accounts.ts'
 import { parseCursor, toCursor } from './tasks.ts'
 
 const AuditQuery = Type.Object(

@@ -5,8 +5,8 @@ import Type from '#json-schema.ts'
 import { changeCounter, lastChange, taskChangesSince } from '#store/changes.ts'
 import type { Db } from '#store/schema.ts'
 import { listTasks, tasksByIds } from '#store/tasks.ts'
-import { toTaskWire } from '../shapes.ts'
-import { ChangesShape, type ChangesWire } from '../shapes-events.ts'
+import { ChangesShape, type ChangesWire } from '#wire/events.ts'
+import { toTaskWire } from '#wire/task.ts'
 
 /** How far a reader has come: the number of the last change it has seen. */
 export interface Place {

@@ -2,12 +2,10 @@ import type { TypeBoxTypeProvider } from '@fastify/type-provider-typebox'
 import type { FastifyInstance } from 'fastify'
 import * as actions from '#actions/channels.ts'
 import type { ChannelRecord } from '#core/channel.ts'
+import { isNotModified, parseConditions } from '#http/protocol/conditional-requests.ts'
+import { answerOnce, answerOnceByChunks } from '#http/protocol/idempotency.ts'
+import type { Answer } from '#http/protocol/task-response.ts'
 import { getChannel, presentChannels } from '#store/channels.ts'
-import type { Answer } from '../answer.ts'
-import { isNotModified, parseConditions } from '../conditions.ts'
-import { answerOnce, answerOnceByChunks } from '../idempotency.ts'
-import { toEtag } from '../shapes.ts'
-import { NotModified } from '../shapes-answers.ts'
 import {
   ChannelDraftShape,
   ChannelKindsShape,
@@ -21,7 +19,9 @@ import {
   toChannelWire,
   toKindsWire,
   toTestWire,
-} from '../shapes-channels.ts'
+} from '#wire/channels.ts'
+import { toEtag } from '#wire/task.ts'
+import { NotModified } from '#wire/task-answers.ts'
 import { IdParams, NoQuery, refuseBody } from './tasks.ts'
 
 const tags = ['channels']

@@ -1,14 +1,15 @@
 import type { TypeBoxTypeProvider } from '@fastify/type-provider-typebox'
 import type { FastifyInstance, FastifyReply } from 'fastify'
 import type { Clock } from '#clock.ts'
+import type { Caller } from '#core/caller.ts'
 import { nearest, Problem } from '#core/problem.ts'
+import type { Feed, FeedEvent, Filter, Sink } from '#events/change-stream.ts'
+import type { Door } from '#http/auth/authenticate.ts'
+import { addVary } from '#http/protocol/security-headers.ts'
 import Type from '#json-schema.ts'
 import { lastChange } from '#store/changes.ts'
 import type { Db } from '#store/schema.ts'
-import type { Caller, Door } from '../door.ts'
-import type { Feed, FeedEvent, Filter, Sink } from '../feed.ts'
-import { EventPageShape, type EventType, eventTypes } from '../shapes-events.ts'
-import { addVary } from '../standing-headers.ts'
+import { EventPageShape, type EventType, eventTypes } from '#wire/events.ts'
 import { parsePlaceCursor, strange, toPlaceCursor } from './changes.ts'
 
 /** A browser's wait before it comes back, in ms; its own is 3 to 5 s. */
@@ -132,7 +133,7 @@ export function eventRoutes(
     }
     // A place that is yet to come is of another life of this database, before it was restored from a copy.
     const isStrange = position > last
-    const leaveFeed = feed.listen(isStrange ? last : position, filter, sink)
+    const leaveFeed = feed.listen(isStrange ? last : position, filter, sink, caller.by?.id)
     // A token that is revoked ends what was begun with it.
     const unwatch = door.watch(caller, sink.end)
     const leave = () => {
@@ -182,7 +183,7 @@ export function eventRoutes(
       finish()
       reject(error)
     }
-    const leave = feed.listen(position, filter, {
+    const sink: Sink = {
       isReady: () => true,
       take(events, to) {
         position = to
@@ -193,7 +194,8 @@ export function eventRoutes(
       beat() {},
       fail,
       end: () => answer([]),
-    })
+    }
+    const leave = feed.listen(position, filter, sink, caller.by?.id)
     const unwatch = door.watch(caller, () => fail(new Problem('unauthorized', 'The token is not valid any more.')))
     reply.raw.on('close', finish)
     wait()

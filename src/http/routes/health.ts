@@ -1,7 +1,7 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
+import type { Door } from '#http/auth/authenticate.ts'
 import Type from '#json-schema.ts'
-import type { Door } from '../door.ts'
-import { nullable } from '../shapes.ts'
+import { nullable } from '#wire/task.ts'
 
 /** How the server is, asked at each request. */
 export interface Health {
@@ -28,7 +28,7 @@ export const HealthShape = Type.Object(
     version: Type.String(),
     database: Type.String({
       description:
-        '`ok`, or what is wrong with it and what to do. Callers who have not signed in get one word: `away`, `full`, `read-only`, `failed`, `damaged` or `moved`',
+        '`ok`, or what is wrong with it and what to do. Callers who have not signed in get one word: `away`, `full`, `read-only`, `failed`, `damaged`, `moved` or `no-user`',
     }),
     scheduler: Type.Object({
       status: Type.Enum(['ok', 'late', 'failing']),

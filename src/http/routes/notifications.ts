@@ -1,18 +1,18 @@
 import type { TypeBoxTypeProvider } from '@fastify/type-provider-typebox'
 import type { FastifyInstance } from 'fastify'
-import type { Actor, LongContext } from '#actions/context.ts'
+import type { LongContext } from '#actions/context.ts'
 import { acknowledgeNotice, acknowledgeUpTo, retryChannel, retryNotice } from '#actions/notifications.ts'
+import type { Actor } from '#core/caller.ts'
 import { deliveryStates } from '#core/delivery.ts'
 import { Problem } from '#core/problem.ts'
+import { answerOnce, answerOnceByChunks } from '#http/protocol/idempotency.ts'
 import Type, { type Static } from '#json-schema.ts'
 import { channelKinds } from '#store/channels.ts'
 import { deliveriesOf } from '#store/deliveries.ts'
-import { listNotices, type NoticeFilter } from '#store/notice-list.ts'
-import { getNotice, type NoticeRecord } from '#store/notices.ts'
+import { listNotices, type NoticeFilter } from '#store/notification-list.ts'
+import { getNotice, type NoticeRecord } from '#store/notifications.ts'
 import type { Db } from '#store/schema.ts'
 import { getTask } from '#store/tasks.ts'
-import { answerOnce, answerOnceByChunks } from '../idempotency.ts'
-import { NotificationShape, type NotificationWire, toNotificationWire } from '../shapes.ts'
 import {
   AcknowledgedShape,
   AcknowledgeUpToShape,
@@ -21,7 +21,8 @@ import {
   RetryChannelShape,
   RetryShape,
   toSince,
-} from '../shapes-notifications.ts'
+} from '#wire/notification-requests.ts'
+import { NotificationShape, type NotificationWire, toNotificationWire } from '#wire/task.ts'
 import { IdParams, NoQuery, refuseBody } from './tasks.ts'
 
 const largestId = Number.MAX_SAFE_INTEGER

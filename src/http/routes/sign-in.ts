@@ -3,13 +3,14 @@ import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import type { Context } from '#actions/context.ts'
 import * as actions from '#actions/sign-in.ts'
 import { revokeToken, signOutEverywhere } from '#actions/tokens.ts'
-import { scopesWithin } from '#core/account.ts'
+import type { Caller } from '#core/caller.ts'
 import { Problem, type ProblemKind } from '#core/problem.ts'
-import { getOwner } from '#store/owners.ts'
-import { type Caller, type Door, toCaller } from '../door.ts'
-import { isLoopbackAddress } from '../host-names.ts'
-import type { RateGuard } from '../rate-guard.ts'
-import { sessionCookie } from '../session-cookie.ts'
+import { scopesWithin } from '#core/scope.ts'
+import { type Door, toCaller } from '#http/auth/authenticate.ts'
+import { sessionCookie } from '#http/auth/session-cookie.ts'
+import type { RateGuard } from '#http/limits/rate-limit.ts'
+import { isLoopbackAddress } from '#http/protocol/host-check.ts'
+import { getOwner } from '#store/users.ts'
 import {
   AcceptedInvitationShape,
   AcceptInvitationShape,
@@ -22,7 +23,7 @@ import {
   SignInShape,
   toEndedAccessWire,
   toOwnerWire,
-} from '../shapes-accounts.ts'
+} from '#wire/accounts.ts'
 import { NoQuery, refuseBody } from './tasks.ts'
 
 interface Parts {

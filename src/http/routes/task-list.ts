@@ -1,15 +1,16 @@
 import type { TypeBoxTypeProvider } from '@fastify/type-provider-typebox'
 import type { FastifyInstance } from 'fastify'
 import type { Task } from '#core/task.ts'
+import { positionOf } from '#core/task-query.ts'
+import { isNotModified } from '#http/protocol/conditional-requests.ts'
 import Type from '#json-schema.ts'
 import { lastChange } from '#store/changes.ts'
 import type { Db } from '#store/schema.ts'
 import { countTags } from '#store/tags.ts'
-import { countTasks, listPage, positionOf } from '#store/task-list.ts'
+import { countTasks, listPage } from '#store/task-list.ts'
 import { listTasks } from '#store/tasks.ts'
-import { isNotModified } from '../conditions.ts'
-import { toCollectionEtag, toTaskWire } from '../shapes.ts'
-import { NotModified } from '../shapes-answers.ts'
+import { toCollectionEtag, toTaskWire } from '#wire/task.ts'
+import { NotModified } from '#wire/task-answers.ts'
 import {
   badParameter,
   mostTasks,
@@ -21,7 +22,7 @@ import {
   toFilter,
   toListCursor,
   toSort,
-} from '../shapes-list.ts'
+} from '#wire/task-list.ts'
 import { parseCursor, toCursor } from './tasks.ts'
 
 /** Many tasks at once, and what there is to tell them apart by. */

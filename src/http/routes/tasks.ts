@@ -13,13 +13,13 @@ import {
 } from '#actions/tasks.ts'
 import { invalidMember, Problem } from '#core/problem.ts'
 import type { Task } from '#core/task.ts'
+import { isNotModified, parseConditions, parseIfMatch } from '#http/protocol/conditional-requests.ts'
+import { answerOnce } from '#http/protocol/idempotency.ts'
+import { parsePrefer } from '#http/protocol/prefer.ts'
+import { prefersMinimal, send, taskAnswer, toTaskMark } from '#http/protocol/task-response.ts'
 import Type from '#json-schema.ts'
 import type { Db } from '#store/schema.ts'
 import { getTask } from '#store/tasks.ts'
-import { prefersMinimal, send, taskAnswer, toTaskMark } from '../answer.ts'
-import { isNotModified, parseConditions, parseIfMatch } from '../conditions.ts'
-import { answerOnce } from '../idempotency.ts'
-import { parsePrefer } from '../prefer.ts'
 import {
   SnoozeShape,
   TaskDraftShape,
@@ -31,9 +31,9 @@ import {
   toPatch,
   toSnooze,
   toTaskWire,
-} from '../shapes.ts'
-import { NotModified, UpdatedTasksShape, WrittenTaskShape } from '../shapes-answers.ts'
-import { DeletedTaskShape, toDeletedTaskWire } from '../shapes-trash.ts'
+} from '#wire/task.ts'
+import { NotModified, UpdatedTasksShape, WrittenTaskShape } from '#wire/task-answers.ts'
+import { DeletedTaskShape, toDeletedTaskWire } from '#wire/trash.ts'
 
 const largestId = Number.MAX_SAFE_INTEGER
 export const IdParams = Type.Object({ id: Type.Integer({ minimum: 1, maximum: largestId }) })

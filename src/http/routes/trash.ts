@@ -2,16 +2,16 @@ import type { TypeBoxTypeProvider } from '@fastify/type-provider-typebox'
 import type { FastifyInstance } from 'fastify'
 import type { LongContext } from '#actions/context.ts'
 import { countDeletable, deleteTasks, purgeTrash, restoreTasks } from '#actions/trash.ts'
-import { instantOf } from '#core/moment.ts'
+import { instantOf } from '#core/date-time.ts'
 import { Problem } from '#core/problem.ts'
 import { limits } from '#core/task.ts'
+import { requireMore } from '#http/auth/authenticate.ts'
+import { answerOnce, answerOnceByChunks } from '#http/protocol/idempotency.ts'
 import Type, { type Static } from '#json-schema.ts'
 import type { Db } from '#store/schema.ts'
 import { listTrash, type TaskFilter } from '#store/trash.ts'
-import { requireMore } from '../door.ts'
-import { IdList, parseIds } from '../id-list.ts'
-import { answerOnce, answerOnceByChunks } from '../idempotency.ts'
-import { parseCollectionIfMatch, parseTime } from '../shapes.ts'
+import { IdList, parseIds } from '#wire/id-list.ts'
+import { parseCollectionIfMatch, parseTime } from '#wire/task.ts'
 import {
   DeletedTasksShape,
   PurgedShape,
@@ -21,7 +21,7 @@ import {
   toDeletedTasksWire,
   toRestoring,
   toTrashedTaskWire,
-} from '../shapes-trash.ts'
+} from '#wire/trash.ts'
 import { NoQuery, refuseBody } from './tasks.ts'
 
 const Tag = Type.String({ minLength: 1, maxLength: limits.tagCharacters })

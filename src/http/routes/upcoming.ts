@@ -4,7 +4,7 @@ import Type from '#json-schema.ts'
 import { presentChannels } from '#store/channels.ts'
 import type { Db } from '#store/schema.ts'
 import { upcoming } from '#store/upcoming.ts'
-import { toUpcomingWire, UpcomingShape } from '../shapes-upcoming.ts'
+import { toUpcomingWire, UpcomingShape } from '#wire/upcoming.ts'
 import { parseInstant } from './trash.ts'
 
 const aheadMs = 24 * 3_600_000

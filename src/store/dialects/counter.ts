@@ -1,5 +1,5 @@
 import { sql } from 'kysely'
-import { prepare } from '../prepare.ts'
+import { prepare } from '#store/engine/prepare.ts'
 
 /** `addToCounter` where a statement can answer what it wrote. */
 export const addReturning = prepare((db, args: { ownerId: number; count: number }) =>

@@ -1,6 +1,5 @@
-import type { Expression, Dialect as KyselyDialect, QueryResult, RawBuilder, SqlBool } from 'kysely'
-import type { Db, Schema } from '../schema.ts'
-import type { SearchIndex } from './search.ts'
+import type { Expression, Kysely, Dialect as KyselyDialect, QueryResult, RawBuilder, SqlBool } from 'kysely'
+import type { Db, Schema } from '#store/schema.ts'
 
 /**
  * All that may differ between databases. Everything else in the store is one statement that all of them understand. A new
@@ -154,6 +153,32 @@ export function speaking(kysely: KyselyDialect, dialect: Dialect): KyselyDialect
 
 export function dialectOf(db: Db): Dialect {
   const dialect = dialects.get(db.getExecutor().adapter)
-  if (!dialect) throw new Error('a database that was not opened by store/open.ts')
+  if (!dialect) throw new Error('a database that was not opened by store/engine/open.ts')
   return dialect
+}
+
+/**
+ * An index from words to the tasks that have them, in what each database does best. It narrows a search down and no more: it may name
+ * a task too many, which was deleted or is another owner's, and must name none too few. What is found is looked at (store/task-list.ts),
+ * so that the same words find the same on all three.
+ */
+export interface SearchIndex {
+  /** Makes it, where it is not there yet. */
+  // biome-ignore lint/suspicious/noExplicitAny: as migrations have it
+  create(db: Kysely<any>): Promise<void>
+  /** Takes the place of what was there of these tasks; each of them once. */
+  write(tx: Db, entries: readonly IndexEntry[]): Promise<void>
+  forget(tx: Db, ids: readonly number[]): Promise<void>
+  /**
+   * The ids of tasks that have a word beginning so, for each of `words` or for the rarest of them; undefined when those are more than
+   * `most`. What it costs is bounded by `most`, however many tasks there are.
+   */
+  find(db: Db, words: readonly string[], most: number): Promise<number[] | undefined>
+}
+
+export interface IndexEntry {
+  readonly id: number
+  readonly words: readonly string[]
+  /** Nothing is there of it. */
+  readonly isNew: boolean
 }

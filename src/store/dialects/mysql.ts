@@ -8,11 +8,11 @@ import {
 } from 'kysely'
 import mysql2 from 'mysql2'
 import { Problem } from '#core/problem.ts'
-import { columnTypes, type Schema } from '../schema.ts'
+import { columnTypes, type Schema } from '#store/schema.ts'
 import { type Dialect, speaking } from './dialect.ts'
 import { classify, remedyFor } from './mysql-errors.ts'
+import { wordTable } from './mysql-search.ts'
 import { guard } from './pool.ts'
-import { wordTable } from './search.ts'
 import {
   connections,
   connectMs,

@@ -8,11 +8,11 @@ import {
 } from 'kysely'
 import pg from 'pg'
 import { Problem } from '#core/problem.ts'
-import { columnTypes, type Schema } from '../schema.ts'
+import { columnTypes, type Schema } from '#store/schema.ts'
 import { addReturning } from './counter.ts'
 import { type Dialect, type ErrorClass, speaking } from './dialect.ts'
 import { guard } from './pool.ts'
-import { gin } from './search.ts'
+import { gin } from './postgres-search.ts'
 import {
   connections,
   connectMs,

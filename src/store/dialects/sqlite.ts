@@ -2,11 +2,11 @@ import { resolve } from 'node:path'
 import { DatabaseSync, type StatementSync } from 'node:sqlite'
 import { type Dialect as KyselyDialect, SqliteAdapter, SqliteDialect, sql } from 'kysely'
 import { Problem } from '#core/problem.ts'
-import { runStatement } from '../prepare.ts'
+import { runStatement } from '#store/engine/prepare.ts'
 import { addReturning } from './counter.ts'
 import { type Dialect, type ErrorClass, speaking } from './dialect.ts'
-import { fts5 } from './search.ts'
 import { applicationId, noDatabase, prepareFile, refuseForeign, watchFile } from './sqlite-file.ts'
+import { fts5 } from './sqlite-search.ts'
 
 /**
  * SQLite inside the process, by `node:sqlite`. One connection: it is synchronous, so a second would not run beside it, and
@@ -39,7 +39,8 @@ export const sqlite: Dialect = {
     const answers: unknown[] = []
     for (const chunk of chunks(rows)) {
       const text =
-        `insert or ignore into ${table} (${columns.join(', ')}) values ${tuples(chunk.length, columns.length)}` +
+        // Not `or ignore`, which would pass over a missing value as well (SQLite, «The UPSERT Clause»).
+        `insert into ${table} (${columns.join(', ')}) values ${tuples(chunk.length, columns.length)} on conflict do nothing` +
         (returning.length > 0 ? ` returning ${returning.join(', ')}` : '')
       const result = await runStatement(tx, text, chunk.flat())
       for (const row of result.rows) answers.push(row)

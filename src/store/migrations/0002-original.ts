@@ -1,11 +1,11 @@
 import { randomUUIDv7 } from 'node:crypto'
 import { type Kysely, sql } from 'kysely'
 import type { Migration } from 'kysely/migration'
-import { instantOf } from '#core/moment.ts'
+import { instantOf } from '#core/date-time.ts'
 import { limits } from '#core/task.ts'
-import type { Dialect } from '../dialects/dialect.ts'
-import { builtInOwnerId } from '../owners.ts'
-import type { Schema } from '../schema.ts'
+import type { Dialect } from '#store/dialects/dialect.ts'
+import type { Schema } from '#store/schema.ts'
+import { builtInOwnerId } from '#store/users.ts'
 
 /** The table of the service that Duebell re-creates. Its times are naive: of the zone in which it ran. */
 interface OriginalRow {

@@ -1,5 +1,5 @@
 import type { Migration } from 'kysely/migration'
-import type { Dialect } from '../dialects/dialect.ts'
+import type { Dialect } from '#store/dialects/dialect.ts'
 
 /** The numbered list of changes, and the counter that numbers it. */
 export function changes(dialect: Dialect): Migration {

@@ -1,9 +1,9 @@
 import type { Kysely } from 'kysely'
 import { sql } from 'kysely'
 import type { Migration } from 'kysely/migration'
-import type { Dialect } from '../dialects/dialect.ts'
-import type { Schema } from '../schema.ts'
-import { toEntry } from '../search.ts'
+import type { Dialect } from '#store/dialects/dialect.ts'
+import type { Schema } from '#store/schema.ts'
+import { toEntry } from '#store/search.ts'
 import { repeatable } from './repeatable.ts'
 
 const batchSize = 500

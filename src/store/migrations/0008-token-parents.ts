@@ -1,5 +1,5 @@
 import type { Migration } from 'kysely/migration'
-import type { Dialect } from '../dialects/dialect.ts'
+import type { Dialect } from '#store/dialects/dialect.ts'
 import { repeatable } from './repeatable.ts'
 
 /** The token that made a token, so that it is revoked with it. Null: made by a session, or on the server itself. */

@@ -1,5 +1,5 @@
 import { type AlterTableColumnAlteringBuilder, type CreateIndexBuilder, sql } from 'kysely'
-import type { Dialect } from '../dialects/dialect.ts'
+import type { Dialect } from '#store/dialects/dialect.ts'
 
 /**
  * Steps of a migration that may be there already: not all databases take a migration back that was killed on its way. Tables

@@ -1,0 +1,334 @@
+import assert from 'node:assert/strict'
+import { once } from 'node:events'
+import { readdirSync, readFileSync } from 'node:fs'
+import { type AddressInfo, connect, createServer, type Socket } from 'node:net'
+import { type TestContext, test } from 'node:test'
+import { Problem } from '#core/problem.ts'
+import Type from '#json-schema.ts'
+import { subjects } from '#support/http-subjects.ts'
+import { messageAbout } from '#support/messages.ts'
+import { peerSubjects } from '#support/peer-subjects.ts'
+import { channelDeps, send } from '#support/peers.ts'
+import { catalog } from './catalog.ts'
+import type { Channel, ChannelDeps, ChannelKind } from './channel.ts'
+import { anywhere, publicAnd, type Reach } from './egress-policy.ts'
+import { describeFailure, openOutbound, parseTarget, Unreachable } from './http-client.ts'
+import { ReadBudget } from './read-budget.ts'
+import { openSocket } from './socket.ts'
+
+/**
+ * What holds for every kind that goes anywhere: a channel of somebody who does not administer the server is no way into its private
+ * network. A kind that opens a connection of its own fails here.
+ */
+interface Traveller {
+  readonly kind: ChannelKind
+  /** Of its options, the one that says where to. */
+  readonly member: string
+  open(host: string, port: number, isEncrypted: boolean, deps: ChannelDeps): Promise<Channel>
+}
+
+const kindOf = (name: string) => catalog.find(({ kind }) => kind === name) as ChannelKind
+
+const travellers: readonly Traveller[] = [
+  ...subjects.map(
+    ({ kind, open }): Traveller => ({
+      kind: kindOf(kind),
+      member: 'url',
+      open: (host, port, isEncrypted, deps) => open(`http${isEncrypted ? 's' : ''}://${host}:${port}`, deps),
+    }),
+  ),
+  ...peerSubjects.map(
+    ({ kind, at }): Traveller => ({
+      kind,
+      member: kind.kind === 'email' ? 'host' : 'url',
+      open: (host, port, isEncrypted, deps) => kind.open(at(host, port, isEncrypted), deps),
+    }),
+  ),
+]
+
+const message = messageAbout({})
+const isPrivate = /an address of a private network, which only channels of administrators may reach/
+const within = (...listed: string[]): ChannelDeps => ({ ...channelDeps, reach: publicAnd(listed) })
+
+/** A server of the private network, which hangs up on everybody. */
+async function startPrivateServer(t: TestContext, behave = (socket: Socket): unknown => socket.destroy()) {
+  const sockets: Socket[] = []
+  const visitors: (number | undefined)[] = []
+  const own = new Set<number | undefined>()
+  const server = createServer((socket) => {
+    sockets.push(socket)
+    visitors.push(socket.remotePort)
+    socket.on('error', () => {})
+    behave(socket)
+  }).listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  t.after(() => {
+    for (const socket of sockets) socket.destroy()
+    server.close()
+  })
+  const { port } = server.address() as AddressInfo
+  return {
+    port,
+    /** How many have come. Connections are taken in the order in which they were made: behind one of ours there is none to come. */
+    async visits() {
+      const mine = connect(port, '127.0.0.1').on('error', () => {})
+      await once(mine, 'connect')
+      const { localPort } = mine
+      own.add(localPort)
+      while (!visitors.includes(localPort)) await once(server, 'connection')
+      mine.destroy()
+      return visitors.filter((visitor) => !own.has(visitor)).length
+    },
+  }
+}
+
+const addresses = [
+  ...[
+    '127.0.0.1',
+    '127.1',
+    '0x7f000001',
+    '2130706433',
+    '0177.0.0.1',
+    '10.0.0.1',
+    '100.64.0.1',
+    '172.16.0.1',
+    '192.168.1.1',
+  ],
+  ...['[::1]', '[::ffff:127.0.0.1]', '[::ffff:7f00:1]', '[64:ff9b::7f00:1]', '[2002:7f00:1::]', '[fd12::1]'],
+]
+
+/** An address is refused as it is opened, and the member named, before anything is connected. */
+async function assertAddressesRefused(t: TestContext, { member, open }: Traveller) {
+  const server = await startPrivateServer(t)
+  for (const host of addresses)
+    await assert.rejects(
+      open(host, server.port, false, within()),
+      (error) =>
+        error instanceof Problem &&
+        error.kind === 'invalid' &&
+        isPrivate.test(error.message) &&
+        JSON.stringify(error.extras.faults?.map(({ at }) => at)) === JSON.stringify([{ pointer: `/${member}` }]),
+      host,
+    )
+  assert.equal(await server.visits(), 0)
+}
+
+/** A name that leads there is refused as it is sent to, and nobody is connected to. */
+async function assertNamesRefused(t: TestContext, { open }: Traveller) {
+  const server = await startPrivateServer(t)
+  for (const isEncrypted of [false, true]) {
+    await using channel = await open('localhost', server.port, isEncrypted, within())
+    const outcome = await send(channel, message)
+    assert.equal(await server.visits(), 0)
+    assert.ok(typeof outcome === 'object' && /^its name leads to /.test(outcome.reason), JSON.stringify(outcome))
+    assert.match(outcome.reason, isPrivate)
+  }
+}
+
+test('every kind that is not for administrators alone is held to its reach, by each option that says where to', () => {
+  // The console goes nowhere.
+  const kinds = catalog.filter(({ kind, isConfigOnly }) => kind !== 'console' && !isConfigOnly)
+  assert.deepEqual(travellers.map(({ kind }) => kind.kind).sort(), kinds.map(({ kind }) => kind).sort())
+  for (const { kind, member } of travellers) {
+    const { properties } = kind.options as unknown as { properties: object }
+    const sayWhere = Object.keys(properties).filter((name) =>
+      /(^|_)(ur[il]|host|server|broker|address|endpoint|proxy)s?$/.test(name),
+    )
+    assert.deepEqual(sayWhere, [member], `${kind.kind}: how is another one held to its reach?`)
+  }
+})
+
+for (const traveller of travellers) {
+  const { kind, open } = traveller
+
+  test(`${kind.kind}: a private address is refused as it is opened`, (t) => assertAddressesRefused(t, traveller))
+
+  test(`${kind.kind}: a name that leads to one is not connected to`, (t) => assertNamesRefused(t, traveller))
+
+  test(`${kind.kind}: what is listed is connected to, by its name and by its address`, async (t) => {
+    for (const [host, deps] of [
+      ['localhost', within('localhost')],
+      ['localhost', within('127.0.0.0/8', '::1')],
+      ['127.0.0.1', within('127.0.0.1')],
+      ['localhost', channelDeps],
+      ['127.0.0.1', channelDeps],
+    ] as const)
+      for (const isEncrypted of [false, true]) {
+        const server = await startPrivateServer(t)
+        await using channel = await open(host, server.port, isEncrypted, deps)
+        const outcome = await send(channel, message)
+        assert.ok(typeof outcome === 'object' && outcome.retry && !isPrivate.test(outcome.reason))
+        assert.equal(await server.visits(), 1, `${host}: it is the reach alone that keeps it away`)
+      }
+  })
+}
+
+interface Stray {
+  readonly open?: () => unknown
+  readonly send: () => Promise<unknown>
+}
+
+const signal = () => AbortSignal.timeout(10_000)
+const dial = ({ hostname, port }: URL) => connect(Number(port), hostname.replace(/^\[|\]$/g, '')).on('error', () => {})
+
+/** Kinds by people who have never heard of a reach, or would rather not have; and whether an address, or a name, is what tells. */
+const strays: readonly [what: string, tells: [address: boolean, name: boolean], (url: URL, reach: Reach) => Stray][] = [
+  ['calls fetch', [true, true], (url) => ({ send: () => fetch(url) })],
+  ['opens a socket of its own', [true, true], (url) => ({ send: () => once(dial(url), 'close') })],
+  ['connects as it is opened', [true, true], (url) => ({ open: () => dial(url), send: async () => {} })],
+  [
+    'checks the address and then opens a socket of its own',
+    [false, true],
+    (url, reach) => {
+      parseTarget(url.href, '/url', reach)
+      return { send: () => once(dial(url), 'close') }
+    },
+  ],
+  [
+    'goes by a reach of its own choice',
+    [true, true],
+    (url) => {
+      const outbound = openOutbound(parseTarget(url.href, '/url', anywhere))
+      return { send: () => outbound.request({ headers: {}, body: '', signal: signal() }) }
+    },
+  ],
+  [
+    'forgets to look at the address',
+    [true, false],
+    ({ hostname: host, port }, reach) => ({
+      send: () =>
+        openSocket({ host, port: Number(port), isEncrypted: false, reach }, signal(), new ReadBudget(1_024)).catch(
+          (error) => {
+            throw new Unreachable(describeFailure(error))
+          },
+        ),
+    }),
+  ],
+]
+
+for (const [what, tells, stray] of strays)
+  test(`a kind that ${what} does not pass`, async (t) => {
+    const traveller: Traveller = {
+      kind: { kind: 'stray', label: 'Stray', about: 'Goes astray.', options: Type.Object({}), concurrency: 1 } as never,
+      member: 'url',
+      async open(host, port, _, { reach }) {
+        const { open, send } = stray(new URL(`http://${host}:${port}/`), reach)
+        open?.()
+        return {
+          async send() {
+            await send()
+            return 'sent'
+          },
+          async [Symbol.asyncDispose]() {},
+        }
+      },
+    }
+    const both = await Promise.allSettled([assertAddressesRefused(t, traveller), assertNamesRefused(t, traveller)])
+    assert.deepEqual(
+      both.map((one) => one.status === 'rejected' && one.reason.code === 'ERR_ASSERTION'),
+      tells,
+    )
+  })
+
+/** Answers that name another server, in the protocols that have some. */
+const hints: readonly [
+  kind: string,
+  what: string,
+  outcome: RegExp,
+  behave: (elsewhere: number) => (socket: Socket) => void,
+][] = [
+  [
+    'nats',
+    'the other servers of its cluster',
+    /^cannot be reached/,
+    (port) => (socket) => {
+      const info = { server_id: 'x', version: '2.10.0', proto: 1, headers: true, max_payload: 1_048_576 }
+      socket.write(`INFO ${JSON.stringify({ ...info, connect_urls: [`127.0.0.1:${port}`], ldm: true })}\r\n`)
+      socket.once('data', () => socket.end("-ERR 'Server Shutdown'\r\n"))
+    },
+  ],
+  [
+    'redis',
+    'the node of its cluster that has the key',
+    /^answered MOVED$/,
+    (port) => (socket) => {
+      socket.on('data', (bytes) => {
+        for (const [command] of bytes.toString().matchAll(/auth|select|xadd/gi))
+          socket.write(/xadd/i.test(command) ? `-MOVED 3999 127.0.0.1:${port}\r\n` : '+OK\r\n')
+      })
+    },
+  ],
+  [
+    'mqtt',
+    'the server that is to be used instead (MQTT 5 section 4.11)',
+    /reason code 157$/,
+    (port) => (socket) => {
+      const reference = Buffer.from(`127.0.0.1:${port}`)
+      const property = Buffer.concat([Buffer.of(0x1c, 0, reference.length), reference])
+      const connack = Buffer.concat([Buffer.of(0, 0x9d, property.length), property])
+      socket.once('data', () => socket.end(Buffer.concat([Buffer.of(0x20, connack.length), connack])))
+    },
+  ],
+]
+
+for (const [name, what, expected, behave] of hints)
+  test(`${name}: a hint is not followed: ${what}`, async (t) => {
+    const elsewhere = await startPrivateServer(t)
+    const server = await startPrivateServer(t, behave(elsewhere.port))
+    const traveller = travellers.find(({ kind }) => kind.kind === name) as Traveller
+    // Of an administrator: whoever may go there is not sent there either.
+    await using channel = await traveller.open('127.0.0.1', server.port, false, channelDeps)
+    for (const _ of [1, 2]) {
+      const outcome = await send(channel, message)
+      assert.ok(typeof outcome === 'object' && outcome.retry)
+      assert.match(outcome.reason, expected)
+    }
+    assert.equal(await elsewhere.visits(), 0)
+  })
+
+/** Whose way of connecting was looked at: they are handed a socket, or a lookup. */
+const clients: Readonly<Record<string, readonly string[]>> = {
+  'amqp.ts': ['amqplib', 'node:diagnostics_channel'],
+  'command.ts': ['node:child_process'],
+  'egress-policy.ts': ['node:dns'],
+  'email.ts': ['nodemailer'],
+  'http-client.ts': ['node:http', 'node:https'],
+  'limited-agent.ts': ['node:http', 'node:https', 'node:net'],
+  'mqtt.ts': ['mqtt'],
+  'nats.ts': ['@nats-io/jetstream', '@nats-io/transport-node', '@nats-io/transport-node/lib/node_transport.js'],
+  'read-budget.ts': ['node:net'],
+  'redis.ts': ['ioredis'],
+  'socket.ts': ['node:net', 'node:tls'],
+}
+/** What connects to nothing. */
+const harmless = [
+  '#json-schema.ts',
+  'ajv',
+  'node:crypto',
+  'node:os',
+  'node:process',
+  'node:stream',
+  'node:url',
+  'node:util',
+]
+
+test('no kind has a way out that the tests above do not go: what connects is loaded where it was looked at', () => {
+  const folder = new URL('./', import.meta.url)
+  const loaded: Record<string, string[]> = {}
+  for (const file of readdirSync(folder).filter((name) => name.endsWith('.ts') && !name.endsWith('.test.ts'))) {
+    const text = readFileSync(new URL(file, folder), 'utf8').replaceAll(/\/\/.*|\/\*[\s\S]*?\*\//g, '')
+    assert.doesNotMatch(text, /\b(fetch|require)\(|\bnew (WebSocket|EventSource)\b/, file)
+    const imports = [
+      ...text.matchAll(/^(?:import|export) (?!type )([^'"]*? from )?('[^']+')/gms),
+      ...text.matchAll(/\b(import|getBuiltinModule)\(\s*([^)]*?)\s*\)/g),
+    ]
+    for (const [, names = '', quoted = ''] of imports) {
+      const from = quoted.replace(/^'(.*)'$/, '$1')
+      // Of node:net anybody may ask what an address is.
+      const isAsking = from === 'node:net' && /^\{ ((isIP|BlockList|type \w+)(, )?)+ \} from $/.test(names)
+      if (isAsking || /^(\.\/|#core\/)/.test(from) || harmless.includes(from)) continue
+      loaded[file] = [...new Set([...(loaded[file] ?? []), from])].sort()
+    }
+  }
+  assert.deepEqual(loaded, clients)
+})

@@ -1,0 +1,85 @@
+import type { Agent, ClientRequest } from 'node:http'
+import https from 'node:https'
+import { connect, type LookupFunction, type Socket } from 'node:net'
+import type { Duplex } from 'node:stream'
+import { type Address, floodError, LimitedSocket, limitReading, ReadBudget, readInPieces } from './read-budget.ts'
+
+// Not imported: an import reads all that a module of Node has, and of this one the WebSocket, for which it loads undici: 4 MB.
+const http = process.getBuiltinModule('node:http')
+
+/**
+ * Connections for `node:http` on which a receiver can send no more than an answer needs. That covers informational responses before the
+ * answer, headers, trailers and the framing of chunks. Node's agent itself closes an idle connection at the first byte that comes
+ * (RFC 9112 section 9.2).
+ */
+export interface LimitedAgent {
+  readonly agent: Agent
+  /** To be called for each request. */
+  watch(request: ClientRequest): void
+}
+
+/** Beside the body, in bytes: 16 KiB of headers, which is Node's own limit, and the rest of a read of 64 KiB in which an answer comes. */
+const headBytes = 112 * 1024
+/** Servers send one or two informational responses, if any (RFC 9110 section 15.2). Go's client takes five. */
+const maxInformational = 20
+/** 20 informational responses as servers send them are 1 or 2 KiB. */
+const pieceBytes = 4 * 1024
+
+/** @param bodyBytes of an answer so much is read, and then the connection is closed */
+export function openLimitedAgent({
+  isEncrypted,
+  lookup,
+  idleMs,
+  bodyBytes,
+}: {
+  readonly isEncrypted: boolean
+  readonly lookup: LookupFunction
+  readonly idleMs: number
+  readonly bodyBytes: number
+}): LimitedAgent {
+  const budgets = new WeakMap<Duplex, ReadBudget>()
+  const agent = isEncrypted
+    ? new https.Agent({ keepAlive: true, timeout: idleMs })
+    : new http.Agent({ keepAlive: true, timeout: idleMs })
+  /** Of `https.Agent`: with its cache of TLS sessions. */
+  const encrypt = agent.createConnection.bind(agent)
+
+  agent.createConnection = (options) => {
+    const { host = '', port } = options as { host?: string; port: number | string }
+    const address = { host, port: Number(port), lookup }
+    const budget = new ReadBudget(headBytes + bodyBytes)
+    const socket = isEncrypted ? encryptLimited(address, options, budget) : connectLimited(address, budget)
+    readInPieces(socket, pieceBytes)
+    budgets.set(socket, budget)
+    return socket
+  }
+
+  function encryptLimited(address: Address, options: object, budget: ReadBudget): Duplex {
+    const carrier = new LimitedSocket(address, budget)
+    const socket = encrypt({ ...options, socket: carrier } as object) as Socket
+    // The agent lets an idle connection keep no process alive. It knows nothing of what carries this one.
+    socket.ref = () => carrier.ref() && socket
+    socket.unref = () => carrier.unref() && socket
+    return socket.once('secureConnect', () => budget.settle())
+  }
+
+  return {
+    agent,
+    watch(request) {
+      request.once('socket', (socket) => {
+        if (request.reusedSocket) budgets.get(socket)?.restart()
+      })
+      let informational = 0
+      request.on('information', () => {
+        if (++informational > maxInformational) request.destroy(floodError())
+      })
+    },
+  }
+}
+
+function connectLimited(address: Address, budget: ReadBudget): Socket {
+  const socket = connect({ ...address })
+  socket.setNoDelay(true)
+  limitReading(socket, budget)
+  return socket
+}

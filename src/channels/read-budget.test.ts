@@ -1,0 +1,80 @@
+import assert from 'node:assert/strict'
+import { once } from 'node:events'
+import { type AddressInfo, createServer, type LookupFunction, type Socket } from 'node:net'
+import { buffer } from 'node:stream/consumers'
+import { type TestContext, test } from 'node:test'
+import { LimitedSocket, ReadBudget } from './read-budget.ts'
+
+test('a peer may greet, and then send as much as its answers need', () => {
+  const budget = new ReadBudget(100)
+  let spent = 0
+  budget.onSpent = () => spent++
+  assert.ok(budget.take(100))
+  budget.reserve(50)
+  budget.reserve(50)
+  assert.ok(budget.take(100))
+  assert.equal(budget.isSpent, false)
+  assert.equal(budget.take(1), false)
+  assert.equal(budget.take(0), false, 'it stays so')
+  assert.equal(spent, 1)
+})
+
+test('a connection may live for ever, as long as its peer only answers', () => {
+  const budget = new ReadBudget(100)
+  for (let i = 0; i < 10_000; i++) {
+    budget.reserve(50)
+    assert.ok(budget.take(50))
+    budget.release(50)
+  }
+})
+
+test('what answers leave is not saved up', () => {
+  const budget = new ReadBudget(100)
+  for (let i = 0; i < 10_000; i++) {
+    budget.reserve(50)
+    budget.release(50)
+  }
+  assert.ok(budget.take(100))
+  assert.equal(budget.take(1), false)
+})
+
+test('what a handshake leaves is not for later', () => {
+  const budget = new ReadBudget(100)
+  budget.extend(1_000)
+  assert.ok(budget.take(500))
+  budget.settle()
+  assert.equal(budget.take(101), false)
+})
+
+const nowhere: LookupFunction = () => assert.fail('an address needs no lookup')
+
+async function startServer(t: TestContext, behave: (socket: Socket) => void) {
+  const server = createServer((socket) => behave(socket.on('error', () => {})))
+  server.listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  t.after(() => server.close())
+  return { host: '127.0.0.1', port: (server.address() as AddressInfo).port, lookup: nowhere }
+}
+
+test('what was sent before the end is read, however late', async (t) => {
+  const budget = new ReadBudget(1e6)
+  const address = await startServer(t, (socket) => socket.end(Buffer.alloc(200_000, 'x')))
+  const socket = new LimitedSocket(address, budget)
+  await once(socket, 'readable')
+  // So that all of it has come, and the connection is closed.
+  await new Promise((resolve) => setImmediate(resolve))
+  assert.equal((await buffer(socket)).length, 200_000)
+  if (!socket.closed) await once(socket, 'close')
+})
+
+test('a peer that sends more than its budget is disconnected', async (t) => {
+  const gone = Promise.withResolvers<void>()
+  const address = await startServer(t, (socket) => {
+    socket.resume().on('close', () => gone.resolve())
+    socket.write(Buffer.alloc(200_000, 'x'))
+  })
+  const socket = new LimitedSocket(address, new ReadBudget(1_000)).resume()
+  const [error] = await once(socket, 'error')
+  assert.equal(error.code, 'EFLOOD')
+  await gone.promise
+})

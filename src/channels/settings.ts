@@ -1,0 +1,87 @@
+import type { ChannelChoices, ChannelRecord } from '#core/channel.ts'
+import { parseSpan } from '#core/duration.ts'
+import { noticeKinds } from '#core/notification.ts'
+import { invalidMember } from '#core/problem.ts'
+import Type, { type Static } from '#json-schema.ts'
+
+/**
+ * What a channel is told, and how calmly, as JSON: the same members in the API and in the configuration file, so that one can be copied
+ * into the other.
+ */
+export const policyMembers = {
+  tags: Type.Array(Type.String({ minLength: 1, maxLength: 50 }), {
+    maxItems: 20,
+    description: 'Only for tasks with one of these tags; empty for all',
+  }),
+  notices: Type.Array(Type.Enum(noticeKinds), {
+    maxItems: noticeKinds.length,
+    description: 'Only notices of these kinds; empty for all',
+  }),
+  group_wait: Type.Union([Type.String({ maxLength: 100 }), Type.Null()], {
+    description: 'What rings within this span goes out as one message: an ISO 8601 duration of a second to an hour',
+    examples: ['PT30S'],
+  }),
+  repeat: Type.Union(
+    [
+      Type.Object(
+        {
+          every: Type.String({ maxLength: 100, description: 'An ISO 8601 duration of a minute to a week' }),
+          max: Type.Integer({ minimum: 1, maximum: 100, description: 'How often at most' }),
+        },
+        { additionalProperties: false },
+      ),
+      Type.Null(),
+    ],
+    {
+      description: 'Rings again until the notification is acknowledged, or the task is completed or snoozed',
+      examples: [{ every: 'PT10M', max: 5 }],
+    },
+  ),
+  ignore_quiet_hours: Type.Boolean({ description: 'Also told in the quiet hours of its owner' }),
+}
+const Policy = Type.Partial(Type.Object(policyMembers))
+export type PolicyWire = Static<typeof Policy>
+
+export type Policy = Pick<ChannelChoices, 'tags' | 'notices' | 'groupWaitMs' | 'repeat' | 'ignoresQuietHours'>
+
+export const usualPolicy: Policy = {
+  tags: [],
+  notices: [],
+  groupWaitMs: null,
+  repeat: null,
+  ignoresQuietHours: false,
+}
+
+/** What of a policy is said; the rest stays as it is. @throws Problem `invalid` for a span that cannot be read */
+export function toPolicy(wire: PolicyWire, before: Policy = usualPolicy): Policy {
+  const { tags, notices, group_wait, repeat, ignore_quiet_hours } = wire
+  return {
+    tags: tags ? [...new Set(tags)] : before.tags,
+    notices: notices ? [...new Set(notices)] : before.notices,
+    groupWaitMs: group_wait === undefined ? before.groupWaitMs : group_wait && spanOf('/group_wait', group_wait),
+    repeat:
+      repeat === undefined
+        ? before.repeat
+        : repeat && { everyMs: spanOf('/repeat/every', repeat.every), max: repeat.max },
+    ignoresQuietHours: ignore_quiet_hours ?? before.ignoresQuietHours,
+  } as Policy
+}
+
+function spanOf(pointer: string, text: string): number {
+  const ms = parseSpan(text)
+  if (ms === undefined) throw invalidMember(pointer, 'must be an ISO 8601 duration, like "PT30S" or "PT10M"')
+  return ms
+}
+
+export function policyWire({ tags, notices, groupWaitMs, repeat, ignoresQuietHours }: ChannelRecord) {
+  return {
+    tags: [...tags],
+    notices: [...notices],
+    group_wait: groupWaitMs === null ? null : spanText(groupWaitMs),
+    repeat: repeat && { every: spanText(repeat.everyMs), max: repeat.max },
+    ignore_quiet_hours: ignoresQuietHours,
+  }
+}
+
+const spanText = (milliseconds: number) =>
+  Temporal.Duration.from({ milliseconds }).round({ largestUnit: 'hours' }).toString()

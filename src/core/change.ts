@@ -1,0 +1,23 @@
+/** What can happen to a task, or to a notification of it: the kinds of a row in the list of changes. */
+export const changeKinds = [
+  'created',
+  'updated',
+  'completed',
+  'reopened',
+  'snoozed',
+  'deleted',
+  'restored',
+  // of many at once
+  'cleared',
+  'imported',
+  // of a bell: no task changes by them
+  'rung',
+  'failed',
+] as const
+
+export type ChangeKind = (typeof changeKinds)[number]
+
+/** What happens to a task without changing it. */
+export const bellKinds = ['rung', 'failed'] as const satisfies ChangeKind[]
+
+export type BellKind = (typeof bellKinds)[number]

@@ -1,0 +1,57 @@
+import { Problem } from '#core/problem.ts'
+
+/** Each follower of events takes a connection for good; a server has 5,000. */
+export const maxFollowers = 2_000
+/** Of one token or session. Without this one read token took all of the above. */
+export const maxFollowersPerCredential = 100
+/** Of one user, by all their tokens and sessions: a token of scope admin makes further ones. */
+export const maxFollowersPerUser = 200
+
+/** Who follows. Where there is no login nobody brings a credential, and all are one user: only the total holds for them. */
+export interface Follower {
+  readonly userId: number
+  /** Of a token or session. */
+  readonly credentialId: number | null
+}
+
+/** Counts followers in this process. */
+export function createFollowerLimits() {
+  const counts = new Map<string, number>()
+  const countOf = (key: string) => counts.get(key) ?? 0
+  let total = 0
+
+  function change(keys: readonly string[], by: 1 | -1): void {
+    total += by
+    for (const key of keys) {
+      const count = countOf(key) + by
+      if (count === 0) counts.delete(key)
+      else counts.set(key, count)
+    }
+  }
+
+  return {
+    /**
+     * @returns to be called once, when it follows no longer
+     * @throws Problem `rate-limited` when its credential or user has too many, `unavailable` when all together are too many
+     */
+    enter({ userId, credentialId }: Follower): () => void {
+      const credential = `credential ${credentialId}`
+      const user = `user ${userId}`
+      const keys = credentialId === null ? [] : [credential, user]
+      if (keys.length > 0 && countOf(credential) >= maxFollowersPerCredential)
+        throw tooMany(`This token or session follows events ${maxFollowersPerCredential} times already`)
+      if (keys.length > 0 && countOf(user) >= maxFollowersPerUser)
+        throw tooMany(
+          `This user follows events ${maxFollowersPerUser} times already, by all tokens and sessions together`,
+        )
+      if (total >= maxFollowers)
+        throw new Problem('unavailable', `${maxFollowers} follow events already.`, { retryAfterMs })
+      change(keys, 1)
+      return () => change(keys, -1)
+    },
+  }
+}
+
+const retryAfterMs = 30_000
+const tooMany = (text: string) =>
+  new Problem('rate-limited', `${text}. Close one of these streams or long polls first.`, { retryAfterMs })

@@ -1,0 +1,122 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { createLimiter } from './gcra.ts'
+
+/** How many are allowed of those asked for at one instant, at most a thousand. */
+function allowedAt(limiter: ReturnType<typeof createLimiter>, key: string, now: number): number {
+  for (let count = 0; count < 1_000; count++) if (!limiter.take(key, now).isAllowed) return count
+  return Number.POSITIVE_INFINITY
+}
+
+test('a quota may be used all at once, and fills again evenly', () => {
+  const limiter = createLimiter({ quota: 60, windowMs: 60_000 })
+  assert.equal(allowedAt(limiter, 'a', 0), 60)
+  assert.equal(allowedAt(limiter, 'a', 999), 0)
+  assert.equal(allowedAt(limiter, 'a', 1_000), 1)
+  assert.equal(allowedAt(limiter, 'a', 11_000), 10)
+  assert.equal(allowedAt(limiter, 'a', 1_000_000), 60, 'it is never more than full')
+})
+
+test('whoever keeps to the quota in every window is never refused, however it is spread', () => {
+  for (const quota of [1, 3, 7, 10, 6_000]) {
+    const limiter = createLimiter({ quota, windowMs: 60_000 })
+    for (let window = 0; window < 5; window++)
+      for (let i = 0; i < quota; i++)
+        assert.ok(limiter.take('a', window * 60_000).isAllowed, `${i + 1} of ${quota} in window ${window + 1}`)
+    const even = createLimiter({ quota, windowMs: 60_000, burst: 1 })
+    for (let i = 0; i < 5 * quota; i++)
+      assert.ok(even.take('a', (i * 60_000) / quota).isAllowed, `${i + 1}, evenly, ${quota} a minute`)
+  }
+})
+
+test('no more than a full quota, and what fills meanwhile, passes in any time', () => {
+  const limiter = createLimiter({ quota: 60, windowMs: 60_000 })
+  let allowed = 0
+  for (let now = 0; now < 180_000; now += 10) if (limiter.take('a', now).isAllowed) allowed++
+  assert.equal(allowed, 60 + 179)
+})
+
+test('it says what is left, when all will be there again, and when it is worth another try', () => {
+  const limiter = createLimiter({ quota: 10, windowMs: 10_000 })
+  assert.deepEqual(limiter.take('a', 0), { isAllowed: true, remaining: 9, resetMs: 1_000, retryAfterMs: 0 })
+  assert.deepEqual(limiter.take('a', 500, 8), { isAllowed: true, remaining: 1, resetMs: 8_500, retryAfterMs: 0 })
+  assert.deepEqual(limiter.take('a', 500, 3), { isAllowed: false, remaining: 1, resetMs: 8_500, retryAfterMs: 1_500 })
+  assert.ok(!limiter.take('a', 1_999, 3).isAllowed)
+  assert.deepEqual(limiter.take('a', 2_000, 3), { isAllowed: true, remaining: 0, resetMs: 10_000, retryAfterMs: 0 })
+})
+
+test('to be refused costs nothing: who asks in a loop gets what the patient get', () => {
+  const limiter = createLimiter({ quota: 10, windowMs: 10_000 })
+  for (const key of ['patient', 'greedy']) assert.equal(allowedAt(limiter, key, 0), 10)
+  for (let now = 0; now < 1_000; now++) assert.ok(!limiter.take('greedy', now).isAllowed)
+  for (const key of ['patient', 'greedy']) assert.ok(limiter.take(key, 1_000).isAllowed)
+})
+
+test('a look takes nothing, and what was taken can be given back', () => {
+  const limiter = createLimiter({ quota: 2, windowMs: 2_000 })
+  for (let i = 0; i < 5; i++) assert.equal(limiter.peek('a', 0).remaining, 1)
+  assert.equal(allowedAt(limiter, 'a', 0), 2)
+  assert.ok(!limiter.peek('a', 0).isAllowed)
+  limiter.giveBack('a')
+  assert.ok(limiter.peek('a', 0).isAllowed)
+  assert.equal(allowedAt(limiter, 'a', 0), 1)
+  limiter.giveBack('nobody')
+  assert.equal(allowedAt(limiter, 'nobody', 0), 2)
+})
+
+test('keys know nothing of each other', () => {
+  const limiter = createLimiter({ quota: 3, windowMs: 3_000 })
+  for (const key of ['a', 'b', '', '__proto__', 'a ']) assert.equal(allowedAt(limiter, key, 0), 3, key)
+})
+
+test('keys that are full again are forgotten first: memory is what is in use', () => {
+  const limiter = createLimiter({ quota: 10, windowMs: 1_000, mostKeys: 1_000 })
+  for (let i = 0; i < 100_000; i++) limiter.take(`key ${i}`, i * 10)
+  assert.ok(limiter.size <= 11, `${limiter.size} are remembered, and 10 are not full`)
+})
+
+test('no number of keys makes it remember more than it may', () => {
+  const limiter = createLimiter({ quota: 10, windowMs: 1_000, mostKeys: 100 })
+  for (let i = 0; i < 10_000; i++) limiter.take(`key ${i}`, i / 1_000)
+  assert.equal(limiter.size, 100)
+})
+
+test('one that is being limited is not pushed out by any number of others that are not', () => {
+  const limiter = createLimiter({ quota: 10, windowMs: 1_000_000, mostKeys: 100 })
+  assert.equal(allowedAt(limiter, 'limited', 0), 10)
+  for (let i = 0; i < 500; i++) {
+    limiter.take(`key ${i}`, i)
+    assert.ok(!limiter.take('limited', i).isAllowed, `after ${i + 1} others`)
+  }
+})
+
+test('who is pushed out and comes back has no more left than before', () => {
+  const limiter = createLimiter({ quota: 10, windowMs: 1_000_000, mostKeys: 3 })
+  limiter.take('a', 0, 5)
+  for (const key of ['b', 'c']) limiter.take(key, 0, 6)
+  assert.equal(limiter.take('d', 0).remaining, 4, 'it begins where the one stood that it pushed out')
+  assert.equal(limiter.take('a', 0).remaining, 3, 'instead of 4')
+})
+
+test('with all others limited, a newcomer is allowed once, and then has to wait', () => {
+  const limiter = createLimiter({ quota: 5, windowMs: 50_000, mostKeys: 20 })
+  for (let i = 0; i < 20; i++) assert.equal(allowedAt(limiter, `key ${i}`, 0), 5)
+  for (let i = 0; i < 100; i++) assert.equal(allowedAt(limiter, `newcomer ${i}`, 0), 1)
+})
+
+test('the limit of each key is kept, whatever order they come in', () => {
+  // As many keys as places: what is known of each must be exact.
+  const limiter = createLimiter({ quota: 20, windowMs: 20_000, mostKeys: 50 })
+  const allowed = new Map<string, number>()
+  let seed = 1
+  const random = (below: number) => {
+    seed = (seed * 48_271) % 2_147_483_647
+    return seed % below
+  }
+  for (let i = 0; i < 20_000; i++) {
+    const key = `key ${random(50)}`
+    if (limiter.take(key, i).isAllowed) allowed.set(key, (allowed.get(key) ?? 0) + 1)
+  }
+  for (const [key, count] of allowed) assert.ok(count >= 38 && count <= 40, `${key} was allowed ${count} in 20 s`)
+  assert.equal(allowed.size, 50)
+})

@@ -1,0 +1,182 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { Problem } from '#core/problem.ts'
+import { addressKey, createRateGuard } from './rate-limit.ts'
+
+const minuteMs = 60_000
+
+function start(perMinute = 60) {
+  let at = 0
+  let refused = 0
+  const headers: Record<string, unknown> = {}
+  const reply = {
+    header(name: string, value: unknown) {
+      headers[name] = value
+      return reply
+    },
+  } as unknown as Parameters<ReturnType<typeof createRateGuard>['request']>[0]
+  const guard = createRateGuard({ perMinute, now: () => at, onRefused: () => refused++ })
+  /** Seconds to wait when it is refused; undefined when it is not. */
+  const waitOf = (act: () => unknown): number | undefined => {
+    try {
+      act()
+      return undefined
+    } catch (error) {
+      assert.ok(error instanceof Problem && error.kind === 'rate-limited', String(error))
+      return (error.extras.retryAfterMs as number) / 1_000
+    }
+  }
+  const ask = (key: string, isKnown = true) => waitOf(() => guard.request(reply, { key, isKnown }))
+  return {
+    guard,
+    headers,
+    ask,
+    /** An attempt to sign in that fails. */
+    fail: (address: string, account: string) => waitOf(() => guard.mayTry(address, account)),
+    wrongToken: (address: string) => waitOf(() => guard.failure(address)),
+    pass(ms: number) {
+      at += ms
+    },
+    refusals: () => refused,
+  }
+}
+
+/** How often something is not refused, at most a thousand times. */
+function timesUntilRefused(act: () => number | undefined): number {
+  for (let count = 0; count < 1_000; count++) if (act() !== undefined) return count
+  return Number.POSITIVE_INFINITY
+}
+
+test('each caller has a quota of its own, and one that is not known a tenth of it', () => {
+  const { ask, refusals } = start(60)
+  for (const key of ['token:1', 'token:2', 'session:x'])
+    assert.equal(
+      timesUntilRefused(() => ask(key)),
+      60,
+      key,
+    )
+  assert.equal(
+    timesUntilRefused(() => ask(addressKey('192.0.2.1'), false)),
+    6,
+  )
+  assert.equal(refusals(), 4)
+})
+
+test('0 is no limit, and says nothing', () => {
+  const { ask, headers } = start(0)
+  assert.equal(
+    timesUntilRefused(() => ask('token:1')),
+    Number.POSITIVE_INFINITY,
+  )
+  assert.deepEqual(headers, {})
+})
+
+test('answers say what the quota is, and what is left of it', () => {
+  const { ask, headers, pass } = start(6_000)
+  ask('token:1')
+  assert.deepEqual(headers, { 'ratelimit-policy': '"caller";q=6000;w=60', ratelimit: '"caller";r=5999;t=1' })
+  ask('address:192.0.2.1', false)
+  assert.deepEqual(headers, { 'ratelimit-policy': '"address";q=600;w=60', ratelimit: '"address";r=599;t=1' })
+  timesUntilRefused(() => ask('address:192.0.2.1', false))
+  assert.equal(headers.ratelimit, '"address";r=0;t=1')
+  pass(5 * minuteMs)
+  ask('address:192.0.2.1', false)
+  assert.equal(headers.ratelimit, '"address";r=599;t=1')
+})
+
+test('who is refused is told to come back no sooner than there is one more', () => {
+  const { ask, headers, pass } = start(4)
+  timesUntilRefused(() => ask('token:1'))
+  assert.equal(ask('token:1'), 15)
+  assert.equal(headers.ratelimit, '"caller";r=0;t=15')
+  pass(15_000)
+  assert.equal(ask('token:1'), undefined)
+})
+
+test('ten attempts in 15 minutes to sign in to an account from an address', () => {
+  const { fail, pass } = start()
+  assert.equal(
+    timesUntilRefused(() => fail('192.0.2.1', 'ann')),
+    10,
+  )
+  assert.equal(fail('192.0.2.1', 'ann'), 90)
+  pass(90_000)
+  assert.equal(fail('192.0.2.1', 'ann'), undefined)
+  assert.equal(fail('192.0.2.1', 'ann'), 90)
+})
+
+test('who guesses locks nobody out who asks from elsewhere, nor others at the same address at once', () => {
+  const { fail } = start()
+  assert.equal(
+    timesUntilRefused(() => fail('192.0.2.1', 'ann')),
+    10,
+  )
+  assert.equal(fail('192.0.2.2', 'ann'), undefined)
+  assert.equal(fail('192.0.2.1', 'bob'), undefined)
+})
+
+test('fifty for an address, over all accounts and wrong tokens', () => {
+  const { fail, wrongToken } = start()
+  for (let i = 0; i < 30; i++) assert.equal(fail('192.0.2.1', `account ${i}`), undefined)
+  assert.equal(
+    timesUntilRefused(() => wrongToken('192.0.2.1')),
+    20,
+  )
+  assert.equal(fail('192.0.2.1', 'another'), 18)
+  assert.equal(fail('192.0.2.2', 'another'), undefined)
+})
+
+test('an attempt that succeeds is not counted, and those before it still are', () => {
+  const { guard, fail } = start()
+  for (let i = 0; i < 9; i++) fail('192.0.2.1', 'ann')
+  for (let i = 0; i < 100; i++) guard.mayTry('192.0.2.1', 'ann').succeeded()
+  assert.equal(fail('192.0.2.1', 'ann'), undefined)
+  assert.equal(fail('192.0.2.1', 'ann'), 90)
+})
+
+test('attempts that are made together count before one of them is judged', () => {
+  const { guard, fail } = start()
+  const attempts = Array.from({ length: 10 }, () => guard.mayTry('192.0.2.1', 'ann'))
+  assert.equal(fail('192.0.2.1', 'ann'), 90)
+  attempts[3]?.succeeded()
+  assert.equal(fail('192.0.2.1', 'ann'), undefined)
+})
+
+test('an attempt that is refused for its account does not count against its address', () => {
+  const { fail } = start()
+  for (let i = 0; i < 500; i++) fail('192.0.2.1', 'ann')
+  assert.equal(
+    timesUntilRefused(() => fail('192.0.2.1', `${Math.random()}`)),
+    40,
+  )
+})
+
+test('failures are counted where requests have no limit', () => {
+  const { wrongToken } = start(0)
+  assert.equal(
+    timesUntilRefused(() => wrongToken('192.0.2.1')),
+    50,
+  )
+})
+
+test('an address stands for whoever has it', () => {
+  const same: [key: string, ...addresses: string[]][] = [
+    [
+      'address:192.0.2.1',
+      '192.0.2.1',
+      '::ffff:192.0.2.1',
+      '::FFFF:192.0.2.1',
+      '::ffff:c000:201',
+      '0:0:0:0:0:ffff:c000:0201',
+    ],
+    ['address:2001:db8:0:7::/64', '2001:db8:0:7::1', '2001:DB8:0:7:ffff:ffff:ffff:ffff', '2001:0db8:0:0007::'],
+    ['address:2001:db8:0:0::/64', '2001:db8::1', '2001:db8::', '2001:db8:0:0:1::'],
+    ['address:0:0:0:0::/64', '::1', '::', '0::1'],
+    ['address:fe80:0:0:0::/64', 'fe80::1%eth0', 'fe80::2%lo'],
+    ['address:64:ff9b:0:0::/64', '64:ff9b::192.0.2.1'],
+    ['address:1:2:3:4::/64', '1:2:3:4:5:6:7:8', '1:2:3:4::8', '1:2:3:4:5:6:192.0.2.1'],
+    ['address:local', undefined as never],
+  ]
+  for (const [key, ...addresses] of same)
+    for (const address of addresses) assert.equal(addressKey(address), key, address)
+})

@@ -1,0 +1,47 @@
+import { createHash } from 'node:crypto'
+import { createReadStream } from 'node:fs'
+import { readFile } from 'node:fs/promises'
+import { pipeline } from 'node:stream'
+import { createGunzip } from 'node:zlib'
+import type { FastifyReply, FastifyRequest } from 'fastify'
+import { addVary } from '#http/protocol/security-headers.ts'
+
+export interface StaticFile {
+  readonly file: URL
+  readonly type: string
+  /** It is kept compressed, and sent so to all who take that. */
+  readonly isGzip?: boolean
+}
+
+/**
+ * Answers a file that came with the server, from the disk: it costs no memory while nobody asks. Its ETag is of its content, so that all
+ * replicas give the same one; it is read once, since what is installed does not change under a running server.
+ */
+export function createStaticFile({ file, type, isGzip = false }: StaticFile) {
+  let etag: Promise<string> | undefined
+
+  async function hash(): Promise<string> {
+    return `"${createHash('sha256')
+      .update(await readFile(file))
+      .digest('base64url')
+      .slice(0, 22)}"`
+  }
+
+  return async (request: FastifyRequest, reply: FastifyReply): Promise<FastifyReply> => {
+    etag ??= hash()
+    const tag = await etag.catch((error: unknown) => {
+      etag = undefined
+      throw error
+    })
+    reply.headers({ etag: tag, 'cache-control': 'no-cache' })
+    if (isGzip) addVary(reply, 'accept-encoding')
+    const known = request.headers['if-none-match']?.split(',').map((one) => one.trim().replace(/^W\//, ''))
+    if (known?.includes(tag) || known?.includes('*')) return reply.code(304).send()
+    reply.type(type)
+    const stream = createReadStream(file)
+    if (!isGzip) return reply.send(stream)
+    if (/\bgzip\b(?!\s*;\s*q=0(?:\.0*)?\s*(?:,|$))/.test(request.headers['accept-encoding'] ?? ''))
+      return reply.header('content-encoding', 'gzip').send(stream)
+    return reply.send(pipeline(stream, createGunzip(), () => {})) // an end on either side ends both
+  }
+}

@@ -1,0 +1,197 @@
+import type { Logger } from 'pino'
+import type { Channel } from '#channels/channel.ts'
+import type { Clock } from '#clock.ts'
+import { whySettled } from '#core/channel.ts'
+import { type Outcome, thrown, timedOut } from '#core/delivery.ts'
+import { kindAt, type Links, type Message, type Notice, whyDropped } from '#core/notification.ts'
+import type { Task } from '#core/task.ts'
+import type { Claim, Settled } from '#store/deliveries.ts'
+import type { Store } from '#store/engine/open.ts'
+import { isDamage } from '#store/engine/storage.ts'
+import { noticesByIds } from '#store/notifications.ts'
+import { tasksByIds } from '#store/tasks.ts'
+import { unreadable } from '#store/unreadable-deliveries.ts'
+import { isHeld, type Lane } from './channel-queues.ts'
+import type { ChannelSet } from './channel-registry.ts'
+import { type Live, toMessage, toMessages, toSettlement } from './messages.ts'
+
+/** From claims of a lane to outcomes: what is still true is sent, the rest is dropped or given back. */
+export interface Attempts {
+  /** Resolves when the attempts have started; how they ended is told later. */
+  start(lane: Lane, claims: readonly Claim[]): Promise<void>
+}
+
+export interface AttemptEnd {
+  readonly settled: Settled
+  readonly outcome: Outcome
+  /** The end of the hold, where the outcome began one: in ms since 1970. */
+  readonly heldUntilAt: number | undefined
+}
+
+interface Seen {
+  readonly claims: readonly Claim[]
+  /** Their tasks, by id. */
+  readonly found: ReadonlyMap<number, Task>
+  /** The notices that somebody has acknowledged. */
+  readonly seen: ReadonlySet<number>
+}
+
+const lookAgainMs = 500
+/** Why a timer is not needed any more. Without a reason an abort makes an error, with a stack, of its own: 14 µs each. */
+const over = 'over'
+
+export function createAttempts(deps: {
+  store: Store
+  clock: Clock
+  channels: ChannelSet
+  linksFor: (notice: Notice) => Links | null
+  sendTimeoutMs: number
+  log: Logger
+  /** Aborted when the server stops. */
+  stopping: AbortSignal
+  giveBack: (claims: readonly Claim[]) => void
+  onDropped: (lane: Lane, settled: Settled) => void
+  onEnded: (lane: Lane, end: AttemptEnd) => void
+}): Attempts {
+  const { store, clock, channels, linksFor, sendTimeoutMs, log, stopping } = deps
+
+  /** The tasks of some claims, by id, as they are now. What was seen in this edition of the store is not read again. */
+  async function look(claims: readonly Claim[]): Promise<ReadonlyMap<number, Task>> {
+    const edition = store.edition()
+    const found = new Map<number, Task>()
+    const unseen = new Set<number>()
+    for (const { notice, seen } of claims)
+      if (seen?.edition === edition) found.set(notice.taskId, seen.task)
+      else unseen.add(notice.taskId)
+    if (unseen.size > 0) for (const [id, task] of await tasksByIds(store.db, [...unseen])) found.set(id, task)
+    return found
+  }
+
+  /** Of what is told again: which somebody has seen. */
+  async function acknowledged(claims: readonly Claim[]): Promise<ReadonlySet<number>> {
+    const ids = claims.filter(({ repeats }) => repeats > 0).map(({ notice }) => notice.id)
+    if (ids.length === 0) return new Set()
+    const notices = await noticesByIds(store.db, ids)
+    return new Set(ids.filter((id) => (notices.get(id)?.acknowledgedAt ?? null) !== null))
+  }
+
+  /** What is known of some claims, in two queries. */
+  async function lookAtAll(claims: readonly Claim[]): Promise<Seen> {
+    const found = await look(claims)
+    return { claims, found, seen: await acknowledged(claims) }
+  }
+
+  /** The same claim by claim, where one lies on a damaged page: it is given up, and the others go. */
+  async function lookOneByOne(lane: Lane, claims: readonly Claim[]): Promise<Seen> {
+    const readable: Claim[] = []
+    const found = new Map<number, Task>()
+    const seen = new Set<number>()
+    for (const claim of claims)
+      try {
+        const one = await lookAtAll([claim])
+        readable.push(claim)
+        for (const [id, task] of one.found) found.set(id, task)
+        for (const id of one.seen) seen.add(id)
+      } catch (error) {
+        if (!isDamage(store.db, error)) throw error
+        lane.underway--
+        const settled = { claim, state: 'dead', nextAt: null, error: unreadable, latencyMs: null } as const
+        tellDead(lane.channel.record.name, settled)
+        deps.onDropped(lane, settled)
+      }
+    return { claims: readable, found, seen }
+  }
+
+  /** Those of the claims that are still true; the others leave the lane. */
+  function sift(lane: Lane, { claims, found, seen }: Seen, now: number): Live[] {
+    const live: Live[] = []
+    for (const claim of claims) {
+      const { notice } = claim
+      const task = found.get(notice.taskId)
+      const reason = whyDropped(notice, task)
+      const isOver = claim.repeats > 0 && (reason ?? whySettled(notice, task, seen.has(notice.id))) !== null
+      if (isOver || reason !== null || !task) {
+        lane.underway--
+        // Nothing is told again of what is no longer true; that it was told once stays true.
+        const state = isOver ? 'sent' : 'dropped'
+        deps.onDropped(lane, { claim, state, nextAt: null, error: isOver ? null : reason, latencyMs: null })
+      } else if (now + sendTimeoutMs > claim.leaseUntil || isHeld(lane, now)) {
+        // Waited too long in the queue: somebody may have it by the time this attempt would end. With a fresh lease it may go, and
+        // this was no attempt: a channel that hangs must not use up those of notices that it has never been given.
+        lane.underway--
+        deps.giveBack([claim])
+      } else {
+        const kind = kindAt(notice.reminder, notice.expiryAt, now)
+        const timeZone = task.timeZone ?? channels.defaultsOf(task.ownerId).timeZone
+        live.push({ claim, item: { notice, task, kind, timeZone, links: linksFor(notice) } })
+      }
+    }
+    return live
+  }
+
+  function send(lane: Lane, live: readonly Live[], startedAt: number) {
+    const finished = new AbortController()
+    const timeout = new AbortController()
+    const underway = new Set<readonly Live[]>()
+    const { channel } = lane
+    const end = (told: readonly Live[], outcome: Outcome) => {
+      if (!underway.delete(told)) return // it came after its time-out
+      channel.release()
+      const endedAt = clock.now()
+      const times = { startedAt, endedAt, chance: Math.random() }
+      const heldUntilAt = lane.rateLimit.record(outcome, times)
+      for (const { claim } of told) {
+        const settled = { claim, ...toSettlement(channel, claim, outcome, times), latencyMs: endedAt - startedAt }
+        if (settled.state === 'dead') tellDead(channel.record.name, settled)
+        deps.onEnded(lane, { settled, outcome, heldUntilAt })
+      }
+      if (underway.size === 0) finished.abort(over)
+    }
+    for (const told of toMessages(live)) {
+      underway.add(told)
+      channel.hold()
+      say(channel.channel, toMessage(told, startedAt), timeout.signal).then((outcome) => end(told, outcome))
+    }
+    if (underway.size === 0) return
+    clock.sleep(sendTimeoutMs, finished.signal).then(() => {
+      // After the end of all, nobody listens any more.
+      if (underway.size === 0) return
+      timeout.abort()
+      // A channel that does not heed the signal is left behind.
+      for (const told of underway) end(told, timedOut(sendTimeoutMs))
+    })
+  }
+
+  function tellDead(channel: string, { claim: { id, notice }, error: reason }: Settled) {
+    log.error({ channel, delivery: id, task: notice.taskId, reason }, 'given up: a notice could not be delivered')
+  }
+
+  return {
+    /** Looks whether each is still true, in one query, and starts those that are, in the same turn of the event loop. */
+    async start(lane, claims) {
+      let known: Seen
+      try {
+        known = await lookAtAll(claims).catch((error) => {
+          if (!isDamage(store.db, error)) throw error
+          return lookOneByOne(lane, claims)
+        })
+      } catch {
+        // The database is away; the loop says so. Nothing is begun unseen: back to the front, and looked at again.
+        lane.underway -= claims.length
+        lane.queue.unshift(...claims)
+        await clock.sleep(lookAgainMs, stopping)
+        return
+      }
+      const now = clock.now()
+      send(lane, sift(lane, known, now), now)
+    },
+  }
+}
+
+async function say(channel: Channel, message: Message, signal: AbortSignal): Promise<Outcome> {
+  try {
+    return await channel.send(message, signal)
+  } catch (error) {
+    return thrown(error)
+  }
+}

@@ -1,0 +1,212 @@
+import type { Logger } from 'pino'
+import type { Channel, ChannelKind, SharedDeps } from '#channels/channel.ts'
+import type { Reach, ReachOf } from '#channels/egress-policy.ts'
+import type { ChannelRecord } from '#core/channel.ts'
+import { Problem } from '#core/problem.ts'
+import { tellAt } from '#core/quiet-hours.ts'
+import type { Defaults } from '#core/reminder.ts'
+import { allChannels, setupNumber } from '#store/channels.ts'
+import type { Db } from '#store/schema.ts'
+import { allHabits, type OwnerHabits } from '#store/users.ts'
+
+/**
+ * Who is to be told, and when they want to be left in peace: what the bell must know besides tasks. Kept in memory, and read again
+ * where its number in the database is another; so each replica learns of a change at its next ring or look, and nobody is sent word.
+ *
+ *   setup number ── the same ──▶ as it was
+ *               └── another ──▶ records ──▶ opened, where a version or a reach is new; closed, where one is gone, after what is underway
+ */
+export interface ChannelSet extends AsyncDisposable {
+  /** As it stands in the database, or in a transaction. */
+  setup(db: Db): Promise<Setup>
+  /** The channels that are enabled, opened; of `db`, not of a transaction. The same list as long as nothing has changed. */
+  open(db: Db): Promise<readonly OpenChannel[]>
+  /** Of an owner, as it was when they were opened. */
+  defaultsOf(ownerId: number): Defaults
+}
+
+export interface Setup {
+  readonly number: number
+  /** Enabled or not. */
+  readonly channels: readonly ChannelRecord[]
+  /** Those of one owner: a ring that went through 10,000 channels of others took a millisecond longer. */
+  channelsOf(ownerId: number): readonly ChannelRecord[]
+  /** When an owner may be told of something that expires then: now or later. */
+  tellAt(ownerId: number, expiryAt: number, now: number): number
+  /** What an owner's alarms are computed with. */
+  defaultsOf(ownerId: number): Defaults
+}
+
+/** Of an owner who is not there any more: what is his is about to go. */
+const nobodys: Defaults = { reminders: [], timeZone: 'UTC' }
+
+export interface OpenChannel {
+  readonly record: ChannelRecord
+  readonly concurrency: number
+  readonly channel: Channel
+  /** For each attempt: a channel is closed when none is underway any more. */
+  hold(): void
+  release(): void
+}
+
+/** Where the options of a declared channel are: in memory alone, since they may hold secrets. */
+export type DeclaredOptions = ReadonlyMap<string, Readonly<Record<string, unknown>>>
+
+/** @param parts.readReach how far each may go: asked again at each setup number, since that changes with what it depends on */
+export function createChannelSet(parts: {
+  kinds: readonly ChannelKind[]
+  declared: DeclaredOptions
+  deps: SharedDeps
+  readReach: (db: Db) => Promise<ReachOf>
+  log: Logger
+  onOpened?: (id: number, kind: string) => void
+}): ChannelSet {
+  const { kinds, declared, deps, readReach, log } = parts
+  let known: Setup | undefined
+  let opened: { number: number; list: readonly OpenChannel[] } = { number: -1, list: [] }
+  const handles = new Map<number, Handle>()
+  let opening: Promise<readonly OpenChannel[]> | undefined
+
+  async function setup(db: Db): Promise<Setup> {
+    const number = await setupNumber(db)
+    if (known?.number === number) return known
+    // Not kept: what a transaction sees may be of its own, and never committed.
+    return toSetup(number, await allChannels(db), await allHabits(db))
+  }
+
+  async function openAll(db: Db): Promise<readonly OpenChannel[]> {
+    known = await setup(db)
+    const { number, channels } = known
+    if (opened.number === number) return opened.list
+    const enabled = channels.filter(({ isEnabled }) => isEnabled)
+    const reachOf = await readReach(db)
+    const list: OpenChannel[] = []
+    for (const record of enabled) {
+      const reach = reachOf(record)
+      let handle = handles.get(record.id)
+      if (handle && !(isSame(handle.record, record) && handle.reach === reach)) {
+        handle.retire()
+        handle = undefined
+      }
+      if (handle) handle.record = record
+      else {
+        handle = openHandle(record, reach, await openChannel(record, reach))
+        parts.onOpened?.(record.id, record.kind)
+      }
+      handles.set(record.id, handle)
+      list.push(handle)
+    }
+    // A set: 15,000 channels looked for in a list of 15,000 take a second.
+    const kept = new Set<OpenChannel>(list)
+    for (const [id, handle] of handles)
+      if (!kept.has(handle)) {
+        handles.delete(id)
+        handle.retire()
+      }
+    opened = { number, list }
+    return list
+  }
+
+  /**
+   * One whose options its kind does not take any more fails each attempt with the reason, so that it is seen.
+   * @throws Problem `invalid` for a declared one at the start: then somebody is there to correct it
+   */
+  async function openChannel({ name, kind: kindName, source, options }: ChannelRecord, reach: Reach) {
+    const kind = kinds.find((one) => one.kind === kindName)
+    try {
+      if (!kind) throw new Error(`there is no kind «${kindName}»`)
+      const given = source === 'api' ? options : (declared.get(name) ?? {})
+      const channel = await kind.open(given, { ...deps, reach })
+      return { channel, concurrency: kind.concurrency }
+    } catch (error) {
+      const reason = `cannot be opened: ${describe(error as Error)}`
+      if (source !== 'api' && opened.number === -1)
+        throw new Problem('invalid', `Channel «${name}» ${reason}.`, { cause: error })
+      log.error({ channel: name }, reason)
+      const channel: Channel = {
+        send: async () => ({ retry: true, reason }),
+        async [Symbol.asyncDispose]() {},
+      }
+      return { channel, concurrency: 100 }
+    }
+  }
+
+  return {
+    setup,
+    defaultsOf: (ownerId) => known?.defaultsOf(ownerId) ?? nobodys,
+    open(db) {
+      // One at a time: two would open the same channel twice.
+      opening ??= openAll(db).finally(() => (opening = undefined))
+      return opening
+    },
+    async [Symbol.asyncDispose]() {
+      await Promise.all([...handles.values()].map(({ channel }) => channel[Symbol.asyncDispose]()))
+    },
+  }
+}
+
+function describe(error: Error): string {
+  const [fault] = error instanceof Problem ? (error.extras.faults ?? []) : []
+  return fault && 'pointer' in fault.at ? `${fault.at.pointer.slice(1)} ${fault.detail}` : error.message
+}
+
+/** Whether what was opened is still what is meant: a person's change has another version, and a revived name another kind. */
+function isSame(before: ChannelRecord, after: ChannelRecord): boolean {
+  return before.version === after.version && before.kind === after.kind
+}
+
+function toSetup(
+  number: number,
+  channels: readonly ChannelRecord[],
+  habitsOf: ReadonlyMap<number, OwnerHabits>,
+): Setup {
+  const channelsOf = Map.groupBy(channels, ({ ownerId }) => ownerId)
+  return {
+    number,
+    channels,
+    channelsOf: (ownerId) => channelsOf.get(ownerId) ?? [],
+    defaultsOf: (ownerId) => habitsOf.get(ownerId)?.defaults ?? nobodys,
+    tellAt(ownerId, expiryAt, now) {
+      const { quiet = null, defaults = nobodys } = habitsOf.get(ownerId) ?? {}
+      return tellAt(quiet, defaults.timeZone, expiryAt, now)
+    },
+  }
+}
+
+interface Handle extends OpenChannel {
+  record: ChannelRecord
+  /** That it was opened with. */
+  readonly reach: Reach
+  /** Nobody begins another attempt: it is closed after the last that is underway. */
+  retire(): void
+}
+
+function openHandle(
+  record: ChannelRecord,
+  reach: Reach,
+  { channel, concurrency }: { channel: Channel; concurrency: number },
+): Handle {
+  let underway = 0
+  let isRetired = false
+  const closeIfDone = () => {
+    // How that ends is of no interest to anybody by now.
+    if (isRetired && underway === 0) Promise.resolve(channel[Symbol.asyncDispose]()).catch(() => {})
+  }
+  return {
+    record,
+    reach,
+    channel,
+    concurrency,
+    hold() {
+      underway++
+    },
+    release() {
+      underway--
+      closeIfDone()
+    },
+    retire() {
+      isRetired = true
+      closeIfDone()
+    },
+  }
+}

@@ -1,0 +1,78 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { pino } from 'pino'
+import { fakeClock } from '#support/fake-clock.ts'
+import { type Chore, startHousekeeping } from './maintenance.ts'
+
+const [minuteMs, hourMs] = [60_000, 3_600_000]
+
+/** A chore with so much to do, a bit a run. */
+function chore(name: string, left: number): Chore & { readonly runs: number[]; left: number } {
+  const one = {
+    name,
+    left,
+    runs: [] as number[],
+    async run(now: number) {
+      one.runs.push(now)
+      const done = Math.min(one.left, 10)
+      one.left -= done
+      return done
+    },
+  }
+  return one
+}
+
+test('minutes after the start, then once an hour, each chore runs until none has anything left', async (t) => {
+  const clock = fakeClock(0)
+  const [little, much] = [chore('little', 0), chore('much', 35)]
+  const loop = startHousekeeping({ clock, chores: [little, much], log: pino({ level: 'silent' }) })
+  t.after(() => loop.stop())
+  clock.settle = loop.idle
+  await clock.advance(5 * minuteMs - 1)
+  assert.equal(much.runs.length, 0)
+  await clock.advance(1)
+  assert.deepEqual([much.left, much.runs.length, little.runs.length], [0, 5, 5])
+  much.left = 5
+  await clock.advance(hourMs - 1)
+  assert.equal(much.left, 5)
+  await clock.advance(1)
+  assert.equal(much.left, 0)
+})
+
+test('one that fails is told once, tried again, and keeps no other from its turn', async (t) => {
+  const clock = fakeClock(0)
+  const lines: string[] = []
+  let isBroken = true
+  const broken: Chore = {
+    name: 'broken',
+    async run() {
+      if (isBroken) throw new Error('the disk is full')
+      return 0
+    },
+  }
+  const other = chore('other', 35)
+  const log = pino({ base: null }, { write: (line) => lines.push(line) })
+  const loop = startHousekeeping({ clock, chores: [broken, other], log })
+  t.after(() => loop.stop())
+  clock.settle = loop.idle
+  await clock.advance(6 * minuteMs)
+  assert.equal(other.left, 0)
+  assert.equal(lines.filter((line) => line.includes('broken: the disk is full')).length, 1)
+  const { length } = other.runs
+  await clock.advance(2_000)
+  assert.ok(other.runs.length - length <= 2, 'it does not spin')
+  isBroken = false
+  await clock.advance(2_000)
+  assert.ok(lines.some((line) => line.includes('works again')))
+})
+
+test('a clock that is set back puts it off by no more than an hour', async (t) => {
+  const clock = fakeClock(1e12)
+  const one = chore('one', 5)
+  const loop = startHousekeeping({ clock, chores: [one], log: pino({ level: 'silent' }) })
+  t.after(() => loop.stop())
+  clock.settle = loop.idle
+  clock.set(0)
+  await clock.advance(clock.longestSleepMs + hourMs)
+  assert.equal(one.left, 0)
+})

@@ -1,0 +1,46 @@
+import { sql } from 'kysely'
+import { runStatement } from '#store/engine/prepare.ts'
+import type { SearchIndex } from './dialect.ts'
+import { end, ofRarest } from './search.ts'
+
+/**
+ * SQLite: FTS5, without the texts (contentless), without positions, and with a tokenizer that takes our words as they are: it folds
+ * ASCII, which is folded already, and takes all else for letters. Words are read from its vocabulary, row by row, up to a bound:
+ * `match 'renew*'` first merges all that begin so, for 85 to 200 ms among a million tasks, in which no bell rings.
+ *
+ * Not a plain table of (word, task): each word is another page of a tree then, 35 kB more to write for a create where this takes 2.
+ */
+export const fts5: SearchIndex = {
+  async create(db) {
+    await sql`create virtual table if not exists search using fts5
+      (words, content = '', contentless_delete = 1, detail = none, tokenize = 'ascii')`.execute(db)
+    await sql`create virtual table if not exists search_words using fts5vocab (search, instance)`.execute(db)
+  },
+  async write(tx, entries) {
+    let i = 0
+    for (const size of [20, 1])
+      for (; entries.length - i >= size; i += size) {
+        const rows = entries.slice(i, i + size)
+        const text = `insert or replace into search (rowid, words) values ${Array(size).fill('(?, ?)').join(', ')}`
+        await runStatement(
+          tx,
+          text,
+          rows.flatMap(({ id, words }) => [id, words.join(' ')]),
+        )
+      }
+  },
+  async forget(tx, ids) {
+    await runStatement(tx, 'delete from search where rowid in (select value from json_each(?))', [JSON.stringify(ids)])
+  },
+  find: (db, words, most) =>
+    ofRarest(
+      async (_, word, limit) => {
+        const text = 'select doc from search_words where term >= ? and term < ? limit ?'
+        const { rows } = await runStatement(db, text, [word, end(word), limit])
+        return (rows as { doc: number }[]).map(({ doc }) => doc)
+      },
+      db,
+      words,
+      most,
+    ),
+}

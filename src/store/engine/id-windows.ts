@@ -1,0 +1,61 @@
+import { setImmediate as turn } from 'node:timers/promises'
+import { type Expression, type SqlBool, sql } from 'kysely'
+import type { Db } from '#store/schema.ts'
+
+/**
+ * Going through very many rows in the order of their ids, a window at a time: a filter that finds a few among a million takes half a
+ * second, and on the embedded database nothing else would run meanwhile.
+ *
+ *   ids  ├──────── window ────────┤├──────── window ────────┤├── …
+ *         look · let others run    look · let others run
+ */
+type Listed = 'tasks' | 'notices'
+
+/** Rows of an owner in a window: 2 ms of looking on the embedded database. */
+const windowRows = 5_000
+
+/**
+ * The ids up to `last` of an owner's rows of which `where` is true, in order, in lists of `most` and a shorter one at the end. They are
+ * what was found: who acts on them looks again, under a lock.
+ */
+export async function* idsInOrder(
+  db: Db,
+  table: Listed,
+  ownerId: number,
+  { where, last, most }: { where: Expression<SqlBool>; last: number; most: number },
+): AsyncGenerator<number[]> {
+  let found: number[] = []
+  for (let after = 0; after < last; ) {
+    const end = Math.min(last, (await windowEnd(db, table, ownerId, after, 'up')) ?? last)
+    const { rows } = await sql<{ id: number }>`
+      select id from ${sql.table(table)}
+      where owner_id = ${ownerId} and id > ${after} and id <= ${end} and ${where} order by id`.execute(db)
+    for (const { id } of rows) found.push(id)
+    for (; found.length >= most; found = found.slice(most)) yield found.slice(0, most)
+    after = end
+    await turn()
+  }
+  if (found.length > 0) yield found
+}
+
+/** The last id of a window that begins beyond an id, or undefined when there are not so many rows. */
+export async function windowEnd(
+  db: Db,
+  table: Listed,
+  ownerId: number,
+  beyond: number,
+  direction: 'up' | 'down',
+): Promise<number | undefined> {
+  const [compare, order] = direction === 'up' ? ([sql`>`, sql`asc`] as const) : ([sql`<`, sql`desc`] as const)
+  const { rows } = await sql<{ id: number }>`
+    select id from ${sql.table(table)} where owner_id = ${ownerId} and id ${compare} ${beyond}
+    order by id ${order} limit 1 offset ${windowRows - 1}`.execute(db)
+  return rows[0]?.id
+}
+
+/** The largest id of an owner's rows, or 0. */
+export async function lastId(db: Db, table: Listed, ownerId: number): Promise<number> {
+  const { rows } = await sql<{ id: number }>`
+    select id from ${sql.table(table)} where owner_id = ${ownerId} order by id desc limit 1`.execute(db)
+  return rows[0]?.id ?? 0
+}

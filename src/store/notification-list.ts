@@ -1,0 +1,75 @@
+import { setImmediate as turn } from 'node:timers/promises'
+import { type Expression, type SqlBool, sql } from 'kysely'
+import type { DeliveryState } from '#core/delivery.ts'
+import { windowEnd } from './engine/id-windows.ts'
+import { type NoticeRecord, toNotice } from './notifications.ts'
+import type { Db } from './schema.ts'
+
+/** Which notices are wanted; of all that is said, all must be true. What is said of a delivery must be true of one of them. */
+export interface NoticeFilter {
+  readonly taskId?: number
+  readonly acknowledged?: boolean
+  readonly status?: DeliveryState
+  readonly channelId?: number
+  /** Given up, or waiting after an attempt that failed. */
+  readonly hasProblem?: boolean
+}
+
+/** The newest first. @param page.before an id not to reach */
+export async function listNotices(
+  db: Db,
+  ownerId: number,
+  filter: NoticeFilter,
+  page: { before: number; limit: number },
+): Promise<NoticeRecord[]> {
+  // What may be rare is looked for a window at a time; a task has not many notices.
+  const { taskId, ...others } = filter
+  const isRare = taskId === undefined && Object.keys(others).length > 0
+  const found: NoticeRecord[] = []
+  for (let { before } = page; ; await turn()) {
+    const first = isRare ? ((await windowEnd(db, 'notices', ownerId, before, 'down')) ?? 0) : 0
+    const window = { first, before, limit: page.limit - found.length }
+    for (const row of await select(db, ownerId, filter, window)) found.push(row)
+    if (first === 0 || found.length >= page.limit) return found
+    before = first
+  }
+}
+
+interface Window {
+  readonly first: number
+  readonly before: number
+  readonly limit: number
+}
+
+async function select(db: Db, ownerId: number, filter: NoticeFilter, window: Window): Promise<NoticeRecord[]> {
+  const { first, before, limit } = window
+  const { taskId, acknowledged } = filter
+  let query = db.selectFrom('notices').selectAll().where('owner_id', '=', ownerId)
+  query = query.where('id', '>=', first).where('id', '<', before).orderBy('id', 'desc').limit(limit)
+  if (taskId !== undefined) query = query.where('task_id', '=', taskId)
+  if (acknowledged !== undefined) query = query.where('acknowledged_at', acknowledged ? 'is not' : 'is', null)
+  const delivered = aDelivery(ownerId, filter, window)
+  if (delivered) query = query.where(delivered)
+  return (await query.execute()).map(toNotice)
+}
+
+/** That a notice has a delivery of which all is true that the filter says of one. */
+function aDelivery(
+  ownerId: number,
+  { status, channelId, hasProblem }: NoticeFilter,
+  { first, before }: Window,
+): Expression<SqlBool> | undefined {
+  const all: Expression<SqlBool>[] = []
+  if (status !== undefined) all.push(sql`d.state = ${status}`)
+  if (channelId !== undefined) all.push(sql`d.channel_id = ${channelId}`)
+  if (hasProblem) all.push(sql`d.state in ('dead', 'pending')`)
+  // What is dead or dropped says why. Those with something to say are few, and have an index where they can have one.
+  const hasReason = hasProblem || status === 'dead' || status === 'dropped'
+  if (hasReason) all.push(sql`d.error is not null`)
+  if (all.length === 0) return undefined
+  const isSo = sql.join(all, sql` and `)
+  return hasReason
+    ? sql`notices.id in (select d.notice_id from deliveries as d
+        where d.owner_id = ${ownerId} and d.notice_id >= ${first} and d.notice_id < ${before} and ${isSo})`
+    : sql`exists (select 1 from deliveries as d where d.notice_id = notices.id and ${isSo})`
+}

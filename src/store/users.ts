@@ -1,0 +1,377 @@
+import type { Selectable } from 'kysely'
+import type { Owner, Role } from '#core/account.ts'
+import { Problem } from '#core/problem.ts'
+import type { QuietHours } from '#core/quiet-hours.ts'
+import type { Defaults } from '#core/reminder.ts'
+import type { Reminder } from '#core/task.ts'
+import { builtInChannel, bumpSetup, recordChannels } from './channels.ts'
+import { dialectOf } from './dialects/dialect.ts'
+import { prepare } from './engine/prepare.ts'
+import type { Db, OwnerTable } from './schema.ts'
+
+/** The first owner: of a server without login everything is his, and he is its first administrator. */
+export const builtInOwnerId = 1
+
+/**
+ * Where the numbers of owners come from: one more counter, under an owner that nobody is. Not the database's own, which on PostgreSQL
+ * does not know that the first was given by us; and no number is given twice.
+ */
+const ownerNumbers = -1
+
+const select = prepare((db, args: { id: number }) => db.selectFrom('owners').selectAll().where('id', '=', args.id))
+
+const selectShared = prepare((db, args: { id: number }) => {
+  const { lockShared, inTurn } = dialectOf(db)
+  let query = db.selectFrom('owners').selectAll().where('id', '=', args.id)
+  if (inTurn) query = query.where(inTurn.shared(args.id))
+  return lockShared ? query.modifyEnd(lockShared) : query
+})
+
+const known = new WeakMap<Db, Map<number, Owner>>()
+
+/**
+ * The owner of what is about to be written, who stays as he is until this transaction ends: whoever changes his settings waits for those
+ * who compute by the old ones, and whoever deletes him for those who would leave something behind. Read once a transaction, which many
+ * wishes share.
+ * @throws Problem `unauthorized` when he is not there any more
+ */
+export async function ownerInTransaction(tx: Db, id: number): Promise<Owner> {
+  const seen = known.get(tx) ?? new Map<number, Owner>()
+  known.set(tx, seen)
+  let owner = seen.get(id)
+  if (!owner) {
+    const row = (await selectShared(tx, { id })).rows[0]
+    owner = row && toOwner(row)
+    if (!owner || owner.removedAt !== null) throw new Problem('unauthorized', 'This account is not there any more.')
+    seen.set(id, owner)
+  }
+  return owner
+}
+
+/** What his alarms are computed with. @throws Problem `unauthorized` when he is not there any more */
+export async function defaultsInTransaction(tx: Db, ownerId: number): Promise<Defaults> {
+  return (await ownerInTransaction(tx, ownerId)).defaults
+}
+
+export async function findOwner(db: Db, id: number): Promise<Owner | undefined> {
+  const row = (await select(db, { id })).rows[0]
+  return row && toOwner(row)
+}
+
+/** @throws Problem `not-found` */
+export async function getOwner(db: Db, id: number): Promise<Owner> {
+  const owner = await findOwner(db, id)
+  if (!owner) throw noOwner(id)
+  return owner
+}
+
+const noOwner = (id: number) => new Problem('not-found', `There is no owner ${id}.`)
+
+/** To be changed in this transaction: nobody else can meanwhile. @throws Problem `not-found` */
+export async function lockOwner(tx: Db, id: number): Promise<Owner> {
+  await dialectOf(tx).inTurn?.alone(tx, id)
+  const query = tx.selectFrom('owners').selectAll().where('id', '=', id)
+  const row = await (dialectOf(tx).isShared ? query.forUpdate() : query).executeTakeFirst()
+  if (!row) throw noOwner(id)
+  known.get(tx)?.delete(id)
+  return toOwner(row)
+}
+
+/** By id. @param after an id; 0 to begin */
+export async function listOwners(db: Db, after: number, limit: number): Promise<Owner[]> {
+  const rows = await db.selectFrom('owners').selectAll().where('id', '>', after).orderBy('id').limit(limit).execute()
+  return rows.map(toOwner)
+}
+
+/** By what a person types: his name or his e-mail address. */
+export async function findOwnerByLogin(
+  db: Db,
+  login: string,
+): Promise<{ owner: Owner; password: string | null; identity: string | null } | undefined> {
+  const row = await db
+    .selectFrom('owners')
+    .selectAll()
+    .where(login.includes('@') ? 'email' : 'name', '=', login.toLowerCase())
+    .executeTakeFirst()
+  return row && { owner: toOwner(row), password: row.password, identity: row.identity }
+}
+
+export async function findOwnerByIdentity(db: Db, identity: string): Promise<Owner | undefined> {
+  const row = await db.selectFrom('owners').selectAll().where('identity', '=', identity).executeTakeFirst()
+  return row && toOwner(row)
+}
+
+/** The hash of his password, or null. */
+export async function findPassword(db: Db, id: number): Promise<string | null> {
+  const row = await db.selectFrom('owners').select('password').where('id', '=', id).executeTakeFirst()
+  return row?.password ?? null
+}
+
+/** Whether anybody can come in who administers the server: with a password, through a provider, or by a token that may do everything. */
+export async function canAnybodyAdministrate(db: Db, now: number): Promise<boolean> {
+  const one = enabledAdmins(db).select('owners.id').limit(1)
+  const person = one.where((eb) => eb.or([eb('password', 'is not', null), eb('identity', 'is not', null)]))
+  if (await person.executeTakeFirst()) return true
+  const program = one
+    .innerJoin('tokens', 'tokens.owner_id', 'owners.id')
+    .where('tokens.kind', '=', 'token')
+    .where('tokens.scope', '=', 'admin')
+    .where((eb) => eb.or([eb('tokens.expires_at', 'is', null), eb('tokens.expires_at', '>', now)]))
+  return (await program.executeTakeFirst()) !== undefined
+}
+
+/** Administrators that can come in, as far as their role and state say. */
+export async function countAdmins(db: Db): Promise<number> {
+  const { count } = await enabledAdmins(db)
+    .select((eb) => eb.fn.countAll<number>().as('count'))
+    .executeTakeFirstOrThrow()
+  return Number(count)
+}
+
+const enabledAdmins = (db: Db) =>
+  db.selectFrom('owners').where('role', '=', 'admin').where('disabled_at', 'is', null).where('removed_at', 'is', null)
+
+/** Those who may make channels into the network of the server itself. */
+export async function adminIds(db: Db): Promise<Set<number>> {
+  const rows = await db.selectFrom('owners').select('id').where('role', '=', 'admin').execute()
+  return new Set(rows.map(({ id }) => id))
+}
+
+export interface NewOwner {
+  readonly name: string
+  readonly email: string | null
+  readonly role: Role
+  readonly password: string | null
+  readonly identity: string | null
+  readonly defaults: Defaults
+}
+
+/** @returns his number. @throws Problem `conflict` when the name or the address is taken */
+export async function insertOwner(tx: Db, owner: NewOwner, now: number): Promise<number> {
+  const { name, email, role, password, identity, defaults } = owner
+  await refuseTaken(tx, 0, { name, email })
+  const id = builtInOwnerId + (await dialectOf(tx).addToCounter(tx, ownerNumbers, 1))
+  const reminders = JSON.stringify(defaults.reminders)
+  try {
+    await tx
+      .insertInto('owners')
+      .values({
+        id,
+        name,
+        email,
+        role,
+        password,
+        identity,
+        default_reminders: reminders,
+        time_zone: defaults.timeZone,
+        created_at: now,
+      })
+      .execute()
+  } catch (error) {
+    throw takenJustNow(tx, error)
+  }
+  await recordChannels(tx, id, [builtInChannel], now)
+  return id
+}
+
+/** What is given of an owner. @throws Problem `conflict` when the name or the address is taken */
+export async function saveOwner(
+  tx: Db,
+  id: number,
+  changes: Partial<{
+    name: string
+    email: string | null
+    role: Role
+    password: string | null
+    identity: string | null
+    disabledAt: number | null
+    removedAt: number | null
+    version: number
+  }>,
+): Promise<void> {
+  const { disabledAt, removedAt, ...same } = changes
+  await refuseTaken(tx, id, changes)
+  known.get(tx)?.delete(id)
+  const row = {
+    ...same,
+    ...(disabledAt !== undefined && { disabled_at: disabledAt }),
+    ...(removedAt !== undefined && { removed_at: removedAt }),
+  }
+  try {
+    await tx.updateTable('owners').set(row).where('id', '=', id).execute()
+  } catch (error) {
+    throw takenJustNow(tx, error)
+  }
+  await bumpSetup(tx) // a role decides where channels may reach
+}
+
+async function refuseTaken(tx: Db, id: number, { name, email }: { name?: string | null; email?: string | null }) {
+  for (const [column, value] of [
+    ['name', name],
+    ['email', email],
+  ] as const) {
+    if (value === undefined || value === null) continue
+    const other = tx.selectFrom('owners').select('id').where(column, '=', value).where('id', '!=', id)
+    if (await other.executeTakeFirst())
+      throw new Problem('conflict', `There is an owner with the ${column} «${value}» already.`, {
+        faults: [{ at: { pointer: `/${column}` }, detail: 'is taken' }],
+      })
+  }
+}
+
+/** By somebody else, after `refuseTaken` had looked. */
+function takenJustNow(tx: Db, error: unknown): unknown {
+  if (dialectOf(tx).classify(error) !== 'duplicate') return error
+  return new Problem('conflict', 'This name or address was taken just now.', { cause: error })
+}
+
+/** Those whose rows are to go, with all that is theirs. */
+export async function removedOwners(db: Db): Promise<number[]> {
+  const rows = await db.selectFrom('owners').select('id').where('removed_at', 'is not', null).execute()
+  return rows.map(({ id }) => id)
+}
+
+/** The row itself: last, when nothing is left that names it. */
+export async function deleteOwnerRow(tx: Db, id: number): Promise<void> {
+  await tx.deleteFrom('counters').where('owner_id', '=', id).execute()
+  await tx.deleteFrom('owners').where('id', '=', id).execute()
+  await bumpSetup(tx)
+}
+
+// ── what alarms are computed with ──
+
+/** Of his own choice, where he has made one; the server's for the rest. */
+export interface OwnDefaults {
+  readonly reminders: readonly Reminder[] | null
+  readonly timeZone: string | null
+}
+
+const effective = (own: OwnDefaults, server: Defaults): Defaults => ({
+  reminders: own.reminders ?? server.reminders,
+  timeZone: own.timeZone ?? server.timeZone,
+})
+
+/**
+ * The row must be locked. Where they change, alarms are to be computed anew: `findStaleAlarms` names him until `markFresh`.
+ * @returns what holds for him by now, and whether his alarms are stale, by this change or one before
+ */
+export async function saveOwnDefaults(
+  tx: Db,
+  id: number,
+  own: OwnDefaults,
+  server: Defaults,
+): Promise<{ defaults: Defaults; isStale: boolean }> {
+  const defaults = effective(own, server)
+  const row = (await select(tx, { id })).rows[0]
+  const isSame = row && JSON.stringify(toOwner(row).defaults) === JSON.stringify(defaults)
+  known.get(tx)?.delete(id)
+  await tx
+    .updateTable('owners')
+    .set({
+      own_reminders: own.reminders && JSON.stringify(own.reminders),
+      own_time_zone: own.timeZone,
+      default_reminders: JSON.stringify(defaults.reminders),
+      time_zone: defaults.timeZone,
+      ...(isSame ? {} : { alarms_stale: 1 }),
+    })
+    .where('id', '=', id)
+    .execute()
+  await bumpSetup(tx)
+  return { defaults, isStale: !isSame || row.alarms_stale === 1 }
+}
+
+/** Makes the first owner, where there is none. */
+export async function ensureFirstOwner(tx: Db, { reminders, timeZone }: Defaults, now: number): Promise<void> {
+  // Stale: tasks of the original's may have been taken over.
+  const first = [builtInOwnerId, JSON.stringify(reminders), timeZone, now, 1]
+  const columns = ['id', 'default_reminders', 'time_zone', 'created_at', 'alarms_stale'] as const
+  await dialectOf(tx).insertRows(tx, 'owners', columns, [first], [])
+}
+
+/** What the server itself says, for all who have not chosen: to be called at a start, before anything rings. */
+export async function adoptServerDefaults(tx: Db, server: Defaults, now: number): Promise<void> {
+  await ensureFirstOwner(tx, server, now)
+  const reminders = JSON.stringify(server.reminders)
+  const others = [
+    ['own_reminders', 'default_reminders', reminders],
+    ['own_time_zone', 'time_zone', server.timeZone],
+  ] as const
+  for (const [own, column, value] of others) {
+    const changed = tx.selectFrom('owners').select('id').where(own, 'is', null).where(column, '!=', value)
+    const { inTurn } = dialectOf(tx)
+    if (inTurn) for (const { id } of await changed.orderBy('id').execute()) await inTurn.alone(tx, id)
+    const { numUpdatedRows } = await tx
+      .updateTable('owners')
+      .set({ [column]: value, alarms_stale: 1 })
+      .where(own, 'is', null)
+      .where(column, '!=', value)
+      .executeTakeFirst()
+    if (numUpdatedRows > 0n) await bumpSetup(tx)
+  }
+}
+
+/** Whose alarms do not follow from his defaults yet, and what these are. */
+export async function findStaleAlarms(db: Db): Promise<{ id: number; defaults: Defaults }[]> {
+  const stale = db.selectFrom('owners').selectAll().where('alarms_stale', '=', 1).where('removed_at', 'is', null)
+  const rows = await stale.orderBy('id').execute()
+  return rows.map((row) => ({ id: row.id, defaults: toOwner(row).defaults }))
+}
+
+/** If they are what the alarms were computed with. */
+export async function markFresh(tx: Db, id: number, { reminders, timeZone }: Defaults): Promise<void> {
+  await dialectOf(tx).inTurn?.alone(tx, id)
+  await tx
+    .updateTable('owners')
+    .set({ alarms_stale: 0 })
+    .where('id', '=', id)
+    .where('default_reminders', '=', JSON.stringify(reminders))
+    .where('time_zone', '=', timeZone)
+    .execute()
+}
+
+/** What the bell must know of owners. */
+export interface OwnerHabits {
+  readonly defaults: Defaults
+  readonly quiet: QuietHours | null
+}
+
+export async function allHabits(db: Db): Promise<Map<number, OwnerHabits>> {
+  const rows = await db.selectFrom('owners').selectAll().execute()
+  return new Map(rows.map((row): [number, OwnerHabits] => [row.id, toHabits(row)]))
+}
+
+/** The same of one, and what of it is his own choice. @throws Problem `not-found` */
+export async function getHabits(db: Db, ownerId: number): Promise<OwnerHabits & { own: OwnDefaults }> {
+  const row = (await select(db, { id: ownerId })).rows[0]
+  if (!row) throw noOwner(ownerId)
+  return { ...toHabits(row), own: toOwnDefaults(row) }
+}
+
+export async function saveQuietHours(tx: Db, ownerId: number, quiet: QuietHours | null): Promise<void> {
+  const values = { quiet_from: quiet?.from ?? null, quiet_until: quiet?.until ?? null }
+  await tx.updateTable('owners').set(values).where('id', '=', ownerId).execute()
+  await bumpSetup(tx)
+}
+
+function toHabits(row: Selectable<OwnerTable>): OwnerHabits {
+  const { quiet_from: from, quiet_until: until } = row
+  return { defaults: toOwner(row).defaults, quiet: from === null || until === null ? null : { from, until } }
+}
+
+function toOwnDefaults({ own_reminders, own_time_zone }: Selectable<OwnerTable>): OwnDefaults {
+  return { reminders: own_reminders ? JSON.parse(own_reminders) : null, timeZone: own_time_zone }
+}
+
+function toOwner(row: Selectable<OwnerTable>): Owner {
+  return {
+    id: row.id,
+    name: row.name,
+    email: row.email,
+    role: row.role,
+    disabledAt: row.disabled_at,
+    removedAt: row.removed_at,
+    defaults: { reminders: JSON.parse(row.default_reminders) as Reminder[], timeZone: row.time_zone },
+    createdAt: row.created_at,
+    version: row.version,
+  }
+}
