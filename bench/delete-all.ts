@@ -12,7 +12,7 @@ const tasks = 1_000_000
 const everyMs = 50
 const aheadMs = 500
 const leadMs = 15 * 60_000
-const mostStallMs = 1_000
+const maxStallMs = 1_000
 
 interface Meanwhile {
   /** s. */
@@ -25,16 +25,16 @@ interface Meanwhile {
 }
 
 const now = openWallClock()
-const rungAt = new Map<number, number>()
+const firedAt = new Map<number, number>()
 const receiver = receiverInProcess(({ task }) => {
-  rungAt.set(task.id, now())
+  firedAt.set(task.id, now())
 })
 
 /** Does something long, and meanwhile creates a task every so often. */
 async function during(client: DuebellClient, long: () => Promise<unknown>): Promise<Meanwhile> {
   const dueAt = new Map<number, number>()
   const latencies: number[] = []
-  const underway = new Set<Promise<unknown>>()
+  const inFlight = new Set<Promise<unknown>>()
   const create = async () => {
     const at = Date.now() + aheadMs
     const sentAt = performance.now()
@@ -43,8 +43,8 @@ async function during(client: DuebellClient, long: () => Promise<unknown>): Prom
     dueAt.set(task.id, at)
   }
   const ticking = setInterval(() => {
-    const one = create().finally(() => underway.delete(one))
-    underway.add(one)
+    const one = create().finally(() => inFlight.delete(one))
+    inFlight.add(one)
   }, everyMs)
   let stall = 0
   let lastTurn = performance.now()
@@ -61,9 +61,9 @@ async function during(client: DuebellClient, long: () => Promise<unknown>): Prom
   const taken = (performance.now() - startedAt) / 1_000
   isOver = true
   clearInterval(ticking)
-  await Promise.all(underway)
+  await Promise.all(inFlight)
   await new Promise((resolve) => setTimeout(resolve, aheadMs + 1_500))
-  const lateness = [...dueAt].map(([id, at]) => (rungAt.get(id) ?? Number.POSITIVE_INFINITY) - at)
+  const lateness = [...dueAt].map(([id, at]) => (firedAt.get(id) ?? Number.POSITIVE_INFINITY) - at)
   const sorted = (values: number[]) => values.sort((a, b) => a - b)
   return { taken, lateness: sorted(lateness), latencies: sorted(latencies), stall }
 }
@@ -75,17 +75,17 @@ function tell(what: string, { taken, lateness, latencies, stall }: Meanwhile) {
   figures.push(
     { what, measured: `${digits(taken)} s, ${count(Math.round(tasks / taken))} a second` },
     {
-      what: `${what}: lateness of ${count(lateness.length)} that ring meanwhile`,
+      what: `${what}: lateness of ${count(lateness.length)} that fire meanwhile`,
       measured: of(lateness),
-      target: `max ≤ ${count(mostStallMs)} ms`,
-      isMet: quantile(lateness, 1) <= mostStallMs,
+      target: `max ≤ ${count(maxStallMs)} ms`,
+      isMet: quantile(lateness, 1) <= maxStallMs,
     },
     { what: `${what}: creating meanwhile`, measured: of(latencies) },
     {
       what: `${what}: longest stall of the event loop`,
       measured: `${digits(stall)} ms`,
-      target: `≤ ${count(mostStallMs)} ms`,
-      isMet: stall <= mostStallMs,
+      target: `≤ ${count(maxStallMs)} ms`,
+      isMet: stall <= maxStallMs,
     },
   )
 }

@@ -15,7 +15,7 @@ import { openWallClock } from './wall-clock.ts'
 
 /**
  * What a server does for others, and how late its bell is, while some hold 500 connections and are slow, or 2,000 to 5,000 and ask as
- * fast as they can. Three kinds of processes and threads: the server with a receiver of notices in it, the load, and a client
+ * fast as they can. Three kinds of processes and threads: the server with a receiver of notifications in it, the load, and a client
  * that does what people do.
  */
 
@@ -44,8 +44,8 @@ async function serve(path: string, flags: readonly string[]): Promise<void> {
   const app = await startEmbedded(path, {
     flags,
     kinds: [
-      receiverInProcess(({ notice }) => {
-        lateness.push(now() - notice.dueAt)
+      receiverInProcess(({ notification }) => {
+        lateness.push(now() - notification.dueAt)
         if (lateness.length === expected) finish()
       }),
     ],
@@ -77,7 +77,7 @@ async function startServer(path: string, flags: readonly string[] = []) {
     url,
     child,
     /** Resolves when the bell begins to ring, with a promise of how late it was. */
-    async ring(ms: number): Promise<{ told: Promise<Told> }> {
+    async fire(ms: number): Promise<{ told: Promise<Told> }> {
       child.send(ms)
       await once(child, 'message')
       return { told: once(child, 'message').then(([told]) => told as Told) }
@@ -304,10 +304,10 @@ interface Flood {
   readonly clientFrom?: string
 }
 
-async function measureFlood({ url, ring }: Server, { connections, what, request, clientFrom = '127.0.0.1' }: Flood) {
+async function measureFlood({ url, fire }: Server, { connections, what, request, clientFrom = '127.0.0.1' }: Flood) {
   progress(`${count(connections)} connections, ${what}`)
   await using client = await startClient({ url, from: clientFrom })
-  const { told } = await ring(phaseMs)
+  const { told } = await fire(phaseMs)
   await client.ask()
   const tally = await flood(url, connections, request(new URL(url).host), performance.now() + phaseMs)
   const heard = await client.ask()
@@ -403,7 +403,7 @@ async function main(): Promise<void> {
 
   report({
     title: 'The door',
-    note: `One server process on SQLite, ${count(tasks)} tasks. The other client asks for a task, an edit and a list of 20 in turns, every 5 ms after the last answer. A flood asks again as soon as it is answered, for ${phaseMs / 1_000} s, in which ${phaseMs / bellEveryMs} tasks ring. Server, load and client share the machine.`,
+    note: `One server process on SQLite, ${count(tasks)} tasks. The other client asks for a task, an edit and a list of 20 in turns, every 5 ms after the last answer. A flood asks again as soon as it is answered, for ${phaseMs / 1_000} s, in which ${phaseMs / bellEveryMs} tasks fire. Server, load and client share the machine.`,
     figures,
   })
 }

@@ -9,7 +9,7 @@ import { insertDueAt, temporaryFolder } from './seed.ts'
 import { startServer } from './server.ts'
 import { openWallClock } from './wall-clock.ts'
 
-/** What a healthy channel feels of others that hang, fail, drip and reset, where all of them are told of every notice. */
+/** What a healthy channel feels of others that hang, fail, drip and reset, where all of them are told of every notification. */
 
 const perSecond = 1_000
 const seconds = 10
@@ -103,15 +103,15 @@ async function run(names: readonly string[]): Promise<Run> {
   await finished
   clearTimeout(giveUp)
   clearInterval(watching)
-  if (lateness.length < tasks) throw new Error(`only ${lateness.length} of ${tasks} notices came`)
+  if (lateness.length < tasks) throw new Error(`only ${lateness.length} of ${tasks} notifications came`)
   return { lateness: lateness.sort((a, b) => a - b), memory }
 }
 
 const words = ({ lateness, memory }: Run) =>
   `p50 ${digits(quantile(lateness, 0.5))} ms, p99 ${digits(quantile(lateness, 0.99))} ms, max ${digits(quantile(lateness, 1))} ms; ${digits(memory)} MB`
 
-const mostGrowthMs = 1_000
-const mostMemoryMb = 512
+const maxGrowthMs = 1_000
+const maxMemoryMb = 512
 const figures: Figure[] = []
 progress('a healthy channel alone')
 const alone = await run([])
@@ -124,13 +124,13 @@ for (const names of [...Object.keys(bad).map((name) => [name]), Object.keys(bad)
   figures.push({
     what: `beside ${what}`,
     measured: `${words(beside)}; p99 grew by ${digits(growth)} ms`,
-    target: `p99 + < ${count(mostGrowthMs)} ms, ≤ ${mostMemoryMb} MB`,
-    isMet: growth < mostGrowthMs && beside.memory <= mostMemoryMb,
+    target: `p99 + < ${count(maxGrowthMs)} ms, ≤ ${maxMemoryMb} MB`,
+    isMet: growth < maxGrowthMs && beside.memory <= maxMemoryMb,
   })
 }
 report({
   title: 'Isolation of channels',
-  note: `${count(perSecond)} notices a second for ${seconds} s, each to every channel: a healthy webhook on loopback and, beside it, webhooks that never answer, answer 500, drip a byte a second, or reset the connection. Lateness is from the reminder's instant until the healthy receiver has the request.`,
+  note: `${count(perSecond)} notifications a second for ${seconds} s, each to every channel: a healthy webhook on loopback and, beside it, webhooks that never answer, answer 500, drip a byte a second, or reset the connection. Lateness is from the reminder's instant until the healthy receiver has the request.`,
   figures,
 })
 process.exit()

@@ -20,7 +20,9 @@ async function measureIdle(databasePath: string): Promise<ReturnType<typeof resi
 }
 
 /** Starts a server on a copy of a database with overdue tasks. @returns ms from its spawn */
-async function measureStart(template: string): Promise<{ ready: number; firstNotice: number; lastNotice: number }> {
+async function measureStart(
+  template: string,
+): Promise<{ ready: number; firstNotification: number; lastNotification: number }> {
   using folder = temporaryFolder()
   const databasePath = join(folder.path, 'bench.db')
   copyFileSync(template, databasePath)
@@ -31,18 +33,19 @@ async function measureStart(template: string): Promise<{ ready: number; firstNot
   const startedAt = performance.now()
   let [firstAt, lastAt, lines] = [0, 0, 0]
   const onOutput = (text: string) => {
-    const notices = text.split('Your task (id:').length - 1
-    if (notices === 0) return
-    lines += notices
+    const notifications = text.split('Your task (id:').length - 1
+    if (notifications === 0) return
+    lines += notifications
     lastAt = performance.now()
     firstAt ||= lastAt
   }
   await using server = await startServer({ databasePath, onOutput })
   while (lines < overdue) {
-    if (performance.now() - startedAt > 20_000) throw new Error(`only ${lines} of ${overdue} overdue notices came`)
+    if (performance.now() - startedAt > 20_000)
+      throw new Error(`only ${lines} of ${overdue} overdue notifications came`)
     await sleep(10)
   }
-  return { ready: server.readyMs, firstNotice: firstAt - startedAt, lastNotice: lastAt - startedAt }
+  return { ready: server.readyMs, firstNotification: firstAt - startedAt, lastNotification: lastAt - startedAt }
 }
 
 using folder = temporaryFolder()
@@ -71,8 +74,8 @@ const all = (found: readonly Resident[]) => median(found.map((one) => one.all))
 const own = (found: readonly Resident[]) => median(found.map((one) => one.own))
 const more = all(full) - all(empty)
 const ready = median(starts.map((start) => start.ready))
-const firstNotice = median(starts.map((start) => start.firstNotice))
-const lastNotice = median(starts.map((start) => start.lastNotice))
+const firstNotification = median(starts.map((start) => start.firstNotification))
+const lastNotification = median(starts.map((start) => start.lastNotification))
 report({
   title: 'Memory and start',
   note: `The real process at rest for ${idleMs / 1_000} s, and from its spawn; medians of ${rounds}.`,
@@ -97,10 +100,10 @@ report({
       isMet: ready <= 500,
     },
     {
-      what: 'the same start: overdue notices on the console',
-      measured: `first after ${digits(firstNotice)} ms, all after ${digits(lastNotice)} ms`,
+      what: 'the same start: overdue notifications on the console',
+      measured: `first after ${digits(firstNotification)} ms, all after ${digits(lastNotification)} ms`,
       target: 'at once (first ≤ 500 ms)',
-      isMet: firstNotice <= 500,
+      isMet: firstNotification <= 500,
     },
   ],
 })

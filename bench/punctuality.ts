@@ -5,7 +5,7 @@ import { count, digits, type Figure, progress, quantile, report } from './report
 import { seedDatabase, temporaryFolder } from './seed.ts'
 import { openWallClock } from './wall-clock.ts'
 
-/** How late notices come, whatever else waits: 2,000 tasks over 20 s, beside 0, 100,000 and 1,000,000 others. */
+/** How late notifications come, whatever else waits: 2,000 tasks over 20 s, beside 0, 100,000 and 1,000,000 others. */
 
 const tasks = 2_000
 const spanMs = 20_000
@@ -25,9 +25,9 @@ async function measure(others: number): Promise<{ lateness: number[]; early: num
   const finished = new Promise<void>((resolve) => {
     finish = resolve
   })
-  const receiver = receiverInProcess(({ task, notice }) => {
+  const receiver = receiverInProcess(({ task, notification }) => {
     sentAt.set(task.id, now())
-    if (Date.now() < notice.dueAt) early++
+    if (Date.now() < notification.dueAt) early++
     if (sentAt.size === tasks) finish()
   })
   await using app = await startEmbedded(path, { kinds: [receiver] })
@@ -45,7 +45,7 @@ async function measure(others: number): Promise<{ lateness: number[]; early: num
     )
   if (Date.now() > from) throw new Error('creating the tasks took longer than expected: nothing can be said')
   await Promise.race([finished, new Promise((resolve) => setTimeout(resolve, from + spanMs + 10_000 - Date.now()))])
-  if (sentAt.size < tasks) throw new Error(`only ${sentAt.size} of ${tasks} notices came`)
+  if (sentAt.size < tasks) throw new Error(`only ${sentAt.size} of ${tasks} notifications came`)
   const lateness = [...dueAt].map(([id, at]) => (sentAt.get(id) ?? Number.NaN) - at)
   return { lateness: lateness.sort((a, b) => a - b), early }
 }
@@ -54,11 +54,11 @@ const figures: Figure[] = []
 for (const others of othersPending) {
   progress(`${count(others)} others pending`)
   const { lateness, early } = await measure(others)
-  const [p50, p99, most] = [quantile(lateness, 0.5), quantile(lateness, 0.99), quantile(lateness, 1)]
+  const [p50, p99, max] = [quantile(lateness, 0.5), quantile(lateness, 0.99), quantile(lateness, 1)]
   figures.push(
     {
       what: `${count(others)} others pending: lateness`,
-      measured: `p50 ${digits(p50)} ms, p99 ${digits(p99)} ms, max ${digits(most)} ms`,
+      measured: `p50 ${digits(p50)} ms, p99 ${digits(p99)} ms, max ${digits(max)} ms`,
       target: 'p50 ≤ 1 ms, p99 ≤ 3 ms',
       isMet: p50 <= 1 && p99 <= 3,
     },
@@ -67,6 +67,6 @@ for (const others of othersPending) {
 }
 report({
   title: 'Punctuality',
-  note: `${count(tasks)} tasks, created over HTTP, ring at random instants over ${spanMs / 1_000} s; lateness is from a task's instant until its channel is called.`,
+  note: `${count(tasks)} tasks, created over HTTP, fire at random instants over ${spanMs / 1_000} s; lateness is from a task's instant until its channel is called.`,
   figures,
 })

@@ -37,7 +37,10 @@ export async function startReceiver(): Promise<ReceiverProcess> {
 
 function ask(child: ChildProcess, distinct: number, timeoutMs: number): Promise<Received> {
   return new Promise((resolve, reject) => {
-    const timer = setTimeout(() => reject(new Error(`fewer than ${distinct} notices in ${timeoutMs} ms`)), timeoutMs)
+    const timer = setTimeout(
+      () => reject(new Error(`fewer than ${distinct} notifications in ${timeoutMs} ms`)),
+      timeoutMs,
+    )
     child.once('message', (received: Received) => {
       clearTimeout(timer)
       resolve(received)

@@ -20,7 +20,7 @@ const concurrency = 32
 
 const now = openWallClock()
 
-/** @returns s from the restart until the last new notice arrived, and how many came twice */
+/** @returns s from the restart until the last new notification arrived, and how many came twice */
 async function measure(): Promise<{ delivered: number; ready: number; repeats: number }> {
   using folder = temporaryFolder()
   const databasePath = join(folder.path, 'bench.db')
@@ -46,7 +46,7 @@ async function measure(): Promise<{ delivered: number; ready: number; repeats: n
   const { lastNewAt } = await receiver.received(due, 60_000)
   await second.stop() // what was underway has ended then
   const { repeats, distinct } = await receiver.received(due, 1_000)
-  if (distinct !== due) throw new Error(`${distinct} notices came of ${due}`)
+  if (distinct !== due) throw new Error(`${distinct} notifications came of ${due}`)
   return { delivered: (lastNewAt - restartedAt) / 1_000, ready: second.readyMs / 1_000, repeats }
 }
 

@@ -5,7 +5,7 @@ import { join } from 'node:path'
 import { sql } from 'kysely'
 import { systemClock } from '#clock.ts'
 import { openStore, type Store } from '#store/engine/open.ts'
-import { builtInOwnerId } from '#store/users.ts'
+import { builtInUserId } from '#store/users.ts'
 
 /** Databases full of tasks, made by one statement instead of a million requests. The default reminder must be PT15M. */
 
@@ -60,10 +60,10 @@ async function insert(store: Store, howMany: number, at: ReturnType<typeof sql>)
   const uidStart = randomUUIDv7().slice(0, -12)
   await store.transact((tx, now) =>
     sql`
-      insert into tasks (owner_id, uid, title, tags, priority, created_at, updated_at, version, expiry_at, notify_at)
+      insert into tasks (user_id, uid, title, tags, priority, created_at, updated_at, version, expiry_at, notify_at)
       with recursive n(i) as (select 0 union all select i + 1 from n where i + 1 < ${howMany}),
         task(i, at) as (select i, ${at} from n)
-      select ${builtInOwnerId}, printf('%s%012x', ${uidStart}, i), 'Renew passport number ' || i, '[]', 'none',
+      select ${builtInUserId}, printf('%s%012x', ${uidStart}, i), 'Renew passport number ' || i, '[]', 'none',
         ${now}, ${now}, 1, at + ${leadMs}, at
       from task`.execute(tx),
   )

@@ -11,17 +11,17 @@ import { firstInvitation } from '#actions/sign-in.ts'
 import { goOnDeleting } from '#actions/users.ts'
 import { catalog } from '#channels/catalog.ts'
 import type { ChannelKind, SharedDeps } from '#channels/channel.ts'
-import { anywhere, publicAnd, type ReachOf } from '#channels/egress-policy.ts'
-import { openOutbound, parseTarget, toOutcome } from '#channels/http-client.ts'
-import { toPolicy } from '#channels/settings.ts'
+import { anywhere, type EgressPolicyOf, publicAnd } from '#channels/egress-policy.ts'
+import { openHttpClient, parseTarget, toOutcome } from '#channels/http-client.ts'
+import { toChannelSettings } from '#channels/settings.ts'
 import { makeVapidKeys, type VapidKeys } from '#channels/vapid.ts'
 import type { Clock } from '#clock.ts'
 import type { Config } from '#config/config.ts'
 import { Problem } from '#core/problem.ts'
 import type { Defaults } from '#core/reminder.ts'
 import { isConfidential } from '#core/web-address.ts'
-import { type Feed, startFeed } from '#events/change-stream.ts'
-import { createDoor } from '#http/auth/authenticate.ts'
+import { type ChangeStream, startChangeStream } from '#events/change-stream.ts'
+import { createAuthenticator } from '#http/auth/authenticate.ts'
 import { createOidc } from '#http/auth/oidc.ts'
 import type { ConnectionLimits } from '#http/limits/connections.ts'
 import { readCertificate, watchCertificate } from '#http/listen/certificate.ts'
@@ -31,19 +31,19 @@ import { isLoopbackAddress } from '#http/protocol/host-check.ts'
 import { createServer } from '#http/server.ts'
 import { createLog, type Output } from '#log.ts'
 import { createMetrics } from '#metrics/metrics.ts'
-import { createPace } from '#reminders/batch-size.ts'
+import { createBatchSize } from '#reminders/batch-size.ts'
 import { type ChannelSet, createChannelSet } from '#reminders/channel-registry.ts'
 import { type DeliveryTimes, startDeliveries } from '#reminders/deliver.ts'
-import { startRinging } from '#reminders/fire.ts'
-import { watchBell } from '#reminders/health.ts'
+import { startFiring } from '#reminders/fire.ts'
+import { watchHealth } from '#reminders/health.ts'
 import { startHeartbeat } from '#reminders/heartbeat.ts'
 import {
   emptyTrash,
-  forgetKeptAnswers,
-  forgetTokens,
-  shortenAudit,
-  shortenChanges,
-  startHousekeeping,
+  purgeIdempotencyRecords,
+  purgeTokens,
+  startMaintenance,
+  trimAudit,
+  trimChanges,
 } from '#reminders/maintenance.ts'
 import { startStorageWatch } from '#reminders/storage-watch.ts'
 import { readBacklog } from '#store/backlog.ts'
@@ -54,7 +54,7 @@ import { openStore, type Store } from '#store/engine/open.ts'
 import { isDamage } from '#store/engine/storage.ts'
 import type { Db } from '#store/schema.ts'
 import { sharedSecret } from '#store/secrets.ts'
-import { adminIds, builtInOwnerId } from '#store/users.ts'
+import { adminIds, builtInUserId } from '#store/users.ts'
 import { toCloudEvent } from '#wire/task.ts'
 
 /** What the app takes from the world outside. */
@@ -128,14 +128,14 @@ async function startParts(config: Config, deps: AppDeps, onOpened: (store: Store
     fault: () => store.storage.fault()?.kind ?? null,
   })
 
-  let feed: Feed | undefined
+  let changeStream: ChangeStream | undefined
   const store = stack.use(
     await openStore(config.databaseUrl, {
       clock,
-      log: log.child({ room: 'store' }),
+      log: log.child({ component: 'store' }),
       timeZone: config.timeZone,
       onBroken: deps.onBroken,
-      onListed: (ownerIds) => feed?.wake(ownerIds),
+      onListed: (userIds) => changeStream?.wake(userIds),
       onCommitted: metrics.committed,
       ...(deps.wrapDatabase && { wrap: deps.wrapDatabase }),
     }),
@@ -147,77 +147,79 @@ async function startParts(config: Config, deps: AppDeps, onOpened: (store: Store
   const toEvent = toCloudEvent
   const kinds = deps.catalog ?? catalog
   const channelDeps = { clock, print, toEvent }
-  const readReach = reachReader(config.memberHosts)
-  const channels = stack.use(await openChannels(config, store, kinds, channelDeps, readReach, metrics.openChannel, log))
+  const readEgressPolicy = egressPolicyReader(config.memberHosts)
+  const channels = stack.use(
+    await openChannels(config, store, kinds, channelDeps, readEgressPolicy, metrics.openChannel, log),
+  )
   const links = createLinks(await linkKey(store), config.publicUrl)
 
-  const pace = createPace()
+  const batchSize = createBatchSize()
   const deliveries = startDeliveries({
     store,
     clock,
     channels,
-    pace,
+    batchSize,
     linksFor: links.linksFor,
-    wakeRing: (at) => ringing.wake(at),
-    log: log.child({ room: 'deliver' }),
+    wakeFiring: (at) => firing.wake(at),
+    log: log.child({ component: 'deliveries' }),
     times: deps.deliveryTimes,
     onEnded: metrics.ended,
   })
   stack.defer(() => deliveries.stop(graceMs))
-  const ringing = startRinging({
+  const firing = startFiring({
     store,
     clock,
     channels,
     deliveries,
-    pace,
-    log: log.child({ room: 'ring' }),
-    onRung: metrics.rung,
+    batchSize,
+    log: log.child({ component: 'reminders' }),
+    onFired: metrics.fired,
   })
-  stack.defer(() => ringing.stop())
-  const housekeeping = startHousekeeping({
+  stack.defer(() => firing.stop())
+  const maintenance = startMaintenance({
     clock,
-    chores: [
+    maintenanceTasks: [
       emptyTrash(store, config.trashDays),
-      shortenChanges(store),
-      forgetKeptAnswers(store),
-      forgetTokens(store),
-      shortenAudit(store),
-      { name: 'owners', run: () => goOnDeleting(store) },
+      trimChanges(store),
+      purgeIdempotencyRecords(store),
+      purgeTokens(store),
+      trimAudit(store),
+      { name: 'users', run: () => goOnDeleting(store) },
     ],
-    log: log.child({ room: 'housekeeping' }),
+    log: log.child({ component: 'maintenance' }),
     isLasting: (error) => isDamage(store.db, error),
   })
-  stack.defer(() => housekeeping.stop())
-  const storageWatch = startStorageWatch({ store, clock, log: log.child({ room: 'store' }) })
+  stack.defer(() => maintenance.stop())
+  const storageWatch = startStorageWatch({ store, clock, log: log.child({ component: 'store' }) })
   stack.defer(() => storageWatch.stop())
-  const look = watchBell({
+  const look = watchHealth({
     db: store.db,
     storage: store.storage,
     clock,
-    loops: [ringing, deliveries],
-    requiredUserId: config.login ? null : builtInOwnerId,
+    loops: [firing, deliveries],
+    requiredUserId: config.login ? null : builtInUserId,
   })
   if (config.heartbeatUrl !== '') {
     const beat = stack.use(openHeartbeat(config.heartbeatUrl, clock))
-    const heartbeat = startHeartbeat({ clock, look, beat: beat.send, log: log.child({ room: 'heartbeat' }) })
+    const heartbeat = startHeartbeat({ clock, look, beat: beat.send, log: log.child({ component: 'heartbeat' }) })
     stack.defer(() => heartbeat.stop())
   }
   const wake = (at: number) => {
-    ringing.wake(at)
+    firing.wake(at)
     deliveries.wake(at)
   }
 
-  feed = startFeed({ db: store.db, clock, log: log.child({ room: 'http' }) })
-  const door = createDoor({ db: store.db, transact: store.transact, clock, isOpen: !config.login })
-  stack.defer(() => door.close())
+  changeStream = startChangeStream({ db: store.db, clock, log: log.child({ component: 'http' }) })
+  const authenticator = createAuthenticator({ db: store.db, transact: store.transact, clock, isOpen: !config.login })
+  stack.defer(() => authenticator.close())
   const server = createServer({
-    door,
+    authenticator,
     isOpen: !config.login,
     provider: await openProvider(config, store, clock),
     publicUrl: config.publicUrl,
     defaults,
     db: store.db,
-    ctx: { db: store.db, transact: store.transact, wake, kinds, channelDeps, readReach },
+    ctx: { db: store.db, transact: store.transact, wake, kinds, channelDeps, readEgressPolicy },
     links,
     webPushKey: (await vapidKeys(store)).publicKey,
     trashDays: config.trashDays,
@@ -230,22 +232,22 @@ async function startParts(config: Config, deps: AppDeps, onOpened: (store: Store
     allowedHosts: config.allowedHosts,
     trustProxy: config.trustProxy,
     corsOrigins: config.corsOrigins,
-    log: log.child({ room: 'http' }),
-    feed,
+    log: log.child({ component: 'http' }),
+    changeStream,
     clock,
     health: { version, look },
     metrics,
-    onAsked: pace.asked,
+    onAsked: batchSize.asked,
   })
   stack.defer(() => server.close())
-  await offerControl(config.databaseUrl, server, door.trust, log)
+  await offerControl(config.databaseUrl, server, authenticator.trust, log)
   const url = await listen(
     server,
     config,
     (url) =>
       `Duebell ${version} is listening on ${url}, time zone ${config.timeZone}, ${describeUrl(config.databaseUrl)}`,
   )
-  if (certificate) stack.defer(watchCertificate({ server, certificate, clock, log: log.child({ room: 'http' }) }))
+  if (certificate) stack.defer(watchCertificate({ server, certificate, clock, log: log.child({ component: 'http' }) }))
   if (config.login) {
     const base = config.publicUrl || reachableUrl(url, config.host)
     if (!isLoopback && !isConfidential(new URL(base)))
@@ -265,10 +267,10 @@ async function startParts(config: Config, deps: AppDeps, onOpened: (store: Store
     async idle() {
       // Twice: what comes of a delivery may ring, of a channel that is switched off by it.
       for (let i = 0; i < 2; i++) {
-        await ringing.idle()
+        await firing.idle()
         await deliveries.idle()
       }
-      await housekeeping.idle()
+      await maintenance.idle()
     },
     stop,
     [Symbol.asyncDispose]: stop,
@@ -282,7 +284,7 @@ async function openProvider(config: Config, store: Store, clock: Clock) {
   const redirectUri = `${publicUrl.replace(/\/+$/, '')}/auth/oidc/callback`
   const secret = clientSecret === '' ? {} : { clientSecret }
   const oidc = createOidc({ issuer, clientId, ...secret, redirectUri, sealKey: await sealKey(store), clock })
-  return { oidc, name: config.oidcName, newOwners: config.oidcNewOwners }
+  return { oidc, name: config.oidcName, newUsers: config.oidcNewUsers }
 }
 
 /** How long the one link lasts by which a server is set up to which nobody can come in yet. */
@@ -330,7 +332,7 @@ function reachableUrl(url: string, host: string): string {
 
 /** A GET to an address of the operator's, with the rules of every address that is spoken to. */
 function openHeartbeat(url: string, clock: Clock) {
-  const outbound = openOutbound(parseTarget(url, '/heartbeatUrl', anywhere))
+  const outbound = openHttpClient(parseTarget(url, '/heartbeatUrl', anywhere))
   return {
     send: async (signal: AbortSignal) =>
       toOutcome(await outbound.request({ method: 'GET', headers: {}, body: '', signal }), clock.now()),
@@ -341,18 +343,18 @@ function openHeartbeat(url: string, clock: Clock) {
 /**
  * Into the private network go channels of the configuration, and of administrators; those of others only where it is listed.
  */
-function reachReader(memberHosts: readonly string[]): (db: Db) => Promise<ReachOf> {
+function egressPolicyReader(memberHosts: readonly string[]): (db: Db) => Promise<EgressPolicyOf> {
   const ofMembers = publicAnd(memberHosts)
   return async (db) => {
     const admins = await adminIds(db)
-    return ({ ownerId, source }) => (source !== 'api' || admins.has(ownerId) ? anywhere : ofMembers)
+    return ({ userId, source }) => (source !== 'api' || admins.has(userId) ? anywhere : ofMembers)
   }
 }
 
 /** We are alone with an embedded database: what a predecessor had in hand when it died is due again at once. */
 async function takeOver(store: Store, log: Logger) {
   const freed = await store.transact((tx, now) => freeAllClaims(tx, now)).catch(passOverDamage(store, log))
-  if (freed > 0) log.warn(`${freed} deliveries were underway when the server last stopped: they are tried again`)
+  if (freed > 0) log.warn(`${freed} deliveries were in flight when the server last stopped: they are tried again`)
 }
 
 /** A damaged page ends no start: what it holds waits, and all other reminders fire. The storage has logged the error. */
@@ -372,26 +374,35 @@ async function openChannels(
   store: Store,
   kinds: readonly ChannelKind[],
   deps: SharedDeps,
-  readReach: ReturnType<typeof reachReader>,
+  readEgressPolicy: ReturnType<typeof egressPolicyReader>,
   onOpened: (id: number, kind: string) => void,
   log: Logger,
 ): Promise<ChannelSet> {
   const declared = [
     builtInChannel,
-    ...config.channels.map((one): Declared => ({ ...toPolicy(one), name: one.name, kind: one.kind, source: 'config' })),
+    ...config.channels.map(
+      (one): Declared => ({ ...toChannelSettings(one), name: one.name, kind: one.kind, source: 'config' }),
+    ),
   ]
   await store.transact(async (tx, now) => {
-    const { removed } = await recordChannels(tx, builtInOwnerId, declared, now)
+    const { removed } = await recordChannels(tx, builtInUserId, declared, now)
     for (const { id, name } of removed) {
       const dropped = await dropForChannel(tx, id, 'the channel was removed from the configuration', now)
       if (dropped > 0)
         log.warn(
-          `channel «${name}» is no longer in the configuration; ${dropped} notices that waited for it were dropped`,
+          `channel «${name}» is no longer in the configuration; ${dropped} notifications that waited for it were dropped`,
         )
     }
   })
   const options = new Map(config.channels.map(({ name, options = {} }) => [name, options]))
-  const parts = { kinds, declared: options, deps, readReach, onOpened, log: log.child({ room: 'deliver' }) }
+  const parts = {
+    kinds,
+    declared: options,
+    deps,
+    readEgressPolicy,
+    onOpened,
+    log: log.child({ component: 'deliveries' }),
+  }
   const channels = createChannelSet(parts)
   await channels.open(store.db)
   return channels

@@ -8,16 +8,16 @@ export interface Clock {
    * How long a loop may sleep without looking again, in ms. What no timer notices (a clock that was set, a laptop that slept,
    * another process's write) costs at most this.
    */
-  readonly longestSleepMs: number
+  readonly maxSleepMs: number
 }
 
 /** setTimeout fires after 1 ms when asked for more than this many milliseconds (24.8 days). */
-const longestTimeoutMs = 2 ** 31 - 1
+const maxTimeoutMs = 2 ** 31 - 1
 const shortMs = 1
 
 export const systemClock: Clock = {
   now: Date.now,
-  longestSleepMs: 1_000,
+  maxSleepMs: 1_000,
   sleep(ms, signal) {
     return new Promise((resolve) => {
       if (signal?.aborted) return resolve()
@@ -36,7 +36,7 @@ export const systemClock: Clock = {
         else immediate = setImmediate(look)
       }
       let immediate: NodeJS.Immediate | undefined
-      const timer = setTimeout(look, Math.min(Math.max(ms - shortMs, 0), longestTimeoutMs))
+      const timer = setTimeout(look, Math.min(Math.max(ms - shortMs, 0), maxTimeoutMs))
       signal?.addEventListener('abort', finish, { once: true })
     })
   },

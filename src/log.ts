@@ -1,5 +1,5 @@
 import { type DestinationStream, type Logger, pino } from 'pino'
-import { concealed } from '#core/redact.ts'
+import { redact } from '#core/redact.ts'
 
 /** The process's standard output, or what stands for it. Written to without blocking: a reader that stalls stalls nobody else. */
 export interface Output {
@@ -18,7 +18,7 @@ export interface LogConfig {
 }
 
 /** Log lines that wait for a reader: beyond this they are dropped, so that a stalled terminal does not cost the memory. */
-const mostWaitingBytes = 16 * 1024 * 1024
+const maxWaitingBytes = 16 * 1024 * 1024
 
 /**
  * The log, and a way to print a line beside it whatever its level. `error` = someone must act; `warn` = we healed it;
@@ -29,7 +29,7 @@ export async function createLog({ level, format }: LogConfig, output: Output) {
   const prettify = isText ? await openPretty(output.isTTY === true) : undefined
   const destination: DestinationStream = {
     write(line) {
-      if (output.writableLength < mostWaitingBytes) output.write(prettify?.(line) ?? line)
+      if (output.writableLength < maxWaitingBytes) output.write(prettify?.(line) ?? line)
     },
   }
   const log: Logger = pino({ level, base: null, serializers: { err: describeError } }, destination)
@@ -50,7 +50,7 @@ async function openPretty(colorize: boolean): Promise<(line: string) => string> 
   const { prettyFactory } = await import('pino-pretty')
   return prettyFactory({
     colorize,
-    ignore: 'pid,hostname,room',
+    ignore: 'pid,hostname,component',
     translateTime: 'SYS:yyyy-mm-dd HH:MM:ss',
     customPrettifiers: { time: (time) => String(time) },
   })
@@ -61,15 +61,15 @@ async function openPretty(colorize: boolean): Promise<(line: string) => string> 
  * had in hand: mysql2 the statement with its values, others a whole answer, or the options by which they connected.
  */
 function describeError(error: unknown): unknown {
-  if (!(error instanceof Error)) return concealed(String(error))
+  if (!(error instanceof Error)) return redact(String(error))
   const { type, message, stack } = pino.stdSerializers.err(error)
   const { code } = error as { code?: unknown }
-  const isShort = typeof code === 'number' || (typeof code === 'string' && code.length <= longestCode)
-  return { type, message: concealed(message), ...(isShort && { code }), stack: concealed(stack) }
+  const isShort = typeof code === 'number' || (typeof code === 'string' && code.length <= maxCodeLength)
+  return { type, message: redact(message), ...(isShort && { code }), stack: redact(stack) }
 }
 
 /** A code is a word, not a sentence. */
-const longestCode = 60
+const maxCodeLength = 60
 
 let lastSecond = { at: Number.NaN, text: '' }
 

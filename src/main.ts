@@ -11,13 +11,13 @@ setFlagsFromString('--semi-space-growth-factor=1')
 const { startApp } = await import('#app.ts')
 const { systemClock } = await import('#clock.ts')
 const { ConfigError, describeConfig, readConfig } = await import('#config/config.ts')
-const { concealed } = await import('#core/redact.ts')
+const { redact } = await import('#core/redact.ts')
 const { Problem } = await import('#core/problem.ts')
 
 const usage = `Usage: duebell serve [options]
        duebell token create [options]
 
-Tasks that ring before they are due. Serves until it gets SIGTERM or SIGINT.
+Tasks that fire before they are due. Serves until it gets SIGTERM or SIGINT.
 
 Options go over variables, those over the file, that over the defaults. NAME_FILE reads a variable from a file.
 
@@ -89,7 +89,7 @@ async function serve(argv: readonly string[]): Promise<void> {
   const stop = (signal: string) => {
     if (isStopping) process.exit(1) // asked twice: at once
     isStopping = true
-    app.log.info(`${signal}: finishing what is underway`)
+    app.log.info(`${signal}: finishing what is inFlight`)
     setTimeout(() => process.exit(1), exitHardMs).unref()
     app.stop().then(
       () => stream.write('', () => process.exit(0)),
@@ -109,7 +109,7 @@ function print(text: string, code: number) {
 }
 
 function complain(text: string, code: number) {
-  process.stderr.write(`duebell: ${concealed(text)}\n`)
+  process.stderr.write(`duebell: ${redact(text)}\n`)
   process.exitCode = code
 }
 

@@ -45,7 +45,7 @@ const root = new URL('../src/', import.meta.url)
 const files = readdirSync(root, { recursive: true, encoding: 'utf8' })
   .filter((name) => name.endsWith('.ts') && !name.endsWith('.test.ts'))
   .sort()
-const roomOf = (path: string) => path.split('/')[0] as string
+const capacityOf = (path: string) => path.split('/')[0] as string
 
 interface Import {
   readonly specifier: string
@@ -65,14 +65,19 @@ function importsOf(file: string): Import[] {
 test('every room imports only what the map allows', () => {
   const trespasses: string[] = []
   for (const file of files) {
-    const allowed = map[roomOf(file)]
+    const allowed = map[capacityOf(file)]
     if (!allowed) trespasses.push(`${file}: its room is not on the map`)
     for (const { specifier, isType } of importsOf(file)) {
-      if (specifier.startsWith('../') && roomOf(file) !== file && !file.slice(roomOf(file).length + 1).includes('/'))
+      if (
+        specifier.startsWith('../') &&
+        capacityOf(file) !== file &&
+        !file.slice(capacityOf(file).length + 1).includes('/')
+      )
         trespasses.push(`${file}: ${specifier} leaves the room without naming the other`)
       if (!specifier.startsWith('#')) continue
-      const room = roomOf(specifier.slice(1))
-      if (room === roomOf(file) || allowed?.includes(room) || (isType && allowed?.includes(`type:${room}`))) continue
+      const room = capacityOf(specifier.slice(1))
+      if (room === capacityOf(file) || allowed?.includes(room) || (isType && allowed?.includes(`type:${room}`)))
+        continue
       trespasses.push(`${file}: ${isType ? 'import type' : 'import'} ${specifier}`)
     }
   }
@@ -95,7 +100,7 @@ test('no files import each other in a circle', () => {
 })
 
 test('the core imports nothing at all, not even Node', () => {
-  for (const file of files.filter((name) => roomOf(name) === 'core'))
+  for (const file of files.filter((name) => capacityOf(name) === 'core'))
     for (const { specifier } of importsOf(file)) assert.match(specifier, /^\.\//, `${file}: ${specifier}`)
 })
 
@@ -118,6 +123,6 @@ test('what runs imports what is installed to run; from what is there for develop
 })
 
 test('the map has no room that is not there', () => {
-  const rooms = new Set(files.map(roomOf))
+  const rooms = new Set(files.map(capacityOf))
   for (const room of Object.keys(map)) assert.ok(rooms.has(room), room)
 })

@@ -149,9 +149,9 @@ export async function describe(routes: readonly Route[], version: string): Promi
 }
 
 /** Who may ask, in words: a scheme says no more than how. */
-function accessOf({ schema: { needs, isOfServer, sessionOnly } }: Route): string {
+function accessOf({ schema: { needs, adminOnly, sessionOnly } }: Route): string {
   if (needs === undefined || needs === 'nothing') return 'For everybody.'
-  const who = `${isOfServer ? ', of an administrator of the server' : ''}${sessionOnly ? ', in a session' : ''}`
+  const who = `${adminOnly ? ', of an administrator of the server' : ''}${sessionOnly ? ', in a session' : ''}`
   return `Needs the scope \`${needs}\`${who}.`
 }
 

@@ -29,7 +29,7 @@ export function readRoutes(): { routes: Route[]; hidden: string[]; undescribed: 
     }
   }
   const lists = { allowedHosts: [], trustProxy: [], corsOrigins: [] }
-  const provider = { oidc: {} as never, name: '', newOwners: false }
+  const provider = { oidc: {} as never, name: '', newUsers: false }
   const parts = {
     ctx: {} as never,
     provider,

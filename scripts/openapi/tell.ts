@@ -29,7 +29,7 @@ export interface Told {
 export async function tell(document: Document, story: readonly Step[]): Promise<Told[]> {
   const folder = mkdtempSync(join(tmpdir(), 'duebell-story-'))
   const clock = fakeClock(storyBegins)
-  // Beside the console one where a webhook would be, that refuses the first notice and then accepts everything.
+  // Beside the console one where a webhook would be, that refuses the first notification and then accepts everything.
   const hook = recorder('webhook')
   hook.answer = () => (hook.messages.length === 1 ? { retry: false, reason: '403 Forbidden' } : undefined)
   const catalog = [consoleKind, asWebhook(hook.kind)]

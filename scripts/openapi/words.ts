@@ -15,7 +15,7 @@ are refused; those that cannot be set are ignored, so that what was read can be 
 
 **Who asks.** A server without login answers the programs of its own machine. Else each request carries a token, \`Authorization: Bearer dbl_…\`, or
 the cookie of a person who signed in. Each has a scope: \`read\`, \`write\` or \`admin\`, of which each takes the one before it in. What is another
-owner's is not there: 404.
+user's is not there: 404.
 
 **Problems.** Every answer of 400 and above is a problem document (RFC 9457) whose \`type\` leads to a page of this server, and whose \`errors\`
 name each fault. Besides those listed, any path answers 405 to a method that it does not have, and what cannot be read as HTTP gets 400, 408
@@ -45,10 +45,10 @@ export const tags: Record<string, string> = {
   tasks: 'What expires, and when to be told.',
   tags: 'The words by which tasks are grouped.',
   trash: 'Deleted tasks, which can be restored for some days.',
-  channels: 'Where notices go, how calmly, and how each of them is.',
+  channels: 'Where notifications go, how calmly, and how each of them is.',
   notifications: 'What rang and will ring, and how each channel took it.',
   events: 'What changes and happens, to be followed.',
-  accounts: 'Who may ask: owners, tokens, sessions, and who did what.',
+  accounts: 'Who may ask: users, tokens, sessions, and who did what.',
   health: 'Whether the server lives, and whether it works.',
 }
 

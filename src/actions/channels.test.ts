@@ -5,18 +5,18 @@ import { ntfyKind } from '#channels/ntfy.ts'
 import { Problem } from '#core/problem.ts'
 import { openStore } from '#store/engine/open.ts'
 import { fakeClock } from '#support/fake-clock.ts'
-import { addOwners } from '#support/owners.ts'
+import { addUsers } from '#support/users.ts'
 import { type ChannelContext, createChannel, deleteChannel, testChannel, updateChannel } from './channels.ts'
 
-const actor = { ownerId: 1 }
+const actor = { userId: 1 }
 const private_ = { url: 'http://127.0.0.1:9', topic: 'tasks' }
 
-/** What an owner can do who is an administrator until he is one no more. */
+/** What a user can do who is an administrator until he is one no more. */
 async function start(t: TestContext) {
   const clock = fakeClock()
   const store = await openStore('sqlite::memory:', { clock, onBroken() {} })
   t.after(() => store[Symbol.asyncDispose]())
-  await addOwners(store)
+  await addUsers(store)
   const role = { isAdministrator: true }
   const ofMembers = publicAnd([])
   const ctx: ChannelContext = {
@@ -25,7 +25,7 @@ async function start(t: TestContext) {
     wake() {},
     kinds: [ntfyKind],
     channelDeps: { clock, print: async () => {}, toEvent: () => ({}) },
-    readReach: async () => () => (role.isAdministrator ? anywhere : ofMembers),
+    readEgressPolicy: async () => () => (role.isAdministrator ? anywhere : ofMembers),
   }
   return { ctx, role }
 }

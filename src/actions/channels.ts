@@ -1,10 +1,10 @@
 import { randomUUIDv7 } from 'node:crypto'
 import type { ChannelKind, SharedDeps } from '#channels/channel.ts'
-import type { ReachOf } from '#channels/egress-policy.ts'
+import type { EgressPolicyOf } from '#channels/egress-policy.ts'
 import { checkOptions, type Options, patchOptions } from '#channels/options.ts'
-import { type Policy, type PolicyWire, toPolicy } from '#channels/settings.ts'
+import { type ChannelSettings, type ChannelSettingsWire, toChannelSettings } from '#channels/settings.ts'
 import type { Actor } from '#core/caller.ts'
-import { type ChannelRecord, checkChoices } from '#core/channel.ts'
+import { type ChannelRecord, checkChannelConfig } from '#core/channel.ts'
 import { attemptMs, type Outcome, thrown, timedOut } from '#core/delivery.ts'
 import type { Message } from '#core/notification.ts'
 import { invalidMember, nearest, Problem } from '#core/problem.ts'
@@ -13,7 +13,7 @@ import { newTask } from '#core/task-changes.ts'
 import * as store from '#store/channels.ts'
 import { dropForChannel } from '#store/deliveries.ts'
 import type { Db } from '#store/schema.ts'
-import { getOwner, ownerInTransaction } from '#store/users.ts'
+import { getUser, userInTransaction } from '#store/users.ts'
 import type { Context } from './context.ts'
 import { type Condition, isMeant, perform } from './tasks.ts'
 
@@ -22,10 +22,10 @@ export interface ChannelContext extends Context {
   readonly kinds: readonly ChannelKind[]
   readonly channelDeps: SharedDeps
   /** How far each channel may go: as the scheduler asks it. */
-  readonly readReach: (db: Db) => Promise<ReachOf>
+  readonly readEgressPolicy: (db: Db) => Promise<EgressPolicyOf>
 }
 
-export interface ChannelDraft extends PolicyWire {
+export interface ChannelDraft extends ChannelSettingsWire {
   readonly name: string
   readonly kind: string
   readonly options?: Options
@@ -35,7 +35,7 @@ export interface ChannelDraft extends PolicyWire {
 /** @throws Problem `invalid`, `conflict` (the name is taken) */
 export async function createChannel(
   ctx: ChannelContext,
-  { ownerId }: Actor,
+  { userId }: Actor,
   draft: ChannelDraft,
 ): Promise<ChannelRecord> {
   const kind = kindOf(ctx.kinds, draft.kind)
@@ -47,23 +47,23 @@ export async function createChannel(
   if (kind.kind === 'console') throw invalidMember('/kind', 'is built in, and there is one')
   const made = kind.ownSecret && { [kind.ownSecret.member]: kind.ownSecret.make() }
   const choices = {
-    ...toPolicy(draft),
+    ...toChannelSettings(draft),
     name: draft.name,
     options: { ...made, ...draft.options },
     isEnabled: draft.enabled ?? true,
   }
   check(kind, choices)
-  await tryToOpen(ctx, ctx.db, ownerId, kind, choices.options)
+  await tryToOpen(ctx, ctx.db, userId, kind, choices.options)
   return perform(ctx, async (tx, now, wakeAt) => {
-    const fresh = { ownerId, kind: kind.kind, source: 'api', disabledReason: null, version: 1 } as const
-    await ownerInTransaction(tx, ownerId) // not for one who is being deleted
+    const fresh = { userId, kind: kind.kind, source: 'api', disabledReason: null, version: 1 } as const
+    await userInTransaction(tx, userId) // not for one who is being deleted
     const id = await store.insertChannel(tx, { ...choices, ...fresh, createdAt: now, updatedAt: now })
     wakeAt(now) // so that it is opened
-    return store.getChannel(tx, ownerId, id)
+    return store.getChannel(tx, userId, id)
   })
 }
 
-export interface ChannelPatch extends PolicyWire {
+export interface ChannelPatch extends ChannelSettingsWire {
   readonly name?: string
   readonly options?: Options
   readonly enabled?: boolean
@@ -79,11 +79,11 @@ export interface ChannelTarget extends Condition {
  */
 export async function updateChannel(
   ctx: ChannelContext,
-  { ownerId }: Actor,
+  { userId }: Actor,
   target: ChannelTarget,
   patch: ChannelPatch,
 ): Promise<ChannelRecord> {
-  return change(ctx, ownerId, target, async (tx, before, now) => {
+  return change(ctx, userId, target, async (tx, before, now) => {
     const { name = before.name, options: patched, enabled: isEnabled = before.isEnabled, ...policy } = patch
     const isDeclared = before.source !== 'api'
     if (isDeclared && (name !== before.name || patched !== undefined || Object.keys(policy).length > 0))
@@ -96,12 +96,12 @@ export async function updateChannel(
     // Only a channel of the API has options here to patch.
     const kind = isDeclared ? undefined : kindOf(ctx.kinds, before.kind)
     const options = kind && patched ? patchOptions(kind, before.options, patched) : before.options
-    const choices = { ...toPolicy(policy, before), name, options, isEnabled }
+    const choices = { ...toChannelSettings(policy, before), name, options, isEnabled }
     if (kind) {
       check(kind, choices)
       // Not for another name, nor to switch it off: who is no administrator any more must be able to, though it would not open.
       const isOpenedAnew = patched !== undefined || (isEnabled && !before.isEnabled)
-      if (isOpenedAnew) await tryToOpen(ctx, tx, ownerId, kind, options)
+      if (isOpenedAnew) await tryToOpen(ctx, tx, userId, kind, options)
     }
     if (name !== before.name) await store.renameChannel(tx, before, name)
     if (isEnabled && !before.isEnabled)
@@ -114,10 +114,10 @@ export async function updateChannel(
 /** The old secret is good for a day yet. @throws Problem `not-found`, `stale`, `conflict` (not of its kind, or declared) */
 export async function rotateSecret(
   ctx: ChannelContext,
-  { ownerId }: Actor,
+  { userId }: Actor,
   target: ChannelTarget,
 ): Promise<ChannelRecord> {
-  return change(ctx, ownerId, target, async (_, before, now) => {
+  return change(ctx, userId, target, async (_, before, now) => {
     const { ownSecret } = kindOf(ctx.kinds, before.kind)
     if (!ownSecret) throw new Problem('conflict', 'A channel of this kind has no secret that the server makes.')
     if (before.source !== 'api')
@@ -128,28 +128,28 @@ export async function rotateSecret(
 
 async function change(
   ctx: ChannelContext,
-  ownerId: number,
+  userId: number,
   target: ChannelTarget,
   make: (tx: Db, before: ChannelRecord, now: number) => Promise<ChannelRecord>,
 ): Promise<ChannelRecord> {
   return perform(ctx, async (tx, now, wakeAt) => {
-    const before = await store.getChannel(tx, ownerId, target.id, true)
+    const before = await store.getChannel(tx, userId, target.id, true)
     requireVersion(target, before)
     const after = await make(tx, before, now)
     await store.saveChannel(tx, { ...after, updatedAt: now, version: before.version + 1 })
     wakeAt(now)
-    return store.getChannel(tx, ownerId, target.id)
+    return store.getChannel(tx, userId, target.id)
   })
 }
 
 /** What waits for it is dropped; what was told over it stays in the history. @throws Problem `not-found`, `stale`, `conflict` */
 export async function deleteChannel(
   ctx: Context,
-  { ownerId }: Actor,
+  { userId }: Actor,
   target: ChannelTarget,
 ): Promise<{ dropped: number }> {
   return perform(ctx, async (tx, now, wakeAt) => {
-    const channel = await store.getChannel(tx, ownerId, target.id, true)
+    const channel = await store.getChannel(tx, userId, target.id, true)
     requireVersion(target, channel)
     if (channel.source !== 'api')
       throw new Problem('conflict', 'This channel was not made here: it can be switched off, but not deleted.')
@@ -170,12 +170,12 @@ export interface Tested {
 }
 
 /**
- * Sends a notice about a task that does not exist, by the way of all notices, and tells what came of it. In no ledger.
+ * Sends a notification about a task that does not exist, by the way of all notifications, and tells what came of it. In no ledger.
  * @throws Problem `invalid`
  */
 export async function testChannel(
   ctx: ChannelContext,
-  { ownerId }: Actor,
+  { userId }: Actor,
   kindName: string,
   options: Options,
 ): Promise<Tested> {
@@ -183,13 +183,13 @@ export async function testChannel(
   if (kind.isConfigOnly) throw invalidMember('/kind', 'can only be declared in the configuration file')
   checkOptions(kind, options)
   const { clock } = ctx.channelDeps
-  const { defaults } = await getOwner(ctx.db, ownerId)
-  const channel = await open(ctx, ctx.db, ownerId, kind, options)
+  const { defaults } = await getUser(ctx.db, userId)
+  const channel = await open(ctx, ctx.db, userId, kind, options)
   const startedAt = clock.now()
   const [timeout, finished] = [new AbortController(), new AbortController()]
   try {
     const outcome = await Promise.race([
-      channel.send(sample(ownerId, defaults, startedAt), timeout.signal).catch(thrown),
+      channel.send(sample(userId, defaults, startedAt), timeout.signal).catch(thrown),
       clock.sleep(attemptMs, finished.signal).then(() => timedOut(attemptMs)),
     ])
     return { outcome, latencyMs: clock.now() - startedAt }
@@ -203,38 +203,38 @@ export async function testChannel(
 /** The options of a saved one, changed by what a person is about to save. @throws Problem `not-found`, `conflict`, `invalid` */
 export async function savedOptions(
   { db, kinds }: Pick<ChannelContext, 'db' | 'kinds'>,
-  { ownerId }: Actor,
+  { userId }: Actor,
   id: number,
   patch: Options = {},
 ) {
-  const { kind, source, options } = await store.getChannel(db, ownerId, id)
+  const { kind, source, options } = await store.getChannel(db, userId, id)
   if (source === 'config')
     throw new Problem('conflict', 'The options of this channel are in the configuration file, and are not known here.')
   return { kind, options: patchOptions(kindOf(kinds, kind), options, patch) }
 }
 
-function sample(ownerId: number, defaults: Defaults, now: number): Message {
+function sample(userId: number, defaults: Defaults, now: number): Message {
   const expiryAt = now + 15 * 60_000
   const draft = {
     title: 'A test from Duebell',
     description: 'If you read this, the channel works.',
     expiry: { at: expiryAt },
   }
-  const task = { ...newTask(draft, ownerId, randomUUIDv7(), defaults, now), id: 0 }
+  const task = { ...newTask(draft, userId, randomUUIDv7(), defaults, now), id: 0 }
   const of = {
     id: 0,
-    ownerId,
+    userId,
     taskId: 0,
     kind: 'expiring',
     reminder: 'PT15M',
     expiryAt,
     dueAt: now,
-    rungAt: now,
+    firedAt: now,
   } as const
   return {
     deliveryId: randomUUIDv7(),
     attempt: 1,
-    notice: { ...of, timing: 'on_time', latenessMs: 0 },
+    notification: { ...of, timing: 'on_time', latenessMs: 0 },
     task,
     kind: 'expiring',
     sentAt: now,
@@ -252,8 +252,11 @@ function kindOf(kinds: readonly ChannelKind[], name: string): ChannelKind {
   throw invalidMember('/kind', `is not known; ${near ? `did you mean ${near}?` : `there are ${names.join(', ')}`}`)
 }
 
-function check(kind: ChannelKind, choices: Policy & { name: string; options: Options; isEnabled: boolean }): void {
-  checkChoices(choices)
+function check(
+  kind: ChannelKind,
+  choices: ChannelSettings & { name: string; options: Options; isEnabled: boolean },
+): void {
+  checkChannelConfig(choices)
   checkOptions(kind, choices.options)
 }
 
@@ -264,15 +267,15 @@ async function tryToOpen(...given: Parameters<typeof open>): Promise<void> {
 
 /** @param db a transaction, within one */
 async function open(
-  { channelDeps, readReach }: ChannelContext,
+  { channelDeps, readEgressPolicy }: ChannelContext,
   db: Db,
-  ownerId: number,
+  userId: number,
   kind: ChannelKind,
   options: Options,
 ) {
-  const reachOf = await readReach(db)
+  const egressPolicyOf = await readEgressPolicy(db)
   try {
-    return await kind.open(options, { ...channelDeps, reach: reachOf({ ownerId, source: 'api' }) })
+    return await kind.open(options, { ...channelDeps, reach: egressPolicyOf({ userId, source: 'api' }) })
   } catch (error) {
     if (!(error instanceof Problem)) throw error
     // What a kind says of its options, said of the body that holds them.

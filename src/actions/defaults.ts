@@ -7,18 +7,18 @@ import type { Reminder } from '#core/task.ts'
 import type { Store } from '#store/engine/open.ts'
 import type { Transact } from '#store/engine/transact.ts'
 import { setAlarms, tasksOnDefaults } from '#store/tasks.ts'
-import * as owners from '#store/users.ts'
+import * as users from '#store/users.ts'
 import { type LongContext, refuseIfStopping } from './context.ts'
 
 /**
- * Alarms follow from tasks and their owner's defaults. Where those change, the alarms of all tasks that go by them are computed anew, a
- * thousand a transaction; the owner is marked until that is done, so that who is killed on the way is followed by the next start.
+ * Alarms follow from tasks and their user's defaults. Where those change, the alarms of all tasks that go by them are computed anew, a
+ * thousand a transaction; the user is marked until that is done, so that who is killed on the way is followed by the next start.
  *
  *   a person's own choice ─┐
  *                          ├─▶ defaults, marked stale ──▶ alarms, chunk by chunk ──▶ mark gone
  *   the configuration ─────┘
  *
- * Nobody computes by the old ones after that has begun: whoever writes a task holds its owner's row, and the bell reads it anew.
+ * Nobody computes by the old ones after that has begun: whoever writes a task holds its user's row, and the bell reads it anew.
  */
 const batchSize = 1_000
 
@@ -28,8 +28,8 @@ export async function adoptDefaults(
   defaults: Defaults,
   log: Logger,
 ): Promise<void> {
-  await store.transact((tx, now) => owners.adoptServerDefaults(tx, defaults, now))
-  for (const stale of await owners.findStaleAlarms(store.db)) {
+  await store.transact((tx, now) => users.adoptServerDefaults(tx, defaults, now))
+  for (const stale of await users.findStaleAlarms(store.db)) {
     const count = await computeAlarms(store.transact, stale.id, stale.defaults, (soFar) => {
       if (soFar % 100_000 === 0) log.info(`default reminders or time zone changed: ${soFar} tasks looked at`)
     })
@@ -40,7 +40,7 @@ export async function adoptDefaults(
 /** @returns how many tasks go by them */
 async function computeAlarms(
   transact: Transact,
-  ownerId: number,
+  userId: number,
   defaults: Defaults,
   onChunk: (soFar: number) => void,
 ): Promise<number> {
@@ -48,13 +48,13 @@ async function computeAlarms(
   let count = 0
   for (;;) {
     const tasks = await transact(async (tx, now) => {
-      const found = await tasksOnDefaults(tx, ownerId, after, batchSize)
+      const found = await tasksOnDefaults(tx, userId, after, batchSize)
       // As they are by now: of two changes at once the earlier must not compute over what the later one has.
-      const present = await owners.defaultsInTransaction(tx, ownerId)
+      const present = await users.defaultsInTransaction(tx, userId)
       const both = found.map((task) => ({ task, armed: applyDefaults(task, present, now) }))
-      // What has rung counts as well: where only that moved on, the next edit would ring what is past.
+      // What has fired counts as well: where only that moved on, the next edit would ring what is past.
       const moved = both.filter(
-        ({ task, armed }) => task.notifyAt !== armed.notifyAt || task.rungUntilAt !== armed.rungUntilAt,
+        ({ task, armed }) => task.notifyAt !== armed.notifyAt || task.firedUntilAt !== armed.firedUntilAt,
       )
       await setAlarms(
         tx,
@@ -68,7 +68,7 @@ async function computeAlarms(
     onChunk(count)
   }
   // Last, so that whoever is killed on the way begins again; computing twice gives the same.
-  await transact((tx) => owners.markFresh(tx, ownerId, defaults))
+  await transact((tx) => users.markFresh(tx, userId, defaults))
   return count
 }
 
@@ -86,23 +86,23 @@ export interface SettingsPatch {
  */
 export async function changeSettings(
   ctx: LongContext,
-  { ownerId }: Actor,
+  { userId }: Actor,
   { timeZone, reminders, quietHours }: SettingsPatch,
   server: Defaults,
 ): Promise<void> {
   const changed = await ctx.transact(async (tx) => {
-    await owners.lockOwner(tx, ownerId)
-    if (quietHours !== undefined) await owners.saveQuietHours(tx, ownerId, quietHours)
+    await users.lockUser(tx, userId)
+    if (quietHours !== undefined) await users.saveQuietHours(tx, userId, quietHours)
     if (timeZone === undefined && reminders === undefined) return undefined
-    const { own } = await owners.getHabits(tx, ownerId)
+    const { own } = await users.getPreferences(tx, userId)
     const wanted = {
       timeZone: timeZone === undefined ? own.timeZone : timeZone,
       reminders: reminders === undefined ? own.reminders : reminders,
     }
-    const { defaults, isStale } = await owners.saveOwnDefaults(tx, ownerId, wanted, server)
+    const { defaults, isStale } = await users.saveOwnDefaults(tx, userId, wanted, server)
     return isStale ? defaults : undefined
   })
   if (!changed) return
-  await computeAlarms(ctx.transact, ownerId, changed, () => refuseIfStopping(ctx.signal))
+  await computeAlarms(ctx.transact, userId, changed, () => refuseIfStopping(ctx.signal))
   ctx.wake(0) // one of them may be due by now
 }

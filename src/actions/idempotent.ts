@@ -1,12 +1,12 @@
 import type { Actor } from '#core/caller.ts'
 import { Problem } from '#core/problem.ts'
 import { dialectOf } from '#store/dialects/dialect.ts'
-import { findAnswer, type KeptAnswer, keepAnswer, type RequestKey, takeKey } from '#store/idempotency-keys.ts'
+import { findAnswer, type IdempotencyRecord, keepAnswer, type RequestKey, reserveKey } from '#store/idempotency-keys.ts'
 import type { Db } from '#store/schema.ts'
 import type { Context } from './context.ts'
 
 export interface Once {
-  readonly answer: KeptAnswer
+  readonly answer: IdempotencyRecord
   /** It was done before, and this is what it was answered then. */
   readonly isReplayed: boolean
 }
@@ -21,9 +21,9 @@ export interface Once {
  */
 export async function once(
   ctx: Context,
-  { ownerId }: Actor,
+  { userId }: Actor,
   request: RequestKey,
-  act: (ctx: Context) => Promise<KeptAnswer>,
+  act: (ctx: Context) => Promise<IdempotencyRecord>,
 ): Promise<Once> {
   // Of the last run of the wish, which may be its second.
   const run: { alarms: number[]; waitingIn: Db | null } = { alarms: [], waitingIn: null }
@@ -32,7 +32,7 @@ export async function once(
     done = await ctx.transact(async (tx, now) => {
       run.alarms = []
       run.waitingIn = tx
-      const kept = await takeKey(tx, ownerId, request, now)
+      const kept = await reserveKey(tx, userId, request, now)
       run.waitingIn = null
       if (kept) return { answer: kept, isReplayed: true }
       const answer = await act({
@@ -41,7 +41,7 @@ export async function once(
         transact: (wish) => wish(tx, now),
         wake: (at) => run.alarms.push(at),
       })
-      await keepAnswer(tx, ownerId, request.key, answer)
+      await keepAnswer(tx, userId, request.key, answer)
       return { answer, isReplayed: false }
     })
   } catch (error) {
@@ -58,19 +58,19 @@ export async function once(
  * of its own. A crash in between leaves the key free, and whoever asks again has the rest done. Two at once share the work.
  * @throws Problem `invalid` when the key was used for another request, and what `act` throws
  */
-export async function onceByChunks(
+export async function idempotentInChunks(
   ctx: Context,
-  { ownerId }: Actor,
+  { userId }: Actor,
   request: RequestKey,
-  act: () => Promise<KeptAnswer>,
+  act: () => Promise<IdempotencyRecord>,
 ): Promise<Once> {
-  const kept = await ctx.transact((tx, now) => findAnswer(tx, ownerId, request, now))
+  const kept = await ctx.transact((tx, now) => findAnswer(tx, userId, request, now))
   if (kept) return { answer: kept, isReplayed: true }
   const answer = await act()
   return ctx.transact(async (tx, now) => {
-    const other = await takeKey(tx, ownerId, request, now)
+    const other = await reserveKey(tx, userId, request, now)
     if (other) return { answer: other, isReplayed: true }
-    await keepAnswer(tx, ownerId, request.key, answer)
+    await keepAnswer(tx, userId, request.key, answer)
     return { answer, isReplayed: false }
   })
 }

@@ -1,61 +1,61 @@
 import type { Actor } from '#core/caller.ts'
-import { whyDropped } from '#core/notification.ts'
+import { cancelReason } from '#core/notification.ts'
 import { invalidMember, Problem } from '#core/problem.ts'
 import { presentChannels } from '#store/channels.ts'
-import { deliveriesOf, endRepeats, retryDead } from '#store/deliveries.ts'
-import { acknowledgeNotices, getNotice, givenUpOn, unacknowledged } from '#store/notifications.ts'
+import { deliveriesOf, endRepeats, retryFailed } from '#store/deliveries.ts'
+import { acknowledgeNotifications, getNotification, givenUpOn, unacknowledged } from '#store/notifications.ts'
 import { lockTask } from '#store/tasks.ts'
 import { type Context, type LongContext, refuseIfStopping } from './context.ts'
 import { perform } from './tasks.ts'
 
 /** A person has seen it. To say so again changes nothing. @throws Problem `not-found` */
-export async function acknowledgeNotice({ transact }: Context, { ownerId }: Actor, id: number): Promise<void> {
+export async function acknowledgeNotification({ transact }: Context, { userId }: Actor, id: number): Promise<void> {
   await transact(async (tx, now) => {
-    await getNotice(tx, ownerId, id)
-    await acknowledgeNotices(tx, ownerId, [id], now)
+    await getNotification(tx, userId, id)
+    await acknowledgeNotifications(tx, userId, [id], now)
     await endRepeats(tx, [id])
   })
 }
 
-/** Notices of one transaction: a tenth of a second on a server. */
+/** Notifications of one transaction: a tenth of a second on a server. */
 const chunkSize = 5_000
 
 /**
  * All up to one. In chunks, since there may be a million: what ends in the middle has acknowledged the older ones.
  * @returns how many were not acknowledged before
  */
-export async function acknowledgeUpTo({ db, transact, signal }: LongContext, { ownerId }: Actor, upTo: number) {
+export async function acknowledgeUpTo({ db, transact, signal }: LongContext, { userId }: Actor, upTo: number) {
   let count = 0
-  for await (const ids of unacknowledged(db, ownerId, upTo, chunkSize)) {
+  for await (const ids of unacknowledged(db, userId, upTo, chunkSize)) {
     refuseIfStopping(signal)
     count += await transact(async (tx, now) => {
       await endRepeats(tx, ids)
-      return acknowledgeNotices(tx, ownerId, ids, now)
+      return acknowledgeNotifications(tx, userId, ids, now)
     })
   }
   return count
 }
 
 /**
- * What was given up is tried again, at once and with its back-off begun anew: one delivery of a notice, or each that is dead.
- * @throws Problem `not-found`, `invalid` (no delivery of this notice), `conflict` (nothing is dead, or it would only be dropped)
+ * What was given up is tried again, at once and with its back-off begun anew: one delivery of a notification, or each that failed.
+ * @throws Problem `not-found`, `invalid` (no delivery of this notification), `conflict` (nothing is dead, or it would only be dropped)
  */
-export async function retryNotice(
+export async function retryNotification(
   ctx: Context,
-  { ownerId }: Actor,
+  { userId }: Actor,
   { id, deliveryId }: { id: number; deliveryId?: string | undefined },
 ): Promise<void> {
   await perform(ctx, async (tx, now, wakeAt) => {
-    const notice = await getNotice(tx, ownerId, id)
+    const notification = await getNotification(tx, userId, id)
     const deliveries = (await deliveriesOf(tx, [id])).get(id) ?? []
     const wanted = deliveries.filter((one) => deliveryId === undefined || one.id === deliveryId)
     if (deliveryId !== undefined && wanted.length === 0)
       throw invalidMember('/delivery_id', 'is no delivery of this notification')
-    if (!wanted.some(({ state }) => state === 'dead'))
+    if (!wanted.some(({ state }) => state === 'failed'))
       throw new Problem('conflict', 'Nothing here was given up: there is nothing to try again.')
-    const reason = whyDropped(notice, await lockTask(tx, ownerId, notice.taskId))
+    const reason = cancelReason(notification, await lockTask(tx, userId, notification.taskId))
     if (reason !== null) throw new Problem('conflict', `It would only be dropped: ${reason}.`)
-    if ((await retryDead(tx, [id], { deliveryId }, now)) === 0)
+    if ((await retryFailed(tx, [id], { deliveryId }, now)) === 0)
       throw new Problem('conflict', 'Its channel is no longer there, or is switched off.')
     wakeAt(now)
   })
@@ -73,19 +73,19 @@ const retryChunkSize = 1_000
  */
 export async function retryChannel(
   { db, transact, wake, signal }: LongContext,
-  { ownerId }: Actor,
+  { userId }: Actor,
   { channelId, sinceAt }: { channelId: number; sinceAt: number },
 ): Promise<number> {
-  const channel = (await presentChannels(db, ownerId)).find(({ id }) => id === channelId)
+  const channel = (await presentChannels(db, userId)).find(({ id }) => id === channelId)
   if (!channel) throw invalidMember('/channel_id', 'is not one of your channels')
   if (!channel.isEnabled) throw new Problem('conflict', 'The channel is switched off. Switch it on, then retry.')
   let count = 0
-  for await (const ids of givenUpOn(db, ownerId, { channelId, sinceAt, most: retryChunkSize })) {
+  for await (const ids of givenUpOn(db, userId, { channelId, sinceAt, max: retryChunkSize })) {
     refuseIfStopping(signal)
     let now = Number.POSITIVE_INFINITY
     count += await transact((tx, at) => {
       now = at
-      return retryDead(tx, ids, { channelId }, at)
+      return retryFailed(tx, ids, { channelId }, at)
     })
     wake(now)
   }

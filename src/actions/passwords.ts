@@ -9,9 +9,9 @@ import { Problem } from '#core/problem.ts'
 const usual = { memory: 19_456, passes: 2, parallelism: 1 } as const
 const [saltBytes, hashBytes] = [16, 32]
 /** At once: each takes 19 MiB and a thread of the pool, in which file and DNS work waits as well. */
-const mostAtOnce = 2
+const maxConcurrent = 2
 /** Who waits behind more is sent away by the rate limit anyway; a bound, so that memory has one. */
-const mostWaiting = 100
+const maxWaiting = 100
 
 const derive = promisify(argon2) as (algorithm: 'argon2id', parameters: object) => Promise<Buffer>
 
@@ -69,8 +69,8 @@ let running = 0
 const waiting: (() => void)[] = []
 
 async function inTurn<T>(work: () => Promise<T>): Promise<T> {
-  if (running >= mostAtOnce) {
-    if (waiting.length >= mostWaiting)
+  if (running >= maxConcurrent) {
+    if (waiting.length >= maxWaiting)
       throw new Problem('unavailable', 'Too many sign in at this moment.', { retryAfterMs: 2_000 })
     await new Promise<void>((resolve) => waiting.push(resolve))
   }

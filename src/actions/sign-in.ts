@@ -1,10 +1,10 @@
-import { checkOwnerName, checkPassword, type Owner } from '#core/account.ts'
+import { checkPassword, checkUserName, type User } from '#core/account.ts'
 import type { Issuer } from '#core/caller.ts'
 import { Problem } from '#core/problem.ts'
 import type { Defaults } from '#core/reminder.ts'
 import type { Db } from '#store/schema.ts'
 import { deleteTokens, takeInvitation } from '#store/tokens.ts'
-import * as owners from '#store/users.ts'
+import * as users from '#store/users.ts'
 import type { Context } from './context.ts'
 import { hashPassword, isPassword } from './passwords.ts'
 import { type EndedAccess, endAccess, hashSecret, type Issued, issue, requireCredential } from './tokens.ts'
@@ -13,7 +13,7 @@ import { type EndedAccess, endAccess, hashSecret, type Issued, issue, requireCre
 
 /** Somebody who came in. */
 export interface Session extends Issued {
-  readonly owner: Owner
+  readonly user: User
 }
 
 /** A session that is not used for so long is over. */
@@ -24,10 +24,10 @@ export async function signIn(
   ctx: Context,
   { login, password, device }: { login: string; password: string; device: string },
 ): Promise<Session> {
-  const found = await owners.findOwnerByLogin(ctx.db, login)
+  const found = await users.findUserByLogin(ctx.db, login)
   const isRight = await isPassword(password, found?.password ?? null)
   if (!found || !isRight) throw isWrong()
-  return openSession(ctx, found.owner.id, device, found.password)
+  return openSession(ctx, found.user.id, device, found.password)
 }
 
 const isWrong = () => new Problem('unauthorized', 'The name or the password is not right.')
@@ -36,23 +36,23 @@ const isWrong = () => new Problem('unauthorized', 'The name or the password is n
  * @param checked the hash that the password was checked against. To check takes 30 ms, in which a reset may have replaced it.
  * @throws Problem `forbidden` for one who is disabled
  */
-async function openSession(ctx: Context, ownerId: number, device: string, checked?: string | null): Promise<Session> {
+async function openSession(ctx: Context, userId: number, device: string, checked?: string | null): Promise<Session> {
   return ctx.transact(async (tx, now) => {
-    const owner = await owners.ownerInTransaction(tx, ownerId)
-    if (checked !== undefined && (await owners.findPassword(tx, ownerId)) !== checked) throw isWrong()
-    if (owner.disabledAt !== null)
+    const user = await users.userInTransaction(tx, userId)
+    if (checked !== undefined && (await users.findPassword(tx, userId)) !== checked) throw isWrong()
+    if (user.disabledAt !== null)
       throw new Problem('forbidden', 'This account is disabled. Ask whoever administers the server.')
-    return { owner, ...(await issueSession(tx, ownerId, device, now)) }
+    return { user, ...(await issueSession(tx, userId, device, now)) }
   })
 }
 
-function issueSession(tx: Db, ownerId: number, device: string, now: number): Promise<Issued> {
+function issueSession(tx: Db, userId: number, device: string, now: number): Promise<Issued> {
   const draft = { name: device.slice(0, 100) || 'session', scope: 'admin', expiresAt: now + sessionMs } as const
-  return issue(tx, ownerId, 'session', draft, now)
+  return issue(tx, userId, 'session', draft, now)
 }
 
-/** What an owner may have. */
-const longestEmail = 254
+/** What a user may have. */
+const maxEmailLength = 254
 
 /**
  * What a provider says of a person. Issuer and subject together name him for ever (OpenID Connect Core 1.0 section 2); all else may change,
@@ -75,30 +75,30 @@ export interface Identity {
 export async function signInByIdentity(
   ctx: Context,
   identity: Identity,
-  { device, newOwners, server }: { device: string; newOwners: boolean; server: Defaults },
+  { device, newUsers, server }: { device: string; newUsers: boolean; server: Defaults },
 ): Promise<Session> {
   const key = `${identity.issuer} ${identity.subject}`
-  const ownerId = await ctx.transact(async (tx, now) => {
-    const known = await owners.findOwnerByIdentity(tx, key)
+  const userId = await ctx.transact(async (tx, now) => {
+    const known = await users.findUserByIdentity(tx, key)
     if (known) return known.id
     const { emailVerified, email: told } = identity
-    const email = emailVerified && told !== null && told.length <= longestEmail ? told.toLowerCase() : null
-    const invited = email === null ? undefined : await owners.findOwnerByLogin(tx, email)
+    const email = emailVerified && told !== null && told.length <= maxEmailLength ? told.toLowerCase() : null
+    const invited = email === null ? undefined : await users.findUserByLogin(tx, email)
     // Whoever has an identity is known by that alone: an address may be given to somebody else one day.
     if (invited && invited.identity === null) {
-      const owner = await owners.lockOwner(tx, invited.owner.id)
-      await owners.saveOwner(tx, owner.id, { identity: key })
-      return owner.id
+      const user = await users.lockUser(tx, invited.user.id)
+      await users.saveUser(tx, user.id, { identity: key })
+      return user.id
     }
-    if (!newOwners || invited)
+    if (!newUsers || invited)
       throw new Problem(
         'forbidden',
         `There is no account here for ${email ?? 'you'}. Ask whoever administers the server.`,
       )
-    const name = await freeName(tx, identity.name ?? email ?? 'owner')
-    return owners.insertOwner(tx, { name, email, role: 'member', password: null, identity: key, defaults: server }, now)
+    const name = await freeName(tx, identity.name ?? email ?? 'user')
+    return users.insertUser(tx, { name, email, role: 'member', password: null, identity: key, defaults: server }, now)
   })
-  return openSession(ctx, ownerId, device)
+  return openSession(ctx, userId, device)
 }
 
 /** A name like the one that is wanted, that nobody has. */
@@ -113,10 +113,10 @@ async function freeName(tx: Db, wanted: string): Promise<string> {
     plain
       .replaceAll(/^-+|-+$/g, '')
       .slice(0, 40)
-      .replace(/-+$/, '') || 'owner'
+      .replace(/-+$/, '') || 'user'
   for (let i = 1; ; i++) {
     const name = i === 1 ? base : `${base}-${i}`
-    if (!(await owners.findOwnerByLogin(tx, name))) return name
+    if (!(await users.findUserByLogin(tx, name))) return name
   }
 }
 
@@ -137,30 +137,30 @@ export async function acceptInvitation(
   ctx: Context,
   { invitation, name, password, device }: Acceptance,
 ): Promise<{ session: Session; token: Issued | null }> {
-  if (name !== null) checkOwnerName(name)
+  if (name !== null) checkUserName(name)
   checkPassword(password, name ?? '')
   const hash = hashSecret(invitation)
   if (hash === undefined) throw isOver()
   const hashed = await hashPassword(password)
   return ctx.transact(async (tx, now) => {
-    const ownerId = await takeInvitation(tx, hash, now)
-    if (ownerId === undefined) throw isOver()
-    const before = await owners.lockOwner(tx, ownerId)
+    const userId = await takeInvitation(tx, hash, now)
+    if (userId === undefined) throw isOver()
+    const before = await users.lockUser(tx, userId)
     if (before.disabledAt !== null || before.removedAt !== null) throw isOver()
     checkPassword(password, before.name ?? '')
     if (name === null && before.name === null)
       throw new Problem('invalid', 'name is missing', { faults: [{ at: { pointer: '/name' }, detail: 'is missing' }] })
     // The first one chooses his name; others were given theirs.
-    await owners.saveOwner(tx, ownerId, { ...(before.name === null && name !== null && { name }), password: hashed })
+    await users.saveUser(tx, userId, { ...(before.name === null && name !== null && { name }), password: hashed })
     const isFirst = before.name === null
-    if (isFirst) await deleteTokens(tx, ownerId, ['session', 'invitation'])
-    else await endAccess(tx, ownerId)
-    const made = await issueSession(tx, ownerId, device, now)
+    if (isFirst) await deleteTokens(tx, userId, ['session', 'invitation'])
+    else await endAccess(tx, userId)
+    const made = await issueSession(tx, userId, device, now)
     // Who sets a server up, by curl it may be, has something to ask with from then on.
     const token = isFirst
-      ? await issue(tx, ownerId, 'token', { name: 'set-up', scope: 'admin', expiresAt: null }, now)
+      ? await issue(tx, userId, 'token', { name: 'set-up', scope: 'admin', expiresAt: null }, now)
       : null
-    return { session: { owner: await owners.getOwner(tx, ownerId), ...made }, token }
+    return { session: { user: await users.getUser(tx, userId), ...made }, token }
   })
 }
 
@@ -183,22 +183,22 @@ export async function changePassword(
   issuer: Issuer,
   { current, password, revokeTokens }: PasswordChange,
 ): Promise<EndedAccess> {
-  const { ownerId, by } = issuer
-  const owner = await owners.getOwner(ctx.db, ownerId)
-  const stored = await owners.findPassword(ctx.db, ownerId)
+  const { userId, by } = issuer
+  const user = await users.getUser(ctx.db, userId)
+  const stored = await users.findPassword(ctx.db, userId)
   if (stored !== null && !(await isPassword(current, stored))) throw isNotCurrent()
-  checkPassword(password, owner.name ?? '')
+  checkPassword(password, user.name ?? '')
   const hash = await hashPassword(password)
   return ctx.transact(async (tx, now) => {
-    await owners.lockOwner(tx, ownerId)
+    await users.lockUser(tx, userId)
     await requireCredential(tx, issuer, now)
     // A reset meanwhile has taken the password away: without this check, none would be needed to set the next.
-    if ((await owners.findPassword(tx, ownerId)) !== stored) throw isNotCurrent()
-    await owners.saveOwner(tx, ownerId, { password: hash })
-    await deleteTokens(tx, ownerId, ['invitation'])
+    if ((await users.findPassword(tx, userId)) !== stored) throw isNotCurrent()
+    await users.saveUser(tx, userId, { password: hash })
+    await deleteTokens(tx, userId, ['invitation'])
     return {
-      sessions: await deleteTokens(tx, ownerId, ['session'], by?.id ?? undefined),
-      tokens: revokeTokens ? await deleteTokens(tx, ownerId, ['token']) : 0,
+      sessions: await deleteTokens(tx, userId, ['session'], by?.id ?? undefined),
+      tokens: revokeTokens ? await deleteTokens(tx, userId, ['token']) : 0,
     }
   })
 }
@@ -206,12 +206,12 @@ export async function changePassword(
 const isNotCurrent = () => new Problem('forbidden', 'The present password is not right.')
 
 /**
- * For a server with login to which nobody can come in yet who administers it: an invitation for the first owner. Null where somebody can.
+ * For a server with login to which nobody can come in yet who administers it: an invitation for the first user. Null where somebody can.
  */
 export async function firstInvitation(ctx: Pick<Context, 'db' | 'transact'>, lastsMs: number): Promise<Issued | null> {
   return ctx.transact(async (tx, now) => {
-    if (await owners.canAnybodyAdministrate(tx, now)) return null
+    if (await users.canAnybodyAdministrate(tx, now)) return null
     const draft = { name: 'set-up', scope: 'admin', expiresAt: now + lastsMs } as const
-    return issue(tx, owners.builtInOwnerId, 'invitation', draft, now)
+    return issue(tx, users.builtInUserId, 'invitation', draft, now)
   })
 }

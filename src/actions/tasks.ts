@@ -1,8 +1,8 @@
 import { randomUUIDv7 } from 'node:crypto'
-import { rememberRung } from '#core/alarm.ts'
+import { rememberFired } from '#core/alarm.ts'
 import type { Actor } from '#core/caller.ts'
 import type { ChangeKind } from '#core/change.ts'
-import type { Moment } from '#core/date-time.ts'
+import type { DateTimeInput } from '#core/date-time.ts'
 import { type Fault, Problem } from '#core/problem.ts'
 import type { Defaults } from '#core/reminder.ts'
 import type { Task, TaskDraft, TaskPatch } from '#core/task.ts'
@@ -15,8 +15,8 @@ import {
   snoozeTask as snoozed,
 } from '#core/task-changes.ts'
 import { recordChange } from '#store/changes.ts'
-import { reviveDropped } from '#store/deliveries.ts'
-import { rungUntil } from '#store/notifications.ts'
+import { reviveCancelled } from '#store/deliveries.ts'
+import { firedUntil } from '#store/notifications.ts'
 import type { Db } from '#store/schema.ts'
 import { indexTask } from '#store/search.ts'
 import * as tasks from '#store/tasks.ts'
@@ -44,10 +44,10 @@ export async function createTask(ctx: Context, actor: Actor, draft: TaskDraft): 
   return perform(ctx, (tx, now, wakeAt) => insert(tx, actor, draft, now, wakeAt))
 }
 
-async function insert(tx: Db, { ownerId }: Actor, draft: TaskDraft, now: number, wakeAt: WakeAt): Promise<Task> {
-  const defaults = await defaultsInTransaction(tx, ownerId)
-  const task = await tasks.insertTask(tx, newTask(draft, ownerId, randomUUIDv7(), defaults, now))
-  recordChange(tx, { ownerId, taskId: task.id, kind: 'created' })
+async function insert(tx: Db, { userId }: Actor, draft: TaskDraft, now: number, wakeAt: WakeAt): Promise<Task> {
+  const defaults = await defaultsInTransaction(tx, userId)
+  const task = await tasks.insertTask(tx, newTask(draft, userId, randomUUIDv7(), defaults, now))
+  recordChange(tx, { userId, taskId: task.id, kind: 'created' })
   wakeAt(task.notifyAt)
   return task
 }
@@ -71,10 +71,10 @@ export async function putTaskByKey(
   const { uid: _, ...patch } = draft
   const put = () =>
     perform(ctx, async (tx, now, wakeAt) => {
-      const before = await tasks.lockTaskByKey(tx, actor.ownerId, key)
+      const before = await tasks.lockTaskByKey(tx, actor.userId, key)
       requireCondition(condition, before)
       if (!before) return insert(tx, actor, { ...draft, title: draft.title ?? missingTitle(), key }, now, wakeAt)
-      const defaults = await defaultsInTransaction(tx, actor.ownerId)
+      const defaults = await defaultsInTransaction(tx, actor.userId)
       return rewriteOne(tx, defaults, before, applyPatch(before, patch, defaults, now), now, wakeAt)
     })
   checkKey(key)
@@ -111,7 +111,7 @@ export async function snoozeTask(
   ctx: Context,
   actor: Actor,
   target: Target,
-  until: Moment | { readonly forMs: number },
+  until: DateTimeInput | { readonly forMs: number },
 ): Promise<Task> {
   return change(ctx, actor, target, (task, now, defaults) =>
     'forMs' in until
@@ -139,12 +139,12 @@ export async function updateTasks(
 ): Promise<{ tasks: Task[]; missing: number[] }> {
   return perform(ctx, async (tx, now, wakeAt) => {
     const ids = patches.map(({ id }) => id)
-    const before = await tasks.lockTasksOf(tx, actor.ownerId, ids)
+    const before = await tasks.lockTasksOf(tx, actor.userId, ids)
     const missing = ids.filter((id) => !before.has(id))
     if (isStrict && missing.length > 0)
       throw new Problem('not-found', `${missing.length} of the tasks do not exist. Nothing was changed.`, { missing })
     requireVersions(patches, before)
-    const defaults = await defaultsInTransaction(tx, actor.ownerId)
+    const defaults = await defaultsInTransaction(tx, actor.userId)
     const changes = patches.flatMap(({ id, patch }, i) => {
       const task = before.get(id)
       if (!task) return []
@@ -175,7 +175,7 @@ export async function deleteTask({ transact }: Context, actor: Actor, target: Ta
   return transact(async (tx, now) => {
     await taskToChange(tx, actor, target)
     await moveToTrash(tx, [target.id], randomUUIDv7(), now)
-    recordChange(tx, { ownerId: actor.ownerId, taskId: target.id, kind: 'deleted' })
+    recordChange(tx, { userId: actor.userId, taskId: target.id, kind: 'deleted' })
     return { deletedAt: now }
   })
 }
@@ -189,7 +189,7 @@ async function change(
 ): Promise<Task> {
   return perform(ctx, async (tx, now, wakeAt) => {
     const before = await taskToChange(tx, actor, target)
-    const defaults = await defaultsInTransaction(tx, actor.ownerId)
+    const defaults = await defaultsInTransaction(tx, actor.userId)
     return rewriteOne(tx, defaults, before, make(before, now, defaults), now, wakeAt)
   })
 }
@@ -238,9 +238,9 @@ async function rewrite(
     const { id, expiryAt } = one.after
     return expiryAt !== null && (hasMoved(one) || isReopened(one)) ? { id, expiryAt } : []
   })
-  const told = await rungUntil(tx, back)
+  const told = await firedUntil(tx, back)
   if (told.size > 0) {
-    const revived = await reviveDropped(
+    const revived = await reviveCancelled(
       tx,
       back.filter(({ id }) => told.has(id)),
       now,
@@ -249,13 +249,13 @@ async function rewrite(
   }
   const written = changes.map((one) => {
     const until = hasMoved(one) ? told.get(one.after.id) : undefined
-    return until === undefined ? one : { ...one, after: rememberRung(one.after, until, defaults, now) }
+    return until === undefined ? one : { ...one, after: rememberFired(one.after, until, defaults, now) }
   })
   const changed = written.filter(({ before, after }) => after !== before)
   await tasks.saveTasks(tx, changed)
   for (const { before, after } of changed) {
     if (after.title !== before.title || after.description !== before.description) indexTask(tx, after)
-    recordChange(tx, { ownerId: after.ownerId, taskId: after.id, kind: changeKind(before, after) })
+    recordChange(tx, { userId: after.userId, taskId: after.id, kind: changeKind(before, after) })
     wakeAt(after.notifyAt)
   }
   return written.map(({ after }) => after)
@@ -268,8 +268,8 @@ function changeKind(before: Task, after: Task): ChangeKind {
   return 'updated'
 }
 
-async function taskToChange(tx: Db, { ownerId }: Actor, target: Target): Promise<Task> {
-  const task = await tasks.lockTask(tx, ownerId, target.id)
+async function taskToChange(tx: Db, { userId }: Actor, target: Target): Promise<Task> {
+  const task = await tasks.lockTask(tx, userId, target.id)
   if (!task) throw new Problem('not-found', `There is no task ${target.id}.`)
   requireCondition(target, task)
   return task

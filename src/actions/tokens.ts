@@ -7,7 +7,7 @@ import type { Scope } from '#core/scope.ts'
 import { covers } from '#core/scope.ts'
 import type { Db } from '#store/schema.ts'
 import * as store from '#store/tokens.ts'
-import { lockOwner, ownerInTransaction } from '#store/users.ts'
+import { lockUser, userInTransaction } from '#store/users.ts'
 import type { Context } from './context.ts'
 
 /**
@@ -73,7 +73,7 @@ export async function createToken(ctx: Context, issuer: Issuer, request: TokenRe
   if (!covers(issuer.scope, request.scope))
     throw new Problem('forbidden', 'This token cannot give away more than it has itself.')
   return ctx.transact(async (tx, now) => {
-    await ownerInTransaction(tx, issuer.ownerId) // before the token, as a reset does: else the two could deadlock
+    await userInTransaction(tx, issuer.userId) // before the token, as a reset does: else the two could deadlock
     const credential = await requireCredential(tx, issuer, now)
     const parent = credential?.kind === 'token' ? credential : null
     const { expiresAt: limit = null } = parent ?? {}
@@ -89,7 +89,7 @@ export async function createToken(ctx: Context, issuer: Issuer, request: TokenRe
         'forbidden',
         `This token is number ${maxTokenDepth} in a chain of tokens that made each other. Make the next one with an earlier one, or sign in.`,
       )
-    return issue(tx, issuer.ownerId, 'token', { ...request, expiresAt }, now, parent?.id)
+    return issue(tx, issuer.userId, 'token', { ...request, expiresAt }, now, parent?.id)
   })
 }
 
@@ -99,13 +99,9 @@ export async function createToken(ctx: Context, issuer: Issuer, request: TokenRe
  * @returns it; undefined for a request that needs none
  * @throws Problem `unauthorized`
  */
-export async function requireCredential(
-  tx: Db,
-  { ownerId, by }: Issuer,
-  now: number,
-): Promise<TokenRecord | undefined> {
+export async function requireCredential(tx: Db, { userId, by }: Issuer, now: number): Promise<TokenRecord | undefined> {
   if (!by || by.id === null) return undefined
-  const found = await store.lockToken(tx, ownerId, by.id)
+  const found = await store.lockToken(tx, userId, by.id)
   if (!found || (found.expiresAt !== null && found.expiresAt <= now))
     throw new Problem('unauthorized', 'The token is not valid, or no longer.')
   return found
@@ -117,42 +113,42 @@ export interface EndedAccess {
   readonly tokens: number
 }
 
-/** Ends all access of an owner, open invitations included. The owner's row must be locked: no token is made meanwhile. */
-export async function endAccess(tx: Db, ownerId: number): Promise<EndedAccess> {
-  await store.deleteTokens(tx, ownerId, ['invitation'])
+/** Ends all access of a user, open invitations included. The user's row must be locked: no token is made meanwhile. */
+export async function endAccess(tx: Db, userId: number): Promise<EndedAccess> {
+  await store.deleteTokens(tx, userId, ['invitation'])
   return {
-    sessions: await store.deleteTokens(tx, ownerId, ['session']),
-    tokens: await store.deleteTokens(tx, ownerId, ['token']),
+    sessions: await store.deleteTokens(tx, userId, ['session']),
+    tokens: await store.deleteTokens(tx, userId, ['token']),
   }
 }
 
 /** @throws Problem `not-found` */
-export async function signOutEverywhere(ctx: Context, ownerId: number): Promise<EndedAccess> {
+export async function signOutEverywhere(ctx: Context, userId: number): Promise<EndedAccess> {
   return ctx.transact(async (tx) => {
-    const owner = await lockOwner(tx, ownerId)
-    if (owner.removedAt !== null) throw new Problem('not-found', `There is no owner ${ownerId}.`)
-    return endAccess(tx, ownerId)
+    const user = await lockUser(tx, userId)
+    if (user.removedAt !== null) throw new Problem('not-found', `There is no user ${userId}.`)
+    return endAccess(tx, userId)
   })
 }
 
 /** With all tokens that were made with it. @throws Problem `not-found` */
-export async function revokeToken(ctx: Context, { ownerId }: Actor, id: number): Promise<TokenRecord> {
-  return ctx.transact((tx) => store.deleteToken(tx, ownerId, id))
+export async function revokeToken(ctx: Context, { userId }: Actor, id: number): Promise<TokenRecord> {
+  return ctx.transact((tx) => store.deleteToken(tx, userId, id))
 }
 
 /** In a transaction of the caller's. */
 export async function issue(
   tx: Db,
-  ownerId: number,
+  userId: number,
   kind: TokenKind,
   { name, scope, expiresAt }: TokenDraft,
   now: number,
   parentId: number | null = null,
 ): Promise<Issued> {
-  await ownerInTransaction(tx, ownerId) // not for one who is being deleted
+  await userInTransaction(tx, userId) // not for one who is being deleted
   const secret = makeSecret(kind)
   const hash = hashSecret(secret) as string
   const hint = secret.slice(0, 9)
-  const token = { ownerId, kind, name, hash, hint, scope, createdAt: now, expiresAt, parentId }
+  const token = { userId, kind, name, hash, hint, scope, createdAt: now, expiresAt, parentId }
   return { record: await store.insertToken(tx, token), secret }
 }

@@ -5,7 +5,7 @@ import type { Actor } from '#core/caller.ts'
 import type { ChangeKind } from '#core/change.ts'
 import { Problem } from '#core/problem.ts'
 import { lastChange, lockLastChange, recordChange } from '#store/changes.ts'
-import { reviveDropped } from '#store/deliveries.ts'
+import { reviveCancelled } from '#store/deliveries.ts'
 import type { Db } from '#store/schema.ts'
 import * as trash from '#store/trash.ts'
 import { defaultsInTransaction } from '#store/users.ts'
@@ -44,24 +44,24 @@ export interface Deleted {
 /** Moves to the trash, as one batch, what a filter takes of the tasks there are now. @throws Problem `stale` */
 export async function deleteTasks(
   ctx: LongContext,
-  { ownerId }: Actor,
+  { userId }: Actor,
   { filter, ifChange, now: asOf }: Deleting,
 ): Promise<Deleted> {
   const batch = randomUUIDv7()
   let deletedAt: number | null = null
   const deleteChunk = (ids: readonly number[], isMany: boolean) =>
     ctx.transact(async (tx, now) => {
-      const locked = await trash.lockToDelete(tx, ownerId, ids, filter, asOf)
+      const locked = await trash.lockToDelete(tx, userId, ids, filter, asOf)
       await trash.moveToTrash(tx, locked, batch, deletedAt ?? now)
       // Last, and under the lock that numbers changes: nobody can have changed anything between the two.
-      if (deletedAt === null && ifChange !== undefined) expectLast(await lockLastChange(tx, ownerId), ifChange)
-      record(tx, ownerId, locked, isMany ? { kind: 'cleared', batch } : { kind: 'deleted' })
+      if (deletedAt === null && ifChange !== undefined) expectLast(await lockLastChange(tx, userId), ifChange)
+      record(tx, userId, locked, isMany ? { kind: 'cleared', batch } : { kind: 'deleted' })
       return { count: locked.length, deletedAt: deletedAt ?? now }
     })
   const count = await inChunks(
     ctx,
     (done) => `${done} tasks are in the trash by now, as batch ${batch}. Ask again, and the others follow.`,
-    trash.idsToDelete(ctx.db, ownerId, filter, asOf, few),
+    trash.idsToDelete(ctx.db, userId, filter, asOf, few),
     async (ids, isMany) => {
       const chunk = await deleteChunk(ids, isMany)
       deletedAt = chunk.deletedAt
@@ -75,12 +75,12 @@ export async function deleteTasks(
 /** How many that would be. @throws Problem `stale` */
 export async function countDeletable(
   { db }: Pick<LongContext, 'db'>,
-  { ownerId }: Actor,
+  { userId }: Actor,
   { filter, ifChange, now }: Deleting,
 ): Promise<number> {
-  if (ifChange !== undefined) expectLast(await lastChange(db, ownerId), ifChange)
+  if (ifChange !== undefined) expectLast(await lastChange(db, userId), ifChange)
   let count = 0
-  for await (const ids of trash.idsToDelete(db, ownerId, filter, now, few)) count += ids.length
+  for await (const ids of trash.idsToDelete(db, userId, filter, now, few)) count += ids.length
   return count
 }
 
@@ -99,26 +99,26 @@ export type Restoring = Exclude<trash.Trashed, 'all'>
  */
 export async function restoreTasks(
   ctx: LongContext,
-  { ownerId }: Actor,
+  { userId }: Actor,
   which: Restoring,
 ): Promise<{ count: number; restored: number[]; missing: number[] }> {
   const restored: number[] = []
   const count = await inChunks(
     ctx,
     (done) => `${done} tasks of the batch were restored before. Ask again, and the others follow.`,
-    trash.idsInTrash(ctx.db, ownerId, which, few),
+    trash.idsInTrash(ctx.db, userId, which, few),
     async (ids, isMany) => {
       const done = await perform(ctx, async (tx, now, wakeAt) => {
-        const trashed = await trash.lockTrashed(tx, ownerId, ids)
-        const defaults = await defaultsInTransaction(tx, ownerId)
+        const trashed = await trash.lockTrashed(tx, userId, ids)
+        const defaults = await defaultsInTransaction(tx, userId)
         const tasks = trashed.map(({ task }) => restoreTask(task, defaults, now))
         await trash.takeFromTrash(tx, tasks)
         // What was dropped underway, since its task was deleted, is true again.
         const open = tasks.filter(({ expiryAt, completedAt }) => expiryAt !== null && completedAt === null)
-        if ((await reviveDropped(tx, open, now)) > 0) wakeAt(now)
+        if ((await reviveCancelled(tx, open, now)) > 0) wakeAt(now)
         for (const { notifyAt } of tasks) wakeAt(notifyAt)
         const back = tasks.map(({ id }) => id)
-        record(tx, ownerId, back, isMany && 'batch' in which ? { kind: 'restored', ...which } : { kind: 'restored' })
+        record(tx, userId, back, isMany && 'batch' in which ? { kind: 'restored', ...which } : { kind: 'restored' })
         return back
       })
       restored.push(...done.slice(0, few - restored.length))
@@ -130,12 +130,12 @@ export async function restoreTasks(
 }
 
 /** For good. @returns how many */
-export async function purgeTrash(ctx: LongContext, { ownerId }: Actor, which: trash.Trashed): Promise<number> {
+export async function purgeTrash(ctx: LongContext, { userId }: Actor, which: trash.Trashed): Promise<number> {
   return inChunks(
     ctx,
     (done) => `${done} tasks are gone from the trash by now. Ask again, and the others follow.`,
-    trash.idsInTrash(ctx.db, ownerId, which, few),
-    (ids) => ctx.transact((tx) => trash.purgeTrashed(tx, ownerId, ids)),
+    trash.idsInTrash(ctx.db, userId, which, few),
+    (ids) => ctx.transact((tx) => trash.purgeTrashed(tx, userId, ids)),
   )
 }
 
@@ -179,10 +179,10 @@ async function inChunks(
 /** A change a task, or one for all of them: whoever follows from before begins again. */
 function record(
   tx: Db,
-  ownerId: number,
+  userId: number,
   ids: readonly number[],
   { kind, batch }: { kind: ChangeKind; batch?: string },
 ): void {
-  if (batch === undefined) for (const taskId of ids) recordChange(tx, { ownerId, taskId, kind })
-  else if (ids.length > 0) recordChange(tx, { ownerId, taskId: null, kind, batch, count: ids.length })
+  if (batch === undefined) for (const taskId of ids) recordChange(tx, { userId, taskId, kind })
+  else if (ids.length > 0) recordChange(tx, { userId, taskId: null, kind, batch, count: ids.length })
 }

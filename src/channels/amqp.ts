@@ -32,7 +32,7 @@ const options = Type.Object(
     ),
     routing_key: Type.String({
       title: 'Routing key',
-      description: 'The same for all notices',
+      description: 'The same for all notifications',
       maxLength: 255,
       affectsSecrets: false,
     }),

@@ -94,11 +94,11 @@ test('what was given up is not said later', async () => {
 
 test('closing it ends all at once', async () => {
   const { link, connections, send, isClosed } = openTestLink()
-  const underway = send(() => new Promise(() => {}))
+  const inFlight = send(() => new Promise(() => {}))
   connections[0]?.connected()
   await link[Symbol.asyncDispose]()
   assert.deepEqual(isClosed(), [true])
-  assert.equal(await underway, 'is being closed')
+  assert.equal(await inFlight, 'is being closed')
   assert.equal(await send(sent), 'is being closed')
 })
 

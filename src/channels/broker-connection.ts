@@ -44,7 +44,7 @@ interface Connection<C> {
 }
 
 /**
- * A connection without work is closed after this. One that a router has forgotten meanwhile would cost the next notice its 15 s and
+ * A connection without work is closed after this. One that a router has forgotten meanwhile would cost the next notification its 15 s and
  * a retry; another one costs some milliseconds. So none needs heartbeats, which are off where the protocol lets them be.
  */
 const idleMs = 30_000

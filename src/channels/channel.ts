@@ -2,7 +2,7 @@ import type { Clock } from '#clock.ts'
 import type { Outcome } from '#core/delivery.ts'
 import type { Message } from '#core/notification.ts'
 import type { Static, TSchema } from '#json-schema.ts'
-import type { Reach } from './egress-policy.ts'
+import type { EgressPolicy } from './egress-policy.ts'
 
 /** One way to tell somebody. One file a kind; `catalog.ts` lists them. */
 export interface ChannelKind<O extends TSchema = TSchema> {
@@ -22,7 +22,7 @@ export interface ChannelKind<O extends TSchema = TSchema> {
   readonly isConfigOnly?: boolean
   /** A secret that the server itself makes, and shows once. */
   readonly ownSecret?: OwnSecret
-  /** How many notices may be underway at once. */
+  /** How many notifications may be underway at once. */
   readonly concurrency: number
   /**
    * Connects to nothing yet: a receiver that is away must not keep the server from starting.
@@ -54,7 +54,7 @@ export interface ChannelDeps {
   /** The message in the words of the API: a CloudEvent 1.0. */
   readonly toEvent: (message: Message) => object
   /** Where it may go: what opens a connection (`http-client.ts`, `socket.ts`) asks for it. */
-  readonly reach: Reach
+  readonly reach: EgressPolicy
 }
 
 /** What is the same for all channels of a server. */

@@ -9,7 +9,7 @@ import { Unreachable } from './http-client.ts'
 import { cut, oneLine } from './message-text.ts'
 
 /**
- * A program of the administrator's own, started for each notice with a CloudEvent 1.0 as JSON on its standard input. Without a shell,
+ * A program of the administrator's own, started for each notification with a CloudEvent 1.0 as JSON on its standard input. Without a shell,
  * and nothing of a task in its arguments: a title is read where it is data. Exit status 0 is sent, 78 (EX_CONFIG of sysexits.h) is
  * never, and any other is later.
  */
@@ -33,10 +33,10 @@ const path = '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin'
 
 const configurationFault = 78
 /** Of standard error, in characters; the rest is read and thrown away. */
-const mostKept = 4_096
+const maxKept = 4_096
 /** Of standard error, in characters. A program that writes more is ended, and the attempt has failed. */
 const maxWritten = 1024 * 1024
-const longestLine = 200
+const maxLineLength = 200
 /** What a program has written is there when it ends, but for what still lies in the pipe. A child that it left behind may hold it open. */
 const lastWordsMs = 100
 
@@ -76,7 +76,7 @@ function outcomeOf(child: ChildProcess, input: string, signal: AbortSignal): Pro
   let written = 0
   const endless = new AbortController()
   stderr?.setEncoding('utf8').on('data', (text: string) => {
-    if (said.length < mostKept) said += text
+    if (said.length < maxKept) said += text
     written += text.length
     if (written > maxWritten) endless.abort('endless')
   })
@@ -126,7 +126,7 @@ function killGroup({ pid, exitCode, signalCode }: ChildProcess): void {
 /** What it says on standard error is the administrator's own program speaking to the administrator: its first line is repeated. */
 function toOutcome(code: number | null, killer: string | null, said: string): Outcome {
   if (code === 0) return 'sent'
-  const line = cut(oneLine(said.trimStart().split(/[\r\n]/, 1)[0] ?? ''), longestLine)
+  const line = cut(oneLine(said.trimStart().split(/[\r\n]/, 1)[0] ?? ''), maxLineLength)
   const end = killer ? `ended by ${killer}` : `exit status ${code}`
   return { retry: code !== configurationFault, reason: line ? `${end}: ${line}` : end }
 }

@@ -1,9 +1,9 @@
-import { sentence, spanInWords } from '#core/notification.ts'
+import { formatSpan, sentence } from '#core/notification.ts'
 import Type from '#json-schema.ts'
 import type { ChannelKind } from './channel.ts'
 
 /**
- * A line on standard output, in the words of the original, ending the line where the log is text. Every owner has it. Not a
+ * A line on standard output, in the words of the original, ending the line where the log is text. Every user has it. Not a
  * log entry: a higher log level must not silence the bell.
  */
 const options = Type.Object({}, { additionalProperties: false })
@@ -11,19 +11,28 @@ const options = Type.Object({}, { additionalProperties: false })
 export const consoleKind: ChannelKind<typeof options> = {
   kind: 'console',
   label: 'Console',
-  about: "A line on the server's own output. Every owner has it; there is nothing to set.",
+  about: "A line on the server's own output. Every user has it; there is nothing to set.",
   options,
   concurrency: 1_000,
   async open(_, { print }) {
     return {
       async send(message) {
-        const { notice, task, kind, deliveryId } = message
+        const { notification, task, kind, deliveryId } = message
         const late =
-          notice.timing === 'late' ? spanInWords(message.sentAt - notice.rungAt + notice.latenessMs) : undefined
+          notification.timing === 'late'
+            ? formatSpan(message.sentAt - notification.firedAt + notification.latenessMs)
+            : undefined
         await print({
           message: sentence(message),
           prefix: late ? ` (late by ${late})` : '',
-          fields: { room: 'console', task_id: task.id, notice_id: notice.id, kind, delivery_id: deliveryId, late },
+          fields: {
+            component: 'console',
+            task_id: task.id,
+            notification_id: notification.id,
+            kind,
+            delivery_id: deliveryId,
+            late,
+          },
         })
         return 'sent'
       },

@@ -3,7 +3,7 @@ import { forGood, jsonOf, notBefore } from './error-response.ts'
 import { compose, cutEscaped } from './formatting.ts'
 import { incomingWebhook } from './incoming-webhook.ts'
 import { autolink, escapeMarkdown, markdown } from './markdown.ts'
-import type { Letter } from './message-text.ts'
+import type { MessageText } from './message-text.ts'
 
 /**
  * A message by a webhook of Discord (docs.discord.com, «Execute Webhook»). Limits: a content of 2,000 characters; of an embed
@@ -21,8 +21,8 @@ export const discordKind = incomingWebhook({
   urlDescription: 'https://discord.com/api/webhooks/…, from the settings of a channel',
   // Without it Discord says yes before it has kept the message, and nothing when it cannot.
   prepare: ({ searchParams }) => searchParams.set('wait', 'true'),
-  write: (letter) => JSON.stringify(toEmbed(letter)),
-  wordsOf: (answer) => jsonOf(answer).message,
+  write: (messageText) => JSON.stringify(toEmbed(messageText)),
+  tokenize: (answer) => jsonOf(answer).message,
   judge(outcome, answer) {
     // «Unknown Webhook»: somebody deleted it.
     if (answer.status === 404) return forGood(outcome, { isGone: true })
@@ -38,11 +38,14 @@ export const discordKind = incomingWebhook({
 /** < begins mentions, emojis and times. */
 const escaped = (text: string) => writeText(text, (plain) => escapeMarkdown(plain).replaceAll('<', '\\<'), autolink)
 
-function toEmbed(letter: Letter): object {
+function toEmbed(messageText: MessageText): object {
   return {
-    content: cutEscaped(letter.subject, contentCharacters, escaped),
+    content: cutEscaped(messageText.subject, contentCharacters, escaped),
     embeds: [
-      { description: compose(letter, markdown(escaped), descriptionCharacters), color: colours[letter.urgency] },
+      {
+        description: compose(messageText, markdown(escaped), descriptionCharacters),
+        color: colours[messageText.urgency],
+      },
     ],
     // «Allowed Mentions»: whatever a title says, nobody is called.
     allowed_mentions: { parse: [] },

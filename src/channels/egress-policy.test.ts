@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import type { NetworkInterfaceInfo } from 'node:os'
 import { test } from 'node:test'
 import { Problem } from '#core/problem.ts'
-import { anywhere, describeBarrier, isListable, lookupWithin, publicAnd, type Reach } from './egress-policy.ts'
+import { anywhere, type EgressPolicy, formatBlockReason, isListable, lookupWithin, publicAnd } from './egress-policy.ts'
 import { parseTarget } from './http-client.ts'
 import { checkHost } from './socket.ts'
 
@@ -11,7 +11,7 @@ const within = (...listed: string[]) => publicAnd(listed, () => ({}))
 
 test('an administrator goes everywhere, but not where clouds tell secrets', () => {
   for (const address of ['127.0.0.1', '10.0.0.1', '192.168.1.1', '93.184.216.34', '::1', 'fd12::1', '2a00:1450::1'])
-    assert.equal(anywhere.barrier(address), undefined, address)
+    assert.equal(anywhere.blockReason(address), undefined, address)
   for (const address of [
     '169.254.169.254',
     '100.100.100.200',
@@ -19,16 +19,16 @@ test('an administrator goes everywhere, but not where clouds tell secrets', () =
     '64:ff9b::a9fe:a9fe',
     'fe80::1%eth0',
   ])
-    assert.equal(anywhere.barrier(address), 'never', address)
+    assert.equal(anywhere.blockReason(address), 'never', address)
 })
 
 test('a member goes where everybody can', () => {
   const reach = within()
   for (const address of ['93.184.216.34', '2a00:1450::1', '::ffff:93.184.216.34'])
-    assert.equal(reach.barrier(address), undefined, address)
+    assert.equal(reach.blockReason(address), undefined, address)
   for (const address of ['127.0.0.1', '10.0.0.1', '::1', 'fd12::1', '::ffff:10.0.0.1', '64:ff9b::10.0.0.1'])
-    assert.equal(reach.barrier(address, 'nas.home'), 'private', address)
-  assert.equal(reach.barrier('169.254.169.254'), 'never')
+    assert.equal(reach.blockReason(address, 'nas.home'), 'private', address)
+  assert.equal(reach.blockReason('169.254.169.254'), 'never')
 })
 
 test('and where an entry of the list says so: a name wherever it leads, an address whatever led there', () => {
@@ -41,7 +41,7 @@ test('and where an entry of the list says so: a name wherever it leads, an addre
     '::1',
     '::ffff:10.2.0.1',
   )
-  for (const [address, name, barrier] of [
+  for (const [address, name, blockReason] of [
     ['192.168.1.8', 'nas.home', undefined],
     ['::1', 'Nas.Home.', undefined],
     ['10.0.0.1', 'xn--bcher-kva.example', undefined],
@@ -61,7 +61,7 @@ test('and where an entry of the list says so: a name wherever it leads, an addre
     ['::1', undefined, undefined],
     ['127.0.0.1', undefined, 'private'],
   ] as const)
-    assert.equal(reach.barrier(address, name), barrier, `${address} by ${name}`)
+    assert.equal(reach.blockReason(address, name), blockReason, `${address} by ${name}`)
 })
 
 test('no entry leads to an address that is never spoken to', () => {
@@ -74,10 +74,10 @@ test('no entry leads to an address that is never spoken to', () => {
     'fd00:ec2::254',
     '0.0.0.0',
   ])
-    assert.equal(reach.barrier(address, 'metadata.google.internal'), 'never', address)
-  assert.equal(reach.barrier('10.0.0.1'), undefined)
-  assert.equal(within('::/0').barrier('10.0.0.1'), 'private', 'an IPv6 range holds no IPv4')
-  assert.equal(within('::/0').barrier('::ffff:10.0.0.1'), 'private')
+    assert.equal(reach.blockReason(address, 'metadata.google.internal'), 'never', address)
+  assert.equal(reach.blockReason('10.0.0.1'), undefined)
+  assert.equal(within('::/0').blockReason('10.0.0.1'), 'private', 'an IPv6 range holds no IPv4')
+  assert.equal(within('::/0').blockReason('::ffff:10.0.0.1'), 'private')
 })
 
 test('what is as public as can be and yet next door is not: a router that keeps others out has let this machine in', () => {
@@ -95,13 +95,13 @@ test('what is as public as can be and yet next door is not: a router that keeps 
     '93.184.216.33',
     '::ffff:93.184.216.33',
   ])
-    assert.equal(reach.barrier(address), 'private', address)
+    assert.equal(reach.blockReason(address), 'private', address)
   for (const address of ['2003:a:b:d::1', '93.184.216.48', '5.6.7.9', '2003:a:b:c::7'])
-    assert.equal(reach.barrier(address), undefined, address)
-  assert.equal(anywhere.barrier('2003:a:b:c::1'), undefined)
+    assert.equal(reach.blockReason(address), undefined, address)
+  assert.equal(anywhere.blockReason('2003:a:b:c::1'), undefined)
   // A provider gives it another prefix over night.
   interfaces = { lo: [], eth0: [at('2003:a:b:d::2/64')], tun0: [] }
-  assert.equal(reach.barrier('2003:a:b:d::1'), 'private')
+  assert.equal(reach.blockReason('2003:a:b:d::1'), 'private')
 })
 
 test('an entry of the list is a host name, an address or a range, each as one usually writes it', () => {
@@ -180,7 +180,7 @@ const spellings = [
 ]
 
 test('an address is refused in every spelling, as the host of a URL and as a host, and the member is named', () => {
-  const refused = (refuse: (reach: Reach) => void, text: string) =>
+  const refused = (refuse: (reach: EgressPolicy) => void, text: string) =>
     assert.throws(
       () => refuse(within()),
       (error) =>
@@ -203,9 +203,9 @@ test('an address is refused in every spelling, as the host of a URL and as a hos
 
 test('a name is judged each time that it is looked up, and the refusal says why', async () => {
   // An address is looked up as itself, which is as good as a name that somebody made lead there.
-  const look = (reach: Reach, name: string, all = false) =>
+  const look = (reach: EgressPolicy, name: string, all = false) =>
     new Promise((resolve) =>
-      lookupWithin(reach)(name, { all }, (error, address) => resolve(error ? describeBarrier(error.code) : address)),
+      lookupWithin(reach)(name, { all }, (error, address) => resolve(error ? formatBlockReason(error.code) : address)),
     )
   const isPrivate =
     'its name leads to an address of a private network, which only channels of administrators may reach, unless memberHosts lists it'
@@ -218,5 +218,5 @@ test('a name is judged each time that it is looked up, and the refusal says why'
   assert.equal(await look(within(), '169.254.169.254'), isNever)
   assert.equal(await look(anywhere, '169.254.169.254'), isNever)
   assert.equal(await look(anywhere, '127.0.0.1'), '127.0.0.1')
-  assert.equal(describeBarrier('ENOTFOUND'), undefined)
+  assert.equal(formatBlockReason('ENOTFOUND'), undefined)
 })

@@ -9,23 +9,23 @@ import { plainOf, rangeOf, toRanges } from './address.ts'
  * Where a channel may go. What opens connections (`http-client.ts`, `socket.ts`) cannot be called without. An address in numbers is judged
  * as the channel is opened; what a name leads to, each time that it is looked up to connect: it can be made to lead anywhere, also later.
  */
-export interface Reach {
+export interface EgressPolicy {
   /**
    * What keeps a channel from an address, or undefined.
    * @param address in numbers
    * @param name what led there, if anything did
    */
-  barrier(address: string, name?: string): Barrier | undefined
+  blockReason(address: string, name?: string): BlockReason | undefined
 }
 
-export type Barrier = 'never' | 'private'
+export type BlockReason = 'never' | 'private'
 
 /** By whose a channel is, and where it was made. The same reach is always the same value: a channel that has another is opened anew. */
-export type ReachOf = (channel: Pick<ChannelRecord, 'ownerId' | 'source'>) => Reach
+export type EgressPolicyOf = (channel: Pick<ChannelRecord, 'userId' | 'source'>) => EgressPolicy
 
 /** Of who administers the server: everywhere, but for addresses that nobody has any business with. */
-export const anywhere: Reach = {
-  barrier: (address) => (rangeOf(address) === 'never' ? 'never' : undefined),
+export const anywhere: EgressPolicy = {
+  blockReason: (address) => (rangeOf(address) === 'never' ? 'never' : undefined),
 }
 
 /**
@@ -33,12 +33,15 @@ export const anywhere: Reach = {
  * addresses: in a home with IPv6 each thing has one that is, and it is the router that keeps others out, past which we are already.
  * @param listed host names, addresses and ranges that `isListable`
  */
-export function publicAnd(listed: readonly string[], interfaces: typeof networkInterfaces = networkInterfaces): Reach {
+export function publicAnd(
+  listed: readonly string[],
+  interfaces: typeof networkInterfaces = networkInterfaces,
+): EgressPolicy {
   const entries = listed.map(parseListed)
   const names = new Set(entries.flatMap((entry) => entry?.name ?? []))
   const isListed = toRanges(entries.flatMap((entry) => entry?.range ?? []))
   return {
-    barrier(address, name) {
+    blockReason(address, name) {
       const range = rangeOf(address)
       if (range === 'never') return 'never'
       if (name !== undefined && names.has(withoutRoot(name))) return undefined
@@ -78,7 +81,7 @@ function parseListed(text: string): { readonly name?: string; readonly range?: s
 /** `nas.example.org.` is the same name. */
 const withoutRoot = (name: string) => name.toLowerCase().replace(/\.$/, '')
 
-const barriers: Readonly<Record<Barrier, { readonly code: string; readonly where: string }>> = {
+const blockReasons: Readonly<Record<BlockReason, { readonly code: string; readonly where: string }>> = {
   never: { code: 'EFORBIDDEN', where: 'an address that is never spoken to' },
   private: {
     code: 'EPRIVATE',
@@ -92,21 +95,23 @@ const barriers: Readonly<Record<Barrier, { readonly code: string; readonly where
  * @param member of the options, to name in the refusal: `/url`
  * @throws Problem `invalid` for an address that is out of reach. A name is none yet.
  */
-export function refuseOutOfReach(host: string, member: string, reach: Reach): void {
+export function refuseOutOfReach(host: string, member: string, reach: EgressPolicy): void {
   const address = host.replace(/^\[|\]$/g, '')
-  const barrier = isIP(address) === 0 ? undefined : reach.barrier(address)
-  if (barrier) throw invalidMember(member, `is ${barriers[barrier].where}`)
+  const blockReason = isIP(address) === 0 ? undefined : reach.blockReason(address)
+  if (blockReason) throw invalidMember(member, `is ${blockReasons[blockReason].where}`)
 }
 
-/** As dns.lookup, but a name of which a single address is out of reach is an error, with a code that `describeBarrier` knows. */
-export function lookupWithin(reach: Reach): LookupFunction {
+/** As dns.lookup, but a name of which a single address is out of reach is an error, with a code that `formatBlockReason` knows. */
+export function lookupWithin(reach: EgressPolicy): LookupFunction {
   return (hostname, options, callback) => {
     resolve(hostname, { ...options, all: true }, (error, addresses) => {
       if (error) return callback(error, '', 0)
       const [first] = addresses
-      const barrier = addresses.map(({ address }) => reach.barrier(address, hostname)).find((one) => one !== undefined)
-      if (!first || barrier) {
-        const { code } = barriers[barrier ?? 'never']
+      const blockReason = addresses
+        .map(({ address }) => reach.blockReason(address, hostname))
+        .find((one) => one !== undefined)
+      if (!first || blockReason) {
+        const { code } = blockReasons[blockReason ?? 'never']
         return callback(Object.assign(new Error('out of reach'), { code }), '', 0)
       }
       if (options.all) callback(null, addresses)
@@ -116,7 +121,7 @@ export function lookupWithin(reach: Reach): LookupFunction {
 }
 
 /** What such an error says, in words that may be shown; undefined for any other. */
-export function describeBarrier(code: unknown): string | undefined {
-  const barrier = Object.values(barriers).find((one) => one.code === code)
-  return barrier && `its name leads to ${barrier.where}`
+export function formatBlockReason(code: unknown): string | undefined {
+  const blockReason = Object.values(blockReasons).find((one) => one.code === code)
+  return blockReason && `its name leads to ${blockReason.where}`
 }

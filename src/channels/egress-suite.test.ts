@@ -11,8 +11,8 @@ import { peerSubjects } from '#support/peer-subjects.ts'
 import { channelDeps, send } from '#support/peers.ts'
 import { catalog } from './catalog.ts'
 import type { Channel, ChannelDeps, ChannelKind } from './channel.ts'
-import { anywhere, publicAnd, type Reach } from './egress-policy.ts'
-import { describeFailure, openOutbound, parseTarget, Unreachable } from './http-client.ts'
+import { anywhere, type EgressPolicy, publicAnd } from './egress-policy.ts'
+import { describeFailure, openHttpClient, parseTarget, Unreachable } from './http-client.ts'
 import { ReadBudget } from './read-budget.ts'
 import { openSocket } from './socket.ts'
 
@@ -172,7 +172,11 @@ const signal = () => AbortSignal.timeout(10_000)
 const dial = ({ hostname, port }: URL) => connect(Number(port), hostname.replace(/^\[|\]$/g, '')).on('error', () => {})
 
 /** Kinds by people who have never heard of a reach, or would rather not have; and whether an address, or a name, is what tells. */
-const strays: readonly [what: string, tells: [address: boolean, name: boolean], (url: URL, reach: Reach) => Stray][] = [
+const strays: readonly [
+  what: string,
+  tells: [address: boolean, name: boolean],
+  (url: URL, reach: EgressPolicy) => Stray,
+][] = [
   ['calls fetch', [true, true], (url) => ({ send: () => fetch(url) })],
   ['opens a socket of its own', [true, true], (url) => ({ send: () => once(dial(url), 'close') })],
   ['connects as it is opened', [true, true], (url) => ({ open: () => dial(url), send: async () => {} })],
@@ -188,7 +192,7 @@ const strays: readonly [what: string, tells: [address: boolean, name: boolean], 
     'goes by a reach of its own choice',
     [true, true],
     (url) => {
-      const outbound = openOutbound(parseTarget(url.href, '/url', anywhere))
+      const outbound = openHttpClient(parseTarget(url.href, '/url', anywhere))
       return { send: () => outbound.request({ headers: {}, body: '', signal: signal() }) }
     },
   ],

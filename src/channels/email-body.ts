@@ -1,24 +1,24 @@
 import { escapeHtml } from './html.ts'
-import { type Entry, type Letter, plainText } from './message-text.ts'
+import { type Entry, type MessageText, plainText } from './message-text.ts'
 
 /**
  * A letter as the two parts of a mail (RFC 2046 section 5.1.4): text, and HTML for which nothing is fetched from anywhere. Tables and
  * inline styles, since Outlook and Gmail know little else; the dark colours are in a style element, for those that ask
  * `prefers-color-scheme`, and the others turn the light ones around by themselves.
  */
-export function textBody(letter: Letter): string {
-  const blocks = letter.entries.map((entry) => {
-    const said = plainText({ ...letter, entries: [entry] })
-    const head = letter.entries.length === 1 ? said : `${entry.title} ${entry.state}\n${said}`
+export function textBody(messageText: MessageText): string {
+  const blocks = messageText.entries.map((entry) => {
+    const said = plainText({ ...messageText, entries: [entry] })
+    const head = messageText.entries.length === 1 ? said : `${entry.title} ${entry.state}\n${said}`
     return [head, entry.actions.map(({ label, url }) => `${label}: ${url}`).join('\n')].filter(Boolean).join('\n\n')
   })
   // RFC 3676 section 4.3: the line before a signature.
   return `${blocks.join('\n\n———\n\n')}\n\n-- \nDuebell\n`
 }
 
-export function htmlBody(letter: Letter): string {
-  const accent = letter.urgency === 'high' ? 'urgent' : 'calm'
-  const { entries } = letter
+export function htmlBody(messageText: MessageText): string {
+  const accent = messageText.urgency === 'high' ? 'urgent' : 'calm'
+  const { entries } = messageText
   const heading =
     entries.length === 1
       ? ''
@@ -31,7 +31,7 @@ export function htmlBody(letter: Letter): string {
 <meta name="color-scheme" content="light dark">
 <meta name="supported-color-schemes" content="light dark">
 <meta name="format-detection" content="telephone=no, date=no, address=no, email=no">
-<title>${escapeHtml(letter.subject)}</title>
+<title>${escapeHtml(messageText.subject)}</title>
 <style>${darkStyle}</style>
 </head>
 <body class="page" style="margin:0;padding:0;background:#f3f4f6;-webkit-text-size-adjust:100%">
@@ -136,7 +136,7 @@ function button(label: string, url: string, isFirst: boolean): string {
 }
 
 /** What a list of mails shows after the subject, which has said the title. */
-const preview = (entries: Letter['entries']) =>
+const preview = (entries: MessageText['entries']) =>
   entries.length === 1
     ? [entries[0].when, entries[0].description].filter(Boolean).join(' · ').slice(0, 160)
     : entries

@@ -8,7 +8,7 @@ import type { ChannelKind } from './channel.ts'
 import { htmlBody, textBody } from './email-body.ts'
 import { rateLimited } from './error-response.ts'
 import { describeFailure, Unreachable } from './http-client.ts'
-import { cut, toLetter } from './message-text.ts'
+import { cut, toMessageText } from './message-text.ts'
 import { floodReason, ReadBudget } from './read-budget.ts'
 import { checkHost, openSocket, openUpgradable, type Server } from './socket.ts'
 
@@ -18,7 +18,7 @@ import { checkHost, openSocket, openUpgradable, type Server } from './socket.ts'
  * from coming back.
  */
 const address = '^[^\\s<>@,;:"()\\u0000-\\u001f\\u007f]+@[^\\s<>@,;:"()\\u0000-\\u001f\\u007f]+$'
-const longestAddress = 254 // RFC 5321 section 4.5.3.1.3, without its brackets
+const maxAddressLength = 254 // RFC 5321 section 4.5.3.1.3, without its brackets
 
 const securities = ['tls', 'starttls', 'none'] as const
 
@@ -67,10 +67,10 @@ const options = Type.Object(
       title: 'From',
       description: 'The address of the sender: bell@example.org',
       pattern: address,
-      maxLength: longestAddress,
+      maxLength: maxAddressLength,
       affectsSecrets: false,
     }),
-    to: Type.Array(Type.String({ pattern: address, maxLength: longestAddress }), {
+    to: Type.Array(Type.String({ pattern: address, maxLength: maxAddressLength }), {
       title: 'To',
       description: 'The addresses of those who are told; each sees the others',
       minItems: 1,
@@ -82,23 +82,23 @@ const options = Type.Object(
   { additionalProperties: false },
 )
 
-const usualPorts = { tls: 465, starttls: 587, none: 25 } as const
+const defaultPorts = { tls: 465, starttls: 587, none: 25 } as const
 /**
  * For all replies to one mail, in bytes. A line has 512 (RFC 5321 section 4.5.3.1.5); 20 recipients that are each refused in three lines
  * are 30 KiB.
  */
 const replyBytes = 32 * 1024
 /** Characters. RFC 5322 folds longer lines; people read no more. */
-const longestSubject = 200
+const maxSubjectLength = 200
 
 export const emailKind: ChannelKind<typeof options> = {
   kind: 'email',
   label: 'Email',
   about: 'A mail to one or several addresses, by an SMTP server that takes mails of yours.',
   options,
-  // Each by a connection of its own: one that is kept is closed by most servers in the pause between two notices.
+  // Each by a connection of its own: one that is kept is closed by most servers in the pause between two notifications.
   concurrency: 4,
-  async open({ host, security = 'tls', port = usualPorts[security], user, password, from, to }, { reach }) {
+  async open({ host, security = 'tls', port = defaultPorts[security], user, password, from, to }, { reach }) {
     const server: Server = { host: checkHost(host, '/host', reach), port, isEncrypted: security === 'tls', reach }
     if ((user === undefined) !== (password === undefined))
       throw invalidMember(user === undefined ? '/user' : '/password', 'is missing; a login has both')
@@ -107,7 +107,7 @@ export const emailKind: ChannelKind<typeof options> = {
     const closing = new AbortController()
     return {
       async send(message, signal) {
-        const letter = toLetter(message)
+        const messageText = toMessageText(message)
         const ending = AbortSignal.any([signal, closing.signal])
         const budget = new ReadBudget(replyBytes)
         const opening =
@@ -134,12 +134,12 @@ export const emailKind: ChannelKind<typeof options> = {
             to: to.map((one) => ({ name: '', address: one })),
             // Said by itself, so that no header decides who gets it.
             envelope: { from, to: [...to] },
-            subject: cut(letter.subject, longestSubject),
-            text: textBody(letter),
-            html: htmlBody(letter),
+            subject: cut(messageText.subject, maxSubjectLength),
+            text: textBody(messageText),
+            html: htmlBody(messageText),
             messageId: `<${message.deliveryId}@${from.slice(from.lastIndexOf('@') + 1)}>`,
             date: new Date(message.sentAt),
-            ...(letter.urgency === 'high' ? { priority: 'high' as const } : {}),
+            ...(messageText.urgency === 'high' ? { priority: 'high' as const } : {}),
             headers: { 'Auto-Submitted': 'auto-generated', 'X-Auto-Response-Suppress': 'All' },
           })
           return outcomeOf(sent, to.length)

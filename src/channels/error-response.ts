@@ -1,5 +1,5 @@
 import type { Outcome } from '#core/delivery.ts'
-import { concealed } from '#core/redact.ts'
+import { redact } from '#core/redact.ts'
 import type { Answer } from './http-client.ts'
 import { cut, oneLine } from './message-text.ts'
 
@@ -9,7 +9,7 @@ import { cut, oneLine } from './message-text.ts'
  */
 
 /** Of an error's words: enough for a sentence. */
-const longestWords = 200
+const maxWordsLength = 200
 /** What is shorter is no secret, but a word that stands in many a reason: `hooks`. */
 const shortestSecret = 8
 
@@ -28,9 +28,9 @@ export function cleaned(words: unknown, secrets: readonly string[]): string | un
   if (typeof words !== 'string') return undefined
   // Before it is cut, which could leave half of a secret; after it is one line, which could join two halves. The message may be repeated,
   // too, and its links are keys.
-  let line = concealed(oneLine(words))
+  let line = redact(oneLine(words))
   for (const secret of secrets) line = line.replaceAll(secret, '…')
-  return cut(line, longestWords) || undefined
+  return cut(line, maxWordsLength) || undefined
 }
 
 /**

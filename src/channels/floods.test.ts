@@ -12,7 +12,7 @@ import { channelDeps, send } from '#support/peers.ts'
 import { selfSigned } from '#support/self-signed.ts'
 import { catalog } from './catalog.ts'
 import { anywhere } from './egress-policy.ts'
-import { openOutbound } from './http-client.ts'
+import { openHttpClient } from './http-client.ts'
 
 /**
  * A peer that never stops talking: before its answer, beside it and after it. The attempt fails with a reason, the connection is closed, and
@@ -116,7 +116,7 @@ test('http: informational responses are taken as long as there are few of them',
   await once(server, 'listening')
   t.after(() => server.close())
   const url = new URL(`http://127.0.0.1:${(server.address() as AddressInfo).port}/`)
-  await using outbound = openOutbound({ url, reach: anywhere })
+  await using outbound = openHttpClient({ url, reach: anywhere })
   const answer = await outbound.request({ headers: {}, body: '', signal: new AbortController().signal })
   assert.equal(answer.status, 201)
 })

@@ -1,4 +1,4 @@
-import { type Action, cut, type Entry, type Letter } from './message-text.ts'
+import { type Action, cut, type Entry, type MessageText } from './message-text.ts'
 
 /** How a medium writes. What comes in is plain text, what goes out is the medium's own. */
 export interface Markup {
@@ -25,7 +25,7 @@ const shortenings: readonly ((entry: Entry) => Entry)[] = [
   (entry) => ({ ...entry, description: '', actions: [] }),
 ]
 
-const shortened = (entry: Entry, most: number): Entry => ({ ...entry, description: cut(entry.description, most) })
+const shortened = (entry: Entry, max: number): Entry => ({ ...entry, description: cut(entry.description, max) })
 
 /**
  * The most of a letter that fits. Entries are shortened before they are written and never afterwards: a cut through what is
@@ -44,14 +44,14 @@ export function fitting<T>(
     if (fits(built)) return built
   }
   const first = (count: number) => build(bare.slice(0, count), entries.length - count)
-  let most = 1
+  let max = 1
   let tooMany = entries.length
-  while (tooMany - most > 1) {
-    const middle = Math.floor((most + tooMany) / 2)
-    if (fits(first(middle))) most = middle
+  while (tooMany - max > 1) {
+    const middle = Math.floor((max + tooMany) / 2)
+    if (fits(first(middle))) max = middle
     else tooMany = middle
   }
-  return first(most)
+  return first(max)
 }
 
 /**
@@ -59,9 +59,9 @@ export function fitting<T>(
  * @param most of what `measure` counts; where absent, UTF-16 code units
  */
 export function compose(
-  { entries }: Letter,
+  { entries }: MessageText,
   markup: Markup,
-  most: number,
+  max: number,
   measure = (text: string) => text.length,
 ): string {
   const isOnly = entries.length === 1
@@ -71,7 +71,7 @@ export function compose(
       const paragraphs = some.map((entry) => paragraph(entry, isOnly, markup))
       return [...paragraphs, ...(left > 0 ? [markup.text(leftOut(left))] : [])].join('\n\n')
     },
-    (text) => measure(text) <= most,
+    (text) => measure(text) <= max,
   )
 }
 
@@ -85,14 +85,14 @@ function paragraph({ title, state, when, late, description, actions }: Entry, is
 export const leftOut = (count: number) => `… and ${count} more`
 
 /** The buttons of a message: those of its only task. Under several nobody could tell whose they are. */
-export function buttonsOf({ entries }: Letter): readonly Action[] {
+export function buttonsOf({ entries }: MessageText): readonly Action[] {
   return entries.length === 1 ? entries[0].actions : []
 }
 
 /** One line, cut so that it is short enough after it is escaped, and no escape is cut in half. */
-export function cutEscaped(text: string, most: number, write: (plain: string) => string): string {
-  for (let length = most; ; length = Math.floor(length * 0.9)) {
+export function cutEscaped(text: string, max: number, write: (plain: string) => string): string {
+  for (let length = max; ; length = Math.floor(length * 0.9)) {
     const escaped = write(cut(text, length))
-    if (escaped.length <= most) return escaped
+    if (escaped.length <= max) return escaped
   }
 }

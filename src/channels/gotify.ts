@@ -2,8 +2,8 @@ import Type from '#json-schema.ts'
 import type { ChannelKind } from './channel.ts'
 import { cleaned, jsonOf, secretsOf } from './error-response.ts'
 import { compose, plain, plainWithLinks } from './formatting.ts'
-import { openOutbound, parseTarget, toOutcome } from './http-client.ts'
-import { cut, toLetter } from './message-text.ts'
+import { openHttpClient, parseTarget, toOutcome } from './http-client.ts'
+import { cut, toMessageText } from './message-text.ts'
 
 /**
  * A push by Gotify (gotify.net, API «createMessage»). It names no limits; these keep a list readable on a phone. The text is shown
@@ -41,16 +41,16 @@ export const gotifyKind: ChannelKind<typeof options> = {
   async open({ url, token }, { reach }) {
     const target = parseTarget(url, '/url', reach)
     const secrets = secretsOf(target.url, [token])
-    const outbound = openOutbound(target)
+    const outbound = openHttpClient(target)
     // Not `?token=`: addresses stand in the logs of proxies.
     const headers = { 'content-type': 'application/json', 'x-gotify-key': token }
     return {
       async send(message, signal) {
-        const letter = toLetter(message)
+        const messageText = toMessageText(message)
         const body = JSON.stringify({
-          title: cut(letter.subject, titleCharacters),
-          message: compose(letter, letter.entries.length === 1 ? plainWithLinks : plain, messageCharacters),
-          priority: priorities[letter.urgency],
+          title: cut(messageText.subject, titleCharacters),
+          message: compose(messageText, messageText.entries.length === 1 ? plainWithLinks : plain, messageCharacters),
+          priority: priorities[messageText.urgency],
           extras: { 'client::display': { contentType: 'text/plain' } },
         })
         const answer = await outbound.request({ path: '/message', headers, body, signal })

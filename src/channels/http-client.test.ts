@@ -5,7 +5,7 @@ import { test } from 'node:test'
 import { Problem } from '#core/problem.ts'
 import { answers, startHostileReceiver } from '#support/hostile-receiver.ts'
 import { anywhere } from './egress-policy.ts'
-import { openOutbound, parseTarget, toOutcome } from './http-client.ts'
+import { openHttpClient, parseTarget, toOutcome } from './http-client.ts'
 
 const parse = (url: string) => parseTarget(url, '/url', anywhere)
 
@@ -41,7 +41,7 @@ test('of a long answer 16 KiB are kept, and the connection is closed', async (t)
     server.closeAllConnections()
     server.close()
   })
-  await using outbound = openOutbound(parse(`http://127.0.0.1:${(server.address() as AddressInfo).port}/`))
+  await using outbound = openHttpClient(parse(`http://127.0.0.1:${(server.address() as AddressInfo).port}/`))
   const answer = await outbound.request({ headers: {}, body: '', signal: new AbortController().signal })
   assert.equal(answer.status, 200)
   assert.equal(answer.text().length, 16 * 1024)
@@ -55,7 +55,7 @@ test('a path stands behind the target, and its query behind both', async (t) => 
     ['/gotify', '/gotify/message'],
     ['/gotify/?key=1', '/gotify/message?key=1'],
   ]) {
-    await using outbound = openOutbound(parse(url + target))
+    await using outbound = openHttpClient(parse(url + target))
     await outbound.request({ path: '/message', headers: {}, body: '', signal: new AbortController().signal })
     assert.equal(requests.at(-1)?.path, path)
   }

@@ -2,7 +2,7 @@ import type { IncomingHttpHeaders, IncomingMessage } from 'node:http'
 import https from 'node:https'
 import type { Outcome } from '#core/delivery.ts'
 import { invalidMember } from '#core/problem.ts'
-import { describeBarrier, lookupWithin, type Reach, refuseOutOfReach } from './egress-policy.ts'
+import { type EgressPolicy, formatBlockReason, lookupWithin, refuseOutOfReach } from './egress-policy.ts'
 import { openLimitedAgent } from './limited-agent.ts'
 import { floodCode, floodReason } from './read-budget.ts'
 
@@ -11,15 +11,15 @@ import { floodCode, floodReason } from './read-budget.ts'
  * reach, follow a redirect, read more of an answer than it needs or of what comes with it (`limited-agent.ts`), say in an error where it was going (an address may hold
  * a token). By `node:http`: `fetch` takes four times as long for a message (170 against 45 µs).
  */
-export interface Outbound extends AsyncDisposable {
+export interface HttpClient extends AsyncDisposable {
   /**
    * Resolves with whatever was answered, be it an error.
    * @throws Unreachable when nothing was, with a reason that may be shown
    */
-  request(request: OutboundRequest): Promise<Answer>
+  request(request: HttpRequest): Promise<Answer>
 }
 
-export interface OutboundRequest {
+export interface HttpRequest {
   /** What stands behind the target's path, encoded, with its slash; nothing where absent. */
   readonly path?: string
   /** POST where absent. */
@@ -50,20 +50,20 @@ const http = process.getBuiltinModule('node:http')
 
 /** Of a body this much is read, so that the connection can be used again; of a longer one it is closed. */
 const defaultBodyBytes = 16 * 1024
-/** A connection that nobody uses is closed after this: before receivers do it, which would cost the next notice a retry. */
+/** A connection that nobody uses is closed after this: before receivers do it, which would cost the next notification a retry. */
 const idleMs = 4_000
 
 /** Where requests go, and how far a name in it may lead. */
 export interface Target {
   readonly url: URL
-  readonly reach: Reach
+  readonly reach: EgressPolicy
 }
 
 /**
  * @param member of the options, to name in a refusal: `/url`
  * @throws Problem `invalid` for what is no http or https URL, holds a password, or leads out of reach
  */
-export function parseTarget(text: string, member: string, reach: Reach): Target {
+export function parseTarget(text: string, member: string, reach: EgressPolicy): Target {
   const url = URL.parse(text)
   if (!url || !/^https?:$/.test(url.protocol)) throw invalidMember(member, 'must be an http or https URL')
   if (url.username || url.password) throw invalidMember(member, 'must not hold a user name or password')
@@ -75,7 +75,7 @@ export function parseTarget(text: string, member: string, reach: Reach): Target 
  * @param target all requests go to this host, below this path
  * @param bodyBytes of an answer so much of its body is read
  */
-export function openOutbound({ url: target, reach }: Target, bodyBytes = defaultBodyBytes): Outbound {
+export function openHttpClient({ url: target, reach }: Target, bodyBytes = defaultBodyBytes): HttpClient {
   const isEncrypted = target.protocol === 'https:'
   const request = isEncrypted ? https.request : http.request
   const lookup = lookupWithin(reach)
@@ -146,8 +146,8 @@ function readSome(response: IncomingMessage, maxBytes: number): Promise<{ chunks
 
 /** The error's code, never its message: that may hold the address, and the address a token. */
 export function describeFailure({ code }: NodeJS.ErrnoException): string {
-  const barrier = describeBarrier(code)
-  if (barrier) return barrier
+  const blockReason = formatBlockReason(code)
+  if (blockReason) return blockReason
   if (code === floodCode) return floodReason
   // In capitals, as Node, OpenSSL and c-ares write theirs: whatever else a library calls a code may be words of the peer.
   return /^[A-Z][A-Z0-9_]{1,60}$/.test(String(code)) ? `cannot be reached: ${code}` : 'cannot be reached'

@@ -2,8 +2,8 @@ import type { Outcome } from '#core/delivery.ts'
 import Type, { type Static } from '#json-schema.ts'
 import type { ChannelKind } from './channel.ts'
 import { cleaned, secretsOf } from './error-response.ts'
-import { type Answer, openOutbound, parseTarget, toOutcome } from './http-client.ts'
-import { type Letter, toLetter } from './message-text.ts'
+import { type Answer, openHttpClient, parseTarget, toOutcome } from './http-client.ts'
+import { type MessageText, toMessageText } from './message-text.ts'
 
 /**
  * What the incoming webhooks of chats have in common: one address, which is the key as well, and a POST of JSON to it. How a chat writes,
@@ -18,9 +18,9 @@ export interface Chat {
   /** Adds to the address what every message needs. */
   readonly prepare?: (target: URL) => void
   /** @returns JSON */
-  write(letter: Letter): string
+  write(messageText: MessageText): string
   /** What the chat says went wrong, where its documentation names a place for that. */
-  wordsOf(answer: Answer): unknown
+  tokenize(answer: Answer): unknown
   /** What that means, where it is not what most servers mean by the status. */
   readonly judge?: (outcome: Outcome, answer: Answer) => Outcome
 }
@@ -46,11 +46,11 @@ export function incomingWebhook(chat: Chat): ChannelKind<Options> {
       const target = parseTarget(url, '/url', reach)
       const secrets = secretsOf(target.url)
       chat.prepare?.(target.url)
-      const outbound = openOutbound(target)
+      const outbound = openHttpClient(target)
       return {
         async send(message, signal) {
-          const answer = await outbound.request({ headers, body: chat.write(toLetter(message)), signal })
-          return judge(toOutcome(answer, message.sentAt, cleaned(chat.wordsOf(answer), secrets)), answer)
+          const answer = await outbound.request({ headers, body: chat.write(toMessageText(message)), signal })
+          return judge(toOutcome(answer, message.sentAt, cleaned(chat.tokenize(answer), secrets)), answer)
         },
         [Symbol.asyncDispose]: () => outbound[Symbol.asyncDispose](),
       }

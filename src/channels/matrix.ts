@@ -3,8 +3,8 @@ import type { ChannelKind } from './channel.ts'
 import { cleaned, forGood, jsonOf, notBefore, rateLimited, secretsOf } from './error-response.ts'
 import { compose, cutEscaped, type Markup, plain } from './formatting.ts'
 import { escapeHtml } from './html.ts'
-import { openOutbound, parseTarget, toOutcome } from './http-client.ts'
-import { type Letter, toLetter } from './message-text.ts'
+import { openHttpClient, parseTarget, toOutcome } from './http-client.ts'
+import { type MessageText, toMessageText } from './message-text.ts'
 
 /**
  * A message to a room of Matrix (spec.matrix.org, Client-Server API, «PUT /rooms/{roomId}/send/{eventType}/{txnId}»). The
@@ -47,13 +47,13 @@ export const matrixKind: ChannelKind<typeof options> = {
   async open({ url, room_id, access_token }, { reach }) {
     const target = parseTarget(url, '/url', reach)
     const secrets = secretsOf(target.url, [access_token])
-    const outbound = openOutbound(target)
+    const outbound = openHttpClient(target)
     const room = `/_matrix/client/v3/rooms/${encodeURIComponent(room_id)}/send/m.room.message/`
     const headers = { 'content-type': 'application/json', authorization: `Bearer ${access_token}` }
     return {
       async send(message, signal) {
         const path = room + encodeURIComponent(message.deliveryId)
-        const body = JSON.stringify(toEvent(toLetter(message)))
+        const body = JSON.stringify(toEvent(toMessageText(message)))
         const answer = await outbound.request({ method: 'PUT', path, headers, body, signal })
         const { errcode, error, retry_after_ms } = jsonOf(answer)
         const words = cleaned([errcode, error].filter((word) => typeof word === 'string').join(' '), secrets)
@@ -67,15 +67,15 @@ export const matrixKind: ChannelKind<typeof options> = {
   },
 }
 
-/** `m.text`, not `m.notice`: of notices clients tell nobody. `m.mentions` is empty, so that no @room in a title calls one. */
-function toEvent(letter: Letter): object {
+/** `m.text`, not `m.notice`: of notifications clients tell nobody. `m.mentions` is empty, so that no @room in a title calls one. */
+function toEvent(messageText: MessageText): object {
   return {
     msgtype: 'm.text',
-    body: `${letter.subject}\n${compose(letter, plain, textBytes, jsonBytes)}`,
+    body: `${messageText.subject}\n${compose(messageText, plain, textBytes, jsonBytes)}`,
     format: 'org.matrix.custom.html',
     formatted_body: [
-      `<strong>${cutEscaped(letter.subject, subjectCharacters, escapeHtml)}</strong>`,
-      compose(letter, html, textBytes, jsonBytes).replaceAll('\n', '<br>'),
+      `<strong>${cutEscaped(messageText.subject, subjectCharacters, escapeHtml)}</strong>`,
+      compose(messageText, html, textBytes, jsonBytes).replaceAll('\n', '<br>'),
     ].join('<br>'),
     'm.mentions': {},
   }

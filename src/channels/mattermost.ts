@@ -3,7 +3,7 @@ import { forGood, jsonOf } from './error-response.ts'
 import { compose, cutEscaped } from './formatting.ts'
 import { incomingWebhook } from './incoming-webhook.ts'
 import { autolink, escapeMarkdown, markdown } from './markdown.ts'
-import type { Letter } from './message-text.ts'
+import type { MessageText } from './message-text.ts'
 
 /**
  * A message by an incoming webhook of Mattermost (docs.mattermost.com, «Incoming webhooks»). A post holds 16,383 characters; of a
@@ -17,8 +17,8 @@ export const mattermostKind = incomingWebhook({
   label: 'Mattermost',
   about: 'A message to a channel in Mattermost; it needs the URL of an incoming webhook.',
   urlDescription: 'https://…/hooks/…, of an incoming webhook',
-  write: (letter) => JSON.stringify({ text: toPost(letter) }),
-  wordsOf: (answer) => jsonOf(answer).message,
+  write: (messageText) => JSON.stringify({ text: toPost(messageText) }),
+  tokenize: (answer) => jsonOf(answer).message,
   // «Invalid webhook», with a 400 as for any bad request: there is none at this address.
   judge: (outcome, answer) =>
     jsonOf(answer).id === 'web.incoming_webhook.invalid.app_error' ? forGood(outcome) : outcome,
@@ -39,7 +39,7 @@ const escaped = (text: string) =>
 /** `<address|words>` is a link in Slack's syntax, whose words could claim any other address. Another sign takes the place of its <. */
 const withoutSlackLinks = (text: string) => text.replace(/<(?=[^<|]+\|[^>]+>)/g, '‹')
 
-function toPost(letter: Letter): string {
-  const subject = `**${cutEscaped(letter.subject, subjectCharacters, escaped)}**\n`
-  return withoutSlackLinks(subject + compose(letter, markdown(escaped), postCharacters - subject.length))
+function toPost(messageText: MessageText): string {
+  const subject = `**${cutEscaped(messageText.subject, subjectCharacters, escaped)}**\n`
+  return withoutSlackLinks(subject + compose(messageText, markdown(escaped), postCharacters - subject.length))
 }

@@ -1,31 +1,33 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { messageAbout } from '#support/messages.ts'
-import { cut, oneLine, plainText, toLetter } from './message-text.ts'
+import { cut, oneLine, plainText, toMessageText } from './message-text.ts'
 
 test('it says what expires, when, and how late it comes', () => {
-  const { subject, entries, urgency } = toLetter(messageAbout({ title: 'Renew passport', description: 'Two photos' }))
+  const { subject, entries, urgency } = toMessageText(
+    messageAbout({ title: 'Renew passport', description: 'Two photos' }),
+  )
   assert.equal(subject, 'Renew passport expires in 15 min')
   assert.equal(entries[0].when, 'Tue, 1 Dec 2026, 10:00 (Europe/Paris)')
   assert.equal(entries[0].late, null)
   assert.equal(urgency, 'normal')
-  assert.equal(plainText(toLetter(messageAbout({ description: 'Two photos' }))).split('\n')[1], 'Two photos')
+  assert.equal(plainText(toMessageText(messageAbout({ description: 'Two photos' }))).split('\n')[1], 'Two photos')
 })
 
 test('afterwards it says so, and is urgent', () => {
-  const late = toLetter(messageAbout({}, { sentMs: 2 * 3_600_000, timing: 'late' }))
+  const late = toMessageText(messageAbout({}, { sentMs: 2 * 3_600_000, timing: 'late' }))
   assert.match(late.subject, /expired 1 h 45 min ago$/)
-  assert.equal(late.entries[0].late, 'This notice is 2 h late.')
+  assert.equal(late.entries[0].late, 'This notification is 2 h late.')
   assert.equal(late.urgency, 'high')
-  assert.match(toLetter(messageAbout({}, { sentMs: 15 * 60_000 })).subject, /expires now$/)
+  assert.match(toMessageText(messageAbout({}, { sentMs: 15 * 60_000 })).subject, /expires now$/)
 })
 
 test('several are one letter', () => {
   const others = ['B', 'C', 'D'].map((title) => messageAbout({ title }))
-  const letter = toLetter({ ...messageAbout({ title: 'A' }), others })
-  assert.equal(letter.subject, '4 tasks: A, B, C, …')
-  assert.equal(letter.entries.length, 4)
-  assert.equal(plainText(letter).split('\n\n').length, 4)
+  const messageText = toMessageText({ ...messageAbout({ title: 'A' }), others })
+  assert.equal(messageText.subject, '4 tasks: A, B, C, …')
+  assert.equal(messageText.entries.length, 4)
+  assert.equal(plainText(messageText).split('\n\n').length, 4)
 })
 
 test('a title stays one line and turns nothing around', () => {

@@ -1,10 +1,10 @@
-import { type Item, type Message, spanInWords } from '#core/notification.ts'
+import { formatSpan, type Item, type Message } from '#core/notification.ts'
 
 /**
  * A message as people read it, whatever the medium. A kind takes from it what its medium has a place for and escapes it by the
  * medium's rules: here is plain text, that starts no line, moves no cursor and turns no reading direction of its own accord.
  */
-export interface Letter {
+export interface MessageText {
   /** One line: `Renew passport expires in 15 min`, or `3 tasks: Renew passport, …`. */
   readonly subject: string
   /** One for each task, in the order in which they rang. */
@@ -22,7 +22,7 @@ export interface Entry {
   readonly state: string
   /** `Tue, 1 Dec 2026, 10:00 (Europe/Paris)` */
   readonly when: string
-  /** `This notice is 2 h late.`, or null. */
+  /** `This notification is 2 h late.`, or null. */
   readonly late: string | null
   /** Some lines, cut where it is long; empty where there is none. */
   readonly description: string
@@ -37,10 +37,10 @@ export interface Action {
 }
 
 /** Characters of a description: more is read in the task itself. */
-const longestDescription = 1_000
+const maxDescriptionLength = 1_000
 const namedInSubject = 3
 
-export function toLetter(message: Message): Letter {
+export function toMessageText(message: Message): MessageText {
   const entry = toEntry(message, message.sentAt)
   const others = message.others.map((item) => toEntry(item, message.sentAt))
   const all: readonly Item[] = [message, ...message.others]
@@ -53,14 +53,17 @@ export function toLetter(message: Message): Letter {
   }
 }
 
-function toEntry({ notice, task, timeZone, links }: Item, sentAt: number): Entry {
+function toEntry({ notification, task, timeZone, links }: Item, sentAt: number): Entry {
   return {
     taskId: task.id,
     title: oneLine(task.title),
-    state: stateInWords(notice.expiryAt - sentAt),
-    when: timeInWords(notice.expiryAt, timeZone),
-    late: notice.timing === 'late' ? `This notice is ${lateInWords(sentAt - notice.dueAt)} late.` : null,
-    description: cut(harmless(task.description ?? '').trim(), longestDescription),
+    state: formatState(notification.expiryAt - sentAt),
+    when: formatTime(notification.expiryAt, timeZone),
+    late:
+      notification.timing === 'late'
+        ? `This notification is ${formatLateness(sentAt - notification.dueAt)} late.`
+        : null,
+    description: cut(harmless(task.description ?? '').trim(), maxDescriptionLength),
     tags: task.tags.map(oneLine),
     actions: links
       ? [
@@ -72,26 +75,26 @@ function toEntry({ notice, task, timeZone, links }: Item, sentAt: number): Entry
   }
 }
 
-const isUrgent = ({ kind, notice, task }: Item) =>
-  task.priority === 'high' || (task.priority !== 'low' && (kind === 'expired' || notice.timing === 'late'))
+const isUrgent = ({ kind, notification, task }: Item) =>
+  task.priority === 'high' || (task.priority !== 'low' && (kind === 'expired' || notification.timing === 'late'))
 
 /** @param ms until the expiry; below zero after it */
-function stateInWords(ms: number): string {
+function formatState(ms: number): string {
   if (Math.abs(ms) < 1_000) return 'expires now'
-  return ms > 0 ? `expires in ${roundInWords(ms)}` : `expired ${roundInWords(-ms)} ago`
+  return ms > 0 ? `expires in ${formatRounded(ms)}` : `expired ${formatRounded(-ms)} ago`
 }
 
-const lateInWords = (ms: number) => roundInWords(Math.max(ms, 1_000))
+const formatLateness = (ms: number) => formatRounded(Math.max(ms, 1_000))
 
 /** To the second below a minute, to the minute above: «in 14 min 59 s» is what nobody wants to read of a quarter of an hour. */
-function roundInWords(ms: number): string {
+function formatRounded(ms: number): string {
   const unit = ms < 59_500 ? 1_000 : 60_000
-  return spanInWords(Math.round(ms / unit) * unit)
+  return formatSpan(Math.round(ms / unit) * unit)
 }
 
 const formats = new Map<string, Intl.DateTimeFormat>()
 
-function timeInWords(at: number, timeZone: string): string {
+function formatTime(at: number, timeZone: string): string {
   let format = formats.get(timeZone)
   if (!format) {
     // In English, as all of these words are; a day before its month, which nobody can take for another day.
@@ -119,14 +122,14 @@ export function oneLine(text: string): string {
 }
 
 /** At most so many characters (UTF-16 code units, as all these media count), never half of a surrogate pair, with … where it was cut. */
-export function cut(text: string, most: number): string {
-  if (text.length <= most) return text
-  const end = /[\ud800-\udbff]/.test(text[most - 2] ?? '') ? most - 2 : most - 1
+export function cut(text: string, max: number): string {
+  if (text.length <= max) return text
+  const end = /[\ud800-\udbff]/.test(text[max - 2] ?? '') ? max - 2 : max - 1
   return `${text.slice(0, end).trimEnd()}…`
 }
 
 /** A letter as plain text, for media that know no other: an entry a paragraph, without its first line where the subject says it. */
-export function plainText({ entries }: Letter): string {
+export function plainText({ entries }: MessageText): string {
   return entries
     .map(({ title, state, when, late, description }) => {
       const head = entries.length === 1 ? when : `${title} ${state}: ${when}`

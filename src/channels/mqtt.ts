@@ -21,7 +21,7 @@ const options = Type.Object(
     }),
     topic: Type.String({
       title: 'Topic',
-      description: 'All notices go to this one; without the wildcards + and #',
+      description: 'All notifications go to this one; without the wildcards + and #',
       // MQTT 5.0 section 4.7: no wildcards, no NUL. The $ at the front is the broker's own.
       pattern: '^[^+#$\\u0000-\\u001f\\u007f][^+#\\u0000-\\u001f\\u007f]*$',
       maxLength: 1_000,
@@ -37,7 +37,7 @@ const options = Type.Object(
     retain: Type.Optional(
       Type.Boolean({
         title: 'Retain',
-        description: 'Whether the broker keeps the last notice for who subscribes later; no where absent',
+        description: 'Whether the broker keeps the last notification for who subscribes later; no where absent',
         affectsSecrets: false,
       }),
     ),

@@ -23,7 +23,7 @@ const options = Type.Object(
     }),
     subject: Type.String({
       title: 'Subject',
-      description: 'All notices go to this one, of which a stream must take care; without the wildcards * and >',
+      description: 'All notifications go to this one, of which a stream must take care; without the wildcards * and >',
       // «Subject-Based Messaging»: tokens of printing characters with dots between them.
       pattern:
         '^[^\\s.*>$\\u0000-\\u001f\\u007f][^\\s.*>\\u0000-\\u001f\\u007f]*(\\.[^\\s.*>\\u0000-\\u001f\\u007f]+)*$',
@@ -52,7 +52,7 @@ export const natsKind: ChannelKind<typeof options> = {
         link.send(signal, answerBytes, async ({ jetStream, headers }) => {
           const fields = headers()
           fields.set('Content-Type', 'application/cloudevents+json')
-          const choices = { msgID: message.deliveryId, headers: fields, timeout: longestWaitMs }
+          const choices = { msgID: message.deliveryId, headers: fields, timeout: maxWaitMs }
           try {
             await jetStream.publish(subject, JSON.stringify(toEvent(message)), choices)
           } catch (error) {
@@ -70,7 +70,7 @@ const greetingBytes = 16 * 1024
 const answerBytes = 1_024
 
 /** Of the client itself, in ms. The signal is earlier. */
-const longestWaitMs = 60_000
+const maxWaitMs = 60_000
 
 type Where = Parameters<NodeTransport['dial']>[0]
 
@@ -156,7 +156,7 @@ async function connect({ connect, headers, jetstream }: Client, target: BrokerUr
     resolve: false,
     reconnect: false,
     ignoreClusterUpdates: true,
-    timeout: longestWaitMs,
+    timeout: maxWaitMs,
     noAsyncTraces: true,
     name: 'duebell',
     ...(target.isEncrypted ? { tls: { host, servername: serverName } as object } : {}),

@@ -3,8 +3,8 @@ import Type from '#json-schema.ts'
 import type { ChannelKind } from './channel.ts'
 import { cleaned, jsonOf, secretsOf } from './error-response.ts'
 import { buttonsOf, compose, plain } from './formatting.ts'
-import { openOutbound, parseTarget, toOutcome } from './http-client.ts'
-import { cut, type Letter, toLetter } from './message-text.ts'
+import { openHttpClient, parseTarget, toOutcome } from './http-client.ts'
+import { cut, type MessageText, toMessageText } from './message-text.ts'
 
 /**
  * A push by ntfy (docs.ntfy.sh, «Publish as JSON»): to the root of the server, so that no title stands in a header, where ntfy
@@ -14,9 +14,9 @@ import { cut, type Letter, toLetter } from './message-text.ts'
 const standardUrl = 'https://ntfy.sh'
 const messageBytes = 4_096
 const titleCharacters = 250
-const mostTags = 5
+const maxTags = 5
 const tagCharacters = 40
-const mostButtons = 3
+const maxButtons = 3
 /** Their addresses share the other half of the JSON with the title. */
 const buttonsBytes = 2_400
 /** «Message priority»: 5 breaks through «do not disturb», which is not ours to decide. */
@@ -65,11 +65,11 @@ export const ntfyKind: ChannelKind<typeof options> = {
     if (target.url.pathname !== '/' || target.url.search !== '' || target.url.hash !== '')
       throw invalidMember('/url', 'must be the address of the server alone; the topic has a member of its own, topic')
     const secrets = secretsOf(target.url, token ? [token] : [])
-    const outbound = openOutbound(target)
+    const outbound = openHttpClient(target)
     const headers = { 'content-type': 'application/json', ...(token ? { authorization: `Bearer ${token}` } : {}) }
     return {
       async send(message, signal) {
-        const body = JSON.stringify({ topic, ...toPush(toLetter(message)) })
+        const body = JSON.stringify({ topic, ...toPush(toMessageText(message)) })
         const answer = await outbound.request({ headers, body, signal })
         return toOutcome(answer, message.sentAt, cleaned(jsonOf(answer).error, secrets))
       },
@@ -78,16 +78,16 @@ export const ntfyKind: ChannelKind<typeof options> = {
   },
 }
 
-function toPush(letter: Letter): object {
-  const tags = letter.entries.length === 1 ? letter.entries[0].tags : []
-  const actions = buttonsOf(letter)
-    .slice(0, mostButtons)
+function toPush(messageText: MessageText): object {
+  const tags = messageText.entries.length === 1 ? messageText.entries[0].tags : []
+  const actions = buttonsOf(messageText)
+    .slice(0, maxButtons)
     .map(({ label, url }) => ({ action: 'http', label, url, method: 'POST', clear: true }))
   return {
-    title: cut(letter.subject, titleCharacters),
-    message: compose(letter, plain, messageBytes, jsonBytes),
-    priority: priorities[letter.urgency],
-    tags: tags.slice(0, mostTags).map((tag) => cut(tag, tagCharacters)),
+    title: cut(messageText.subject, titleCharacters),
+    message: compose(messageText, plain, messageBytes, jsonBytes),
+    priority: priorities[messageText.urgency],
+    tags: tags.slice(0, maxTags).map((tag) => cut(tag, tagCharacters)),
     // Without buttons the message still says what it is about; with too much of them it would be refused.
     actions: jsonBytes(actions) <= buttonsBytes ? actions : [],
   }

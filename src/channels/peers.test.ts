@@ -98,10 +98,10 @@ for (const { kind, at, greeting } of subjects) {
         connected.resolve()
       })
       const channel = await open(port)
-      const underway = send(channel, message)
+      const inFlight = send(channel, message)
       await connected.promise
       await channel[Symbol.asyncDispose]()
-      assertLater(await underway)
+      assertLater(await inFlight)
       await ended.promise
     })
 

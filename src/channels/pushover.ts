@@ -2,8 +2,8 @@ import Type from '#json-schema.ts'
 import type { ChannelKind } from './channel.ts'
 import { cleaned, forGood, jsonOf, notBefore, secretsOf } from './error-response.ts'
 import { buttonsOf, compose, plain } from './formatting.ts'
-import { openOutbound, parseTarget, toOutcome } from './http-client.ts'
-import { cut, type Letter, toLetter } from './message-text.ts'
+import { openHttpClient, parseTarget, toOutcome } from './http-client.ts'
+import { cut, type MessageText, toMessageText } from './message-text.ts'
 
 /**
  * A push by Pushover (pushover.net/api, «Pushing Messages»). Limits: a title of 250 characters, a message of 1,024, one address of 512.
@@ -60,12 +60,12 @@ export const pushoverKind: ChannelKind<typeof options> = {
   async open({ url = standardUrl, token, user, device }, { reach }) {
     const target = parseTarget(url, '/url', reach)
     const secrets = secretsOf(target.url, [token, user])
-    const outbound = openOutbound(target)
+    const outbound = openHttpClient(target)
     const headers = { 'content-type': 'application/json' }
     const to = { token, user, ...(device ? { device } : {}) }
     return {
       async send(message, signal) {
-        const body = JSON.stringify({ ...to, ...toPush(toLetter(message)) })
+        const body = JSON.stringify({ ...to, ...toPush(toMessageText(message)) })
         const answer = await outbound.request({ path: '/1/messages.json', headers, body, signal })
         const { errors } = jsonOf(answer)
         const words = Array.isArray(errors) ? cleaned(errors.join(', '), secrets) : undefined
@@ -84,13 +84,13 @@ function untilReset(headers: Readonly<Record<string, unknown>>, now: number): nu
   return headers['retry-after'] === undefined && reset > 0 ? reset * 1_000 - now : undefined
 }
 
-function toPush(letter: Letter): object {
+function toPush(messageText: MessageText): object {
   // It has room for one address; the first act is the one that is done most.
-  const action = buttonsOf(letter).find(({ url }) => url.length <= urlCharacters)
+  const action = buttonsOf(messageText).find(({ url }) => url.length <= urlCharacters)
   return {
-    title: cut(letter.subject, titleCharacters),
-    message: compose(letter, plain, messageCharacters),
-    priority: priorities[letter.urgency],
+    title: cut(messageText.subject, titleCharacters),
+    message: compose(messageText, plain, messageCharacters),
+    priority: priorities[messageText.urgency],
     ...(action ? { url: action.url, url_title: action.label } : {}),
   }
 }

@@ -1,6 +1,6 @@
-import type { ChannelChoices, ChannelRecord } from '#core/channel.ts'
+import type { ChannelConfig, ChannelRecord } from '#core/channel.ts'
 import { parseSpan } from '#core/duration.ts'
-import { noticeKinds } from '#core/notification.ts'
+import { notificationKinds } from '#core/notification.ts'
 import { invalidMember } from '#core/problem.ts'
 import Type, { type Static } from '#json-schema.ts'
 
@@ -8,14 +8,14 @@ import Type, { type Static } from '#json-schema.ts'
  * What a channel is told, and how calmly, as JSON: the same members in the API and in the configuration file, so that one can be copied
  * into the other.
  */
-export const policyMembers = {
+export const channelSettingMembers = {
   tags: Type.Array(Type.String({ minLength: 1, maxLength: 50 }), {
     maxItems: 20,
     description: 'Only for tasks with one of these tags; empty for all',
   }),
-  notices: Type.Array(Type.Enum(noticeKinds), {
-    maxItems: noticeKinds.length,
-    description: 'Only notices of these kinds; empty for all',
+  notifications: Type.Array(Type.Enum(notificationKinds), {
+    maxItems: notificationKinds.length,
+    description: 'Only notifications of these kinds; empty for all',
   }),
   group_wait: Type.Union([Type.String({ maxLength: 100 }), Type.Null()], {
     description: 'What rings within this span goes out as one message: an ISO 8601 duration of a second to an hour',
@@ -37,34 +37,40 @@ export const policyMembers = {
       examples: [{ every: 'PT10M', max: 5 }],
     },
   ),
-  ignore_quiet_hours: Type.Boolean({ description: 'Also told in the quiet hours of its owner' }),
+  ignore_quiet_hours: Type.Boolean({ description: 'Also told in the quiet hours of its user' }),
 }
-const Policy = Type.Partial(Type.Object(policyMembers))
-export type PolicyWire = Static<typeof Policy>
+const ChannelSettings = Type.Partial(Type.Object(channelSettingMembers))
+export type ChannelSettingsWire = Static<typeof ChannelSettings>
 
-export type Policy = Pick<ChannelChoices, 'tags' | 'notices' | 'groupWaitMs' | 'repeat' | 'ignoresQuietHours'>
+export type ChannelSettings = Pick<
+  ChannelConfig,
+  'tags' | 'notifications' | 'groupWaitMs' | 'repeat' | 'ignoresQuietHours'
+>
 
-export const usualPolicy: Policy = {
+export const defaultChannelSettings: ChannelSettings = {
   tags: [],
-  notices: [],
+  notifications: [],
   groupWaitMs: null,
   repeat: null,
   ignoresQuietHours: false,
 }
 
 /** What of a policy is said; the rest stays as it is. @throws Problem `invalid` for a span that cannot be read */
-export function toPolicy(wire: PolicyWire, before: Policy = usualPolicy): Policy {
-  const { tags, notices, group_wait, repeat, ignore_quiet_hours } = wire
+export function toChannelSettings(
+  wire: ChannelSettingsWire,
+  before: ChannelSettings = defaultChannelSettings,
+): ChannelSettings {
+  const { tags, notifications, group_wait, repeat, ignore_quiet_hours } = wire
   return {
     tags: tags ? [...new Set(tags)] : before.tags,
-    notices: notices ? [...new Set(notices)] : before.notices,
+    notifications: notifications ? [...new Set(notifications)] : before.notifications,
     groupWaitMs: group_wait === undefined ? before.groupWaitMs : group_wait && spanOf('/group_wait', group_wait),
     repeat:
       repeat === undefined
         ? before.repeat
         : repeat && { everyMs: spanOf('/repeat/every', repeat.every), max: repeat.max },
     ignoresQuietHours: ignore_quiet_hours ?? before.ignoresQuietHours,
-  } as Policy
+  } as ChannelSettings
 }
 
 function spanOf(pointer: string, text: string): number {
@@ -73,10 +79,10 @@ function spanOf(pointer: string, text: string): number {
   return ms
 }
 
-export function policyWire({ tags, notices, groupWaitMs, repeat, ignoresQuietHours }: ChannelRecord) {
+export function channelSettingsWire({ tags, notifications, groupWaitMs, repeat, ignoresQuietHours }: ChannelRecord) {
   return {
     tags: [...tags],
-    notices: [...notices],
+    notifications: [...notifications],
     group_wait: groupWaitMs === null ? null : spanText(groupWaitMs),
     repeat: repeat && { every: spanText(repeat.everyMs), max: repeat.max },
     ignore_quiet_hours: ignoresQuietHours,

@@ -2,7 +2,7 @@ import { writeText } from './addresses-in-text.ts'
 import { forGood } from './error-response.ts'
 import { buttonsOf, compose, cutEscaped, type Markup } from './formatting.ts'
 import { incomingWebhook } from './incoming-webhook.ts'
-import type { Letter } from './message-text.ts'
+import type { MessageText } from './message-text.ts'
 
 /**
  * A message by an incoming webhook of Slack (docs.slack.dev, «Sending messages using incoming webhooks»). Limits («Section block»,
@@ -19,19 +19,19 @@ export const slackKind = incomingWebhook({
   label: 'Slack',
   about: 'A message to a channel in Slack; it needs the URL of an incoming webhook.',
   urlDescription: 'https://hooks.slack.com/services/…, of an app that has incoming webhooks',
-  write: (letter) => JSON.stringify(toBlocks(letter)),
+  write: (messageText) => JSON.stringify(toBlocks(messageText)),
   // Its errors are names: `no_service`. Whatever is none is not repeated: a proxy's page, say.
-  wordsOf: (answer) => /^[a-z]+(_[a-z]+){1,5}$/.exec(answer.text().trim())?.[0],
+  tokenize: (answer) => /^[a-z]+(_[a-z]+){1,5}$/.exec(answer.text().trim())?.[0],
   judge: (outcome, { status }) => (status === 404 || status === 410 ? forGood(outcome, { isGone: true }) : outcome),
 })
 
-function toBlocks(letter: Letter): object {
-  const buttons = buttonsOf(letter).filter(({ url }) => url.length <= urlCharacters)
-  const subject = cutEscaped(letter.subject, subjectCharacters, written)
-  const text = compose(letter, buttons.length > 0 ? mrkdwn : mrkdwnWithLinks, sectionCharacters)
+function toBlocks(messageText: MessageText): object {
+  const buttons = buttonsOf(messageText).filter(({ url }) => url.length <= urlCharacters)
+  const subject = cutEscaped(messageText.subject, subjectCharacters, written)
+  const text = compose(messageText, buttons.length > 0 ? mrkdwn : mrkdwnWithLinks, sectionCharacters)
   const elements = buttons.map(({ label, url }) => ({ type: 'button', text: { type: 'plain_text', text: label }, url }))
   return {
-    text: cutEscaped(letter.subject, subjectCharacters, escaped),
+    text: cutEscaped(messageText.subject, subjectCharacters, escaped),
     blocks: [section(`*${subject}*`), section(text), ...(elements.length > 0 ? [{ type: 'actions', elements }] : [])],
   }
 }

@@ -2,7 +2,7 @@ import { connect, isIP, type Socket } from 'node:net'
 import type { Duplex } from 'node:stream'
 import { connect as connectEncrypted } from 'node:tls'
 import { invalidMember } from '#core/problem.ts'
-import { lookupWithin, type Reach, refuseOutOfReach } from './egress-policy.ts'
+import { type EgressPolicy, lookupWithin, refuseOutOfReach } from './egress-policy.ts'
 import { LimitedSocket, limitReading, type ReadBudget } from './read-budget.ts'
 
 /**
@@ -16,7 +16,7 @@ export interface Server {
   readonly port: number
   readonly isEncrypted: boolean
   /** How far its name may lead. */
-  readonly reach: Reach
+  readonly reach: EgressPolicy
 }
 
 /** What a URL of a broker says, as its clients write it: `amqps://user:password@host:5671/path`. */
@@ -31,7 +31,7 @@ export interface BrokerUrl extends Server {
 type Scheme = readonly [name: string, port: number]
 
 /** @throws Problem `invalid` for what is no host, or an address out of reach */
-export function checkHost(host: string, member: string, reach: Reach): string {
+export function checkHost(host: string, member: string, reach: EgressPolicy): string {
   // Read as the host of an http URL, in which each spelling of an address becomes the same one: 0xa9fea9fe is 169.254.169.254.
   const hostname = URL.parse(`http://${isIP(host) === 6 ? `[${host}]` : host}/`)?.hostname.replace(/^\[|\]$/g, '')
   if (!hostname || /[/?#@\\]/.test(host)) throw invalidMember(member, 'must name a host')
@@ -46,7 +46,7 @@ export function checkHost(host: string, member: string, reach: Reach): string {
 export function parseBrokerUrl(
   text: string,
   member: string,
-  reach: Reach,
+  reach: EgressPolicy,
   plain: Scheme,
   encrypted: Scheme,
 ): BrokerUrl {

@@ -2,7 +2,7 @@ import { splitAtAddresses } from './addresses-in-text.ts'
 import { jsonOf } from './error-response.ts'
 import { buttonsOf, fitting, leftOut } from './formatting.ts'
 import { incomingWebhook } from './incoming-webhook.ts'
-import { cut, type Entry, type Letter } from './message-text.ts'
+import { cut, type Entry, type MessageText } from './message-text.ts'
 
 /**
  * A card by a workflow of Microsoft Teams, «When a Teams webhook request is received» (learn.microsoft.com, «Create incoming
@@ -20,17 +20,17 @@ export const teamsKind = incomingWebhook({
   urlDescription: 'Of a workflow that posts to a channel or chat when a webhook request is received',
   write: toEnvelope,
   // The code alone: the sentence beside it may name the workflow. 404 is no end: a workflow that is off answers so, too.
-  wordsOf: (answer) => (jsonOf(answer) as { error?: { code?: unknown } | null }).error?.code,
+  tokenize: (answer) => (jsonOf(answer) as { error?: { code?: unknown } | null }).error?.code,
 })
 
-function toEnvelope(letter: Letter): string {
-  const actions = buttonsOf(letter).map(({ label, url }) => ({ type: 'Action.OpenUrl', title: label, url }))
-  const isOnly = letter.entries.length === 1
+function toEnvelope(messageText: MessageText): string {
+  const actions = buttonsOf(messageText).map(({ label, url }) => ({ type: 'Action.OpenUrl', title: label, url }))
+  const isOnly = messageText.entries.length === 1
   return fitting(
-    letter.entries,
+    messageText.entries,
     (entries, left) => {
       const body = [
-        line(cut(letter.subject, subjectCharacters), { weight: 'Bolder', size: 'Medium' }),
+        line(cut(messageText.subject, subjectCharacters), { weight: 'Bolder', size: 'Medium' }),
         ...entries.flatMap((entry) => linesOf(entry, isOnly)),
         ...(left > 0 ? [line(leftOut(left))] : []),
       ]

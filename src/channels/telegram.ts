@@ -3,8 +3,8 @@ import Type from '#json-schema.ts'
 import type { ChannelKind } from './channel.ts'
 import { cleaned, forGood, jsonOf, notBefore, secretsOf } from './error-response.ts'
 import { buttonsOf, compose, cutEscaped, plain, plainWithLinks } from './formatting.ts'
-import { openOutbound, parseTarget, toOutcome } from './http-client.ts'
-import { type Action, type Letter, toLetter } from './message-text.ts'
+import { openHttpClient, parseTarget, toOutcome } from './http-client.ts'
+import { type Action, type MessageText, toMessageText } from './message-text.ts'
 
 /**
  * A message by a bot of Telegram (core.telegram.org/bots/api, «sendMessage»). 4,096 characters; without `parse_mode`, so that
@@ -58,7 +58,7 @@ export const telegramKind: ChannelKind<typeof options> = {
   concurrency: 4,
   async open({ url = standardUrl, token, chat_id, message_thread_id }, { reach }) {
     const target = parseTarget(url, '/url', reach)
-    const outbound = openOutbound(target)
+    const outbound = openHttpClient(target)
     const path = `/bot${token}/sendMessage`
     const headers = { 'content-type': 'application/json' }
     // The part behind the colon is the key; alone it is as secret as the whole.
@@ -66,7 +66,7 @@ export const telegramKind: ChannelKind<typeof options> = {
     return {
       async send(message, signal) {
         const to = message_thread_id === undefined ? { chat_id } : { chat_id, message_thread_id }
-        const body = JSON.stringify({ ...to, ...toMessage(toLetter(message)) })
+        const body = JSON.stringify({ ...to, ...toMessage(toMessageText(message)) })
         const answer = await outbound.request({ path, headers, body, signal })
         const { description, parameters } = jsonOf(answer)
         const outcome = toOutcome(answer, message.sentAt, cleaned(description, secrets))
@@ -80,15 +80,15 @@ export const telegramKind: ChannelKind<typeof options> = {
   },
 }
 
-function toMessage(letter: Letter): object {
-  const actions = buttonsOf(letter)
+function toMessage(messageText: MessageText): object {
+  const actions = buttonsOf(messageText)
   const haveButtons = actions.length > 0 && actions.every(isPublic)
-  const subject = `${cutEscaped(letter.subject, subjectCharacters, plain.text)}\n`
-  const markup = letter.entries.length === 1 && !haveButtons ? plainWithLinks : plain
+  const subject = `${cutEscaped(messageText.subject, subjectCharacters, plain.text)}\n`
+  const markup = messageText.entries.length === 1 && !haveButtons ? plainWithLinks : plain
   return {
-    text: subject + compose(letter, markup, messageCharacters - subject.length),
+    text: subject + compose(messageText, markup, messageCharacters - subject.length),
     link_preview_options: { is_disabled: true },
-    disable_notification: letter.urgency === 'low',
+    disable_notification: messageText.urgency === 'low',
     ...(haveButtons
       ? { reply_markup: { inline_keyboard: [actions.map(({ label, url }) => ({ text: label, url }))] } }
       : {}),

@@ -15,15 +15,15 @@ const defaults = { reminders: ['PT15M'], timeZone: 'UTC' }
 const message: Message = {
   deliveryId: '0193a2f0-8b7e-7c41-9d55-3a1f0f2c9b10',
   attempt: 1,
-  notice: {
+  notification: {
     id: 901,
-    ownerId: 1,
+    userId: 1,
     taskId: 42,
     kind: 'expiring',
     reminder: 'PT15M',
     expiryAt,
     dueAt: expiryAt - 900_000,
-    rungAt: now,
+    firedAt: now,
     timing: 'immediate',
     latenessMs: 2,
   },

@@ -2,7 +2,7 @@ import { createHmac, createSecretKey, type KeyObject, randomBytes } from 'node:c
 import { invalidMember } from '#core/problem.ts'
 import Type from '#json-schema.ts'
 import type { ChannelKind } from './channel.ts'
-import { openOutbound, parseTarget, toOutcome } from './http-client.ts'
+import { openHttpClient, parseTarget, toOutcome } from './http-client.ts'
 
 /**
  * A POST to a URL, signed as Standard Webhooks 1.0 (standardwebhooks.com): `webhook-id` is the delivery's id, the same over
@@ -62,7 +62,7 @@ export const webhookKind: ChannelKind<typeof options> = {
     }),
   },
   async open({ url, secret, previous_secret, previous_until }, { toEvent, reach }) {
-    const outbound = openOutbound(parseTarget(url, '/url', reach))
+    const outbound = openHttpClient(parseTarget(url, '/url', reach))
     const key = toKey(secret, '/secret')
     const previousKey = previous_secret === undefined ? null : toKey(previous_secret, '/previous_secret')
     const previousUntil = previous_until === undefined ? Number.POSITIVE_INFINITY : Date.parse(previous_until)

@@ -3,12 +3,12 @@ import { Problem } from '#core/problem.ts'
 
 /** A running server, over its control socket (http/listen/control-socket.ts). @returns what asks: undefined when no server is there, and what it answers otherwise. @throws Problem as the server says it */
 export function askServer(socketPath: string) {
-  return (method: string, path: string, body?: object, ownerId?: number): Promise<unknown> => {
+  return (method: string, path: string, body?: object, userId?: number): Promise<unknown> => {
     const text = body === undefined ? undefined : JSON.stringify(body)
     const headers = {
       host: 'localhost',
       ...(text !== undefined && { 'content-type': 'application/json', 'content-length': Buffer.byteLength(text) }),
-      ...(ownerId !== undefined && { 'duebell-owner': ownerId }),
+      ...(userId !== undefined && { 'duebell-user': userId }),
     }
     return new Promise((resolve, reject) => {
       const asked = request({ socketPath, method, path, headers, timeout: 10_000 }, (answer) => {

@@ -6,7 +6,7 @@ import { nearest, Problem } from '#core/problem.ts'
 import { type Scope, scopes, widest } from '#core/scope.ts'
 import { controlPath } from '#http/listen/control-socket.ts'
 import { openStore } from '#store/engine/open.ts'
-import { builtInOwnerId, ensureFirstOwner, findOwnerByLogin } from '#store/users.ts'
+import { builtInUserId, ensureFirstUser, findUserByLogin } from '#store/users.ts'
 import { isoText, parseTime } from '#wire/task.ts'
 import { askServer } from './ask-server.ts'
 
@@ -16,14 +16,14 @@ import { askServer } from './ask-server.ts'
  *   embedded database, server running ──▶ asks the server, over the socket beside the file: one process has the file open
  *   else ───────────────────────────────▶ opens the database
  */
-export const tokenUsage = `Usage: duebell token create [--name NAME] [--scopes read,write,admin] [--expires TIME] [--owner NAME] [options of serve]
+export const tokenUsage = `Usage: duebell token create [--name NAME] [--scopes read,write,admin] [--expires TIME] [--user NAME] [options of serve]
 
 Makes a token, and prints it: to be sent as Authorization: Bearer <token>. Works while the server runs, and while it does not.
 
   --name     What it is for. Default: command line
   --scopes   read, write or admin; each takes the one before it in. Default: admin
   --expires  2027-01-01 or 2027-01-01T10:00:00Z. Default: never
-  --owner    Whose it is. Default: the first owner, who administers the server
+  --user    Whose it is. Default: the first user, who administers the server
   --database-url, --config and the others are as for serve, as are their variables.`
 
 export interface CommandWorld {
@@ -39,7 +39,7 @@ interface Wish {
   readonly scope: Scope
   /** RFC 3339, or null. */
   readonly expires: string | null
-  readonly owner: string | null
+  readonly user: string | null
 }
 
 /** @returns the token, and a sentence about it. @throws Problem, ConfigError */
@@ -55,36 +55,36 @@ export async function tokenCreate(world: CommandWorld): Promise<{ token: string;
   const until = wish.expires === null ? 'until it is revoked' : `until ${wish.expires}`
   return {
     token: made.token,
-    about: `${notes.map((note) => `${note}\n`).join('')}Token ${made.id} of ${made.owner}, with the scope ${wish.scope}, is good ${until}. It is shown this once.`,
+    about: `${notes.map((note) => `${note}\n`).join('')}Token ${made.id} of ${made.user}, with the scope ${wish.scope}, is good ${until}. It is shown this once.`,
   }
 }
 
 interface Made {
   readonly token: string
   readonly id: number
-  readonly owner: string
+  readonly user: string
   /** What opening the database has to say: a wrong path makes a new, empty one. */
   readonly notes?: readonly string[]
 }
 
 /** @returns undefined when no server answers there */
-async function byServer(path: string, { name, scope, expires, owner }: Wish): Promise<Made | undefined> {
+async function byServer(path: string, { name, scope, expires, user }: Wish): Promise<Made | undefined> {
   const ask = askServer(path)
   let whose: { id: number; name: string | null } | undefined
   for (let cursor: string | null = ''; cursor !== null; ) {
-    const page = await ask('GET', `/v1/owners?limit=1000${cursor && `&cursor=${cursor}`}`)
+    const page = await ask('GET', `/v1/users?limit=1000${cursor && `&cursor=${cursor}`}`)
     if (!page) return undefined
-    const { owners, next_cursor } = page as {
-      owners: { id: number; name: string | null }[]
+    const { users, next_cursor } = page as {
+      users: { id: number; name: string | null }[]
       next_cursor: string | null
     }
-    whose ??= owners.find((one) => (owner === null ? one.id === builtInOwnerId : one.name === owner))
+    whose ??= users.find((one) => (user === null ? one.id === builtInUserId : one.name === user))
     cursor = next_cursor
   }
-  if (!whose) throw noOwner(owner)
+  if (!whose) throw noUser(user)
   const draft = { name, scopes: [scope], expires_dt: expires }
   const made = (await ask('POST', '/v1/tokens', draft, whose.id)) as { id: number; token: string } | undefined
-  return made && { token: made.token, id: made.id, owner: whose.name ?? 'the first owner' }
+  return made && { token: made.token, id: made.id, user: whose.name ?? 'the first user' }
 }
 
 async function byDatabase(config: Config, wish: Wish, clock: Clock): Promise<Made> {
@@ -92,21 +92,21 @@ async function byDatabase(config: Config, wish: Wish, clock: Clock): Promise<Mad
   const notes: string[] = []
   const log = { info: (text: string) => notes.push(text), warn() {}, error() {} }
   await using store = await openStore(databaseUrl, { clock, log, timeZone, onBroken() {} })
-  await store.transact((tx, now) => ensureFirstOwner(tx, { timeZone, reminders }, now))
-  const found = wish.owner === null ? undefined : await findOwnerByLogin(store.db, wish.owner)
-  if (wish.owner !== null && !found) throw noOwner(wish.owner)
-  const owner = found?.owner
+  await store.transact((tx, now) => ensureFirstUser(tx, { timeZone, reminders }, now))
+  const found = wish.user === null ? undefined : await findUserByLogin(store.db, wish.user)
+  if (wish.user !== null && !found) throw noUser(wish.user)
+  const user = found?.user
   const { name, scope, expires } = wish
   const draft = { name, scope, expiresAt: expires === null ? null : Date.parse(expires) }
   const ctx = { db: store.db, transact: store.transact, wake() {} }
-  const issuer = { ownerId: owner?.id ?? builtInOwnerId, scope: 'admin', by: null } as const
+  const issuer = { userId: user?.id ?? builtInUserId, scope: 'admin', by: null } as const
   const { record, secret } = await createToken(ctx, issuer, draft)
-  return { token: secret, id: record.id, owner: owner?.name ?? 'the first owner', notes }
+  return { token: secret, id: record.id, user: user?.name ?? 'the first user', notes }
 }
 
-const noOwner = (name: string | null) => new Problem('not-found', `There is no owner «${name}».`)
+const noUser = (name: string | null) => new Problem('not-found', `There is no user «${name}».`)
 
-const flags = ['--name', '--scopes', '--expires', '--owner'] as const
+const flags = ['--name', '--scopes', '--expires', '--user'] as const
 
 /** What is for this command, and what is left for the configuration. @throws Problem `invalid` */
 function parseWish(argv: readonly string[]): {
@@ -139,7 +139,7 @@ function parseWish(argv: readonly string[]): {
       )
     }
   const scope = widest(wanted) as Scope
-  return { wish: { name, scope, owner: said.get('--owner') ?? null }, expiresText: said.get('--expires'), rest }
+  return { wish: { name, scope, user: said.get('--user') ?? null }, expiresText: said.get('--expires'), rest }
 }
 
 function toInstant(text: string, timeZone: string): string {

@@ -1,5 +1,5 @@
 import { ProblemError, toProblem } from './problem-error.ts'
-import { type Failure, longestMs, parseRetryAfter, tries, waitBeforeRetry } from './retry.ts'
+import { type Failure, maxMs, parseRetryAfter, tries, waitBeforeRetry } from './retry.ts'
 
 export interface ClientOptions {
   /** Instead of the global one. */
@@ -55,7 +55,7 @@ export interface World {
  * second try would be refused for what the first has done. So that one is repeated only where the server did nothing.
  */
 export function createCall(baseUrl: string, options: ClientOptions = {}, world: World = theWorld): Call {
-  const { signal, token, timeoutMs = 10_000, tries: mostTries = tries } = options
+  const { signal, token, timeoutMs = 10_000, tries: maxTries = tries } = options
   const authorization: Record<string, string> = token === undefined ? {} : { authorization: `Bearer ${token}` }
 
   async function call<T>(method: string, path: string, body?: unknown, options: CallOptions = {}): Promise<T> {
@@ -85,7 +85,7 @@ export function createCall(baseUrl: string, options: ClientOptions = {}, world: 
         failure,
         isRepeatable,
         random: world.random(),
-        tries: mostTries,
+        tries: maxTries,
       })
       if (waitMs === undefined) throw error
       await world.sleep(waitMs, signal)
@@ -179,7 +179,7 @@ const theWorld: World = {
         signal?.removeEventListener('abort', end)
         resolve()
       }
-      const timer = setTimeout(end, Math.min(ms, longestMs))
+      const timer = setTimeout(end, Math.min(ms, maxMs))
       signal?.addEventListener('abort', end, { once: true })
       if (signal?.aborted) end()
     }),

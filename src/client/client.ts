@@ -2,18 +2,18 @@ import type { DeliveryState } from '#core/delivery.ts'
 import type {
   AuditWire,
   InvitationWire,
-  NewOwnerWire,
   NewTokenWire,
-  OwnerDraftWire,
-  OwnerPatchWire,
-  OwnersWire,
-  OwnerWire,
+  NewUserWire,
   PasswordChangedWire,
   PasswordChangeWire,
   SessionWire,
   SignedOutEverywhereWire,
   TokenDraftWire,
   TokensWire,
+  UserDraftWire,
+  UserPatchWire,
+  UsersWire,
+  UserWire,
 } from '#wire/accounts.ts'
 import type {
   ChannelDraftWire,
@@ -241,25 +241,24 @@ export function createClient(baseUrl: string, options: ClientOptions = {}) {
     signOutEverywhere: () => call<SignedOutEverywhereWire>('POST', '/v1/session/sign-out-everywhere'),
     changePassword: (change: PasswordChangeWire) => call<PasswordChangedWire>('PUT', '/v1/session/password', change),
     acceptInvitation: (acceptance: { code: string; name?: string; password: string }) =>
-      call<{ owner: OwnerWire; token: string | null }>('POST', '/v1/invitations/accept', acceptance),
+      call<{ user: UserWire; token: string | null }>('POST', '/v1/invitations/accept', acceptance),
     tokens: () => call<TokensWire>('GET', '/v1/tokens'),
     /** The token itself is in this answer, and in none after it. */
     createToken: (token: TokenDraftWire) => call<NewTokenWire>('POST', '/v1/tokens', token),
     revokeToken: (id: number) => call<{ id: number }>('DELETE', `/v1/tokens/${id}`),
-    owners: (query: { limit?: number; cursor?: string } = {}) =>
-      call<OwnersWire>('GET', withQuery('/v1/owners', query)),
-    owner: (id: number) => call<OwnerWire>('GET', `/v1/owners/${id}`),
-    createOwner: (owner: OwnerDraftWire) => call<NewOwnerWire>('POST', '/v1/owners', owner),
-    updateOwner: (id: number, patch: OwnerPatchWire, condition?: Condition) =>
-      call<OwnerWire>('PATCH', `/v1/owners/${id}`, patch, condition),
-    deleteOwner: (id: number, condition?: Condition) =>
-      call<{ id: number }>('DELETE', `/v1/owners/${id}`, undefined, { ...condition, isLong: true }),
-    inviteOwner: (id: number) => call<InvitationWire>('POST', `/v1/owners/${id}/invitation`),
-    signOutOwner: (id: number) => call<SignedOutEverywhereWire>('POST', `/v1/owners/${id}/sign-out-everywhere`),
-    /** All that is an owner's, a JSON object a line. */
-    exportOwner: (id: number, signal: AbortSignal = new AbortController().signal) =>
-      call.stream(`/v1/owners/${id}/export`, { accept: 'application/jsonl' }, signal),
-    audit: (query: { limit?: number; cursor?: string; owner_id?: number; operation?: string } = {}) =>
+    users: (query: { limit?: number; cursor?: string } = {}) => call<UsersWire>('GET', withQuery('/v1/users', query)),
+    user: (id: number) => call<UserWire>('GET', `/v1/users/${id}`),
+    createUser: (user: UserDraftWire) => call<NewUserWire>('POST', '/v1/users', user),
+    updateUser: (id: number, patch: UserPatchWire, condition?: Condition) =>
+      call<UserWire>('PATCH', `/v1/users/${id}`, patch, condition),
+    deleteUser: (id: number, condition?: Condition) =>
+      call<{ id: number }>('DELETE', `/v1/users/${id}`, undefined, { ...condition, isLong: true }),
+    inviteUser: (id: number) => call<InvitationWire>('POST', `/v1/users/${id}/invitation`),
+    signOutUser: (id: number) => call<SignedOutEverywhereWire>('POST', `/v1/users/${id}/sign-out-everywhere`),
+    /** All that is a user's, a JSON object a line. */
+    exportUser: (id: number, signal: AbortSignal = new AbortController().signal) =>
+      call.stream(`/v1/users/${id}/export`, { accept: 'application/jsonl' }, signal),
+    audit: (query: { limit?: number; cursor?: string; user_id?: number; operation?: string } = {}) =>
       call<AuditWire>('GET', withQuery('/v1/audit', query)),
     /** What has changed since a cursor; without one, everything, in pages. Until `more` is false there is more at once. */
     changes: (query: { since?: string; limit?: number } = {}) =>

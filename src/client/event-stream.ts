@@ -77,8 +77,8 @@ export function createStreamParser(onMessage: (message: StreamMessage) => void, 
   }
 }
 
-const usualRetryMs = 2_000
-const longestRetryMs = 30_000
+const defaultRetryMs = 2_000
+const maxRetryMs = 30_000
 /** The server says something every 15 s: one that has said nothing for so long is not there any more, whatever TCP thinks. */
 const silentMs = 45_000
 
@@ -98,7 +98,7 @@ export interface Following {
  */
 export async function* followStream({ open, waitAfter, signal }: Following): AsyncGenerator<StreamMessage> {
   let lastId: string | undefined
-  let retryMs = usualRetryMs
+  let retryMs = defaultRetryMs
   for (let failures = 0; !signal?.aborted; failures++) {
     let leastMs = 0
     const attempt = new AbortController()
@@ -132,7 +132,7 @@ export async function* followStream({ open, waitAfter, signal }: Following): Asy
       signal?.removeEventListener('abort', abort)
       attempt.abort() // also where the reader of the messages wants no more
     }
-    const waitMs = Math.min(retryMs * 2 ** failures, Math.max(retryMs, longestRetryMs)) * (0.5 + Math.random())
+    const waitMs = Math.min(retryMs * 2 ** failures, Math.max(retryMs, maxRetryMs)) * (0.5 + Math.random())
     await pause(Math.max(leastMs, waitMs), signal)
   }
 }

@@ -9,7 +9,7 @@
  */
 export const tries = 4
 /** A try is not begun when more than this has gone since the first, its wait included. */
-export const longestMs = 30_000
+export const maxMs = 30_000
 
 const firstWaitMs = 200
 
@@ -42,7 +42,7 @@ export function waitBeforeRetry({ attempt, elapsedMs, failure, isRepeatable, ran
   // Between half and all of 200, 400, 800 ms: many clients that failed together do not come back together.
   const backOffMs = firstWaitMs * 2 ** (attempt - 1) * (1 - random / 2)
   const waitMs = Math.max(retryAfterMs ?? 0, backOffMs)
-  return elapsedMs + waitMs <= longestMs ? waitMs : undefined
+  return elapsedMs + waitMs <= maxMs ? waitMs : undefined
 }
 
 /** Seconds or an HTTP date (RFC 9110 section 10.2.3), in ms from now. */

@@ -2,8 +2,8 @@ import { Ajv } from 'ajv'
 import type { ChannelKind } from '#channels/channel.ts'
 import { anywhere, isListable } from '#channels/egress-policy.ts'
 import { parseTarget } from '#channels/http-client.ts'
-import { toPolicy } from '#channels/settings.ts'
-import { checkChoices } from '#core/channel.ts'
+import { toChannelSettings } from '#channels/settings.ts'
+import { checkChannelConfig } from '#core/channel.ts'
 import { parseTimeZone } from '#core/date-time.ts'
 import { parseLead } from '#core/duration.ts'
 import type { Problem } from '#core/problem.ts'
@@ -68,7 +68,7 @@ function checkPublicUrl({ publicUrl }: Record<string, unknown>, names: Record<st
 function checkOidc(values: Record<string, unknown>, names: Record<string, string>, faults: string[]) {
   const { oidcIssuer: issuer, publicUrl } = values
   if (issuer === '') {
-    for (const key of ['oidcClientId', 'oidcClientSecret', 'oidcName', 'oidcNewOwners'] as const)
+    for (const key of ['oidcClientId', 'oidcClientSecret', 'oidcName', 'oidcNewUsers'] as const)
       if (values[key] !== members[key].default)
         faults.push(`${names[key]}: is of no use without ${bothNamesOf('oidcIssuer')}`)
     return
@@ -132,7 +132,7 @@ export function checkChannels({ channels }: Config, known: readonly ChannelKind[
       continue
     }
     try {
-      checkChoices({ ...toPolicy(channel), name: channel.name, options: {}, isEnabled: true })
+      checkChannelConfig({ ...toChannelSettings(channel), name: channel.name, options: {}, isEnabled: true })
     } catch (error) {
       faults.push(`${place}: ${(error as Error).message}`)
     }

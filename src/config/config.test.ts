@@ -60,7 +60,7 @@ describe('configuration', () => {
       oidcClientId: '',
       oidcClientSecret: '',
       oidcName: 'single sign-on',
-      oidcNewOwners: false,
+      oidcNewUsers: false,
       heartbeatUrl: '',
       memberHosts: [],
       channels: [],
@@ -182,9 +182,9 @@ describe('configuration', () => {
   }
 
   test('a provider to sign in by is configured as a whole, or not at all', () => {
-    const { oidcIssuer, oidcClientId, oidcName, oidcNewOwners } = parse({ env: signOn })
+    const { oidcIssuer, oidcClientId, oidcName, oidcNewUsers } = parse({ env: signOn })
     assert.deepEqual(
-      [oidcIssuer, oidcClientId, oidcName, oidcNewOwners],
+      [oidcIssuer, oidcClientId, oidcName, oidcNewUsers],
       ['https://id.example.org/realms/home', 'duebell', 'single sign-on', false],
     )
     assert.deepEqual(faultsOf({ argv: ['--oidc-issuer=https://id.example.org'] }), [
@@ -192,7 +192,7 @@ describe('configuration', () => {
       '--oidc-issuer: needs --login (DUEBELL_LOGIN) too',
       '--oidc-issuer: needs --public-url (DUEBELL_PUBLIC_URL) too, to which the provider sends people back',
     ])
-    const others = { CLIENT_ID: 'duebell', CLIENT_SECRET: 'hush!', NAME: 'Example', NEW_OWNERS: 'true' }
+    const others = { CLIENT_ID: 'duebell', CLIENT_SECRET: 'hush!', NAME: 'Example', NEW_USERS: 'true' }
     for (const [name, value] of Object.entries(others))
       assert.deepEqual(faultsOf({ env: { [`DUEBELL_OIDC_${name}`]: value } }), [
         `DUEBELL_OIDC_${name}: is of no use without --oidc-issuer (DUEBELL_OIDC_ISSUER)`,

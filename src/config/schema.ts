@@ -1,4 +1,4 @@
-import { policyMembers } from '#channels/settings.ts'
+import { channelSettingMembers } from '#channels/settings.ts'
 import { limits } from '#core/task.ts'
 import Type, { type Static } from '#json-schema.ts'
 import { logFormats, logLevels } from '#log.ts'
@@ -112,7 +112,7 @@ export const configSchema = Type.Object(
       maxLength: 100,
       description: 'What people know the provider as: it stands on the button',
     }),
-    oidcNewOwners: Type.Boolean({
+    oidcNewUsers: Type.Boolean({
       default: false,
       description:
         'Whether people whom the provider knows and this server does not get an account when they first sign in',
@@ -136,11 +136,11 @@ export const configSchema = Type.Object(
           name: Type.String({ minLength: 1, maxLength: 100 }),
           kind: Type.String(),
           options: Type.Optional(Type.Record(Type.String(), Type.Unknown())),
-          ...Type.Partial(Type.Object(policyMembers)).properties,
+          ...Type.Partial(Type.Object(channelSettingMembers)).properties,
         },
         { additionalProperties: false },
       ),
-      { default: [], maxItems: 100, description: 'Where notices go besides the console (file only)' },
+      { default: [], maxItems: 100, description: 'Where notifications go besides the console (file only)' },
     ),
   },
   { additionalProperties: false },

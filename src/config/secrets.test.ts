@@ -93,7 +93,7 @@ test('nothing is said, whichever member it stands in, and as whatever', () => {
     for (const value of wraps) {
       for (const name of [...Object.keys(members), 'oidcClientSecrt', 'passwords'])
         assert.deepEqual(leaksOf(inFile({ ...whole, [name]: value })), [], `${name}: ${JSON.stringify(value)}`)
-      for (const name of ['options', 'tags', 'notices', 'group_wait', 'repeat', 'ignore_quiet_hours', 'secret'])
+      for (const name of ['options', 'tags', 'notifications', 'group_wait', 'repeat', 'ignore_quiet_hours', 'secret'])
         assert.deepEqual(leaksOf(inFile({ channels: [{ name: 'x', kind: 'ntfy', [name]: value }] })), [], name)
       for (const kind of secretKinds)
         for (const name of [...Object.keys(optionsOf(kind)), 'passwort'])

@@ -1,5 +1,5 @@
 import type { ChannelKind } from '#channels/channel.ts'
-import { concealed } from '#core/redact.ts'
+import { redact } from '#core/redact.ts'
 import { unknown } from './faults.ts'
 import { flagOf, isSecret, type Key, members, plainKeys, variableOf } from './schema.ts'
 
@@ -107,7 +107,7 @@ export function readConfigFile(
     if (value !== null && typeof value === 'object' && !Array.isArray(value)) return value as Record<string, unknown>
     faults.push(`${path}: must hold a JSON object`)
   } catch (error) {
-    faults.push(`${path}: is not JSON: ${concealed((error as Error).message)}`)
+    faults.push(`${path}: is not JSON: ${redact((error as Error).message)}`)
   }
   return {}
 }

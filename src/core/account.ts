@@ -6,10 +6,10 @@ import type { Scope } from './scope.ts'
 import { limits } from './task.ts'
 
 /**
- * Who may do what. A person is an owner: everything that is his is his alone. What he asks with (a token, a session) reaches as far as
- * its scope; the server itself is for owners who administer it.
+ * Who may do what. A person is a user: everything that is his is his alone. What he asks with (a token, a session) reaches as far as
+ * its scope; the server itself is for users who administer it.
  */
-export interface Owner {
+export interface User {
   readonly id: number
   /** By which he signs in. Null for the first one as long as nobody has said who that is. */
   readonly name: string | null
@@ -26,17 +26,17 @@ export interface Owner {
   readonly version: number
 }
 
-/** `admin`: of the server as well, with its owners, its figures, and its private network. `member`: of what is his alone. */
+/** `admin`: of the server as well, with its users, its figures, and its private network. `member`: of what is his alone. */
 export const roles = ['admin', 'member'] as const
 export type Role = (typeof roles)[number]
-/** What somebody can ask with. An `invitation` is good for one thing: to set the password of its owner, once. */
+/** What somebody can ask with. An `invitation` is good for one thing: to set the password of its user, once. */
 export const tokenKinds = ['token', 'session', 'invitation'] as const
 export type TokenKind = (typeof tokenKinds)[number]
 
 /** All that is known of a token; of the token itself only its hash is stored. Instants in ms since 1970. */
 export interface TokenRecord {
   readonly id: number
-  readonly ownerId: number
+  readonly userId: number
   readonly kind: TokenKind
   readonly name: string
   /** The first characters, by which a person tells his tokens apart. */
@@ -54,7 +54,7 @@ export interface TokenRecord {
 const nameForm = /^[a-z0-9](?:[a-z0-9._-]{0,48}[a-z0-9])?$/
 
 /** @throws Problem `invalid` */
-export function checkOwnerName(name: string): void {
+export function checkUserName(name: string): void {
   if (!nameForm.test(name))
     throw invalidMember('/name', 'must be 1 to 50 of a-z, 0-9, and between them dots, hyphens and underscores')
 }
@@ -66,13 +66,13 @@ export function parseEmail(text: string): string {
   return text.toLowerCase()
 }
 
-export const passwordLength = { least: 10, most: 200 } as const
+export const passwordLength = { least: 10, max: 200 } as const
 
 /** Length is what counts, and no kinds of characters (NIST SP 800-63B, section 3.1.1.2). @throws Problem `invalid` */
 export function checkPassword(password: string, name: string, member = '/password'): void {
   const length = [...password].length
-  if (length < passwordLength.least || length > passwordLength.most)
-    throw invalidMember(member, `must have ${passwordLength.least} to ${passwordLength.most} characters`)
+  if (length < passwordLength.least || length > passwordLength.max)
+    throw invalidMember(member, `must have ${passwordLength.least} to ${passwordLength.max} characters`)
   if (!password.isWellFormed() || password.includes('\0'))
     throw invalidMember(member, 'must be well-formed Unicode, without NUL')
   const bare = password.toLowerCase()

@@ -17,7 +17,7 @@ export function isSame(a: Task[keyof Task], b: Task[keyof Task]): boolean {
 
 /**
  * Sets the alarm of a changed task. What is due already rings once, at once; a reminder added in the past to an expiry that
- * has rung does not; another expiry is told from the start, and ends a snooze, as completing does.
+ * has fired does not; another expiry is told from the start, and ends a snooze, as completing does.
  */
 export function rearm<T extends NewTask>(before: NewTask, after: T, defaults: Defaults, now: number): T {
   const hasMoved = before.expiryAt !== after.expiryAt
@@ -31,14 +31,14 @@ export function rearm<T extends NewTask>(before: NewTask, after: T, defaults: De
   if (isUntouched) return after
 
   const isDue = before.notifyAt !== null && before.notifyAt <= now // and about to ring: that must not be lost
-  let rungUntilAt = after.rungUntilAt
-  if (hasMoved) rungUntilAt = null
-  // Also back to now, where the clock was put back after it had rung: what is ahead again rings; what has rung has its notice.
-  else if (hasOtherReminders && rungUntilAt !== null && !isDue) rungUntilAt = now
+  let firedUntilAt = after.firedUntilAt
+  if (hasMoved) firedUntilAt = null
+  // Also back to now, where the clock was put back after it had fired: what is ahead again rings; what has fired has its notification.
+  else if (hasOtherReminders && firedUntilAt !== null && !isDue) firedUntilAt = now
 
   const snoozedUntilAt = hasMoved || hasBeenDone ? null : after.snoozedUntilAt
   const dueSince = isDue && !hasMoved ? (before.notifyAt ?? now) : now
-  return withAlarm({ ...after, rungUntilAt, snoozedUntilAt }, defaults, dueSince)
+  return withAlarm({ ...after, firedUntilAt, snoozedUntilAt }, defaults, dueSince)
 }
 
 /** What is due already is due since `dueSince`: since this write, or since the alarm that was about to ring. */
@@ -48,24 +48,24 @@ function withAlarm<T extends NewTask>(task: T, defaults: Defaults, dueSince: num
 }
 
 /**
- * A task whose expiry came back to one that has rung before: what was told then is not told again.
- * @param rungUntilAt the latest reminder instant that has rung for this expiry
+ * A task whose expiry came back to one that has fired before: what was told then is not told again.
+ * @param firedUntilAt the latest reminder instant that has fired for this expiry
  */
-export function rememberRung(task: Task, rungUntilAt: number, defaults: Defaults, now: number): Task {
-  return withAlarm({ ...task, rungUntilAt }, defaults, now)
+export function rememberFired(task: Task, firedUntilAt: number, defaults: Defaults, now: number): Task {
+  return withAlarm({ ...task, firedUntilAt }, defaults, now)
 }
 
 /**
- * A task that comes back from the trash. What has rung for its expiry stays told; what came due while it was away, and was never
+ * A task that comes back from the trash. What has fired for its expiry stays told; what came due while it was away, and was never
  * told, rings once, at once. Its version counts, so that nobody writes over it by what was read before it was deleted.
  */
 export function restoreTask(task: Task, defaults: Defaults, now: number): Task {
   return { ...withAlarm(task, defaults, now), version: task.version + 1, updatedAt: now }
 }
 
-/** A task whose owner's defaults changed. No change of the task: its version stays. */
+/** A task whose user's defaults changed. No change of the task: its version stays. */
 export function applyDefaults(task: Task, defaults: Defaults, now: number): Task {
   const isDue = task.notifyAt !== null && task.notifyAt <= now
-  const rungUntilAt = task.rungUntilAt !== null && !isDue ? now : task.rungUntilAt
-  return withAlarm({ ...task, rungUntilAt }, defaults, isDue ? (task.notifyAt ?? now) : now)
+  const firedUntilAt = task.firedUntilAt !== null && !isDue ? now : task.firedUntilAt
+  return withAlarm({ ...task, firedUntilAt }, defaults, isDue ? (task.notifyAt ?? now) : now)
 }

@@ -2,9 +2,9 @@ import type { Role } from './account.ts'
 import type { Defaults } from './reminder.ts'
 import type { Scope } from './scope.ts'
 
-/** Who is asking. Every read and write of an owned thing is scoped to this owner. */
+/** Who is asking. Every read and write of an owned thing is scoped to this user. */
 export interface Actor {
-  readonly ownerId: number
+  readonly userId: number
 }
 
 /** An actor, where it matters what they ask with. */

@@ -11,13 +11,13 @@ export const changeKinds = [
   'cleared',
   'imported',
   // of a bell: no task changes by them
-  'rung',
+  'fired',
   'failed',
 ] as const
 
 export type ChangeKind = (typeof changeKinds)[number]
 
 /** What happens to a task without changing it. */
-export const bellKinds = ['rung', 'failed'] as const satisfies ChangeKind[]
+export const notificationChangeKinds = ['fired', 'failed'] as const satisfies ChangeKind[]
 
-export type BellKind = (typeof bellKinds)[number]
+export type NotificationChangeKind = (typeof notificationChangeKinds)[number]

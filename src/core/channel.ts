@@ -1,9 +1,9 @@
-import type { Notice, NoticeKind } from './notification.ts'
+import type { Notification, NotificationKind } from './notification.ts'
 import { invalidMember } from './problem.ts'
 import { limits, type Task } from './task.ts'
 
 /**
- * A way to tell one owner. Where it goes is its kind's business (`options`); what it is told, and how calmly, is decided here.
+ * A way to tell one user. Where it goes is its kind's business (`options`); what it is told, and how calmly, is decided here.
  *
  *   enabled ── gone for good, or nothing but failures for three days ──▶ disabled, with the reason, and a task that says so
  *      ▲                                                                    │
@@ -11,7 +11,7 @@ import { limits, type Task } from './task.ts'
  */
 export interface ChannelRecord {
   readonly id: number
-  readonly ownerId: number
+  readonly userId: number
   readonly name: string
   readonly kind: string
   readonly source: ChannelSource
@@ -22,12 +22,12 @@ export interface ChannelRecord {
   readonly disabledReason: string | null
   /** Only for tasks that have one of these; for all when there is none. */
   readonly tags: readonly string[]
-  /** Only for notices of these kinds; for all when there is none. */
-  readonly notices: readonly NoticeKind[]
+  /** Only for notifications of these kinds; for all when there is none. */
+  readonly notifications: readonly NotificationKind[]
   /** What rings within this span, in ms, goes out as one message. */
   readonly groupWaitMs: number | null
   readonly repeat: Repeat | null
-  /** Also told at hours in which its owner wants quiet. */
+  /** Also told at hours in which its user wants quiet. */
   readonly ignoresQuietHours: boolean
   readonly health: ChannelHealth
   /** ms since 1970. */
@@ -51,9 +51,9 @@ export interface Repeat {
 export interface ChannelHealth {
   /** The first attempt that failed since the last that went well; null while all is well. */
   readonly failingAt: number | null
-  /** When a notice was last given up since then. */
+  /** When a notification was last given up since then. */
   readonly givenUpAt: number | null
-  /** To the minute: a write for each notice would be one more for what is written anyway. */
+  /** To the minute: a write for each notification would be one more for what is written anyway. */
   readonly lastSentAt: number | null
   readonly lastError: string | null
   /** The receiver takes no more messages before this instant; it may lie in the past. */
@@ -74,26 +74,26 @@ export const failingForMs = 3 * 86_400_000
 export const channelStatuses = ['ok', 'failing', 'disabled'] as const
 export type ChannelStatus = (typeof channelStatuses)[number]
 
-/** One that a notice was given up on is `failing`, until something is sent again; what is still tried is no more than delayed. */
+/** One that a notification was given up on is `failing`, until something is sent again; what is still tried is no more than delayed. */
 export function statusOf({ isEnabled, health }: ChannelRecord): ChannelStatus {
   if (!isEnabled) return 'disabled'
   return health.givenUpAt === null ? 'ok' : 'failing'
 }
 
-/** Whether a channel is told of a notice, were it enabled. */
+/** Whether a channel is told of a notification, were it enabled. */
 export function isFor(
-  { tags, notices }: ChannelRecord,
-  { kind }: Pick<Notice, 'kind'>,
+  { tags, notifications }: ChannelRecord,
+  { kind }: Pick<Notification, 'kind'>,
   task: Pick<Task, 'tags'>,
 ): boolean {
-  if (notices.length > 0 && !notices.includes(kind)) return false
+  if (notifications.length > 0 && !notifications.includes(kind)) return false
   return tags.length === 0 || tags.some((tag) => task.tags.includes(tag))
 }
 
 /** What a person decides about a channel. */
-export type ChannelChoices = Pick<
+export type ChannelConfig = Pick<
   ChannelRecord,
-  'name' | 'options' | 'isEnabled' | 'tags' | 'notices' | 'groupWaitMs' | 'repeat' | 'ignoresQuietHours'
+  'name' | 'options' | 'isEnabled' | 'tags' | 'notifications' | 'groupWaitMs' | 'repeat' | 'ignoresQuietHours'
 >
 
 export const channelLimits = {
@@ -105,7 +105,7 @@ export const channelLimits = {
 } as const
 
 /** @throws Problem `invalid` */
-export function checkChoices({ name, tags, groupWaitMs, repeat }: ChannelChoices): void {
+export function checkChannelConfig({ name, tags, groupWaitMs, repeat }: ChannelConfig): void {
   if (name.trim() === '' || name.length > channelLimits.nameCharacters)
     throw invalidMember('/name', `must have 1 to ${channelLimits.nameCharacters} characters`)
   // biome-ignore lint/suspicious/noControlCharactersInRegex: they are what it is about
@@ -121,11 +121,11 @@ export function checkChoices({ name, tags, groupWaitMs, repeat }: ChannelChoices
     throw invalidMember('/repeat/max', `must be 1 to ${channelLimits.repeats}`)
 }
 
-const isOutside = (value: number, [least, most]: readonly [number, number]) => value < least || value > most
+const isOutside = (value: number, [least, max]: readonly [number, number]) => value < least || value > max
 
-/** Why a notice that was told once need not be told again, or null while it rings on. */
-export function whySettled(notice: Notice, task: Task | undefined, isAcknowledged: boolean): string | null {
+/** Why a notification that was told once need not be told again, or null while it rings on. */
+export function whySettled(notification: Notification, task: Task | undefined, isAcknowledged: boolean): string | null {
   if (isAcknowledged) return 'it was acknowledged'
-  if (task?.snoozedUntilAt != null && task.snoozedUntilAt > notice.dueAt) return 'the task was snoozed'
+  if (task?.snoozedUntilAt != null && task.snoozedUntilAt > notification.dueAt) return 'the task was snoozed'
   return null
 }

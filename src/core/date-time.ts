@@ -2,7 +2,7 @@
  * A point in time as people give it: an instant, or a time on the wall of a place still to be named. Calendars live here,
  * on Temporal; ISO text is read and written by `wire/task.ts` alone.
  */
-export type Moment =
+export type DateTimeInput =
   | { readonly at: number; readonly timeZone?: string } // ms since 1970; the zone it was given in, if any
   | { readonly local: Temporal.PlainDateTime; readonly timeZone?: string }
 
@@ -19,7 +19,7 @@ export function isStorable(at: number): boolean {
  * put forward over it, the later reading counts; where they show it twice, the earlier (RFC 5545 section 3.3.5, Temporal
  * `compatible`).
  */
-export function instantOf(moment: Moment, timeZone: string): number {
+export function instantOf(moment: DateTimeInput, timeZone: string): number {
   if ('at' in moment) return moment.at
   return moment.local.toZonedDateTime(moment.timeZone ?? timeZone, { disambiguation: 'compatible' }).epochMilliseconds
 }

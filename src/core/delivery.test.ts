@@ -21,7 +21,7 @@ test('what fails for now comes back after the back-off, 20 % more or less; the l
 })
 
 test('it is dead when an attempt fails a day after the first, however many there were, and says why', () => {
-  const dead = { state: 'dead', nextAt: null, error: '503 Service Unavailable' } as const
+  const dead = { state: 'failed', nextAt: null, error: '503 Service Unavailable' } as const
   assert.deepEqual(afterAttempt(at(2, now - giveUpMs), failed, now, 0.5), dead)
   assert.equal(afterAttempt(at(1_000, now - giveUpMs + 1), failed, now, 0.5).state, 'pending')
 })
@@ -34,7 +34,7 @@ test('the last attempt is made when the day is over', () => {
 })
 
 test('what was refused for good is dead at once', () => {
-  assert.equal(afterAttempt(at(1), { retry: false, reason: '410 Gone' }, now, 0.5).state, 'dead')
+  assert.equal(afterAttempt(at(1), { retry: false, reason: '410 Gone' }, now, 0.5).state, 'failed')
 })
 
 test('the longer of Retry-After and back-off counts, up to a day', () => {

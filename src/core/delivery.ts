@@ -1,5 +1,5 @@
 /**
- * One notice to one channel.
+ * One notification to one channel.
  *
  *             claim (attempt n, lease)              sent
  *   pending ───────────────────────────▶ in hand ─────────▶ sent
@@ -10,7 +10,7 @@
  * «In hand» is no state of its own: a pending delivery with a claim, whose `nextAt` is when the lease ends. After a crash
  * it is simply due again.
  */
-export const deliveryStates = ['pending', 'sent', 'dropped', 'dead'] as const
+export const deliveryStates = ['pending', 'sent', 'cancelled', 'failed'] as const
 export type DeliveryState = (typeof deliveryStates)[number]
 
 /**
@@ -39,7 +39,7 @@ export function thrown(error: unknown): Outcome {
   return { retry: true, reason: error instanceof Error ? error.message : String(error) }
 }
 
-export interface Settlement {
+export interface AttemptResult {
   readonly state: DeliveryState
   /** When the next attempt is due, in ms; null once settled for good. */
   readonly nextAt: number | null
@@ -76,7 +76,7 @@ const retryAfterBoundsMs = [1 * seconds, 24 * hours] as const
  * receiver cannot hold the queue for years with one answer.
  */
 export const maxHoldMs = 1 * hours
-const longestReason = 500
+const maxReasonLength = 500
 
 export interface Tries {
   /** The number of the attempt that just ended, from 1. A retry by the user counts anew, and a rate limit does not count. */
@@ -94,11 +94,11 @@ export function afterAttempt(
   outcome: Outcome,
   now: number,
   random: number,
-): Settlement {
+): AttemptResult {
   if (outcome === 'sent') return { state: 'sent', nextAt: null, error: null }
-  const error = outcome.reason.slice(0, longestReason)
+  const error = outcome.reason.slice(0, maxReasonLength)
   const leftMs = tryingSinceAt + giveUpMs - now
-  if (!outcome.retry || leftMs <= 0) return { state: 'dead', nextAt: null, error }
+  if (!outcome.retry || leftMs <= 0) return { state: 'failed', nextAt: null, error }
   // The last attempt is made when the day is over, and not up to eight hours earlier or later.
   const backoff = Math.min(jittered(backoffAt(attempt), random), leftMs)
   // The longer of the two: a short Retry-After that replaced the back-off made a tight loop.
@@ -138,6 +138,6 @@ const jittered = (ms: number, random: number) => ms * (1 - jitter + 2 * jitter *
 
 function retryAfterOf({ afterMs }: { readonly afterMs?: number }): number | undefined {
   if (afterMs === undefined || Number.isNaN(afterMs)) return undefined
-  const [least, most] = retryAfterBoundsMs
-  return Math.min(Math.max(afterMs, least), most)
+  const [least, max] = retryAfterBoundsMs
+  return Math.min(Math.max(afterMs, least), max)
 }

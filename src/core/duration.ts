@@ -1,7 +1,7 @@
 const dayMs = 86_400_000
 
 /** Ten years and a bit: longer leads are typing errors, and a bound keeps date arithmetic in range. */
-const longestLeadMs = 3_660 * dayMs
+const maxLeadMs = 3_660 * dayMs
 
 /** In full, since Temporal takes a unit that is there twice, and only its last number: `PT15M1M` for one minute. */
 const leadForm =
@@ -23,7 +23,7 @@ export function parseLead(text: string): { fixedMs: number } | { calendar: Tempo
         seconds: duration.seconds,
         milliseconds: duration.milliseconds,
       }).total('milliseconds')
-    if (roughMs > longestLeadMs || duration.sign < 0) return undefined
+    if (roughMs > maxLeadMs || duration.sign < 0) return undefined
     const isFixed = !(duration.years || duration.months || duration.weeks || duration.days)
     return isFixed ? { fixedMs: roughMs } : { calendar: duration }
   } catch {

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { kindAt, type Message, sentence, spanInWords, visible, whyDropped } from './notification.ts'
+import { cancelReason, formatSpan, kindAt, type Message, sentence, visible } from './notification.ts'
 import { newTask } from './task-changes.ts'
 
 const expiryAt = Date.parse('2026-12-01T10:00:00Z')
@@ -9,25 +9,25 @@ const task = {
   id: 42,
   ...newTask({ title: 'Renew passport', expiry: { at: expiryAt } }, 1, 'uid', defaults, expiryAt - 3_600_000),
 }
-const notice = {
+const notification = {
   id: 901,
-  ownerId: 1,
+  userId: 1,
   taskId: 42,
   kind: 'expiring' as const,
   reminder: 'PT15M',
   expiryAt,
   dueAt: expiryAt - 900_000,
-  rungAt: expiryAt - 900_000,
+  firedAt: expiryAt - 900_000,
   timing: 'on_time' as const,
   latenessMs: 0,
 }
 const message: Message = {
   deliveryId: 'id',
   attempt: 1,
-  notice,
+  notification,
   task,
   kind: 'expiring',
-  sentAt: notice.rungAt,
+  sentAt: notification.firedAt,
   timeZone: 'Europe/Paris',
   links: null,
   others: [],
@@ -58,12 +58,12 @@ test('a title stays on its line, and cannot play tricks on a terminal', () => {
   assert.equal(line.split(/[\r\n\u2028\u0085]/).length, 1)
 })
 
-test('a notice is dropped for a task that is done, gone, or expires at another time', () => {
-  assert.equal(whyDropped(notice, task), null)
-  assert.equal(whyDropped(notice, undefined), 'the task was deleted')
-  assert.equal(whyDropped(notice, { ...task, completedAt: 1 }), 'the task was completed')
-  assert.equal(whyDropped(notice, { ...task, expiryAt: null }), 'the expiry was cleared')
-  assert.equal(whyDropped(notice, { ...task, expiryAt: expiryAt + 1 }), 'the expiry was moved')
+test('a notification is dropped for a task that is done, gone, or expires at another time', () => {
+  assert.equal(cancelReason(notification, task), null)
+  assert.equal(cancelReason(notification, undefined), 'the task was deleted')
+  assert.equal(cancelReason(notification, { ...task, completedAt: 1 }), 'the task was completed')
+  assert.equal(cancelReason(notification, { ...task, expiryAt: null }), 'the expiry was cleared')
+  assert.equal(cancelReason(notification, { ...task, expiryAt: expiryAt + 1 }), 'the expiry was moved')
 })
 
 for (const [ms, words] of [
@@ -73,4 +73,4 @@ for (const [ms, words] of [
   [3_600_000, '1 h'],
   [90_061_000, '1 d 1 h'],
 ] as const)
-  test(`${ms} ms in words: ${words}`, () => assert.equal(spanInWords(ms), words))
+  test(`${ms} ms in words: ${words}`, () => assert.equal(formatSpan(ms), words))

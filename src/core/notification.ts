@@ -1,37 +1,37 @@
 import type { Reminder, Task } from './task.ts'
 
 /**
- * A notice is the fact that a reminder fired: one per task, expiry and reminder instant. What it says is decided when it
+ * A notification is the fact that a reminder fired: one per task, expiry and reminder instant. What it says is decided when it
  * is sent, from the task as it is then.
  */
-export const noticeKinds = ['expiring', 'expired', 'snooze'] as const
-export type NoticeKind = (typeof noticeKinds)[number]
+export const notificationKinds = ['expiring', 'expired', 'snooze'] as const
+export type NotificationKind = (typeof notificationKinds)[number]
 
 export const timings = ['on_time', 'immediate', 'late'] as const
 export type Timing = (typeof timings)[number]
 
 /** Instants in ms since 1970, lateness in ms. */
-export interface Notice {
+export interface Notification {
   readonly id: number
-  readonly ownerId: number
+  readonly userId: number
   readonly taskId: number
-  readonly kind: NoticeKind
+  readonly kind: NotificationKind
   /** Null for the end of a snooze. */
   readonly reminder: Reminder | null
   /** The expiry it speaks of. */
   readonly expiryAt: number
   readonly dueAt: number
-  readonly rungAt: number
+  readonly firedAt: number
   readonly timing: Timing
   readonly latenessMs: number
 }
 
-/** One thing to be said: a notice, and its task as it is at the moment of sending. */
+/** One thing to be said: a notification, and its task as it is at the moment of sending. */
 export interface Item {
-  readonly notice: Notice
+  readonly notification: Notification
   readonly task: Task
-  readonly kind: NoticeKind
-  /** The zone in which a person reads its times: the task's or its owner's. */
+  readonly kind: NotificationKind
+  /** The zone in which a person reads its times: the task's or its user's. */
   readonly timeZone: string
   /** Where a person can act on it with one button; null where the server does not know how it is reached. */
   readonly links: Links | null
@@ -45,7 +45,7 @@ export interface Links {
   readonly acknowledge: string
 }
 
-/** A notice on its way to one channel: all that a channel may use to say it. */
+/** A notification on its way to one channel: all that a channel may use to say it. */
 export interface Message extends Item {
   /** The same over all attempts: the receiver's key for «at most once». */
   readonly deliveryId: string
@@ -58,36 +58,36 @@ export interface Message extends Item {
 }
 
 /** The kind at a moment: words follow the moment of sending, not of ringing. */
-export function kindAt(reminder: Reminder | null, expiryAt: number, now: number): NoticeKind {
+export function kindAt(reminder: Reminder | null, expiryAt: number, now: number): NotificationKind {
   if (reminder === null) return 'snooze'
   return now < expiryAt ? 'expiring' : 'expired'
 }
 
-/** Why a delivery that was rung for is no longer true, or null when it still is. */
-export function whyDropped(notice: Notice, task: Task | undefined): string | null {
+/** Why a delivery that was fired for is no longer true, or null when it still is. */
+export function cancelReason(notification: Notification, task: Task | undefined): string | null {
   if (!task) return 'the task was deleted'
   if (task.completedAt !== null) return 'the task was completed'
   if (task.expiryAt === null) return 'the expiry was cleared'
-  if (task.expiryAt !== notice.expiryAt) return 'the expiry was moved'
+  if (task.expiryAt !== notification.expiryAt) return 'the expiry was moved'
   return null
 }
 
-/** What a sentence says, and to whom: a message, or what has rung without being one. */
-export type Said = Pick<Message, 'task' | 'notice' | 'sentAt' | 'timeZone'>
+/** What a sentence says, and to whom: a message, or what has fired without being one. */
+export type Said = Pick<Message, 'task' | 'notification' | 'sentAt' | 'timeZone'>
 
 /** The original's words: `Your task (id:42,title:"Renew passport") will be expired at 2026-12-01T10:00:00+01:00!` */
-export function sentence({ task, notice, sentAt, timeZone }: Said): string {
-  const verb = sentAt < notice.expiryAt ? 'will be expired at' : 'is expired already at'
-  return `${taskInWords(task)} ${verb} ${localTime(notice.expiryAt, timeZone)}!`
+export function sentence({ task, notification, sentAt, timeZone }: Said): string {
+  const verb = sentAt < notification.expiryAt ? 'will be expired at' : 'is expired already at'
+  return `${formatTask(task)} ${verb} ${localTime(notification.expiryAt, timeZone)}!`
 }
 
 /** `Your task (id:42,title:"Renew passport")` */
-export function taskInWords({ id, title }: Pick<Task, 'id' | 'title'>): string {
+export function formatTask({ id, title }: Pick<Task, 'id' | 'title'>): string {
   return `Your task (id:${id},title:"${visible(title)}")`
 }
 
 /** `2 h 5 min`, of the two largest units. */
-export function spanInWords(ms: number): string {
+export function formatSpan(ms: number): string {
   const units = [
     ['d', 86_400_000],
     ['h', 3_600_000],

@@ -1,12 +1,12 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { endOfQuiet, tellAt } from './quiet-hours.ts'
+import { deliverAt, endOfQuiet } from './quiet-hours.ts'
 
 const night = { from: '22:00', until: '07:00' }
 const at = (text: string) => Temporal.Instant.from(text).epochMilliseconds
 const never = at('2030-01-01T00:00Z')
 const told = (time: string, quiet = night, zone = 'Europe/Paris') =>
-  Temporal.Instant.fromEpochMilliseconds(tellAt(quiet, zone, never, at(time))).toString()
+  Temporal.Instant.fromEpochMilliseconds(deliverAt(quiet, zone, never, at(time))).toString()
 
 test('a night reaches over midnight, and ends at its end', () => {
   assert.equal(told('2026-12-01T20:59:59Z'), '2026-12-01T20:59:59Z')
@@ -32,7 +32,7 @@ test('a whole day ends at the same time the next', () => {
 
 test('never past the expiry that is announced; what has expired is told at once', () => {
   const now = at('2026-12-01T23:00Z')
-  assert.equal(tellAt(night, 'UTC', now + 900_000, now), now + 900_000)
-  assert.equal(tellAt(night, 'UTC', now, now), now)
-  assert.equal(tellAt(null, 'UTC', never, now), now)
+  assert.equal(deliverAt(night, 'UTC', now + 900_000, now), now + 900_000)
+  assert.equal(deliverAt(night, 'UTC', now, now), now)
+  assert.equal(deliverAt(null, 'UTC', never, now), now)
 })

@@ -9,11 +9,11 @@ export interface QuietHours {
 export const clockForm = '^([01]\\d|2[0-3]):[0-5]\\d$'
 
 /**
- * When a notice may be told: now, or at the end of quiet hours that it falls into, but never after the expiry that it announces.
+ * When a notification may be told: now, or at the end of quiet hours that it falls into, but never after the expiry that it announces.
  * What announces nothing, since that has come, is told at once.
  * @param now and the answer in ms since 1970
  */
-export function tellAt(quiet: QuietHours | null, timeZone: string, expiryAt: number, now: number): number {
+export function deliverAt(quiet: QuietHours | null, timeZone: string, expiryAt: number, now: number): number {
   if (!quiet || expiryAt <= now) return now
   const end = endOfQuiet(quiet, timeZone, now)
   return end === null ? now : Math.min(end, expiryAt)

@@ -2,15 +2,15 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { createLinks } from '#actions/links.ts'
 import { makeSecret } from '#actions/tokens.ts'
-import { concealed, concealedPath } from './redact.ts'
+import { redact, redactPath } from './redact.ts'
 
-const links = createLinks('a key', 'https://bell.example.org').linksFor({ id: 7, ownerId: 1, taskId: 12, dueAt: 1e12 })
+const links = createLinks('a key', 'https://bell.example.org').linksFor({ id: 7, userId: 1, taskId: 12, dueAt: 1e12 })
 const keys = [
   ...(['token', 'session', 'invitation'] as const).map(makeSecret),
   ...Object.values(links ?? {}).map((link) => link.replace(/.*\//, '')),
 ]
 
-test('a key is concealed wherever it stands, whole or not, and its kind is told', () => {
+test('a key is redact wherever it stands, whole or not, and its kind is told', () => {
   for (const key of keys)
     for (const one of [key, key.slice(0, -1), `${key}x`])
       for (const [before, after] of [
@@ -19,18 +19,18 @@ test('a key is concealed wherever it stands, whole or not, and its kind is told'
         ['{"token":"', '"}'],
         ['Bearer ', ', and so on'],
       ]) {
-        const shown = concealed(before + one + after)
+        const shown = redact(before + one + after)
         assert.match(shown, /…/)
         assert.ok(!shown.includes(one.slice(-12)), shown)
         assert.ok(shown.startsWith(before as string) && shown.endsWith(after as string), shown)
       }
-  assert.equal(concealed(`/v1/tokens/${keys[0]}`), '/v1/tokens/dbl_…')
-  assert.equal(concealed(`/a/${keys[3]}`), '/a/complete.…')
+  assert.equal(redact(`/v1/tokens/${keys[0]}`), '/v1/tokens/dbl_…')
+  assert.equal(redact(`/a/${keys[3]}`), '/a/complete.…')
 })
 
 test('what is none stays as it is', () => {
   for (const text of ['dbl_', 'begins with dbl_0aZ9x', 'complete', '/v1/tasks/7/complete', 'version 1.2.3.4.5', ''])
-    assert.equal(concealed(text), text)
+    assert.equal(redact(text), text)
 })
 
 test('what Node quotes of a text that is no JSON is left out', () => {
@@ -41,8 +41,8 @@ test('what Node quotes of a text that is no JSON is left out', () => {
     } catch (error) {
       said = (error as Error).stack ?? ''
     }
-    assert.match(concealed(said), /^SyntaxError: [^\n]+\n +at /)
-    assert.doesNotMatch(concealed(said), /hush/)
+    assert.match(redact(said), /^SyntaxError: [^\n]+\n +at /)
+    assert.doesNotMatch(redact(said), /hush/)
   }
 })
 
@@ -54,10 +54,10 @@ test('of an address the query is left out, and a key in the path, also where it 
       key.replace(/[._]/, (one: string) => `%${one.charCodeAt(0).toString(16)}`),
     ])
       for (const url of [`/a/${path}`, `/v1/tokens/${path}?x=1`, `/%zz/${path}`, `/v1/tasks?token=${path}`])
-        assert.ok(!concealedPath(url).includes(key.slice(-12)), concealedPath(url))
-  assert.equal(concealedPath(`/v1/tokens/${keys[0]}%2f%00%0a`), '/v1/tokens/dbl_…/%00%0a', 'nothing else becomes of it')
+        assert.ok(!redactPath(url).includes(key.slice(-12)), redactPath(url))
+  assert.equal(redactPath(`/v1/tokens/${keys[0]}%2f%00%0a`), '/v1/tokens/dbl_…/%00%0a', 'nothing else becomes of it')
   for (const path of ['/v1/tasks/7', '/v1/tasks/by-key/a%2Fb%C3%BC', '/%zz', '/']) {
-    assert.equal(concealedPath(path), path)
-    assert.equal(concealedPath(`${path}?q=hush`), path)
+    assert.equal(redactPath(path), path)
+    assert.equal(redactPath(`${path}?q=hush`), path)
   }
 })

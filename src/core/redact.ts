@@ -12,7 +12,7 @@ const keys = /(db[lsi]_)[0-9A-Za-z]{16,}|(complete|snooze|acknowledge)(?:\.\d+){
  */
 const quoted = /, (?:\.{3})?"[\s\S]{0,60}?"(?:\.{3})? is not valid JSON/g
 
-export function concealed(text: string): string {
+export function redact(text: string): string {
   return text.replace(keys, (_, prefix = '', act = '') => `${prefix || `${act}.`}…`).replace(quoted, '')
 }
 
@@ -20,10 +20,10 @@ export function concealed(text: string): string {
  * A path and query as they may be logged, kept and repeated: without the query, which may hold anything, and without what is a key in the
  * path, also where some of it is encoded.
  */
-export function concealedPath(url: string): string {
+export function redactPath(url: string): string {
   const path = url.replace(/\?.*/s, '')
   const plain = decoded(path)
-  const shown = concealed(plain)
+  const shown = redact(plain)
   return shown === plain ? path : shown
 }
 

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { parseLead } from './duration.ts'
-import { nextReminder, reminderAt, ring, upcomingRings } from './reminder.ts'
+import { fire, nextReminder, reminderAt, upcomingReminders } from './reminder.ts'
 
 const at = (text: string) => Date.parse(text)
 const defaults = { reminders: ['PT15M'], timeZone: 'Europe/Paris' }
@@ -11,7 +11,7 @@ const task = {
   reminders: null,
   completedAt: null,
   snoozedUntilAt: null,
-  rungUntilAt: null,
+  firedUntilAt: null,
   notifyAt: null,
 }
 
@@ -30,14 +30,14 @@ test('no expiry, no bell; done, no bell', () => {
   assert.equal(nextReminder({ ...task, completedAt: 1 }, defaults), null)
 })
 
-test('of several reminders the earliest that has not rung is next, and at the end there is none', () => {
+test('of several reminders the earliest that has not fired is next, and at the end there is none', () => {
   const many = { ...task, reminders: ['PT0S', 'P1D', 'PT1H', at('2026-12-01T09:30:00Z')] }
   const seen: (number | null)[] = []
-  let rungUntilAt: number | null = null
+  let firedUntilAt: number | null = null
   for (let i = 0; i < 5; i++) {
-    const next = nextReminder({ ...many, rungUntilAt }, defaults)
+    const next = nextReminder({ ...many, firedUntilAt }, defaults)
     seen.push(next)
-    rungUntilAt = next ?? rungUntilAt
+    firedUntilAt = next ?? firedUntilAt
   }
   assert.deepEqual(seen, [
     at('2026-11-30T10:00:00Z'),
@@ -49,9 +49,9 @@ test('of several reminders the earliest that has not rung is next, and at the en
 })
 
 test('a snooze is one more instant besides the reminders', () => {
-  const snoozed = { ...task, rungUntilAt: at('2026-12-01T09:45:00Z'), snoozedUntilAt: at('2026-12-01T10:30:00Z') }
+  const snoozed = { ...task, firedUntilAt: at('2026-12-01T09:45:00Z'), snoozedUntilAt: at('2026-12-01T10:30:00Z') }
   assert.equal(nextReminder(snoozed, defaults), at('2026-12-01T10:30:00Z'))
-  assert.equal(ring(snoozed, defaults, at('2026-12-01T10:30:00Z')).notice?.reminder, 'snooze')
+  assert.equal(fire(snoozed, defaults, at('2026-12-01T10:30:00Z')).notification?.reminder, 'snooze')
 })
 
 test('days are calendar days where the task is: the day before a change of clocks has the same time on the wall', () => {
@@ -65,10 +65,10 @@ test('days are calendar days where the task is: the day before a change of clock
 
 test('what was missed rings once, for the latest of it, and the rest stays ahead', () => {
   const many = { ...task, reminders: ['P1D', 'PT1H', 'PT15M', 'PT0S'], notifyAt: at('2026-11-30T10:00:00Z') }
-  const rung = ring(many, defaults, at('2026-12-01T09:50:00Z'))
-  assert.deepEqual(rung, {
-    notice: { reminder: 'PT15M', dueAt: at('2026-12-01T09:45:00Z'), timing: 'late', latenessMs: 300_000 },
-    rungUntilAt: at('2026-12-01T09:45:00Z'),
+  const fired = fire(many, defaults, at('2026-12-01T09:50:00Z'))
+  assert.deepEqual(fired, {
+    notification: { reminder: 'PT15M', dueAt: at('2026-12-01T09:45:00Z'), timing: 'late', latenessMs: 300_000 },
+    firedUntilAt: at('2026-12-01T09:45:00Z'),
     notifyAt: at('2026-12-01T10:00:00Z'),
   })
 })
@@ -76,45 +76,47 @@ test('what was missed rings once, for the latest of it, and the rest stays ahead
 test('on time is on the second; due as it was accepted is immediate', () => {
   const dueAt = at('2026-12-01T09:45:00Z')
   const armed = { ...task, notifyAt: dueAt }
-  assert.equal(ring(armed, defaults, dueAt).notice?.timing, 'on_time')
-  assert.equal(ring(armed, defaults, dueAt + 1_000).notice?.timing, 'on_time')
-  assert.equal(ring(armed, defaults, dueAt + 1_001).notice?.timing, 'late')
+  assert.equal(fire(armed, defaults, dueAt).notification?.timing, 'on_time')
+  assert.equal(fire(armed, defaults, dueAt + 1_000).notification?.timing, 'on_time')
+  assert.equal(fire(armed, defaults, dueAt + 1_001).notification?.timing, 'late')
   const acceptedAt = dueAt + 60_000
-  const { notice } = ring({ ...task, notifyAt: acceptedAt }, defaults, acceptedAt + 3)
-  assert.deepEqual([notice?.timing, notice?.latenessMs, notice?.dueAt], ['immediate', 3, dueAt])
+  const { notification } = fire({ ...task, notifyAt: acceptedAt }, defaults, acceptedAt + 3)
+  assert.deepEqual([notification?.timing, notification?.latenessMs, notification?.dueAt], ['immediate', 3, dueAt])
 })
 
-test('an alarm for which nothing is due makes no notice', () => {
-  assert.equal(ring({ ...task, notifyAt: 0 }, defaults, at('2026-12-01T09:00:00Z')).notice, null)
+test('an alarm for which nothing is due makes no notification', () => {
+  assert.equal(fire({ ...task, notifyAt: 0 }, defaults, at('2026-12-01T09:00:00Z')).notification, null)
 })
 
 test('what will ring is each instant once, in order, until the last that is asked for', () => {
   const many = { ...task, reminders: ['PT0S', 'P1D', 'PT24H', 'PT15M', at('2026-12-02T10:00:00Z')], notifyAt: 0 }
   const from = at('2026-11-30T09:00:00Z')
   const until = at('2026-12-02T10:00:00Z')
-  assert.deepEqual(upcomingRings(many, defaults, from, until), [
+  assert.deepEqual(upcomingReminders(many, defaults, from, until), [
     { at: at('2026-11-30T10:00:00Z'), reminder: 'P1D' },
     { at: at('2026-12-01T09:45:00Z'), reminder: 'PT15M' },
     { at: at('2026-12-01T10:00:00Z'), reminder: 'PT0S' },
     { at: until, reminder: at('2026-12-02T10:00:00Z') },
   ])
-  assert.equal(upcomingRings(many, defaults, from, until - 1).length, 3)
-  assert.deepEqual(upcomingRings(many, defaults, from, from - 1), [])
+  assert.equal(upcomingReminders(many, defaults, from, until - 1).length, 3)
+  assert.deepEqual(upcomingReminders(many, defaults, from, from - 1), [])
 })
 
 test('what is due already will ring as one, now, for the latest of it; what was told will not', () => {
   const many = { ...task, reminders: ['P1D', 'PT1H', 'PT15M', 'PT0S'], notifyAt: at('2026-11-30T10:00:00Z') }
   const from = at('2026-12-01T09:50:00Z')
   const last = { at: at('2026-12-01T10:00:00Z'), reminder: 'PT0S' }
-  assert.deepEqual(upcomingRings(many, defaults, from, from + 3_600_000), [{ at: from, reminder: 'PT15M' }, last])
-  assert.deepEqual(upcomingRings({ ...many, rungUntilAt: at('2026-12-01T09:45:00Z') }, defaults, from, last.at), [last])
-  assert.deepEqual(upcomingRings({ ...many, rungUntilAt: last.at }, defaults, from, last.at), [])
+  assert.deepEqual(upcomingReminders(many, defaults, from, from + 3_600_000), [{ at: from, reminder: 'PT15M' }, last])
+  assert.deepEqual(upcomingReminders({ ...many, firedUntilAt: at('2026-12-01T09:45:00Z') }, defaults, from, last.at), [
+    last,
+  ])
+  assert.deepEqual(upcomingReminders({ ...many, firedUntilAt: last.at }, defaults, from, last.at), [])
 })
 
 test('a snooze will ring too; completed, and without an expiry, nothing will', () => {
   const from = at('2026-12-01T09:50:00Z')
-  const napping = { ...task, rungUntilAt: at('2026-12-01T09:45:00Z'), snoozedUntilAt: from + 60_000 }
-  const rings = (more: object) => upcomingRings({ ...napping, ...more }, defaults, from, from + 3_600_000)
+  const napping = { ...task, firedUntilAt: at('2026-12-01T09:45:00Z'), snoozedUntilAt: from + 60_000 }
+  const rings = (more: object) => upcomingReminders({ ...napping, ...more }, defaults, from, from + 3_600_000)
   assert.deepEqual(rings({}), [{ at: from + 60_000, reminder: 'snooze' }])
   assert.deepEqual(rings({ completedAt: from }), [])
   assert.deepEqual(rings({ expiryAt: null }), [])

@@ -4,15 +4,15 @@ import type { Reminder, Task } from './task.ts'
 
 /**
  * When a task must remind next. A reminder is a lead before the expiry or an instant. What has fired is one number a task:
- * `rungUntilAt`, the latest reminder instant of this expiry that has fired. So a task needs no list of alarms, and everything here is a
+ * `firedUntilAt`, the latest reminder instant of this expiry that has fired. So a task needs no list of alarms, and everything here is a
  * function of the task.
  *
  *                 reminders' instants
- *   fired |──x───x─┤rungUntilAt      now│        x          x   expiry
+ *   fired |──x───x─┤firedUntilAt      now│        x          x   expiry
  *                   └── due: fires once ┘        └ next: notifyAt
  */
 
-/** What applies where a task says nothing of its own: its owner's settings. */
+/** What applies where a task says nothing of its own: its user's settings. */
 export interface Defaults {
   readonly reminders: readonly Reminder[]
   readonly timeZone: string
@@ -29,7 +29,7 @@ export function reminderAt(reminder: Reminder, expiryAt: number, timeZone: strin
 
 type Alarmed = Pick<
   Task,
-  'expiryAt' | 'timeZone' | 'reminders' | 'completedAt' | 'snoozedUntilAt' | 'rungUntilAt' | 'notifyAt'
+  'expiryAt' | 'timeZone' | 'reminders' | 'completedAt' | 'snoozedUntilAt' | 'firedUntilAt' | 'notifyAt'
 >
 
 /** When a task rings, and what for. */
@@ -39,7 +39,7 @@ export interface Instant {
   readonly reminder: Reminder | 'snooze'
 }
 
-/** Every instant at which this task rings or has rung for its present expiry, in no order. No expiry, no bell. */
+/** Every instant at which this task rings or has fired for its present expiry, in no order. No expiry, no bell. */
 function instants(task: Alarmed, defaults: Defaults): Instant[] {
   if (task.completedAt !== null || task.expiryAt === null) return []
   const found: Instant[] = []
@@ -51,15 +51,15 @@ function instants(task: Alarmed, defaults: Defaults): Instant[] {
 
 /** The first instant not told yet, in ms; in the past means «at once»; null means never. */
 export function nextReminder(task: Alarmed, defaults: Defaults): number | null {
-  const told = task.rungUntilAt ?? Number.NEGATIVE_INFINITY
+  const told = task.firedUntilAt ?? Number.NEGATIVE_INFINITY
   let next = Number.POSITIVE_INFINITY
   for (const { at } of instants(task, defaults)) if (at > told && at < next) next = at
   return next === Number.POSITIVE_INFINITY ? null : next
 }
 
-export interface Ring {
+export interface Firing {
   /** Null when nothing is due after all (a zone's rules changed under a calendar lead). */
-  readonly notice: {
+  readonly notification: {
     readonly reminder: Reminder | 'snooze'
     /** The latest of the instants that were due: what was missed before it collapses into this one. */
     readonly dueAt: number
@@ -69,31 +69,31 @@ export interface Ring {
     readonly latenessMs: number
   } | null
   /** The task's alarm from here on. */
-  readonly rungUntilAt: number | null
+  readonly firedUntilAt: number | null
   readonly notifyAt: number | null
 }
 
-/** Behind by more than this, a notice says so: «on time» means on the second. */
+/** Behind by more than this, a notification says so: «on time» means on the second. */
 const lateAfterMs = 1_000
 
 /**
- * A task whose `notifyAt` has come: however many reminders are due, one notice, and the alarm set to the next of them.
+ * A task whose `notifyAt` has come: however many reminders are due, one notification, and the alarm set to the next of them.
  * @param now ms since 1970, at or after the task's `notifyAt`
  */
-export function ring(task: Alarmed, defaults: Defaults, now: number): Ring {
-  const told = task.rungUntilAt ?? Number.NEGATIVE_INFINITY
+export function fire(task: Alarmed, defaults: Defaults, now: number): Firing {
+  const told = task.firedUntilAt ?? Number.NEGATIVE_INFINITY
   let due: Instant | undefined
   for (const instant of instants(task, defaults))
     if (instant.at > told && instant.at <= now && (!due || instant.at > due.at)) due = instant
-  if (!due) return { notice: null, rungUntilAt: task.rungUntilAt, notifyAt: nextReminder(task, defaults) }
-  const after = { ...task, rungUntilAt: due.at }
+  if (!due) return { notification: null, firedUntilAt: task.firedUntilAt, notifyAt: nextReminder(task, defaults) }
+  const after = { ...task, firedUntilAt: due.at }
   // A write sets notifyAt to its own time where that is later than the reminder: it was due as it was accepted.
-  const couldRingAt = Math.max(task.notifyAt ?? due.at, due.at)
-  const latenessMs = Math.max(0, now - couldRingAt)
-  const timing = latenessMs > lateAfterMs ? 'late' : couldRingAt > due.at ? 'immediate' : 'on_time'
+  const couldFireAt = Math.max(task.notifyAt ?? due.at, due.at)
+  const latenessMs = Math.max(0, now - couldFireAt)
+  const timing = latenessMs > lateAfterMs ? 'late' : couldFireAt > due.at ? 'immediate' : 'on_time'
   return {
-    notice: { reminder: due.reminder, dueAt: due.at, timing, latenessMs },
-    rungUntilAt: due.at,
+    notification: { reminder: due.reminder, dueAt: due.at, timing, latenessMs },
+    firedUntilAt: due.at,
     notifyAt: nextReminder(after, defaults),
   }
 }
@@ -102,9 +102,9 @@ export function ring(task: Alarmed, defaults: Defaults, now: number): Ring {
  * What will ring from an instant until another, in order: once an instant, however many reminders share it. What is due by `from`
  * and not told rings as one, at `from`.
  */
-export function upcomingRings(task: Alarmed, defaults: Defaults, from: number, until: number): Instant[] {
+export function upcomingReminders(task: Alarmed, defaults: Defaults, from: number, until: number): Instant[] {
   if (until < from) return []
-  const told = task.rungUntilAt ?? Number.NEGATIVE_INFINITY
+  const told = task.firedUntilAt ?? Number.NEGATIVE_INFINITY
   const rings: Instant[] = []
   let latest = told
   for (const { at, reminder } of instants(task, defaults).sort((a, b) => a.at - b.at)) {

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
-import { applyDefaults, rememberRung, restoreTask } from './alarm.ts'
+import { applyDefaults, rememberFired, restoreTask } from './alarm.ts'
 import { Problem } from './problem.ts'
 import type { Task, TaskDraft } from './task.ts'
 import { applyPatch, completeTask, newTask, reopenTask, snoozeTask } from './task-changes.ts'
@@ -34,35 +34,35 @@ describe('the alarm follows', () => {
     assert.equal(applyPatch(moved, { expiry: null }, defaults, now).notifyAt, null)
   })
 
-  test('moving the expiry of a task that has rung arms it again', () => {
-    const rung = { ...create({ expiry: expiry('2026-12-01T10:00:00Z') }), notifyAt: null, rungUntilAt: now }
-    const moved = applyPatch(rung, { expiry: expiry('2026-12-01T12:00:00Z') }, defaults, now)
-    assert.deepEqual([moved.rungUntilAt, moved.notifyAt], [null, at('2026-12-01T11:45:00Z')])
+  test('moving the expiry of a task that has fired arms it again', () => {
+    const fired = { ...create({ expiry: expiry('2026-12-01T10:00:00Z') }), notifyAt: null, firedUntilAt: now }
+    const moved = applyPatch(fired, { expiry: expiry('2026-12-01T12:00:00Z') }, defaults, now)
+    assert.deepEqual([moved.firedUntilAt, moved.notifyAt], [null, at('2026-12-01T11:45:00Z')])
   })
 
   test('moving it back to an expiry that was told does not tell it twice', () => {
     const task = create({ expiry: expiry('2026-12-01T10:00:00Z'), reminders: ['PT15M', 'PT5M'] })
-    const back = rememberRung(task, at('2026-12-01T09:45:00Z'), defaults, at('2026-12-01T09:46:00Z'))
+    const back = rememberFired(task, at('2026-12-01T09:45:00Z'), defaults, at('2026-12-01T09:46:00Z'))
     assert.equal(back.notifyAt, at('2026-12-01T09:55:00Z'))
   })
 
   test('the title changes nothing about it', () => {
-    const rung = {
+    const fired = {
       ...create({ expiry: expiry('2026-12-01T10:00:00Z') }),
       notifyAt: null,
-      rungUntilAt: at('2026-12-01T09:45:00Z'),
+      firedUntilAt: at('2026-12-01T09:45:00Z'),
     }
-    const renamed = applyPatch(rung, { title: 'Passport' }, defaults, now + hour)
-    assert.deepEqual([renamed.notifyAt, renamed.rungUntilAt], [null, rung.rungUntilAt])
+    const renamed = applyPatch(fired, { title: 'Passport' }, defaults, now + hour)
+    assert.deepEqual([renamed.notifyAt, renamed.firedUntilAt], [null, fired.firedUntilAt])
   })
 
   test('a reminder added in the past does not ring once the expiry has been told, and does before', () => {
     const later = at('2026-12-01T09:50:00Z')
     const task = create({ expiry: expiry('2026-12-01T10:00:00Z'), reminders: ['PT2M'] })
     assert.equal(applyPatch(task, { reminders: ['PT30M', 'PT2M'] }, defaults, later).notifyAt, later)
-    const rung = { ...task, rungUntilAt: at('2026-12-01T09:45:00Z') }
+    const fired = { ...task, firedUntilAt: at('2026-12-01T09:45:00Z') }
     assert.equal(
-      applyPatch(rung, { reminders: ['PT30M', 'PT2M'] }, defaults, later).notifyAt,
+      applyPatch(fired, { reminders: ['PT30M', 'PT2M'] }, defaults, later).notifyAt,
       at('2026-12-01T09:58:00Z'),
     )
   })
@@ -70,7 +70,7 @@ describe('the alarm follows', () => {
   test('an edit in the instant before the bell gets to it loses nothing', () => {
     const dueAt = at('2026-12-01T09:45:00Z')
     const task = create({ expiry: expiry('2026-12-01T10:00:00Z'), reminders: ['PT30M', 'PT15M'] })
-    const due = { ...task, rungUntilAt: at('2026-12-01T09:30:00Z'), notifyAt: dueAt }
+    const due = { ...task, firedUntilAt: at('2026-12-01T09:30:00Z'), notifyAt: dueAt }
     assert.equal(applyPatch(due, { reminders: ['PT30M', 'PT15M', 'PT1M'] }, defaults, dueAt + 5).notifyAt, dueAt)
   })
 
@@ -94,7 +94,7 @@ describe('the alarm follows', () => {
     assert.equal(reopenTask(done, defaults, now + minute).notifyAt, at('2026-12-01T09:45:00Z'))
     const late = now + 50 * minute
     assert.equal(reopenTask(done, defaults, late).notifyAt, late)
-    const told = { ...done, rungUntilAt: at('2026-12-01T09:45:00Z') }
+    const told = { ...done, firedUntilAt: at('2026-12-01T09:45:00Z') }
     assert.equal(reopenTask(told, defaults, late).notifyAt, null)
   })
 
@@ -102,8 +102,8 @@ describe('the alarm follows', () => {
     const task = create({ expiry: expiry('2026-12-01T10:00:00Z') })
     const moved = applyDefaults(task, { ...defaults, reminders: ['PT5M'] }, now)
     assert.deepEqual([moved.notifyAt, moved.version], [at('2026-12-01T09:55:00Z'), 1])
-    const rung = { ...task, notifyAt: null, rungUntilAt: at('2026-12-01T09:45:00Z') }
-    assert.equal(applyDefaults(rung, { ...defaults, reminders: ['PT1H'] }, now + 50 * minute).notifyAt, null)
+    const fired = { ...task, notifyAt: null, firedUntilAt: at('2026-12-01T09:45:00Z') }
+    assert.equal(applyDefaults(fired, { ...defaults, reminders: ['PT1H'] }, now + 50 * minute).notifyAt, null)
   })
 })
 
@@ -197,21 +197,21 @@ describe('a task that comes back from the trash', () => {
     const task = trashed({ expiry: expiry('2026-12-01T13:30:00Z'), reminders })
     const back = restoreTask(task, defaults, later) // 11:00; due were 9:30 and 10:30
     assert.equal(back.notifyAt, later)
-    const told = restoreTask({ ...task, rungUntilAt: at('2026-12-01T10:30:00Z') }, defaults, later)
-    assert.equal(told.notifyAt, at('2026-12-01T13:15:00Z'), 'what has rung stays told')
+    const told = restoreTask({ ...task, firedUntilAt: at('2026-12-01T10:30:00Z') }, defaults, later)
+    assert.equal(told.notifyAt, at('2026-12-01T13:15:00Z'), 'what has fired stays told')
   })
 
-  test('rings no more for what has rung, when it is completed, or without an expiry', () => {
+  test('rings no more for what has fired, when it is completed, or without an expiry', () => {
     const expired = { expiry: expiry('2026-12-01T10:00:00Z') }
-    const rungUntilAt = at('2026-12-01T09:45:00Z')
-    assert.equal(restoreTask(trashed(expired, { rungUntilAt }), defaults, later).notifyAt, null)
+    const firedUntilAt = at('2026-12-01T09:45:00Z')
+    assert.equal(restoreTask(trashed(expired, { firedUntilAt }), defaults, later).notifyAt, null)
     assert.equal(restoreTask(trashed(expired, { completedAt: now }), defaults, later).notifyAt, null)
     assert.equal(restoreTask(trashed({}), defaults, later).notifyAt, null)
   })
 
   test('rings for a snooze that ended while it was away', () => {
-    const rungUntilAt = at('2026-12-01T09:45:00Z')
-    const task = trashed({ expiry: expiry('2026-12-01T10:00:00Z') }, { rungUntilAt, snoozedUntilAt: now + hour })
+    const firedUntilAt = at('2026-12-01T09:45:00Z')
+    const task = trashed({ expiry: expiry('2026-12-01T10:00:00Z') }, { firedUntilAt, snoozedUntilAt: now + hour })
     assert.equal(restoreTask(task, defaults, later).notifyAt, later)
   })
 })

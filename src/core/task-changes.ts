@@ -1,5 +1,5 @@
 import { changed, rearm } from './alarm.ts'
-import { instantOf, isStorable, type Moment, parseTimeZone } from './date-time.ts'
+import { type DateTimeInput, instantOf, isStorable, parseTimeZone } from './date-time.ts'
 import { parseLead } from './duration.ts'
 import { describe, type Fault, invalidMember, Problem } from './problem.ts'
 import { type Defaults, isReachable } from './reminder.ts'
@@ -11,9 +11,9 @@ import { limits, type NewTask, type Task, type TaskDraft, type TaskPatch } from 
  * @param uid used when the draft brings none
  * @throws Problem `invalid`, naming every member at fault
  */
-export function newTask(draft: TaskDraft, ownerId: number, uid: string, defaults: Defaults, now: number): NewTask {
+export function newTask(draft: TaskDraft, userId: number, uid: string, defaults: Defaults, now: number): NewTask {
   const empty: NewTask = {
-    ownerId,
+    userId,
     uid: draft.uid ?? uid,
     key: null,
     title: '',
@@ -29,7 +29,7 @@ export function newTask(draft: TaskDraft, ownerId: number, uid: string, defaults
     updatedAt: now,
     version: 1,
     notifyAt: null,
-    rungUntilAt: null,
+    firedUntilAt: null,
   }
   return rearm(empty, withPatch(empty, draft, defaults), defaults, now)
 }
@@ -55,7 +55,7 @@ export function reopenTask(task: Task, defaults: Defaults, now: number): Task {
  * One more ring at `until`, besides the task's own reminders.
  * @throws Problem `conflict` for a task that is done or has no expiry, `invalid` for an instant that is not ahead
  */
-export function snoozeTask(task: Task, until: Moment, pointer: string, defaults: Defaults, now: number): Task {
+export function snoozeTask(task: Task, until: DateTimeInput, pointer: string, defaults: Defaults, now: number): Task {
   if (task.completedAt !== null) throw new Problem('conflict', 'A completed task cannot be snoozed. Reopen it first.')
   if (task.expiryAt === null)
     throw new Problem('conflict', 'A task without an expiry does not ring, so it cannot snooze.')
@@ -63,16 +63,16 @@ export function snoozeTask(task: Task, until: Moment, pointer: string, defaults:
   if (snoozedUntilAt <= now) throw invalidMember(pointer, 'must be in the future')
   if (!isStorable(snoozedUntilAt)) throw invalidMember(pointer, 'must be before the year 9999 ends')
   // It has not been told, even if a clock that was put back since has seen something later.
-  const rungUntilAt = task.rungUntilAt === null ? null : Math.min(task.rungUntilAt, snoozedUntilAt - 1)
-  return changed(task, { ...task, snoozedUntilAt, rungUntilAt }, defaults, now)
+  const firedUntilAt = task.firedUntilAt === null ? null : Math.min(task.firedUntilAt, snoozedUntilAt - 1)
+  return changed(task, { ...task, snoozedUntilAt, firedUntilAt }, defaults, now)
 }
 
 type Amount = 'characters' | 'bytes'
 
 /** Tells what is wrong with a text, whatever it is for. */
-function checkText(value: string, most: number, what: Amount, fault: (detail: string) => void): void {
-  const length = what === 'bytes' ? Buffer.byteLength(value) : value.length <= most ? value.length : [...value].length
-  if (length > most) fault(`must have at most ${most} ${what}, has ${length}`)
+function checkText(value: string, max: number, what: Amount, fault: (detail: string) => void): void {
+  const length = what === 'bytes' ? Buffer.byteLength(value) : value.length <= max ? value.length : [...value].length
+  if (length > max) fault(`must have at most ${max} ${what}, has ${length}`)
   if (!value.isWellFormed()) fault('must be well-formed Unicode: it holds half of a surrogate pair')
   if (value.includes('\0')) fault('must not contain NUL')
 }
@@ -89,9 +89,9 @@ export function checkKey(key: string): void {
 function withPatch<T extends NewTask>(task: T, patch: TaskPatch, defaults: Defaults): T {
   const faults: Fault[] = []
   const fault = (member: string, detail: string) => faults.push({ at: { pointer: `/${member}` }, detail })
-  const text = (member: string, value: string | null | undefined, most: number, what: Amount = 'characters') => {
+  const text = (member: string, value: string | null | undefined, max: number, what: Amount = 'characters') => {
     if (value === undefined || value === null) return
-    checkText(value, most, what, (detail) => fault(member, detail))
+    checkText(value, max, what, (detail) => fault(member, detail))
   }
 
   text('title', patch.title, limits.titleCharacters)
@@ -121,7 +121,7 @@ function withPatch<T extends NewTask>(task: T, patch: TaskPatch, defaults: Defau
     timeZone = patch.expiry.timeZone
   }
   const zone = timeZone ?? defaults.timeZone
-  const instant = (member: string, moment: Moment): number => {
+  const instant = (member: string, moment: DateTimeInput): number => {
     const at = instantOf(moment, zone)
     if (!isStorable(at)) fault(member, 'must lie between the years 1 and 9999')
     return at

@@ -1,4 +1,4 @@
-import type { Moment } from './date-time.ts'
+import type { DateTimeInput } from './date-time.ts'
 
 export const priorities = ['none', 'low', 'medium', 'high'] as const
 export type Priority = (typeof priorities)[number]
@@ -6,16 +6,16 @@ export type Priority = (typeof priorities)[number]
 /** Instants are ms since 1970-01-01T00:00:00Z. Stored facts only: nothing in here changes because time passes. */
 export interface Task {
   readonly id: number
-  readonly ownerId: number
+  readonly userId: number
   readonly uid: string
-  /** The caller's own name for it, unique for its owner. */
+  /** The caller's own name for it, unique for its user. */
   readonly key: string | null
   readonly title: string
   readonly description: string | null
   readonly expiryAt: number | null
-  /** Where wall times and calendar days are read; null: the owner's zone. */
+  /** Where wall times and calendar days are read; null: the user's zone. */
   readonly timeZone: string | null
-  /** Null: the owner's default; empty: never. */
+  /** Null: the user's default; empty: never. */
   readonly reminders: readonly Reminder[] | null
   readonly tags: readonly string[]
   readonly priority: Priority
@@ -27,8 +27,8 @@ export interface Task {
   readonly version: number
   /** The alarm: when it must ring next, or null. Written in the same statement as what it follows from. */
   readonly notifyAt: number | null
-  /** The latest reminder instant of this expiry that has rung. */
-  readonly rungUntilAt: number | null
+  /** The latest reminder instant of this expiry that has fired. */
+  readonly firedUntilAt: number | null
 }
 
 /** What a caller may set. A member that is absent stays as it is; null clears it. */
@@ -36,12 +36,12 @@ export interface TaskPatch {
   readonly key?: string | null
   readonly title?: string
   readonly description?: string | null
-  readonly expiry?: Moment | null
+  readonly expiry?: DateTimeInput | null
   readonly timeZone?: string | null
-  readonly reminders?: readonly (string | Moment)[] | null
+  readonly reminders?: readonly (string | DateTimeInput)[] | null
   readonly tags?: readonly string[]
   readonly priority?: Priority
-  readonly completed?: Moment | null
+  readonly completed?: DateTimeInput | null
 }
 
 export interface TaskDraft extends TaskPatch {

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { haveWords, longestWord, wordsOf } from './tokenize.ts'
+import { haveTokens, maxWordLength, tokenize } from './tokenize.ts'
 
 for (const [text, ...words] of [
   ['Renew the passport', 'renew', 'the', 'passport'],
@@ -17,20 +17,20 @@ for (const [text, ...words] of [
   ['" * + - : % ( ) 🎉'],
   [''],
 ] as [string, ...string[]][])
-  test(`«${text}» has the words ${words.join(' · ')}`, () => assert.deepEqual(wordsOf(text), words))
+  test(`«${text}» has the words ${words.join(' · ')}`, () => assert.deepEqual(tokenize(text), words))
 
 test('of several texts, some of which are none', () => {
-  assert.deepEqual(wordsOf('One two', null, 'two three'), ['one', 'two', 'three'])
+  assert.deepEqual(tokenize('One two', null, 'two three'), ['one', 'two', 'three'])
 })
 
 test('a long word counts by its first characters, whole ones', () => {
-  assert.deepEqual(wordsOf('x'.repeat(10_000)), ['x'.repeat(longestWord)])
-  assert.deepEqual(wordsOf('𝔘'.normalize('NFKC') + '𐐨'.repeat(100)), [`u${'𐐨'.repeat(longestWord - 1)}`])
+  assert.deepEqual(tokenize('x'.repeat(10_000)), ['x'.repeat(maxWordLength)])
+  assert.deepEqual(tokenize('𝔘'.normalize('NFKC') + '𐐨'.repeat(100)), [`u${'𐐨'.repeat(maxWordLength - 1)}`])
 })
 
 test('each word that is wanted must be one, or the beginning of one, in any of the texts', () => {
   const texts = ['Renew passport', 'bring 2 photos']
-  const has = (q: string) => haveWords(texts, wordsOf(q))
+  const has = (q: string) => haveTokens(texts, tokenize(q))
   for (const q of ['renew', 'PASS', 'pass ren', 'photo renew 2', 'b']) assert.ok(has(q), q)
   for (const q of ['new', 'port', 'renew x', 'photoss', '22']) assert.ok(!has(q), q)
 })

@@ -10,10 +10,10 @@ const asciiWord = /[a-z0-9]+/g
 const isAscii = /^[\0-\x7f]*$/
 
 /** Characters of a word that count; no database keeps an index of longer ones for nothing. */
-export const longestWord = 60
+export const maxWordLength = 60
 
 /** The words of some texts, each once. */
-export function wordsOf(...texts: readonly (string | null)[]): string[] {
+export function tokenize(...texts: readonly (string | null)[]): string[] {
   const found = new Set<string>()
   for (const text of texts) {
     if (text === null) continue
@@ -24,11 +24,11 @@ export function wordsOf(...texts: readonly (string | null)[]): string[] {
 }
 
 function cut(text: string): string {
-  return text.length <= longestWord ? text : [...text].slice(0, longestWord).join('')
+  return text.length <= maxWordLength ? text : [...text].slice(0, maxWordLength).join('')
 }
 
 /** Whether each of `wanted`, which are words, is one of the words of some texts or the beginning of one. */
-export function haveWords(texts: readonly (string | null)[], wanted: readonly string[]): boolean {
-  const words = wordsOf(...texts)
+export function haveTokens(texts: readonly (string | null)[], wanted: readonly string[]): boolean {
+  const words = tokenize(...texts)
   return wanted.every((start) => words.some((one) => one.startsWith(start)))
 }

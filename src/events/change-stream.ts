@@ -5,10 +5,10 @@ import { Problem } from '#core/problem.ts'
 import { changesSince, lastChanges } from '#store/changes.ts'
 import { channelKinds } from '#store/channels.ts'
 import { deliveriesOf } from '#store/deliveries.ts'
-import { noticesByIds } from '#store/notifications.ts'
+import { notificationsByIds } from '#store/notifications.ts'
 import type { Db } from '#store/schema.ts'
 import { tasksByIds } from '#store/tasks.ts'
-import { findOwner } from '#store/users.ts'
+import { findUser } from '#store/users.ts'
 import { type EventType, toEvent } from '#wire/events.ts'
 import { createFollowerLimits } from './follower-limits.ts'
 
@@ -26,27 +26,27 @@ import { createFollowerLimits } from './follower-limits.ts'
  * Not a copy of each event in a queue a listener: a thousand slow ones would hold a thousand queues. The loop reads only while
  * somebody listens, and knows nothing of HTTP.
  */
-export interface Feed {
-  /** The lists of these owners have grown. */
-  wake(ownerIds: readonly number[]): void
+export interface ChangeStream {
+  /** The lists of these users have grown. */
+  wake(userIds: readonly number[]): void
   /**
    * From now on the sink is given what comes after `after`, until the answer is called.
    * @param credentialId of the token or session that asks; null where there is none
    * @throws Problem `unavailable` when too many listen already, `rate-limited` when too many of this credential or user do
    */
-  listen(after: number, filter: Filter, sink: Sink, credentialId?: number | null): () => void
+  listen(after: number, filter: Filter, sink: Subscriber, credentialId?: number | null): () => void
   /** Ends every sink. Nobody can listen any more. */
   stop(): void
 }
 
 export interface Filter {
-  readonly ownerId: number
+  readonly userId: number
   /** All when absent. */
   readonly types?: readonly EventType[] | undefined
   readonly taskId?: number | undefined
 }
 
-export interface FeedEvent {
+export interface StreamEvent {
   readonly number: number
   readonly type: EventType
   readonly taskId: number | null
@@ -55,14 +55,14 @@ export interface FeedEvent {
 }
 
 /** Where events go. */
-export interface Sink {
+export interface Subscriber {
   /** Whether it can take something now; if not, it says when it can by `wake`. */
   isReady(): boolean
   /**
    * Takes events, perhaps none, with which it has come to `position`. Those who are given the same are given one and the same
    * list, so that what is made of it can be made once.
    */
-  take(events: readonly FeedEvent[], position: number): void
+  take(events: readonly StreamEvent[], position: number): void
   /** What comes after its position is not kept any more: it is put forward to another. */
   reset(position: number): void
   /** Some time has passed. */
@@ -77,7 +77,7 @@ const pollMs = 1_000
 const beatMs = 15_000
 const pageSize = 200
 /** What a listener is given at once: the rest of a page follows when it has taken that. */
-const mostBytes = 256 * 1024
+const maxBytes = 256 * 1024
 /** A turn of the event loop spent on telling, in ms: a thousand listeners take about 20. */
 const sliceMs = 5
 
@@ -86,11 +86,19 @@ interface Listener {
   readonly filter: Filter
   /** Equal for equal filters. */
   readonly key: string
-  readonly sink: Sink
+  readonly sink: Subscriber
 }
 
-export function startFeed({ db, clock, log }: { db: Db; clock: Clock; log: Pick<Logger, 'error' | 'info'> }): Feed {
-  const byOwner = new Map<number, Set<Listener>>()
+export function startChangeStream({
+  db,
+  clock,
+  log,
+}: {
+  db: Db
+  clock: Clock
+  log: Pick<Logger, 'error' | 'info'>
+}): ChangeStream {
+  const byUser = new Map<number, Set<Listener>>()
   const followers = createFollowerLimits()
   let count = 0
   let isStopped = false
@@ -137,13 +145,13 @@ export function startFeed({ db, clock, log }: { db: Db; clock: Clock; log: Pick<
     }
   }
 
-  const everybody = () => [...byOwner.values()].flatMap((listeners) => [...listeners])
+  const everybody = () => [...byUser.values()].flatMap((listeners) => [...listeners])
 
   /** Calls for each that still listens, a slice of them a turn of the event loop. */
   async function inSlices(listeners: readonly Listener[], call: (listener: Listener) => void) {
     let startedAt = performance.now()
     for (const listener of listeners) {
-      if (!byOwner.get(listener.filter.ownerId)?.has(listener)) continue
+      if (!byUser.get(listener.filter.userId)?.has(listener)) continue
       call(listener)
       if (performance.now() - startedAt < sliceMs) continue
       await turn()
@@ -153,23 +161,23 @@ export function startFeed({ db, clock, log }: { db: Db; clock: Clock; log: Pick<
 
   /** @returns whether anybody was behind */
   async function tellAll(): Promise<boolean> {
-    const lasts = await lastChanges(db, [...byOwner.keys()])
+    const lasts = await lastChanges(db, [...byUser.keys()])
     let wasBehind = false
-    for (const [ownerId, listeners] of byOwner) {
-      const last = lasts.get(ownerId) ?? 0
+    for (const [userId, listeners] of byUser) {
+      const last = lasts.get(userId) ?? 0
       const behind = [...listeners].filter(({ position, sink }) => position < last && sink.isReady())
       if (behind.length === 0) continue
       wasBehind = true
       const [front, back] = ends(behind)
-      await tell(behind, ownerId, front, last)
-      if (back < front) await tell(behind, ownerId, back, last)
+      await tell(behind, userId, front, last)
+      if (back < front) await tell(behind, userId, back, last)
     }
     return wasBehind
   }
 
   /** Reads the page after a position, and gives it to all who stand there or within it. */
-  async function tell(listeners: readonly Listener[], ownerId: number, from: number, last: number) {
-    const page = await readEvents(db, ownerId, from, pageSize)
+  async function tell(listeners: readonly Listener[], userId: number, from: number, last: number) {
+    const page = await readEvents(db, userId, from, pageSize)
     const first = page[0]?.number ?? last + 1
     const end = page.at(-1)?.number ?? last
     const cuts = new Map<string, ReturnType<typeof cut>>()
@@ -189,16 +197,16 @@ export function startFeed({ db, clock, log }: { db: Db; clock: Clock; log: Pick<
   }
 
   return {
-    wake(ownerIds) {
-      if (ownerIds.some((ownerId) => byOwner.has(ownerId))) wakeUp()
+    wake(userIds) {
+      if (userIds.some((userId) => byUser.has(userId))) wakeUp()
     },
     listen(after, filter, sink, credentialId = null) {
       if (isStopped) throw new Problem('unavailable', 'The server is stopping.', { retryAfterMs: 1_000 })
-      const { ownerId, types, taskId } = filter
-      const leaveLimits = followers.enter({ userId: ownerId, credentialId })
+      const { userId, types, taskId } = filter
+      const leaveLimits = followers.enter({ userId: userId, credentialId })
       const listener = { position: after, filter, key: `${taskId} ${types?.toSorted()}`, sink }
-      const listeners = byOwner.get(ownerId) ?? new Set()
-      byOwner.set(ownerId, listeners.add(listener))
+      const listeners = byUser.get(userId) ?? new Set()
+      byUser.set(userId, listeners.add(listener))
       if (count++ === 0) {
         running = new AbortController()
         run(running.signal)
@@ -207,7 +215,7 @@ export function startFeed({ db, clock, log }: { db: Db; clock: Clock; log: Pick<
       return () => {
         if (!listeners.delete(listener)) return
         leaveLimits()
-        if (listeners.size === 0) byOwner.delete(ownerId)
+        if (listeners.size === 0) byUser.delete(userId)
         if (--count > 0) return
         running?.abort()
         nap?.abort()
@@ -231,8 +239,8 @@ function ends(listeners: readonly Listener[]): [number, number] {
 }
 
 /** What a listener is given of a page, and how far it comes by it. */
-function cut(page: readonly FeedEvent[], position: number, { types, taskId }: Filter) {
-  const events: FeedEvent[] = []
+function cut(page: readonly StreamEvent[], position: number, { types, taskId }: Filter) {
+  const events: StreamEvent[] = []
   let bytes = 0
   for (const event of page) {
     if (event.number <= position) continue
@@ -241,31 +249,32 @@ function cut(page: readonly FeedEvent[], position: number, { types, taskId }: Fi
     if (taskId !== undefined && event.taskId !== taskId && event.taskId !== null) continue
     events.push(event)
     bytes += event.text.length
-    if (bytes >= mostBytes) return { events, position: event.number }
+    if (bytes >= maxBytes) return { events, position: event.number }
   }
   return { events, position: page.at(-1)?.number ?? position }
 }
 
-/** A page of an owner's list, with what it speaks of as it is now. */
-async function readEvents(db: Db, ownerId: number, after: number, limit: number): Promise<FeedEvent[]> {
-  const changes = await changesSince(db, ownerId, after, limit)
+/** A page of a user's list, with what it speaks of as it is now. */
+async function readEvents(db: Db, userId: number, after: number, limit: number): Promise<StreamEvent[]> {
+  const changes = await changesSince(db, userId, after, limit)
   const among = (ids: (number | null | undefined)[]) => [...new Set(ids.filter((id) => id != null))]
   const taskIds = among(changes.map(({ taskId }) => taskId))
-  const noticeIds = among(changes.map(({ noticeId }) => noticeId))
-  const failedIds = among(changes.map(({ kind, noticeId }) => (kind === 'failed' ? noticeId : null)))
+  const notificationIds = among(changes.map(({ notificationId }) => notificationId))
+  const failedIds = among(changes.map(({ kind, notificationId }) => (kind === 'failed' ? notificationId : null)))
   const tasks = taskIds.length > 0 ? await tasksByIds(db, taskIds) : new Map<number, never>()
-  const notices = noticeIds.length > 0 ? await noticesByIds(db, noticeIds) : new Map<number, never>()
+  const notifications =
+    notificationIds.length > 0 ? await notificationsByIds(db, notificationIds) : new Map<number, never>()
   const deliveries = failedIds.length > 0 ? await deliveriesOf(db, failedIds) : new Map<number, never>()
-  const kinds = failedIds.length > 0 ? await channelKinds(db, ownerId) : new Map<number, never>()
-  const timeZone = noticeIds.length > 0 ? (await findOwner(db, ownerId))?.defaults.timeZone : undefined
+  const kinds = failedIds.length > 0 ? await channelKinds(db, userId) : new Map<number, never>()
+  const timeZone = notificationIds.length > 0 ? (await findUser(db, userId))?.defaults.timeZone : undefined
   return changes.map((change) => {
-    const { number, taskId, noticeId = 0, channelId } = change
+    const { number, taskId, notificationId = 0, channelId } = change
     const event = toEvent(
       change,
       {
         task: taskId === null ? undefined : tasks.get(taskId),
-        notice: notices.get(noticeId),
-        delivery: deliveries.get(noticeId)?.find((one) => one.channelId === channelId),
+        notification: notifications.get(notificationId),
+        delivery: deliveries.get(notificationId)?.find((one) => one.channelId === channelId),
         channelKinds: kinds,
       },
       timeZone,

@@ -3,7 +3,7 @@ import type { Scope } from '#core/scope.ts'
 
 /**
  * What a route says of itself, beside what it takes and answers. `openapi.json` is made from it (scripts/openapi); while the server runs
- * only `needs`, `isOfServer` and `sessionOnly` are read, by the door (door.ts), and a route that does not say what it needs is refused at the start.
+ * only `needs`, `adminOnly` and `sessionOnly` are read, by the door (door.ts), and a route that does not say what it needs is refused at the start.
  */
 declare module 'fastify' {
   interface FastifySchema {
@@ -21,8 +21,8 @@ declare module 'fastify' {
     readonly problems?: readonly ProblemKind[]
     /** The scope of a token without which it is not answered; `nothing`: it is for everybody. */
     readonly needs?: Scope | 'nothing'
-    /** For administrators of the server, and no other owner. */
-    readonly isOfServer?: boolean
+    /** For administrators of the server, and no other user. */
+    readonly adminOnly?: boolean
     /** For people who have signed in: a bearer token is refused, since what it does would outlast the token. */
     readonly sessionOnly?: boolean
     /** No operation of the API: a page, or the refusal of a method. */

@@ -15,17 +15,17 @@ import type { LongContext } from '#actions/context.ts'
 import type { LinkMaker } from '#actions/links.ts'
 import type { Clock } from '#clock.ts'
 import { Problem } from '#core/problem.ts'
-import { concealedPath } from '#core/redact.ts'
+import { redactPath } from '#core/redact.ts'
 import type { Defaults } from '#core/reminder.ts'
 import { limits } from '#core/task.ts'
-import type { Feed } from '#events/change-stream.ts'
+import type { ChangeStream } from '#events/change-stream.ts'
 import { asProblem } from '#store/engine/unavailable.ts'
 import type { Db } from '#store/schema.ts'
 import { keepAudit } from './auth/audit.ts'
-import { actorOf, type Door } from './auth/authenticate.ts'
+import { type Authenticator, actorOf } from './auth/authenticate.ts'
 import type { Oidc } from './auth/oidc.ts'
 import { bringsSecret } from './auth/session-cookie.ts'
-import { openGate, takeTurns } from './limits/admission.ts'
+import { admitRequests, openAdmission } from './limits/admission.ts'
 import { limitBodies, maxPublicBodyBytes } from './limits/body-limits.ts'
 import {
   type ConnectionLimits,
@@ -34,7 +34,7 @@ import {
   limitConnections,
   nearPeers,
 } from './limits/connections.ts'
-import { addressKey, createRateGuard, type RateGuard } from './limits/rate-limit.ts'
+import { addressKey, createRateLimiter, type RateLimiter } from './limits/rate-limit.ts'
 import type { Certificate } from './listen/certificate.ts'
 import { trustOf } from './listen/trusted-proxies.ts'
 import { linkRoutes } from './pages/action-links.ts'
@@ -42,9 +42,9 @@ import { docsRoutes } from './pages/docs.ts'
 import { problemRoutes } from './pages/problems.ts'
 import { signInPageRoutes } from './pages/sign-in.ts'
 import { createCors } from './protocol/cors.ts'
-import { createGuard } from './protocol/origin-check.ts'
+import { createOriginCheck } from './protocol/origin-check.ts'
 import { answerAtOnce, answerUnreadable, sendProblem } from './protocol/problem.ts'
-import { askForTls, standingHeaders } from './protocol/security-headers.ts'
+import { askForTls, securityHeaders } from './protocol/security-headers.ts'
 import { readJsonStrictly, strictCompilers } from './protocol/validation.ts'
 import { auditRoutes } from './routes/audit.ts'
 import { byKeyRoutes } from './routes/by-key.ts'
@@ -62,7 +62,7 @@ import { taskRoutes } from './routes/tasks.ts'
 import { tokenRoutes } from './routes/tokens.ts'
 import { trashRoutes } from './routes/trash.ts'
 import { upcomingRoutes } from './routes/upcoming.ts'
-import { ownerRoutes } from './routes/users.ts'
+import { userRoutes } from './routes/users.ts'
 
 export interface ServerParts {
   readonly db: Db
@@ -73,21 +73,21 @@ export interface ServerParts {
   readonly trashDays: number
   readonly health: Health
   readonly metrics: Metrics
-  readonly feed: Feed
+  readonly changeStream: ChangeStream
   readonly clock: Clock
   /** Spoken with TLS where it is there. */
   readonly certificate?: Certificate | undefined
   /** Only programs of this machine are answered: there is no login, and nobody else is to reach it. */
   readonly isForMachine: boolean
   readonly isSocket: boolean
-  readonly door: Door
+  readonly authenticator: Authenticator
   /** There is no login: whoever reaches the server may do everything. */
   readonly isOpen: boolean
   /** By which people sign in as well; `name` is what its button says. */
-  readonly provider: { readonly oidc: Oidc; readonly name: string; readonly newOwners: boolean } | null
+  readonly provider: { readonly oidc: Oidc; readonly name: string; readonly newUsers: boolean } | null
   /** How people reach the server; empty where nobody has said it. */
   readonly publicUrl: string
-  /** What holds for owners who have not chosen. */
+  /** What holds for users who have not chosen. */
   readonly defaults: Defaults
   /** Requests a minute of one caller; 0 for as many as it likes. */
   readonly rateLimit: number
@@ -107,7 +107,7 @@ export interface ServerParts {
 export function createServer(parts: ServerParts): FastifyInstance {
   const { log, certificate } = parts
   const trusts = trustOf(parts.trustProxy)
-  const gate = openGate()
+  const gate = openAdmission()
   const connections = { ...connectionLimits, ...parts.connections }
   const options = connectionOptions(connections)
   // A missing Host is the guard's to refuse: Node's own answer says nothing.
@@ -146,7 +146,7 @@ export function createServer(parts: ServerParts): FastifyInstance {
     sendProblem('statusCode' in error ? error : asProblem(parts.db, error), request, reply),
   )
   server.setNotFoundHandler((request) => {
-    throw new Problem('not-found', `There is nothing at ${concealedPath(request.url)}.`)
+    throw new Problem('not-found', `There is nothing at ${redactPath(request.url)}.`)
   })
 
   // No logger a request: making one takes 2 µs, and the few lines that are written name the request themselves.
@@ -154,7 +154,7 @@ export function createServer(parts: ServerParts): FastifyInstance {
   const allowedOrigins = new Set(parts.corsOrigins)
   const cors = createCors(allowedOrigins)
   const mark = (request: FastifyRequest, reply: FastifyReply) => {
-    reply.header('x-request-id', request.id).headers(standingHeaders)
+    reply.header('x-request-id', request.id).headers(securityHeaders)
     if (certificate) askForTls(request, reply)
     cors?.mark(request, reply)
   }
@@ -164,13 +164,13 @@ export function createServer(parts: ServerParts): FastifyInstance {
     mark(request, reply)
     done()
   })
-  takeTurns(server, gate, { log, onRefused: () => parts.metrics.refused('pressure') })
+  admitRequests(server, gate, { log, onRefused: () => parts.metrics.refused('pressure') })
   limitConnections(server, connections, {
     isNear: nearPeers(trusts),
-    isExempt: (socket) => parts.door.isTrusted(socket),
+    isExempt: (socket) => parts.authenticator.isTrusted(socket),
     onDropped: () => parts.metrics.refused('connections'),
   })
-  const guard = createGuard({ ...parts, allowedOrigins, trusts })
+  const guard = createOriginCheck({ ...parts, allowedOrigins, trusts })
   server.addHook('onRequest', (request, reply, done) => {
     try {
       guard(request)
@@ -188,9 +188,9 @@ export function createServer(parts: ServerParts): FastifyInstance {
       return actorOf(this)
     },
   })
-  const rates = createRateGuard({ perMinute: parts.rateLimit, onRefused: () => parts.metrics.refused('rate') })
+  const rates = createRateLimiter({ perMinute: parts.rateLimit, onRefused: () => parts.metrics.refused('rate') })
   server.addHook('onRequest', (request, reply, done) =>
-    parts.door.enter(request, reply, (refusal) => {
+    parts.authenticator.enter(request, reply, (refusal) => {
       try {
         countRequest(rates, parts, request, reply, refusal)
         done(refusal)
@@ -204,7 +204,7 @@ export function createServer(parts: ServerParts): FastifyInstance {
   if (log.isLevelEnabled('debug'))
     server.addHook('onResponse', (request, reply, done) => {
       const { id, method, url } = request
-      log.debug({ reqId: id, method, url: concealedPath(url), status: reply.statusCode, ms: reply.elapsedTime })
+      log.debug({ reqId: id, method, url: redactPath(url), status: reply.statusCode, ms: reply.elapsedTime })
       done()
     })
 
@@ -235,7 +235,7 @@ export function createServer(parts: ServerParts): FastifyInstance {
   channelRoutes(server, parts)
   settingsRoutes(server, { ...parts, ctx: long })
   tokenRoutes(server, { ...parts, now })
-  ownerRoutes(server, { ...parts, ctx: long })
+  userRoutes(server, { ...parts, ctx: long })
   const provider = parts.provider?.name ?? null
   signInRoutes(server, { ...parts, rates, provider })
   signInPageRoutes(server, { provider })
@@ -255,7 +255,7 @@ export function createServer(parts: ServerParts): FastifyInstance {
  * @throws Problem `rate-limited`
  */
 function countRequest(
-  rates: RateGuard,
+  rates: RateLimiter,
   { rateLimit, isOpen }: Pick<ServerParts, 'rateLimit' | 'isOpen'>,
   request: FastifyRequest,
   reply: FastifyReply,

@@ -1,7 +1,13 @@
 import type { Clock } from '#clock.ts'
-import { type Notice, type NoticeKind, noticeKinds, type Timing, timings } from '#core/notification.ts'
-import { type Backlog, mostPending, newestDeliveries } from '#store/backlog.ts'
-import type { Settled } from '#store/deliveries.ts'
+import {
+  type Notification,
+  type NotificationKind,
+  notificationKinds,
+  type Timing,
+  timings,
+} from '#core/notification.ts'
+import { type Backlog, maxPending, newestDeliveries } from '#store/backlog.ts'
+import type { DeliveryResult } from '#store/deliveries.ts'
 import { type FaultKind, faultKinds } from '#store/engine/storage.ts'
 import { expose, type Family, type Sample } from './exposition.ts'
 import { Histogram } from './histogram.ts'
@@ -12,15 +18,15 @@ import { Histogram } from './histogram.ts'
  *   ring, deliver, store, http ──report──▶ numbers here ──┐
  *   database ◀──ask, every 5 s at most── backlog ─────────┴─▶ text()
  *
- * A report is on the way of every notice and request: it adds to numbers that are there already, and neither waits nor throws. No label
+ * A report is on the way of every notification and request: it adds to numbers that are there already, and neither waits nor throws. No label
  * is anything that a person has written, and each has few values.
  */
 export interface Metrics {
   /** A channel has been opened: its counters begin at zero then, and not with the first thing that goes wrong. */
   openChannel(id: number, kind: string): void
-  rung(notices: readonly Notice[]): void
-  /** An attempt has ended, or a notice was dropped before one. @param at ms since 1970 */
-  ended(settled: Settled, at: number): void
+  fired(notifications: readonly Notification[]): void
+  /** An attempt has ended, or a notification was cancelled before one. @param at ms since 1970 */
+  ended(settled: DeliveryResult, at: number): void
   /** A transaction of the database has ended well. @param writes how many shared it */
   committed(writes: number, ms: number): void
   /** A request was answered. @param route as the router has it, never what was asked for */
@@ -37,11 +43,11 @@ const latenessBounds = [
 /** An attempt is given up after 15 s, a request after 30; only streams last longer. */
 const durationBounds = [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30]
 /** Channels beyond these share one label: each costs Prometheus six series. */
-const mostChannels = 1_000
+const maxChannels = 1_000
 /** What the database has told stays true for as long: whoever asks in a loop must not keep it from its work. */
 const backlogMs = 5_000
 
-const results = ['sent', 'retried', 'dead', 'dropped'] as const
+const results = ['sent', 'retried', 'failed', 'cancelled'] as const
 type Result = (typeof results)[number]
 
 const refusals = ['pressure', 'rate', 'connections'] as const
@@ -71,10 +77,10 @@ export function createMetrics({
   /** What keeps the database from storing, or null. */
   fault: () => FaultKind | null
 }): Metrics {
-  const rungLateness = new Histogram(latenessBounds)
-  const rung = Object.fromEntries(
-    noticeKinds.map((kind) => [kind, Object.fromEntries(timings.map((timing) => [timing, 0]))]),
-  ) as Record<NoticeKind, Record<Timing, number>>
+  const firedLateness = new Histogram(latenessBounds)
+  const fired = Object.fromEntries(
+    notificationKinds.map((kind) => [kind, Object.fromEntries(timings.map((timing) => [timing, 0]))]),
+  ) as Record<NotificationKind, Record<Timing, number>>
   const kinds = new Map<string, KindFigures>()
   const channels = new Map<number, ChannelFigures>()
   const transactions = new Histogram(durationBounds)
@@ -91,8 +97,8 @@ export function createMetrics({
       ofKind = { lateness: new Histogram(latenessBounds), duration: new Histogram(durationBounds) }
       kinds.set(kind, ofKind)
     }
-    const channel = channels.size < mostChannels ? String(id) : 'other'
-    const figures = { labels: { kind, channel }, results: { sent: 0, retried: 0, dead: 0, dropped: 0 }, ofKind }
+    const channel = channels.size < maxChannels ? String(id) : 'other'
+    const figures = { labels: { kind, channel }, results: { sent: 0, retried: 0, failed: 0, cancelled: 0 }, ofKind }
     channels.set(id, figures)
     return figures
   }
@@ -108,10 +114,10 @@ export function createMetrics({
 
   return {
     openChannel,
-    rung(notices) {
-      for (const { kind, timing, latenessMs } of notices) {
-        rung[kind][timing]++
-        rungLateness.observe(latenessMs / 1_000)
+    fired(notifications) {
+      for (const { kind, timing, latenessMs } of notifications) {
+        fired[kind][timing]++
+        firedLateness.observe(latenessMs / 1_000)
       }
     },
     ended({ claim, state, latencyMs }, at) {
@@ -119,8 +125,8 @@ export function createMetrics({
       results[state === 'pending' ? 'retried' : state]++
       if (latencyMs !== null) ofKind.duration.observe(latencyMs / 1_000)
       // From when it could first ring: what was due as it was accepted could not be told before.
-      const { rungAt, latenessMs } = claim.notice
-      if (state === 'sent') ofKind.lateness.observe(Math.max(0, at - rungAt + latenessMs) / 1_000)
+      const { firedAt, latenessMs } = claim.notification
+      if (state === 'sent') ofKind.lateness.observe(Math.max(0, at - firedAt + latenessMs) / 1_000)
     },
     committed(count, ms) {
       writes += count
@@ -149,22 +155,22 @@ export function createMetrics({
   function ofBell(): Family[] {
     return [
       {
-        name: 'duebell_notices_total',
-        help: 'Notices rung, by what they say and whether the bell was on time.',
+        name: 'duebell_notifications_total',
+        help: 'Notifications fired, by what they say and whether the bell was on time.',
         type: 'counter',
-        samples: noticeKinds.flatMap((kind) =>
-          timings.map((timing): Sample => ({ labels: { kind, timing }, value: rung[kind][timing] })),
+        samples: notificationKinds.flatMap((kind) =>
+          timings.map((timing): Sample => ({ labels: { kind, timing }, value: fired[kind][timing] })),
         ),
       },
       {
-        name: 'duebell_notice_lateness_seconds',
-        help: 'From the instant at which a notice could first ring until it rang.',
+        name: 'duebell_notification_lateness_seconds',
+        help: 'From the instant at which a notification could first ring until it rang.',
         type: 'histogram',
-        samples: [{ labels: {}, value: rungLateness }],
+        samples: [{ labels: {}, value: firedLateness }],
       },
       {
         name: 'duebell_delivery_results_total',
-        help: 'Ends of attempts: sent, retried (failed for now), dead (given up), and dropped (no longer true, not attempted).',
+        help: 'Ends of attempts: sent, retried (failed for now), failed (given up), and cancelled (no longer true, not attempted).',
         type: 'counter',
         samples: summed(
           [...channels.values()].flatMap(({ labels, results: counts }) =>
@@ -174,7 +180,7 @@ export function createMetrics({
       },
       {
         name: 'duebell_delivery_lateness_seconds',
-        help: 'From the instant at which a notice could first ring until a channel accepted it.',
+        help: 'From the instant at which a notification could first ring until a channel accepted it.',
         type: 'histogram',
         samples: [...kinds].map(([kind, { lateness }]) => ({ labels: { kind }, value: lateness })),
       },
@@ -187,7 +193,7 @@ export function createMetrics({
     ]
   }
 
-  function ofBacklog({ overdueMs, skewMs, pending, dead }: Backlog): Family[] {
+  function ofBacklog({ overdueMs, skewMs, pending, failed }: Backlog): Family[] {
     const ofChannels = (counts: ReadonlyMap<number, number>) =>
       summed([...channels].map(([id, { labels }]) => ({ labels, value: counts.get(id) ?? 0 })))
     const skew: Family = {
@@ -205,15 +211,15 @@ export function createMetrics({
       },
       {
         name: 'duebell_deliveries_pending',
-        help: `Deliveries that are underway, waiting, or to be tried again; of a channel ${mostPending} are counted at most.`,
+        help: `Deliveries that are inFlight, waiting, or to be tried again; of a channel ${maxPending} are counted at most.`,
         type: 'gauge',
         samples: ofChannels(pending),
       },
       {
-        name: 'duebell_deliveries_dead',
+        name: 'duebell_deliveries_failed',
         help: `Deliveries that were given up and not tried again by hand, among the newest ${newestDeliveries}.`,
         type: 'gauge',
-        samples: ofChannels(dead),
+        samples: ofChannels(failed),
       },
       ...(skewMs === null ? [] : [skew]),
     ]

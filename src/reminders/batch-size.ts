@@ -4,25 +4,25 @@
  * webhooks the slowest hundredth then took 40 ms and not 150. Not always, for the sake of the commits: a storm of 100,000 beside
  * which nobody asks would take twice as long.
  */
-export interface Pace {
+export interface BatchSize {
   /** A request has come. */
   asked(): void
   /** Tasks to ring, or deliveries to claim. */
-  mostAtOnce(): number
+  maxConcurrent(): number
 }
 
-const mostAlone = 1_000
-const mostBesideRequests = 100
+const maxAlone = 1_000
+const maxBesideRequests = 100
 /** From the last request on. */
 const besideMs = 100
 
 /** @param now ms, monotonic */
-export function createPace(now: () => number = () => performance.now()): Pace {
+export function createBatchSize(now: () => number = () => performance.now()): BatchSize {
   let askedAt = Number.NEGATIVE_INFINITY
   return {
     asked() {
       askedAt = now()
     },
-    mostAtOnce: () => (now() - askedAt < besideMs ? mostBesideRequests : mostAlone),
+    maxConcurrent: () => (now() - askedAt < besideMs ? maxBesideRequests : maxAlone),
   }
 }

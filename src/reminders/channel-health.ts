@@ -5,14 +5,14 @@ import { giveUpMs, type Outcome } from '#core/delivery.ts'
 import { newTask } from '#core/task-changes.ts'
 import { recordChange } from '#store/changes.ts'
 import { disableChannel, holdChannel, readHealth, saveHealth, saveHold } from '#store/channels.ts'
-import { dropForChannel, type Settled } from '#store/deliveries.ts'
+import { type DeliveryResult, dropForChannel } from '#store/deliveries.ts'
 import type { Store } from '#store/engine/open.ts'
 import type { Db } from '#store/schema.ts'
 import { insertTask } from '#store/tasks.ts'
 
 /**
  * What the outcomes say of the channel itself: that it fails, that it works again, that it is gone. Written where that changes, and not
- * for each notice; and not while another process has the record in hand: behind a replica that froze so, what was sent could not be
+ * for each notification; and not while another process has the record in hand: behind a replica that froze so, what was sent could not be
  * written down before its lease ended, and was sent again.
  *
  * The user learns of it by a task, which rings at once on every other channel, stands in the list until it is done, and needs no second
@@ -21,7 +21,12 @@ import { insertTask } from '#store/tasks.ts'
  */
 export interface ChannelWatch {
   /** @param attempt.holdsInARow of its rate limit, without a message that was accepted */
-  note(channel: ChannelRecord, settled: Settled, outcome: Outcome, attempt: { now: number; holdsInARow: number }): void
+  note(
+    channel: ChannelRecord,
+    settled: DeliveryResult,
+    outcome: Outcome,
+    attempt: { now: number; holdsInARow: number },
+  ): void
   /** The receiver takes no more before this instant. */
   noteHold(channel: ChannelRecord, heldUntilAt: number, now: number): void
   /**
@@ -46,7 +51,7 @@ interface Noted {
 interface Failure {
   readonly reason: string
   readonly isGone: boolean
-  readonly isDead: boolean
+  readonly isFailed: boolean
   /** Nothing was accepted for a day, and nothing is given up, since all wait for a rate limit to end. */
   readonly isHeldForDay: boolean
 }
@@ -55,7 +60,7 @@ export function createChannelWatch(parts: {
   store: Store
   log: Logger
   /** Something is to ring at once. */
-  wakeRing: (at: number) => void
+  wakeFiring: (at: number) => void
 }): ChannelWatch {
   const { log } = parts
   /** As this process knows it, of a version: a person who switches a channel on again lets it begin anew. */
@@ -81,12 +86,12 @@ export function createChannelWatch(parts: {
       }
       const isGone = outcome.retry === false && outcome.isGone === true
       const reason = settled.error ?? ''
-      const isDead = settled.state === 'dead'
+      const isFailed = settled.state === 'failed'
       const lastedMs = health.failingAt === null ? 0 : now - health.failingAt
       const isHeldForDay = holdsInARow >= holdsOfDay && lastedMs >= giveUpMs
       const hasLasted = lastedMs >= failingForMs || (isHeldForDay && health.givenUpAt === null)
       // Another replica may have seen the channel work since: a notification that is given up is compared with the database.
-      const isNews = health.failingAt === null || isGone || hasLasted || isDead
+      const isNews = health.failingAt === null || isGone || hasLasted || isFailed
       if (!isNews && health.lastError === reason) return
       const before = noted.get(channel.id)
       const hasSent = before?.hasSent ?? false
@@ -94,7 +99,7 @@ export function createChannelWatch(parts: {
       const failure = {
         reason: before?.failure?.isGone ? before.failure.reason : reason,
         isGone: isGone || before?.failure?.isGone === true,
-        isDead: isDead || before?.failure?.isDead === true,
+        isFailed: isFailed || before?.failure?.isFailed === true,
         isHeldForDay,
       }
       noted.set(channel.id, { channel, now, hasSent, failure })
@@ -143,19 +148,19 @@ function writeHold(
 
 /** @returns undefined where somebody else has the record in hand: then it is written later */
 async function writeOne(
-  { store, log, wakeRing }: Parameters<typeof createChannelWatch>[0],
+  { store, log, wakeFiring }: Parameters<typeof createChannelWatch>[0],
   noted: Noted,
   known: ChannelHealth,
 ): Promise<ChannelHealth | undefined> {
   const { channel, now, failure, hasSent } = noted
-  if (failure?.isDead && !failure.isGone && !hasSent) {
+  if (failure?.isFailed && !failure.isGone && !hasSent) {
     // A thousand that are given up one after the other cost a read each, and not a write.
     const stored = await readHealth(store.db, channel.id)
     const isSaid = stored?.givenUpAt != null && stored.lastError === failure.reason
     if (isSaid && now - (stored.failingAt ?? now) < failingForMs) return stored
   }
   // A task may be made, so the lists of changes may grow.
-  const transact = failure ? store.transactRing : store.transactBell
+  const transact = failure ? store.transactFiring : store.transactBell
   const saved = await transact(async (tx) =>
     (await holdChannel(tx, channel.id)) ? saveNoted(tx, noted, known) : undefined,
   )
@@ -163,13 +168,13 @@ async function writeOne(
   const { before, health, isTold } = saved
   if (!failure && before.givenUpAt !== null) log.info({ channel: channel.name }, 'the channel works again')
   if (isTold) {
-    log.warn({ channel: channel.name, reason: failure?.reason }, 'channel is failing; its owner is told by a task')
-    wakeRing(now)
+    log.warn({ channel: channel.name, reason: failure?.reason }, 'channel is failing; its user is told by a task')
+    wakeFiring(now)
   }
   if (failure && isToSwitchOff(failure, health, now)) {
     const why = failure.isGone ? failure.reason : `it has only failed for three days (${failure.reason})`
-    await store.transactRing((tx, at) => switchOff(tx, channel, why, at, log))
-    wakeRing(now)
+    await store.transactFiring((tx, at) => switchOff(tx, channel, why, at, log))
+    wakeFiring(now)
   }
   return health
 }
@@ -192,8 +197,8 @@ async function saveNoted(
   // What was sent in between ends what failed before it.
   const since = hasSent ? { ...before, failingAt: null, givenUpAt: null, lastSentAt: now } : before
   const failingAt = since.failingAt ?? now
-  const isGivenUp = failure.isDead || failure.isHeldForDay
-  const givenUpAt = failure.isDead ? now : (since.givenUpAt ?? (isGivenUp ? now : null))
+  const isGivenUp = failure.isFailed || failure.isHeldForDay
+  const givenUpAt = failure.isFailed ? now : (since.givenUpAt ?? (isGivenUp ? now : null))
   const health = { ...since, failingAt, givenUpAt, lastError: failure.reason }
   await saveHealth(tx, channel.id, health)
   // One that is switched off is told by that.
@@ -202,16 +207,16 @@ async function saveNoted(
   return { before, health, isTold }
 }
 
-async function tellFailing(tx: Db, channel: ChannelRecord, { isDead, reason }: Failure, now: number) {
+async function tellFailing(tx: Db, channel: ChannelRecord, { isFailed, reason }: Failure, now: number) {
   const { id, name } = channel
-  const what = isDead ? 'could not deliver a notification' : 'has delivered nothing for a day'
+  const what = isFailed ? 'could not deliver a notification' : 'has delivered nothing for a day'
   await addTask(tx, channel, now, {
     title: `Channel «${name}» ${what}: ${reason}`,
     description: `Other notifications may fail as well. Correct channel ${id} and test it. Then send what failed once more with POST /v1/notifications/retry and {"channel_id": ${id}}, and mark this as done.`,
   })
 }
 
-/** No more attempts, with the reason at each notice that waits, and a task that says so. */
+/** No more attempts, with the reason at each notification that waits, and a task that says so. */
 async function switchOff(tx: Db, channel: ChannelRecord, why: string, now: number, log: Logger) {
   const { id, name } = channel
   if (!(await disableChannel(tx, id, why))) return // another replica was first
@@ -219,13 +224,13 @@ async function switchOff(tx: Db, channel: ChannelRecord, why: string, now: numbe
   log.error({ channel: name, reason: why, dropped }, 'the channel is switched off')
   await addTask(tx, channel, now, {
     title: `Channel «${name}» is switched off: ${why}`,
-    description: `${dropped} notices that waited for it were dropped. Mend it, test it and switch it on again, then mark this as done.`,
+    description: `${dropped} notifications that waited for it were dropped. Mend it, test it and switch it on again, then mark this as done.`,
   })
 }
 
 async function addTask(
   tx: Db,
-  { ownerId }: ChannelRecord,
+  { userId }: ChannelRecord,
   now: number,
   { title, description }: { title: string; description: string },
 ) {
@@ -236,6 +241,6 @@ async function addTask(
     reminders: ['PT0S'],
     priority: 'high' as const,
   }
-  const task = await insertTask(tx, newTask(draft, ownerId, randomUUIDv7(), { reminders: [], timeZone: 'UTC' }, now))
-  recordChange(tx, { ownerId, taskId: task.id, kind: 'created' })
+  const task = await insertTask(tx, newTask(draft, userId, randomUUIDv7(), { reminders: [], timeZone: 'UTC' }, now))
+  recordChange(tx, { userId, taskId: task.id, kind: 'created' })
 }

@@ -2,8 +2,8 @@ import assert from 'node:assert/strict'
 import { type TestContext, test } from 'node:test'
 import { pino } from 'pino'
 import type { ChannelKind } from '#channels/channel.ts'
-import { anywhere, publicAnd, type ReachOf } from '#channels/egress-policy.ts'
-import { usualPolicy } from '#channels/settings.ts'
+import { anywhere, type EgressPolicyOf, publicAnd } from '#channels/egress-policy.ts'
+import { defaultChannelSettings } from '#channels/settings.ts'
 import type { ChannelRecord } from '#core/channel.ts'
 import Type from '#json-schema.ts'
 import * as records from '#store/channels.ts'
@@ -35,10 +35,10 @@ async function start(t: TestContext) {
     },
   }
   const sets: ChannelSet[] = []
-  const openSet = (reachOf: ReachOf = () => anywhere) => {
+  const openSet = (egressPolicyOf: EgressPolicyOf = () => anywhere) => {
     const deps = { clock, print: async () => {}, toEvent: () => ({}) }
     const parts = { kinds: [kind], declared: new Map(), deps, log: pino({ level: 'silent' }) }
-    const set = createChannelSet({ ...parts, readReach: async () => reachOf })
+    const set = createChannelSet({ ...parts, readEgressPolicy: async () => egressPolicyOf })
     sets.push(set)
     return set
   }
@@ -48,9 +48,17 @@ async function start(t: TestContext) {
   })
   const add = (name: string, more: object = {}) =>
     store.transact(async (tx, now) => {
-      const given = { ownerId: 1, kind: 'noted', source: 'api', disabledReason: null, version: 1 } as const
+      const given = { userId: 1, kind: 'noted', source: 'api', disabledReason: null, version: 1 } as const
       const options = { name, ...more }
-      const channel = { ...given, ...usualPolicy, name, options, isEnabled: true, createdAt: now, updatedAt: now }
+      const channel = {
+        ...given,
+        ...defaultChannelSettings,
+        name,
+        options,
+        isEnabled: true,
+        createdAt: now,
+        updatedAt: now,
+      }
       return records.insertChannel(tx, channel)
     })
   const change = (id: number, with_: Partial<ChannelRecord>) =>
@@ -58,7 +66,7 @@ async function start(t: TestContext) {
       const before = await records.getChannel(tx, 1, id)
       await records.saveChannel(tx, { ...before, ...with_, version: before.version + 1 })
     })
-  const bump = () => store.transact(records.bumpSetup)
+  const bump = () => store.transact(records.bumpConfigVersion)
   const names = async (set: ChannelSet) => (await set.open(store.db)).map(({ record }) => record.name)
   return { store, log, openSet, add, change, bump, names }
 }
@@ -111,18 +119,18 @@ test('one that is changed is opened anew, and the old one closed after what is u
   assert.deepEqual(log, ['+a', '+a2', '-a'])
 })
 
-test('one whose owner is an administrator no more is opened anew, though it is the same, and the old one closed', async (t) => {
+test('one whose user is an administrator no more is opened anew, though it is the same, and the old one closed', async (t) => {
   const { store, log, openSet, add, bump } = await start(t)
   const ofMembers = publicAnd([])
   const administrators = new Set([1])
   const asked: object[] = []
-  const set = openSet(({ ownerId, source }) => {
-    asked.push({ ownerId, source })
-    return administrators.has(ownerId) ? anywhere : ofMembers
+  const set = openSet(({ userId, source }) => {
+    asked.push({ userId, source })
+    return administrators.has(userId) ? anywhere : ofMembers
   })
   await add('a')
   const [before] = await set.open(store.db)
-  assert.deepEqual(asked, [{ ownerId: 1, source: 'api' }])
+  assert.deepEqual(asked, [{ userId: 1, source: 'api' }])
   administrators.clear()
   await bump()
   const [after] = await set.open(store.db)

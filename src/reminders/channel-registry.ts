@@ -1,13 +1,13 @@
 import type { Logger } from 'pino'
 import type { Channel, ChannelKind, SharedDeps } from '#channels/channel.ts'
-import type { Reach, ReachOf } from '#channels/egress-policy.ts'
+import type { EgressPolicy, EgressPolicyOf } from '#channels/egress-policy.ts'
 import type { ChannelRecord } from '#core/channel.ts'
 import { Problem } from '#core/problem.ts'
-import { tellAt } from '#core/quiet-hours.ts'
+import { deliverAt } from '#core/quiet-hours.ts'
 import type { Defaults } from '#core/reminder.ts'
-import { allChannels, setupNumber } from '#store/channels.ts'
+import { allChannels, configVersion } from '#store/channels.ts'
 import type { Db } from '#store/schema.ts'
-import { allHabits, type OwnerHabits } from '#store/users.ts'
+import { allPreferences, type NotificationPreferences } from '#store/users.ts'
 
 /**
  * Who is to be told, and when they want to be left in peace: what the bell must know besides tasks. Kept in memory, and read again
@@ -21,23 +21,23 @@ export interface ChannelSet extends AsyncDisposable {
   setup(db: Db): Promise<Setup>
   /** The channels that are enabled, opened; of `db`, not of a transaction. The same list as long as nothing has changed. */
   open(db: Db): Promise<readonly OpenChannel[]>
-  /** Of an owner, as it was when they were opened. */
-  defaultsOf(ownerId: number): Defaults
+  /** Of a user, as it was when they were opened. */
+  defaultsOf(userId: number): Defaults
 }
 
 export interface Setup {
   readonly number: number
   /** Enabled or not. */
   readonly channels: readonly ChannelRecord[]
-  /** Those of one owner: a ring that went through 10,000 channels of others took a millisecond longer. */
-  channelsOf(ownerId: number): readonly ChannelRecord[]
-  /** When an owner may be told of something that expires then: now or later. */
-  tellAt(ownerId: number, expiryAt: number, now: number): number
-  /** What an owner's alarms are computed with. */
-  defaultsOf(ownerId: number): Defaults
+  /** Those of one user: a ring that went through 10,000 channels of others took a millisecond longer. */
+  channelsOf(userId: number): readonly ChannelRecord[]
+  /** When a user may be told of something that expires then: now or later. */
+  deliverAt(userId: number, expiryAt: number, now: number): number
+  /** What a user's alarms are computed with. */
+  defaultsOf(userId: number): Defaults
 }
 
-/** Of an owner who is not there any more: what is his is about to go. */
+/** Of a user who is not there any more: what is his is about to go. */
 const nobodys: Defaults = { reminders: [], timeZone: 'UTC' }
 
 export interface OpenChannel {
@@ -52,26 +52,26 @@ export interface OpenChannel {
 /** Where the options of a declared channel are: in memory alone, since they may hold secrets. */
 export type DeclaredOptions = ReadonlyMap<string, Readonly<Record<string, unknown>>>
 
-/** @param parts.readReach how far each may go: asked again at each setup number, since that changes with what it depends on */
+/** @param parts.readEgressPolicy how far each may go: asked again at each setup number, since that changes with what it depends on */
 export function createChannelSet(parts: {
   kinds: readonly ChannelKind[]
   declared: DeclaredOptions
   deps: SharedDeps
-  readReach: (db: Db) => Promise<ReachOf>
+  readEgressPolicy: (db: Db) => Promise<EgressPolicyOf>
   log: Logger
   onOpened?: (id: number, kind: string) => void
 }): ChannelSet {
-  const { kinds, declared, deps, readReach, log } = parts
+  const { kinds, declared, deps, readEgressPolicy, log } = parts
   let known: Setup | undefined
   let opened: { number: number; list: readonly OpenChannel[] } = { number: -1, list: [] }
   const handles = new Map<number, Handle>()
   let opening: Promise<readonly OpenChannel[]> | undefined
 
   async function setup(db: Db): Promise<Setup> {
-    const number = await setupNumber(db)
+    const number = await configVersion(db)
     if (known?.number === number) return known
     // Not kept: what a transaction sees may be of its own, and never committed.
-    return toSetup(number, await allChannels(db), await allHabits(db))
+    return toConfigVersion(number, await allChannels(db), await allPreferences(db))
   }
 
   async function openAll(db: Db): Promise<readonly OpenChannel[]> {
@@ -79,10 +79,10 @@ export function createChannelSet(parts: {
     const { number, channels } = known
     if (opened.number === number) return opened.list
     const enabled = channels.filter(({ isEnabled }) => isEnabled)
-    const reachOf = await readReach(db)
+    const egressPolicyOf = await readEgressPolicy(db)
     const list: OpenChannel[] = []
     for (const record of enabled) {
-      const reach = reachOf(record)
+      const reach = egressPolicyOf(record)
       let handle = handles.get(record.id)
       if (handle && !(isSame(handle.record, record) && handle.reach === reach)) {
         handle.retire()
@@ -111,7 +111,7 @@ export function createChannelSet(parts: {
    * One whose options its kind does not take any more fails each attempt with the reason, so that it is seen.
    * @throws Problem `invalid` for a declared one at the start: then somebody is there to correct it
    */
-  async function openChannel({ name, kind: kindName, source, options }: ChannelRecord, reach: Reach) {
+  async function openChannel({ name, kind: kindName, source, options }: ChannelRecord, reach: EgressPolicy) {
     const kind = kinds.find((one) => one.kind === kindName)
     try {
       if (!kind) throw new Error(`there is no kind «${kindName}»`)
@@ -133,7 +133,7 @@ export function createChannelSet(parts: {
 
   return {
     setup,
-    defaultsOf: (ownerId) => known?.defaultsOf(ownerId) ?? nobodys,
+    defaultsOf: (userId) => known?.defaultsOf(userId) ?? nobodys,
     open(db) {
       // One at a time: two would open the same channel twice.
       opening ??= openAll(db).finally(() => (opening = undefined))
@@ -155,20 +155,20 @@ function isSame(before: ChannelRecord, after: ChannelRecord): boolean {
   return before.version === after.version && before.kind === after.kind
 }
 
-function toSetup(
+function toConfigVersion(
   number: number,
   channels: readonly ChannelRecord[],
-  habitsOf: ReadonlyMap<number, OwnerHabits>,
+  preferencesOf: ReadonlyMap<number, NotificationPreferences>,
 ): Setup {
-  const channelsOf = Map.groupBy(channels, ({ ownerId }) => ownerId)
+  const channelsOf = Map.groupBy(channels, ({ userId }) => userId)
   return {
     number,
     channels,
-    channelsOf: (ownerId) => channelsOf.get(ownerId) ?? [],
-    defaultsOf: (ownerId) => habitsOf.get(ownerId)?.defaults ?? nobodys,
-    tellAt(ownerId, expiryAt, now) {
-      const { quiet = null, defaults = nobodys } = habitsOf.get(ownerId) ?? {}
-      return tellAt(quiet, defaults.timeZone, expiryAt, now)
+    channelsOf: (userId) => channelsOf.get(userId) ?? [],
+    defaultsOf: (userId) => preferencesOf.get(userId)?.defaults ?? nobodys,
+    deliverAt(userId, expiryAt, now) {
+      const { quiet = null, defaults = nobodys } = preferencesOf.get(userId) ?? {}
+      return deliverAt(quiet, defaults.timeZone, expiryAt, now)
     },
   }
 }
@@ -176,21 +176,21 @@ function toSetup(
 interface Handle extends OpenChannel {
   record: ChannelRecord
   /** That it was opened with. */
-  readonly reach: Reach
+  readonly reach: EgressPolicy
   /** Nobody begins another attempt: it is closed after the last that is underway. */
   retire(): void
 }
 
 function openHandle(
   record: ChannelRecord,
-  reach: Reach,
+  reach: EgressPolicy,
   { channel, concurrency }: { channel: Channel; concurrency: number },
 ): Handle {
-  let underway = 0
+  let inFlight = 0
   let isRetired = false
   const closeIfDone = () => {
     // How that ends is of no interest to anybody by now.
-    if (isRetired && underway === 0) Promise.resolve(channel[Symbol.asyncDispose]()).catch(() => {})
+    if (isRetired && inFlight === 0) Promise.resolve(channel[Symbol.asyncDispose]()).catch(() => {})
   }
   return {
     record,
@@ -198,10 +198,10 @@ function openHandle(
     channel,
     concurrency,
     hold() {
-      underway++
+      inFlight++
     },
     release() {
-      underway--
+      inFlight--
       closeIfDone()
     },
     retire() {

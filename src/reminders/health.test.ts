@@ -3,7 +3,7 @@ import { type TestContext, test } from 'node:test'
 import { openStore } from '#store/engine/open.ts'
 import { temporaryFolder } from '#support/databases.ts'
 import { fakeClock } from '#support/fake-clock.ts'
-import { watchBell } from './health.ts'
+import { watchHealth } from './health.ts'
 
 type State = { lookedAt: number; error: unknown }
 
@@ -11,15 +11,15 @@ async function watched(t: TestContext) {
   const clock = fakeClock(1e12)
   const store = await openStore(`sqlite:${temporaryFolder(t)}/test.db`, { clock, onBroken() {} })
   t.after(() => store[Symbol.asyncDispose]())
-  const [ring, deliver] = [0, 1].map(() => ({ lookedAt: 1e12, error: undefined as unknown })) as [State, State]
-  const loops = [ring, deliver]
-  const look = watchBell({
+  const [fire, deliver] = [0, 1].map(() => ({ lookedAt: 1e12, error: undefined as unknown })) as [State, State]
+  const loops = [fire, deliver]
+  const look = watchHealth({
     db: store.db,
     storage: store.storage,
     clock,
     loops: loops.map((loop) => ({ health: () => loop })),
   })
-  return { clock, store, ring, deliver, look }
+  return { clock, store, fire, deliver, look }
 }
 
 test('the bell is ok while its loops look and nothing is overdue', async (t) => {
@@ -28,16 +28,16 @@ test('the bell is ok while its loops look and nothing is overdue', async (t) => 
 })
 
 test('it fails when either loop has met an error, or has not looked for long', async (t) => {
-  const { clock, ring, deliver, look } = await watched(t)
+  const { clock, fire, deliver, look } = await watched(t)
   deliver.error = new Error('no such table')
   assert.deepEqual((await look()).status, 'failing')
   assert.equal((await look()).error, 'Error: no such table')
   deliver.error = undefined
-  clock.set(1e12 + clock.longestSleepMs + 15_000)
+  clock.set(1e12 + clock.maxSleepMs + 15_000)
   assert.equal((await look()).status, 'ok')
-  clock.set(1e12 + clock.longestSleepMs + 15_001)
+  clock.set(1e12 + clock.maxSleepMs + 15_001)
   assert.equal((await look()).status, 'failing')
-  for (const loop of [ring, deliver]) loop.lookedAt = clock.now()
+  for (const loop of [fire, deliver]) loop.lookedAt = clock.now()
   assert.equal((await look()).status, 'ok')
 })
 

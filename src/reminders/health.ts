@@ -2,19 +2,19 @@ import type { Clock } from '#clock.ts'
 import type { FaultKind, Storage } from '#store/engine/storage.ts'
 import type { Db } from '#store/schema.ts'
 import { readOverdueMs } from '#store/tasks.ts'
-import { findOwner } from '#store/users.ts'
+import { findUser } from '#store/users.ts'
 import type { Loop } from './loop.ts'
 
 /**
  * How the bell is, asked when somebody wants to know.
  *
  *   failing  a loop has met an error since it last worked, or has not looked for long
- *   late     both work, and yet something has been due for long and has not rung
+ *   late     both work, and yet something has been due for long and has not fired
  *   ok       neither
  *
- * That a receiver of notices is away makes the bell neither late nor failing: it says nothing of this server.
+ * That a receiver of notifications is away makes the bell neither late nor failing: it says nothing of this server.
  */
-export interface BellState {
+export interface ReminderHealth {
   readonly status: 'ok' | 'late' | 'failing'
   readonly error: string | null
   /** How long the oldest reminder has been due; as it was when the database last answered. */
@@ -26,14 +26,14 @@ export interface BellState {
 }
 
 const overdueBoundMs = 30_000
-/** A loop looks once in `longestSleepMs` at least, and what it does meanwhile ends within 5 s or fails. */
+/** A loop looks once in `maxSleepMs` at least, and what it does meanwhile ends within 5 s or fails. */
 const lookBoundMs = 15_000
 
 const userMissing =
   'The built-in user is not in the database, and without login every request is answered as that user. Restart the server: it adds the user again.'
 
 /** @returns never rejects */
-export function watchBell({
+export function watchHealth({
   db,
   storage,
   clock,
@@ -46,7 +46,7 @@ export function watchBell({
   loops: readonly Pick<Loop, 'health'>[]
   /** The user that everybody is where there is no login: without it, every request is answered 401. */
   requiredUserId?: number | null
-}): () => Promise<BellState> {
+}): () => Promise<ReminderHealth> {
   let overdueMs = 0
 
   return async () => {
@@ -55,7 +55,7 @@ export function watchBell({
     try {
       overdueMs = await readOverdueMs(db, clock.now())
       if (requiredUserId !== null) {
-        const user = await findOwner(db, requiredUserId)
+        const user = await findUser(db, requiredUserId)
         isUserMissing = !user || user.removedAt !== null
       }
     } catch (error) {
@@ -70,7 +70,7 @@ export function watchBell({
     for (const loop of loops) {
       const { lookedAt, error: failure } = loop.health()
       if (failure !== undefined) error ??= String(failure)
-      else if (clock.now() - lookedAt > clock.longestSleepMs + lookBoundMs) error ??= 'a loop has not looked for long'
+      else if (clock.now() - lookedAt > clock.maxSleepMs + lookBoundMs) error ??= 'a loop has not looked for long'
     }
     const status = error !== null ? 'failing' : overdueMs >= overdueBoundMs ? 'late' : 'ok'
     return { status, error, overdueMs, database, fault }

@@ -3,11 +3,11 @@ import { type TestContext, test } from 'node:test'
 import { pino } from 'pino'
 import type { Outcome } from '#core/delivery.ts'
 import { fakeClock } from '#support/fake-clock.ts'
-import type { BellState } from './health.ts'
+import type { ReminderHealth } from './health.ts'
 import { startHeartbeat } from './heartbeat.ts'
 
 const minuteMs = 60_000
-const ok: BellState = { status: 'ok', error: null, overdueMs: 0, database: 'ok', fault: null }
+const ok: ReminderHealth = { status: 'ok', error: null, overdueMs: 0, database: 'ok', fault: null }
 
 function started(t: TestContext) {
   const clock = fakeClock(0)

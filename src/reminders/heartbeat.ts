@@ -1,7 +1,7 @@
 import type { Logger } from 'pino'
 import type { Clock } from '#clock.ts'
 import { type Outcome, thrown } from '#core/delivery.ts'
-import type { BellState } from './health.ts'
+import type { ReminderHealth } from './health.ts'
 import { type Loop, startLoop } from './loop.ts'
 
 /**
@@ -9,7 +9,7 @@ import { type Loop, startLoop } from './loop.ts'
  * tell of itself: a machine that is off, a process that hangs.
  */
 const everyMs = 60_000
-/** After the start, when what was overdue has rung. */
+/** After the start, when what was overdue has fired. */
 const firstMs = 5_000
 const timeoutMs = 10_000
 
@@ -20,7 +20,7 @@ export function startHeartbeat({
   log,
 }: {
   clock: Clock
-  look: () => Promise<BellState>
+  look: () => Promise<ReminderHealth>
   /** Says it once. A throw is a failure; its message, as the reason of an outcome, holds no secret. */
   beat: (signal: AbortSignal) => Promise<Outcome>
   log: Logger

@@ -78,7 +78,7 @@ export function startLoop(
         failures = 0
         if (stopping.signal.aborted) break
         if (isStuck) await sleep(clock.now() + stuckMs)
-        else if (next > now) await sleep(Math.min(next, wokenAt, now + clock.longestSleepMs))
+        else if (next > now) await sleep(Math.min(next, wokenAt, now + clock.maxSleepMs))
       } catch (error) {
         if (String(error) !== String(lastError)) log.error({ err: error, loop: name }, 'failed; will try again')
         lastError = error

@@ -2,12 +2,12 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { pino } from 'pino'
 import { fakeClock } from '#support/fake-clock.ts'
-import { type Chore, startHousekeeping } from './maintenance.ts'
+import { type MaintenanceTask, startMaintenance } from './maintenance.ts'
 
 const [minuteMs, hourMs] = [60_000, 3_600_000]
 
 /** A chore with so much to do, a bit a run. */
-function chore(name: string, left: number): Chore & { readonly runs: number[]; left: number } {
+function maintenanceTask(name: string, left: number): MaintenanceTask & { readonly runs: number[]; left: number } {
   const one = {
     name,
     left,
@@ -24,8 +24,8 @@ function chore(name: string, left: number): Chore & { readonly runs: number[]; l
 
 test('minutes after the start, then once an hour, each chore runs until none has anything left', async (t) => {
   const clock = fakeClock(0)
-  const [little, much] = [chore('little', 0), chore('much', 35)]
-  const loop = startHousekeeping({ clock, chores: [little, much], log: pino({ level: 'silent' }) })
+  const [little, much] = [maintenanceTask('little', 0), maintenanceTask('much', 35)]
+  const loop = startMaintenance({ clock, maintenanceTasks: [little, much], log: pino({ level: 'silent' }) })
   t.after(() => loop.stop())
   clock.settle = loop.idle
   await clock.advance(5 * minuteMs - 1)
@@ -43,16 +43,16 @@ test('one that fails is told once, tried again, and keeps no other from its turn
   const clock = fakeClock(0)
   const lines: string[] = []
   let isBroken = true
-  const broken: Chore = {
+  const broken: MaintenanceTask = {
     name: 'broken',
     async run() {
       if (isBroken) throw new Error('the disk is full')
       return 0
     },
   }
-  const other = chore('other', 35)
+  const other = maintenanceTask('other', 35)
   const log = pino({ base: null }, { write: (line) => lines.push(line) })
-  const loop = startHousekeeping({ clock, chores: [broken, other], log })
+  const loop = startMaintenance({ clock, maintenanceTasks: [broken, other], log })
   t.after(() => loop.stop())
   clock.settle = loop.idle
   await clock.advance(6 * minuteMs)
@@ -68,11 +68,11 @@ test('one that fails is told once, tried again, and keeps no other from its turn
 
 test('a clock that is set back puts it off by no more than an hour', async (t) => {
   const clock = fakeClock(1e12)
-  const one = chore('one', 5)
-  const loop = startHousekeeping({ clock, chores: [one], log: pino({ level: 'silent' }) })
+  const one = maintenanceTask('one', 5)
+  const loop = startMaintenance({ clock, maintenanceTasks: [one], log: pino({ level: 'silent' }) })
   t.after(() => loop.stop())
   clock.settle = loop.idle
   clock.set(0)
-  await clock.advance(clock.longestSleepMs + hourMs)
+  await clock.advance(clock.maxSleepMs + hourMs)
   assert.equal(one.left, 0)
 })

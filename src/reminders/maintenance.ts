@@ -1,11 +1,11 @@
 import type { Logger } from 'pino'
 import type { Clock } from '#clock.ts'
-import { forgetAudit } from '#store/audit.ts'
-import { forgetChanges, ownersWithChanges } from '#store/changes.ts'
+import { trimAuditLog } from '#store/audit.ts'
+import { trimChangeLog, usersWithChanges } from '#store/changes.ts'
 import type { Store } from '#store/engine/open.ts'
 import { isDamage } from '#store/engine/storage.ts'
-import { forgetAnswers, keptForMs } from '#store/idempotency-keys.ts'
-import { forgetExpiredTokens } from '#store/tokens.ts'
+import { deleteExpiredIdempotencyKeys, keptForMs } from '#store/idempotency-keys.ts'
+import { purgeExpiredTokens } from '#store/tokens.ts'
 import { oldTrashIds, purgeOldTrash, purgeRows } from '#store/trash.ts'
 import { type Loop, startLoop } from './loop.ts'
 import { createSetAside } from './set-aside.ts'
@@ -16,7 +16,7 @@ import { createSetAside } from './set-aside.ts'
  *
  * Knows nothing of what a chore throws away.
  */
-export interface Chore {
+export interface MaintenanceTask {
   readonly name: string
   /** One small transaction. Answers how much it threw away: 0 when nothing is left. */
   run(now: number): Promise<number>
@@ -28,14 +28,14 @@ const firstMs = 5 * 60_000
 /** Rows of one transaction: 5 to 10 ms on the embedded database. */
 const batchSize = 1_000
 
-export function startHousekeeping(parts: {
+export function startMaintenance(parts: {
   clock: Clock
-  chores: readonly Chore[]
+  maintenanceTasks: readonly MaintenanceTask[]
   log: Logger
   /** Whether an error will come again however soon a chore is tried again. */
   isLasting?: (error: unknown) => boolean
 }): Loop {
-  const { clock, chores, log, isLasting = () => false } = parts
+  const { clock, maintenanceTasks, log, isLasting = () => false } = parts
   const failing = new Set<string>()
   let nextAt = clock.now() + firstMs
   return startLoop('housekeeping', {
@@ -49,13 +49,14 @@ export function startHousekeeping(parts: {
       let count = 0
       let failure: unknown
       // One that fails keeps no other from its turn.
-      for (const { name, run } of chores) {
+      for (const { name, run } of maintenanceTasks) {
         try {
           count += await run(clock.now())
           failing.delete(name)
         } catch (error) {
           if (isLasting(error)) {
-            if (!failing.has(name)) log.error({ err: error, chore: name }, 'a chore failed; tried again in an hour')
+            if (!failing.has(name))
+              log.error({ err: error, maintenanceTask: name }, 'a chore failed; tried again in an hour')
             failing.add(name)
           } else failure ??= new Error(`${name}: ${(error as Error).message}`, { cause: error })
         }
@@ -70,7 +71,7 @@ export function startHousekeeping(parts: {
 const dayMs = 86_400_000
 
 /** For good: what has been in the trash for this many days. */
-export function emptyTrash({ db, transact }: Pick<Store, 'db' | 'transact'>, days: number): Chore {
+export function emptyTrash({ db, transact }: Pick<Store, 'db' | 'transact'>, days: number): MaintenanceTask {
   const aside = createSetAside()
 
   /** Where one lies on a damaged page. @returns how many were tried */
@@ -97,43 +98,43 @@ export function emptyTrash({ db, transact }: Pick<Store, 'db' | 'transact'>, day
 }
 
 /** Answers that are kept for a repeated request. */
-export function forgetKeptAnswers({ transact }: Pick<Store, 'transact'>): Chore {
+export function purgeIdempotencyRecords({ transact }: Pick<Store, 'transact'>): MaintenanceTask {
   return {
     name: 'answers',
-    run: (now) => transact((tx) => forgetAnswers(tx, now - keptForMs, batchSize)),
+    run: (now) => transact((tx) => deleteExpiredIdempotencyKeys(tx, now - keptForMs, batchSize)),
   }
 }
 
 /** Tokens, sessions and invitations that are good for nothing any more; for a day, whoever asks with one is told that it has expired. */
-export function forgetTokens({ transact }: Pick<Store, 'transact'>): Chore {
+export function purgeTokens({ transact }: Pick<Store, 'transact'>): MaintenanceTask {
   return {
     name: 'tokens',
-    run: (now) => transact((tx) => forgetExpiredTokens(tx, now - dayMs, batchSize)),
+    run: (now) => transact((tx) => purgeExpiredTokens(tx, now - dayMs, batchSize)),
   }
 }
 
 const auditDays = 400
 
 /** Who did what, once a year has been looked back at. */
-export function shortenAudit({ transact }: Pick<Store, 'transact'>): Chore {
+export function trimAudit({ transact }: Pick<Store, 'transact'>): MaintenanceTask {
   return {
     name: 'audit',
-    run: (now) => transact((tx) => forgetAudit(tx, now - auditDays * dayMs, batchSize)),
+    run: (now) => transact((tx) => trimAuditLog(tx, now - auditDays * dayMs, batchSize)),
   }
 }
 
 /** Whoever follows the changes and has been away for longer begins again. */
 const changesKept = { days: 7, count: 100_000 }
 
-export function shortenChanges({ db, transact }: Pick<Store, 'db' | 'transact'>): Chore {
+export function trimChanges({ db, transact }: Pick<Store, 'db' | 'transact'>): MaintenanceTask {
   return {
     name: 'changes',
     async run(now) {
       const before = now - changesKept.days * dayMs
       let count = 0
-      for (const ownerId of await ownersWithChanges(db))
+      for (const userId of await usersWithChanges(db))
         count += await transact((tx) =>
-          forgetChanges(tx, ownerId, { before, keep: changesKept.count, limit: batchSize }),
+          trimChangeLog(tx, userId, { before, keep: changesKept.count, limit: batchSize }),
         )
       return count
     },

@@ -1,6 +1,6 @@
 import { afterAttempt, assumeTryingSince, isRateLimit, type Outcome } from '#core/delivery.ts'
 import type { Item, Message } from '#core/notification.ts'
-import type { Claim, Settled } from '#store/deliveries.ts'
+import type { Claim, DeliveryResult } from '#store/deliveries.ts'
 import type { OpenChannel } from './channel-registry.ts'
 
 /** From claims to what is said, and from what came of it to how they are settled. */
@@ -53,12 +53,12 @@ export function toMessage(told: readonly Live[], sentAt: number): Message {
 }
 
 /** How an attempt leaves a delivery: what was sent may have to be told again. */
-export function toSettlement(
+export function toAttemptResult(
   { record: { repeat } }: OpenChannel,
   claim: Claim,
   outcome: Outcome,
   { startedAt, endedAt, chance }: { startedAt: number; endedAt: number; chance: number },
-): Omit<Settled, 'claim' | 'latencyMs'> {
+): Omit<DeliveryResult, 'claim' | 'latencyMs'> {
   const { backoffFrom, repeats, dueAt } = claim
   const attempt = claim.attempt - backoffFrom
   // Waits that are not its own do not count: behind others, for a held channel, for a server that was off.
@@ -67,12 +67,12 @@ export function toSettlement(
     claim.tryingSinceAt === null
       ? assumeTryingSince(attempt, startedAt)
       : Math.min(claim.tryingSinceAt + waitedMs, startedAt)
-  const settlement = afterAttempt({ attempt, tryingSinceAt }, outcome, endedAt, chance)
+  const attemptResult = afterAttempt({ attempt, tryingSinceAt }, outcome, endedAt, chance)
   // A rate limit says nothing of this notification, so its back-off does not grow.
-  if (settlement.state === 'pending')
-    return { ...settlement, tryingSinceAt, ...(isRateLimit(outcome) && { backoffFrom: backoffFrom + 1 }) }
-  if (settlement.state !== 'sent' || !repeat || repeats >= repeat.max) return settlement
+  if (attemptResult.state === 'pending')
+    return { ...attemptResult, tryingSinceAt, ...(isRateLimit(outcome) && { backoffFrom: backoffFrom + 1 }) }
+  if (attemptResult.state !== 'sent' || !repeat || repeats >= repeat.max) return attemptResult
   // Told again, it has all its attempts again.
   const anew = { backoffFrom: claim.attempt, tryingSinceAt: null }
-  return { ...settlement, nextAt: endedAt + repeat.everyMs, repeats: repeats + 1, ...anew }
+  return { ...attemptResult, nextAt: endedAt + repeat.everyMs, repeats: repeats + 1, ...anew }
 }

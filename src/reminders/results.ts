@@ -1,6 +1,6 @@
-import { whyDropped } from '#core/notification.ts'
+import { cancelReason } from '#core/notification.ts'
 import { recordChange } from '#store/changes.ts'
-import { claimsInHand, type Settled, settleDeliveries } from '#store/deliveries.ts'
+import { claimsInHand, type DeliveryResult, recordResults } from '#store/deliveries.ts'
 import type { Store } from '#store/engine/open.ts'
 import { isDamage } from '#store/engine/storage.ts'
 import type { Transact } from '#store/engine/transact.ts'
@@ -13,7 +13,7 @@ import { awaitTrashed } from '#store/trash.ts'
  * What could not be written waits, and is written with the next.
  */
 export interface Settling {
-  add(settled: Settled): void
+  add(settled: DeliveryResult): void
   /** Writes what waits. @returns how much @throws what the database said */
   write(): Promise<number>
   /** Something waits to be written. */
@@ -35,12 +35,12 @@ export function createSettling({
   onFailed,
   onUnwritable,
 }: {
-  store: Pick<Store, 'db' | 'transactBell' | 'transactRing'>
-  onWritten: (batch: readonly Settled[], dueAt: number) => Promise<void>
+  store: Pick<Store, 'db' | 'transactBell' | 'transactFiring'>
+  onWritten: (batch: readonly DeliveryResult[], dueAt: number) => Promise<void>
   onFailed: () => void
-  onUnwritable: (settled: Settled) => void
+  onUnwritable: (settled: DeliveryResult) => void
 }): Settling {
-  const waiting: Settled[] = []
+  const waiting: DeliveryResult[] = []
   let isWriteComing = false
   let isWriting = false
   let writing: Promise<number> = Promise.resolve(0)
@@ -55,17 +55,17 @@ export function createSettling({
     return writing
   }
 
-  async function writeBatch(batch: readonly Settled[]): Promise<number> {
-    const dead = batch.filter(({ state }) => state === 'dead')
-    const others = batch.filter(({ state }) => state !== 'dead')
+  async function writeBatch(batch: readonly DeliveryResult[]): Promise<number> {
+    const dead = batch.filter(({ state }) => state === 'failed')
+    const others = batch.filter(({ state }) => state !== 'failed')
     isWriting = true
     const outcomes = await Promise.allSettled([
       settleAround(store.transactBell, others, lookAgain),
-      settleAround(store.transactRing, dead, recordDead),
+      settleAround(store.transactFiring, dead, recordFailed),
     ])
     isWriting = false
     let dueAt = Number.POSITIVE_INFINITY
-    const written: Settled[] = []
+    const written: DeliveryResult[] = []
     for (const [i, outcome] of outcomes.entries()) {
       const part = i === 0 ? others : dead
       if (outcome.status === 'rejected') waiting.unshift(...part)
@@ -83,15 +83,15 @@ export function createSettling({
   /** One by one where a batch meets a damaged page: the others must not wait for what can never be written. */
   async function settleAround(
     transact: Transact,
-    batch: readonly Settled[],
+    batch: readonly DeliveryResult[],
     prepare: Prepare,
-  ): Promise<readonly Settled[]> {
+  ): Promise<readonly DeliveryResult[]> {
     try {
       return await settleAll(transact, batch, prepare)
     } catch (error) {
       if (!isDamage(store.db, error)) throw error
     }
-    const written: Settled[] = []
+    const written: DeliveryResult[] = []
     for (const one of batch)
       try {
         written.push(...(await settleAll(transact, [one], prepare)))
@@ -119,8 +119,8 @@ export function createSettling({
 const ignore = () => {}
 
 /** A task can have become true again since the look: dropped now, nobody would revive its delivery. So it is due again. */
-async function lookAgain(tx: Db, batch: readonly Settled[], now: number): Promise<Settled[]> {
-  const ids = batch.filter(({ state }) => state === 'dropped').map(({ claim }) => claim.notice.taskId)
+async function lookAgain(tx: Db, batch: readonly DeliveryResult[], now: number): Promise<DeliveryResult[]> {
+  const ids = batch.filter(({ state }) => state === 'cancelled').map(({ claim }) => claim.notification.taskId)
   if (ids.length === 0) return [...batch]
   const found = await lockTasks(tx, ids)
   const gone = ids.filter((id) => !found.has(id))
@@ -130,29 +130,34 @@ async function lookAgain(tx: Db, batch: readonly Settled[], now: number): Promis
     for (const [id, task] of await lockTasks(tx, gone)) found.set(id, task)
   }
   return batch.map((settled) => {
-    const { notice } = settled.claim
-    if (settled.state !== 'dropped' || whyDropped(notice, found.get(notice.taskId)) !== null) return settled
+    const { notification } = settled.claim
+    if (settled.state !== 'cancelled' || cancelReason(notification, found.get(notification.taskId)) !== null)
+      return settled
     return { ...settled, state: 'pending', nextAt: now, error: null }
   })
 }
 
 /** What is given up is told, as far as it is ours to give up: asked before it is settled, for then that cannot be told any more. */
-async function recordDead(tx: Db, batch: readonly Settled[]): Promise<readonly Settled[]> {
+async function recordFailed(tx: Db, batch: readonly DeliveryResult[]): Promise<readonly DeliveryResult[]> {
   const claims = batch.map(({ claim }) => claim)
-  for (const { notice, channelId } of await claimsInHand(tx, claims)) {
-    const { id: noticeId, ownerId, taskId } = notice
-    recordChange(tx, { ownerId, taskId, kind: 'failed', noticeId, channelId })
+  for (const { notification, channelId } of await claimsInHand(tx, claims)) {
+    const { id: notificationId, userId, taskId } = notification
+    recordChange(tx, { userId, taskId, kind: 'failed', notificationId, channelId })
   }
   return batch
 }
 
-type Prepare = (tx: Db, batch: readonly Settled[], now: number) => Promise<readonly Settled[]>
+type Prepare = (tx: Db, batch: readonly DeliveryResult[], now: number) => Promise<readonly DeliveryResult[]>
 
-async function settleAll(transact: Transact, batch: readonly Settled[], prepare: Prepare): Promise<readonly Settled[]> {
+async function settleAll(
+  transact: Transact,
+  batch: readonly DeliveryResult[],
+  prepare: Prepare,
+): Promise<readonly DeliveryResult[]> {
   if (batch.length === 0) return batch
   return transact(async (tx, now) => {
     const settled = await prepare(tx, batch, now)
-    await settleDeliveries(tx, settled, now)
+    await recordResults(tx, settled, now)
     return settled
   })
 }

@@ -2,12 +2,12 @@ import type { Selectable } from 'kysely'
 import { dialectOf } from './dialects/dialect.ts'
 import type { AuditTable, Db } from './schema.ts'
 
-/** Who did what to which object, from where. By names, as they were then: an entry outlasts the owner and the token. */
+/** Who did what to which object, from where. By names, as they were then: an entry outlasts the user and the token. */
 export interface AuditEntry {
   /** ms since 1970. */
   readonly at: number
   /** Null when it is not known: a sign-in that failed. */
-  readonly ownerId: number | null
+  readonly userId: number | null
   readonly who: string | null
   /** What was asked with: `token`, `session`, `link`, `socket`; null for nothing. */
   readonly byKind: string | null
@@ -26,10 +26,10 @@ export async function insertAudit(tx: Db, entries: readonly AuditEntry[]): Promi
   await dialectOf(tx).insertRows(
     tx,
     'audit',
-    ['at', 'owner_id', 'who', 'by_kind', 'by_name', 'operation', 'object', 'status', 'address', 'request_id'],
+    ['at', 'user_id', 'who', 'by_kind', 'by_name', 'operation', 'object', 'status', 'address', 'request_id'],
     entries.map((one) => [
       one.at,
-      one.ownerId,
+      one.userId,
       one.who,
       one.byKind,
       one.byName,
@@ -46,18 +46,18 @@ export async function insertAudit(tx: Db, entries: readonly AuditEntry[]): Promi
 /** The newest first. @param page.before an id; of all when absent */
 export async function listAudit(
   db: Db,
-  filter: { ownerId?: number | undefined; operation?: string | undefined },
+  filter: { userId?: number | undefined; operation?: string | undefined },
   page: { before: number; limit: number },
 ): Promise<(AuditEntry & { id: number })[]> {
   let query = db.selectFrom('audit').selectAll().where('id', '<', page.before)
-  if (filter.ownerId !== undefined) query = query.where('owner_id', '=', filter.ownerId)
+  if (filter.userId !== undefined) query = query.where('user_id', '=', filter.userId)
   if (filter.operation !== undefined) query = query.where('operation', '=', filter.operation)
   const rows = await query.orderBy('id', 'desc').limit(page.limit).execute()
   return rows.map(toEntry)
 }
 
 /** What is older than an instant. @returns how many, at most `limit` */
-export async function forgetAudit(tx: Db, before: number, limit: number): Promise<number> {
+export async function trimAuditLog(tx: Db, before: number, limit: number): Promise<number> {
   const rows = await tx.selectFrom('audit').select('id').where('at', '<', before).orderBy('at').limit(limit).execute()
   const ids = rows.map(({ id }) => id)
   if (ids.length > 0)
@@ -72,7 +72,7 @@ function toEntry(row: Selectable<AuditTable>): AuditEntry & { id: number } {
   return {
     id: row.id,
     at: row.at,
-    ownerId: row.owner_id,
+    userId: row.user_id,
     who: row.who,
     byKind: row.by_kind,
     byName: row.by_name,

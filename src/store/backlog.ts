@@ -12,14 +12,14 @@ export interface Backlog {
   readonly skewMs: number | null
   /** By channel. */
   readonly pending: ReadonlyMap<number, number>
-  readonly dead: ReadonlyMap<number, number>
+  readonly failed: ReadonlyMap<number, number>
 }
 
 /** Counting costs 25 ns each on the embedded database, which does nothing else meanwhile: 2.5 ms at most a channel. */
-export const mostPending = 100_000
+export const maxPending = 100_000
 /**
- * The dead are looked for among so many: 0.5 ms. An index of them alone would cost nothing where an index may leave out rows, and on MySQL
- * and MariaDB an entry for each delivery there is. What was given up longer ago is told by /v1/notifications?status=dead.
+ * The failed are looked for among so many: 0.5 ms. An index of them alone would cost nothing where an index may leave out rows, and on MySQL
+ * and MariaDB an entry for each delivery there is. What was given up longer ago is told by /v1/notifications?status=failed.
  */
 export const newestDeliveries = 10_000
 
@@ -37,19 +37,19 @@ const countPending = prepare((db, args: { channelId: number; limit: number }) =>
     .select((eb) => eb.fn.countAll().as('count')),
 )
 
-const countDead = prepare((db, args: { limit: number }) =>
+const countFailed = prepare((db, args: { limit: number }) =>
   db
     .selectFrom((eb) =>
       eb
         .selectFrom('deliveries')
         .select(['channel_id', 'state'])
-        .orderBy('notice_id', 'desc')
+        .orderBy('notification_id', 'desc')
         .orderBy('channel_id', 'desc')
         .limit(args.limit)
         .as('newest'),
     )
     .select((eb) => ['channel_id', eb.fn.countAll().as('count')])
-    .where('state', '=', 'dead')
+    .where('state', '=', 'failed')
     .groupBy('channel_id'),
 )
 
@@ -57,10 +57,10 @@ export async function readBacklog(db: Db, clock: Pick<Clock, 'now'>, channelIds:
   const overdueMs = await readOverdueMs(db, clock.now())
   const pending = new Map<number, number>()
   for (const channelId of channelIds) {
-    const { rows } = await countPending(db, { channelId, limit: mostPending })
+    const { rows } = await countPending(db, { channelId, limit: maxPending })
     pending.set(channelId, Number(rows[0]?.count))
   }
-  const { rows } = await countDead(db, { limit: newestDeliveries })
-  const dead = new Map(rows.map(({ channel_id, count }) => [channel_id, Number(count)]))
-  return { overdueMs, skewMs: await readClockSkew(db, clock), pending, dead }
+  const { rows } = await countFailed(db, { limit: newestDeliveries })
+  const failed = new Map(rows.map(({ channel_id, count }) => [channel_id, Number(count)]))
+  return { overdueMs, skewMs: await readClockSkew(db, clock), pending, failed }
 }

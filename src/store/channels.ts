@@ -1,47 +1,47 @@
 import type { Selectable } from 'kysely'
 import type { ChannelHealth, ChannelRecord, ChannelSource } from '#core/channel.ts'
-import type { NoticeKind } from '#core/notification.ts'
+import type { NotificationKind } from '#core/notification.ts'
 import { Problem } from '#core/problem.ts'
 import { dialectOf } from './dialects/dialect.ts'
 import { prepare } from './engine/prepare.ts'
 import type { ChannelTable, Db } from './schema.ts'
 
 /**
- * The channels. Whoever holds some of this in memory compares a number: it grows with each change of a channel or of an owner, in
- * the same transaction. One more counter in the table of those, under an owner that nobody is.
+ * The channels. Whoever holds some of this in memory compares a number: it grows with each change of a channel or of a user, in
+ * the same transaction. One more counter in the table of those, under a user that nobody is.
  */
 const setup = 0
 
-const selectSetup = prepare((db, _: object) =>
-  db.selectFrom('counters').select('changes').where('owner_id', '=', setup),
+const selectConfigVersion = prepare((db, _: object) =>
+  db.selectFrom('counters').select('changes').where('user_id', '=', setup),
 )
 
-export async function setupNumber(db: Db): Promise<number> {
-  return (await selectSetup(db, {})).rows[0]?.changes ?? 0
+export async function configVersion(db: Db): Promise<number> {
+  return (await selectConfigVersion(db, {})).rows[0]?.changes ?? 0
 }
 
 /** To be called by every write here that is more than a channel's health. */
-export async function bumpSetup(tx: Db): Promise<void> {
+export async function bumpConfigVersion(tx: Db): Promise<void> {
   await dialectOf(tx).addToCounter(tx, setup, 1)
 }
 
-/** Channels that are there, enabled or not, by id; without those of owners who are being deleted: nobody is told by these any more. */
+/** Channels that are there, enabled or not, by id; without those of users who are being deleted: nobody is told by these any more. */
 export async function allChannels(db: Db): Promise<ChannelRecord[]> {
   const rows = await db
     .selectFrom('channels')
     .selectAll()
     .where('removed_at', 'is', null)
-    .where('owner_id', 'not in', (eb) => eb.selectFrom('owners').select('id').where('removed_at', 'is not', null))
+    .where('user_id', 'not in', (eb) => eb.selectFrom('users').select('id').where('removed_at', 'is not', null))
     .orderBy('id')
     .execute()
   return rows.map(toChannel)
 }
 
-export async function presentChannels(db: Db, ownerId: number): Promise<ChannelRecord[]> {
+export async function presentChannels(db: Db, userId: number): Promise<ChannelRecord[]> {
   const rows = await db
     .selectFrom('channels')
     .selectAll()
-    .where('owner_id', '=', ownerId)
+    .where('user_id', '=', userId)
     .where('removed_at', 'is', null)
     .orderBy('id')
     .execute()
@@ -49,11 +49,11 @@ export async function presentChannels(db: Db, ownerId: number): Promise<ChannelR
 }
 
 /** @throws Problem `not-found` */
-export async function getChannel(db: Db, ownerId: number, id: number, isToChange = false): Promise<ChannelRecord> {
+export async function getChannel(db: Db, userId: number, id: number, isToChange = false): Promise<ChannelRecord> {
   const query = db
     .selectFrom('channels')
     .selectAll()
-    .where('owner_id', '=', ownerId)
+    .where('user_id', '=', userId)
     .where('id', '=', id)
     .where('removed_at', 'is', null)
   const row = await (isToChange && dialectOf(db).isShared ? query.forUpdate() : query).executeTakeFirst()
@@ -61,9 +61,9 @@ export async function getChannel(db: Db, ownerId: number, id: number, isToChange
   return toChannel(row)
 }
 
-/** The kind of each channel of an owner, removed ones too, by id. */
-export async function channelKinds(db: Db, ownerId: number): Promise<Map<number, string>> {
-  const rows = await db.selectFrom('channels').select(['id', 'kind']).where('owner_id', '=', ownerId).execute()
+/** The kind of each channel of a user, removed ones too, by id. */
+export async function channelKinds(db: Db, userId: number): Promise<Map<number, string>> {
+  const rows = await db.selectFrom('channels').select(['id', 'kind']).where('user_id', '=', userId).execute()
   return new Map(rows.map(({ id, kind }) => [id, kind]))
 }
 
@@ -71,10 +71,10 @@ export type NewChannel = Omit<ChannelRecord, 'id' | 'health'>
 
 /** @returns its number. @throws Problem `conflict` when the name is taken */
 export async function insertChannel(tx: Db, channel: NewChannel): Promise<number> {
-  const columns = ['owner_id', 'name', 'kind', 'source', 'created_at', 'updated_at'] as const
-  const { ownerId, name, kind, source, createdAt } = channel
-  const values = [ownerId, name, kind, source, createdAt, createdAt]
-  await refuseTakenName(tx, ownerId, name)
+  const columns = ['user_id', 'name', 'kind', 'source', 'created_at', 'updated_at'] as const
+  const { userId, name, kind, source, createdAt } = channel
+  const values = [userId, name, kind, source, createdAt, createdAt]
+  await refuseTakenName(tx, userId, name)
   const [row] = await dialectOf(tx).insertRows(tx, 'channels', columns, [values], ['id', 'created_at'])
   if (!row) throw nameIsTaken(name)
   await saveChannel(tx, { ...channel, id: row.id })
@@ -82,13 +82,13 @@ export async function insertChannel(tx: Db, channel: NewChannel): Promise<number
 }
 
 /** @throws Problem `conflict` when the name is taken */
-export async function renameChannel(tx: Db, { ownerId, id }: ChannelRecord, name: string): Promise<void> {
-  await refuseTakenName(tx, ownerId, name)
+export async function renameChannel(tx: Db, { userId, id }: ChannelRecord, name: string): Promise<void> {
+  await refuseTakenName(tx, userId, name)
   await tx.updateTable('channels').set({ name }).where('id', '=', id).execute()
 }
 
-async function refuseTakenName(tx: Db, ownerId: number, name: string) {
-  const taken = tx.selectFrom('channels').select('id').where('owner_id', '=', ownerId).where('name', '=', name)
+async function refuseTakenName(tx: Db, userId: number, name: string) {
+  const taken = tx.selectFrom('channels').select('id').where('user_id', '=', userId).where('name', '=', name)
   if (await taken.executeTakeFirst()) throw nameIsTaken(name)
 }
 
@@ -106,7 +106,7 @@ export async function saveChannel(tx: Db, channel: Omit<ChannelRecord, 'health'>
       options: JSON.stringify(channel.options),
       enabled: Number(channel.isEnabled),
       disabled_reason: channel.disabledReason,
-      ...toPolicy(channel),
+      ...toChannelSettings(channel),
       updated_at: channel.updatedAt,
       version: channel.version,
       // What the receiver asked for may have been asked by another address.
@@ -114,15 +114,18 @@ export async function saveChannel(tx: Db, channel: Omit<ChannelRecord, 'health'>
     })
     .where('id', '=', channel.id)
     .execute()
-  await bumpSetup(tx)
+  await bumpConfigVersion(tx)
 }
 
-export type Policy = Pick<ChannelRecord, 'tags' | 'notices' | 'groupWaitMs' | 'repeat' | 'ignoresQuietHours'>
+export type ChannelSettings = Pick<
+  ChannelRecord,
+  'tags' | 'notifications' | 'groupWaitMs' | 'repeat' | 'ignoresQuietHours'
+>
 
-function toPolicy({ tags, notices, groupWaitMs, repeat, ignoresQuietHours }: Policy) {
+function toChannelSettings({ tags, notifications, groupWaitMs, repeat, ignoresQuietHours }: ChannelSettings) {
   return {
     tags: tags.length > 0 ? JSON.stringify(tags) : null,
-    notices: notices.length > 0 ? JSON.stringify(notices) : null,
+    notifications: notifications.length > 0 ? JSON.stringify(notifications) : null,
     group_wait_ms: groupWaitMs,
     repeat_every_ms: repeat?.everyMs ?? null,
     repeat_max: repeat?.max ?? null,
@@ -134,7 +137,7 @@ function toPolicy({ tags, notices, groupWaitMs, repeat, ignoresQuietHours }: Pol
 export async function removeChannel(tx: Db, { id, name }: ChannelRecord, now: number): Promise<void> {
   const former = `${name.slice(0, 70)} (deleted, ${id})`
   await tx.updateTable('channels').set({ name: former, options: null, removed_at: now }).where('id', '=', id).execute()
-  await bumpSetup(tx)
+  await bumpConfigVersion(tx)
 }
 
 /** @returns whether it was enabled until now */
@@ -147,7 +150,7 @@ export async function disableChannel(tx: Db, id: number, reason: string): Promis
     .where('removed_at', 'is', null)
     .executeTakeFirst()
   if (Number(numUpdatedRows) === 0) return false
-  await bumpSetup(tx)
+  await bumpConfigVersion(tx)
   return true
 }
 
@@ -200,45 +203,45 @@ export async function saveHold(tx: Db, { id, version }: Pick<ChannelRecord, 'id'
 
 type Named = Pick<ChannelRecord, 'id' | 'name' | 'kind'>
 
-export type Declared = Policy & {
+export type Declared = ChannelSettings & {
   readonly name: string
   readonly kind: string
   readonly source: Exclude<ChannelSource, 'api'>
 }
 
-/** What every owner has. Nobody is woken by a line on the server's own output. */
+/** What every user has. Nobody is woken by a line on the server's own output. */
 export const builtInChannel: Declared = {
   name: 'console',
   kind: 'console',
   source: 'built-in',
   tags: [],
-  notices: [],
+  notifications: [],
   groupWaitMs: null,
   repeat: null,
   ignoresQuietHours: true,
 }
 
 /**
- * Makes the records of an owner match what is declared: new names get an id, missing ones are marked removed. Several replicas may
+ * Makes the records of a user match what is declared: new names get an id, missing ones are marked removed. Several replicas may
  * do so at once.
  * @returns those that are declared, and those that were there before and are declared no more
  * @throws Problem `conflict` when a person has made a channel of that name
  */
 export async function recordChannels(
   tx: Db,
-  ownerId: number,
+  userId: number,
   declared: readonly Declared[],
   now: number,
 ): Promise<{ present: Named[]; removed: Named[] }> {
   await dialectOf(tx).insertRows(
     tx,
     'channels',
-    ['owner_id', 'name', 'kind', 'source', 'created_at', 'updated_at', 'ignores_quiet_hours', 'removed_at'],
+    ['user_id', 'name', 'kind', 'source', 'created_at', 'updated_at', 'ignores_quiet_hours', 'removed_at'],
     // Removed, until the comparison below has seen it: that also tells whether anything is to be written.
-    declared.map(({ name, kind, source }) => [ownerId, name, kind, source, now, now, 0, now]),
+    declared.map(({ name, kind, source }) => [userId, name, kind, source, now, now, 0, now]),
     [],
   )
-  const known = await tx.selectFrom('channels').selectAll().where('owner_id', '=', ownerId).orderBy('id').execute()
+  const known = await tx.selectFrom('channels').selectAll().where('user_id', '=', userId).orderBy('id').execute()
   const present: Named[] = []
   const removed: Named[] = []
   let hasChanged = false
@@ -258,7 +261,7 @@ export async function recordChannels(
       await tx.updateTable('channels').set({ removed_at: now }).where('id', '=', row.id).execute()
     } else {
       present.push({ id: row.id, name: row.name, kind: one.kind })
-      const wanted = { kind: one.kind, source: one.source, ...toPolicy(one), removed_at: null }
+      const wanted = { kind: one.kind, source: one.source, ...toChannelSettings(one), removed_at: null }
       if (Object.entries(wanted).every(([column, value]) => row[column as keyof typeof row] === value)) continue
       await tx
         .updateTable('channels')
@@ -268,14 +271,14 @@ export async function recordChannels(
     }
     hasChanged = true
   }
-  if (hasChanged) await bumpSetup(tx)
+  if (hasChanged) await bumpConfigVersion(tx)
   return { present, removed }
 }
 
 function toChannel(row: Selectable<ChannelTable>): ChannelRecord {
   return {
     id: row.id,
-    ownerId: row.owner_id,
+    userId: row.user_id,
     name: row.name,
     kind: row.kind,
     source: row.source,
@@ -283,7 +286,7 @@ function toChannel(row: Selectable<ChannelTable>): ChannelRecord {
     isEnabled: row.enabled !== 0,
     disabledReason: row.disabled_reason,
     tags: row.tags === null ? [] : (JSON.parse(row.tags) as string[]),
-    notices: row.notices === null ? [] : (JSON.parse(row.notices) as NoticeKind[]),
+    notifications: row.notifications === null ? [] : (JSON.parse(row.notifications) as NotificationKind[]),
     groupWaitMs: row.group_wait_ms,
     repeat:
       row.repeat_every_ms === null || row.repeat_max === null

@@ -1,17 +1,17 @@
 import { randomUUIDv7 } from 'node:crypto'
 import { type ExpressionBuilder, type Selectable, sql, type UpdateObject } from 'kysely'
-import type { DeliveryState, Settlement } from '#core/delivery.ts'
-import type { Notice } from '#core/notification.ts'
+import type { AttemptResult, DeliveryState } from '#core/delivery.ts'
+import type { Notification } from '#core/notification.ts'
 import type { Task } from '#core/task.ts'
 import { dialectOf } from './dialects/dialect.ts'
 import { prepare } from './engine/prepare.ts'
-import { noticesByIds } from './notifications.ts'
+import { notificationsByIds } from './notifications.ts'
 import type { Db, DeliveryTable, Schema } from './schema.ts'
 
 /** A delivery as it stands in the ledger. Instants in ms since 1970. */
 export interface Delivery {
   readonly id: string
-  readonly noticeId: number
+  readonly notificationId: number
   readonly channelId: number
   readonly state: DeliveryState
   readonly attempts: number
@@ -32,32 +32,32 @@ export interface Claim {
   /** When this attempt was due, in ms. */
   readonly dueAt: number
   readonly leaseUntil: number
-  readonly notice: Notice
+  readonly notification: Notification
   /** Told in one message with the others that have the same. */
   readonly groupId: string | null
   /** Above 0 it is told again, for the so many-th time. */
   readonly repeats: number
-  /** The task as it was when this was rung, and the store's edition by then: while that lasts, nobody has changed it. */
-  readonly seen?: { readonly task: Task; readonly edition: number }
+  /** The task as it was when this was fired, and the store's edition by then: while that lasts, nobody has changed it. */
+  readonly seen?: { readonly task: Task; readonly commitSequence: number }
 }
 
 /** A delivery, and the attempt on it that somebody holds: who lost it finds no row. */
-const claimColumns = ['notice_id', 'channel_id', 'attempts'] as const
+const claimColumns = ['notification_id', 'channel_id', 'attempts'] as const
 
 /** Writes new deliveries; one with an `attempt` is claimed by us, one without is due at `nextAt`, which may lie ahead. */
 export async function insertDeliveries(
   tx: Db,
-  deliveries: readonly { id: string; channelId: number; notice: Notice; attempt: number; nextAt: number }[],
+  deliveries: readonly { id: string; channelId: number; notification: Notification; attempt: number; nextAt: number }[],
   now: number,
 ): Promise<void> {
   await dialectOf(tx).insertRows(
     tx,
     'deliveries',
-    ['id', 'notice_id', 'owner_id', 'channel_id', 'state', 'attempts', 'claimed_at', 'next_at'],
-    deliveries.map(({ id, channelId, notice, attempt, nextAt }) => [
+    ['id', 'notification_id', 'user_id', 'channel_id', 'state', 'attempts', 'claimed_at', 'next_at'],
+    deliveries.map(({ id, channelId, notification, attempt, nextAt }) => [
       id,
-      notice.id,
-      notice.ownerId,
+      notification.id,
+      notification.userId,
       channelId,
       'pending',
       attempt,
@@ -69,17 +69,17 @@ export async function insertDeliveries(
 }
 
 /** Writes deliveries that nobody will attempt, each with the reason: what is not told is not passed over in silence. */
-export async function insertDropped(
+export async function insertCancelled(
   tx: Db,
-  dropped: readonly { id: string; channelId: number; notice: Notice; reason: string }[],
+  dropped: readonly { id: string; channelId: number; notification: Notification; reason: string }[],
   now: number,
 ): Promise<void> {
   await dialectOf(tx).insertRows(
     tx,
     'deliveries',
-    ['id', 'notice_id', 'owner_id', 'channel_id', 'state', 'attempts', 'error', 'settled_at'],
-    dropped.map(({ id, channelId, notice, reason }) => {
-      return [id, notice.id, notice.ownerId, channelId, 'dropped', 0, reason, now]
+    ['id', 'notification_id', 'user_id', 'channel_id', 'state', 'attempts', 'error', 'finished_at'],
+    dropped.map(({ id, channelId, notification, reason }) => {
+      return [id, notification.id, notification.userId, channelId, 'cancelled', 0, reason, now]
     }),
     [],
   )
@@ -184,7 +184,7 @@ export async function nextDue(db: Db): Promise<Map<number, NextDue>> {
  * Takes what is due on a channel into hand, the longest due first, for the span of a lease.
  * @param isGrouping what is taken for the first time is put into groups, which stay together from then on: under the id of a message
  *   that may have arrived, nothing else may be said
- * @param only of these notices, where others lie on a damaged page: a statement that reads one fails as a whole
+ * @param only of these notifications, where others lie on a damaged page: a statement that reads one fails as a whole
  */
 export async function claimDue(
   tx: Db,
@@ -195,12 +195,15 @@ export async function claimDue(
 ): Promise<Claim[]> {
   const due = tx
     .selectFrom('deliveries')
-    .select(['id', 'notice_id', 'attempts', 'next_at', 'backoff_from', 'trying_since_at', 'group_id', 'repeats'])
+    .select(['id', 'notification_id', 'attempts', 'next_at', 'backoff_from', 'trying_since_at', 'group_id', 'repeats'])
     .where((eb) =>
       only === undefined
         ? eb('channel_id', '=', channelId)
         : // By their keys: the index on what is due leads to the rows of all.
-          eb.and([dialectOf(tx).among(eb.ref('notice_id'), only), eb(sql<number>`channel_id + 0`, '=', channelId)]),
+          eb.and([
+            dialectOf(tx).among(eb.ref('notification_id'), only),
+            eb(sql<number>`channel_id + 0`, '=', channelId),
+          ]),
     )
     .where('next_at', '<=', now)
     .orderBy('next_at')
@@ -218,17 +221,17 @@ export async function claimDue(
     'deliveries',
     claimColumns,
     ['attempts', 'claimed_at', 'next_at'],
-    rows.map(({ notice_id, attempts }) => [notice_id, channelId, attempts, attempts + 1, now, leaseUntil]),
+    rows.map(({ notification_id, attempts }) => [notification_id, channelId, attempts, attempts + 1, now, leaseUntil]),
     { state: 'pending' }, // what is told again was sent before
   )
-  const notices = await noticesByIds(
+  const notifications = await notificationsByIds(
     tx,
-    rows.map(({ notice_id }) => notice_id),
+    rows.map(({ notification_id }) => notification_id),
   )
   const claims: Claim[] = []
   for (const row of rows) {
-    const notice = notices.get(row.notice_id)
-    if (!notice) continue
+    const notification = notifications.get(row.notification_id)
+    if (!notification) continue
     claims.push({
       id: row.id,
       channelId,
@@ -237,7 +240,7 @@ export async function claimDue(
       tryingSinceAt: row.trying_since_at,
       dueAt: row.next_at ?? now,
       leaseUntil,
-      notice,
+      notification,
       groupId: row.group_id,
       repeats: row.repeats,
     })
@@ -251,7 +254,7 @@ const largestGroup = 50
 async function makeGroups(
   tx: Db,
   channelId: number,
-  rows: { notice_id: number; attempts: number; group_id: string | null }[],
+  rows: { notification_id: number; attempts: number; group_id: string | null }[],
 ): Promise<void> {
   const fresh = rows.filter(({ group_id, attempts }) => group_id === null && attempts === 0)
   for (let i = 0; i < fresh.length; i += largestGroup) {
@@ -265,25 +268,25 @@ async function makeGroups(
     'deliveries',
     claimColumns,
     ['group_id'],
-    fresh.map(({ notice_id, attempts, group_id }) => [notice_id, channelId, attempts, group_id]),
+    fresh.map(({ notification_id, attempts, group_id }) => [notification_id, channelId, attempts, group_id]),
   )
 }
 
 /** Those of some claims that are still ours, and nobody takes them from us before this transaction ends. */
 export async function claimsInHand(tx: Db, claims: readonly Claim[]): Promise<Claim[]> {
   if (claims.length === 0) return []
-  const ids = claims.map(({ notice }) => notice.id)
+  const ids = claims.map(({ notification }) => notification.id)
   const query = tx
     .selectFrom('deliveries')
     .select(['id', 'attempts'])
-    .where((eb) => dialectOf(tx).among(eb.ref('notice_id'), ids))
+    .where((eb) => dialectOf(tx).among(eb.ref('notification_id'), ids))
     .where('state', '=', 'pending')
   const rows = await (dialectOf(tx).isShared ? query.forUpdate() : query).execute()
   const attemptsOf = new Map(rows.map(({ id, attempts }) => [id, attempts]))
   return claims.filter(({ id, attempt }) => attemptsOf.get(id) === attempt)
 }
 
-export interface Settled extends Settlement {
+export interface DeliveryResult extends AttemptResult {
   readonly claim: Claim
   /** Set where it is to be told again, at `nextAt`: for the so many-th time. */
   readonly repeats?: number
@@ -296,12 +299,12 @@ export interface Settled extends Settlement {
 }
 
 /** Writes how attempts ended, each only if the claim is still ours. @returns how many were */
-export async function settleDeliveries(tx: Db, settled: readonly Settled[], now: number): Promise<number> {
+export async function recordResults(tx: Db, settled: readonly DeliveryResult[], now: number): Promise<number> {
   // Most went well, and differ in how long it took alone.
-  const isDone = ({ state, error, nextAt }: Settled) => state === 'sent' && error === null && nextAt === null
+  const isDone = ({ state, error, nextAt }: DeliveryResult) => state === 'sent' && error === null && nextAt === null
   const done = settled.filter(isDone)
   const others = settled.filter((one) => !isDone(one))
-  const key = ({ claim }: Settled) => [claim.notice.id, claim.channelId, claim.attempt]
+  const key = ({ claim }: DeliveryResult) => [claim.notification.id, claim.channelId, claim.attempt]
   const { updateRows } = dialectOf(tx)
   const found = await updateRows(
     tx,
@@ -309,19 +312,19 @@ export async function settleDeliveries(tx: Db, settled: readonly Settled[], now:
     claimColumns,
     ['latency_ms'],
     done.map((one) => [...key(one), one.latencyMs]),
-    { state: 'sent', next_at: null, error: null, claimed_at: null, settled_at: now },
+    { state: 'sent', next_at: null, error: null, claimed_at: null, finished_at: now },
   )
   const foundOthers = await updateRows(
     tx,
     'deliveries',
     // A channel that was switched off has dropped them: what was sent nevertheless is told above, but nothing is tried again.
     [...claimColumns, 'next_at'],
-    ['state', 'next_at', 'error', 'latency_ms', 'settled_at', 'repeats', 'backoff_from', 'trying_since_at'],
+    ['state', 'next_at', 'error', 'latency_ms', 'finished_at', 'repeats', 'backoff_from', 'trying_since_at'],
     others.map((one) => {
       const { claim, state, nextAt, error, latencyMs, repeats = claim.repeats } = one
       const { backoffFrom = claim.backoffFrom, tryingSinceAt = claim.tryingSinceAt } = one
-      const settledAt = state === 'pending' ? null : now
-      const result = [state, nextAt, error, latencyMs, settledAt, repeats, backoffFrom, tryingSinceAt]
+      const finishedAt = state === 'pending' ? null : now
+      const result = [state, nextAt, error, latencyMs, finishedAt, repeats, backoffFrom, tryingSinceAt]
       return [...key(one), claim.leaseUntil, ...result]
     }),
     { claimed_at: null },
@@ -336,7 +339,14 @@ export async function releaseClaims(tx: Db, claims: readonly Claim[]): Promise<v
     'deliveries',
     claimColumns,
     ['attempts', 'claimed_at', 'next_at'],
-    claims.map(({ notice, channelId, attempt, dueAt }) => [notice.id, channelId, attempt, attempt - 1, null, dueAt]),
+    claims.map(({ notification, channelId, attempt, dueAt }) => [
+      notification.id,
+      channelId,
+      attempt,
+      attempt - 1,
+      null,
+      dueAt,
+    ]),
   )
 }
 
@@ -352,14 +362,14 @@ export async function freeAllClaims(tx: Db, now: number): Promise<number> {
 }
 
 /** Tasks came back to an expiry for which deliveries were dropped: those are true again. @returns how many */
-export async function reviveDropped(
+export async function reviveCancelled(
   tx: Db,
   tasks: readonly { readonly id: number; readonly expiryAt: number | null }[],
   now: number,
 ): Promise<number> {
   // Two statements: MariaDB would run a subquery of the UPDATE for each delivery there is.
   const rows = await tx
-    .selectFrom('notices')
+    .selectFrom('notifications')
     .select(['id', 'task_id', 'expiry_at'])
     .where((eb) =>
       dialectOf(tx).among(
@@ -372,43 +382,43 @@ export async function reviveDropped(
         eb
           .selectFrom('deliveries')
           .select('deliveries.id')
-          .whereRef('notice_id', '=', 'notices.id')
-          .where('state', '=', 'dropped'),
+          .whereRef('notification_id', '=', 'notifications.id')
+          .where('state', '=', 'cancelled'),
       ),
     )
     .execute()
   const expiries = new Map(tasks.map(({ id, expiryAt }) => [id, expiryAt]))
   const ids = rows.filter((row) => expiries.get(row.task_id) === row.expiry_at).map(({ id }) => id)
-  return makeDue(tx, ids, 'dropped', { error: null, settled_at: null, ...anew }, now)
+  return makeDue(tx, ids, 'cancelled', { error: null, finished_at: null, ...anew }, now)
 }
 
 /** Attempts go on counting: they are what a claim is known by. Back-off and time begin anew. */
 const anew = { backoff_from: sql<number>`attempts`, trying_since_at: null }
 
 /** A person asks for another try of what was given up. What went wrong the last time stays to be read. @returns how many */
-export async function retryDead(
+export async function retryFailed(
   tx: Db,
-  noticeIds: readonly number[],
+  notificationIds: readonly number[],
   only: { readonly deliveryId?: string | undefined; readonly channelId?: number },
   now: number,
 ): Promise<number> {
-  return makeDue(tx, noticeIds, 'dead', { settled_at: null, ...anew }, now, only)
+  return makeDue(tx, notificationIds, 'failed', { finished_at: null, ...anew }, now, only)
 }
 
 async function makeDue(
   tx: Db,
-  noticeIds: readonly number[],
+  notificationIds: readonly number[],
   state: DeliveryState,
   set: UpdateObject<Schema, 'deliveries'>,
   now: number,
   { deliveryId, channelId }: { readonly deliveryId?: string | undefined; readonly channelId?: number } = {},
 ): Promise<number> {
-  if (noticeIds.length === 0) return 0
+  if (notificationIds.length === 0) return 0
   // Out of its group, if it was in one: under that id others may have been told, and nothing more is heard.
   let query = tx
     .updateTable('deliveries')
     .set({ state: 'pending', next_at: now, group_id: null, ...set })
-    .where((eb) => dialectOf(tx).among(eb.ref('notice_id'), noticeIds))
+    .where((eb) => dialectOf(tx).among(eb.ref('notification_id'), notificationIds))
     .where('state', '=', state)
     // Of a channel that is no more, or switched off, it would wait for ever.
     .where('channel_id', 'in', (eb) =>
@@ -424,7 +434,7 @@ async function makeDue(
 export async function dropForChannel(tx: Db, channelId: number, reason: string, now: number): Promise<number> {
   const { numUpdatedRows } = await tx
     .updateTable('deliveries')
-    .set({ state: 'dropped', next_at: null, claimed_at: null, error: reason, settled_at: now })
+    .set({ state: 'cancelled', next_at: null, claimed_at: null, error: reason, finished_at: now })
     .where('channel_id', '=', channelId)
     .where('next_at', 'is not', null)
     .where('state', '=', 'pending')
@@ -440,31 +450,31 @@ export async function dropForChannel(tx: Db, channelId: number, reason: string, 
 }
 
 /** What somebody has seen is not told again. */
-export async function endRepeats(tx: Db, noticeIds: readonly number[]): Promise<void> {
+export async function endRepeats(tx: Db, notificationIds: readonly number[]): Promise<void> {
   await tx
     .updateTable('deliveries')
     .set({ next_at: null })
-    .where((eb) => dialectOf(tx).among(eb.ref('notice_id'), noticeIds))
+    .where((eb) => dialectOf(tx).among(eb.ref('notification_id'), notificationIds))
     .where('state', '=', 'sent')
     .where('next_at', 'is not', null)
     .execute()
 }
 
-/** The deliveries of some notices, by notice, in the order of the channels. */
-export async function deliveriesOf(db: Db, noticeIds: readonly number[]): Promise<Map<number, Delivery[]>> {
+/** The deliveries of some notifications, by notification, in the order of the channels. */
+export async function deliveriesOf(db: Db, notificationIds: readonly number[]): Promise<Map<number, Delivery[]>> {
   const rows = await db
     .selectFrom('deliveries')
     .selectAll()
-    .where((eb) => dialectOf(db).among(eb.ref('notice_id'), noticeIds))
+    .where((eb) => dialectOf(db).among(eb.ref('notification_id'), notificationIds))
     .orderBy('channel_id')
     .execute()
-  return Map.groupBy(rows.map(toDelivery), ({ noticeId }) => noticeId)
+  return Map.groupBy(rows.map(toDelivery), ({ notificationId }) => notificationId)
 }
 
 function toDelivery(row: Selectable<DeliveryTable>): Delivery {
   return {
     id: row.id,
-    noticeId: row.notice_id,
+    notificationId: row.notification_id,
     channelId: row.channel_id,
     state: row.state,
     attempts: row.attempts,

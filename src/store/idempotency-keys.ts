@@ -2,17 +2,17 @@ import type { Selectable } from 'kysely'
 import { Problem } from '#core/problem.ts'
 import { dialectOf } from './dialects/dialect.ts'
 import { prepare } from './engine/prepare.ts'
-import type { AnswerTable, Db } from './schema.ts'
+import type { Db, IdempotencyKeyTable } from './schema.ts'
 
 /**
  * What requests with an Idempotency-Key were answered, so that one that is repeated is not done again. A key is taken in the
  * transaction of what it is for, and its answer written there too:
  *
- *   free ── takeKey ──▶ taken ── keepAnswer, COMMIT ──▶ kept ── 24 h ──▶ free
+ *   free ── reserveKey ──▶ taken ── keepAnswer, COMMIT ──▶ kept ── 24 h ──▶ free
  *     ▲                   │
  *     └──── rollback ─────┘     whoever asks for a taken key waits for that transaction
  */
-export interface KeptAnswer {
+export interface IdempotencyRecord {
   readonly status: number
   readonly headers: Readonly<Record<string, string>>
   readonly body: string
@@ -29,8 +29,8 @@ export const keptForMs = 24 * 3_600_000
 /** The status of a row whose answer is not known yet; nobody but its own transaction can see it. */
 const taken = 0
 
-const selectAnswer = prepare((db, args: { ownerId: number; key: string }) =>
-  db.selectFrom('answers').selectAll().where('owner_id', '=', args.ownerId).where('key', '=', args.key),
+const selectAnswer = prepare((db, args: { userId: number; key: string }) =>
+  db.selectFrom('idempotency_keys').selectAll().where('user_id', '=', args.userId).where('key', '=', args.key),
 )
 
 /**
@@ -38,30 +38,30 @@ const selectAnswer = prepare((db, args: { ownerId: number; key: string }) =>
  * @returns what the key was answered before, or undefined: then it is ours, and `keepAnswer` must follow
  * @throws Problem `invalid` when it was used for another request
  */
-export async function takeKey(
+export async function reserveKey(
   tx: Db,
-  ownerId: number,
+  userId: number,
   { key, fingerprint }: RequestKey,
   now: number,
-): Promise<KeptAnswer | undefined> {
+): Promise<IdempotencyRecord | undefined> {
   for (;;) {
     // 1. It is ours, or somebody's who has committed: the insert waits for others who have it in hand.
     await dialectOf(tx).insertRows(
       tx,
-      'answers',
-      ['owner_id', 'key', 'fingerprint', 'status', 'headers', 'body', 'created_at'],
-      [[ownerId, key, fingerprint, taken, '', '', now]],
+      'idempotency_keys',
+      ['user_id', 'key', 'fingerprint', 'status', 'headers', 'body', 'created_at'],
+      [[userId, key, fingerprint, taken, '', '', now]],
       [],
     )
-    const row = (await selectAnswer(tx, { ownerId, key })).rows[0]
+    const row = (await selectAnswer(tx, { userId, key })).rows[0]
     if (!row) continue // forgotten in between
     if (row.status === taken) return undefined
     // 2. Too old to count: ours, unless somebody else has just seen the same.
     if (row.created_at <= now - keptForMs) {
       const { numUpdatedRows } = await tx
-        .updateTable('answers')
+        .updateTable('idempotency_keys')
         .set({ fingerprint, status: taken, headers: '', body: '', created_at: now })
-        .where('owner_id', '=', ownerId)
+        .where('user_id', '=', userId)
         .where('key', '=', key)
         .where('created_at', '=', row.created_at)
         .executeTakeFirst()
@@ -75,15 +75,15 @@ export async function takeKey(
 /** What a key was answered before, without taking it. @throws Problem `invalid` when it was used for another request */
 export async function findAnswer(
   db: Db,
-  ownerId: number,
+  userId: number,
   { key, fingerprint }: RequestKey,
   now: number,
-): Promise<KeptAnswer | undefined> {
-  const row = (await selectAnswer(db, { ownerId, key })).rows[0]
+): Promise<IdempotencyRecord | undefined> {
+  const row = (await selectAnswer(db, { userId, key })).rows[0]
   return row && row.created_at > now - keptForMs ? toAnswer(row, fingerprint) : undefined
 }
 
-function toAnswer(row: Selectable<AnswerTable>, fingerprint: string): KeptAnswer {
+function toAnswer(row: Selectable<IdempotencyKeyTable>, fingerprint: string): IdempotencyRecord {
   if (row.fingerprint !== fingerprint)
     throw new Problem('invalid', 'This Idempotency-Key was used for another request.', {
       faults: [{ at: { parameter: 'Idempotency-Key' }, detail: 'was used for another request' }],
@@ -92,18 +92,18 @@ function toAnswer(row: Selectable<AnswerTable>, fingerprint: string): KeptAnswer
 }
 
 const updateAnswer = prepare(
-  (db, args: { ownerId: number; key: string; status: number; headers: string; body: string }) =>
+  (db, args: { userId: number; key: string; status: number; headers: string; body: string }) =>
     db
-      .updateTable('answers')
+      .updateTable('idempotency_keys')
       .set({ status: args.status, headers: args.headers, body: args.body })
-      .where('owner_id', '=', args.ownerId)
+      .where('user_id', '=', args.userId)
       .where('key', '=', args.key),
 )
 
 /** Writes what the request with a key is answered, if this transaction commits. */
-export async function keepAnswer(tx: Db, ownerId: number, key: string, answer: KeptAnswer): Promise<void> {
+export async function keepAnswer(tx: Db, userId: number, key: string, answer: IdempotencyRecord): Promise<void> {
   const { status, headers, body } = answer
-  await updateAnswer(tx, { ownerId, key, status, headers: JSON.stringify(headers), body })
+  await updateAnswer(tx, { userId, key, status, headers: JSON.stringify(headers), body })
 }
 
 /**
@@ -111,9 +111,9 @@ export async function keepAnswer(tx: Db, ownerId: number, key: string, answer: K
  * @param limit about so many; those of one transaction go together
  * @returns how many
  */
-export async function forgetAnswers(tx: Db, before: number, limit: number): Promise<number> {
+export async function deleteExpiredIdempotencyKeys(tx: Db, before: number, limit: number): Promise<number> {
   const last = await tx
-    .selectFrom('answers')
+    .selectFrom('idempotency_keys')
     .select('created_at')
     .where('created_at', '<', before)
     .orderBy('created_at')
@@ -121,7 +121,7 @@ export async function forgetAnswers(tx: Db, before: number, limit: number): Prom
     .offset(limit - 1)
     .executeTakeFirst()
   const { numDeletedRows } = await tx
-    .deleteFrom('answers')
+    .deleteFrom('idempotency_keys')
     .where('created_at', '<', last ? last.created_at + 1 : before)
     .executeTakeFirst()
   return Number(numDeletedRows)

@@ -2,11 +2,11 @@ import { setImmediate as turn } from 'node:timers/promises'
 import { type Expression, type SqlBool, sql } from 'kysely'
 import type { DeliveryState } from '#core/delivery.ts'
 import { windowEnd } from './engine/id-windows.ts'
-import { type NoticeRecord, toNotice } from './notifications.ts'
+import { type NotificationRecord, toNotification } from './notifications.ts'
 import type { Db } from './schema.ts'
 
-/** Which notices are wanted; of all that is said, all must be true. What is said of a delivery must be true of one of them. */
-export interface NoticeFilter {
+/** Which notifications are wanted; of all that is said, all must be true. What is said of a delivery must be true of one of them. */
+export interface NotificationFilter {
   readonly taskId?: number
   readonly acknowledged?: boolean
   readonly status?: DeliveryState
@@ -16,20 +16,20 @@ export interface NoticeFilter {
 }
 
 /** The newest first. @param page.before an id not to reach */
-export async function listNotices(
+export async function listNotifications(
   db: Db,
-  ownerId: number,
-  filter: NoticeFilter,
+  userId: number,
+  filter: NotificationFilter,
   page: { before: number; limit: number },
-): Promise<NoticeRecord[]> {
-  // What may be rare is looked for a window at a time; a task has not many notices.
+): Promise<NotificationRecord[]> {
+  // What may be rare is looked for a window at a time; a task has not many notifications.
   const { taskId, ...others } = filter
   const isRare = taskId === undefined && Object.keys(others).length > 0
-  const found: NoticeRecord[] = []
+  const found: NotificationRecord[] = []
   for (let { before } = page; ; await turn()) {
-    const first = isRare ? ((await windowEnd(db, 'notices', ownerId, before, 'down')) ?? 0) : 0
+    const first = isRare ? ((await windowEnd(db, 'notifications', userId, before, 'down')) ?? 0) : 0
     const window = { first, before, limit: page.limit - found.length }
-    for (const row of await select(db, ownerId, filter, window)) found.push(row)
+    for (const row of await select(db, userId, filter, window)) found.push(row)
     if (first === 0 || found.length >= page.limit) return found
     before = first
   }
@@ -41,35 +41,40 @@ interface Window {
   readonly limit: number
 }
 
-async function select(db: Db, ownerId: number, filter: NoticeFilter, window: Window): Promise<NoticeRecord[]> {
+async function select(
+  db: Db,
+  userId: number,
+  filter: NotificationFilter,
+  window: Window,
+): Promise<NotificationRecord[]> {
   const { first, before, limit } = window
   const { taskId, acknowledged } = filter
-  let query = db.selectFrom('notices').selectAll().where('owner_id', '=', ownerId)
+  let query = db.selectFrom('notifications').selectAll().where('user_id', '=', userId)
   query = query.where('id', '>=', first).where('id', '<', before).orderBy('id', 'desc').limit(limit)
   if (taskId !== undefined) query = query.where('task_id', '=', taskId)
   if (acknowledged !== undefined) query = query.where('acknowledged_at', acknowledged ? 'is not' : 'is', null)
-  const delivered = aDelivery(ownerId, filter, window)
+  const delivered = aDelivery(userId, filter, window)
   if (delivered) query = query.where(delivered)
-  return (await query.execute()).map(toNotice)
+  return (await query.execute()).map(toNotification)
 }
 
-/** That a notice has a delivery of which all is true that the filter says of one. */
+/** That a notification has a delivery of which all is true that the filter says of one. */
 function aDelivery(
-  ownerId: number,
-  { status, channelId, hasProblem }: NoticeFilter,
+  userId: number,
+  { status, channelId, hasProblem }: NotificationFilter,
   { first, before }: Window,
 ): Expression<SqlBool> | undefined {
   const all: Expression<SqlBool>[] = []
   if (status !== undefined) all.push(sql`d.state = ${status}`)
   if (channelId !== undefined) all.push(sql`d.channel_id = ${channelId}`)
-  if (hasProblem) all.push(sql`d.state in ('dead', 'pending')`)
+  if (hasProblem) all.push(sql`d.state in ('failed', 'pending')`)
   // What is dead or dropped says why. Those with something to say are few, and have an index where they can have one.
-  const hasReason = hasProblem || status === 'dead' || status === 'dropped'
+  const hasReason = hasProblem || status === 'failed' || status === 'cancelled'
   if (hasReason) all.push(sql`d.error is not null`)
   if (all.length === 0) return undefined
   const isSo = sql.join(all, sql` and `)
   return hasReason
-    ? sql`notices.id in (select d.notice_id from deliveries as d
-        where d.owner_id = ${ownerId} and d.notice_id >= ${first} and d.notice_id < ${before} and ${isSo})`
-    : sql`exists (select 1 from deliveries as d where d.notice_id = notices.id and ${isSo})`
+    ? sql`notifications.id in (select d.notification_id from deliveries as d
+        where d.user_id = ${userId} and d.notification_id >= ${first} and d.notification_id < ${before} and ${isSo})`
+    : sql`exists (select 1 from deliveries as d where d.notification_id = notifications.id and ${isSo})`
 }

@@ -3,24 +3,24 @@ import type { Role, TokenKind } from '#core/account.ts'
 import type { ChangeKind } from '#core/change.ts'
 import type { ChannelSource } from '#core/channel.ts'
 import type { DeliveryState } from '#core/delivery.ts'
-import type { NoticeKind, Timing } from '#core/notification.ts'
+import type { NotificationKind, Timing } from '#core/notification.ts'
 import type { Scope } from '#core/scope.ts'
 import type { Priority } from '#core/task.ts'
 
 /**
  * The tables. Instants are integers (ms since 1970, UTC), so no database is asked for its time, zone or precision; lists are
- * JSON text; whatever a person owns carries its owner.
+ * JSON text; whatever a person owns carries its user.
  */
 export interface Schema {
-  owners: OwnerTable
+  users: UserTable
   channels: ChannelTable
   tasks: TaskTable
-  notices: NoticeTable
+  notifications: NotificationTable
   deliveries: DeliveryTable
   counters: CounterTable
   changes: ChangeTable
   trash: TrashTable
-  answers: AnswerTable
+  idempotency_keys: IdempotencyKeyTable
   secrets: SecretTable
   tokens: TokenTable
   audit: AuditTable
@@ -29,13 +29,13 @@ export interface Schema {
 /** A connection or a transaction: the first argument of everything in this room. */
 export type Db = Kysely<Schema>
 
-export interface OwnerTable {
+export interface UserTable {
   id: Generated<number>
-  /** What the alarms of this owner's tasks were computed with. */
+  /** What the alarms of this user's tasks were computed with. */
   default_reminders: string
   time_zone: string
   created_at: number
-  /** `HH:MM` by the owner's zone; both or neither. */
+  /** `HH:MM` by the user's zone; both or neither. */
   quiet_from: string | null
   quiet_until: string | null
   name: string | null
@@ -55,7 +55,7 @@ export interface OwnerTable {
 
 export interface ChannelTable {
   id: Generated<number>
-  owner_id: number
+  user_id: number
   name: string
   kind: string
   source: ChannelSource
@@ -66,7 +66,7 @@ export interface ChannelTable {
   enabled: Generated<number>
   disabled_reason: string | null
   tags: string | null
-  notices: string | null
+  notifications: string | null
   group_wait_ms: number | null
   repeat_every_ms: number | null
   repeat_max: number | null
@@ -83,7 +83,7 @@ export interface ChannelTable {
 
 export interface TaskTable {
   id: Generated<number>
-  owner_id: number
+  user_id: number
   uid: string
   key: string | null
   title: string
@@ -99,7 +99,7 @@ export interface TaskTable {
   updated_at: number
   version: number
   notify_at: number | null
-  rung_until_at: number | null
+  fired_until_at: number | null
 }
 
 /** A deleted task: its row but for the alarm. */
@@ -109,15 +109,15 @@ export interface TrashTable extends Omit<TaskTable, 'id' | 'notify_at'> {
   batch: string
 }
 
-export interface NoticeTable {
+export interface NotificationTable {
   id: Generated<number>
-  owner_id: number
+  user_id: number
   task_id: number
-  kind: NoticeKind
+  kind: NotificationKind
   reminder: string | null
   expiry_at: number
   due_at: number
-  rung_at: number
+  fired_at: number
   timing: Timing
   lateness_ms: number
   acknowledged_at: number | null
@@ -125,8 +125,8 @@ export interface NoticeTable {
 
 export interface DeliveryTable {
   id: string
-  notice_id: number
-  owner_id: number
+  notification_id: number
+  user_id: number
   channel_id: number
   state: DeliveryState
   attempts: number
@@ -135,7 +135,7 @@ export interface DeliveryTable {
   next_at: number | null
   latency_ms: number | null
   error: string | null
-  settled_at: number | null
+  finished_at: number | null
   /** The attempt from which the back-off counts. */
   backoff_from: Generated<number>
   /** Told in one message with the others that have it. */
@@ -147,15 +147,15 @@ export interface DeliveryTable {
 }
 
 export interface CounterTable {
-  owner_id: number
-  /** The number of the owner's last change. */
+  user_id: number
+  /** The number of the user's last change. */
   changes: number
   /** Changes up to this number are not in the list any more. */
   forgotten: Generated<number>
 }
 
 export interface ChangeTable {
-  owner_id: number
+  user_id: number
   number: number
   task_id: number | null
   kind: ChangeKind
@@ -164,12 +164,12 @@ export interface ChangeTable {
   batch: string | null
   count: number | null
   /** Of a bell: what rang, or could not be delivered, and where. */
-  notice_id: number | null
+  notification_id: number | null
   channel_id: number | null
 }
 
-export interface AnswerTable {
-  owner_id: number
+export interface IdempotencyKeyTable {
+  user_id: number
   key: string
   fingerprint: string
   status: number
@@ -180,7 +180,7 @@ export interface AnswerTable {
 
 export interface TokenTable {
   id: Generated<number>
-  owner_id: number
+  user_id: number
   kind: TokenKind
   name: string
   /** SHA-256 in base64url: of what has 256 random bits no salt and no slow hash is needed. */
@@ -194,11 +194,11 @@ export interface TokenTable {
   parent_id: number | null
 }
 
-/** Who did what. By names, as they were: it outlasts owners and tokens. */
+/** Who did what. By names, as they were: it outlasts users and tokens. */
 export interface AuditTable {
   id: Generated<number>
   at: number
-  owner_id: number | null
+  user_id: number | null
   who: string | null
   by_kind: string | null
   by_name: string | null
@@ -216,7 +216,7 @@ export interface SecretTable {
 
 /** What each column holds, for statements that carry many rows in one parameter. */
 export const columnTypes: { readonly [T in keyof Schema]: { readonly [C in keyof Schema[T]]: 'integer' | 'text' } } = {
-  owners: {
+  users: {
     id: 'integer',
     default_reminders: 'text',
     time_zone: 'text',
@@ -237,7 +237,7 @@ export const columnTypes: { readonly [T in keyof Schema]: { readonly [C in keyof
   },
   channels: {
     id: 'integer',
-    owner_id: 'integer',
+    user_id: 'integer',
     name: 'text',
     kind: 'text',
     source: 'text',
@@ -247,7 +247,7 @@ export const columnTypes: { readonly [T in keyof Schema]: { readonly [C in keyof
     enabled: 'integer',
     disabled_reason: 'text',
     tags: 'text',
-    notices: 'text',
+    notifications: 'text',
     group_wait_ms: 'integer',
     repeat_every_ms: 'integer',
     repeat_max: 'integer',
@@ -262,7 +262,7 @@ export const columnTypes: { readonly [T in keyof Schema]: { readonly [C in keyof
   },
   tasks: {
     id: 'integer',
-    owner_id: 'integer',
+    user_id: 'integer',
     uid: 'text',
     key: 'text',
     title: 'text',
@@ -278,25 +278,25 @@ export const columnTypes: { readonly [T in keyof Schema]: { readonly [C in keyof
     updated_at: 'integer',
     version: 'integer',
     notify_at: 'integer',
-    rung_until_at: 'integer',
+    fired_until_at: 'integer',
   },
-  notices: {
+  notifications: {
     id: 'integer',
-    owner_id: 'integer',
+    user_id: 'integer',
     task_id: 'integer',
     kind: 'text',
     reminder: 'text',
     expiry_at: 'integer',
     due_at: 'integer',
-    rung_at: 'integer',
+    fired_at: 'integer',
     timing: 'text',
     lateness_ms: 'integer',
     acknowledged_at: 'integer',
   },
   deliveries: {
     id: 'text',
-    notice_id: 'integer',
-    owner_id: 'integer',
+    notification_id: 'integer',
+    user_id: 'integer',
     channel_id: 'integer',
     state: 'text',
     attempts: 'integer',
@@ -304,27 +304,27 @@ export const columnTypes: { readonly [T in keyof Schema]: { readonly [C in keyof
     next_at: 'integer',
     latency_ms: 'integer',
     error: 'text',
-    settled_at: 'integer',
+    finished_at: 'integer',
     backoff_from: 'integer',
     group_id: 'text',
     repeats: 'integer',
     trying_since_at: 'integer',
   },
-  counters: { owner_id: 'integer', changes: 'integer', forgotten: 'integer' },
+  counters: { user_id: 'integer', changes: 'integer', forgotten: 'integer' },
   changes: {
-    owner_id: 'integer',
+    user_id: 'integer',
     number: 'integer',
     task_id: 'integer',
     kind: 'text',
     changed_at: 'integer',
     batch: 'text',
     count: 'integer',
-    notice_id: 'integer',
+    notification_id: 'integer',
     channel_id: 'integer',
   },
   trash: {
     id: 'integer',
-    owner_id: 'integer',
+    user_id: 'integer',
     uid: 'text',
     key: 'text',
     title: 'text',
@@ -339,12 +339,12 @@ export const columnTypes: { readonly [T in keyof Schema]: { readonly [C in keyof
     created_at: 'integer',
     updated_at: 'integer',
     version: 'integer',
-    rung_until_at: 'integer',
+    fired_until_at: 'integer',
     deleted_at: 'integer',
     batch: 'text',
   },
-  answers: {
-    owner_id: 'integer',
+  idempotency_keys: {
+    user_id: 'integer',
     key: 'text',
     fingerprint: 'text',
     status: 'integer',
@@ -355,7 +355,7 @@ export const columnTypes: { readonly [T in keyof Schema]: { readonly [C in keyof
   secrets: { name: 'text', value: 'text' },
   tokens: {
     id: 'integer',
-    owner_id: 'integer',
+    user_id: 'integer',
     kind: 'text',
     name: 'text',
     hash: 'text',
@@ -369,7 +369,7 @@ export const columnTypes: { readonly [T in keyof Schema]: { readonly [C in keyof
   audit: {
     id: 'integer',
     at: 'integer',
-    owner_id: 'integer',
+    user_id: 'integer',
     who: 'text',
     by_kind: 'text',
     by_name: 'text',

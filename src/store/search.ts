@@ -1,5 +1,5 @@
 import type { Task } from '#core/task.ts'
-import { wordsOf } from '#core/tokenize.ts'
+import { tokenize } from '#core/tokenize.ts'
 import type { IndexEntry } from './dialects/dialect.ts'
 import { dialectOf } from './dialects/dialect.ts'
 import type { Db } from './schema.ts'
@@ -24,7 +24,7 @@ export function indexTask(tx: Db, task: Indexed, { isNew = false } = {}): void {
 }
 
 export function toEntry({ id, title, description }: Indexed, isNew: boolean): IndexEntry {
-  return { id, words: wordsOf(title, description), isNew }
+  return { id, words: tokenize(title, description), isNew }
 }
 
 /** For `transact` alone, as `openChanges`. */
@@ -50,9 +50,9 @@ export async function forgetTasks(tx: Db, ids: readonly number[]): Promise<void>
 }
 
 /** More tasks than this are not looked up one by one, but met soon in any order. */
-const mostCandidates = 10_000
+const maxCandidates = 10_000
 
 /** The ids of all tasks that may have each of these words or one that begins so; undefined for very many. */
 export async function candidates(db: Db, words: readonly string[]): Promise<number[] | undefined> {
-  return dialectOf(db).search.find(db, words, mostCandidates)
+  return dialectOf(db).search.find(db, words, maxCandidates)
 }

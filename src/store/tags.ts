@@ -11,20 +11,20 @@ export interface TagCount {
 }
 
 /** Tasks read at once: with 100,000 of them in one statement no bell would ring for 0.4 s on the embedded database. */
-const mostRead = 2_000
+const maxRead = 2_000
 
-/** The tags of an owner's tasks, by their names. Different lists of tags are few: each is taken apart once. */
-export async function countTags(db: Db, ownerId: number, now: number): Promise<TagCount[]> {
+/** The tags of a user's tasks, by their names. Different lists of tags are few: each is taken apart once. */
+export async function countTags(db: Db, userId: number, now: number): Promise<TagCount[]> {
   const byList = new Map<string, { open: number; expired: number }>()
   for (let after = 0; ; ) {
     const rows = await db
       .selectFrom('tasks')
       .select(['id', 'tags', 'completed_at', 'expiry_at'])
-      .where('owner_id', '=', ownerId)
+      .where('user_id', '=', userId)
       .where('id', '>', after)
       .where(isTagged)
       .orderBy('id')
-      .limit(mostRead)
+      .limit(maxRead)
       .execute()
     for (const { tags, completed_at, expiry_at } of rows) {
       const count = entry(byList, tags)
@@ -32,7 +32,7 @@ export async function countTags(db: Db, ownerId: number, now: number): Promise<T
       count.open++
       if (expiry_at !== null && expiry_at <= now) count.expired++
     }
-    if (rows.length < mostRead) break
+    if (rows.length < maxRead) break
     after = rows.at(-1)?.id ?? after
     await turn()
   }

@@ -2,7 +2,7 @@ import { setImmediate as turn } from 'node:timers/promises'
 import { type Expression, type ExpressionBuilder, type RawBuilder, type SqlBool, sql } from 'kysely'
 import { priorities, type Task } from '#core/task.ts'
 import { byId, type Position, positionOf, type SortColumn, type SortKey, type TaskFilter } from '#core/task-query.ts'
-import { haveWords } from '#core/tokenize.ts'
+import { haveTokens } from '#core/tokenize.ts'
 import { dialectOf } from './dialects/dialect.ts'
 import type { Db, Schema } from './schema.ts'
 import { candidates } from './search.ts'
@@ -12,7 +12,7 @@ import { toTask } from './tasks.ts'
  * Lists of tasks in any order, and of some only. A page goes on behind a position, which is what its last task was sorted by, so it does not
  * matter what was inserted or deleted before it meanwhile. The list of all in the order of their ids is `listTasks` in tasks.ts.
  */
-export interface PageWish {
+export interface PageRequest {
   readonly filter: TaskFilter
   /** Ends with the id, so that no two tasks are at one place. */
   readonly sort: readonly SortKey[]
@@ -39,16 +39,16 @@ const columnOf: Record<SortColumn, RawBuilder<number | string | null>> = {
 }
 
 /** The same for tasks that are looked up: no index of theirs is to be thought better than the ids, as SQLite does. */
-const scattered: typeof columnOf = { ...columnOf, expiry: sql`(expiry_at + 0)` }
+const unindexedColumns: typeof columnOf = { ...columnOf, expiry: sql`(expiry_at + 0)` }
 
-/** Tasks of an owner in an order, those that a filter lets through. */
-export async function listPage(db: Db, ownerId: number, wish: PageWish): Promise<Task[]> {
+/** Tasks of a user in an order, those that a filter lets through. */
+export async function listPage(db: Db, userId: number, wish: PageRequest): Promise<Task[]> {
   const { words } = wish.filter
-  if (!words) return select(db, ownerId, wish)
+  if (!words) return select(db, userId, wish)
   const { limit, offset } = wish
   const page: Task[] = []
   let skipped = 0
-  for await (const task of search(db, ownerId, wish, words, await candidates(db, words))) {
+  for await (const task of search(db, userId, wish, words, await candidates(db, words))) {
     if (skipped++ < offset) continue
     page.push(task)
     if (page.length >= limit) break
@@ -57,14 +57,14 @@ export async function listPage(db: Db, ownerId: number, wish: PageWish): Promise
 }
 
 /** How many tasks a filter lets through; null where a search finds too many to look at each. */
-export async function countTasks(db: Db, ownerId: number, filter: TaskFilter, now: number): Promise<number | null> {
+export async function countTasks(db: Db, userId: number, filter: TaskFilter, now: number): Promise<number | null> {
   const { words } = filter
   if (words) {
     const ids = await candidates(db, words)
     if (!ids) return null
     const wish = { filter, sort: byId, limit: 0, offset: 0, now }
     let count = 0
-    for await (const _ of search(db, ownerId, wish, words, ids)) count++
+    for await (const _ of search(db, userId, wish, words, ids)) count++
     return count
   }
   const { rest, expiry } = conditionsOf(filter, now)
@@ -73,14 +73,14 @@ export async function countTasks(db: Db, ownerId: number, filter: TaskFilter, no
   const row = await db
     .selectFrom('tasks')
     .select((eb) => eb.fn.countAll<number>().as('count'))
-    .where('owner_id', '=', ownerId)
+    .where('user_id', '=', userId)
     .where((eb) => eb.and([...rest, ...within(expiry)].map((condition) => condition(eb))))
     .executeTakeFirst()
   return Number(row?.count ?? 0)
 }
 
 /** A search reads tasks by lists of this many: 3 ms on the embedded database, and the bell can ring between two. */
-const mostRead = 1_000
+const maxRead = 1_000
 
 /**
  * Tasks that have the words, in order. Where the index names few, they are looked at; where it names very many, the list is walked
@@ -88,16 +88,16 @@ const mostRead = 1_000
  */
 async function* search(
   db: Db,
-  ownerId: number,
-  wish: PageWish,
+  userId: number,
+  wish: PageRequest,
   words: readonly string[],
   ids: readonly number[] | undefined,
 ): AsyncGenerator<Task> {
   let { after } = wish
   const among = intersection(ids, wish.filter.ids)
-  for (let limit = among ? mostRead : Math.min(mostRead, Math.max(100, wish.limit)); ; limit = mostRead) {
-    const tasks = await select(db, ownerId, { ...wish, after, limit, offset: 0 }, among)
-    for (const task of tasks) if (haveWords([task.title, task.description], words)) yield task
+  for (let limit = among ? maxRead : Math.min(maxRead, Math.max(100, wish.limit)); ; limit = maxRead) {
+    const tasks = await select(db, userId, { ...wish, after, limit, offset: 0 }, among)
+    for (const task of tasks) if (haveTokens([task.title, task.description], words)) yield task
     const last = tasks.at(-1)
     if (!last || tasks.length < limit) return
     after = positionOf(last, wish.sort)
@@ -116,20 +116,25 @@ function intersection(a: readonly number[] | undefined, b: readonly number[] | u
  * those that expire with the last one, those after, those never. In one statement, `order by expiry_at is null, …` and a
  * comparison of pairs would each keep one of the databases from using the index. Where ids are given these are looked up, and sorted.
  */
-async function select(db: Db, ownerId: number, wish: PageWish, among = wish.filter.ids): Promise<Task[]> {
+async function select(db: Db, userId: number, wish: PageRequest, among = wish.filter.ids): Promise<Task[]> {
   const { rest, expiry } = conditionsOf(wish.filter, wish.now)
   if (among) rest.push((eb) => dialectOf(db).among(eb.ref('id'), among))
   const found: Task[] = []
   let skip = wish.offset
   const parts = among
-    ? [{ where: [...within(expiry, scattered), ...beyond(wish.sort, wish.after, scattered)], sort: wish.sort }]
+    ? [
+        {
+          where: [...within(expiry, unindexedColumns), ...beyond(wish.sort, wish.after, unindexedColumns)],
+          sort: wish.sort,
+        },
+      ]
     : stretches(wish, expiry)
   for (const { where, sort } of parts) {
     const conditions = (eb: Builder) => eb.and([...rest, ...where].map((condition) => condition(eb)))
-    let query = db.selectFrom('tasks').selectAll().where('owner_id', '=', ownerId).where(conditions)
+    let query = db.selectFrom('tasks').selectAll().where('user_id', '=', userId).where(conditions)
     for (const { by, isDescending } of sort) {
       if (by === 'expiry' && (among || sort[0]?.by !== 'expiry')) query = query.orderBy(sql`expiry_at is null`)
-      query = query.orderBy((among ? scattered : columnOf)[by], isDescending ? 'desc' : 'asc')
+      query = query.orderBy((among ? unindexedColumns : columnOf)[by], isDescending ? 'desc' : 'asc')
     }
     const rows = await query
       .limit(wish.limit - found.length)
@@ -140,7 +145,7 @@ async function select(db: Db, ownerId: number, wish: PageWish, among = wish.filt
     if (rows.length > 0) skip = 0
     else if (skip > 0) {
       const counted = db.selectFrom('tasks').select((eb) => eb.fn.countAll<number>().as('count'))
-      const row = await counted.where('owner_id', '=', ownerId).where(conditions).executeTakeFirst()
+      const row = await counted.where('user_id', '=', userId).where(conditions).executeTakeFirst()
       skip -= Number(row?.count ?? 0)
     }
   }
@@ -198,7 +203,7 @@ interface Stretch {
 }
 
 /** The parts of what is left behind a position, one after the other. */
-function stretches({ sort, after }: PageWish, expiry: Span | undefined): Stretch[] {
+function stretches({ sort, after }: PageRequest, expiry: Span | undefined): Stretch[] {
   const [first, ...others] = sort
   if (first?.by !== 'expiry') return [{ where: [...within(expiry), ...beyond(sort, after)], sort }]
   const [last, ...rest] = after ?? []

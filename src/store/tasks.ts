@@ -13,7 +13,7 @@ const none: readonly never[] = Object.freeze([])
 export function toTask(row: Row): Task {
   return {
     id: row.id,
-    ownerId: row.owner_id,
+    userId: row.user_id,
     uid: row.uid,
     key: row.key,
     title: row.title,
@@ -29,7 +29,7 @@ export function toTask(row: Row): Task {
     updatedAt: row.updated_at,
     version: row.version,
     notifyAt: row.notify_at,
-    rungUntilAt: row.rung_until_at,
+    firedUntilAt: row.fired_until_at,
   }
 }
 
@@ -49,7 +49,7 @@ export function parseList<T>(text: string): readonly T[] {
 
 function toRow(task: NewTask): Insertable<TaskTable> {
   return {
-    owner_id: task.ownerId,
+    user_id: task.userId,
     uid: task.uid,
     key: task.key,
     title: task.title,
@@ -65,13 +65,13 @@ function toRow(task: NewTask): Insertable<TaskTable> {
     updated_at: task.updatedAt,
     version: task.version,
     notify_at: task.notifyAt,
-    rung_until_at: task.rungUntilAt,
+    fired_until_at: task.firedUntilAt,
   }
 }
 
 /** All but the id. */
 export const columns = [
-  'owner_id',
+  'user_id',
   'uid',
   'key',
   'title',
@@ -87,66 +87,66 @@ export const columns = [
   'updated_at',
   'version',
   'notify_at',
-  'rung_until_at',
+  'fired_until_at',
 ] as const satisfies readonly (keyof TaskTable)[]
 
 function eachColumn(row: Insertable<TaskTable>): Insertable<TaskTable> {
   return Object.fromEntries(columns.map((column) => [column, row[column]])) as unknown as Insertable<TaskTable>
 }
 
-const selectOne = prepare((db, args: { ownerId: number; id: number }) =>
-  db.selectFrom('tasks').selectAll().where('id', '=', args.id).where('owner_id', '=', args.ownerId),
+const selectOne = prepare((db, args: { userId: number; id: number }) =>
+  db.selectFrom('tasks').selectAll().where('id', '=', args.id).where('user_id', '=', args.userId),
 )
 
-export async function findTask(db: Db, ownerId: number, id: number): Promise<Task | undefined> {
-  const row = (await selectOne(db, { ownerId, id })).rows[0]
+export async function findTask(db: Db, userId: number, id: number): Promise<Task | undefined> {
+  const row = (await selectOne(db, { userId, id })).rows[0]
   return row && toTask(row)
 }
 
 /** @throws Problem `not-found` */
-export async function getTask(db: Db, ownerId: number, id: number): Promise<Task> {
-  const task = await findTask(db, ownerId, id)
+export async function getTask(db: Db, userId: number, id: number): Promise<Task> {
+  const task = await findTask(db, userId, id)
   if (!task) throw new Problem('not-found', `There is no task ${id}.`)
   return task
 }
 
-const selectByKey = prepare((db, args: { ownerId: number; key: string }) =>
-  db.selectFrom('tasks').selectAll().where('owner_id', '=', args.ownerId).where('key', '=', args.key),
+const selectByKey = prepare((db, args: { userId: number; key: string }) =>
+  db.selectFrom('tasks').selectAll().where('user_id', '=', args.userId).where('key', '=', args.key),
 )
 
 /** The task with the caller's own name for it. @throws Problem `not-found` */
-export async function getTaskByKey(db: Db, ownerId: number, key: string): Promise<Task> {
-  const row = (await selectByKey(db, { ownerId, key })).rows[0]
+export async function getTaskByKey(db: Db, userId: number, key: string): Promise<Task> {
+  const row = (await selectByKey(db, { userId, key })).rows[0]
   if (!row) throw new Problem('not-found', `There is no task with the key «${key}».`)
   return toTask(row)
 }
 
-const selectOneLocked = prepare((db, args: { ownerId: number; id: number }) => {
-  const query = db.selectFrom('tasks').selectAll().where('id', '=', args.id).where('owner_id', '=', args.ownerId)
+const selectOneLocked = prepare((db, args: { userId: number; id: number }) => {
+  const query = db.selectFrom('tasks').selectAll().where('id', '=', args.id).where('user_id', '=', args.userId)
   return dialectOf(db).isShared ? query.forUpdate() : query
 })
 
 /** The same, to be changed in this transaction: nobody else can meanwhile. */
-export async function lockTask(tx: Db, ownerId: number, id: number): Promise<Task | undefined> {
-  const row = (await selectOneLocked(tx, { ownerId, id })).rows[0]
+export async function lockTask(tx: Db, userId: number, id: number): Promise<Task | undefined> {
+  const row = (await selectOneLocked(tx, { userId, id })).rows[0]
   return row && toTask(row)
 }
 
-const selectByKeyLocked = prepare((db, args: { ownerId: number; key: string }) => {
-  const query = db.selectFrom('tasks').selectAll().where('owner_id', '=', args.ownerId).where('key', '=', args.key)
+const selectByKeyLocked = prepare((db, args: { userId: number; key: string }) => {
+  const query = db.selectFrom('tasks').selectAll().where('user_id', '=', args.userId).where('key', '=', args.key)
   return dialectOf(db).isShared ? query.forUpdate() : query
 })
 
-export async function lockTaskByKey(tx: Db, ownerId: number, key: string): Promise<Task | undefined> {
-  const row = (await selectByKeyLocked(tx, { ownerId, key })).rows[0]
+export async function lockTaskByKey(tx: Db, userId: number, key: string): Promise<Task | undefined> {
+  const row = (await selectByKeyLocked(tx, { userId, key })).rows[0]
   return row && toTask(row)
 }
 
-const selectPage = prepare((db, args: { ownerId: number; after: number; limit: number; offset: number }) =>
+const selectPage = prepare((db, args: { userId: number; after: number; limit: number; offset: number }) =>
   db
     .selectFrom('tasks')
     .selectAll()
-    .where('owner_id', '=', args.ownerId)
+    .where('user_id', '=', args.userId)
     .where('id', '>', args.after)
     .orderBy('id')
     .limit(args.limit)
@@ -156,10 +156,10 @@ const selectPage = prepare((db, args: { ownerId: number; after: number; limit: n
 /** Tasks in the order of their ids. @param after an id; 0 to begin */
 export async function listTasks(
   db: Db,
-  ownerId: number,
+  userId: number,
   page: { after: number; limit: number; offset: number },
 ): Promise<Task[]> {
-  return (await selectPage(db, { ownerId, ...page })).rows.map(toTask)
+  return (await selectPage(db, { userId, ...page })).rows.map(toTask)
 }
 
 const insert = prepare((db, row: Insertable<TaskTable>) => {
@@ -167,7 +167,7 @@ const insert = prepare((db, row: Insertable<TaskTable>) => {
   return db.getExecutor().adapter.supportsReturning ? query.returning('id') : query
 })
 
-/** @throws Problem `conflict` when the owner has a task with this uid or key */
+/** @throws Problem `conflict` when the user has a task with this uid or key */
 export async function insertTask(tx: Db, task: NewTask): Promise<Task> {
   try {
     const { rows, insertId } = await insert(tx, toRow(task))
@@ -189,7 +189,7 @@ type Update = ReturnType<typeof prepareUpdate>
  */
 const updates = new Map<string, Update>()
 /** Of a few hundred sets that there can be, a handful comes. */
-const mostUpdates = 200
+const maxUpdates = 200
 
 function prepareUpdate(changed: readonly Column[]) {
   return prepare((db, args: Insertable<TaskTable> & { id: number; seen: number }) =>
@@ -205,7 +205,7 @@ function updateOf(changed: readonly Column[]): Update {
   const name = changed.join()
   const known = updates.get(name)
   if (known) return known
-  if (updates.size >= mostUpdates) updates.clear()
+  if (updates.size >= maxUpdates) updates.clear()
   const made = prepareUpdate(changed)
   updates.set(name, made)
   return made
@@ -294,11 +294,11 @@ export async function lockTasks(tx: Db, ids: readonly number[]): Promise<Map<num
   return new Map(rows.map((row) => [row.id, toTask(row)]))
 }
 
-/** The same for those of one owner. In the order of their ids: of two that lock the same tasks one waits for the other, and not both. */
-export async function lockTasksOf(tx: Db, ownerId: number, ids: readonly number[]): Promise<Map<number, Task>> {
+/** The same for those of one user. In the order of their ids: of two that lock the same tasks one waits for the other, and not both. */
+export async function lockTasksOf(tx: Db, userId: number, ids: readonly number[]): Promise<Map<number, Task>> {
   // MariaDB makes a table of a list of 1,000, and locks in the order of that, whatever is sorted afterwards.
   const inOrder = ids.toSorted((a, b) => a - b)
-  const query = byIds(tx, inOrder).where('owner_id', '=', ownerId).orderBy('id')
+  const query = byIds(tx, inOrder).where('user_id', '=', userId).orderBy('id')
   const rows = await (dialectOf(tx).isShared ? query.forUpdate() : query).execute()
   return new Map(rows.map((row) => [row.id, toTask(row)]))
 }
@@ -314,7 +314,7 @@ const selectNextAlarm = prepare((db, _: object) =>
   db.selectFrom('tasks').select('notify_at').where('notify_at', 'is not', null).orderBy('notify_at').limit(1),
 )
 
-/** The earliest alarm of all owners, or null. */
+/** The earliest alarm of all users, or null. */
 export async function nextAlarmAt(db: Db): Promise<number | null> {
   return (await selectNextAlarm(db, {})).rows[0]?.notify_at ?? null
 }
@@ -334,7 +334,7 @@ const selectDue = prepare((db, args: { now: number; limit: number }) => {
   return dialectOf(db).isShared ? query.forUpdate().skipLocked() : query
 })
 
-/** Tasks whose alarm has come, of all owners, the longest due first; those that another process has in hand are left out. */
+/** Tasks whose alarm has come, of all users, the longest due first; those that another process has in hand are left out. */
 export async function dueTasks(tx: Db, now: number, limit: number): Promise<Task[]> {
   return (await selectDue(tx, { now, limit })).rows.map(toTask)
 }
@@ -342,23 +342,23 @@ export async function dueTasks(tx: Db, now: number, limit: number): Promise<Task
 /** Moves alarms, each only if it still stands where it was seen. */
 export async function moveAlarms(
   tx: Db,
-  alarms: readonly { id: number; seenAt: number | null; notifyAt: number | null; rungUntilAt: number | null }[],
+  alarms: readonly { id: number; seenAt: number | null; notifyAt: number | null; firedUntilAt: number | null }[],
 ): Promise<void> {
   await dialectOf(tx).updateRows(
     tx,
     'tasks',
     ['id', 'notify_at'],
-    ['notify_at', 'rung_until_at'],
-    alarms.map(({ id, seenAt, notifyAt, rungUntilAt }) => [id, seenAt, notifyAt, rungUntilAt]),
+    ['notify_at', 'fired_until_at'],
+    alarms.map(({ id, seenAt, notifyAt, firedUntilAt }) => [id, seenAt, notifyAt, firedUntilAt]),
   )
 }
 
-/** Open tasks that follow their owner's defaults, in the order of their ids, to be changed in this transaction. */
-export async function tasksOnDefaults(tx: Db, ownerId: number, after: number, limit: number): Promise<Task[]> {
+/** Open tasks that follow their user's defaults, in the order of their ids, to be changed in this transaction. */
+export async function tasksOnDefaults(tx: Db, userId: number, after: number, limit: number): Promise<Task[]> {
   const query = tx
     .selectFrom('tasks')
     .selectAll()
-    .where('owner_id', '=', ownerId)
+    .where('user_id', '=', userId)
     .where('id', '>', after)
     .where('expiry_at', 'is not', null)
     .where('completed_at', 'is', null)
@@ -375,7 +375,7 @@ export async function setAlarms(tx: Db, tasks: readonly Task[]): Promise<void> {
     tx,
     'tasks',
     ['id'],
-    ['notify_at', 'rung_until_at'],
-    tasks.map(({ id, notifyAt, rungUntilAt }) => [id, notifyAt, rungUntilAt]),
+    ['notify_at', 'fired_until_at'],
+    tasks.map(({ id, notifyAt, firedUntilAt }) => [id, notifyAt, firedUntilAt]),
   )
 }

@@ -20,31 +20,21 @@ export async function findToken(db: Db, hash: string): Promise<TokenRecord | und
 export type NewToken = Omit<TokenRecord, 'id' | 'lastUsedAt'> & { readonly hash: string }
 
 export async function insertToken(tx: Db, token: NewToken): Promise<TokenRecord> {
-  const columns = [
-    'owner_id',
-    'kind',
-    'name',
-    'hash',
-    'hint',
-    'scope',
-    'created_at',
-    'expires_at',
-    'parent_id',
-  ] as const
+  const columns = ['user_id', 'kind', 'name', 'hash', 'hint', 'scope', 'created_at', 'expires_at', 'parent_id'] as const
   const { hash, ...record } = token
-  const { ownerId, kind, name, hint, scope, createdAt, expiresAt, parentId } = record
-  const values = [ownerId, kind, name, hash, hint, scope, createdAt, expiresAt, parentId]
+  const { userId, kind, name, hint, scope, createdAt, expiresAt, parentId } = record
+  const values = [userId, kind, name, hash, hint, scope, createdAt, expiresAt, parentId]
   const [row] = await dialectOf(tx).insertRows(tx, 'tokens', columns, [values], ['id', 'created_at'])
   if (!row) throw new Error('two tokens with the same 256 bits')
   return { ...record, id: row.id, lastUsedAt: null }
 }
 
-/** Those of an owner that have not expired, the newest first; invitations are nobody's to see. */
-export async function listTokens(db: Db, ownerId: number, now: number): Promise<TokenRecord[]> {
+/** Those of a user that have not expired, the newest first; invitations are nobody's to see. */
+export async function listTokens(db: Db, userId: number, now: number): Promise<TokenRecord[]> {
   const rows = await db
     .selectFrom('tokens')
     .selectAll()
-    .where('owner_id', '=', ownerId)
+    .where('user_id', '=', userId)
     .where('kind', '!=', 'invitation')
     .where((eb) => eb.or([eb('expires_at', 'is', null), eb('expires_at', '>', now)]))
     .orderBy('id', 'desc')
@@ -53,8 +43,8 @@ export async function listTokens(db: Db, ownerId: number, now: number): Promise<
 }
 
 /** Locked until the transaction ends: nobody revokes it meanwhile. */
-export async function lockToken(tx: Db, ownerId: number, id: number): Promise<TokenRecord | undefined> {
-  const query = tx.selectFrom('tokens').selectAll().where('id', '=', id).where('owner_id', '=', ownerId)
+export async function lockToken(tx: Db, userId: number, id: number): Promise<TokenRecord | undefined> {
+  const query = tx.selectFrom('tokens').selectAll().where('id', '=', id).where('user_id', '=', userId)
   const row = await (dialectOf(tx).isShared ? query.forUpdate() : query).executeTakeFirst()
   return row && toToken(row)
 }
@@ -70,8 +60,8 @@ export async function countAncestors(tx: Db, token: TokenRecord, limit: number):
 }
 
 /** Deletes a token, and all that were made with it. @returns what it was @throws Problem `not-found` */
-export async function deleteToken(tx: Db, ownerId: number, id: number): Promise<TokenRecord> {
-  const token = await lockToken(tx, ownerId, id)
+export async function deleteToken(tx: Db, userId: number, id: number): Promise<TokenRecord> {
+  const token = await lockToken(tx, userId, id)
   if (!token) throw new Problem('not-found', `There is no token ${id}.`)
   await tx.deleteFrom('tokens').where('id', '=', id).execute()
   await deleteDescendants(tx, id)
@@ -99,16 +89,16 @@ async function deleteDescendants(tx: Db, id: number): Promise<void> {
   }
 }
 
-/** All of an owner's, of some kinds, but for one. @returns how many */
+/** All of a user's, of some kinds, but for one. @returns how many */
 export async function deleteTokens(
   tx: Db,
-  ownerId: number,
+  userId: number,
   kinds: readonly TokenKind[],
   but?: number | undefined,
 ): Promise<number> {
   const { numDeletedRows } = await tx
     .deleteFrom('tokens')
-    .where('owner_id', '=', ownerId)
+    .where('user_id', '=', userId)
     .where('kind', 'in', kinds)
     .where('id', '!=', but ?? 0)
     .executeTakeFirst()
@@ -121,18 +111,18 @@ export async function takeInvitation(tx: Db, hash: string, now: number): Promise
   const row = await (dialectOf(tx).isShared ? query.forUpdate() : query).executeTakeFirst()
   if (!row || (row.expires_at ?? now) <= now) return undefined
   await tx.deleteFrom('tokens').where('id', '=', row.id).execute()
-  return row.owner_id
+  return row.user_id
 }
 
 /** Of some tokens those that are still there and have not expired. */
 export async function goodTokens(db: Db, ids: readonly number[], now: number): Promise<Set<number>> {
   const rows = await db
     .selectFrom('tokens')
-    .innerJoin('owners', 'owners.id', 'tokens.owner_id')
+    .innerJoin('users', 'users.id', 'tokens.user_id')
     .select('tokens.id')
     .where((eb) => dialectOf(db).among(eb.ref('tokens.id'), ids))
-    .where('owners.disabled_at', 'is', null)
-    .where('owners.removed_at', 'is', null)
+    .where('users.disabled_at', 'is', null)
+    .where('users.removed_at', 'is', null)
     .where((eb) => eb.or([eb('expires_at', 'is', null), eb('expires_at', '>', now)]))
     .execute()
   return new Set(rows.map(({ id }) => id))
@@ -148,7 +138,7 @@ export async function prolongToken(tx: Db, id: number, expiresAt: number): Promi
 }
 
 /** @returns how many, at most `limit` */
-export async function forgetExpiredTokens(tx: Db, before: number, limit: number): Promise<number> {
+export async function purgeExpiredTokens(tx: Db, before: number, limit: number): Promise<number> {
   const rows = await tx.selectFrom('tokens').select('id').where('expires_at', '<', before).limit(limit).execute()
   const ids = rows.map(({ id }) => id)
   if (ids.length > 0)
@@ -162,7 +152,7 @@ export async function forgetExpiredTokens(tx: Db, before: number, limit: number)
 function toToken(row: Selectable<TokenTable>): TokenRecord {
   return {
     id: row.id,
-    ownerId: row.owner_id,
+    userId: row.user_id,
     kind: row.kind,
     name: row.name,
     hint: row.hint,

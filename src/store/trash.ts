@@ -15,7 +15,7 @@ import { columns, toTask } from './tasks.ts'
  *            moveToTrash                 purge: asked for, or after some days
  *   tasks ────────────────▶ trash ─────────────────────────────────────────▶ gone
  *     ▲                       │
- *     └──── takeFromTrash ────┘   the same ids; their notices were there all the time
+ *     └──── takeFromTrash ────┘   the same ids; their notifications were there all the time
  */
 export interface TrashedTask {
   readonly task: Task
@@ -45,19 +45,19 @@ function taken(db: Db, { ids, status, tags = [], expiresBefore }: TaskFilter, no
   return all.length === 0 ? sql`1 = 1` : sql`${sql.join(all, sql` and `)}`
 }
 
-/** The ids of tasks that a filter takes, in order and in lists of at most `most`; none that is created from now on. */
+/** The ids of tasks that a filter takes, in order and in lists of at most `max`; none that is created from now on. */
 export async function* idsToDelete(
   db: Db,
-  ownerId: number,
+  userId: number,
   filter: TaskFilter,
   now: number,
-  most: number,
+  max: number,
 ): AsyncGenerator<number[]> {
   const where = taken(db, filter, now)
   // Few are looked up, not looked for among all.
-  if (!filter.ids) yield* idsInOrder(db, 'tasks', ownerId, { where, last: await lastId(db, 'tasks', ownerId), most })
+  if (!filter.ids) yield* idsInOrder(db, 'tasks', userId, { where, last: await lastId(db, 'tasks', userId), max })
   else {
-    const found = await select(db, ownerId, where)
+    const found = await select(db, userId, where)
     if (found.length > 0) yield found
   }
 }
@@ -65,18 +65,18 @@ export async function* idsToDelete(
 /** Those among some ids that the filter still takes, and that nobody else changes before this transaction ends. */
 export async function lockToDelete(
   tx: Db,
-  ownerId: number,
+  userId: number,
   ids: readonly number[],
   filter: TaskFilter,
   now: number,
 ): Promise<number[]> {
   const where = sql<SqlBool>`${dialectOf(tx).among(sql.ref('id'), ids)} and ${taken(tx, filter, now)}`
-  return select(tx, ownerId, where, dialectOf(tx).isShared ? sql` for update` : sql``)
+  return select(tx, userId, where, dialectOf(tx).isShared ? sql` for update` : sql``)
 }
 
-async function select(db: Db, ownerId: number, where: Expression<SqlBool>, lock = sql``): Promise<number[]> {
+async function select(db: Db, userId: number, where: Expression<SqlBool>, lock = sql``): Promise<number[]> {
   const { rows } = await sql<{ id: number }>`
-    select id from tasks where owner_id = ${ownerId} and ${where} order by id${lock}`.execute(db)
+    select id from tasks where user_id = ${userId} and ${where} order by id${lock}`.execute(db)
   return rows.map(({ id }) => id)
 }
 
@@ -105,12 +105,12 @@ export async function moveToTrash(tx: Db, ids: readonly number[], batch: string,
 /** What of the trash is meant: some ids, one batch, or all of it. */
 export type Trashed = { readonly ids: readonly number[] } | { readonly batch: string } | 'all'
 
-/** The ids of what is meant, in lists of at most `most`; nothing that is deleted from now on. */
-export async function* idsInTrash(db: Db, ownerId: number, which: Trashed, most: number): AsyncGenerator<number[]> {
-  const newest = which === 'all' ? ((await listTrash(db, ownerId, { limit: 1 }))[0]?.deletedAt ?? 0) : 0
+/** The ids of what is meant, in lists of at most `max`; nothing that is deleted from now on. */
+export async function* idsInTrash(db: Db, userId: number, which: Trashed, max: number): AsyncGenerator<number[]> {
+  const newest = which === 'all' ? ((await listTrash(db, userId, { limit: 1 }))[0]?.deletedAt ?? 0) : 0
   let [deletedAt, id] = [0, 0]
   for (;;) {
-    let query = db.selectFrom('trash').select(['id', 'deleted_at']).where('owner_id', '=', ownerId).limit(most)
+    let query = db.selectFrom('trash').select(['id', 'deleted_at']).where('user_id', '=', userId).limit(max)
     // In an order that an index has, or each list would sort all.
     if (which === 'all')
       query = query
@@ -122,18 +122,18 @@ export async function* idsInTrash(db: Db, ownerId: number, which: Trashed, most:
     else query = query.where((eb) => dialectOf(db).among(eb.ref('id'), which.ids))
     const rows = await query.orderBy('id').execute()
     if (rows.length > 0) yield rows.map((row) => row.id)
-    if (rows.length < most) return
+    if (rows.length < max) return
     deletedAt = rows.at(-1)?.deleted_at ?? 0
     id = rows.at(-1)?.id ?? 0
   }
 }
 
 /** Those of some ids that are there, and that nobody else restores or purges before this transaction ends. */
-export async function lockTrashed(tx: Db, ownerId: number, ids: readonly number[]): Promise<TrashedTask[]> {
+export async function lockTrashed(tx: Db, userId: number, ids: readonly number[]): Promise<TrashedTask[]> {
   const query = tx
     .selectFrom('trash')
     .selectAll()
-    .where('owner_id', '=', ownerId)
+    .where('user_id', '=', userId)
     .where((eb) => dialectOf(tx).among(eb.ref('id'), ids))
     .orderBy('id')
   const rows = await (dialectOf(tx).isShared ? query.forUpdate() : query).execute()
@@ -168,8 +168,8 @@ export async function takeFromTrash(tx: Db, tasks: readonly Task[]): Promise<voi
     tx,
     'tasks',
     ['id'],
-    ['notify_at', 'rung_until_at', 'version', 'updated_at'],
-    tasks.map((task) => [task.id, task.notifyAt, task.rungUntilAt, task.version, task.updatedAt]),
+    ['notify_at', 'fired_until_at', 'version', 'updated_at'],
+    tasks.map((task) => [task.id, task.notifyAt, task.firedUntilAt, task.version, task.updatedAt]),
   )
   await deleteRows(tx, ids)
 }
@@ -178,7 +178,7 @@ async function refuseTaken(tx: Db, ids: readonly number[], name: 'uid' | 'key'):
   const other = await tx
     .selectFrom('trash')
     .innerJoin('tasks', (join) =>
-      join.onRef('tasks.owner_id', '=', 'trash.owner_id').onRef(`tasks.${name}`, '=', `trash.${name}`),
+      join.onRef('tasks.user_id', '=', 'trash.user_id').onRef(`tasks.${name}`, '=', `trash.${name}`),
     )
     .select(['trash.id', 'tasks.id as by', `trash.${name} as value`])
     .where((eb) => dialectOf(tx).among(eb.ref('trash.id'), ids))
@@ -193,14 +193,14 @@ async function refuseTaken(tx: Db, ids: readonly number[], name: 'uid' | 'key'):
 }
 
 /** For good, their words too. @returns how many */
-export async function purgeTrashed(tx: Db, ownerId: number, ids: readonly number[]): Promise<number> {
-  const theirs = (await lockTrashed(tx, ownerId, ids)).map(({ task }) => task.id)
+export async function purgeTrashed(tx: Db, userId: number, ids: readonly number[]): Promise<number> {
+  const theirs = (await lockTrashed(tx, userId, ids)).map(({ task }) => task.id)
   await purgeRows(tx, theirs)
   return theirs.length
 }
 
 /**
- * The same with what was deleted by an instant, of all owners, the oldest first.
+ * The same with what was deleted by an instant, of all users, the oldest first.
  * @param without ids that are left alone, since they cannot be read
  * @returns how many, at most `limit`
  */
@@ -260,10 +260,10 @@ export async function awaitTrashed(tx: Db, ids: readonly number[]): Promise<void
 /** The newest deletion first. @param page.before of the last one on the page before */
 export async function listTrash(
   db: Db,
-  ownerId: number,
+  userId: number,
   page: { before?: { deletedAt: number; id: number } | undefined; limit: number },
 ): Promise<TrashedTask[]> {
-  let query = db.selectFrom('trash').selectAll().where('owner_id', '=', ownerId)
+  let query = db.selectFrom('trash').selectAll().where('user_id', '=', userId)
   query = query.orderBy('deleted_at', 'desc').orderBy('id', 'desc').limit(page.limit)
   const { before } = page
   if (before)

@@ -1,21 +1,21 @@
 import { dialectOf } from './dialects/dialect.ts'
 import { isDamage } from './engine/storage.ts'
-import { noticesByIds } from './notifications.ts'
+import { notificationsByIds } from './notifications.ts'
 import type { Db } from './schema.ts'
 
 /** Why a delivery is given up of which a part cannot be read. A person can ask for it again once the database is repaired. */
 export const unreadable = 'the database is damaged: what was to be sent cannot be read'
 
 export interface Readability {
-  /** Notices of deliveries that can be claimed. */
+  /** Notifications of deliveries that can be claimed. */
   readonly readable: number[]
-  /** Those of deliveries that can be read, while the notice itself cannot. */
-  readonly withoutNotice: number[]
+  /** Those of deliveries that can be read, while the notification itself cannot. */
+  readonly withoutNotification: number[]
 }
 
 /**
  * A channel's due deliveries, the longest due first: each is read by itself, since one on a damaged page fails a whole list.
- * @param without notices that are passed over
+ * @param without notifications that are passed over
  */
 export async function sortByReadability(
   db: Db,
@@ -27,26 +27,26 @@ export async function sortByReadability(
   // The index has all of this: no row is read.
   const rows = await db
     .selectFrom('deliveries')
-    .select('notice_id')
+    .select('notification_id')
     .where('channel_id', '=', channelId)
     .where('next_at', '<=', now)
     .orderBy('next_at')
     .execute()
-  const sorted: Readability = { readable: [], withoutNotice: [] }
-  for (const { notice_id: id } of rows) {
+  const sorted: Readability = { readable: [], withoutNotification: [] }
+  for (const { notification_id: id } of rows) {
     if (sorted.readable.length === limit) break
     if (without.has(id) || !(await canRead(db, () => readDelivery(db, channelId, id)))) continue
-    const list = (await canRead(db, () => noticesByIds(db, [id]))) ? sorted.readable : sorted.withoutNotice
+    const list = (await canRead(db, () => notificationsByIds(db, [id]))) ? sorted.readable : sorted.withoutNotification
     list.push(id)
   }
   return sorted
 }
 
-const readDelivery = (db: Db, channelId: number, noticeId: number) =>
+const readDelivery = (db: Db, channelId: number, notificationId: number) =>
   db
     .selectFrom('deliveries')
     .selectAll()
-    .where('notice_id', '=', noticeId)
+    .where('notification_id', '=', notificationId)
     .where('channel_id', '=', channelId)
     .execute()
 
@@ -60,19 +60,19 @@ async function canRead(db: Db, read: () => Promise<unknown>): Promise<boolean> {
   }
 }
 
-/** Gives up the deliveries of some notices on a channel. Nobody is told by a change: whose they are cannot be read. */
+/** Gives up the deliveries of some notifications on a channel. Nobody is told by a change: whose they are cannot be read. */
 export async function giveUpUnreadable(
   tx: Db,
   channelId: number,
-  noticeIds: readonly number[],
+  notificationIds: readonly number[],
   now: number,
 ): Promise<void> {
-  if (noticeIds.length === 0) return
+  if (notificationIds.length === 0) return
   await tx
     .updateTable('deliveries')
-    .set({ state: 'dead', next_at: null, claimed_at: null, settled_at: now, error: unreadable })
+    .set({ state: 'failed', next_at: null, claimed_at: null, finished_at: now, error: unreadable })
     .where('channel_id', '=', channelId)
-    .where((eb) => dialectOf(tx).among(eb.ref('notice_id'), noticeIds))
+    .where((eb) => dialectOf(tx).among(eb.ref('notification_id'), notificationIds))
     .where('next_at', '<=', now)
     .execute()
 }

@@ -1,5 +1,5 @@
 import { sql } from 'kysely'
-import { type Defaults, type Instant, upcomingRings } from '#core/reminder.ts'
+import { type Defaults, type Instant, upcomingReminders } from '#core/reminder.ts'
 import type { Task } from '#core/task.ts'
 import { prepare } from './engine/prepare.ts'
 import type { Db } from './schema.ts'
@@ -22,16 +22,16 @@ export interface Upcoming extends Instant {
  */
 export async function upcoming(
   db: Db,
-  ownerId: number,
+  userId: number,
   { defaults, now, until, limit }: { defaults: Defaults; now: number; until: number; limit: number },
 ): Promise<{ rings: Upcoming[]; hasMore: boolean }> {
   const rings: Upcoming[] = []
   const wanted = limit + 1 // one more tells whether there is more
   let last = { notifyAt: Number.MIN_SAFE_INTEGER, id: 0 }
   for (;;) {
-    const rows = await selectArmed(db, { ownerId, until, from: last.notifyAt, ...last, limit: wanted })
+    const rows = await selectArmed(db, { userId, until, from: last.notifyAt, ...last, limit: wanted })
     const tasks = rows.rows.map(toTask)
-    for (const task of tasks) for (const ring of ringsOf(task, defaults, now, until)) rings.push({ ...ring, task })
+    for (const task of tasks) for (const fire of firingsOf(task, defaults, now, until)) rings.push({ ...fire, task })
     const end = tasks.at(-1)
     const isAll = tasks.length < wanted
     const certainUntil = isAll ? until : Math.max(now, end?.notifyAt ?? until)
@@ -43,22 +43,22 @@ export async function upcoming(
 }
 
 /** A row that another hand has damaged will not ring, as the bell sees it. */
-function ringsOf(task: Task, defaults: Defaults, now: number, until: number): Instant[] {
+function firingsOf(task: Task, defaults: Defaults, now: number, until: number): Instant[] {
   try {
-    return upcomingRings(task, defaults, now, until)
+    return upcomingReminders(task, defaults, now, until)
   } catch {
     return []
   }
 }
 
-type Args = { ownerId: number; until: number; from: number; notifyAt: number; id: number; limit: number }
+type Args = { userId: number; until: number; from: number; notifyAt: number; id: number; limit: number }
 
 const selectArmed = prepare((db, args: Args) =>
   db
     .selectFrom('tasks')
     .selectAll()
-    // The plus keeps SQLite from taking an index of owner_id and sorting all that the owner has.
-    .where(sql`+owner_id`, '=', args.ownerId)
+    // The plus keeps SQLite from taking an index of user_id and sorting all that the user has.
+    .where(sql`+user_id`, '=', args.userId)
     .where('notify_at', '>=', args.from)
     .where('notify_at', '<=', args.until)
     .where((eb) => eb.or([eb('notify_at', '>', args.notifyAt), eb('id', '>', args.id)]))

@@ -2,21 +2,21 @@ import { dialectOf } from './dialects/dialect.ts'
 import type { Db, Schema } from './schema.ts'
 import { forgetTasks } from './search.ts'
 
-/** All that is an owner's, as it is deleted with him and as it is exported. */
+/** All that is a user's, as it is deleted with him and as it is exported. */
 
-/** Tables whose rows have a number of their own and an owner, in the order in which they go: what refers before what is referred to. */
-const byId = ['tasks', 'trash', 'notices', 'channels', 'tokens'] as const
+/** Tables whose rows have a number of their own and a user, in the order in which they go: what refers before what is referred to. */
+const byId = ['tasks', 'trash', 'notifications', 'channels', 'tokens'] as const
 
-/** Deletes rows of an owner. @returns how many, at most `limit`; 0 when nothing is left */
-export async function deleteOwned(tx: Db, ownerId: number, limit: number): Promise<number> {
+/** Deletes rows of a user. @returns how many, at most `limit`; 0 when nothing is left */
+export async function deleteOwned(tx: Db, userId: number, limit: number): Promise<number> {
   for (const table of byId) {
-    const rows = await tx.selectFrom(table).select('id').where('owner_id', '=', ownerId).limit(limit).execute()
+    const rows = await tx.selectFrom(table).select('id').where('user_id', '=', userId).limit(limit).execute()
     const ids = rows.map(({ id }) => id)
     if (ids.length === 0) continue
-    if (table === 'notices')
+    if (table === 'notifications')
       await tx
         .deleteFrom('deliveries')
-        .where((eb) => dialectOf(tx).among(eb.ref('notice_id'), ids))
+        .where((eb) => dialectOf(tx).among(eb.ref('notification_id'), ids))
         .execute()
     // Words of tasks in the trash are still in the index.
     if (table === 'tasks' || table === 'trash') await forgetTasks(tx, ids)
@@ -27,29 +27,30 @@ export async function deleteOwned(tx: Db, ownerId: number, limit: number): Promi
     return ids.length
   }
   return (
-    (await deleteKeyed(tx, 'changes', 'number', ownerId, limit)) || deleteKeyed(tx, 'answers', 'key', ownerId, limit)
+    (await deleteKeyed(tx, 'changes', 'number', userId, limit)) ||
+    deleteKeyed(tx, 'idempotency_keys', 'key', userId, limit)
   )
 }
 
-async function deleteKeyed<T extends 'changes' | 'answers'>(
+async function deleteKeyed<T extends 'changes' | 'idempotency_keys'>(
   tx: Db,
   table: T,
   key: keyof Schema[T] & string,
-  ownerId: number,
+  userId: number,
   limit: number,
 ): Promise<number> {
   const { ref } = tx.dynamic
   const rows = await tx
     .selectFrom(table as 'changes')
     .select(ref<'number'>(key))
-    .where('owner_id', '=', ownerId)
+    .where('user_id', '=', userId)
     .limit(limit)
     .execute()
   const keys = rows.map((row) => (row as unknown as Record<string, number | string>)[key] as number | string)
   if (keys.length > 0)
     await tx
       .deleteFrom(table as 'changes')
-      .where('owner_id', '=', ownerId)
+      .where('user_id', '=', userId)
       .where((eb) => dialectOf(tx).among(eb.ref(key as 'number'), keys))
       .execute()
   return keys.length

@@ -1,119 +1,119 @@
 import type { Selectable } from 'kysely'
-import type { Owner, Role } from '#core/account.ts'
+import type { Role, User } from '#core/account.ts'
 import { Problem } from '#core/problem.ts'
 import type { QuietHours } from '#core/quiet-hours.ts'
 import type { Defaults } from '#core/reminder.ts'
 import type { Reminder } from '#core/task.ts'
-import { builtInChannel, bumpSetup, recordChannels } from './channels.ts'
+import { builtInChannel, bumpConfigVersion, recordChannels } from './channels.ts'
 import { dialectOf } from './dialects/dialect.ts'
 import { prepare } from './engine/prepare.ts'
-import type { Db, OwnerTable } from './schema.ts'
+import type { Db, UserTable } from './schema.ts'
 
-/** The first owner: of a server without login everything is his, and he is its first administrator. */
-export const builtInOwnerId = 1
+/** The first user: of a server without login everything is his, and he is its first administrator. */
+export const builtInUserId = 1
 
 /**
- * Where the numbers of owners come from: one more counter, under an owner that nobody is. Not the database's own, which on PostgreSQL
+ * Where the numbers of users come from: one more counter, under a user that nobody is. Not the database's own, which on PostgreSQL
  * does not know that the first was given by us; and no number is given twice.
  */
-const ownerNumbers = -1
+const userNumbers = -1
 
-const select = prepare((db, args: { id: number }) => db.selectFrom('owners').selectAll().where('id', '=', args.id))
+const select = prepare((db, args: { id: number }) => db.selectFrom('users').selectAll().where('id', '=', args.id))
 
 const selectShared = prepare((db, args: { id: number }) => {
   const { lockShared, inTurn } = dialectOf(db)
-  let query = db.selectFrom('owners').selectAll().where('id', '=', args.id)
+  let query = db.selectFrom('users').selectAll().where('id', '=', args.id)
   if (inTurn) query = query.where(inTurn.shared(args.id))
   return lockShared ? query.modifyEnd(lockShared) : query
 })
 
-const known = new WeakMap<Db, Map<number, Owner>>()
+const known = new WeakMap<Db, Map<number, User>>()
 
 /**
- * The owner of what is about to be written, who stays as he is until this transaction ends: whoever changes his settings waits for those
+ * The user of what is about to be written, who stays as he is until this transaction ends: whoever changes his settings waits for those
  * who compute by the old ones, and whoever deletes him for those who would leave something behind. Read once a transaction, which many
  * wishes share.
  * @throws Problem `unauthorized` when he is not there any more
  */
-export async function ownerInTransaction(tx: Db, id: number): Promise<Owner> {
-  const seen = known.get(tx) ?? new Map<number, Owner>()
+export async function userInTransaction(tx: Db, id: number): Promise<User> {
+  const seen = known.get(tx) ?? new Map<number, User>()
   known.set(tx, seen)
-  let owner = seen.get(id)
-  if (!owner) {
+  let user = seen.get(id)
+  if (!user) {
     const row = (await selectShared(tx, { id })).rows[0]
-    owner = row && toOwner(row)
-    if (!owner || owner.removedAt !== null) throw new Problem('unauthorized', 'This account is not there any more.')
-    seen.set(id, owner)
+    user = row && toUser(row)
+    if (!user || user.removedAt !== null) throw new Problem('unauthorized', 'This account is not there any more.')
+    seen.set(id, user)
   }
-  return owner
+  return user
 }
 
 /** What his alarms are computed with. @throws Problem `unauthorized` when he is not there any more */
-export async function defaultsInTransaction(tx: Db, ownerId: number): Promise<Defaults> {
-  return (await ownerInTransaction(tx, ownerId)).defaults
+export async function defaultsInTransaction(tx: Db, userId: number): Promise<Defaults> {
+  return (await userInTransaction(tx, userId)).defaults
 }
 
-export async function findOwner(db: Db, id: number): Promise<Owner | undefined> {
+export async function findUser(db: Db, id: number): Promise<User | undefined> {
   const row = (await select(db, { id })).rows[0]
-  return row && toOwner(row)
+  return row && toUser(row)
 }
 
 /** @throws Problem `not-found` */
-export async function getOwner(db: Db, id: number): Promise<Owner> {
-  const owner = await findOwner(db, id)
-  if (!owner) throw noOwner(id)
-  return owner
+export async function getUser(db: Db, id: number): Promise<User> {
+  const user = await findUser(db, id)
+  if (!user) throw noUser(id)
+  return user
 }
 
-const noOwner = (id: number) => new Problem('not-found', `There is no owner ${id}.`)
+const noUser = (id: number) => new Problem('not-found', `There is no user ${id}.`)
 
 /** To be changed in this transaction: nobody else can meanwhile. @throws Problem `not-found` */
-export async function lockOwner(tx: Db, id: number): Promise<Owner> {
+export async function lockUser(tx: Db, id: number): Promise<User> {
   await dialectOf(tx).inTurn?.alone(tx, id)
-  const query = tx.selectFrom('owners').selectAll().where('id', '=', id)
+  const query = tx.selectFrom('users').selectAll().where('id', '=', id)
   const row = await (dialectOf(tx).isShared ? query.forUpdate() : query).executeTakeFirst()
-  if (!row) throw noOwner(id)
+  if (!row) throw noUser(id)
   known.get(tx)?.delete(id)
-  return toOwner(row)
+  return toUser(row)
 }
 
 /** By id. @param after an id; 0 to begin */
-export async function listOwners(db: Db, after: number, limit: number): Promise<Owner[]> {
-  const rows = await db.selectFrom('owners').selectAll().where('id', '>', after).orderBy('id').limit(limit).execute()
-  return rows.map(toOwner)
+export async function listUsers(db: Db, after: number, limit: number): Promise<User[]> {
+  const rows = await db.selectFrom('users').selectAll().where('id', '>', after).orderBy('id').limit(limit).execute()
+  return rows.map(toUser)
 }
 
 /** By what a person types: his name or his e-mail address. */
-export async function findOwnerByLogin(
+export async function findUserByLogin(
   db: Db,
   login: string,
-): Promise<{ owner: Owner; password: string | null; identity: string | null } | undefined> {
+): Promise<{ user: User; password: string | null; identity: string | null } | undefined> {
   const row = await db
-    .selectFrom('owners')
+    .selectFrom('users')
     .selectAll()
     .where(login.includes('@') ? 'email' : 'name', '=', login.toLowerCase())
     .executeTakeFirst()
-  return row && { owner: toOwner(row), password: row.password, identity: row.identity }
+  return row && { user: toUser(row), password: row.password, identity: row.identity }
 }
 
-export async function findOwnerByIdentity(db: Db, identity: string): Promise<Owner | undefined> {
-  const row = await db.selectFrom('owners').selectAll().where('identity', '=', identity).executeTakeFirst()
-  return row && toOwner(row)
+export async function findUserByIdentity(db: Db, identity: string): Promise<User | undefined> {
+  const row = await db.selectFrom('users').selectAll().where('identity', '=', identity).executeTakeFirst()
+  return row && toUser(row)
 }
 
 /** The hash of his password, or null. */
 export async function findPassword(db: Db, id: number): Promise<string | null> {
-  const row = await db.selectFrom('owners').select('password').where('id', '=', id).executeTakeFirst()
+  const row = await db.selectFrom('users').select('password').where('id', '=', id).executeTakeFirst()
   return row?.password ?? null
 }
 
 /** Whether anybody can come in who administers the server: with a password, through a provider, or by a token that may do everything. */
 export async function canAnybodyAdministrate(db: Db, now: number): Promise<boolean> {
-  const one = enabledAdmins(db).select('owners.id').limit(1)
+  const one = enabledAdmins(db).select('users.id').limit(1)
   const person = one.where((eb) => eb.or([eb('password', 'is not', null), eb('identity', 'is not', null)]))
   if (await person.executeTakeFirst()) return true
   const program = one
-    .innerJoin('tokens', 'tokens.owner_id', 'owners.id')
+    .innerJoin('tokens', 'tokens.user_id', 'users.id')
     .where('tokens.kind', '=', 'token')
     .where('tokens.scope', '=', 'admin')
     .where((eb) => eb.or([eb('tokens.expires_at', 'is', null), eb('tokens.expires_at', '>', now)]))
@@ -129,15 +129,15 @@ export async function countAdmins(db: Db): Promise<number> {
 }
 
 const enabledAdmins = (db: Db) =>
-  db.selectFrom('owners').where('role', '=', 'admin').where('disabled_at', 'is', null).where('removed_at', 'is', null)
+  db.selectFrom('users').where('role', '=', 'admin').where('disabled_at', 'is', null).where('removed_at', 'is', null)
 
 /** Those who may make channels into the network of the server itself. */
 export async function adminIds(db: Db): Promise<Set<number>> {
-  const rows = await db.selectFrom('owners').select('id').where('role', '=', 'admin').execute()
+  const rows = await db.selectFrom('users').select('id').where('role', '=', 'admin').execute()
   return new Set(rows.map(({ id }) => id))
 }
 
-export interface NewOwner {
+export interface NewUser {
   readonly name: string
   readonly email: string | null
   readonly role: Role
@@ -147,14 +147,14 @@ export interface NewOwner {
 }
 
 /** @returns his number. @throws Problem `conflict` when the name or the address is taken */
-export async function insertOwner(tx: Db, owner: NewOwner, now: number): Promise<number> {
-  const { name, email, role, password, identity, defaults } = owner
+export async function insertUser(tx: Db, user: NewUser, now: number): Promise<number> {
+  const { name, email, role, password, identity, defaults } = user
   await refuseTaken(tx, 0, { name, email })
-  const id = builtInOwnerId + (await dialectOf(tx).addToCounter(tx, ownerNumbers, 1))
+  const id = builtInUserId + (await dialectOf(tx).addToCounter(tx, userNumbers, 1))
   const reminders = JSON.stringify(defaults.reminders)
   try {
     await tx
-      .insertInto('owners')
+      .insertInto('users')
       .values({
         id,
         name,
@@ -174,8 +174,8 @@ export async function insertOwner(tx: Db, owner: NewOwner, now: number): Promise
   return id
 }
 
-/** What is given of an owner. @throws Problem `conflict` when the name or the address is taken */
-export async function saveOwner(
+/** What is given of a user. @throws Problem `conflict` when the name or the address is taken */
+export async function saveUser(
   tx: Db,
   id: number,
   changes: Partial<{
@@ -198,11 +198,11 @@ export async function saveOwner(
     ...(removedAt !== undefined && { removed_at: removedAt }),
   }
   try {
-    await tx.updateTable('owners').set(row).where('id', '=', id).execute()
+    await tx.updateTable('users').set(row).where('id', '=', id).execute()
   } catch (error) {
     throw takenJustNow(tx, error)
   }
-  await bumpSetup(tx) // a role decides where channels may reach
+  await bumpConfigVersion(tx) // a role decides where channels may reach
 }
 
 async function refuseTaken(tx: Db, id: number, { name, email }: { name?: string | null; email?: string | null }) {
@@ -211,9 +211,9 @@ async function refuseTaken(tx: Db, id: number, { name, email }: { name?: string 
     ['email', email],
   ] as const) {
     if (value === undefined || value === null) continue
-    const other = tx.selectFrom('owners').select('id').where(column, '=', value).where('id', '!=', id)
+    const other = tx.selectFrom('users').select('id').where(column, '=', value).where('id', '!=', id)
     if (await other.executeTakeFirst())
-      throw new Problem('conflict', `There is an owner with the ${column} «${value}» already.`, {
+      throw new Problem('conflict', `There is a user with the ${column} «${value}» already.`, {
         faults: [{ at: { pointer: `/${column}` }, detail: 'is taken' }],
       })
   }
@@ -226,16 +226,16 @@ function takenJustNow(tx: Db, error: unknown): unknown {
 }
 
 /** Those whose rows are to go, with all that is theirs. */
-export async function removedOwners(db: Db): Promise<number[]> {
-  const rows = await db.selectFrom('owners').select('id').where('removed_at', 'is not', null).execute()
+export async function removedUsers(db: Db): Promise<number[]> {
+  const rows = await db.selectFrom('users').select('id').where('removed_at', 'is not', null).execute()
   return rows.map(({ id }) => id)
 }
 
 /** The row itself: last, when nothing is left that names it. */
-export async function deleteOwnerRow(tx: Db, id: number): Promise<void> {
-  await tx.deleteFrom('counters').where('owner_id', '=', id).execute()
-  await tx.deleteFrom('owners').where('id', '=', id).execute()
-  await bumpSetup(tx)
+export async function deleteUserRow(tx: Db, id: number): Promise<void> {
+  await tx.deleteFrom('counters').where('user_id', '=', id).execute()
+  await tx.deleteFrom('users').where('id', '=', id).execute()
+  await bumpConfigVersion(tx)
 }
 
 // ── what alarms are computed with ──
@@ -263,10 +263,10 @@ export async function saveOwnDefaults(
 ): Promise<{ defaults: Defaults; isStale: boolean }> {
   const defaults = effective(own, server)
   const row = (await select(tx, { id })).rows[0]
-  const isSame = row && JSON.stringify(toOwner(row).defaults) === JSON.stringify(defaults)
+  const isSame = row && JSON.stringify(toUser(row).defaults) === JSON.stringify(defaults)
   known.get(tx)?.delete(id)
   await tx
-    .updateTable('owners')
+    .updateTable('users')
     .set({
       own_reminders: own.reminders && JSON.stringify(own.reminders),
       own_time_zone: own.timeZone,
@@ -276,52 +276,52 @@ export async function saveOwnDefaults(
     })
     .where('id', '=', id)
     .execute()
-  await bumpSetup(tx)
+  await bumpConfigVersion(tx)
   return { defaults, isStale: !isSame || row.alarms_stale === 1 }
 }
 
-/** Makes the first owner, where there is none. */
-export async function ensureFirstOwner(tx: Db, { reminders, timeZone }: Defaults, now: number): Promise<void> {
+/** Makes the first user, where there is none. */
+export async function ensureFirstUser(tx: Db, { reminders, timeZone }: Defaults, now: number): Promise<void> {
   // Stale: tasks of the original's may have been taken over.
-  const first = [builtInOwnerId, JSON.stringify(reminders), timeZone, now, 1]
+  const first = [builtInUserId, JSON.stringify(reminders), timeZone, now, 1]
   const columns = ['id', 'default_reminders', 'time_zone', 'created_at', 'alarms_stale'] as const
-  await dialectOf(tx).insertRows(tx, 'owners', columns, [first], [])
+  await dialectOf(tx).insertRows(tx, 'users', columns, [first], [])
 }
 
 /** What the server itself says, for all who have not chosen: to be called at a start, before anything rings. */
 export async function adoptServerDefaults(tx: Db, server: Defaults, now: number): Promise<void> {
-  await ensureFirstOwner(tx, server, now)
+  await ensureFirstUser(tx, server, now)
   const reminders = JSON.stringify(server.reminders)
   const others = [
     ['own_reminders', 'default_reminders', reminders],
     ['own_time_zone', 'time_zone', server.timeZone],
   ] as const
   for (const [own, column, value] of others) {
-    const changed = tx.selectFrom('owners').select('id').where(own, 'is', null).where(column, '!=', value)
+    const changed = tx.selectFrom('users').select('id').where(own, 'is', null).where(column, '!=', value)
     const { inTurn } = dialectOf(tx)
     if (inTurn) for (const { id } of await changed.orderBy('id').execute()) await inTurn.alone(tx, id)
     const { numUpdatedRows } = await tx
-      .updateTable('owners')
+      .updateTable('users')
       .set({ [column]: value, alarms_stale: 1 })
       .where(own, 'is', null)
       .where(column, '!=', value)
       .executeTakeFirst()
-    if (numUpdatedRows > 0n) await bumpSetup(tx)
+    if (numUpdatedRows > 0n) await bumpConfigVersion(tx)
   }
 }
 
 /** Whose alarms do not follow from his defaults yet, and what these are. */
 export async function findStaleAlarms(db: Db): Promise<{ id: number; defaults: Defaults }[]> {
-  const stale = db.selectFrom('owners').selectAll().where('alarms_stale', '=', 1).where('removed_at', 'is', null)
+  const stale = db.selectFrom('users').selectAll().where('alarms_stale', '=', 1).where('removed_at', 'is', null)
   const rows = await stale.orderBy('id').execute()
-  return rows.map((row) => ({ id: row.id, defaults: toOwner(row).defaults }))
+  return rows.map((row) => ({ id: row.id, defaults: toUser(row).defaults }))
 }
 
 /** If they are what the alarms were computed with. */
 export async function markFresh(tx: Db, id: number, { reminders, timeZone }: Defaults): Promise<void> {
   await dialectOf(tx).inTurn?.alone(tx, id)
   await tx
-    .updateTable('owners')
+    .updateTable('users')
     .set({ alarms_stale: 0 })
     .where('id', '=', id)
     .where('default_reminders', '=', JSON.stringify(reminders))
@@ -329,40 +329,40 @@ export async function markFresh(tx: Db, id: number, { reminders, timeZone }: Def
     .execute()
 }
 
-/** What the bell must know of owners. */
-export interface OwnerHabits {
+/** What the bell must know of users. */
+export interface NotificationPreferences {
   readonly defaults: Defaults
   readonly quiet: QuietHours | null
 }
 
-export async function allHabits(db: Db): Promise<Map<number, OwnerHabits>> {
-  const rows = await db.selectFrom('owners').selectAll().execute()
-  return new Map(rows.map((row): [number, OwnerHabits] => [row.id, toHabits(row)]))
+export async function allPreferences(db: Db): Promise<Map<number, NotificationPreferences>> {
+  const rows = await db.selectFrom('users').selectAll().execute()
+  return new Map(rows.map((row): [number, NotificationPreferences] => [row.id, toPreferences(row)]))
 }
 
 /** The same of one, and what of it is his own choice. @throws Problem `not-found` */
-export async function getHabits(db: Db, ownerId: number): Promise<OwnerHabits & { own: OwnDefaults }> {
-  const row = (await select(db, { id: ownerId })).rows[0]
-  if (!row) throw noOwner(ownerId)
-  return { ...toHabits(row), own: toOwnDefaults(row) }
+export async function getPreferences(db: Db, userId: number): Promise<NotificationPreferences & { own: OwnDefaults }> {
+  const row = (await select(db, { id: userId })).rows[0]
+  if (!row) throw noUser(userId)
+  return { ...toPreferences(row), own: toOwnDefaults(row) }
 }
 
-export async function saveQuietHours(tx: Db, ownerId: number, quiet: QuietHours | null): Promise<void> {
+export async function saveQuietHours(tx: Db, userId: number, quiet: QuietHours | null): Promise<void> {
   const values = { quiet_from: quiet?.from ?? null, quiet_until: quiet?.until ?? null }
-  await tx.updateTable('owners').set(values).where('id', '=', ownerId).execute()
-  await bumpSetup(tx)
+  await tx.updateTable('users').set(values).where('id', '=', userId).execute()
+  await bumpConfigVersion(tx)
 }
 
-function toHabits(row: Selectable<OwnerTable>): OwnerHabits {
+function toPreferences(row: Selectable<UserTable>): NotificationPreferences {
   const { quiet_from: from, quiet_until: until } = row
-  return { defaults: toOwner(row).defaults, quiet: from === null || until === null ? null : { from, until } }
+  return { defaults: toUser(row).defaults, quiet: from === null || until === null ? null : { from, until } }
 }
 
-function toOwnDefaults({ own_reminders, own_time_zone }: Selectable<OwnerTable>): OwnDefaults {
+function toOwnDefaults({ own_reminders, own_time_zone }: Selectable<UserTable>): OwnDefaults {
   return { reminders: own_reminders ? JSON.parse(own_reminders) : null, timeZone: own_time_zone }
 }
 
-function toOwner(row: Selectable<OwnerTable>): Owner {
+function toUser(row: Selectable<UserTable>): User {
   return {
     id: row.id,
     name: row.name,

@@ -1,12 +1,12 @@
 import type { EndedAccess, Issued } from '#actions/tokens.ts'
-import { type Owner, passwordLength, roles, type TokenRecord } from '#core/account.ts'
+import { passwordLength, roles, type TokenRecord, type User } from '#core/account.ts'
 import type { Caller } from '#core/caller.ts'
 import { scopes, scopesWithin } from '#core/scope.ts'
 import Type, { type Static } from '#json-schema.ts'
 import type { AuditEntry } from '#store/audit.ts'
 import { isoText, nullable, time } from './task.ts'
 
-/** Owners, tokens, sessions, and who did what. */
+/** Users, tokens, sessions, and who did what. */
 const ignored = Type.Unknown({ description: 'May be sent back as it was read; ignored', readOnly: true })
 const ScopeShape = Type.Enum(scopes, {
   description:
@@ -14,7 +14,7 @@ const ScopeShape = Type.Enum(scopes, {
 })
 const secret = (what: string) => Type.String({ description: `${what}. Shown in this answer alone` })
 
-export const OwnerShape = Type.Object(
+export const UserShape = Type.Object(
   {
     id: Type.Integer(),
     name: nullable(
@@ -26,9 +26,9 @@ export const OwnerShape = Type.Object(
     create_dt: time('When he was made'),
     version: Type.Integer({ description: 'Counts changes by administrators; also its ETag' }),
   },
-  { $id: 'Owner' },
+  { $id: 'User' },
 )
-export type OwnerWire = Static<typeof OwnerShape>
+export type UserWire = Static<typeof UserShape>
 
 export const InvitationShape = Type.Object(
   {
@@ -42,32 +42,32 @@ export const InvitationShape = Type.Object(
 )
 export type InvitationWire = Static<typeof InvitationShape>
 
-export const NewOwnerShape = Type.Object(
-  { ...OwnerShape.properties, invitation: Type.Union([InvitationShape, Type.Null()]) },
-  { $id: 'NewOwner' },
+export const NewUserShape = Type.Object(
+  { ...UserShape.properties, invitation: Type.Union([InvitationShape, Type.Null()]) },
+  { $id: 'NewUser' },
 )
-export type NewOwnerWire = Omit<Static<typeof NewOwnerShape>, 'invitation'> & { invitation: InvitationWire | null }
+export type NewUserWire = Omit<Static<typeof NewUserShape>, 'invitation'> & { invitation: InvitationWire | null }
 
 const name = Type.String({ maxLength: 50, description: 'a-z, 0-9, dots, hyphens and underscores', examples: ['ada'] })
 const email = nullable(Type.String({ maxLength: 254, examples: ['ada@example.org'] }))
 const password = Type.String({
-  maxLength: 4 * passwordLength.most,
-  description: `${passwordLength.least} to ${passwordLength.most} characters`,
+  maxLength: 4 * passwordLength.max,
+  description: `${passwordLength.least} to ${passwordLength.max} characters`,
   writeOnly: true,
 })
 
-export const OwnerDraftShape = Type.Object(
+export const UserDraftShape = Type.Object(
   {
     name,
     email: Type.Optional(email),
     role: Type.Optional(Type.Enum(roles, { description: 'member when absent' })),
     password: Type.Optional(password),
   },
-  { $id: 'OwnerDraft', additionalProperties: false },
+  { $id: 'UserDraft', additionalProperties: false },
 )
-export type OwnerDraftWire = Static<typeof OwnerDraftShape>
+export type UserDraftWire = Static<typeof UserDraftShape>
 
-export const OwnerPatchShape = Type.Object(
+export const UserPatchShape = Type.Object(
   {
     name: Type.Optional(name),
     email: Type.Optional(email),
@@ -78,16 +78,16 @@ export const OwnerPatchShape = Type.Object(
     create_dt: Type.Optional(ignored),
     version: Type.Optional(ignored),
   },
-  { $id: 'OwnerPatch', additionalProperties: false },
+  { $id: 'UserPatch', additionalProperties: false },
 )
-export type OwnerPatchWire = Static<typeof OwnerPatchShape>
+export type UserPatchWire = Static<typeof UserPatchShape>
 
-export const OwnersShape = Type.Object(
-  { owners: Type.Array(OwnerShape), next_cursor: nullable(Type.String()) },
-  { $id: 'Owners' },
+export const UsersShape = Type.Object(
+  { users: Type.Array(UserShape), next_cursor: nullable(Type.String()) },
+  { $id: 'Users' },
 )
-export type OwnersWire = Static<typeof OwnersShape>
-export const DeletedOwnerShape = Type.Object({ id: Type.Integer() }, { $id: 'DeletedOwner' })
+export type UsersWire = Static<typeof UsersShape>
+export const DeletedUserShape = Type.Object({ id: Type.Integer() }, { $id: 'DeletedUser' })
 
 export const TokenShape = Type.Object(
   {
@@ -143,7 +143,7 @@ export const RevokedTokenShape = Type.Object({ id: Type.Integer() }, { $id: 'Rev
 
 export const SessionShape = Type.Object(
   {
-    owner: Type.Union([OwnerShape, Type.Null()]),
+    user: Type.Union([UserShape, Type.Null()]),
     scopes: Type.Array(ScopeShape),
     by: nullable(Type.String({ description: 'What was asked with: token, session or socket' })),
     sign_in: Type.Object(
@@ -183,7 +183,7 @@ export const AcceptInvitationShape = Type.Object(
 )
 export const AcceptedInvitationShape = Type.Object(
   {
-    owner: OwnerShape,
+    user: UserShape,
     token: nullable(secret('Where the server was set up by it: a first token, of all scopes')),
   },
   { $id: 'AcceptedInvitation' },
@@ -206,8 +206,8 @@ export const AuditEntryShape = Type.Object(
   {
     id: Type.Integer(),
     at_dt: time('When'),
-    owner_id: nullable(Type.Integer({ description: 'Who; null where that is not known' })),
-    owner: nullable(Type.String({ description: 'His name by then' })),
+    user_id: nullable(Type.Integer({ description: 'Who; null where that is not known' })),
+    user: nullable(Type.String({ description: 'His name by then' })),
     by: nullable(Type.String({ description: 'What he asked with: token, session, socket, link' })),
     by_name: nullable(Type.String()),
     operation: Type.String({ description: 'The operationId' }),
@@ -226,14 +226,14 @@ export type AuditWire = Static<typeof AuditShape>
 
 const at = (instant: number | null) => (instant === null ? null : isoText(instant))
 
-export function toOwnerWire({ id, name, email, role, disabledAt, createdAt, version }: Owner): OwnerWire {
+export function toUserWire({ id, name, email, role, disabledAt, createdAt, version }: User): UserWire {
   return { id, name, email, role, disabled_dt: at(disabledAt), create_dt: isoText(createdAt), version }
 }
 
 /** @param publicUrl empty where nobody has said it */
 export function toInvitationWire(
   { secret, record }: Issued,
-  { name }: Pick<Owner, 'name'>,
+  { name }: Pick<User, 'name'>,
   publicUrl: string,
 ): InvitationWire {
   return {
@@ -271,8 +271,8 @@ export function toAuditWire(entry: AuditEntry & { id: number }) {
   return {
     id: entry.id,
     at_dt: isoText(entry.at),
-    owner_id: entry.ownerId,
-    owner: entry.who,
+    user_id: entry.userId,
+    user: entry.who,
     by: entry.byKind,
     by_name: entry.byName,
     operation: entry.operation,

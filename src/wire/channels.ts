@@ -2,7 +2,7 @@ import type { Tested } from '#actions/channels.ts'
 import type { SettingsPatch } from '#actions/defaults.ts'
 import type { ChannelKind } from '#channels/channel.ts'
 import { maskOptions } from '#channels/options.ts'
-import { policyMembers, policyWire } from '#channels/settings.ts'
+import { channelSettingMembers, channelSettingsWire } from '#channels/settings.ts'
 import { checkDefaultReminders, checkTimeZone } from '#core/account.ts'
 import { type ChannelRecord, channelSources, channelStatuses, statusOf } from '#core/channel.ts'
 import { clockForm } from '#core/quiet-hours.ts'
@@ -22,9 +22,9 @@ export const ChannelShape = Type.Object(
     source: Type.Enum(channelSources, { description: 'What is not made by this API is changed where it is declared' }),
     options: Options,
     enabled: Type.Boolean(),
-    ...policyMembers,
+    ...channelSettingMembers,
     status: Type.Enum(channelStatuses, {
-      description: 'failing: a notice was given up, and none has been sent since',
+      description: 'failing: a notification was given up, and none has been sent since',
     }),
     disabled_reason: nullable(Type.String({ description: 'Why the server switched it off, where it did' })),
     failing_since_dt: nullable(time('Since when every attempt has failed')),
@@ -43,7 +43,7 @@ export type ChannelsWire = Static<typeof ChannelsShape>
 
 const name = Type.String({ minLength: 1, maxLength: 100 })
 const kind = Type.String({ maxLength: 50, description: 'See GET /v1/channel-kinds' })
-const policy = Type.Partial(Type.Object(policyMembers)).properties
+const policy = Type.Partial(Type.Object(channelSettingMembers)).properties
 
 export const ChannelDraftShape = Type.Object(
   { name, kind, options: Type.Optional(Options), enabled: Type.Optional(Type.Boolean()), ...policy },
@@ -89,7 +89,7 @@ export const ChannelTestShape = Type.Object(
     status: nullable(Type.Integer({ description: "The receiver's own, where its protocol has one" })),
     latency_ms: Type.Integer(),
     error: nullable(Type.String({ description: 'What went wrong' })),
-    would_retry: Type.Boolean({ description: 'Whether a notice would be tried again' }),
+    would_retry: Type.Boolean({ description: 'Whether a notification would be tried again' }),
   },
   { $id: 'ChannelTest' },
 )
@@ -189,7 +189,7 @@ export function toChannelWire(channel: ChannelRecord, kind: ChannelKind | undefi
     source,
     options: shown === undefined ? options : { ...options, [shown]: channel.options[shown] },
     enabled: channel.isEnabled,
-    ...policyWire(channel),
+    ...channelSettingsWire(channel),
     status: statusOf(channel),
     disabled_reason: channel.disabledReason,
     failing_since_dt: at(health.failingAt),

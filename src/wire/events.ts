@@ -1,5 +1,5 @@
 import type { ChangeKind } from '#core/change.ts'
-import { type Notice, type Said, taskInWords } from '#core/notification.ts'
+import { formatTask, type Notification, type Said } from '#core/notification.ts'
 import type { Task } from '#core/task.ts'
 import Type, { type Static } from '#json-schema.ts'
 import type { NumberedChange } from '#store/changes.ts'
@@ -13,7 +13,7 @@ import {
   time,
   toCloudEvent,
   toDeliveryWire,
-  toNoticeWire,
+  toNotificationSummary,
   toTaskWire,
 } from './task.ts'
 
@@ -99,12 +99,12 @@ export interface ChangesWire {
 /** What a line of the list speaks of, as far as it is there. */
 export interface Found {
   readonly task: Task | undefined
-  readonly notice: Notice | undefined
+  readonly notification: Notification | undefined
   readonly delivery: Delivery | undefined
   readonly channelKinds: ReadonlyMap<number, string>
 }
 
-const words: Record<Exclude<ChangeKind, 'rung' | 'failed'>, [EventType, string]> = {
+const words: Record<Exclude<ChangeKind, 'fired' | 'failed'>, [EventType, string]> = {
   created: ['task.created', 'created'],
   updated: ['task.updated', 'changed'],
   completed: ['task.completed', 'completed'],
@@ -118,29 +118,29 @@ const words: Record<Exclude<ChangeKind, 'rung' | 'failed'>, [EventType, string]>
 
 /**
  * A line of the list as an event; with a task as it is now, which may be later than the line.
- * @param timeZone of the owner
+ * @param timeZone of the user
  */
 export function toEvent(change: NumberedChange, found: Found, timeZone = 'UTC'): EventWire {
-  const { task, notice } = found
+  const { task, notification } = found
   const cursor = String(change.number)
-  if (change.kind === 'rung' && task && notice) {
-    const said: Said = { task, notice, sentAt: change.at, timeZone: task.timeZone ?? timeZone }
+  if (change.kind === 'fired' && task && notification) {
+    const said: Said = { task, notification, sentAt: change.at, timeZone: task.timeZone ?? timeZone }
     return { ...toCloudEvent(said), cursor } as EventWire
   }
   const { taskId, count, batch } = change
   const delivery = found.delivery && toDeliveryWire(found.delivery, found.channelKinds)
   return {
     specversion: '1.0',
-    id: change.kind === 'rung' ? `notification-${change.noticeId}` : `change-${change.number}`,
+    id: change.kind === 'fired' ? `notification-${change.notificationId}` : `change-${change.number}`,
     source: 'duebell',
-    type: typeOf(change, notice),
+    type: typeOf(change, notification),
     subject: taskId === null ? 'tasks' : `tasks/${taskId}`,
     time: isoText(change.at),
     datacontenttype: 'application/json',
     cursor,
     data: {
       task: task ? toTaskWire(task) : null,
-      notification: notice ? toNoticeWire(notice) : null,
+      notification: notification ? toNotificationSummary(notification) : null,
       ...(delivery && { delivery }),
       ...(count !== undefined && { count }),
       ...(batch !== undefined && { batch }),
@@ -149,17 +149,17 @@ export function toEvent(change: NumberedChange, found: Found, timeZone = 'UTC'):
   }
 }
 
-function typeOf({ kind, at }: NumberedChange, notice: Notice | undefined): EventType {
+function typeOf({ kind, at }: NumberedChange, notification: Notification | undefined): EventType {
   if (kind === 'failed') return 'delivery.failed'
-  if (kind === 'rung') return notice && at < notice.expiryAt ? 'task.expiring' : 'task.expired'
+  if (kind === 'fired') return notification && at < notification.expiryAt ? 'task.expiring' : 'task.expired'
   return words[kind][0]
 }
 
 function describe({ kind, taskId, count }: NumberedChange, task: Task | undefined, delivery?: DeliveryWire): string {
-  if (taskId === null && kind !== 'rung' && kind !== 'failed')
+  if (taskId === null && kind !== 'fired' && kind !== 'failed')
     return `${count ?? 'All'} ${count === 1 ? 'task was' : 'tasks were'} ${words[kind][1]}.`
-  const subject = task ? taskInWords(task) : `Your task (id:${taskId})`
-  if (kind === 'rung') return `${subject} rang, and is not there any more.`
+  const subject = task ? formatTask(task) : `Your task (id:${taskId})`
+  if (kind === 'fired') return `${subject} rang, and is not there any more.`
   if (kind === 'failed')
     return `${subject} could not be announced over ${delivery?.kind ?? 'a channel'}: ${delivery?.error ?? 'given up'}.`
   return `${subject} was ${words[kind][1]}.`

@@ -15,7 +15,7 @@ export const AcknowledgeUpToShape = Type.Object(
 )
 export const AcknowledgedShape = Type.Object({ acknowledged: Type.Integer() }, { $id: 'Acknowledged' })
 export const RetryShape = Type.Object(
-  { delivery_id: Type.Optional(Type.String({ maxLength: 36, description: 'Only this one; else each that is dead' })) },
+  { delivery_id: Type.Optional(Type.String({ maxLength: 36, description: 'Only this one; else each that failed' })) },
   { $id: 'Retry', additionalProperties: false },
 )
 export const RetryChannelShape = Type.Object(

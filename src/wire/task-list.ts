@@ -3,7 +3,7 @@ import { instantOf, isStorable } from '#core/date-time.ts'
 import { nearest, Problem } from '#core/problem.ts'
 import { limits, priorities } from '#core/task.ts'
 import { byId, type Position, type SortColumn, type SortKey, type TaskFilter } from '#core/task-query.ts'
-import { wordsOf } from '#core/tokenize.ts'
+import { tokenize } from '#core/tokenize.ts'
 import Type, { type Static } from '#json-schema.ts'
 import { IdList, parseIds } from './id-list.ts'
 import { parseTime } from './task.ts'
@@ -11,9 +11,9 @@ import { parseTime } from './task.ts'
 /** What a list of tasks is asked for, and how it says where it goes on. */
 
 /** The most tasks in one answer. With more, the answer says where it goes on. */
-export const mostTasks = 10_000
+export const maxTasks = 10_000
 /** A cursor may hold a title of 500 characters, each of which may be six of JSON. */
-const longestCursor = 5_000
+const maxCursorLength = 5_000
 
 const sortNames = {
   id: 'id',
@@ -41,11 +41,11 @@ const timeIn = (description: string) =>
 export const TaskQueryShape = Type.Object(
   {
     limit: Type.Optional(
-      Type.Integer({ minimum: 0, maximum: mostTasks, description: `${inThousands(mostTasks)} when absent` }),
+      Type.Integer({ minimum: 0, maximum: maxTasks, description: `${inThousands(maxTasks)} when absent` }),
     ),
     offset: Type.Optional(Type.Integer({ minimum: 0, maximum: Number.MAX_SAFE_INTEGER })),
     cursor: Type.Optional(
-      Type.String({ maxLength: longestCursor, description: 'A `next_cursor`, with the same filter and sort' }),
+      Type.String({ maxLength: maxCursorLength, description: 'A `next_cursor`, with the same filter and sort' }),
     ),
     sort: Type.Optional(
       Type.String({
@@ -146,7 +146,7 @@ function toInstant(parameter: string, text: string | undefined, timeZone: string
 
 // Not looked for as it stands: no index helps, and to read a million tasks would hold up the bell for half a second.
 function toWords(q: string): string[] {
-  const words = wordsOf(q)
+  const words = tokenize(q)
   if (words.length === 0) throw badParameter('q', 'must have a letter or a digit')
   return words.sort()
 }

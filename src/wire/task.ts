@@ -1,12 +1,12 @@
-import { type Moment, parseTimeZone } from '#core/date-time.ts'
+import { type DateTimeInput, parseTimeZone } from '#core/date-time.ts'
 import { deliveryStates } from '#core/delivery.ts'
 import { parseSpan } from '#core/duration.ts'
-import { type Message, type Notice, noticeKinds, type Said, sentence, timings } from '#core/notification.ts'
+import { type Message, type Notification, notificationKinds, type Said, sentence, timings } from '#core/notification.ts'
 import { describe, type Fault, Problem } from '#core/problem.ts'
 import { limits, priorities, type Reminder, type Task, type TaskDraft, type TaskPatch } from '#core/task.ts'
 import Type, { type Static, type TSchema } from '#json-schema.ts'
 import type { Delivery } from '#store/deliveries.ts'
-import type { NoticeRecord } from '#store/notifications.ts'
+import type { NotificationRecord } from '#store/notifications.ts'
 
 /**
  * Wire shapes, to and from core. The only place that reads or writes ISO text. On the wire instants end in `_dt` (RFC 3339),
@@ -30,7 +30,7 @@ const timeIn = (description: string) =>
 /** What a caller may set. */
 const writable = {
   title: Type.String({ minLength: 1, maxLength: limits.titleCharacters }),
-  description: nullable(Type.String({ description: `At most ${limits.descriptionBytes} bytes of UTF-8` })),
+  description: nullable(Type.String({ description: `At max ${limits.descriptionBytes} bytes of UTF-8` })),
   expiry_dt: nullable(timeIn('When it expires')),
   time_zone: nullable(
     Type.String({ maxLength: 100, description: 'IANA zone; null for the default one', examples: ['Europe/Paris'] }),
@@ -159,11 +159,11 @@ export const NotificationShape = Type.Object(
   {
     id: Type.Integer(),
     task_id: Type.Integer(),
-    kind: Type.Enum(noticeKinds),
+    kind: Type.Enum(notificationKinds),
     reminder: nullable(Type.String({ description: 'The reminder that fired; null at the end of a snooze' })),
     expiry_dt: time('The expiry it speaks of'),
     due_dt: time('When it was to ring'),
-    rung_dt: time('When it rang'),
+    fired_dt: time('When it rang'),
     timing: Type.Enum(timings, {
       description: 'immediate: it was due as it was accepted; late: by more than a second',
     }),
@@ -226,13 +226,13 @@ export function toTaskWire(task: Task): TaskWire {
 
 /** @param kinds the kinds of the channels, by id */
 export function toNotificationWire(
-  notice: NoticeRecord,
+  notification: NotificationRecord,
   deliveries: readonly Delivery[],
   kinds: ReadonlyMap<number, string>,
 ): NotificationWire {
   return {
-    ...toNoticeWire(notice),
-    acknowledged_dt: isoOrNull(notice.acknowledgedAt),
+    ...toNotificationSummary(notification),
+    acknowledged_dt: isoOrNull(notification.acknowledgedAt),
     deliveries: deliveries.map((delivery) => toDeliveryWire(delivery, kinds)),
   }
 }
@@ -250,17 +250,17 @@ export function toDeliveryWire(delivery: Delivery, kinds: ReadonlyMap<number, st
   }
 }
 
-export function toNoticeWire(notice: Notice) {
+export function toNotificationSummary(notification: Notification) {
   return {
-    id: notice.id,
-    task_id: notice.taskId,
-    kind: notice.kind,
-    reminder: notice.reminder === null ? null : reminderText(notice.reminder),
-    expiry_dt: isoText(notice.expiryAt),
-    due_dt: isoText(notice.dueAt),
-    rung_dt: isoText(notice.rungAt),
-    timing: notice.timing,
-    lateness_ms: notice.latenessMs,
+    id: notification.id,
+    task_id: notification.taskId,
+    kind: notification.kind,
+    reminder: notification.reminder === null ? null : reminderText(notification.reminder),
+    expiry_dt: isoText(notification.expiryAt),
+    due_dt: isoText(notification.dueAt),
+    fired_dt: isoText(notification.firedAt),
+    timing: notification.timing,
+    lateness_ms: notification.latenessMs,
   }
 }
 
@@ -269,14 +269,14 @@ export function toNoticeWire(notice: Notice) {
  * the first that rang, and `others` are what else is told by it.
  */
 export function toCloudEvent(message: Said & Partial<Pick<Message, 'others' | 'links'>>) {
-  const { task, notice, sentAt, others = [], links = null } = message
+  const { task, notification, sentAt, others = [], links = null } = message
   return {
     specversion: '1.0',
-    id: `notification-${notice.id}`,
+    id: `notification-${notification.id}`,
     source: 'duebell',
-    type: sentAt < notice.expiryAt ? 'task.expiring' : 'task.expired',
+    type: sentAt < notification.expiryAt ? 'task.expiring' : 'task.expired',
     subject: `tasks/${task.id}`,
-    time: isoText(notice.rungAt),
+    time: isoText(notification.firedAt),
     datacontenttype: 'application/json',
     data: {
       ...toData({ ...message, links }),
@@ -286,10 +286,10 @@ export function toCloudEvent(message: Said & Partial<Pick<Message, 'others' | 'l
 }
 
 function toData(said: Said & Pick<Message, 'links'>) {
-  const { task, notice, links } = said
+  const { task, notification, links } = said
   return {
     task: toTaskWire(task),
-    notification: toNoticeWire(notice),
+    notification: toNotificationSummary(notification),
     message: sentence(said),
     ...(links && { links }),
   }
@@ -300,25 +300,25 @@ export function toEtag({ version }: { version: number }): string {
 }
 
 /**
- * The ETag of a collection: the number of its owner's last change. To be read before the collection itself: one that is older than
+ * The ETag of a collection: the number of its user's last change. To be read before the collection itself: one that is older than
  * what it stands for costs a reader one more look, one that is newer would hide a change.
  *
- * With its owner: two people who sign in to one browser one after the other ask for the same address, and where both have come to the
+ * With its user: two people who sign in to one browser one after the other ask for the same address, and where both have come to the
  * same number, a 304 would show the one what the browser has kept of the other.
  */
-export function toCollectionEtag(ownerId: number, lastChange: number): string {
-  return `"c${lastChange}.${ownerId}"`
+export function toCollectionEtag(userId: number, lastChange: number): string {
+  return `"c${lastChange}.${userId}"`
 }
 
 /**
- * What an If-Match header allows of a collection: the number of its last change. Without an owner, as ETags once were, it is the caller's.
- * @throws Problem `malformed`, `stale` for another owner's
+ * What an If-Match header allows of a collection: the number of its last change. Without a user, as ETags once were, it is the caller's.
+ * @throws Problem `malformed`, `stale` for another user's
  */
-export function parseCollectionIfMatch(ownerId: number, header: string | undefined): number | undefined {
+export function parseCollectionIfMatch(userId: number, header: string | undefined): number | undefined {
   if (header === undefined || header.trim() === '*') return undefined
-  const [, number, owner = ownerId] = /^\s*"c(\d{1,15})(?:\.(\d{1,15}))?"\s*$/.exec(header) ?? []
+  const [, number, user = userId] = /^\s*"c(\d{1,15})(?:\.(\d{1,15}))?"\s*$/.exec(header) ?? []
   if (number === undefined) throw new Problem('malformed', 'If-Match must be the ETag of the list, like "c12.1", or *.')
-  if (Number(owner) !== ownerId) throw new Problem('stale', 'The ETag in If-Match is not one of this list.')
+  if (Number(user) !== userId) throw new Problem('stale', 'The ETag in If-Match is not one of this list.')
   return Number(number)
 }
 
@@ -332,7 +332,7 @@ const timeForm =
   /^(?<date>\d{4}-\d\d-\d\d)(?:[Tt ](?<clock>\d\d:\d\d(?::\d\d(?:\.\d{1,9})?)?)(?<offset>[Zz]|[+-]\d\d:?\d\d)?)?(?:\[!?(?<zone>[A-Za-z][\w+/-]*)\])?$/
 
 /** @returns undefined when the text is no time of this form, or of no calendar */
-export function parseTime(text: string): Moment | undefined {
+export function parseTime(text: string): DateTimeInput | undefined {
   const { date, clock = '00:00', offset, zone } = timeForm.exec(text)?.groups ?? {}
   if (date === undefined) return undefined
   const timeZone = zone === undefined ? undefined : parseTimeZone(zone)
@@ -354,7 +354,7 @@ const timeHint = 'must be a time like "2026-12-01T10:00:00+01:00", "2026-12-01T1
 /** @throws Problem `invalid` naming every time that cannot be read, below `pointer` */
 export function toPatch(wire: Omit<TaskPatchWire, 'id' | 'version'>, pointer = ''): TaskPatch {
   const faults: Fault[] = []
-  const moment = (member: string, text: string): Moment => {
+  const moment = (member: string, text: string): DateTimeInput => {
     const parsed = parseTime(text)
     if (!parsed) faults.push({ at: { pointer: `${pointer}/${member}` }, detail: timeHint })
     return parsed ?? { at: 0 }
@@ -383,7 +383,7 @@ export function toDraft(wire: TaskDraftWire): TaskDraft {
 }
 
 /** @throws Problem `invalid` unless exactly one of `for` and `until` is there and can be read */
-export function toSnooze(wire: SnoozeWire): Moment | { forMs: number } {
+export function toSnooze(wire: SnoozeWire): DateTimeInput | { forMs: number } {
   const fail = (member: string, detail: string) =>
     new Problem('invalid', `${member} ${detail}`, { faults: [{ at: { pointer: `/${member}` }, detail }] })
   if ((wire.for === undefined) === (wire.until === undefined))

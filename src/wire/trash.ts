@@ -2,7 +2,7 @@ import type { Deleted } from '#actions/trash.ts'
 import { Problem } from '#core/problem.ts'
 import Type, { type Static } from '#json-schema.ts'
 import type { Trashed, TrashedTask } from '#store/trash.ts'
-import { mostIds } from './id-list.ts'
+import { maxIds } from './id-list.ts'
 import { isoText, nullable, TaskShape, time, toTaskWire } from './task.ts'
 
 const dayMs = 86_400_000
@@ -11,7 +11,7 @@ const Batch = Type.String({ description: 'The same for all that one request dele
 
 const Ids = Type.Array(Type.Integer({ minimum: 1, maximum: Number.MAX_SAFE_INTEGER }), {
   minItems: 1,
-  maxItems: mostIds,
+  maxItems: maxIds,
 })
 
 export const DeletedTaskShape = Type.Object(

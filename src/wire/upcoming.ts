@@ -1,25 +1,25 @@
 import { type ChannelRecord, isFor } from '#core/channel.ts'
-import { kindAt, noticeKinds } from '#core/notification.ts'
+import { kindAt, notificationKinds } from '#core/notification.ts'
 import Type, { type Static } from '#json-schema.ts'
 import type { Upcoming } from '#store/upcoming.ts'
 import { isoText, nullable, reminderText, time } from './task.ts'
 
-export const UpcomingRingShape = Type.Object(
+export const UpcomingReminderShape = Type.Object(
   {
     task_id: Type.Integer(),
     title: Type.String(),
     expiry_dt: time('When the task expires'),
     reminder: nullable(Type.String({ description: 'The reminder that will fire; null at the end of a snooze' })),
     due_dt: time('When it will ring; now, where it is overdue'),
-    kind: Type.Enum(noticeKinds),
+    kind: Type.Enum(notificationKinds),
     channels: Type.Array(Type.Object({ id: Type.Integer(), name: Type.String(), kind: Type.String() })),
   },
-  { $id: 'UpcomingRing' },
+  { $id: 'UpcomingReminder' },
 )
 
 export const UpcomingShape = Type.Object(
   {
-    upcoming: Type.Array(UpcomingRingShape),
+    upcoming: Type.Array(UpcomingReminderShape),
     until_dt: time('Until when was looked'),
     more: Type.Boolean({ description: 'Whether more rings until then than was asked for' }),
   },
@@ -33,8 +33,8 @@ export function toUpcomingWire(
   channels: readonly ChannelRecord[],
 ): UpcomingWire {
   return {
-    upcoming: rings.map(({ task, at, ...ring }) => {
-      const reminder = ring.reminder === 'snooze' ? null : ring.reminder
+    upcoming: rings.map(({ task, at, ...fire }) => {
+      const reminder = fire.reminder === 'snooze' ? null : fire.reminder
       const expiryAt = task.expiryAt ?? at // without one nothing rings
       const kind = kindAt(reminder, expiryAt, at)
       return {

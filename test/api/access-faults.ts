@@ -9,7 +9,7 @@ export type AccessFault = readonly [words: string, operations: readonly Operatio
 
 /** Each stands between the matrix and a server with which nothing is wrong. */
 export function accessFaults({ operations, people, strangers, send }: Matrix): readonly AccessFault[] {
-  const { root, owner, other } = people
+  const { root, user, other } = people
   const find = (id: string) => operations.find((one) => one.id === id) ?? assert.fail(`there is no ${id}`)
   const as = (request: AccessRequest, { tokens }: Person): AccessRequest => ({
     ...request,
@@ -21,47 +21,47 @@ export function accessFaults({ operations, people, strangers, send }: Matrix): r
 
   return [
     [
-      'a handler that ignores the owner',
+      'a handler that ignores the user',
       [find('getTask')],
-      (request) => send(isBy(request, other.tokens.admin) ? as(request, owner) : request),
-      /^getTask: GET with a «path id» of another owner: 200 and not 404 .*tells what is another owner’s/s,
+      (request) => send(isBy(request, other.tokens.admin) ? as(request, user) : request),
+      /^getTask: GET with a «path id» of another user: 200 and not 404 .*tells what is another user’s/s,
     ],
     [
       'a list of everybody’s',
       [find('listTags')],
-      (request) => send(isBy(request, other.tokens.admin) ? as(request, owner) : request),
-      /^listTags: GET by another owner: the answer tells what is another owner’s/,
+      (request) => send(isBy(request, other.tokens.admin) ? as(request, user) : request),
+      /^listTags: GET by another user: the answer tells what is another user’s/,
     ],
     [
       'a handler that has done it when it refuses',
       [find('deleteTask')],
       async (request) => {
-        if (isBy(request, other.tokens.admin)) await send(as(request, owner))
+        if (isBy(request, other.tokens.admin)) await send(as(request, user))
         return send(request)
       },
-      /^deleteTask: DELETE with a «path id» of another owner: changed: .*tasks of \d/,
+      /^deleteTask: DELETE with a «path id» of another user: changed: .*tasks of \d/,
     ],
     [
       'a door that lets in first and asks then',
       [find('createTask')],
       async (request) => {
-        if (request.headers.authorization === undefined) await send(as(request, owner))
+        if (request.headers.authorization === undefined) await send(as(request, user))
         return send(request)
       },
       /^createTask: POST by nobody: changed: .*tasks of \d/,
     ],
     [
-      'another owner’s thing told from none',
+      'another user’s thing told from none',
       [find('completeTask')],
       async (request) => {
         const reply = await send(request)
         const isHis = reply.status === 404 && !request.target.includes(nothing)
         return isHis ? { ...reply, text: reply.text.replace('There is no task', 'Not yours is task') } : reply
       },
-      /^completeTask: POST with a «path id» of another owner: is told from what is not there/,
+      /^completeTask: POST with a «path id» of another user: is told from what is not there/,
     ],
     [
-      'an answer that is kept for a key, and not for its owner',
+      'an answer that is kept for a key, and not for its user',
       [find('createTask')],
       async (request) => {
         const key = request.headers['idempotency-key'] ?? 'none'
@@ -70,18 +70,18 @@ export function accessFaults({ operations, people, strangers, send }: Matrix): r
           kept.set(key, { ...reply, headers: new Headers([...reply.headers, ['idempotency-replayed', 'true']]) })
         return reply
       },
-      /^createTask: POST with a «header Idempotency-Key» of another owner: is told from/,
+      /^createTask: POST with a «header Idempotency-Key» of another user: is told from/,
     ],
     [
       'a HEAD that tells more than its GET',
       [find('getTask')],
-      (request) => send(request.method === 'HEAD' ? as(request, owner) : request),
+      (request) => send(request.method === 'HEAD' ? as(request, user) : request),
       /^getTask: HEAD by nobody: 200 and not 401/,
     ],
     [
       'a scope that is not looked at',
       [find('createTask')],
-      (request) => send(isBy(request, owner.tokens.read) ? as(request, owner) : request),
+      (request) => send(isBy(request, user.tokens.read) ? as(request, user) : request),
       /^createTask: POST by a token of the scope read: 200 and not 403/,
     ],
     [
@@ -92,24 +92,24 @@ export function accessFaults({ operations, people, strangers, send }: Matrix): r
     ],
     [
       'a role that is not looked at',
-      [find('listOwners')],
-      (request) => send(isBy(request, owner.tokens.admin) ? as(request, root) : request),
-      /^listOwners: GET by one who does not administer the server: 200 and not 403/,
+      [find('listUsers')],
+      (request) => send(isBy(request, user.tokens.admin) ? as(request, root) : request),
+      /^listUsers: GET by one who does not administer the server: 200 and not 403/,
     ],
     [
       'a token that does what takes a session',
       [find('changePassword')],
       (request) => {
-        if (!isBy(request, owner.tokens.admin)) return send(request)
+        if (!isBy(request, user.tokens.admin)) return send(request)
         const { authorization: _, ...headers } = request.headers
-        return send({ ...request, headers: { ...headers, cookie: owner.cookie } })
+        return send({ ...request, headers: { ...headers, cookie: user.cookie } })
       },
       /^changePassword: PUT by a token of all scopes: 200 and not 403/,
     ],
     [
       'a token that is good for longer than it says',
       [find('listTags')],
-      (request) => send(request.headers.authorization === expired ? as(request, owner) : request),
+      (request) => send(request.headers.authorization === expired ? as(request, user) : request),
       /^listTags: GET by an expired token: 200 and not 401/,
     ],
     [
@@ -129,9 +129,9 @@ export function accessFaults({ operations, people, strangers, send }: Matrix): r
     ],
     [
       'a new parameter of which nobody has said what it names',
-      [{ ...find('listTags'), parameters: ['query owner_id'] }],
+      [{ ...find('listTags'), parameters: ['query user_id'] }],
       send,
-      /^listTags: nobody has said what «query owner_id» names/,
+      /^listTags: nobody has said what «query user_id» names/,
     ],
     [
       'an operation for everybody that nobody has meant so',

@@ -13,7 +13,7 @@ export const plainValues: ReadonlySet<string> = new Set([
   ...at('header', 'If-Match If-None-Match Prefer'),
   ...at('body', 'title description expiry_dt time_zone reminders tags priority completed_dt'),
   ...at('body', 'snoozed_until_dt for until'),
-  ...at('body', 'kind options enabled notices group_wait repeat ignore_quiet_hours'),
+  ...at('body', 'kind options enabled notifications group_wait repeat ignore_quiet_hours'),
   ...at('body', 'source status disabled_reason failing_since_dt last_sent_dt last_error'),
   ...at('body', 'default_reminders quiet_hours is_own web_push_key'),
   ...at('body', 'scopes expires_dt since_dt email role disabled disabled_dt password current revoke_tokens'),
@@ -28,7 +28,7 @@ export const nothing = '471100'
  * operation with a parameter says it here, or the matrix tells that it is missing.
  */
 export function accessRules(world: World): Rules {
-  const { root, owner } = world
+  const { root, user } = world
   const a = thingsIn(world)
 
   const path = (id: string): Sending => ({ path: { id } })
@@ -48,7 +48,7 @@ export function accessRules(world: World): Rules {
     status: 200,
   })
 
-  /** What an owner may give to one of his things, or look for in them: that another has it is not known. */
+  /** What a user may give to one of his things, or look for in them: that another has it is not known. */
   const given = (at: string, give: (of: Person, name: string) => Promise<unknown>, ask: Naming['ask']): Naming => ({
     at,
     async make(of) {
@@ -178,7 +178,7 @@ export function accessRules(world: World): Rules {
     deleteTask: one(a.task),
     completeTask: verb(a.task),
     reopenTask: verb(a.completed),
-    snoozeTask: verb(a.ringing),
+    snoozeTask: verb(a.firing),
     getTaskByKey: {
       namings: [
         {
@@ -230,34 +230,34 @@ export function accessRules(world: World): Rules {
 
     listNotifications: {
       namings: [
-        cursor('/v1/notifications', a.rung),
+        cursor('/v1/notifications', a.fired),
         among('query channel_id', a.bell, (id) => ({ query: { channel_id: id } })),
       ],
     },
     getNotification: one(a.notification),
     listTaskNotifications: {
       namings: [
-        byId(async (of) => (await a.rung(of)).taskId),
+        byId(async (of) => (await a.fired(of)).taskId),
         {
           at: 'query cursor',
           async make(of) {
-            const [kept, gone] = [await a.rung(of, { times: 2 }), await a.rung(of, { times: 2 })]
+            const [kept, gone] = [await a.fired(of, { times: 2 }), await a.fired(of, { times: 2 })]
             const behind = async ({ taskId }: { taskId: string }) =>
               (await of.ask('GET', `/v1/tasks/${taskId}/notifications?limit=1`)).next_cursor
             const [name, absent] = [await behind(kept), await behind(gone)]
             await of.ask('DELETE', `/v1/tasks/${gone.taskId}`)
             return { name, absent, proof: { ...path(kept.taskId), query: { cursor: name } } }
           },
-          ask: async (cursor, by) => ({ ...path((await a.rung(by)).taskId), query: { cursor } }),
+          ask: async (cursor, by) => ({ ...path((await a.fired(by)).taskId), query: { cursor } }),
           status: 400,
         },
         {
           at: 'query channel_id',
           async make(of) {
-            const [{ taskId }, name] = [await a.rung(of), await a.bell(of)]
+            const [{ taskId }, name] = [await a.fired(of), await a.bell(of)]
             return { name, absent: nothing, proof: { ...path(taskId), query: { channel_id: name } } }
           },
-          ask: async (id, by) => ({ ...path((await a.rung(by)).taskId), query: { channel_id: id } }),
+          ask: async (id, by) => ({ ...path((await a.fired(by)).taskId), query: { channel_id: id } }),
           status: 200,
         },
       ],
@@ -346,22 +346,22 @@ export function accessRules(world: World): Rules {
     updateSettings: { right: () => ({ body: { default_reminders: ['PT30M', 'PT15M'] } }) },
     createToken: { values: ['body name'] },
     revokeToken: one(a.token),
-    listOwners: { namings: [serverCursor('/v1/owners')] },
-    createOwner: { right: () => ({ body: { name: a.fresh() } }), values: ['body name'] },
-    getOwner: one(a.member),
-    updateOwner: { ...one(a.member), values: ['body id', 'body name'] },
-    deleteOwner: one(a.disabled),
-    inviteOwner: one(a.member),
-    signOutOwner: one(a.member),
+    listUsers: { namings: [serverCursor('/v1/users')] },
+    createUser: { right: () => ({ body: { name: a.fresh() } }), values: ['body name'] },
+    getUser: one(a.member),
+    updateUser: { ...one(a.member), values: ['body id', 'body name'] },
+    deleteUser: one(a.disabled),
+    inviteUser: one(a.member),
+    signOutUser: one(a.member),
     signOutEverywhere: { doer: () => world.add(a.fresh()) },
-    exportOwner: one(async () => String(owner.id)),
+    exportUser: one(async () => String(user.id)),
     listAudit: {
       namings: [
         serverCursor('/v1/audit'),
         among(
-          'query owner_id',
-          async () => String(owner.id),
-          (id) => ({ query: { owner_id: id } }),
+          'query user_id',
+          async () => String(user.id),
+          (id) => ({ query: { user_id: id } }),
         ),
       ],
     },

@@ -1,17 +1,17 @@
 import type { Person } from '#support/people.ts'
 
-/** In the title of a task whose notices are given up. */
+/** In the title of a task whose notifications are given up. */
 export const givenUp = 'to be given up'
 
 export interface World {
   readonly root: Person
-  readonly owner: Person
+  readonly user: Person
   readonly other: Person
   /** One more person, whom nobody else is asked about. */
   readonly add: (name: string) => Promise<Person>
   /** A word in all that a person makes. */
   readonly wordOf: (of: Person) => string
-  /** Resolves when what is due has rung. */
+  /** Resolves when what is due has fired. */
   readonly idle: () => Promise<void>
   /** In ms since 1970. */
   readonly now: () => number
@@ -26,7 +26,7 @@ export function thingsIn({ other, wordOf, idle, now }: World) {
     const { id } = await of.ask('POST', '/v1/tasks', { title: `${wordOf(of)} ${fresh()}`, tags: [wordOf(of)], ...more })
     return String(id)
   }
-  const ringing = (of: Person) => task(of, { expiry_dt: new Date(now() + 86_400_000).toISOString() })
+  const firing = (of: Person) => task(of, { expiry_dt: new Date(now() + 86_400_000).toISOString() })
   const completed = (of: Person) => task(of, { completed_dt: '2026-11-01' })
 
   async function trashed(of: Person): Promise<{ id: string; batch: string }> {
@@ -37,7 +37,7 @@ export function thingsIn({ other, wordOf, idle, now }: World) {
   const inTrash = async (of: Person) => (await trashed(of)).id
 
   /** Rings at once, as many times as it is given an expiry that is near. */
-  async function rung(of: Person, { times = 1, title = wordOf(of) } = {}): Promise<{ taskId: string; ids: string[] }> {
+  async function fired(of: Person, { times = 1, title = wordOf(of) } = {}): Promise<{ taskId: string; ids: string[] }> {
     const taskId = await task(of, { title })
     for (let i = 1; i <= times; i++) {
       await of.ask('PATCH', `/v1/tasks/${taskId}`, { expiry_dt: new Date(now() + i * 60_000).toISOString() })
@@ -46,13 +46,13 @@ export function thingsIn({ other, wordOf, idle, now }: World) {
     const { notifications } = await of.ask('GET', `/v1/tasks/${taskId}/notifications`)
     return { taskId, ids: notifications.map(({ id }: { id: number }) => String(id)) }
   }
-  const notification = async (of: Person) => (await rung(of)).ids[0] ?? 'none'
+  const notification = async (of: Person) => (await fired(of)).ids[0] ?? 'none'
 
   /** Of which a delivery was given up. */
   async function dead(of: Person): Promise<{ id: string; deliveryId: string }> {
-    const [id = 'none'] = (await rung(of, { title: `${wordOf(of)} ${givenUp}` })).ids
+    const [id = 'none'] = (await fired(of, { title: `${wordOf(of)} ${givenUp}` })).ids
     const { deliveries } = await of.ask('GET', `/v1/notifications/${id}`)
-    const { id: deliveryId } = deliveries.find(({ state }: { state: string }) => state === 'dead')
+    const { id: deliveryId } = deliveries.find(({ state }: { state: string }) => state === 'failed')
     return { id, deliveryId }
   }
 
@@ -70,11 +70,11 @@ export function thingsIn({ other, wordOf, idle, now }: World) {
   const token = async (of: Person) =>
     String((await of.ask('POST', '/v1/tokens', { name: wordOf(of), scopes: ['read'] })).id)
 
-  const invited = (by: Person) => by.ask('POST', '/v1/owners', { name: fresh() })
+  const invited = (by: Person) => by.ask('POST', '/v1/users', { name: fresh() })
   const member = async (by: Person) => String((await invited(by)).id)
   async function disabled(by: Person): Promise<string> {
     const id = await member(by)
-    await by.ask('PATCH', `/v1/owners/${id}`, { disabled: true })
+    await by.ask('PATCH', `/v1/users/${id}`, { disabled: true })
     return id
   }
 
@@ -92,11 +92,11 @@ export function thingsIn({ other, wordOf, idle, now }: World) {
   return {
     fresh,
     task,
-    ringing,
+    firing,
     completed,
     trashed,
     inTrash,
-    rung,
+    fired,
     notification,
     dead,
     bell,

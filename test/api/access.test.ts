@@ -51,10 +51,10 @@ async function start(t: TestContext): Promise<Matrix> {
   bell.answer = ({ task }) => (task.title.includes(givenUp) ? { retry: false, reason: 'refused' } : undefined)
   const everybody = await invitePeople(testApp)
   const { root } = everybody
-  const [owner, other] = [await everybody.add('ben'), await everybody.add('ada')]
+  const [user, other] = [await everybody.add('ben'), await everybody.add('ada')]
   const secretWord = 'Kilimanjaro'
-  const wordOf = (of: Person) => (of === owner ? secretWord : 'Ararat')
-  for (const one of [owner, other]) {
+  const wordOf = (of: Person) => (of === user ? secretWord : 'Ararat')
+  for (const one of [user, other]) {
     await one.ask('POST', '/v1/channels', { name: `${wordOf(one)} calling`, kind: 'recording' })
     await one.ask('POST', '/v1/tokens', { name: wordOf(one), scopes: ['read'] })
     const task = { title: wordOf(one), tags: [wordOf(one)], expiry_dt: '2026-11-23T20:00:00Z' }
@@ -62,7 +62,7 @@ async function start(t: TestContext): Promise<Matrix> {
     const { id } = await one.ask('POST', '/v1/tasks', task)
     await one.ask('DELETE', `/v1/tasks/${id}`)
   }
-  const strangers = await strangersOf(testApp, everybody, owner)
+  const strangers = await strangersOf(testApp, everybody, user)
 
   const operations = operationsToCheck(readDocument(), routes)
   // All of them at once is another matter than some, which the rules are about.
@@ -72,11 +72,11 @@ async function start(t: TestContext): Promise<Matrix> {
   }
   return {
     operations: [...operations, ofAll('deleteTasks'), ofAll('purgeTrash')],
-    rules: accessRules({ root, owner, other, add: everybody.add, wordOf, idle: app.idle, now: clock.now }),
+    rules: accessRules({ root, user, other, add: everybody.add, wordOf, idle: app.idle, now: clock.now }),
     values: plainValues,
     publicOperations,
     strangers,
-    people: { root, owner, other },
+    people: { root, user, other },
     secretWord,
     send: sendTo(t, url),
     async digest() {
@@ -94,10 +94,10 @@ test('access', async (t) => {
     const { cells, broken, shown } = await checkAccess(matrix)
     t.diagnostic(`access: ${matrix.operations.length} operations, ${cells} cells`)
     assert.deepEqual(broken, [])
-    // The word that nobody else was shown is in what its owner asks for.
+    // The word that nobody else was shown is in what its user asks for.
     for (const id of ['getTask', 'listTasks', 'listTags', 'listTrash', 'listUpcoming', 'listChannels', 'listChanges'])
       assert.ok(shown.has(id), id)
-    assert.ok(shown.has('followEvents') && shown.has('exportOwner'))
+    assert.ok(shown.has('followEvents') && shown.has('exportUser'))
   })
 
   await t.test(
@@ -134,7 +134,7 @@ test('access', async (t) => {
     const rules = { getTask: { namings: [{ ...naming, make: async () => ({ name: '471101', absent: nothing }) }] } }
     const operations = matrix.operations.filter(({ id }) => id === 'getTask')
     const { broken } = await checkAccess({ ...matrix, operations, rules })
-    assert.match(broken.join('\n'), /the owner of a «path id» is answered as others are: is it there at all/)
+    assert.match(broken.join('\n'), /the user of a «path id» is answered as others are: is it there at all/)
   })
 })
 

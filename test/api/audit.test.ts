@@ -11,14 +11,14 @@ import { refusal, wireTo } from './wire.ts'
 
 /**
  * Who did what to which object, and from where. Who may read it is told by access.test.ts, how long it is kept by
- * owner-removal.test.ts.
+ * user-removal.test.ts.
  */
 const startAt = '2026-12-01T09:00:00Z'
 type Entry = AuditWire['entries'][number]
 
 const bearer = (token: string) => ({ authorization: `Bearer ${token}` })
 const short = ({ operation, object, status }: Entry) => `${operation} ${object} ${status}`
-const withName = (entry: Entry) => `${entry.owner ?? 'somebody'}: ${short(entry)}`
+const withName = (entry: Entry) => `${entry.user ?? 'somebody'}: ${short(entry)}`
 
 /** Reads what has come into the log since it was last read, in the order in which it was done. */
 async function follow(client: DuebellClient): Promise<() => Promise<Entry[]>> {
@@ -49,8 +49,8 @@ test('an entry says who did what to which object, when, what he asked with, and 
   assert.deepEqual(first, {
     id: first?.id,
     at_dt: '2026-12-01T09:01:30.000Z',
-    owner_id: ada.id,
-    owner: 'ada',
+    user_id: ada.id,
+    user: 'ada',
     by: 'token',
     by_name: 'of a test',
     operation: 'createChannel',
@@ -86,17 +86,17 @@ test('what needs the scope admin is in it, done or refused; reads are not, nor w
     [reading, 'PATCH', '/v1/settings', 403, 'updateSettings', settings],
     [ada.token, 'PATCH', '/v1/settings', 422, 'updateSettings', { time_zone: 'Mars/Olympus' }],
     [ada.token, 'DELETE', '/v1/channels/99', 404, 'deleteChannel'],
-    [ada.token, 'POST', '/v1/owners', 403, 'createOwner', { name: 'eve', role: 'admin' }],
-    [ada.token, 'PATCH', `/v1/owners/${ada.id}`, 403, 'updateOwner', { role: 'admin' }],
-    [ada.token, 'GET', `/v1/owners/${root.id}/export`, 403, 'exportOwner'],
-    [root.token, 'GET', `/v1/owners/${ada.id}/export`, 200, 'exportOwner'],
-    [root.token, 'POST', '/v1/owners', 409, 'createOwner', { name: 'ada' }],
+    [ada.token, 'POST', '/v1/users', 403, 'createUser', { name: 'eve', role: 'admin' }],
+    [ada.token, 'PATCH', `/v1/users/${ada.id}`, 403, 'updateUser', { role: 'admin' }],
+    [ada.token, 'GET', `/v1/users/${root.id}/export`, 403, 'exportUser'],
+    [root.token, 'GET', `/v1/users/${ada.id}/export`, 200, 'exportUser'],
+    [root.token, 'POST', '/v1/users', 409, 'createUser', { name: 'ada' }],
     // To delete some needs less than to delete all: that is known once it is read which.
     [writing, 'DELETE', '/v1/tasks', 403, 'deleteTasks'],
     [ada.token, 'DELETE', '/v1/tasks', 200, 'deleteTasks'],
     [ada.token, 'GET', '/v1/audit', 403, null],
     [rootsReading, 'GET', '/v1/audit', 403, null],
-    [root.token, 'GET', '/v1/owners', 200, null],
+    [root.token, 'GET', '/v1/users', 200, null],
     [reading, 'GET', '/v1/channels', 403, null],
     [`${ada.token.slice(0, -1)}_`, 'PATCH', '/v1/settings', 401, null, settings],
   ] as [string, string, string, number, string | null, object?][]) {
@@ -139,13 +139,13 @@ test('without a login there is what needs the scope admin, of nobody by name, an
   await client.deleteChannel(id)
   const entries = await fresh()
   assert.deepEqual(entries.map(short), [`createChannel /v1/channels/${id} 200`, `deleteChannel /v1/channels/${id} 200`])
-  for (const { owner_id, owner, by, address } of entries)
-    assert.deepEqual([owner_id, owner, by, address], [1, null, null, '127.0.0.1'])
+  for (const { user_id, user, by, address } of entries)
+    assert.deepEqual([user_id, user, by, address], [1, null, null, '127.0.0.1'])
 })
 
 test('who comes in and goes out is in it; of who fails to nothing that he typed, nor whether there is such a name', async (t) => {
   const { app, root } = await startWithLogin(t)
-  const { id, invitation } = await root.client.createOwner({ name: 'ada' })
+  const { id, invitation } = await root.client.createUser({ name: 'ada' })
   const fresh = await follow(root.client)
   const nobody = clientWith(app.url, '')
   const code = invitation?.code ?? ''
@@ -156,7 +156,7 @@ test('who comes in and goes out is in it; of who fails to nothing that he typed,
   await refusal(nobody.signIn('zanzibar', typed))
   await refusal(nobody.signIn(typed, 'ada'))
   await signedIn(app.url, await signIn(app.url, 'ada')).signOut()
-  await root.client.updateOwner(id, { disabled: true })
+  await root.client.updateUser(id, { disabled: true })
   assert.equal((await refusal(nobody.signIn('ada', password))).status, 403)
   const entries = await fresh()
   assert.deepEqual(entries.map(withName), [
@@ -167,13 +167,13 @@ test('who comes in and goes out is in it; of who fails to nothing that he typed,
     'somebody: signIn /v1/session 401',
     'ada: signIn /v1/session 200',
     'ada: signOut /v1/session 200',
-    `root: updateOwner /v1/owners/${id} 200`,
+    `root: updateUser /v1/users/${id} 200`,
     'somebody: signIn /v1/session 403',
   ])
   const failures = entries.filter(({ operation, status }) => operation === 'signIn' && status === 401)
   const [known, ...unknown] = failures.map(({ id, request_id, ...rest }) => rest)
   assert.deepEqual(unknown, [known, known], 'in nothing are they different')
-  assert.deepEqual([known?.owner_id, known?.by, known?.by_name, known?.address], [null, null, null, '127.0.0.1'])
+  assert.deepEqual([known?.user_id, known?.by, known?.by_name, known?.address], [null, null, null, '127.0.0.1'])
   for (const word of [typed, 'zanzibar', code]) assert.ok(!JSON.stringify(entries).includes(word), word)
 })
 
@@ -185,27 +185,27 @@ test('each end of access is in it, and each attempt of a token at what takes a s
   const { id, token } = await ada.client.createToken({ name: 'child', scopes: ['admin'], expires_dt: '2100-01-01' })
   await refusal(clientWith(app.url, token).createToken({ name: 'longer', scopes: ['read'], expires_dt: null }))
   await refusal(ada.client.changePassword({ password }))
-  await refusal(root.client.inviteOwner(ada.id))
-  await refusal(root.client.updateOwner(ada.id, { role: 'admin' }))
+  await refusal(root.client.inviteUser(ada.id))
+  await refusal(root.client.updateUser(ada.id, { role: 'admin' }))
   await hers.changePassword({ current: password, password, revoke_tokens: true })
   await hers.signOutEverywhere()
-  await root.client.signOutOwner(ada.id)
-  await root.client.updateOwner(ada.id, { disabled: true })
-  await root.client.updateOwner(ada.id, { disabled: false })
-  await page.inviteOwner(ada.id)
+  await root.client.signOutUser(ada.id)
+  await root.client.updateUser(ada.id, { disabled: true })
+  await root.client.updateUser(ada.id, { disabled: false })
+  await page.inviteUser(ada.id)
   const entries = await fresh()
   assert.deepEqual(entries.map(withName), [
     `ada: createToken /v1/tokens/${id} 200`,
     'ada: createToken /v1/tokens 422',
     'ada: changePassword /v1/session/password 403',
-    `root: inviteOwner /v1/owners/${ada.id}/invitation 403`,
-    `root: updateOwner /v1/owners/${ada.id} 403`,
+    `root: inviteUser /v1/users/${ada.id}/invitation 403`,
+    `root: updateUser /v1/users/${ada.id} 403`,
     'ada: changePassword /v1/session/password 200',
     'ada: signOutEverywhere /v1/session/sign-out-everywhere 200',
-    `root: signOutOwner /v1/owners/${ada.id}/sign-out-everywhere 200`,
-    `root: updateOwner /v1/owners/${ada.id} 200`,
-    `root: updateOwner /v1/owners/${ada.id} 200`,
-    `root: inviteOwner /v1/owners/${ada.id}/invitation 200`,
+    `root: signOutUser /v1/users/${ada.id}/sign-out-everywhere 200`,
+    `root: updateUser /v1/users/${ada.id} 200`,
+    `root: updateUser /v1/users/${ada.id} 200`,
+    `root: inviteUser /v1/users/${ada.id}/invitation 200`,
   ])
   assert.deepEqual(
     entries.slice(1, 6).map(({ by }) => by),
@@ -219,7 +219,7 @@ test('nothing in it is a secret, wherever one was put', async (t) => {
   const send = wireTo(app.url)
   const fresh = await follow(client)
   const { token, id } = await client.createToken({ name: 'reading', scopes: ['read'] })
-  const { invitation } = await client.createOwner({ name: 'ada' })
+  const { invitation } = await client.createUser({ name: 'ada' })
   const cookie = await signIn(app.url, 'root')
   const secret = 'whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw'
   const options = { url: 'http://127.0.0.1:1/hook', secret }
@@ -231,7 +231,7 @@ test('nothing in it is a secret, wherever one was put', async (t) => {
   const headers = bearer(root.token)
   await send('DELETE', `/v1/tokens/${token}%00`, { headers })
   await send('DELETE', `/v1/tokens/${id}?token=${token}`, { headers })
-  await send('POST', `/v1/owners/${invitation?.code}/invitation`, { headers: { cookie } })
+  await send('POST', `/v1/users/${invitation?.code}/invitation`, { headers: { cookie } })
   await send('PUT', '/v1/session/password', { headers: { cookie }, body: { current: password, password: secret } })
   const entries = await fresh()
   assert.deepEqual(entries.slice(-6).map(withName), [
@@ -239,7 +239,7 @@ test('nothing in it is a secret, wherever one was put', async (t) => {
     'root: actByLink /v1/tasks/1 200',
     'root: revokeToken /v1/tokens/dbl_…%00 404',
     `root: revokeToken /v1/tokens/${id} 400`,
-    'root: inviteOwner /v1/owners/dbi_…/invitation 404',
+    'root: inviteUser /v1/users/dbi_…/invitation 404',
     'root: changePassword /v1/session/password 200',
   ])
   const told = JSON.stringify(entries)
@@ -260,10 +260,10 @@ test('it is read in pages, the newest first, without gaps or repeats while more 
   }
   const filters: [Parameters<DuebellClient['audit']>[0], (entry: Entry) => boolean][] = [
     [{}, () => true],
-    [{ owner_id: ada.id }, ({ owner }) => owner === 'ada'],
+    [{ user_id: ada.id }, ({ user }) => user === 'ada'],
     [{ operation: 'createChannel' }, ({ operation }) => operation === 'createChannel'],
-    [{ owner_id: root.id, operation: 'updateSettings' }, ({ operation }) => operation === 'updateSettings'],
-    [{ owner_id: ada.id, operation: 'updateSettings' }, () => false],
+    [{ user_id: root.id, operation: 'updateSettings' }, ({ operation }) => operation === 'updateSettings'],
+    [{ user_id: ada.id, operation: 'updateSettings' }, () => false],
   ]
   const { id } = await makeChannel()
   assert.equal((await root.client.audit({ limit: 1 })).entries[0]?.object, `/v1/channels/${id}`)
@@ -281,18 +281,18 @@ test('it is read in pages, the newest first, without gaps or repeats while more 
   }
 })
 
-test('an entry outlasts the name, the token and the owner that it is of', async (t) => {
+test('an entry outlasts the name, the token and the user that it is of', async (t) => {
   const { root, add } = await startWithLogin(t)
   const ada = await add('ada')
   const { id } = await ada.client.createToken({ name: 'watcher', scopes: ['write'] })
-  const { entries: before } = await root.client.audit({ owner_id: ada.id })
-  assert.deepEqual(new Set(before.map(({ owner }) => owner)), new Set(['ada']))
+  const { entries: before } = await root.client.audit({ user_id: ada.id })
+  assert.deepEqual(new Set(before.map(({ user }) => user)), new Set(['ada']))
   await ada.client.revokeToken(id)
-  await root.client.updateOwner(ada.id, { name: 'lovelace', disabled: true })
-  await root.client.deleteOwner(ada.id)
+  await root.client.updateUser(ada.id, { name: 'lovelace', disabled: true })
+  await root.client.deleteUser(ada.id)
   const bob = await add('ada')
   assert.notEqual(bob.id, ada.id)
-  const after = (await root.client.audit({ owner_id: ada.id })).entries
+  const after = (await root.client.audit({ user_id: ada.id })).entries
   assert.deepEqual(after.map(withName)[0], `ada: revokeToken /v1/tokens/${id} 200`)
   assert.deepEqual(after.slice(1), before, 'as they were')
 })

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import type { DuebellClient } from '#client/client.ts'
 import { recordChange } from '#store/changes.ts'
-import { builtInOwnerId } from '#store/users.ts'
+import { builtInUserId } from '#store/users.ts'
 import { startTestApp, type TestApp } from '#support/test-app.ts'
 import type { TaskWire } from '#wire/task.ts'
 import { refusal } from './wire.ts'
@@ -30,7 +30,7 @@ const createSome = (client: DuebellClient, count: number) =>
 const forget = ({ app }: TestApp, until: number) =>
   app.store.transact(async (tx) => {
     await tx.deleteFrom('changes').where('number', '<=', until).execute()
-    await tx.updateTable('counters').set({ forgotten: until }).where('owner_id', '=', 1).execute()
+    await tx.updateTable('counters').set({ forgotten: until }).where('user_id', '=', 1).execute()
   })
 
 test('who knows nothing is given the whole state in pages, each task once, and then what changes', async (t) => {
@@ -82,7 +82,7 @@ test('what changes while the pages of the first state are read comes after them'
 test('pages of changes are cut where they are asked to be, and what rings in between costs none', async (t) => {
   const { client, clock } = await startTestApp(t)
   const { cursor } = await sync(client)
-  const rung = await client.create({ title: 'Rings', expiry_dt: '2026-12-01T10:00:00Z' })
+  const fired = await client.create({ title: 'Rings', expiry_dt: '2026-12-01T10:00:00Z' })
   const { cursor: beforeBell } = await client.changes({ since: cursor })
   await clock.advanceTo('2026-12-01T09:45:00Z')
   const afterBell = await client.changes({ since: beforeBell })
@@ -91,7 +91,7 @@ test('pages of changes are cut where they are asked to be, and what rings in bet
   await createSome(client, 4)
   const one = await client.changes({ since: cursor, limit: 2 })
   assert.equal(one.more, true)
-  assert.equal(one.tasks[0]?.id, rung.id)
+  assert.equal(one.tasks[0]?.id, fired.id)
   const { tasks, pages } = await sync(client, one.cursor, 2)
   assert.deepEqual([tasks.length, pages], [3, 2])
 })
@@ -143,7 +143,7 @@ test('what was done to many at once is not told one by one: a reader starts agai
       .deleteFrom('tasks')
       .where('id', '<>', b?.id as number)
       .execute()
-    recordChange(tx, { ownerId: builtInOwnerId, taskId: null, kind: 'cleared', batch: 'b', count: 2 })
+    recordChange(tx, { userId: builtInUserId, taskId: null, kind: 'cleared', batch: 'b', count: 2 })
   })
   assert.equal((await refusal(client.changes({ since: cursor }))).status, 410)
   const { tasks, cursor: fresh } = await sync(client)

@@ -64,7 +64,7 @@ test('a secret that the server makes is shown once; a new one leaves the old goo
   assert.equal((await refusal(client.rotateSecret(1))).status, 409)
 })
 
-test('a test goes the way of all notices, saved or not, and is in no ledger', async (t) => {
+test('a test goes the way of all notifications, saved or not, and is in no ledger', async (t) => {
   const { client, bell } = await startTestApp(t, { channels: [] })
   assert.deepEqual(await client.testChannelDraft('recording'), {
     ok: true,
@@ -120,7 +120,7 @@ test('what cannot be a channel is refused by the member, and nothing is made', a
     [{ name: 'x', kind: 'recording', group_wait: 'soon' }, 422, '/group_wait'],
     [{ name: 'x', kind: 'recording', repeat: { every: 'PT1S', max: 3 } }, 422, '/repeat/every'],
     [{ name: 'x', kind: 'recording', repeat: { every: 'PT1M', max: 0 } }, 422, undefined],
-    [{ name: 'x', kind: 'recording', notices: ['soon'] }, 422, undefined],
+    [{ name: 'x', kind: 'recording', notifications: ['soon'] }, 422, undefined],
     [{ name: 'console', kind: 'recording' }, 409, '/name'],
   ]
   for (const [draft, status, pointer] of cases) {
@@ -151,7 +151,7 @@ test('what the configuration declares is shown without its options, and can be s
   await app.app.idle()
   const [notification] = (await app.client.notifications()).notifications
   const delivery = notification?.deliveries.find((one) => one.channel_id === id)
-  assert.deepEqual([delivery?.state, delivery?.error], ['dropped', 'the channel is switched off'])
+  assert.deepEqual([delivery?.state, delivery?.error], ['cancelled', 'the channel is switched off'])
   await app.restart()
   assert.equal((await app.client.channel(id)).enabled, false, 'and so it stays over a restart')
 })

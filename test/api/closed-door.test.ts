@@ -40,7 +40,7 @@ test('on loopback the Host of a request', async (t) => {
     })
   }
 
-  const strange = [
+  const invalidCursor = [
     'evil.example',
     'localhost.evil.example',
     'evil.localhost',
@@ -54,7 +54,7 @@ test('on loopback the Host of a request', async (t) => {
     '2130706433',
     'localhost:80:80',
   ]
-  for (const name of strange) {
+  for (const name of invalidCursor) {
     await t.test(`may not be ${name}: a name of somebody else's can be made to point here`, async () => {
       for (const host of [name, `${name}:${port}`]) {
         assertProblem(await knock('GET', { Host: host }), 403, '--allowed-hosts')

@@ -3,7 +3,7 @@ import { test } from 'node:test'
 import { changePassword, signIn as signInAs } from '#actions/sign-in.ts'
 import { createToken, issue } from '#actions/tokens.ts'
 import { Problem } from '#core/problem.ts'
-import { getOwner, saveOwner } from '#store/users.ts'
+import { getUser, saveUser } from '#store/users.ts'
 import {
   clientWith,
   type Person,
@@ -40,7 +40,7 @@ test('a reset by an administrator ends sessions, tokens and the password at once
   const { app, root, add } = await startWithLogin(t)
   const ada = await add('ada')
   const ways = await waysIn(app, ada)
-  const { code } = await (await root.page()).inviteOwner(ada.id)
+  const { code } = await (await root.page()).inviteUser(ada.id)
   await assertEnded(app, ways)
   const nobody = clientWith(app.url, '')
   assert.equal((await refusal(nobody.signIn('ada', password))).status, 401, 'else a thief could change it first')
@@ -59,9 +59,9 @@ test('a reset by an administrator ends sessions, tokens and the password at once
 })
 
 for (const [action, end] of [
-  ['a reset', async (root, { id }) => (await root.page()).inviteOwner(id)],
-  ['disabling the account', (root, { id }) => root.client.updateOwner(id, { disabled: true })],
-  ['an administrator who signs them out', (root, { id }) => root.client.signOutOwner(id)],
+  ['a reset', async (root, { id }) => (await root.page()).inviteUser(id)],
+  ['disabling the account', (root, { id }) => root.client.updateUser(id, { disabled: true })],
+  ['an administrator who signs them out', (root, { id }) => root.client.signOutUser(id)],
   ['signing out everywhere', (_, { client }) => client.signOutEverywhere()],
 ] as [string, (root: Person, ada: Person) => Promise<unknown>][])
   test(`streams and long polls are ended at once by ${action}, and nobody else’s`, async (t) => {
@@ -92,8 +92,8 @@ test('who was disabled while tokens were still kept does not get them back when 
   const { app, root, add } = await startWithLogin(t)
   const ada = await add('ada')
   const ways = await waysIn(app, ada)
-  await app.app.store.transact((tx, now) => saveOwner(tx, ada.id, { disabledAt: now }))
-  await root.client.updateOwner(ada.id, { disabled: false })
+  await app.app.store.transact((tx, now) => saveUser(tx, ada.id, { disabledAt: now }))
+  await root.client.updateUser(ada.id, { disabled: false })
   await assertEnded(app, ways)
 })
 
@@ -136,16 +136,16 @@ test('an administrator signs another out everywhere, open invitations too; a mem
   const { app, root, add } = await startWithLogin(t)
   const [ada, bob] = [await add('ada'), await add('bob')]
   const ways = await waysIn(app, ada)
-  assert.equal((await refusal(bob.client.signOutOwner(ada.id))).status, 403)
-  assert.deepEqual(await root.client.signOutOwner(ada.id), { sessions_ended: 2, tokens_revoked: 2 })
+  assert.equal((await refusal(bob.client.signOutUser(ada.id))).status, 403)
+  assert.deepEqual(await root.client.signOutUser(ada.id), { sessions_ended: 2, tokens_revoked: 2 })
   await assertEnded(app, ways)
-  assert.deepEqual(await root.client.signOutOwner(ada.id), { sessions_ended: 0, tokens_revoked: 0 })
+  assert.deepEqual(await root.client.signOutUser(ada.id), { sessions_ended: 0, tokens_revoked: 0 })
   await signIn(app.url, 'ada')
   await bob.client.list()
-  assert.equal((await refusal(root.client.signOutOwner(99))).status, 404)
+  assert.equal((await refusal(root.client.signOutUser(99))).status, 404)
 
-  const { id, invitation } = await root.client.createOwner({ name: 'eve' })
-  await root.client.signOutOwner(id)
+  const { id, invitation } = await root.client.createUser({ name: 'eve' })
+  await root.client.signOutUser(id)
   const late = clientWith(app.url, '').acceptInvitation({ code: invitation?.code ?? '', password })
   assert.equal((await refusal(late)).status, 401)
 })
@@ -156,9 +156,9 @@ test('what was underway when access ended does not bring it back', async (t) => 
   const { db, transact } = app.app.store
   const [session = assert.fail()] = (await ada.client.tokens()).tokens.filter(({ kind }) => kind === 'session')
   const by = { kind: 'session', id: session.id, name: 'a browser' } as const
-  const issuer = { ownerId: ada.id, scope: 'admin', by } as const
+  const issuer = { userId: ada.id, scope: 'admin', by } as const
   const page = await root.page()
-  const reset = () => page.inviteOwner(ada.id)
+  const reset = () => page.inviteUser(ada.id)
   /** Another request comes first, after everything that is checked outside of the transaction. */
   const ctx = (first: () => Promise<unknown>) => ({
     db,
@@ -186,9 +186,9 @@ test('what was underway when access ended does not bring it back', async (t) => 
   await clientWith(app.url, '').acceptInvitation({ code, password })
   const attempt = { login: 'ada', password, device: 'a browser' }
   await assert.rejects(signInAs(ctx(reset), attempt), isUnauthorized, 'the old password was right when it was checked')
-  const left = await db.selectFrom('tokens').select('kind').where('owner_id', '=', ada.id).execute()
+  const left = await db.selectFrom('tokens').select('kind').where('user_id', '=', ada.id).execute()
   assert.deepEqual(left, [{ kind: 'invitation' }])
-  assert.equal((await getOwner(db, ada.id)).name, 'ada')
+  assert.equal((await getUser(db, ada.id)).name, 'ada')
 })
 
 test('a token set up before its server had a login outlives that; nothing was recovered', async (t) => {
@@ -197,7 +197,7 @@ test('a token set up before its server had a login outlives that; nothing was re
   const { store } = app.app
   // As it was before somebody set the server up.
   const invitation = await store.transact(async (tx, now) => {
-    await tx.updateTable('owners').set({ name: null }).where('id', '=', root.id).execute()
+    await tx.updateTable('users').set({ name: null }).where('id', '=', root.id).execute()
     return issue(tx, root.id, 'invitation', { ...draft, expiresAt: now + 1_000 }, now)
   })
   const { secret } = await store.transact((tx, now) => issue(tx, root.id, 'token', draft, now))

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { createClient, type EventsQuery } from '#client/client.ts'
 import { recordChange } from '#store/changes.ts'
-import { builtInOwnerId } from '#store/users.ts'
+import { builtInUserId } from '#store/users.ts'
 import { startTestApp, type TestApp } from '#support/test-app.ts'
 import type { EventPageWire, EventWire } from '#wire/events.ts'
 import type { TaskWire } from '#wire/task.ts'
@@ -52,12 +52,12 @@ test('what happens to a task is told in order, each with the task, and a sentenc
   assert.deepEqual(types(await next(4)), ['task.updated', 'task.completed', 'task.reopened', 'task.snoozed'])
 
   await clock.advanceTo('2026-12-01T09:45:00Z')
-  const [snooze, rung] = await next(2)
-  const [notice] = (await client.notifications()).notifications
-  assert.deepEqual([snooze?.type, rung?.type], ['task.expiring', 'task.expiring'])
-  assert.deepEqual([rung?.id, rung?.time], [`notification-${notice?.id}`, '2026-12-01T09:45:00.000Z'])
-  const { deliveries: _, acknowledged_dt: __, ...rest } = notice as typeof notice & object
-  assert.deepEqual(rung?.data, {
+  const [snooze, fired] = await next(2)
+  const [notification] = (await client.notifications()).notifications
+  assert.deepEqual([snooze?.type, fired?.type], ['task.expiring', 'task.expiring'])
+  assert.deepEqual([fired?.id, fired?.time], [`notification-${notification?.id}`, '2026-12-01T09:45:00.000Z'])
+  const { deliveries: _, acknowledged_dt: __, ...rest } = notification as typeof notification & object
+  assert.deepEqual(fired?.data, {
     task: await client.get(task.id),
     notification: rest,
     message: `Your task (id:${task.id},title:"Renew passport") will be expired at 2026-12-01T10:00:00+00:00!`,
@@ -74,7 +74,7 @@ test('what happens to a task is told in order, each with the task, and a sentenc
 /** Takes note of what was done to many at once. */
 const recordMany = ({ app }: TestApp, kind: 'cleared' | 'imported' | 'restored') =>
   app.store.transact(async (tx) =>
-    recordChange(tx, { ownerId: builtInOwnerId, taskId: null, kind, batch: 'b', count: 128 }),
+    recordChange(tx, { userId: builtInUserId, taskId: null, kind, batch: 'b', count: 128 }),
   )
 
 test('what happens to many at once is one event', async (t) => {
@@ -101,8 +101,8 @@ test('a delivery that is given up is told, with the notification, the delivery a
   await app.app.idle()
   const [failed] = await next(1)
   // The channel that gave up is told of by a task of its own, which is announced on the others.
-  const notice = (await app.client.notifications()).notifications.find(({ task_id }) => task_id === task.id)
-  const { deliveries = [], acknowledged_dt: _, ...rest } = notice ?? {}
+  const notification = (await app.client.notifications()).notifications.find(({ task_id }) => task_id === task.id)
+  const { deliveries = [], acknowledged_dt: _, ...rest } = notification ?? {}
   assert.equal(failed?.type, 'delivery.failed')
   assert.deepEqual(failed?.data, {
     task,
@@ -164,7 +164,7 @@ test('who comes from before the list begins is told to start over, and goes on f
   for (const title of ['one', 'two', 'three']) await client.create({ title })
   await app.store.transact(async (tx) => {
     await tx.deleteFrom('changes').where('number', '<=', 2).execute()
-    await tx.updateTable('counters').set({ forgotten: 2 }).where('owner_id', '=', 1).execute()
+    await tx.updateTable('counters').set({ forgotten: 2 }).where('user_id', '=', 1).execute()
   })
   const reset = /^event: reset\nid: 3\ndata: \{"message":"[^"\n]+"\}\n\n$/
   for (const after of ['0', '1', '4']) {

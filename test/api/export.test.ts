@@ -7,12 +7,12 @@ import { startReceiver } from '#support/receiver.ts'
 import { eventually } from '#support/server-process.ts'
 import { refusal, wireTo } from './wire.ts'
 
-/** All that is an owner's, to be kept before he goes: a JSON object a line. */
+/** All that is a user's, to be kept before he goes: a JSON object a line. */
 const startAt = '2026-12-01T09:00:00Z'
 type Line = { type: string } & Record<string, Record<string, unknown>>
 
 const exported = async ({ root }: LoginApp, { id }: Person): Promise<Line[]> => {
-  const text = await new Response(await root.client.exportOwner(id)).text()
+  const text = await new Response(await root.client.exportUser(id)).text()
   assert.ok(text.endsWith('\n'))
   return text
     .trimEnd()
@@ -32,7 +32,7 @@ async function withSome({ app }: LoginApp, { client }: Person, word: string, url
   return client.get(due.id)
 }
 
-test('it has all that is an owner’s and nothing of others, in the words of the API, without what is secret', async (t) => {
+test('it has all that is a user’s and nothing of others, in the words of the API, without what is secret', async (t) => {
   const flags = ['--member-hosts=127.0.0.1']
   const login = await startWithLogin(t, { startAt, flags, channels: [] })
   const { app, root, add } = login
@@ -45,11 +45,11 @@ test('it has all that is an owner’s and nothing of others, in the words of the
   const lines = await exported(login, ada)
   assert.deepEqual(
     lines.map(({ type }) => type),
-    ['owner', 'settings', 'channel', 'channel', 'task', 'task', 'trashed', 'notification'],
+    ['user', 'settings', 'channel', 'channel', 'task', 'task', 'trashed', 'notification'],
   )
   for (const line of lines) assert.deepEqual(Object.keys(line), ['type', line.type])
-  const [owner, settings, console, channel, first, , , notification] = lines.map((line) => line[line.type])
-  assert.deepEqual(owner, await root.client.owner(ada.id))
+  const [user, settings, console, channel, first, , , notification] = lines.map((line) => line[line.type])
+  assert.deepEqual(user, await root.client.user(ada.id))
   const { is_own: _, web_push_key: __, ...his } = await ada.client.settings()
   assert.deepEqual(settings, his)
   assert.deepEqual([console?.name, channel?.name, channel?.options], ['console', 'Hook of zanzibar', {}])
@@ -61,10 +61,10 @@ test('it has all that is an owner’s and nothing of others, in the words of the
   for (const secret of ['whsec_', 'of-ada', ada.token, 'argon2', 'dbl_']) assert.ok(!text.includes(secret), secret)
 
   const headers = { authorization: `Bearer ${root.token}` }
-  const answer = await wireTo(app.url)('HEAD', `/v1/owners/${ada.id}/export`, { headers })
+  const answer = await wireTo(app.url)('HEAD', `/v1/users/${ada.id}/export`, { headers })
   assert.deepEqual(
     ['content-type', 'content-disposition', 'cache-control'].map((name) => answer.headers.get(name)),
-    ['application/jsonl', `attachment; filename="duebell-owner-${ada.id}.jsonl"`, 'no-store'],
+    ['application/jsonl', `attachment; filename="duebell-user-${ada.id}.jsonl"`, 'no-store'],
   )
 })
 
@@ -73,10 +73,10 @@ test('of who is disabled, as before he is deleted; of nobody by whoever does not
   const { root, add } = login
   const ada = await add('ada')
   await ada.client.create({ title: 'a' })
-  assert.equal((await refusal(ada.client.exportOwner(root.id))).status, 403)
-  assert.equal((await refusal(ada.client.exportOwner(ada.id))).status, 403)
-  assert.equal((await refusal(root.client.exportOwner(99))).status, 404)
-  await root.client.updateOwner(ada.id, { disabled: true })
+  assert.equal((await refusal(ada.client.exportUser(root.id))).status, 403)
+  assert.equal((await refusal(ada.client.exportUser(ada.id))).status, 403)
+  assert.equal((await refusal(root.client.exportUser(99))).status, 404)
+  await root.client.updateUser(ada.id, { disabled: true })
   assert.ok((await exported(login, ada)).some(({ task }) => task?.title === 'a'))
 })
 
@@ -87,19 +87,19 @@ test('many tasks are read as they are taken: whoever is slow, or goes, costs no 
   const ada = await add('ada')
   // Pages of 500 tasks: 5 MB each, of which the sockets on the way take one or two.
   const pages = 6
-  await insertMany(app.app.store, 500 * pages - 1, { owner_id: ada.id, description: 'x'.repeat(10_000) })
+  await insertMany(app.app.store, 500 * pages - 1, { user_id: ada.id, description: 'x'.repeat(10_000) })
   const read = () => database.statements.filter((text) => /^select .* offset /.test(text)).length
 
   const before = read()
   const going = new AbortController()
-  const reader = (await root.client.exportOwner(ada.id, going.signal)).getReader()
+  const reader = (await root.client.exportUser(ada.id, going.signal)).getReader()
   await reader.read()
   let seen = -1
   // Nothing is read any more as long as nothing is taken.
   await eventually('it waits', async () => {
     const isSame = seen === read()
     seen = read()
-    await root.client.owners()
+    await root.client.users()
     return isSame
   })
   assert.ok(read() - before < pages, `${read() - before} of ${pages} pages`)

@@ -74,8 +74,8 @@ test('with a login strangers are told that something is wrong, and who has signe
     { ...accept, authorization: `Bearer ${token}` },
     { ...accept, cookie },
   ]
-  const strange = [accept, { ...accept, authorization: `Bearer ${token}x` }, { ...accept, cookie: `${cookie}x` }]
-  for (const headers of [...known, ...strange]) assert.deepEqual(await tell(headers), ['ok', 'ok', null])
+  const invalidCursor = [accept, { ...accept, authorization: `Bearer ${token}x` }, { ...accept, cookie: `${cookie}x` }]
+  for (const headers of [...known, ...invalidCursor]) assert.deepEqual(await tell(headers), ['ok', 'ok', null])
 
   await createClient(url, { token }).create({ title: 'Rings soon', expiry_dt: '2026-12-01T09:15:05Z' })
   await clock.advance(0)
@@ -83,7 +83,7 @@ test('with a login strangers are told that something is wrong, and who has signe
   await clock.advance(5_000) // the bell looks, and cannot
   for (const headers of known)
     assert.deepEqual(await tell(headers), ['the process is dead', 'failing', 'Died: the process is dead'])
-  for (const headers of strange) assert.deepEqual(await tell(headers), ['away', 'failing', null])
+  for (const headers of invalidCursor) assert.deepEqual(await tell(headers), ['away', 'failing', null])
   // Nobody is remembered for ever.
   await clock.advance(3_600_000)
   for (const headers of known) assert.deepEqual(await tell(headers), ['away', 'failing', null])
@@ -144,7 +144,7 @@ test('the heartbeat is heard every minute, follows no redirect, and its address 
 
 test('unhealthy: without login, the user that everybody is was removed from the database; a restart adds it again', async (t) => {
   const testApp = await startTestApp(t)
-  await testApp.app.store.db.deleteFrom('owners').where('id', '=', 1).execute()
+  await testApp.app.store.db.deleteFrom('users').where('id', '=', 1).execute()
   const { codes, words, status, database } = await health(testApp.url)
   assert.deepEqual([codes, words, status], [[503, 503, 503], ['Unhealthy', 'Not ready'], 'unhealthy'])
   assert.match(database, /built-in user is not in the database.*Restart the server/)

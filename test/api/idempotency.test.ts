@@ -6,13 +6,13 @@ import type { Context } from '#actions/context.ts'
 import { once } from '#actions/idempotent.ts'
 import { createTask } from '#actions/tasks.ts'
 import { openStore } from '#store/engine/open.ts'
-import { forgetAnswers, keptForMs } from '#store/idempotency-keys.ts'
+import { deleteExpiredIdempotencyKeys, keptForMs } from '#store/idempotency-keys.ts'
 import { migratedDatabase, testDatabase } from '#support/databases.ts'
 import { failingDatabase } from '#support/failing-database.ts'
 import { fakeClock } from '#support/fake-clock.ts'
 import { startLiveApp } from '#support/live-app.ts'
-import { addOwners } from '#support/owners.ts'
 import { startTestApp } from '#support/test-app.ts'
+import { addUsers } from '#support/users.ts'
 import { type Answer, assertProblem, type Wire, wireTo } from './wire.ts'
 
 /** Idempotency-Key: whoever does not know whether a POST was done sends it again, and it is done once. */
@@ -166,7 +166,7 @@ test('twenty at once under one key make one task, over two replicas where there 
       ...Array.from({ length: 20 }, (_, i) =>
         poster(wireTo((i % 2 ? first : second).url))(`round ${round}`, '/v1/tasks', draft),
       ),
-      // In the same transactions as others, who do not notice.
+      // In the same transactions as others, who do not notification.
       ...Array.from({ length: 5 }, (_, i) =>
         wireTo(first.url)('POST', '/v1/tasks', { body: { title: `Other ${round} ${i}` } }),
       ),
@@ -179,15 +179,15 @@ test('twenty at once under one key make one task, over two replicas where there 
   assert.equal((await client.list()).tasks.length, 10 * 6)
 })
 
-test('another owner’s key is another key, and one is forgotten for its age alone', async (t) => {
+test('another user’s key is another key, and one is forgotten for its age alone', async (t) => {
   const clock = fakeClock()
   const store = await openStore(await migratedDatabase(t), { clock, onBroken() {} })
   t.after(() => store[Symbol.asyncDispose]())
-  await addOwners(store)
+  await addUsers(store)
   const ctx: Context = { db: store.db, transact: store.transact, wake() {} }
-  const post = (ownerId: number, key: string, fingerprint = 'f') =>
-    once(ctx, { ownerId }, { key, fingerprint }, async (ctx) => {
-      const { id } = await createTask(ctx, { ownerId }, { title: key })
+  const post = (userId: number, key: string, fingerprint = 'f') =>
+    once(ctx, { userId }, { key, fingerprint }, async (ctx) => {
+      const { id } = await createTask(ctx, { userId }, { title: key })
       return { status: 200, headers: {}, body: String(id) }
     })
   const mine = await post(1, 'key')
@@ -197,7 +197,8 @@ test('another owner’s key is another key, and one is forgotten for its age alo
   assert.deepEqual(await post(2, 'key', 'another request'), { ...others, isReplayed: true })
   for (const other of ['Key', 'key ', 'kéy']) assert.equal((await post(1, other)).isReplayed, false, other)
 
-  const forget = (before: number, limit: number) => store.transact((tx) => forgetAnswers(tx, before, limit))
+  const forget = (before: number, limit: number) =>
+    store.transact((tx) => deleteExpiredIdempotencyKeys(tx, before, limit))
   assert.equal(await forget(clock.now(), 100), 0, 'none is older than that')
   for (let i = 0; i < 10; i++) {
     await clock.advance(1)
@@ -212,14 +213,14 @@ test('another owner’s key is another key, and one is forgotten for its age alo
   assert.equal((await post(1, 'young')).isReplayed, true)
 })
 
-test('who sends no key pays for none: not a statement speaks of answers', async (t) => {
+test('who sends no key pays for none: not a statement speaks of idempotency keys', async (t) => {
   const database = failingDatabase()
   const { url } = await startTestApp(t, { wrapDatabase: (dialect) => database.wrap(dialect) })
   const started = database.statements.length
   const send = wireTo(url) // the client would send one
   const { body } = await send('POST', '/v1/tasks', { body: { title: 'x', expiry_dt: '2026-12-24' } })
   assert.equal((await send('POST', `/v1/tasks/${body.id}/complete`)).status, 200)
-  const spoken = () => database.statements.slice(started).filter((text) => /\banswers\b/.test(text)).length
+  const spoken = () => database.statements.slice(started).filter((text) => /\bidempotency_keys\b/.test(text)).length
   assert.equal(spoken(), 0)
   await poster(send)('key', '/v1/tasks', { title: 'x' })
   assert.equal(spoken(), 3, 'and who sends one pays for three')
@@ -228,7 +229,7 @@ test('who sends no key pays for none: not a statement speaks of answers', async 
 /** A transaction that has taken a key and does not end. @returns what ends it */
 async function holdKey(url: string, key: string): Promise<() => Promise<void>> {
   const insert = (name: string) =>
-    `insert into answers (owner_id, ${name}, fingerprint, status, headers, body, created_at) values (1, '${key}', '', 0, '', '', 0)`
+    `insert into idempotency_keys (user_id, ${name}, fingerprint, status, headers, body, created_at) values (1, '${key}', '', 0, '', '', 0)`
   if (testDatabase === 'postgres') {
     const client = new pg.Client({ connectionString: url })
     await client.connect()

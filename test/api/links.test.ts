@@ -4,8 +4,8 @@ import type { Message } from '#core/notification.ts'
 import { startTestApp } from '#support/test-app.ts'
 import { wireTo } from './wire.ts'
 
-/** A task that has rung, and the links in its message, as they are on this server. */
-async function ringing(t: Parameters<typeof startTestApp>[0]) {
+/** A task that has fired, and the links in its message, as they are on this server. */
+async function firing(t: Parameters<typeof startTestApp>[0]) {
   const app = await startTestApp(t, { flags: ['--public-url=https://tasks.example.org/'] })
   const { id } = await app.client.create({ title: 'Renew <b>passport</b>', expiry_dt: '2026-12-01T09:10:00Z' })
   await app.app.idle()
@@ -23,7 +23,7 @@ async function ringing(t: Parameters<typeof startTestApp>[0]) {
 }
 
 test('a GET shows one button and does nothing; only a POST acts, and twice is once', async (t) => {
-  const { client, id, wire, complete } = await ringing(t)
+  const { client, id, wire, complete } = await firing(t)
   assert.match(complete, /^\/a\/[\w.-]+$/)
   for (let i = 0; i < 2; i++) {
     const { status, text, headers } = await wire('GET', complete)
@@ -41,7 +41,7 @@ test('a GET shows one button and does nothing; only a POST acts, and twice is on
 })
 
 test('snooze and seen do what they say, by programs too', async (t) => {
-  const { client, id, wire, snooze, seen } = await ringing(t)
+  const { client, id, wire, snooze, seen } = await firing(t)
   assert.equal((await wire('POST', seen)).status, 200)
   assert.notEqual((await client.notifications()).notifications[0]?.acknowledged_dt, null)
   assert.equal((await client.get(id)).snoozed_until_dt, null)
@@ -50,7 +50,7 @@ test('snooze and seen do what they say, by programs too', async (t) => {
 })
 
 test('a link does one thing to one task: whoever changes a character of it gets nothing', async (t) => {
-  const { client, id, wire, complete, seen } = await ringing(t)
+  const { client, id, wire, complete, seen } = await firing(t)
   const forged = [
     complete.replace('complete', 'snooze'),
     seen.replace('acknowledge', 'complete'),

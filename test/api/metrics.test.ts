@@ -37,13 +37,13 @@ test('what rings is counted, with how late it was and how it ended on each chann
   await client.create({ title: secret, expiry_dt: '2026-12-01T09:05:00Z' })
   await clock.advance(0)
   let values = await scrape(url)
-  assert.equal(sum(values, 'duebell_notices_total', 'kind="expiring"', 'timing="immediate"'), 1)
-  assert.equal(sum(values, 'duebell_notice_lateness_seconds_bucket', 'le="0.001"'), 1, 'it could not ring before')
+  assert.equal(sum(values, 'duebell_notifications_total', 'kind="expiring"', 'timing="immediate"'), 1)
+  assert.equal(sum(values, 'duebell_notification_lateness_seconds_bucket', 'le="0.001"'), 1, 'it could not ring before')
 
   bell.answer = () => ({ retry: true, reason: 'not now' })
   await clock.advanceTo('2026-12-01T09:45:00Z')
   values = await scrape(url)
-  assert.equal(sum(values, 'duebell_notices_total', 'timing="on_time"'), 1)
+  assert.equal(sum(values, 'duebell_notifications_total', 'timing="on_time"'), 1)
   assert.equal(sum(values, 'duebell_delivery_results_total', 'kind="recording"', 'result="retried"'), 1)
   assert.equal(sum(values, 'duebell_deliveries_pending', 'kind="recording"'), 1)
   assert.equal(sum(values, 'duebell_deliveries_pending', 'kind="console"'), 0)
@@ -75,20 +75,20 @@ test('what is given up, and what is not true any more, is counted; the dead unti
   await clock.advance(10_000)
   let values = await scrape(url)
   assert.equal(
-    sum(values, 'duebell_delivery_results_total', 'kind="recording"', 'result="dead"'),
+    sum(values, 'duebell_delivery_results_total', 'kind="recording"', 'result="failed"'),
     2,
     'and that of the task which says so',
   )
-  assert.equal(sum(values, 'duebell_delivery_results_total', 'kind="recording"', 'result="dropped"'), 1)
-  assert.equal(sum(values, 'duebell_deliveries_dead', 'kind="recording"'), 2)
-  assert.equal(sum(values, 'duebell_deliveries_dead', 'kind="console"'), 0)
+  assert.equal(sum(values, 'duebell_delivery_results_total', 'kind="recording"', 'result="cancelled"'), 1)
+  assert.equal(sum(values, 'duebell_deliveries_failed', 'kind="recording"'), 2)
+  assert.equal(sum(values, 'duebell_deliveries_failed', 'kind="console"'), 0)
 
   bell.answer = () => undefined
   await client.retry(1)
   await client.retry(2)
   await clock.advance(10_000)
   values = await scrape(url)
-  assert.equal(sum(values, 'duebell_deliveries_dead'), 0)
+  assert.equal(sum(values, 'duebell_deliveries_failed'), 0)
 })
 
 test('requests are counted by route, never by what was asked for', async (t) => {

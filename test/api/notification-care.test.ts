@@ -14,7 +14,7 @@ const refused: Outcome = { retry: false, reason: '410 Gone' }
 const unavailable: Outcome = { retry: true, reason: '503 Service Unavailable' }
 
 /** Creates a task that rings at once, and answers its notification. */
-async function ring({ client, app }: TestApp, more: object = {}) {
+async function fire({ client, app }: TestApp, more: object = {}) {
   const task = await client.create({ ...overdue, ...more })
   await app.idle()
   const [notification] = (await client.taskNotifications(task.id)).notifications
@@ -26,7 +26,7 @@ test('a notification is acknowledged', async (t) => {
   const app = await startTestApp(t, { startAt })
   const { client, clock, url } = app
   const send = wireTo(url)
-  const first = await ring(app)
+  const first = await fire(app)
 
   await t.test('once: to say so again changes nothing', async () => {
     assert.equal(first.acknowledged_dt, null)
@@ -38,7 +38,7 @@ test('a notification is acknowledged', async (t) => {
   })
 
   await t.test('with all others up to one', async () => {
-    const [second, third, fourth] = [await ring(app), await ring(app), await ring(app)]
+    const [second, third, fourth] = [await fire(app), await fire(app), await fire(app)]
     await client.acknowledge(second.id)
     await clock.advance(secondMs)
     assert.deepEqual(await client.acknowledgeUpTo(third.id), { acknowledged: 1 })
@@ -53,7 +53,7 @@ test('a notification is acknowledged', async (t) => {
   })
 
   await t.test('also when its task is gone; one that does not exist is 404', async () => {
-    const { id, task_id } = await ring(app)
+    const { id, task_id } = await fire(app)
     await client.delete(task_id)
     assert.ok((await client.acknowledge(id)).acknowledged_dt)
     assert.equal((await refusal(client.acknowledge(4_711))).status, 404)
@@ -79,42 +79,42 @@ test('notifications are looked for by how their deliveries went', async (t) => {
   const app = await startTestApp(t, options)
   const { client, bell, url } = app
   const send = wireTo(url)
-  const well = await ring(app)
+  const well = await fire(app)
   bell.answer = () => refused
-  const dead = await ring(app)
+  const dead = await fire(app)
   bell.answer = () => undefined
   second.answer = () => unavailable
-  const waiting = await ring(app)
-  const dropped = await ring(app)
+  const waiting = await fire(app)
+  const dropped = await fire(app)
   await client.complete(dropped.task_id)
   second.answer = () => undefined
   await app.clock.advance(3 * secondMs) // the back-off of 5 s is not over
   const names = new Map([
     [well.id, 'well'],
-    [dead.id, 'dead'],
+    [dead.id, 'failed'],
     [waiting.id, 'waiting'],
-    [dropped.id, 'dropped'],
+    [dropped.id, 'cancelled'],
   ])
   // Without that of the task which says that the channel fails.
   const named = (all: readonly { id: number }[]) => all.flatMap(({ id }) => names.get(id) ?? [])
   const found = async (query: NotificationQuery) => named((await client.notifications(query)).notifications)
 
   await t.test('a delivery that waits, or was given up', async () => {
-    assert.deepEqual(await found({ status: 'pending' }), ['dropped', 'waiting'])
-    assert.deepEqual(await found({ status: 'dead' }), ['dead'])
-    assert.deepEqual(await found({ problems: true }), ['dropped', 'waiting', 'dead'])
-    assert.deepEqual(await found({ status: 'sent' }), ['dropped', 'waiting', 'dead', 'well'])
+    assert.deepEqual(await found({ status: 'pending' }), ['cancelled', 'waiting'])
+    assert.deepEqual(await found({ status: 'failed' }), ['failed'])
+    assert.deepEqual(await found({ problems: true }), ['cancelled', 'waiting', 'failed'])
+    assert.deepEqual(await found({ status: 'sent' }), ['cancelled', 'waiting', 'failed', 'well'])
     await app.clock.advance(10 * secondMs)
     assert.deepEqual(await found({ status: 'pending' }), [])
-    assert.deepEqual(await found({ status: 'dropped' }), ['dropped'])
-    assert.deepEqual(await found({ problems: true }), ['dead'])
+    assert.deepEqual(await found({ status: 'cancelled' }), ['cancelled'])
+    assert.deepEqual(await found({ problems: true }), ['failed'])
   })
 
   await t.test('on one channel: all must be true of the same delivery', async () => {
     const channelOf = (kind: string) => well.deliveries.find((one) => one.kind === kind)?.channel_id as number
-    assert.deepEqual(await found({ channel_id: channelOf('recording'), status: 'dead' }), ['dead'])
-    assert.deepEqual(await found({ channel_id: channelOf('second'), status: 'dead' }), [])
-    assert.deepEqual(await found({ channel_id: channelOf('second'), status: 'sent' }), ['waiting', 'dead', 'well'])
+    assert.deepEqual(await found({ channel_id: channelOf('recording'), status: 'failed' }), ['failed'])
+    assert.deepEqual(await found({ channel_id: channelOf('second'), status: 'failed' }), [])
+    assert.deepEqual(await found({ channel_id: channelOf('second'), status: 'sent' }), ['waiting', 'failed', 'well'])
     assert.deepEqual(await found({ channel_id: 999 }), [])
     assert.equal((await found({ channel_id: channelOf('second') })).length, 4)
   })
@@ -122,8 +122,8 @@ test('notifications are looked for by how their deliveries went', async (t) => {
   await t.test('of one task, and what has been seen', async () => {
     await client.acknowledge(dead.id)
     assert.deepEqual(await found({ problems: true, acknowledged: false }), [])
-    assert.deepEqual(await found({ problems: true, acknowledged: true }), ['dead'])
-    const of = async (taskId: number) => (await client.taskNotifications(taskId, { status: 'dead' })).notifications
+    assert.deepEqual(await found({ problems: true, acknowledged: true }), ['failed'])
+    const of = async (taskId: number) => (await client.taskNotifications(taskId, { status: 'failed' })).notifications
     assert.deepEqual([(await of(dead.task_id)).length, (await of(well.task_id)).length], [1, 0])
   })
 
@@ -133,14 +133,14 @@ test('notifications are looked for by how their deliveries went', async (t) => {
     const cursor = page.next_cursor
     const rest = await client.notifications({ acknowledged: false, cursor, status: 'sent' })
     assert.deepEqual(named(rest.notifications), ['waiting', 'well'])
-    for (const other of ['', '&status=dead&acknowledged=false', '&status=sent'])
+    for (const other of ['', '&status=failed&acknowledged=false', '&status=sent'])
       assertProblem(await send('GET', `/v1/notifications?cursor=${cursor}${other}`), 400, 'cursor')
     const ofTask = `/v1/tasks/${well.task_id}/notifications?status=sent&acknowledged=false&cursor=${cursor}`
     assertProblem(await send('GET', ofTask), 400, 'cursor')
   })
 
   await t.test('by what there is', async () => {
-    for (const bad of ['status=failed', 'channel_id=x', 'acknowledged=1', 'problems=no', 'state=dead'])
+    for (const bad of ['status=unknown', 'channel_id=x', 'acknowledged=1', 'problems=no', 'state=failed'])
       assertProblem(await send('GET', `/v1/notifications?${bad}`), 400, bad.split('=')[0])
   })
 })
@@ -150,15 +150,15 @@ test('the few that went wrong are found among very many that went well', async (
   const { client, bell } = app
   const { store } = app.app
   bell.answer = () => unavailable
-  const { id } = await ring(app)
+  const { id } = await fire(app)
   await client.acknowledge(id)
   const many = Array.from({ length: 12_000 }, (_, i) => [1, 1_000_000 + i, 'expiring', 1, 1, 1, 'on_time', 0, 1])
-  const columns = ['owner_id', 'task_id', 'kind', 'expiry_at', 'due_at', 'rung_at', 'timing', 'lateness_ms'] as const
+  const columns = ['user_id', 'task_id', 'kind', 'expiry_at', 'due_at', 'fired_at', 'timing', 'lateness_ms'] as const
   for (let i = 0; i < many.length; i += 1_000)
     await store.transact((tx) =>
-      store.dialect.insertRows(tx, 'notices', [...columns, 'acknowledged_at'], many.slice(i, i + 1_000), []),
+      store.dialect.insertRows(tx, 'notifications', [...columns, 'acknowledged_at'], many.slice(i, i + 1_000), []),
     )
-  const last = await ring(app)
+  const last = await fire(app)
   const found = async (query: NotificationQuery) =>
     (await client.notifications(query)).notifications.map((one) => one.id)
   assert.deepEqual(await found({ problems: true }), [last.id, id])
@@ -181,7 +181,7 @@ test('what was given up is tried again when somebody asks', async (t) => {
 
   await t.test('at once, under the same delivery id', async () => {
     bell.answer = () => refused
-    const { id, task_id } = await ring(app)
+    const { id, task_id } = await fire(app)
     const { id: deliveryId } = await on(id)
     bell.answer = () => undefined
     const answer = await client.retry(id)
@@ -195,10 +195,10 @@ test('what was given up is tried again when somebody asks', async (t) => {
 
   await t.test('with a back-off that begins anew, while attempts go on counting', async () => {
     bell.answer = () => unavailable
-    const { id } = await ring(app)
+    const { id } = await fire(app)
     await clock.advance(30 * hourMs)
     const { state, attempts } = await on(id)
-    assert.equal(state, 'dead')
+    assert.equal(state, 'failed')
     const retried = await client.retry(id)
     assert.equal(retried.deliveries.find((one) => one.kind === 'recording')?.error, '503 Service Unavailable')
     await app.app.idle()
@@ -207,19 +207,19 @@ test('what was given up is tried again when somebody asks', async (t) => {
     const wait = Date.parse(waiting.next_attempt_dt as string) - clock.now()
     assert.ok(wait >= 4 * secondMs && wait <= 6 * secondMs, `${wait} ms`)
     await clock.advance(30 * hourMs)
-    assert.equal((await on(id)).state, 'dead', 'and is given up again')
+    assert.equal((await on(id)).state, 'failed', 'and is given up again')
     assert.ok((await on(id)).attempts >= 2 * 10)
   })
 
   await t.test('one delivery of several, where it is named', async () => {
     bell.answer = () => refused
     second.answer = () => refused
-    const { id } = await ring(app)
+    const { id } = await fire(app)
     bell.answer = () => undefined
     second.answer = () => undefined
     await client.retry(id, (await on(id, 'second')).id)
     await app.app.idle()
-    assert.deepEqual([(await on(id)).state, (await on(id, 'second')).state], ['dead', 'sent'])
+    assert.deepEqual([(await on(id)).state, (await on(id, 'second')).state], ['failed', 'sent'])
     assert.equal((await refusal(client.retry(id, (await on(id, 'second')).id))).status, 409)
     await client.retry(id)
     await app.app.idle()
@@ -227,7 +227,7 @@ test('what was given up is tried again when somebody asks', async (t) => {
   })
 
   await t.test('but not what was not given up, or would only be dropped', async () => {
-    const well = await ring(app)
+    const well = await fire(app)
     assert.match((await refusal(client.retry(well.id))).message, /Nothing here was given up/)
     bell.answer = () => refused
     for (const [act, why] of [
@@ -235,16 +235,16 @@ test('what was given up is tried again when somebody asks', async (t) => {
       [(id: number) => client.complete(id), 'the task was completed'],
       [(id: number) => client.update(id, { expiry_dt: '2026-12-24' }), 'the expiry was moved'],
     ] as const) {
-      const { id, task_id } = await ring(app, { expiry_dt: new Date(clock.now()).toISOString() })
+      const { id, task_id } = await fire(app, { expiry_dt: new Date(clock.now()).toISOString() })
       await act(task_id)
       const { status, message } = await refusal(client.retry(id))
       assert.deepEqual([status, message.includes(why)], [409, true], message)
-      assert.equal((await on(id)).state, 'dead')
+      assert.equal((await on(id)).state, 'failed')
     }
   })
 
   await t.test('by a body that names a delivery of this one, or none', async () => {
-    const [one, another] = [await ring(app), await ring(app)]
+    const [one, another] = [await fire(app), await fire(app)]
     const retry = (sending: object, id = one.id) => send('POST', `/v1/notifications/${id}/retry`, sending)
     const { id: foreign } = await on(another.id)
     assertProblem(await retry({ body: { delivery_id: foreign } }), 422, '/delivery_id')
@@ -257,7 +257,7 @@ test('what was given up is tried again when somebody asks', async (t) => {
   })
 
   await t.test('nor on a channel that is no longer there', async () => {
-    const { id } = await ring(app)
+    const { id } = await fire(app)
     await app.restart({ channels: [{ name: 'second', kind: 'second' }] })
     assert.match((await refusal(app.client.retry(id))).message, /no longer there/)
   })
@@ -274,10 +274,10 @@ test('everything that a channel has given up is retried in one call', async (t) 
     (await client.notification(id)).deliveries.find((one) => one.kind === kind)?.state
   bell.answer = () => refused
   second.answer = () => refused
-  const older = await ring(app)
+  const older = await fire(app)
   await clock.advance(hourMs)
   const sinceDt = new Date(clock.now()).toISOString()
-  const [newer, completed] = [await ring(app), await ring(app)]
+  const [newer, completed] = [await fire(app), await fire(app)]
   await client.complete(completed.task_id)
   bell.answer = () => undefined
   bell.take()
@@ -286,12 +286,12 @@ test('everything that a channel has given up is retried in one call', async (t) 
     const { retried } = await client.retryChannel(channelId, sinceDt)
     await app.app.idle()
     assert.ok(retried >= 2)
-    assert.deepEqual([await stateOf(older), await stateOf(newer)], ['dead', 'sent'])
-    assert.equal(await stateOf(newer, 'second'), 'dead', 'on no other channel')
+    assert.deepEqual([await stateOf(older), await stateOf(newer)], ['failed', 'sent'])
+    assert.equal(await stateOf(newer, 'second'), 'failed', 'on no other channel')
   })
 
   await t.test('what is no longer true is dropped', async () => {
-    assert.equal(await stateOf(completed), 'dropped')
+    assert.equal(await stateOf(completed), 'cancelled')
     assert.deepEqual(await client.retryChannel(channelId, sinceDt), { retried: 0 })
   })
 
@@ -305,9 +305,9 @@ test('everything that a channel has given up is retried in one call', async (t) 
 
   await t.test('their time begins anew', async () => {
     bell.answer = () => unavailable
-    const { id } = await ring(app)
+    const { id } = await fire(app)
     await clock.advance(30 * hourMs)
-    assert.equal(await stateOf({ id }), 'dead')
+    assert.equal(await stateOf({ id }), 'failed')
     await client.retryChannel(channelId)
     await clock.advance(20 * hourMs)
     assert.equal(await stateOf({ id }), 'pending')

@@ -21,15 +21,15 @@ test('a notification', async (t) => {
     assert.equal(next_cursor, null)
     const [notification] = notifications
     assert.ok(notification && notifications.length === 1)
-    const { deliveries, ...notice } = notification
-    assert.deepEqual(notice, {
-      id: notice.id,
+    const { deliveries, ...others } = notification
+    assert.deepEqual(others, {
+      id: notification.id,
       task_id: task.id,
       kind: 'expiring',
       reminder: 'PT15M',
       expiry_dt: '2026-12-01T10:00:00.000Z',
       due_dt: '2026-12-01T09:45:00.000Z',
-      rung_dt: '2026-12-01T09:45:00.000Z',
+      fired_dt: '2026-12-01T09:45:00.000Z',
       timing: 'on_time',
       lateness_ms: 0,
       acknowledged_dt: null,
@@ -116,14 +116,14 @@ test('a notification that fell due while the server was away says how late it ca
     ['late', 2 * 3_600_000, 'expired'],
   )
   assert.deepEqual(
-    [notification?.due_dt, notification?.rung_dt],
+    [notification?.due_dt, notification?.fired_dt],
     ['2026-12-01T09:45:00.000Z', '2026-12-01T11:45:00.000Z'],
   )
 })
 
 test('a delivery', async (t) => {
   const { client, clock, bell, app } = await startTestApp(t, { startAt })
-  const ring = async () => {
+  const fire = async () => {
     const { id } = await client.create({ title: 'x', expiry_dt: '2026-12-01T08:00:00Z' })
     await app.idle()
     return id
@@ -139,7 +139,7 @@ test('a delivery', async (t) => {
     'that failed for now says why, and when it is tried next; then it is sent under the same id',
     async () => {
       bell.answer = () => ({ retry: true, reason: '503 Service Unavailable' })
-      const task = await ring()
+      const task = await fire()
       const pending = await recorded(task)
       assert.deepEqual([pending.state, pending.attempts, pending.error], ['pending', 1, '503 Service Unavailable'])
       const waits = Date.parse(pending.next_attempt_dt ?? '') - clock.now()
@@ -156,19 +156,19 @@ test('a delivery', async (t) => {
 
   await t.test('that was refused for good is dead, and says why', async () => {
     bell.answer = () => ({ retry: false, reason: '410 Gone' })
-    const dead = await recorded(await ring())
-    assert.deepEqual([dead.state, dead.attempts, dead.error, dead.next_attempt_dt], ['dead', 1, '410 Gone', null])
+    const dead = await recorded(await fire())
+    assert.deepEqual([dead.state, dead.attempts, dead.error, dead.next_attempt_dt], ['failed', 1, '410 Gone', null])
   })
 
   await t.test('that waits for another try is dropped when its task is done meanwhile, and says so', async () => {
     bell.answer = () => ({ retry: true, reason: 'later' })
-    const task = await ring()
+    const task = await fire()
     await client.complete(task)
     await clock.advance(10_000)
     const dropped = await recorded(task)
     assert.deepEqual(
       [dropped.state, dropped.error, dropped.next_attempt_dt],
-      ['dropped', 'the task was completed', null],
+      ['cancelled', 'the task was completed', null],
     )
   })
 
@@ -176,7 +176,7 @@ test('a delivery', async (t) => {
     bell.answer = () => {
       throw new Error('broken')
     }
-    const [notification] = (await client.taskNotifications(await ring())).notifications
+    const [notification] = (await client.taskNotifications(await fire())).notifications
     const states = Object.fromEntries(notification?.deliveries.map(({ kind, state }) => [kind, state]) ?? [])
     assert.deepEqual(states, { console: 'sent', recording: 'pending' })
   })

@@ -11,7 +11,7 @@ import { assertProblem, wireTo } from './wire.ts'
 const minute = 60_000
 
 /** What the console has said, without the time in front. */
-function notices({ lines }: TestApp): string[] {
+function notifications({ lines }: TestApp): string[] {
   return lines.filter((line) => line.includes('Your task (')).map((line) => line.slice(line.indexOf('Your task (')))
 }
 
@@ -186,10 +186,10 @@ test('an expiry without an offset is local time of the configured zone', async (
   assert.equal(body.expiry_dt, '2027-07-01T08:00:00.000Z')
 
   await app.app.idle()
-  assert.equal(notices(app)[0], 'Your task (id:1,title:"Paris") will be expired at 2026-12-01T10:10:00+01:00!\n')
+  assert.equal(notifications(app)[0], 'Your task (id:1,title:"Paris") will be expired at 2026-12-01T10:10:00+01:00!\n')
 })
 
-test('the notice', async (t) => {
+test('the notification', async (t) => {
   const app = await startTestApp(t)
   const send = wireTo(app.url)
   const create = async (title: string, expiry_dt: string): Promise<number> =>
@@ -197,7 +197,7 @@ test('the notice', async (t) => {
   /** What the console has said since it was last asked. */
   let heard = 0
   const news = () => {
-    const all = notices(app)
+    const all = notifications(app)
     const fresh = all.slice(heard)
     heard = all.length
     return fresh
@@ -244,7 +244,7 @@ test('the notice', async (t) => {
   })
 })
 
-test('what moves or takes away an expiry moves or cancels its notice', async (t) => {
+test('what moves or takes away an expiry moves or cancels its notification', async (t) => {
   const app = await startTestApp(t, { startAt: '2026-12-01T09:00:00Z' })
   const send = wireTo(app.url)
   const begin = async () => {
@@ -266,7 +266,7 @@ test('what moves or takes away an expiry moves or cancels its notice', async (t)
       const { status } = await send(method, path(id), body ? { body: body(id) } : {})
       assert.equal(status, 200)
       await app.clock.advanceTo('2026-12-01T12:00:00Z')
-      assert.deepEqual(notices(app), [])
+      assert.deepEqual(notifications(app), [])
     })
   }
 
@@ -279,9 +279,11 @@ test('what moves or takes away an expiry moves or cancels its notice', async (t)
       const id = await begin()
       await send('PUT', path(id), { body: body(id, '2026-12-01T11:00:00Z') })
       await app.clock.advanceTo('2026-12-01T10:44:59Z')
-      assert.deepEqual(notices(app), [])
+      assert.deepEqual(notifications(app), [])
       await app.clock.advanceTo('2026-12-01T10:45:00Z')
-      assert.deepEqual(notices(app), [`Your task (id:${id},title:"x") will be expired at 2026-12-01T11:00:00+00:00!\n`])
+      assert.deepEqual(notifications(app), [
+        `Your task (id:${id},title:"x") will be expired at 2026-12-01T11:00:00+00:00!\n`,
+      ])
     })
 
     await t.test(`${words} to an earlier expiry moves it, also between two due instants`, async () => {
@@ -291,7 +293,9 @@ test('what moves or takes away an expiry moves or cancels its notice', async (t)
       await app.clock.advanceTo('2026-12-01T09:10:00Z')
       await send('PUT', path(id), { body: body(id, '2026-12-01T09:30:00Z') })
       await app.clock.advanceTo('2026-12-01T09:15:00Z')
-      assert.deepEqual(notices(app), [`Your task (id:${id},title:"x") will be expired at 2026-12-01T09:30:00+00:00!\n`])
+      assert.deepEqual(notifications(app), [
+        `Your task (id:${id},title:"x") will be expired at 2026-12-01T09:30:00+00:00!\n`,
+      ])
     })
   }
 
@@ -300,7 +304,7 @@ test('what moves or takes away an expiry moves or cancels its notice', async (t)
     await app.clock.advanceTo('2026-12-01T09:45:00Z')
     await send('PUT', `/v1/tasks/${id}`, { body: { expiry_dt: '2026-12-02T10:00:00Z' } })
     await app.clock.advanceTo('2026-12-02T12:00:00Z')
-    assert.deepEqual(notices(app), [
+    assert.deepEqual(notifications(app), [
       `Your task (id:${id},title:"x") will be expired at 2026-12-01T10:00:00+00:00!\n`,
       `Your task (id:${id},title:"x") will be expired at 2026-12-02T10:00:00+00:00!\n`,
     ])
@@ -310,7 +314,9 @@ test('what moves or takes away an expiry moves or cancels its notice', async (t)
     const id = await begin()
     await send('PUT', `/v1/tasks/${id}`, { body: { title: 'y' } })
     await app.clock.advanceTo('2026-12-01T12:00:00Z')
-    assert.deepEqual(notices(app), [`Your task (id:${id},title:"y") will be expired at 2026-12-01T10:00:00+00:00!\n`])
+    assert.deepEqual(notifications(app), [
+      `Your task (id:${id},title:"y") will be expired at 2026-12-01T10:00:00+00:00!\n`,
+    ])
   })
 })
 
@@ -321,23 +327,23 @@ test('after a start, tasks already in the database ring as if the server had nev
   await send('POST', '/v1/tasks', { body: { title: 'ahead', expiry_dt: '2026-12-01T11:00:00Z' } })
   await send('POST', '/v1/tasks', { body: { title: 'told', expiry_dt: '2026-12-01T09:10:00Z' } })
   await app.app.idle()
-  assert.equal(notices(app).length, 1)
+  assert.equal(notifications(app).length, 1)
 
   await app.stop()
   app.clock.set('2026-12-01T10:00:00Z')
   await app.restart()
   send = wireTo(app.url)
   await app.app.idle()
-  assert.deepEqual(notices(app).slice(1), [
+  assert.deepEqual(notifications(app).slice(1), [
     'Your task (id:1,title:"missed") is expired already at 2026-12-01T09:30:00+00:00!\n',
   ])
   await app.clock.advanceTo('2026-12-01T12:00:00Z')
-  assert.deepEqual(notices(app).slice(2), [
+  assert.deepEqual(notifications(app).slice(2), [
     'Your task (id:2,title:"ahead") will be expired at 2026-12-01T11:00:00+00:00!\n',
   ])
 })
 
-test('one bad entry holds up no notice behind it', async (t) => {
+test('one bad entry holds up no notification behind it', async (t) => {
   const app = await startTestApp(t)
   const send = wireTo(app.url)
   const soon = async (title: string, expiry_dt: string) =>
@@ -349,7 +355,7 @@ test('one bad entry holds up no notice behind it', async (t) => {
     tx.updateTable('tasks').set({ reminders: '["nonsense"]' }).where('id', '=', bad).execute(),
   )
   await app.clock.advanceTo('2026-12-01T09:16:00Z')
-  assert.deepEqual(notices(app), [
+  assert.deepEqual(notifications(app), [
     `Your task (id:${good},title:"good") will be expired at 2026-12-01T09:31:00+00:00!\n`,
   ])
 })

@@ -17,7 +17,7 @@ async function startMirror(t: TestContext, trustProxy: string[], place: { host?:
     isForMachine: false,
     isOpen: false,
     ctx: {} as never,
-    door: { enter: (_: unknown, __: unknown, done: () => void) => done(), isTrusted: () => false } as never,
+    authenticator: { enter: (_: unknown, __: unknown, done: () => void) => done(), isTrusted: () => false } as never,
     provider: null,
     isSocket: place.socket !== undefined,
     allowedHosts: [],
@@ -25,7 +25,7 @@ async function startMirror(t: TestContext, trustProxy: string[], place: { host?:
     trustProxy,
     metrics: { answered() {}, refused() {}, text: async () => '' },
     onAsked() {},
-    feed: { stop() {}, wake() {}, listen: () => () => {} },
+    changeStream: { stop() {}, wake() {}, listen: () => () => {} },
   }
   const server = createServer(parts as ServerParts)
   server.get('/who', { schema: { hide: true, needs: 'nothing' } }, ({ ip, protocol, host }) => ({ ip, protocol, host }))

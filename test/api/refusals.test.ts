@@ -124,7 +124,7 @@ test('a member that is not known is refused, and the one that was meant is named
   await refusesEach([
     ...inEveryWrite('titel', { titel: 'x' }, '/titel'),
     ...inEveryWrite('a/b~c', { 'a/b~c': 'x' }, '/a~1b~0c'),
-    ...inEveryWrite('owner_id', { owner_id: 2 }, '/owner_id'),
+    ...inEveryWrite('user_id', { user_id: 2 }, '/user_id'),
     ...inEveryWrite('toString', { toString: 'x' }, '/toString'),
     ['beside tasks', 'PUT', '/v1/tasks', { body: { tasks: [], more: 1 } }, 422, '/more'],
     ['of a snooze', 'POST', '/v1/tasks/1/snooze', { body: { for: 'PT1H', why: 'x' } }, 422, '/why'],
@@ -506,7 +506,7 @@ test('an id that is none, or is written as none is written here, names nothing',
     'null',
     'NaN',
   ]
-  const strange = [
+  const invalidCursor = [
     '%00',
     '1%00',
     '%EF%BC%91',
@@ -517,7 +517,7 @@ test('an id that is none, or is written as none is written here, names nothing',
     '{id}',
     "1'--",
   ]
-  for (const id of [...odd, ...strange])
+  for (const id of [...odd, ...invalidCursor])
     await refusesEach([
       [`GET ${id}`, 'GET', `/v1/tasks/${id}`, undefined, 404],
       [`PUT ${id}`, 'PUT', `/v1/tasks/${id}`, { body: { title: 'x' } }, 404],
@@ -651,7 +651,7 @@ test('a problem has exactly the members of RFC 9457, the request id and the faul
   const { headers, body } = await send('PATCH', '/v1/tasks/1?', { body: { tags: ['a', 1], titel: 'x' } })
   assert.deepEqual(body, {
     type: '/problems/invalid',
-    title: 'Not acceptable',
+    title: 'Unprocessable Content',
     status: 422,
     detail: 'titel is not known; did you mean title?; tags.1 must be string',
     instance: '/v1/tasks/1',

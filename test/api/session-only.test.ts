@@ -20,7 +20,7 @@ test('a token sets no password, whether there is one or not; a session does', as
   await refuses({ current: 'wrong', password: newPassword })
   // As of those who come in by a provider of identities.
   await app.app.store.transact((tx) =>
-    tx.updateTable('owners').set({ password: null }).where('id', '=', ada.id).execute(),
+    tx.updateTable('users').set({ password: null }).where('id', '=', ada.id).execute(),
   )
   await refuses({ password: newPassword })
   assert.equal((await refusal(clientWith(app.url, '').signIn('ada', newPassword))).status, 401)
@@ -32,22 +32,22 @@ test('a token sets no password, whether there is one or not; a session does', as
 test('a token of an administrator resets no account, makes and enables no administrator, changes no address', async (t) => {
   const { root, add } = await startWithLogin(t)
   const [ada, eve] = [await add('ada', { email: 'ada@example.org' }), await add('eve', { role: 'admin' })]
-  await root.client.updateOwner(eve.id, { disabled: true })
+  await root.client.updateUser(eve.id, { disabled: true })
   const page = await root.page()
   for (const [action, ask] of [
-    ['invite', (client) => client.inviteOwner(ada.id)],
-    ['invite oneself', (client) => client.inviteOwner(root.id)],
-    ['make an administrator', (client) => client.createOwner({ name: 'zoe', role: 'admin' })],
-    ['make one an administrator', (client) => client.updateOwner(ada.id, { role: 'admin' })],
-    ['enable an administrator', (client) => client.updateOwner(eve.id, { disabled: false })],
-    ['change an address', (client) => client.updateOwner(ada.id, { email: 'evil@example.org' })],
-    ['give an address', (client) => client.updateOwner(root.id, { email: 'bad@example.org' })],
-    ['take an address away', (client) => client.updateOwner(ada.id, { email: null })],
+    ['invite', (client) => client.inviteUser(ada.id)],
+    ['invite oneself', (client) => client.inviteUser(root.id)],
+    ['make an administrator', (client) => client.createUser({ name: 'zoe', role: 'admin' })],
+    ['make one an administrator', (client) => client.updateUser(ada.id, { role: 'admin' })],
+    ['enable an administrator', (client) => client.updateUser(eve.id, { disabled: false })],
+    ['change an address', (client) => client.updateUser(ada.id, { email: 'evil@example.org' })],
+    ['give an address', (client) => client.updateUser(root.id, { email: 'bad@example.org' })],
+    ['take an address away', (client) => client.updateUser(ada.id, { email: null })],
   ] as [string, (client: DuebellClient) => Promise<unknown>][]) {
-    const before = await root.client.owners()
+    const before = await root.client.users()
     const { status, message } = await refusal(ask(root.client))
     assert.deepEqual([status, /token cannot/i.test(message)], [403, true], `${action}: ${message}`)
-    assert.deepEqual(await root.client.owners(), before, action)
+    assert.deepEqual(await root.client.users(), before, action)
     if (action !== 'invite oneself') await ask(page)
   }
 })
@@ -55,15 +55,15 @@ test('a token of an administrator resets no account, makes and enables no admini
 test('a token of an administrator still does what takes access away, and makes members', async (t) => {
   const { app, root, add } = await startWithLogin(t)
   const ada = await add('ada', { email: 'ada@example.org', role: 'admin' })
-  const { invitation } = await root.client.createOwner({ name: 'bob', email: 'bob@example.org' })
+  const { invitation } = await root.client.createUser({ name: 'bob', email: 'bob@example.org' })
   assert.ok(invitation)
-  await root.client.createOwner({ name: 'carl', password })
-  const read = await root.client.owner(ada.id)
-  await root.client.updateOwner(ada.id, { ...read, name: 'lovelace' } as object)
-  await root.client.updateOwner(ada.id, { role: 'member' })
-  await root.client.updateOwner(ada.id, { disabled: true })
-  await root.client.updateOwner(ada.id, { disabled: false })
-  await root.client.signOutOwner(ada.id)
+  await root.client.createUser({ name: 'carl', password })
+  const read = await root.client.user(ada.id)
+  await root.client.updateUser(ada.id, { ...read, name: 'lovelace' } as object)
+  await root.client.updateUser(ada.id, { role: 'member' })
+  await root.client.updateUser(ada.id, { disabled: true })
+  await root.client.updateUser(ada.id, { disabled: false })
+  await root.client.signOutUser(ada.id)
   await signedIn(app.url, await signIn(app.url, 'lovelace')).list()
 })
 
@@ -71,7 +71,7 @@ test('a server without login is as it was: its programs may do everything, and a
   const app = await startTestApp(t)
   const { token } = await app.client.createToken({ name: 'a', scopes: ['admin'] })
   assert.equal((await refusal(clientWith(app.url, token).changePassword({ password }))).status, 403)
-  await app.client.createOwner({ name: 'ada', role: 'admin' })
+  await app.client.createUser({ name: 'ada', role: 'admin' })
   const { changed } = await app.client.changePassword({ password })
   assert.ok(changed)
   await clientWith(app.url, token).list()

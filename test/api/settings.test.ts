@@ -4,7 +4,7 @@ import type { DuebellClient } from '#client/client.ts'
 import { nextReminder } from '#core/reminder.ts'
 import type { Store } from '#store/engine/open.ts'
 import { listTasks } from '#store/tasks.ts'
-import { getOwner } from '#store/users.ts'
+import { getUser } from '#store/users.ts'
 import { clientWith, startReplicasWithLogin, startWithLogin } from '#support/accounts.ts'
 import { testDatabase } from '#support/databases.ts'
 import { insertMany } from '#support/many-tasks.ts'
@@ -13,20 +13,20 @@ import { startTestApp } from '#support/test-app.ts'
 import type { EventWire } from '#wire/events.ts'
 import { assertProblem, wireTo } from './wire.ts'
 
-/** What holds for all tasks of an owner: his time zone, and when they ring that say nothing of their own. */
+/** What holds for all tasks of a user: his time zone, and when they ring that say nothing of their own. */
 const startAt = '2026-12-01T09:00:00Z'
 const hourMs = 3_600_000
 
-/** How many tasks an owner has, each of which rings when his settings say. */
-async function followed({ db }: Pick<Store, 'db'>, ownerId: number): Promise<number> {
-  const { defaults } = await getOwner(db, ownerId)
-  const tasks = await listTasks(db, ownerId, { after: 0, limit: 10_000, offset: 0 })
+/** How many tasks a user has, each of which rings when his settings say. */
+async function followed({ db }: Pick<Store, 'db'>, userId: number): Promise<number> {
+  const { defaults } = await getUser(db, userId)
+  const tasks = await listTasks(db, userId, { after: 0, limit: 10_000, offset: 0 })
   for (const task of tasks)
     assert.equal(task.notifyAt, nextReminder(task, defaults), `the alarm of task ${task.id} does not follow`)
   return tasks.length
 }
 
-const ringsAt = async (client: DuebellClient) =>
+const firesAt = async (client: DuebellClient) =>
   (await client.upcoming({ until: '2026-12-10' })).upcoming.map(
     ({ title, due_dt }) => `${title} ${due_dt.slice(0, 16)}`,
   )
@@ -84,7 +84,7 @@ test('all alarms that go by them follow, before the answer', async (t) => {
   const before = (await client.list()).tasks
 
   await client.updateSettings({ default_reminders: ['PT2H', 'PT5M'] })
-  assert.deepEqual(await ringsAt(client), [
+  assert.deepEqual(await firesAt(client), [
     'local day 2026-12-04T23:00',
     'default 2026-12-05T08:00',
     'own lead 2026-12-05T09:00',
@@ -97,19 +97,19 @@ test('all alarms that go by them follow, before the answer', async (t) => {
   )
   assert.equal((await client.create({ title: 'another', expiry_dt })).reminders, null)
   await client.updateSettings({ default_reminders: [] })
-  assert.deepEqual(await ringsAt(client), ['local day 2026-12-04T23:00', 'own lead 2026-12-05T09:00'])
+  assert.deepEqual(await firesAt(client), ['local day 2026-12-04T23:00', 'own lead 2026-12-05T09:00'])
   await client.updateSettings({ default_reminders: null })
-  assert.ok((await ringsAt(client)).includes('another 2026-12-05T09:45'), 'as the server has it')
+  assert.ok((await firesAt(client)).includes('another 2026-12-05T09:45'), 'as the server has it')
   assert.equal(await followed(app.app.store, 1), 5)
 })
 
-test('also those of 2,500 tasks, and of no other owner', async (t) => {
+test('also those of 2,500 tasks, and of no other user', async (t) => {
   const { app, root, add } = await startWithLogin(t, { startAt })
   const ada = await add('ada')
   const { store } = app.app
   const expiry_at = app.clock.now() + 100 * hourMs
   const alarm = { expiry_at, notify_at: expiry_at - hourMs / 4 }
-  await insertMany(store, 2_500, { owner_id: ada.id, ...alarm })
+  await insertMany(store, 2_500, { user_id: ada.id, ...alarm })
   await insertMany(store, 10, alarm)
   const rings = async (at: number) =>
     (await store.db.selectFrom('tasks').select('id').where('notify_at', '=', at).execute()).length
@@ -120,25 +120,25 @@ test('also those of 2,500 tasks, and of no other owner', async (t) => {
   assert.deepEqual([await followed(store, ada.id), await followed(store, root.id)], [2_500, 10])
 })
 
-test('what has rung does not ring again, and what is due by the new ones rings at once', async (t) => {
+test('what has fired does not ring again, and what is due by the new ones rings at once', async (t) => {
   const { client, clock, bell, app } = await startTestApp(t, { startAt })
-  await client.create({ title: 'rung', expiry_dt: '2026-12-01T09:20:00Z' })
+  await client.create({ title: 'fired', expiry_dt: '2026-12-01T09:20:00Z' })
   await client.create({ title: 'not yet', expiry_dt: '2026-12-01T09:40:00Z' })
   await clock.advanceTo('2026-12-01T09:10:00Z')
   const told = () =>
     bell.messages.map(({ task, sentAt }) => `${task.title} ${new Date(sentAt).toISOString().slice(11, 19)}`)
-  assert.deepEqual(told(), ['rung 09:05:00'])
+  assert.deepEqual(told(), ['fired 09:05:00'])
   await client.updateSettings({ default_reminders: ['PT45M', 'PT5M'] })
   await app.idle()
   assert.deepEqual(told().slice(1), ['not yet 09:10:00'], 'as if it had been created so')
   await clock.advanceTo('2026-12-01T09:40:00Z')
-  assert.deepEqual(told().slice(2), ['rung 09:15:00', 'not yet 09:35:00'])
+  assert.deepEqual(told().slice(2), ['fired 09:15:00', 'not yet 09:35:00'])
   await client.updateSettings({ default_reminders: null })
   await clock.advance(hourMs)
   assert.equal(bell.messages.length, 4)
 })
 
-test('each owner is told in his own zone, on the console, by webhook and in the stream', async (t) => {
+test('each user is told in his own zone, on the console, by webhook and in the stream', async (t) => {
   // A receiver of webhooks refuses what is not of now.
   const now = Math.floor(Date.now() / 60_000) * 60_000
   const flags = ['--member-hosts=127.0.0.1']
@@ -175,7 +175,7 @@ test('each owner is told in his own zone, on the console, by webhook and in the 
   }
 })
 
-test('a time without an offset is of the owner’s zone', async (t) => {
+test('a time without an offset is of the user’s zone', async (t) => {
   const { client } = await startTestApp(t, { startAt })
   await client.updateSettings({ time_zone: 'Asia/Kolkata' })
   const { id, expiry_dt } = await client.create({ title: 'a', expiry_dt: '2026-12-02T00:00' })
@@ -194,7 +194,7 @@ test('what is asked for again, since no answer came, is done to its end', async 
   await client.updateSettings({ default_reminders: ['PT1H'] })
   // As whoever is killed on the way leaves it: some alarms are as they were.
   await store.transact(async (tx) => {
-    await tx.updateTable('owners').set({ alarms_stale: 1 }).execute()
+    await tx.updateTable('users').set({ alarms_stale: 1 }).execute()
     await tx.updateTable('tasks').set({ notify_at: expiry_at }).where('id', '>', 5).execute()
   })
   await client.updateSettings({ default_reminders: ['PT1H'] })

@@ -29,14 +29,14 @@ async function start(t: TestContext, accounts: Account[], more: readonly string[
   }
 
   /** Who is signed in by that. */
-  async function ownerOf(sub: string) {
+  async function userOf(sub: string) {
     const { status, text, cookies, url } = await arrive(sub)
     assert.deepEqual([status, url, cookies], [200, `${app.url}/v1/session`, ['__Host-duebell']], text)
-    const { owner, by } = JSON.parse(text)
+    const { user, by } = JSON.parse(text)
     assert.equal(by, 'session')
-    return owner
+    return user
   }
-  return { ...login, flags, provider, ours, browse, comeBack, arrive, ownerOf }
+  return { ...login, flags, provider, ours, browse, comeBack, arrive, userOf }
 }
 
 /** That somebody is not signed in, and is told why on a page. */
@@ -60,22 +60,22 @@ const ada = { sub: '1815', email: 'Ada@Example.org', email_verified: true, name:
 
 test('who was entered with an address is known by it once, and from then on by who he is to the provider', async (t) => {
   const accounts: Account[] = [{ ...ada }, { sub: 'thief', email: 'ada@example.org', email_verified: true }]
-  const { root, arrive, ownerOf, app, flags } = await start(t, accounts)
+  const { root, arrive, userOf, app, flags } = await start(t, accounts)
   assert.deepEqual((await root.client.session()).sign_in, { required: true, password: true, provider: 'Sesame' })
-  const { id } = await root.client.createOwner({ name: 'ada', email: 'ada@example.org' })
-  const owner = await ownerOf(ada.sub)
-  assert.deepEqual([owner.id, owner.name, owner.role], [id, 'ada', 'member'])
+  const { id } = await root.client.createUser({ name: 'ada', email: 'ada@example.org' })
+  const user = await userOf(ada.sub)
+  assert.deepEqual([user.id, user.name, user.role], [id, 'ada', 'member'])
 
   accounts[0] = { sub: ada.sub, email: 'countess@example.org', email_verified: false }
-  assert.equal((await ownerOf(ada.sub)).id, id, 'whatever address she has there')
-  await (await root.page()).updateOwner(id, { email: 'lovelace@example.org' })
-  assert.equal((await ownerOf(ada.sub)).id, id, 'or here')
+  assert.equal((await userOf(ada.sub)).id, id, 'whatever address she has there')
+  await (await root.page()).updateUser(id, { email: 'lovelace@example.org' })
+  assert.equal((await userOf(ada.sub)).id, id, 'or here')
 
-  await (await root.page()).updateOwner(id, { email: 'ada@example.org' })
+  await (await root.page()).updateUser(id, { email: 'ada@example.org' })
   assertRefused(await arrive('thief'), 403, /no account here for ada@example\.org/)
-  await app.restart({ flags: [...flags, '--oidc-new-owners'] })
+  await app.restart({ flags: [...flags, '--oidc-new-users'] })
   assertRefused(await arrive('thief'), 403, /no account here/)
-  assert.equal((await root.client.owners()).owners.length, 2)
+  assert.equal((await root.client.users()).users.length, 2)
 })
 
 test('an address that the provider does not vouch for, and one that nobody entered, let nobody in', async (t) => {
@@ -85,14 +85,14 @@ test('an address that the provider does not vouch for, and one that nobody enter
     { sub: 'stranger', email: 'eve@example.org', email_verified: true },
     { sub: 'nameless' },
   ])
-  await root.client.createOwner({ name: 'ada', email: 'ada@example.org' })
+  await root.client.createUser({ name: 'ada', email: 'ada@example.org' })
   for (const sub of ['unverified', 'silent', 'nameless'])
     assertRefused(await arrive(sub), 403, /no account here for you/)
   assertRefused(await arrive('stranger'), 403, /no account here for eve@example\.org\. Ask whoever administers/)
-  assert.equal((await root.client.owners()).owners.length, 2)
+  assert.equal((await root.client.users()).users.length, 2)
 })
 
-test('with --oidc-new-owners strangers are let in, each as a member with nothing yet', async (t) => {
+test('with --oidc-new-users strangers are let in, each as a member with nothing yet', async (t) => {
   const accounts = [
     ada,
     { sub: '2', name: 'Ada  LOVELACE!' },
@@ -100,35 +100,35 @@ test('with --oidc-new-owners strangers are let in, each as a member with nothing
     { sub: '4', email: 'unverified@example.org', name: '日本' },
     { sub: '5', email: `${'x'.repeat(250)}@example.org`, email_verified: true },
   ]
-  const { root, arrive, ownerOf } = await start(t, accounts, ['--oidc-new-owners'])
+  const { root, arrive, userOf } = await start(t, accounts, ['--oidc-new-users'])
   await root.client.create({ title: 'of root' })
-  const owners = []
-  for (const { sub } of accounts) owners.push(await ownerOf(sub))
+  const users = []
+  for (const { sub } of accounts) users.push(await userOf(sub))
   assert.deepEqual(
-    owners.map(({ name, email, role }) => [name, email, role]),
+    users.map(({ name, email, role }) => [name, email, role]),
     [
       ['ada-lovelace', 'ada@example.org', 'member'],
       ['ada-lovelace-2', null, 'member'],
       ['emile', 'émile@example.org', 'member'],
-      ['owner', null, 'member'],
-      ['owner-2', null, 'member'],
+      ['user', null, 'member'],
+      ['user-2', null, 'member'],
     ],
   )
-  assert.equal((await ownerOf(ada.sub)).id, owners[0].id, 'and is the same the next time')
+  assert.equal((await userOf(ada.sub)).id, users[0].id, 'and is the same the next time')
   const { text } = await arrive(ada.sub, { returnTo: '/v1/tasks' })
   assert.deepEqual(JSON.parse(text).tasks, [], 'what was there is not hers')
 })
 
 test('who is disabled is told so, and is not signed in', async (t) => {
-  const { root, arrive, ownerOf } = await start(t, [ada])
-  const { id } = await root.client.createOwner({ name: 'ada', email: 'ada@example.org' })
-  await ownerOf(ada.sub)
-  await root.client.updateOwner(id, { disabled: true })
+  const { root, arrive, userOf } = await start(t, [ada])
+  const { id } = await root.client.createUser({ name: 'ada', email: 'ada@example.org' })
+  await userOf(ada.sub)
+  await root.client.updateUser(id, { disabled: true })
   assertRefused(await arrive(ada.sub), 403, /disabled/)
 })
 
 test('afterwards a person is where she wanted to be, and never at another site', async (t) => {
-  const { app, arrive } = await start(t, [ada], ['--oidc-new-owners'])
+  const { app, arrive } = await start(t, [ada], ['--oidc-new-users'])
   for (const [returnTo, path] of [
     ['/v1/tasks?tag=a%20b', '/v1/tasks?tag=a%20b'],
     ['https://evil.example/', '/docs'],
@@ -139,12 +139,12 @@ test('afterwards a person is where she wanted to be, and never at another site',
 })
 
 test('that she came in is in the audit log, without what she brought, or where she went', async (t) => {
-  const { app, root, arrive } = await start(t, [ada], ['--oidc-new-owners'])
+  const { app, root, arrive } = await start(t, [ada], ['--oidc-new-users'])
   await arrive(ada.sub, { returnTo: `/v1/session?then=${root.token}` })
   await fetch(`${app.url}/auth/oidc/callback?code=hush&state=hush`)
   const { entries } = await root.client.audit({ operation: 'signIn' })
   assert.deepEqual(
-    entries.map(({ owner, object, status }) => [owner, object, status]),
+    entries.map(({ user, object, status }) => [user, object, status]),
     [
       [null, '/auth/oidc/callback', 400],
       ['ada-lovelace', '/auth/oidc/callback', 302],
@@ -153,7 +153,7 @@ test('that she came in is in the audit log, without what she brought, or where s
 })
 
 test('whatever goes wrong on the way is a page with a sentence, and its status', async (t) => {
-  const { app, provider, browse, comeBack, arrive, ours } = await start(t, [ada], ['--oidc-new-owners'])
+  const { app, provider, browse, comeBack, arrive, ours } = await start(t, [ada], ['--oidc-new-users'])
   const callback = async (query: string, browser = browse()) => {
     const page = await browser.open(`${app.url}/auth/oidc/callback${query}`)
     return { ...page, cookies: ours(browser) }
@@ -190,8 +190,8 @@ test('whatever goes wrong on the way is a page with a sentence, and its status',
 })
 
 test('whoever has both signs in by either', async (t) => {
-  const { app, root, ownerOf } = await start(t, [ada])
-  const { id } = await root.client.createOwner({ name: 'ada', email: 'ada@example.org', password })
-  assert.equal((await ownerOf(ada.sub)).id, id)
+  const { app, root, userOf } = await start(t, [ada])
+  const { id } = await root.client.createUser({ name: 'ada', email: 'ada@example.org', password })
+  assert.equal((await userOf(ada.sub)).id, id)
   await signIn(app.url, 'ada')
 })

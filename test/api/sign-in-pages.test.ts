@@ -61,7 +61,7 @@ async function type(page: Page, ...keys: string[]) {
 
 /** Who a page of this server is, by its own session. */
 const whoIs = (page: Page) =>
-  page.evaluate<string | undefined>(`fetch('/v1/session').then((r) => r.json()).then((s) => s.owner?.name)`)
+  page.evaluate<string | undefined>(`fetch('/v1/session').then((r) => r.json()).then((s) => s.user?.name)`)
 
 test('a server is set up by the printed link: a name, a password, and the first token is shown', {
   skip,
@@ -86,7 +86,7 @@ test('a server is set up by the printed link: a name, a password, and the first 
   await page.getByRole('heading', { name: 'It is set up' }).waitFor()
   await look(page, 'set-up-done')
   const token = await page.locator('code').innerText()
-  assert.equal((await clientWith(app.url, token).owners()).owners[0]?.name, 'ada')
+  assert.equal((await clientWith(app.url, token).users()).users[0]?.name, 'ada')
   assert.equal(page.url(), `${app.url}/set-up`, 'the code is not in the history')
   assert.equal(await page.evaluate<string>('document.activeElement.textContent'), 'It is set up')
   await type(page, 'Tab', 'Enter')
@@ -102,7 +102,7 @@ test('a server is set up by the printed link: a name, a password, and the first 
 
 test('an invitation says as whom one will sign in, and takes a password', { skip }, async (t) => {
   const { app, root } = await startWithLogin(t, { flags: ['--public-url=https://tasks.example.org'] })
-  const { invitation } = await root.client.createOwner({ name: 'ada' })
+  const { invitation } = await root.client.createUser({ name: 'ada' })
   const { page, complaints } = await openPage(await openBrowser(t), app.url)
   await page.goto((invitation?.url ?? '').replace('https://tasks.example.org', app.url))
   await page.getByText('You sign in as ada').waitFor()

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { issue } from '#actions/tokens.ts'
-import { builtInOwnerId, saveOwner } from '#store/users.ts'
+import { builtInUserId, saveUser } from '#store/users.ts'
 import { clientWith, password, sessionOf, setUpCode, signedIn, signIn, startWithLogin } from '#support/accounts.ts'
 import { eventually } from '#support/server-process.ts'
 import { startTestApp, type TestApp } from '#support/test-app.ts'
@@ -26,9 +26,9 @@ test('a server to which nobody can come in prints a link by which it is set up, 
     [422, [{ pointer: '/name', detail: 'is missing' }]],
   )
 
-  const { owner, token } = await app.client.acceptInvitation({ code, name: 'ada', password })
-  assert.deepEqual([owner.id, owner.name, owner.role], [builtInOwnerId, 'ada', 'admin'])
-  assert.equal((await clientWith(app.url, token ?? '').owners()).owners.length, 1, 'with a token for everything')
+  const { user, token } = await app.client.acceptInvitation({ code, name: 'ada', password })
+  assert.deepEqual([user.id, user.name, user.role], [builtInUserId, 'ada', 'admin'])
+  assert.equal((await clientWith(app.url, token ?? '').users()).users.length, 1, 'with a token for everything')
   await signIn(app.url, 'ada')
   assert.equal((await refusal(app.client.acceptInvitation({ code, name: 'eve', password }))).status, 401)
 
@@ -51,8 +51,8 @@ test('the link is good for a day; the next start prints another', async (t) => {
 
 test('none is printed without --login, nor where somebody who administers the server can come in', async (t) => {
   const app = await startTestApp(t, { startAt })
-  const asFirst = (change: Parameters<typeof saveOwner>[2]) =>
-    app.app.store.transact((tx) => saveOwner(tx, builtInOwnerId, change))
+  const asFirst = (change: Parameters<typeof saveUser>[2]) =>
+    app.app.store.transact((tx) => saveUser(tx, builtInUserId, change))
   const printsOne = async () => {
     const before = linesWithLinks(app).length
     await app.restart({ flags: login })
@@ -62,7 +62,7 @@ test('none is printed without --login, nor where somebody who administers the se
   assert.equal(linesWithLinks(app).length, 0)
   // Who can come in, and cannot help the others in.
   await app.client.createToken({ name: 'dashboard', scopes: ['read'] })
-  await app.client.createOwner({ name: 'member', password })
+  await app.client.createUser({ name: 'member', password })
   assert.ok(await printsOne())
 
   await asFirst({ identity: 'https://id.example.org 7' })
@@ -74,7 +74,7 @@ test('none is printed without --login, nor where somebody who administers the se
   await asFirst({ password: null })
   const expiresAt = app.clock.now() + dayMs
   await app.app.store.transact((tx, now) =>
-    issue(tx, builtInOwnerId, 'token', { name: 'a', scope: 'admin', expiresAt }, now),
+    issue(tx, builtInUserId, 'token', { name: 'a', scope: 'admin', expiresAt }, now),
   )
   assert.ok(!(await printsOne()), 'by a token')
   app.clock.set(expiresAt)
@@ -87,7 +87,7 @@ test('signing in gives a browser a session, and says who it is', async (t) => {
   const send = wireTo(app.url)
   const how = { required: true, password: true, provider: null }
   const nobody = await send('GET', '/v1/session')
-  assert.deepEqual(nobody.body, { owner: null, scopes: [], by: null, sign_in: how })
+  assert.deepEqual(nobody.body, { user: null, scopes: [], by: null, sign_in: how })
 
   for (const name of ['ada', 'Ada', 'ADA@example.ORG', 'ada@example.org']) {
     const { status, headers, body } = await send('POST', '/v1/session', { body: { login: name, password } })
@@ -98,8 +98,8 @@ test('signing in gives a browser a session, and says who it is', async (t) => {
       /^__Host-duebell=dbs_[0-9A-Za-z]{49}; Path=\/; Max-Age=2592000; HttpOnly; Secure; SameSite=Lax$/,
     )
     assert.equal(headers.get('cache-control'), 'no-store')
-    const wanted = { owner: body.owner, scopes: ['read', 'write', 'admin'], by: 'session', sign_in: how }
-    assert.deepEqual([body, body.owner.id], [wanted, ada.id])
+    const wanted = { user: body.user, scopes: ['read', 'write', 'admin'], by: 'session', sign_in: how }
+    assert.deepEqual([body, body.user.id], [wanted, ada.id])
     const session = sessionOf(headers) ?? ''
     assert.deepEqual(await signedIn(app.url, session).session(), body)
     assert.ok(!JSON.stringify(body).includes(session.slice(-20)), 'a page cannot read it')
@@ -108,7 +108,7 @@ test('signing in gives a browser a session, and says who it is', async (t) => {
 
 test('a wrong password and a name that nobody has are answered alike', async (t) => {
   const { app, root } = await startWithLogin(t)
-  await root.client.createOwner({ name: 'invited' })
+  await root.client.createUser({ name: 'invited' })
   const answers = await Promise.all(
     [
       ['root', 'wrong'],
@@ -235,7 +235,7 @@ test('a session is for pages of the server: to a page of another site it is nobo
   ]) {
     const headers = { cookie, origin }
     assertProblem(await send('GET', '/v1/tasks', { headers }), 401)
-    assert.equal((await send('GET', '/v1/session', { headers })).body.owner, null)
+    assert.equal((await send('GET', '/v1/session', { headers })).body.user, null)
     assertProblem(await send('POST', '/v1/tasks', { headers, body: { title: 'a' } }), 403, 'another site')
   }
   for (const headers of [{ cookie }, { cookie, origin: `http://${host}` }, { cookie: `a=b; ${cookie}; c=d` }])
@@ -253,7 +253,7 @@ test('login comes and goes without touching what is there', async (t) => {
   await app.client.updateSettings({ default_reminders: ['PT30M'] })
   const before = await app.client.create({ title: 'before', expiry_dt: '2026-12-02T09:00:00Z' })
   const open = await app.client.session()
-  assert.deepEqual([open.owner?.id, open.owner?.name, open.sign_in.required], [builtInOwnerId, null, false])
+  assert.deepEqual([open.user?.id, open.user?.name, open.sign_in.required], [builtInUserId, null, false])
 
   await app.restart({ flags: login })
   assert.equal((await refusal(app.client.list())).status, 401)
@@ -270,7 +270,7 @@ test('login comes and goes without touching what is there', async (t) => {
     (await app.client.list()).tasks.map(({ title }) => title),
     ['before', 'meanwhile'],
   )
-  assert.equal((await app.client.owners()).owners[0]?.name, 'ada')
+  assert.equal((await app.client.users()).users[0]?.name, 'ada')
   await clientWith(app.url, token ?? '').list()
   assert.equal((await refusal(clientWith(app.url, 'dbl_x').list())).status, 401)
   // A browser sends on what it was once given, here or on another port of this machine.

@@ -353,7 +353,7 @@ test('a parameter of no sense is refused, and named', async (t) => {
     ['sort=title,', 'sort'],
     ['sort=title,-title', 'sort'],
     ['sort=%2Btitle', 'did you mean title?'],
-    ['sort=owner_id', 'sort'],
+    ['sort=user_id', 'sort'],
     ['sort=toString', 'sort'],
     ['sort=title;drop table tasks', 'sort'],
     ['sort=title&sort=id', 'sort'],

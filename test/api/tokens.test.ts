@@ -98,7 +98,7 @@ test('what a token may do is what its scopes say, each taking in the one before 
   assert.deepEqual(more.scopes, ['read', 'write', 'admin'])
 })
 
-test('it expires at the millisecond that was said, by the owner’s own zone where none was', async (t) => {
+test('it expires at the millisecond that was said, by the user’s own zone where none was', async (t) => {
   const { root, app } = await startWithLogin(t, { startAt })
   const { token } = await root.client.createToken({ name: 'a', scopes: [...admin], expires_dt: '2026-12-01T10:00:00Z' })
   await app.clock.advanceTo('2026-12-01T09:59:59.999Z')
@@ -227,7 +227,7 @@ function changedAt(text: string, i: number): string {
 
 test('an invitation is no token', async (t) => {
   const { app, root } = await startWithLogin(t)
-  const { invitation } = await root.client.createOwner({ name: 'ada' })
+  const { invitation } = await root.client.createUser({ name: 'ada' })
   assert.equal((await refusal(clientWith(app.url, invitation?.code ?? '').list())).status, 401)
 })
 

@@ -195,7 +195,7 @@ test('deleting many', async (t) => {
     const { changes } = await app.app.store.db
       .selectFrom('counters')
       .selectAll()
-      .where('owner_id', '=', 1)
+      .where('user_id', '=', 1)
       .executeTakeFirstOrThrow()
     const ifEtag = `"c${changes}"`
     const id = tasks.get('plain')?.id as number
@@ -229,7 +229,7 @@ test('more than a chunk is deleted, restored and purged as one batch', async (t)
   const expiry_at = Date.parse('2026-12-24T10:00:00Z')
   await insertMany(store, many, { expiry_at, notify_at: expiry_at - 900_000 })
   const before = await client.create({ title: 'Before' })
-  const counter = () => store.db.selectFrom('counters').selectAll().where('owner_id', '=', 1).executeTakeFirstOrThrow()
+  const counter = () => store.db.selectFrom('counters').selectAll().where('user_id', '=', 1).executeTakeFirstOrThrow()
 
   const deleting = client.deleteAll()
   const meanwhile = await client.create({ title: 'Meanwhile' })

@@ -93,7 +93,7 @@ test('what will ring', async (t) => {
         ['Early', '2026-12-01T10:00:00.000Z', 'PT0S'],
       ],
     )
-    assert.equal((await store.db.selectFrom('notices').selectAll().execute()).length, 1, 'to ask rings nothing')
+    assert.equal((await store.db.selectFrom('notifications').selectAll().execute()).length, 1, 'to ask rings nothing')
   })
 
   await t.test('is asked for by a time and a limit', async () => {

@@ -13,7 +13,7 @@ import { natsKind } from '#channels/nats.ts'
 import { redisKind } from '#channels/redis.ts'
 import type { Message } from '#core/notification.ts'
 import { messageAbout } from '#support/messages.ts'
-import { brokers, channelDeps, send, startOwnPeer, whyWithoutBroker, whyWithoutProgram } from '#support/peers.ts'
+import { brokers, channelDeps, send, skipReasonOfBroker, skipReasonOfProgram, startOwnPeer } from '#support/peers.ts'
 import { startTcpProxy } from '#support/tcp-proxy.ts'
 
 /** The kinds of channel that speak to a broker, with a broker: through a network that breaks, and over its death. */
@@ -96,7 +96,7 @@ async function mqttPlace(url: string, version: '5' | '3.1.1'): Promise<Place> {
 
 async function natsPlace(url: string): Promise<Place> {
   const name = freshName()
-  const subject = `${name}.notices`
+  const subject = `${name}.notifications`
   // Each time anew: what a client asks while it has lost its server may never be answered.
   const atServer = async <T>(
     work: (connection: NatsConnection, manager: JetStreamManager) => Promise<T>,
@@ -143,7 +143,7 @@ async function amqpPlace(url: string): Promise<Place> {
       await channel.deleteExchange(name)
       await connection.close()
     },
-    open: (at) => amqpKind.open({ url: at, exchange: name, routing_key: 'duebell.notices' }, channelDeps),
+    open: (at) => amqpKind.open({ url: at, exchange: name, routing_key: 'duebell.notifications' }, channelDeps),
     async read() {
       const arrivals: Arrival[] = []
       for (let one = await channel.get(name); one; one = await channel.get(name)) {
@@ -188,17 +188,17 @@ async function assertAllSent(channel: Channel, all: readonly Message[]) {
 }
 
 /** Everything is there; what is there twice is so under one id, and says the same. */
-async function assertArrived(place: Place, all: readonly Message[], mostTwice: number) {
+async function assertArrived(place: Place, all: readonly Message[], maxTwice: number) {
   const arrivals = await place.read(all.length)
   assert.deepEqual(idsOf(arrivals), new Set(all.map(({ deliveryId }) => deliveryId)))
   for (const { id, event } of arrivals) assert.equal(event.data.task.title, id)
-  assert.ok(arrivals.length <= all.length + mostTwice, `${arrivals.length} for ${all.length}`)
+  assert.ok(arrivals.length <= all.length + maxTwice, `${arrivals.length} for ${all.length}`)
 }
 
 const hostile = 'a\r\nBcc: x\u001b[31m <script>alert(1)</script> \u202e "it\'s" 日本 🎉 + # * > $ {{x}}'
 
 for (const [name, broker, makePlace] of media)
-  test(`${name}, at a broker`, { skip: await whyWithoutBroker(broker) }, async (t) => {
+  test(`${name}, at a broker`, { skip: await skipReasonOfBroker(broker) }, async (t) => {
     const url = brokers[broker]
 
     await t.test('gets what was sent, once', async () => {
@@ -282,7 +282,7 @@ const own: readonly (readonly [
 
 for (const [scheme, program, argsOf, ready, makePlace] of own)
   test(`${scheme}: a broker that is killed and comes back has everything`, {
-    skip: whyWithoutProgram(program),
+    skip: skipReasonOfProgram(program),
   }, async (t) => {
     const peer = await startOwnPeer(t, program, argsOf, ready)
     const url = `${scheme}://127.0.0.1:${peer.port}`
@@ -311,7 +311,7 @@ for (const [scheme, program, argsOf, ready, makePlace] of own)
   })
 
 test('amqp: what no queue takes is not sent, and neither is what the broker refuses', {
-  skip: await whyWithoutBroker('amqp'),
+  skip: await skipReasonOfBroker('amqp'),
 }, async () => {
   const at = (url: string, more: object) => amqpKind.open({ url, routing_key: freshName(), ...more }, channelDeps)
   const [message] = messages(1) as [Message]
@@ -331,7 +331,7 @@ test('amqp: what no queue takes is not sent, and neither is what the broker refu
 })
 
 test('amqp: what comes back whole may be as long as it was sent, many at once', {
-  skip: await whyWithoutBroker('amqp'),
+  skip: await skipReasonOfBroker('amqp'),
 }, async () => {
   await using channel = await amqpKind.open({ url: brokers.amqp, routing_key: freshName() }, channelDeps)
   const description = 'é'.repeat(30_000)
@@ -341,7 +341,7 @@ test('amqp: what comes back whole may be as long as it was sent, many at once', 
     assert.deepEqual(outcome, { retry: true, reason: 'no queue is bound for it: unroutable' })
 })
 
-test('amqp: a message is persistent and says what it is', { skip: await whyWithoutBroker('amqp') }, async () => {
+test('amqp: a message is persistent and says what it is', { skip: await skipReasonOfBroker('amqp') }, async () => {
   await using place = await amqpPlace(brokers.amqp)
   await using channel = await place.open(brokers.amqp)
   await assertAllSent(channel, messages(1))
@@ -350,7 +350,7 @@ test('amqp: a message is persistent and says what it is', { skip: await whyWitho
 })
 
 test('nats: twice is once, and what no stream takes is not sent', {
-  skip: await whyWithoutBroker('nats'),
+  skip: await skipReasonOfBroker('nats'),
 }, async () => {
   await using place = await natsPlace(brokers.nats)
   const [message] = messages(1) as [Message]
@@ -364,7 +364,7 @@ test('nats: twice is once, and what no stream takes is not sent', {
 })
 
 test('redis: the stream keeps about so many; a key that is something else is said', {
-  skip: await whyWithoutBroker('redis'),
+  skip: await skipReasonOfBroker('redis'),
 }, async (t) => {
   const stream = freshName()
   const reader = new Redis(brokers.redis)

@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import { type TestContext, test } from 'node:test'
 import { type Browser, chromium } from 'playwright-core'
 import { htmlBody } from '#channels/email-body.ts'
-import { toLetter } from '#channels/message-text.ts'
+import { toMessageText } from '#channels/message-text.ts'
 import { messageAbout } from '#support/messages.ts'
 
 /**
@@ -80,7 +80,7 @@ test('a mail fits its window, fetches nothing, runs nothing, and can be read in 
       page.on('dialog', (dialog) => asked.push(dialog.message()))
       for (const [name, message] of Object.entries(letters)) {
         const what = `${name}, ${colorScheme}, ${width} px`
-        await page.setContent(htmlBody(toLetter(message)))
+        await page.setContent(htmlBody(toMessageText(message)))
         const seen = await page.evaluate<Seen>(look)
         assert.ok(seen.width <= width, `${what}: ${seen.width} px wide`)
         assert.ok(seen.contrast >= 4.5, `${what}: contrast ${seen.contrast} of «${seen.faintest}»`)

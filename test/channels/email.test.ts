@@ -108,7 +108,7 @@ test('one that is late and matters says so in its headers, too; several tasks ar
   assert.equal(parsed.subject, '2 tasks: Renew passport, Water the plants')
   assert.match(
     parsed.text ?? '',
-    /Renew passport expired 1 h 45 min ago[\s\S]*This notice is 2 h late[\s\S]*Water the plants/,
+    /Renew passport expired 1 h 45 min ago[\s\S]*This notification is 2 h late[\s\S]*Water the plants/,
   )
 })
 

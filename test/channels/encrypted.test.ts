@@ -22,9 +22,9 @@ import {
   channelDeps,
   freePort,
   send,
+  skipReasonOfBroker,
+  skipReasonOfProgram,
   startOwnPeer,
-  whyWithoutBroker,
-  whyWithoutProgram,
 } from '#support/peers.ts'
 import { selfSigned } from '#support/self-signed.ts'
 
@@ -60,7 +60,7 @@ async function assertSent(opening: Promise<Channel>, what: string) {
 const hosts = ['127.0.0.1', 'localhost']
 
 test('redis, mqtt and amqp', {
-  skip: (await whyWithoutBroker('redis')) || (await whyWithoutBroker('mqtt')) || (await whyWithoutBroker('amqp')),
+  skip: (await skipReasonOfBroker('redis')) || (await skipReasonOfBroker('mqtt')) || (await skipReasonOfBroker('amqp')),
 }, async (t) => {
   trustSelfSigned(t)
   const name = `duebell-test-${process.pid}-encrypted`
@@ -91,7 +91,7 @@ test('redis, mqtt and amqp', {
   }
 })
 
-test('nats, which begins TLS after a greeting', { skip: whyWithoutProgram('nats-server') }, async (t) => {
+test('nats, which begins TLS after a greeting', { skip: skipReasonOfProgram('nats-server') }, async (t) => {
   trustSelfSigned(t)
   const files = temporaryFolder(t)
   const [cert, key] = [join(files, 'cert.pem'), join(files, 'key.pem')]
@@ -117,13 +117,13 @@ test('nats, which begins TLS after a greeting', { skip: whyWithoutProgram('nats-
     /Server is ready/,
   )
   const connection = await connectNats({ servers: `localhost:${peer.port}`, tls: {} })
-  await (await jetstreamManager(connection)).streams.add({ name: 's', subjects: ['s.notices'] })
+  await (await jetstreamManager(connection)).streams.add({ name: 's', subjects: ['s.notifications'] })
   await connection.close()
   // Also where the URL does not ask for it, since this server does.
   for (const scheme of ['tls', 'nats'])
     for (const host of scheme === 'tls' ? hosts : ['localhost']) {
       const url = `${scheme}://${host}:${peer.port}`
-      await assertSent(natsKind.open({ url, subject: 's.notices' }, channelDeps), url)
+      await assertSent(natsKind.open({ url, subject: 's.notifications' }, channelDeps), url)
     }
 })
 

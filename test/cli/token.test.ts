@@ -6,7 +6,7 @@ import { promisify } from 'node:util'
 import { type CommandWorld, tokenCreate } from '#cli/token.ts'
 import { createClient, ProblemError } from '#client/client.ts'
 import { openStore } from '#store/engine/open.ts'
-import { findOwner } from '#store/users.ts'
+import { findUser } from '#store/users.ts'
 import { freshDatabase, testDatabase } from '#support/databases.ts'
 import { fakeClock } from '#support/fake-clock.ts'
 import { duebell } from '#support/server-process.ts'
@@ -39,7 +39,7 @@ test('while the server runs', async (t) => {
 
   await t.test('the token is good at once, and for what its scope says', async () => {
     const { token, about } = await command(databaseUrl, '--name=watcher', '--scopes=read,write')
-    assert.match(about, /^Token \d+ of the first owner, with the scope write, is good until it is revoked\./)
+    assert.match(about, /^Token \d+ of the first user, with the scope write, is good until it is revoked\./)
     const client = createClient(app.url, { token, tries: 1 })
     assert.equal((await client.create({ title: 'x' })).id, 1)
     await assert.rejects(client.channels(), (error) => error instanceof ProblemError && error.status === 403)
@@ -56,11 +56,11 @@ test('while the server runs', async (t) => {
 
   await t.test('it may be for somebody else, who is named', async () => {
     const { token } = await command(databaseUrl)
-    await createClient(app.url, { token }).createOwner({ name: 'ada', password: 'correct horse battery' })
-    const theirs = await command(databaseUrl, '--owner=ada', '--scopes=read')
+    await createClient(app.url, { token }).createUser({ name: 'ada', password: 'correct horse battery' })
+    const theirs = await command(databaseUrl, '--user=ada', '--scopes=read')
     assert.match(theirs.about, /of ada, /)
-    assert.equal((await createClient(app.url, { token: theirs.token }).session()).owner?.name, 'ada')
-    await assert.rejects(command(databaseUrl, '--owner=eve'), /There is no owner «eve»/)
+    assert.equal((await createClient(app.url, { token: theirs.token }).session()).user?.name, 'ada')
+    await assert.rejects(command(databaseUrl, '--user=eve'), /There is no user «eve»/)
   })
 
   await t.test(
@@ -69,9 +69,9 @@ test('while the server runs', async (t) => {
     async () => {
       const path = `${databaseUrl.replace('sqlite:', '')}.sock`
       assert.equal(statSync(path).mode & 0o777, 0o600)
-      await command(databaseUrl, '--owner=ada')
+      await command(databaseUrl, '--user=ada')
       const { token } = await command(databaseUrl)
-      const [entry] = (await createClient(app.url, { token }).audit({ owner_id: 2 })).entries
+      const [entry] = (await createClient(app.url, { token }).audit({ user_id: 2 })).entries
       assert.deepEqual(
         [entry?.operation, entry?.by, entry?.by_name, entry?.address],
         ['createToken', 'socket', 'on the server itself', null],
@@ -84,7 +84,7 @@ test('while the server runs', async (t) => {
 
 test('who asks over the network has none of these rights, whatever he calls himself', async (t) => {
   const { app } = await start(t)
-  const answer = await rawRequest(app.url, ['GET /v1/tokens HTTP/1.1', 'Host: localhost', 'Duebell-Owner: 1'])
+  const answer = await rawRequest(app.url, ['GET /v1/tokens HTTP/1.1', 'Host: localhost', 'Duebell-User: 1'])
   assert.equal(answer.status, 401)
 })
 
@@ -102,7 +102,7 @@ test('it changes nothing of what the server goes by: another time zone here is n
   await app.stop()
   await command(databaseUrl, '--time-zone=America/New_York', '--default-reminders=P1D')
   await using store = await openStore(databaseUrl, { clock: fakeClock(), onBroken() {} })
-  assert.deepEqual((await findOwner(store.db, 1))?.defaults, { reminders: ['PT15M'], timeZone: 'Asia/Tokyo' })
+  assert.deepEqual((await findUser(store.db, 1))?.defaults, { reminders: ['PT15M'], timeZone: 'Asia/Tokyo' })
 })
 
 test('what is wrong is said in a sentence, and nothing is made', async (t) => {
@@ -130,8 +130,8 @@ test('the program prints the token alone, and the rest beside it', {
   const { stdout, stderr } = await run('create', '--database-url', databaseUrl)
   assert.match(stdout, /^dbl_[0-9A-Za-z]{49}\n$/)
   // A path that is mistyped makes a database as well, to which no server will ever look.
-  assert.match(stderr, /^A new, empty database was made at \/.+\.\nToken 1 of the first owner/)
-  assert.match((await run('create', '--database-url', databaseUrl)).stderr, /^Token 2 of the first owner/)
+  assert.match(stderr, /^A new, empty database was made at \/.+\.\nToken 1 of the first user/)
+  assert.match((await run('create', '--database-url', databaseUrl)).stderr, /^Token 2 of the first user/)
   await assert.rejects(run('create', '--scopes', 'all'), { code: 2 })
   await assert.rejects(run('mint'), { code: 2 })
   assert.match((await run('create', '--help')).stdout, /^Usage: duebell token create/)

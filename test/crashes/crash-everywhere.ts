@@ -2,8 +2,8 @@ import assert from 'node:assert/strict'
 import { type TestContext, test } from 'node:test'
 import type { Dialect } from 'kysely'
 import { testDatabase } from '#support/databases.ts'
-import { Died, type FailingDatabase, failingDatabase, type Moment } from '#support/failing-database.ts'
-import { outlast } from '#support/outlast.ts'
+import { type DateTimeInput, Died, type FailingDatabase, failingDatabase } from '#support/failing-database.ts'
+import { stopWithFakeClock } from '#support/outlast.ts'
 import { startTestApp, type TestApp } from '#support/test-app.ts'
 import type { TaskWire } from '#wire/task.ts'
 import { type Arrival, expectNothingLost, expectTold, minuteMs } from './expectations.ts'
@@ -17,7 +17,7 @@ import type { Step, World } from './steps.ts'
  *   - each write that was answered is there, and nothing that was deleted is back;
  *   - a write that was not answered has happened as a whole or not at all;
  *   - every task's alarm is what follows from the task;
- *   - once its client has repeated what was not answered, exactly the notices of a run without a crash have been told,
+ *   - once its client has repeated what was not answered, exactly the notifications of a run without a crash have been told,
  *     and each has arrived. One may arrive twice, under the same delivery id.
  *
  * Times in scenarios are minutes from the scenario's start; the default reminder is 15 minutes before expiry.
@@ -29,8 +29,8 @@ export interface Scenario {
   readonly before?: readonly Step[]
   /** With one that dies somewhere in here. */
   readonly steps: readonly Step[]
-  /** `title due-minute expiry-minute state` of each notice on the recording channel. */
-  readonly notices: readonly string[]
+  /** `title due-minute expiry-minute state` of each notification on the recording channel. */
+  readonly notifications: readonly string[]
 }
 
 export type Damage = (dialect: Dialect) => Dialect
@@ -57,7 +57,11 @@ async function startPatient(t: TestContext, damage: Damage, channel: object = {}
     flags: [],
     async start() {
       const { flags, database } = patient
-      await outlast(clock, app.restart({ flags, wrapDatabase: (dialect) => database.wrap(damage(dialect)) }), database)
+      await stopWithFakeClock(
+        clock,
+        app.restart({ flags, wrapDatabase: (dialect) => database.wrap(damage(dialect)) }),
+        database,
+      )
       const { idle } = app.app
       clock.settle = () => Promise.race([idle(), database.died.then(() => Promise.reject(new Error('died')))])
       await clock.settle()
@@ -71,7 +75,7 @@ async function startPatient(t: TestContext, damage: Damage, channel: object = {}
 async function crashEverywhere(
   t: TestContext,
   scenario: Scenario,
-  when: Moment,
+  when: DateTimeInput,
   sample: Sample,
   damage: Damage = (same) => same,
 ) {
@@ -87,7 +91,7 @@ async function crashEverywhere(
 const leaseMs = 30_000
 
 /** @returns whether it died */
-async function runOnce(patient: Patient, scenario: Scenario, n: number, when: Moment, figures: Figures) {
+async function runOnce(patient: Patient, scenario: Scenario, n: number, when: DateTimeInput, figures: Figures) {
   const { app } = patient
   const { clock, bell } = app
   const startAt = Math.ceil(clock.now() / (60 * minuteMs) + 1) * 60 * minuteMs
@@ -134,8 +138,8 @@ async function runOnce(patient: Patient, scenario: Scenario, n: number, when: Mo
   }
   bell.answer = (message) => {
     if (world.channel !== 'up') return { retry: world.channel === 'down', reason: world.channel }
-    const together = [message, ...message.others].map(({ notice }) => notice.id)
-    for (const noticeId of together) arrived.push({ noticeId, deliveryId: message.deliveryId, together })
+    const together = [message, ...message.others].map(({ notification }) => notification.id)
+    for (const notificationId of together) arrived.push({ notificationId, deliveryId: message.deliveryId, together })
     return undefined
   }
 
@@ -146,11 +150,11 @@ async function runOnce(patient: Patient, scenario: Scenario, n: number, when: Mo
     world.isAgain = false
     try {
       await step(world)
-      if (patient.database.isDead) throw new Died()
+      if (patient.database.isFailed) throw new Died()
     } catch (error) {
-      if (!patient.database.isDead) throw error
+      if (!patient.database.isFailed) throw error
       hasDied = true
-      await outlast(clock, app.stop(), patient.database)
+      await stopWithFakeClock(clock, app.stop(), patient.database)
       patient.database = failingDatabase()
       await patient.start()
       // Nobody can know that a replica is dead before its lease ends; what it had in hand is then told, before anything goes on.
@@ -162,9 +166,9 @@ async function runOnce(patient: Patient, scenario: Scenario, n: number, when: Mo
   }
   patient.database.dieAt(Number.POSITIVE_INFINITY, when)
   await expectNothingLost(app, answered, [])
-  await expectTold(app, startAt, titles, arrived, scenario.notices, hasDied ? 1 : 0)
+  await expectTold(app, startAt, titles, arrived, scenario.notifications, hasDied ? 1 : 0)
   figures.duplicates +=
-    arrived.length - new Set(arrived.map(({ noticeId, deliveryId }) => `${noticeId} ${deliveryId}`)).size
+    arrived.length - new Set(arrived.map(({ notificationId, deliveryId }) => `${notificationId} ${deliveryId}`)).size
   await app.client.deleteAll()
   return hasDied
 }
@@ -176,7 +180,9 @@ export function testCrashes(scenarios: Readonly<Record<string, Scenario>>): void
     for (const when of ['before', 'after'] as const)
       test(`${name}: nothing is lost by a crash ${when} any statement`, async (t) => {
         const { crashes, duplicates } = await crashEverywhere(t, scenario, when, sample)
-        t.diagnostic(`${crashes} crashes, part ${sample.part} of ${sample.of}; ${duplicates} notices arrived twice`)
+        t.diagnostic(
+          `${crashes} crashes, part ${sample.part} of ${sample.of}; ${duplicates} notifications arrived twice`,
+        )
         assert.ok(crashes * sample.of >= 5, 'it hardly ever died: what does this test?')
       })
 }

@@ -10,25 +10,25 @@ testCrashes({
       channel('down'),
     ],
     steps: [restart('--default-reminders=PT30M,PT5M'), channel('up'), advance(30), advance(46), restart(), advance(61)],
-    notices: ['default 30 60 sent', 'own 46 61 sent', 'waits -5 10 sent'],
+    notifications: ['default 30 60 sent', 'own 46 61 sent', 'waits -5 10 sent'],
   },
-  'a person chooses other default reminders, with what has rung and what waits': {
+  'a person chooses other default reminders, with what has fired and what waits': {
     before: [
       choose(null),
       create('default', 60),
       create('own', 61, { reminders: ['PT15M'] }),
-      create('rung', 14),
+      create('fired', 14),
       channel('down'),
       create('waits', 10),
       advance(1),
     ],
     steps: [choose(['PT30M', 'PT5M']), channel('up'), advance(30), choose(null), advance(61)],
-    notices: [
+    notifications: [
       'default 30 60 sent',
       'default 45 60 sent',
       'own 46 61 sent',
-      'rung -1 14 sent',
-      'rung 9 14 sent',
+      'fired -1 14 sent',
+      'fired 9 14 sent',
       'waits -5 10 sent',
       'waits 5 10 sent',
     ],

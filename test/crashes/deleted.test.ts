@@ -3,9 +3,9 @@ import { advance, channel, create, remove, removeAll, restore } from './steps.ts
 
 testCrashes({
   'tasks are deleted before they ring, and after': {
-    before: [create('never', 60), create('rung', 60)],
-    steps: [remove('never'), channel('down'), advance(45), remove('rung'), channel('up'), advance(61)],
-    notices: ['rung 45 60 dropped'],
+    before: [create('never', 60), create('fired', 60)],
+    steps: [remove('never'), channel('down'), advance(45), remove('fired'), channel('up'), advance(61)],
+    notifications: ['fired 45 60 dropped'],
   },
   'tasks are deleted together, and come back around the instant they ring': {
     before: [create('early', 60), create('late', 60), create('told', 30), advance(15)],
@@ -17,11 +17,11 @@ testCrashes({
       restore(['late']),
       advance(61),
     ],
-    notices: ['early 45 60 sent', 'late 45 60 sent', 'told 15 30 sent'],
+    notifications: ['early 45 60 sent', 'late 45 60 sent', 'told 15 30 sent'],
   },
   'what was dropped underway is told when its task is restored': {
     before: [create('undone', 60), channel('down'), advance(45)],
     steps: [remove('undone'), advance(47), channel('up'), restore(['undone']), advance(61)],
-    notices: ['undone 45 60 sent'],
+    notifications: ['undone 45 60 sent'],
   },
 })

@@ -5,9 +5,9 @@ import { tasksByIds } from '#store/tasks.ts'
 import type { TestApp } from '#support/test-app.ts'
 import type { TaskWire } from '#wire/task.ts'
 
-/** A notice that arrived, and the message in which it did. */
+/** A notification that arrived, and the message in which it did. */
 export interface Arrival {
-  readonly noticeId: number
+  readonly notificationId: number
   readonly deliveryId: string
   /** Of the message, with those of the others in it. */
   readonly together: readonly number[]
@@ -59,7 +59,7 @@ export async function expectTold(
       assert.equal(delivery.next_attempt_dt, null, `a delivery of «${title}» over ${delivery.kind} is still open`)
     const delivery = deliveries.find(({ kind }) => kind === 'recording')
     told.push(`${title} ${minute(due_dt)} ${minute(expiry_dt)} ${delivery?.state}`)
-    const times = arrived.filter(({ noticeId }) => noticeId === id)
+    const times = arrived.filter(({ notificationId }) => notificationId === id)
     if (delivery?.state === 'sent') assert.ok(times.length >= 1, `«${title}» is said to be sent, and has not arrived`)
     const messages = Map.groupBy(times, ({ deliveryId }) => deliveryId)
     assert.ok(

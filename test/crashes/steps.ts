@@ -118,7 +118,7 @@ export const restore =
     })
 /** Asks for another try of each notification that has a delivery given up. */
 export const retry: Step = async ({ app, clock }) => {
-  for (const { id } of (await app.client.notifications({ status: 'dead' })).notifications) await app.client.retry(id)
+  for (const { id } of (await app.client.notifications({ status: 'failed' })).notifications) await app.client.retry(id)
   await clock.settle()
 }
 /** Default reminders of his own; null for those of the server. */

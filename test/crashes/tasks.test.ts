@@ -14,9 +14,9 @@ import {
   snooze,
 } from './steps.ts'
 
-const ring: Scenario = {
+const fire: Scenario = {
   steps: [create('ahead', 60), create('due', 10), advance(44), advance(45), advance(61)],
-  notices: ['ahead 45 60 sent', 'due -5 10 sent'],
+  notifications: ['ahead 45 60 sent', 'due -5 10 sent'],
 }
 
 const edits: Scenario = {
@@ -33,21 +33,21 @@ const edits: Scenario = {
     patch('moved', 180),
     advance(170),
   ],
-  notices: ['back 45 60 sent', 'moved 105 120 sent', 'moved 165 180 sent'],
+  notifications: ['back 45 60 sent', 'moved 105 120 sent', 'moved 165 180 sent'],
 }
 
 testCrashes({
-  'a task is created, rings and is told': ring,
+  'a task is created, rings and is told': fire,
   'a task is created under an Idempotency-Key, and one is completed under If-Match': {
     before: [create('done', 60)],
     steps: [createUnderKey('once', 60), completeUnderKey('done'), createUnderKey('due', 10), advance(46)],
-    notices: ['due -5 10 sent', 'once 45 60 sent'],
+    notifications: ['due -5 10 sent', 'once 45 60 sent'],
   },
   'the expiry moves on, and back, and away': edits,
   'many tasks are moved in one request': {
     before: [create('a', 60), create('b', 70), create('c', 80)],
     steps: [patchAll(['a', 'b', 'c'], 120), advance(80), advance(105), patchAll(['a', 'c'], 119), advance(106)],
-    notices: ['a 104 119 sent', 'a 105 120 sent', 'b 105 120 sent', 'c 104 119 sent', 'c 105 120 sent'],
+    notifications: ['a 104 119 sent', 'a 105 120 sent', 'b 105 120 sent', 'c 104 119 sent', 'c 105 120 sent'],
   },
   'tasks are completed and reopened': {
     before: [create('done', 60), create('again', 60), create('late', 60)],
@@ -62,12 +62,12 @@ testCrashes({
       reopen('again'),
       advance(61),
     ],
-    notices: ['again 45 60 sent', 'late 45 60 sent'],
+    notifications: ['again 45 60 sent', 'late 45 60 sent'],
   },
   'a task is snoozed, also after its expiry': {
     before: [create('nap', 60), advance(45)],
     steps: [snooze('nap', 50), advance(51), snooze('nap', 90), advance(91)],
-    notices: ['nap 45 60 sent', 'nap 50 60 sent', 'nap 90 60 sent'],
+    notifications: ['nap 45 60 sent', 'nap 50 60 sent', 'nap 90 60 sent'],
   },
 })
 
@@ -75,7 +75,7 @@ test('the premise: without transactions this test finds what is lost', async (t)
   const nothing = { rows: [], numAffectedRows: 0n }
   const autocommit: Damage = (dialect) =>
     wrapConnections(dialect, async (text, run) => (/^(begin|commit|rollback)/.test(text) ? (nothing as never) : run()))
-  await assert.rejects(crashDamaged(t, ring, autocommit), assert.AssertionError)
+  await assert.rejects(crashDamaged(t, fire, autocommit), assert.AssertionError)
 })
 
 test('the premise: with an answer before the commit this test finds what is lost', async (t) => {

@@ -7,8 +7,8 @@ import { join } from 'node:path'
 import { type TestContext, test } from 'node:test'
 import { SMTPServer } from 'smtp-server'
 import { createCanaries } from '#support/canaries.ts'
-import { onServer, servers, temporaryFolder, whyWithout } from '#support/databases.ts'
-import { brokers, freePort, startOwnPeer, whyWithoutBroker, whyWithoutProgram } from '#support/peers.ts'
+import { onServer, servers, skipReason, temporaryFolder } from '#support/databases.ts'
+import { brokers, freePort, skipReasonOfBroker, skipReasonOfProgram, startOwnPeer } from '#support/peers.ts'
 import { secretKinds, secretOptions } from '#support/secret-options.ts'
 import { eventually, type ServerProcess, spawnServer } from '#support/server-process.ts'
 import { createWitness } from '#support/witness.ts'
@@ -77,7 +77,7 @@ test('a start that is refused says why without a secret', async (t) => {
   )
 })
 
-test('mysql: a password that is refused is not said', { skip: await whyWithout('mysql') }, async (t) => {
+test('mysql: a password that is refused is not said', { skip: await skipReason('mysql') }, async (t) => {
   const canaries = createCanaries()
   const [right, wrong] = [canaries.make('the right one'), canaries.make('a wrong one')]
   const user = `canary_${process.pid}`
@@ -166,7 +166,7 @@ test('brokers and mail servers that refuse a password, and what they say of it, 
   const made = peers.filter(({ skip }) => skip === false).length
   // Each tells of the others as well, when they have given up; so a channel may be named more than once.
   await eventually('each has been given up', () => {
-    const lines = server.output.stdout.split('\n').filter((line) => line.includes('given up: a notice'))
+    const lines = server.output.stdout.split('\n').filter((line) => line.includes('given up: a notification'))
     return new Set(lines.map((line) => JSON.parse(line).channel)).size === made
   })
   for (const path of ['/v1/notifications', '/v1/channels', '/metrics']) await witness.ask('GET', url + path)
@@ -209,7 +209,7 @@ async function startGuardedPeers(t: TestContext, password: string): Promise<Guar
   ]
   const peers: GuardedPeer[] = []
   for (const [kind, program, argsOf, ready, expected] of own) {
-    const skip = whyWithoutProgram(program)
+    const skip = skipReasonOfProgram(program)
     const port = skip === false ? (await startOwnPeer(t, program, argsOf, ready)).port : 0
     peers.push({ kind, port, skip, expected })
   }
@@ -226,7 +226,7 @@ async function startGuardedPeers(t: TestContext, password: string): Promise<Guar
   t.after(() => new Promise<void>((resolve) => mail.close(() => resolve())))
   const { port } = mail.server.address() as AddressInfo
   peers.push({ kind: 'email', port, skip: false, expected: /^535: the user or password was refused$/ })
-  const ofRabbit = { port: Number(new URL(brokers.amqp).port), skip: await whyWithoutBroker('amqp') }
+  const ofRabbit = { port: Number(new URL(brokers.amqp).port), skip: await skipReasonOfBroker('amqp') }
   peers.push({ kind: 'amqp', ...ofRabbit, expected: /^403 ACCESS_REFUSED: / })
   return peers
 }

@@ -2,8 +2,8 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { configSchema } from '#config/schema.ts'
 import { readRoutes } from '#openapi/routes.ts'
-import { makeChannels, ring, signInElsewhere, tryChannels } from '#support/canary-channels.ts'
-import { type CanaryHouse, startCanaryHouse } from '#support/canary-house.ts'
+import { fire, makeChannels, signInElsewhere, tryChannels } from '#support/canary-channels.ts'
+import { type CanaryFixture, startCanaryFixture } from '#support/canary-house.ts'
 import { comeIn, type Keys } from '#support/canary-people.ts'
 import { askEverywhere, askNonsense, readEverything } from '#support/canary-requests.ts'
 import { testDatabase } from '#support/databases.ts'
@@ -25,45 +25,45 @@ import { eventually } from '#support/server-process.ts'
  * That the canaries would be found is shown by test/support/canaries.test.ts and witness.test.ts.
  */
 test(`on ${testDatabase} no secret is in anything that the server says, whatever goes wrong`, async (t) => {
-  const house = await startCanaryHouse(t)
-  const { witness, database, canaries, ask } = house
-  await house.start(['the set-up code'])
-  const keys = await comeIn(house)
-  assert.equal(house.output.stdout.split('#dbi_').length, 2, 'the set-up code is printed once')
+  const fixture = await startCanaryFixture(t)
+  const { witness, database, canaries, ask } = fixture
+  await fixture.start(['the set-up code'])
+  const keys = await comeIn(fixture)
+  assert.equal(fixture.output.stdout.split('#dbi_').length, 2, 'the set-up code is printed once')
 
   const over = new AbortController()
   const stream = ask('GET', '/v1/events', { token: keys.token, until: over.signal })
-  await makeChannels(house, keys)
+  await makeChannels(fixture, keys)
   // Who hangs takes 15 s: beside all that follows.
-  const trials = tryChannels(house, keys, ['hangs'])
-  await tryChannels(house, keys, ['repeats', 'resets', 'refuses', 'untrusted'])
-  const links = await ring(house, keys)
-  await signInElsewhere(house)
-  await askEverywhere(house, keys, links)
-  await askNonsense(house, keys, links)
-  await database.whileAway?.((how) => failToWrite(house, keys, how))
-  await database.whileLocked?.(() => failToWrite(house, keys, 'locked'))
+  const trials = tryChannels(fixture, keys, ['hangs'])
+  await tryChannels(fixture, keys, ['repeats', 'resets', 'refuses', 'untrusted'])
+  const links = await fire(fixture, keys)
+  await signInElsewhere(fixture)
+  await askEverywhere(fixture, keys, links)
+  await askNonsense(fixture, keys, links)
+  await database.whileAway?.((how) => failToWrite(fixture, keys, how))
+  await database.whileLocked?.(() => failToWrite(fixture, keys, 'locked'))
   await trials
-  await eventually('the heartbeat was tried', () => house.deadMan.requests.length > 0)
+  await eventually('the heartbeat was tried', () => fixture.deadMan.requests.length > 0)
   over.abort()
   await stream
-  await readEverything(house, keys)
+  await readEverything(fixture, keys)
 
   // What nobody has thought of: tables that are not there. An embedded database is the server's alone, so it is down while that is done.
-  if (database.isEmbedded) await house.kill()
-  await database.withoutTables(['answers', 'audit', 'tokens'], async () => {
-    if (database.isEmbedded) await house.start()
-    await failToWrite(house, keys, 'without tables')
-    if (database.isEmbedded) await house.kill()
+  if (database.isEmbedded) await fixture.kill()
+  await database.withoutTables(['idempotency_keys', 'audit', 'tokens'], async () => {
+    if (database.isEmbedded) await fixture.start()
+    await failToWrite(fixture, keys, 'without tables')
+    if (database.isEmbedded) await fixture.kill()
   })
-  if (database.isEmbedded) await house.start()
-  await readEverything(house, keys)
-  witness.hear("a child's environment", JSON.stringify(house.childEnvironment()))
-  await house.stop()
+  if (database.isEmbedded) await fixture.start()
+  await readEverything(fixture, keys)
+  witness.hear("a child's environment", JSON.stringify(fixture.childEnvironment()))
+  await fixture.stop()
 
   const { secrets, hashes } = await database.read()
-  addWhatIsStored(house, secrets, hashes)
-  assertAllSecretsAreThere(house)
+  addWhatIsStored(fixture, secrets, hashes)
+  assertAllSecretsAreThere(fixture)
   for (const status of [200, 302, 400, 401, 403, 404, 405, 409, 413, 415, 422, 431, 500, 503])
     assert.ok(witness.statuses.has(status) || (status === 503 && database.isEmbedded), `nothing was answered ${status}`)
   assert.deepEqual(witness.leaks(), [])
@@ -72,7 +72,7 @@ test(`on ${testDatabase} no secret is in anything that the server says, whatever
 
 /** What goes to the database with secrets in it, while that fails. */
 async function failToWrite(
-  { ask, canaries, draft, addresses }: CanaryHouse,
+  { ask, canaries, draft, addresses }: CanaryFixture,
   { token, session, password }: Keys,
   how: string,
 ) {
@@ -82,7 +82,7 @@ async function failToWrite(
   await Promise.all([
     ask('POST', '/v1/channels', { token, headers, body, shown: addresses }),
     ask('PATCH', '/v1/channels/1', { token, body: { enabled: true } }),
-    ask('POST', '/v1/owners', { token, body: { name: 'dora', password: canaries.make(`a password, ${how}`) } }),
+    ask('POST', '/v1/users', { token, body: { name: 'dora', password: canaries.make(`a password, ${how}`) } }),
     ask('POST', '/v1/session', { body: { login: 'bert', password: canaries.make(`a wrong password, ${how}`) } }),
     ask('PUT', '/v1/session/password', {
       headers: { cookie: `__Host-duebell=${session}` },
@@ -97,7 +97,7 @@ async function failToWrite(
 }
 
 /** Each row of `secrets` is one, whatever it is called, and what stands for a secret is nobody's to read either. */
-function addWhatIsStored({ canaries }: CanaryHouse, secrets: { name: string; value: string }[], hashes: string[]) {
+function addWhatIsStored({ canaries }: CanaryFixture, secrets: { name: string; value: string }[], hashes: string[]) {
   for (const { name, value } of secrets)
     canaries.add(`secrets.${name}`, name === 'vapid' ? JSON.parse(value).privateKey : value) // the public one is public
   for (const [i, hash] of hashes.entries()) canaries.add(`hash ${i}`, hash)
@@ -107,7 +107,7 @@ function addWhatIsStored({ canaries }: CanaryHouse, secrets: { name: string; val
 type Members = Record<string, { readonly writeOnly?: boolean; readonly mayHoldSecret?: boolean }>
 
 /** By the schemas: whoever adds a secret is told here to put a canary into it. */
-function assertAllSecretsAreThere({ canaries, database }: CanaryHouse) {
+function assertAllSecretsAreThere({ canaries, database }: CanaryFixture) {
   for (const option of writeOnlyOptions)
     assert.ok(canaries.has(`made-${option.replace(/\..*/, '')}: ${option}`), `a canary in the option ${option}`)
   for (const [name, { writeOnly, mayHoldSecret }] of Object.entries(configSchema.properties as unknown as Members))

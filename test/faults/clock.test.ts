@@ -26,11 +26,11 @@ test('a clock that is put forward rings what it passed, once a task and marked l
   })
   await client.create({ title: 'Ahead', expiry_dt: '2026-12-01T11:00:00Z' })
   clock.set('2026-12-01T10:10:00Z')
-  await clock.advance(clock.longestSleepMs)
-  const [notice, ...others] = (await client.taskNotifications(missed.id)).notifications
-  assert.deepEqual([notice?.timing, notice?.due_dt, others.length], ['late', '2026-12-01T09:45:00.000Z', 0])
+  await clock.advance(clock.maxSleepMs)
+  const [notification, ...others] = (await client.taskNotifications(missed.id)).notifications
+  assert.deepEqual([notification?.timing, notification?.due_dt, others.length], ['late', '2026-12-01T09:45:00.000Z', 0])
   assert.deepEqual(
-    bell.messages.map(({ task, notice: { dueAt } }) => [task.title, dueAt]),
+    bell.messages.map(({ task, notification: { dueAt } }) => [task.title, dueAt]),
     [
       ['Missed', Date.parse('2026-12-01T09:45:00Z')],
       ['Ahead', Date.parse('2026-12-01T10:45:00Z')],
@@ -38,14 +38,14 @@ test('a clock that is put forward rings what it passed, once a task and marked l
   )
 })
 
-test('a clock that is put back rings nothing before its time, and nothing that has rung a second time', async (t) => {
+test('a clock that is put back rings nothing before its time, and nothing that has fired a second time', async (t) => {
   const { client, clock, bell } = await startApp(t, startAt)
-  await client.create({ title: 'Rung', expiry_dt: '2026-12-01T09:20:00Z' })
+  await client.create({ title: 'Fired', expiry_dt: '2026-12-01T09:20:00Z' })
   await client.create({ title: 'Ahead', expiry_dt: '2026-12-01T10:00:00Z' })
   await clock.advanceTo('2026-12-01T09:10:00Z')
   assert.deepEqual(
     bell.messages.map(({ task }) => task.title),
-    ['Rung'],
+    ['Fired'],
   )
   clock.set('2026-12-01T07:10:00Z')
   await clock.advanceTo('2026-12-01T09:44:59.999Z')
@@ -53,13 +53,13 @@ test('a clock that is put back rings nothing before its time, and nothing that h
   await clock.advanceTo('2026-12-01T09:45:00Z')
   assert.deepEqual(
     bell.messages.map(({ task }) => task.title),
-    ['Rung', 'Ahead'],
+    ['Fired', 'Ahead'],
   )
   await clock.advance(dayMs)
   assert.equal(bell.messages.length, 2)
 })
 
-test('what is asked for after a clock was put back rings, though a later instant has rung already', async (t) => {
+test('what is asked for after a clock was put back rings, though a later instant has fired already', async (t) => {
   const { client, clock, bell } = await startApp(t, startAt)
   const snoozed = await client.create({ title: 'Snoozed', expiry_dt: '2026-12-01T09:20:00Z' })
   const changed = await client.create({ title: 'Changed', expiry_dt: '2026-12-01T09:20:00Z' })
@@ -77,7 +77,7 @@ test('what is asked for after a clock was put back rings, though a later instant
     ],
   )
   await clock.advance(dayMs)
-  assert.equal(bell.messages.length, 4, 'and what has rung does not ring again')
+  assert.equal(bell.messages.length, 4, 'and what has fired does not ring again')
 })
 
 test('a clock that is put forward by 400 days, and back again, loses and repeats nothing', async (t) => {
@@ -105,7 +105,7 @@ for (const [what, ahead] of [
   ['24.9 days, more than a timer of 32 bits can wait', 2 ** 31 + 60_000],
   ['10 years', 3_653 * dayMs],
 ] as const)
-  test(`a notice in ${what}, is not early, and not late`, async (t) => {
+  test(`a notification in ${what}, is not early, and not late`, async (t) => {
     const { client, clock, bell } = await startApp(t, startAt)
     const dueAt = Date.parse(startAt) + ahead
     await client.create({ title: 'Far', expiry_dt: new Date(dueAt).toISOString(), reminders: ['PT0S'] })
@@ -116,7 +116,7 @@ for (const [what, ahead] of [
     assert.equal(bell.messages.length, 0)
     await clock.advance(1)
     assert.deepEqual(
-      bell.messages.map(({ sentAt, notice: { timing } }) => [sentAt, timing]),
+      bell.messages.map(({ sentAt, notification: { timing } }) => [sentAt, timing]),
       [[dueAt, 'on_time']],
     )
   })
@@ -175,16 +175,16 @@ for (const [zone, day, eve, what] of changes)
     assert.notEqual(told.find(([isIt]) => !isIt)?.[1], `${eve} 10:00:00`, 'the clocks did change')
   })
 
-for (const [what, expiry, rungAt] of [
+for (const [what, expiry, firedAt] of [
   ['does not exist on the eve rings an hour on', '2027-03-29T02:30', '2027-03-28T01:30:00.000Z'],
   ['is there twice on the eve rings the first time, and once', '2027-11-01T02:30', '2027-10-31T00:30:00.000Z'],
 ] as const)
   test(`a time on the wall that ${what}`, async (t) => {
-    const { client, clock, bell } = await startApp(t, new Date(Date.parse(rungAt) - dayMs).toISOString())
+    const { client, clock, bell } = await startApp(t, new Date(Date.parse(firedAt) - dayMs).toISOString())
     await client.create({ title: 'Odd', expiry_dt: expiry, time_zone: 'Europe/Paris', reminders: ['P1D'] })
     await clock.advance(3 * dayMs)
     assert.deepEqual(
       bell.messages.map(({ sentAt }) => new Date(sentAt).toISOString()),
-      [rungAt],
+      [firedAt],
     )
   })

@@ -93,18 +93,18 @@ test('whoever asks for what is damaged is told so, without a path; the rest is s
   assert.match(metrics, /duebell_database_fault\{kind="damaged"\} 1/)
 })
 
-test('notices that cannot be read are given up, and all others are delivered', async (t) => {
+test('notifications that cannot be read are given up, and all others are delivered', async (t) => {
   const { running, path, clock, bell, lines } = await startWithTasks(t)
   bell.answer = () => ({ retry: true, reason: 'not now', afterMs: 3_600_000 })
   await clock.advanceTo(dueAt)
   assert.equal(bell.messages.length, howMany)
   await running.stop()
-  const { leaves, pageSize } = pagesOf(path, 'notices')
+  const { leaves, pageSize } = pagesOf(path, 'notifications')
   overwritePage(path, leaves[3] as number, pageSize)
   const healthy = new Set(
     readableKeys(
       path,
-      'notices',
+      'notifications',
       'id',
       Array.from({ length: howMany }, (_, i) => i + 1),
     ),
@@ -116,8 +116,8 @@ test('notices that cannot be read are given up, and all others are delivered', a
   await clock.advance(2 * 3_600_000)
   const sent = new Set(bell.messages.map(({ task }) => task.id))
   assert.equal(sent.size, healthy.size)
-  assert.equal(countOf(lines, /given up: notices that cannot be read, since the database is damaged/), 1)
-  const { rows } = await sql<{ n: number }>`select count(*) as n from deliveries where state = 'dead'`.execute(
+  assert.equal(countOf(lines, /given up: notifications that cannot be read, since the database is damaged/), 1)
+  const { rows } = await sql<{ n: number }>`select count(*) as n from deliveries where state = 'failed'`.execute(
     running.app.store.db,
   )
   assert.equal(rows[0]?.n, howMany - healthy.size)
@@ -170,7 +170,7 @@ test('a damaged page of deliveries ends no start: those that can be read are sen
   const healthy = readableKeys(
     path,
     'deliveries',
-    'notice_id',
+    'notification_id',
     Array.from({ length: howMany }, (_, i) => i + 1),
   )
   assert.ok(healthy.length > howMany / 2 && healthy.length < howMany)

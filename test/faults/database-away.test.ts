@@ -3,7 +3,7 @@ import { describe, type TestContext, test } from 'node:test'
 import { type DuebellClient, ProblemError } from '#client/client.ts'
 import { systemClock } from '#clock.ts'
 import { openStore } from '#store/engine/open.ts'
-import { freshDatabase, whyWithout } from '#support/databases.ts'
+import { freshDatabase, skipReason } from '#support/databases.ts'
 import { startLiveApp, until } from '#support/live-app.ts'
 import { recorder } from '#support/recording-channel.ts'
 import { type ProxyMode, startTcpProxy } from '#support/tcp-proxy.ts'
@@ -50,7 +50,7 @@ function everyRequest(client: DuebellClient, id: number): (() => Promise<unknown
 const fetchStatus = async (url: string) => (await fetch(url)).status
 
 for (const database of ['postgres', 'mysql'] as const) {
-  const skip = await whyWithout(database)
+  const skip = await skipReason(database)
   describe(database, { concurrency: true, skip }, () => {
     for (const mode of ['refuse', 'reset', 'blackHole'] as const)
       test(`${database}, ${mode}: requests fail within 5 s with 503, and all resumes within 5 s of its return`, (t) =>
@@ -221,9 +221,9 @@ async function goAndComeBack(t: TestContext, database: 'postgres' | 'mysql', mod
   assert.deepEqual(titles, ['Due while it is away', 'Pending', 'Pending'])
   const [first, second] = bell.messages.filter(({ task }) => task.id === pending.id)
   assert.equal(first?.deliveryId, second?.deliveryId)
-  const [notice] = (await client.taskNotifications(due.id)).notifications
+  const [notification] = (await client.taskNotifications(due.id)).notifications
   assert.deepEqual(
-    notice?.deliveries.map(({ state }) => state),
+    notification?.deliveries.map(({ state }) => state),
     ['sent', 'sent'],
   )
 }

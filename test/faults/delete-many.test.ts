@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { failingDatabase, wrapConnections } from '#support/failing-database.ts'
 import { insertMany } from '#support/many-tasks.ts'
-import { outlast } from '#support/outlast.ts'
+import { stopWithFakeClock } from '#support/outlast.ts'
 import { startTestApp, type TestApp } from '#support/test-app.ts'
 import { refusal } from '../api/wire.ts'
 
@@ -39,7 +39,7 @@ test('a crash in the middle of deleting many leaves whole chunks; asking again d
   })
   await insertMany(app.app.store, many)
   await refusal(app.client.deleteAll())
-  await outlast(app.clock, app.stop(), database)
+  await stopWithFakeClock(app.clock, app.stop(), database)
   await app.restart({ wrapDatabase: (dialect) => dialect })
   assert.deepEqual(await places(app), { tasks: many - chunk, trash: chunk, batches: 1 })
   assert.equal((await app.client.deleteAll()).deleted, many - chunk)

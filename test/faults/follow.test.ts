@@ -6,7 +6,7 @@ import { setImmediate as turn } from 'node:timers/promises'
 import type { App } from '#app.ts'
 import { createClient, type DuebellClient, ProblemError } from '#client/client.ts'
 import { recordChange } from '#store/changes.ts'
-import { builtInOwnerId } from '#store/users.ts'
+import { builtInUserId } from '#store/users.ts'
 import { migratedDatabase, testDatabase } from '#support/databases.ts'
 import { startLiveApp } from '#support/live-app.ts'
 import { startTestApp } from '#support/test-app.ts'
@@ -96,10 +96,10 @@ test('while 16 write over two replicas, copies that follow the changes end equal
     t.diagnostic(`${tasks.size} tasks copied in ${asked} pages`)
   }
   for (const latencies of await Promise.all(hearing)) {
-    const [p50, p99, most] = [0.5, 0.99, 1].map((q) => latencies[Math.ceil(q * latencies.length) - 1]?.toFixed(0))
-    t.diagnostic(`${written} events heard; after their answer p50 ${p50} ms, p99 ${p99} ms, max ${most} ms`)
+    const [p50, p99, max] = [0.5, 0.99, 1].map((q) => latencies[Math.ceil(q * latencies.length) - 1]?.toFixed(0))
+    t.diagnostic(`${written} events heard; after their answer p50 ${p50} ms, p99 ${p99} ms, max ${max} ms`)
     // A look a second, and a machine that has more to do.
-    assert.ok(Number(most) < 5_000, `${most} ms`)
+    assert.ok(Number(max) < 5_000, `${max} ms`)
   }
 })
 
@@ -108,7 +108,7 @@ async function happen({ store }: App, client: DuebellClient, count: number): Pro
   const { tasks } = await client.list({ limit: 1 })
   const id = tasks[0]?.id ?? (await client.create({ title: 'Large', description: 'x'.repeat(65_000) })).id
   await store.transact(async (tx) => {
-    for (let i = 0; i < count; i++) recordChange(tx, { ownerId: builtInOwnerId, taskId: id, kind: 'updated' })
+    for (let i = 0; i < count; i++) recordChange(tx, { userId: builtInUserId, taskId: id, kind: 'updated' })
   })
 }
 

@@ -56,7 +56,7 @@ test('a full disk: writes are refused, health says so at once, and both end once
   assert.equal(about(/unavailable/), 1, 'one line for fifty requests')
 
   rmSync(filler)
-  await clock.advance(2 * clock.longestSleepMs)
+  await clock.advance(2 * clock.maxSleepMs)
   assert.deepEqual(await health(url), healthy)
   assert.equal(about(/The database stores again what it is given; \d+ transactions failed/), 1)
   assert.deepEqual(bell.messages.length, 1, 'the reminder has fired')

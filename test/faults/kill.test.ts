@@ -29,7 +29,7 @@ interface Known {
   isUncertain: boolean
 }
 
-const soon = (mostMs: number) => new Date(Date.now() + Math.floor(Math.random() * mostMs)).toISOString()
+const soon = (maxMs: number) => new Date(Date.now() + Math.floor(Math.random() * maxMs)).toISOString()
 const pick = <T>(list: readonly T[]): T => list[Math.floor(Math.random() * list.length)] as T
 
 /** Creates, edits and deletes until told to stop, one request after the other. */
@@ -100,7 +100,7 @@ const allNotifications = (client: DuebellClient): Promise<NotificationWire[]> =>
 
 const isOpen = ({ deliveries }: NotificationWire) => deliveries.some(({ state }) => state === 'pending')
 
-test(`killed ${kills} times under load, it loses no answered write and no notice`, async (t) => {
+test(`killed ${kills} times under load, it loses no answered write and no notification`, async (t) => {
   const receiver: Receiver = await startReceiver(t)
   // Some answers take a while, so that a kill finds attempts underway.
   receiver.answer = async (_, response) => {
@@ -158,7 +158,7 @@ test(`killed ${kills} times under load, it loses no answered write and no notice
   let notifications: NotificationWire[] = []
   const lastExpiryAt = Date.now() + 1_500
   await eventually(
-    'all that is due has rung and been sent',
+    'all that is due has fired and been sent',
     async () => {
       if (Date.now() < lastExpiryAt) return false
       notifications = await allNotifications(client)
@@ -183,15 +183,15 @@ test(`killed ${kills} times under load, it loses no answered write and no notice
   )
   const twice = [...times].filter(([, { length }]) => length > 1)
   const tooOften = twice.filter(([id, { length }]) => length > 1 + (inHand.get(id) ?? 0))
-  const underway = [...inHand.keys()].filter((id) => times.has(id))
+  const inFlight = [...inHand.keys()].filter((id) => times.has(id))
   const ids = Map.groupBy(receipts, ({ taskId, expiry, due }) => `${taskId} ${expiry} ${due}`)
   const underTwoIds = [...ids.values()].filter((same) => new Set(same.map(({ id }) => id)).size > 1)
 
   const answered = certain.reduce((sum, { task }) => sum + (task?.version ?? 1), 0)
   t.diagnostic(
-    `${kills} kills, ${known.length} tasks, at least ${answered} answered writes, ${notifications.length} notices: ` +
+    `${kills} kills, ${known.length} tasks, at least ${answered} answered writes, ${notifications.length} notifications: ` +
       `${lost.length} lost, ${resurrected.length} resurrected, ${missing.length} missing, ` +
-      `${receipts.length - times.size} came again of ${underway.length} underway`,
+      `${receipts.length - times.size} came again of ${inFlight.length} inFlight`,
   )
   assert.deepEqual(receiver.faults, [])
   assert.deepEqual(lost, [], 'writes that were answered and are not there')
@@ -200,6 +200,6 @@ test(`killed ${kills} times under load, it loses no answered write and no notice
   assert.deepEqual(unsent, [], 'deliveries that are said to be sent and never came')
   assert.deepEqual(notifications.filter(isOpen), [], 'deliveries that nothing came of')
   assert.deepEqual(tooOften, [], 'deliveries that came again without having been underway at a kill')
-  assert.deepEqual(underTwoIds, [], 'notices that came under two ids')
+  assert.deepEqual(underTwoIds, [], 'notifications that came under two ids')
   assert.ok(answered > kills && receipts.length > kills, 'nothing was going on: what does this test?')
 })

@@ -11,13 +11,13 @@ import { webhookKind } from '#channels/webhook.ts'
 import { createClient, ProblemError } from '#client/client.ts'
 import { systemClock } from '#clock.ts'
 import { openStore, type Store } from '#store/engine/open.ts'
-import { freshDatabase, temporaryFolder, whyWithout } from '#support/databases.ts'
+import { freshDatabase, skipReason, temporaryFolder } from '#support/databases.ts'
 import { until } from '#support/live-app.ts'
 import { compileCache } from '#support/server-process.ts'
 import { sizes } from '#support/sizes.ts'
 
 /**
- * Four replicas share a database, and are killed and frozen while 2,000 tasks fall due. The promise: each notice is claimed by
+ * Four replicas share a database, and are killed and frozen while 2,000 tasks fall due. The promise: each notification is claimed by
  * one, at least once is kept, what is repeated was in flight when its sender was stopped, and a replica that was frozen for
  * longer than its lease settles nothing that it has lost.
  *
@@ -32,7 +32,7 @@ const windowMs = 10_000
 /** Attempts that one replica has underway at once. */
 const { concurrency } = webhookKind
 /** Of those that it had, so many are at most sent only as it wakes: the others were on their way. */
-const mostWoken = 16
+const maxWoken = 16
 /** A replica frozen in the middle of a transaction keeps its rows locked until the database ends it: 5 s. */
 const lockedMs = 5_000
 
@@ -127,10 +127,10 @@ async function endOf(replica: Replica, signal: NodeJS.Signals): Promise<number |
 }
 
 for (const database of ['postgres', 'mysql'] as const) {
-  const skip = await whyWithout(database)
+  const skip = await skipReason(database)
   for (let round = 1; round <= rounds; round++)
     test(
-      `${database}: replicas are killed and frozen, and every notice comes, repeated only where it was in flight`,
+      `${database}: replicas are killed and frozen, and every notification comes, repeated only where it was in flight`,
       {
         skip,
         timeout: 100_000,
@@ -243,7 +243,7 @@ async function playRound(t: TestContext, database: 'postgres' | 'mysql') {
     'what was acknowledged is there',
   )
 
-  await until('all is rung and settled', windowMs + 2 * leaseMs + lockedMs + 10_000, async () => {
+  await until('all is fired and settled', windowMs + 2 * leaseMs + lockedMs + 10_000, async () => {
     const { settled } = await store.db
       .selectFrom('deliveries')
       .select((eb) => eb.fn.count<number>('id').as('settled'))
@@ -257,7 +257,7 @@ async function playRound(t: TestContext, database: 'postgres' | 'mysql') {
     assert.equal(await endOf(replica, 'SIGTERM'), 0, `replica ${replica.name} stops as it should`)
 
   const { receipts } = receiver
-  const notices = await store.db.selectFrom('notices').select(['id', 'task_id']).execute()
+  const notifications = await store.db.selectFrom('notifications').select(['id', 'task_id']).execute()
   const channel = await store.db
     .selectFrom('channels')
     .select('id')
@@ -288,8 +288,8 @@ async function playRound(t: TestContext, database: 'postgres' | 'mysql') {
       `disturbed for ${(createdMs / 1_000).toFixed(1)} s`,
   )
 
-  assert.equal(new Set(notices.map(({ task_id }) => task_id)).size, taskCount, 'no notice is missing')
-  assert.equal(notices.length, taskCount, 'no task has two')
+  assert.equal(new Set(notifications.map(({ task_id }) => task_id)).size, taskCount, 'no notification is missing')
+  assert.equal(notifications.length, taskCount, 'no task has two')
   assert.equal(new Set(receipts.map(({ taskId }) => taskId)).size, taskCount, 'every task was received')
   assert.equal(receiptsOf.size, taskCount, 'a task has one webhook-id, whoever sends it, and no other has it')
   assert.deepEqual(new Set(deliveries.map(({ state }) => state)), new Set(['sent']), 'the ledger says so')
@@ -314,7 +314,7 @@ async function playRound(t: TestContext, database: 'postgres' | 'mysql') {
     )
   }
   for (const [i, { size }] of inFlight.entries()) assert.ok(size <= concurrency, `${size} in flight at stop ${i}`)
-  for (const count of woken.values()) assert.ok(count <= mostWoken, `${count} sent by one who woke`)
+  for (const count of woken.values()) assert.ok(count <= maxWoken, `${count} sent by one who woke`)
   const wokenCount = [...woken.values()].reduce((sum, count) => sum + count, 0)
   assert.ok(extra <= inFlightCount + wokenCount, `${extra} repeated, ${inFlightCount} + ${wokenCount} in flight`)
   const latest = lateness.at(-1) as number

@@ -14,7 +14,7 @@ import type { TaskWire } from '#wire/task.ts'
 /** The real server and how it ends when it is asked to. */
 
 /** Starts servers on one file, with a webhook to one receiver. */
-async function house(t: TestContext) {
+async function fixture(t: TestContext) {
   const folder = temporaryFolder(t)
   const receiver: Receiver = await startReceiver(t)
   const config = join(folder, 'config.json')
@@ -42,7 +42,7 @@ const hookOf = async (client: DuebellClient, id: number) =>
 
 for (const signal of ['SIGTERM', 'SIGINT'] as const)
   test(`${signal} ends an idle server at once, with code 0, and says so`, async (t) => {
-    const { start } = await house(t)
+    const { start } = await fixture(t)
     const { server, client } = await start()
     await client.health() // leaves a connection open that nothing uses
     const { code, ms } = await end(server, signal)
@@ -53,7 +53,7 @@ for (const signal of ['SIGTERM', 'SIGINT'] as const)
   })
 
 test('an attempt that is underway is finished, written down, and not made again', async (t) => {
-  const { receiver, start } = await house(t)
+  const { receiver, start } = await fixture(t)
   let answer = () => {}
   receiver.answer = (_, response) => {
     answer = () => response.writeHead(204).end()
@@ -79,8 +79,8 @@ test('an attempt that is underway is finished, written down, and not made again'
   assert.equal((await end(next.server)).code, 0)
 })
 
-test('a receiver that hangs keeps the server no longer than 10 s; its notice comes again after the next start', async (t) => {
-  const { receiver, start } = await house(t)
+test('a receiver that hangs keeps the server no longer than 10 s; its notification comes again after the next start', async (t) => {
+  const { receiver, start } = await fixture(t)
   receiver.answer = () => {}
   const { server, client } = await start()
   const { id } = await client.create(dueNow())
@@ -98,7 +98,7 @@ test('a receiver that hangs keeps the server no longer than 10 s; its notice com
 })
 
 test('a second signal ends it at once, with code 1', async (t) => {
-  const { receiver, start } = await house(t)
+  const { receiver, start } = await fixture(t)
   receiver.answer = () => {}
   const { server, client } = await start()
   await client.create(dueNow())
@@ -125,7 +125,7 @@ async function connectTo(t: TestContext, url: string) {
 }
 
 test('a client that never ends its request does not keep the server from its end, nor from what it owes to channels', async (t) => {
-  const { receiver, start } = await house(t)
+  const { receiver, start } = await fixture(t)
   receiver.answer = () => {}
   const { server, client, url } = await start()
   await client.create(dueNow())
@@ -142,7 +142,7 @@ test('a client that never ends its request does not keep the server from its end
 })
 
 test('who asks while it stops is told so, as a problem, and sent away', async (t) => {
-  const { start } = await house(t)
+  const { start } = await fixture(t)
   const { server, client, url } = await start()
   const { socket, closed, heard } = await connectTo(t, url)
   socket.write('GET /v1/tasks HTTP/1.1\r\n') // half of a request, so that the connection is not idle
@@ -160,8 +160,8 @@ test('who asks while it stops is told so, as a problem, and sent away', async (t
   assert.equal((await ending).code, 0)
 })
 
-test('stopped under load, it loses no answered write, no notice, and tells nothing twice', async (t) => {
-  const { receiver, start } = await house(t)
+test('stopped under load, it loses no answered write, no notification, and tells nothing twice', async (t) => {
+  const { receiver, start } = await fixture(t)
   receiver.answer = async (_, response) => {
     await delay(Math.random() * 10)
     response.writeHead(204).end()
@@ -200,11 +200,11 @@ test('stopped under load, it loses no answered write, no notice, and tells nothi
   assert.equal((await end(server)).code, 0)
   assert.equal(receiver.receipts.length, heard().size, 'each once')
   assert.deepEqual(receiver.faults, [])
-  t.diagnostic(`${answered.size} answered writes, ${receiver.receipts.length} notices, 3 stops under load`)
+  t.diagnostic(`${answered.size} answered writes, ${receiver.receipts.length} notifications, 3 stops under load`)
 })
 
 test('those who follow events do not keep it from its end, under load and whether they read or not', async (t) => {
-  const { start } = await house(t)
+  const { start } = await fixture(t)
   const { server, client, url } = await start()
   const streams = await Promise.all(Array.from({ length: 100 }, () => connectTo(t, url)))
   const deaf = streams.slice(0, 10)

@@ -75,7 +75,7 @@ test('a body that does not end is answered 408, and nothing is made of it', asyn
 })
 
 test('a client that does not read its answer is cut off; until then it takes no memory from others', async (t) => {
-  const { client, url, host, open } = await start(t, { stalledMs: 1_000, mostUnreadBytes: 12_000_000 })
+  const { client, url, host, open } = await start(t, { stalledMs: 1_000, maxUnreadBytes: 12_000_000 })
   const description = 'x'.repeat(60_000)
   await Promise.all(Array.from({ length: 150 }, (_, i) => client.create({ title: `Large ${i}`, description })))
   const large = '/v1/tasks?limit=1000'
@@ -112,7 +112,7 @@ test('an answer that takes long to be made is not cut off', async (t) => {
 })
 
 test('with all places taken by idle connections, the one idle for longest makes room; those at work stay', async (t) => {
-  const { url, host, open, ask } = await start(t, { mostConnections: 4, nearIdleMs: 600_000 })
+  const { url, host, open, ask } = await start(t, { maxConnections: 4, nearIdleMs: 600_000 })
   const working = await open()
   working.write(`GET /v1/events HTTP/1.1\r\nHost: ${host}\r\n\r\n`)
   await once(working, 'data')
@@ -126,7 +126,7 @@ test('with all places taken by idle connections, the one idle for longest makes 
 })
 
 test('with all places taken by connections whose headers do not end, everybody else is answered at once', async (t) => {
-  const { url, host, open } = await start(t, { mostConnections: 20 })
+  const { url, host, open } = await start(t, { maxConnections: 20 })
   const attackers = await Promise.all(Array.from({ length: 20 }, open))
   for (const socket of attackers) socket.resume().write(`GET /livez HTTP/1.1\r\nHost: ${host}\r\nX-Slow: `)
   const gone = attackers.slice(0, 5).map((socket) => once(socket, 'close'))

@@ -4,7 +4,7 @@ import type { TestContext } from 'node:test'
 import { inspect } from 'node:util'
 import { Problem, type ProblemKind } from '#core/problem.ts'
 import { createOidc, type OidcOptions } from '#http/auth/oidc.ts'
-import { createSealer } from '#http/auth/sealed-cookie.ts'
+import { createSealedCookie } from '#http/auth/sealed-cookie.ts'
 import { openBrowser } from '#support/browser.ts'
 import { fakeClock } from '#support/fake-clock.ts'
 import { answers, type Behaviour } from '#support/hostile-receiver.ts'
@@ -41,7 +41,7 @@ export async function start(t: TestContext, provided: Partial<OidcProviderOption
 
   /** What a cookie hides, and nobody may ever read in an error. */
   const reveal = (cookie: string): Record<'state' | 'nonce' | 'verifier' | 'returnTo', string> =>
-    JSON.parse(createSealer(sealKey, `oidc ${issuer} ${clientId}`).unseal(cookie) ?? '')
+    JSON.parse(createSealedCookie(sealKey, `oidc ${issuer} ${clientId}`).unseal(cookie) ?? '')
 
   return { provider, clock, oidc, replica, arrive, reveal }
 }

@@ -35,11 +35,11 @@ test('within 15 minutes of its expiry, or after it, a task rings as it is accept
   const past = await client.create({ title: 'Past', expiry_dt: '2026-12-01T08:00:00Z' })
   await app.idle()
   assert.deepEqual(bell.take(), [already(past.id, 'Past', '08:00:00')])
-  const [notice] = (await client.taskNotifications(past.id)).notifications
-  assert.deepEqual([notice?.kind, notice?.timing], ['expired', 'immediate'])
+  const [notification] = (await client.taskNotifications(past.id)).notifications
+  assert.deepEqual([notification?.kind, notification?.timing], ['expired', 'immediate'])
 })
 
-test('several reminders that are due collapse into one notice, and those ahead stay', async (t) => {
+test('several reminders that are due collapse into one notification, and those ahead stay', async (t) => {
   const { client, app, clock, bell } = await startTestApp(t, { startAt })
   const { id } = await client.create({
     title: 'Visa',
@@ -59,7 +59,7 @@ test('several reminders that are due collapse into one notice, and those ahead s
   )
 })
 
-test('moving the expiry moves the notice, clearing it or deleting the task cancels it', async (t) => {
+test('moving the expiry moves the notification, clearing it or deleting the task cancels it', async (t) => {
   const { client, clock, bell } = await startTestApp(t, { startAt })
   const moved = await client.create({ title: 'Moved', expiry_dt: tenOClock })
   const cleared = await client.create({ title: 'Cleared', expiry_dt: tenOClock })
@@ -159,8 +159,8 @@ test('what fell due while the server was away rings at its start, once a task, t
   await server.restart()
   await server.app.idle()
   assert.deepEqual(bell.take(), [already(first.id, 'First', '09:35:00'), already(second.id, 'Second', '09:40:00')])
-  const [notice] = (await server.client.taskNotifications(first.id)).notifications
-  assert.deepEqual([notice?.timing, notice?.lateness_ms], ['late', 130 * 60_000])
+  const [notification] = (await server.client.taskNotifications(first.id)).notifications
+  assert.deepEqual([notification?.timing, notification?.lateness_ms], ['late', 130 * 60_000])
   assert.ok(
     server.lines.some((line) => line.endsWith(`(late by 2 h 10 min) ${already(first.id, 'First', '09:35:00')}\n`)),
   )
@@ -213,7 +213,7 @@ test('a title cannot forge a line of the console', async (t) => {
   assert.ok(!line.includes('\x1b'))
 })
 
-test('where the log is JSON, a notice is a line of JSON, whatever the log level', async (t) => {
+test('where the log is JSON, a notification is a line of JSON, whatever the log level', async (t) => {
   const flags = ['--log-format=json', '--log-level=silent']
   const { client, app, lines } = await startTestApp(t, { startAt, flags })
   const { id } = await client.create({ title: 'Quoted "x"', expiry_dt: '2026-12-01T09:01:00Z' })
@@ -233,5 +233,5 @@ test('a task that another hand has damaged holds up nobody, and is told in the l
   )
   await clock.advanceTo('2026-12-01T09:45:00Z')
   assert.deepEqual(bell.take(), [will(sound.id, 'Sound')])
-  assert.ok(lines.some((line) => line.includes('a task cannot be rung')))
+  assert.ok(lines.some((line) => line.includes('a task cannot be fired')))
 })

@@ -40,7 +40,7 @@ test('a channel may be told at night all the same, and a task that is done by th
     [
       ['sent', null],
       ['sent', null],
-      ['dropped', 'the task was completed'],
+      ['cancelled', 'the task was completed'],
     ],
   )
 })
@@ -173,9 +173,9 @@ test('and never more often than the channel says; each time with all its attempt
   assert.equal(new Set(bell.messages.map(({ deliveryId }) => deliveryId)).size, 3)
 })
 
-test('a channel is told of its tags and kinds of notices alone', async (t) => {
+test('a channel is told of its tags and kinds of notifications alone', async (t) => {
   const { client, clock, bell } = await startTestApp(t, { channels: [] })
-  await client.createChannel({ name: 'Home', kind: 'recording', tags: ['home', 'garden'], notices: ['expired'] })
+  await client.createChannel({ name: 'Home', kind: 'recording', tags: ['home', 'garden'], notifications: ['expired'] })
   for (const [title, tags] of [
     ['Oven', ['home']],
     ['Roses', ['garden', 'x']],

@@ -19,7 +19,7 @@ async function start(t: Parameters<typeof startTestApp>[0]) {
 const soon = ({ clock }: Pick<TestApp, 'clock'>) => new Date(clock.now() + 600_000).toISOString()
 const words = (messages: readonly { task: { title: string } }[]) => messages.map(({ task }) => task.title)
 
-test('a channel on which a notice was given up is failing, until something is sent again', async (t) => {
+test('a channel on which a notification was given up is failing, until something is sent again', async (t) => {
   const { client, clock, bell, app, id } = await start(t)
   bell.answer = () => ({ retry: false, reason: '401 Unauthorized' })
   await client.create({ title: 'A', expiry_dt: soon(app) })
@@ -160,7 +160,7 @@ test('who has the record of a channel in hand keeps nobody from writing down wha
   await holding
   assert.deepEqual(sentWhileHeld, ['sent', 'sent', 'sent'])
   assert.equal(before, null)
-  await clock.advance(clock.longestSleepMs)
+  await clock.advance(clock.maxSleepMs)
   assert.notEqual((await client.channel(id)).last_sent_dt, null)
   assert.ok(!lines.some((line) => line.includes('could not be written down')))
 })

@@ -8,7 +8,7 @@ import type { Message } from '#core/notification.ts'
 import { newTask } from '#core/task-changes.ts'
 import { insertTask } from '#store/tasks.ts'
 import { failingDatabase, gateBefore, wrapConnections } from '#support/failing-database.ts'
-import { outlast } from '#support/outlast.ts'
+import { stopWithFakeClock } from '#support/outlast.ts'
 import { recorder } from '#support/recording-channel.ts'
 import { restWatch } from '#support/rest.ts'
 import { startTestApp, type TestApp } from '#support/test-app.ts'
@@ -20,7 +20,7 @@ const [secondMs, minuteMs, hourMs] = [1_000, 60_000, 3_600_000]
 const unavailable: Outcome = { retry: true, reason: '503 Service Unavailable' }
 const forever = () => new Promise<never>(() => {})
 
-/** The delivery over a kind of channel of the task's latest notice. */
+/** The delivery over a kind of channel of the task's latest notification. */
 async function deliveryOf({ client }: TestApp, taskId: number, kind = 'recording') {
   const { notifications } = await client.taskNotifications(taskId)
   const delivery = notifications[0]?.deliveries.find((one) => one.kind === kind)
@@ -63,29 +63,29 @@ test('a channel that fails is tried again after 5 s, 30 s, 2, 10, 30 min, 1, 2, 
   const dead = await deliveryOf(app, id)
   assert.deepEqual(
     [dead.state, dead.attempts, dead.next_attempt_dt, dead.error],
-    ['dead', attempts.length, null, '503 Service Unavailable'],
+    ['failed', attempts.length, null, '503 Service Unavailable'],
   )
-  const givenUp = lines.filter((line) => /ERROR.*given up: a notice could not be delivered/.test(line))
+  const givenUp = lines.filter((line) => /ERROR.*given up: a notification could not be delivered/.test(line))
   assert.equal(givenUp.length, 1)
   const count = attempts.length
   await clock.advance(10 * 24 * hourMs)
   assert.equal(attempts.length, count, 'and never again')
 })
 
-for (const [asked, least, most] of [
+for (const [asked, least, max] of [
   [2 * minuteMs, 2 * minuteMs, 2 * minuteMs],
   [0, 4 * secondMs, 6 * secondMs],
   [Number.NaN, 4 * secondMs, 6 * secondMs],
   [30 * 24 * hourMs, 24 * hourMs, 24 * hourMs],
 ] as const)
-  test(`a receiver that asks for ${asked} ms gets ${least} to ${most} ms: the longer of that and the back-off`, async (t) => {
+  test(`a receiver that asks for ${asked} ms gets ${least} to ${max} ms: the longer of that and the back-off`, async (t) => {
     const app = await startTestApp(t, { startAt })
     const { client, clock, bell } = app
     bell.answer = () => (bell.messages.length === 1 ? { ...unavailable, afterMs: asked } : 'sent')
     await client.create(due)
     await clock.advance(least - 1)
     assert.equal(bell.messages.length, 1)
-    await clock.advance(most - least + 1)
+    await clock.advance(max - least + 1)
     assert.equal(bell.messages.length, 2)
   })
 
@@ -97,7 +97,7 @@ test('a channel that refuses for good is not asked again', async (t) => {
   await clock.advance(100 * hourMs)
   assert.equal(bell.messages.filter(({ task }) => task.id === id).length, 1)
   const delivery = await deliveryOf(app, id)
-  assert.deepEqual([delivery.state, delivery.error], ['dead', '400 Bad Request'])
+  assert.deepEqual([delivery.state, delivery.error], ['failed', '400 Bad Request'])
   assert.ok(lines.some((line) => line.includes('given up')))
 })
 
@@ -147,8 +147,8 @@ test('a channel that hangs is left behind after 15 s, and delays no other', asyn
   assert.equal((await deliveryOf(app, later)).state, 'sent', 'and on time meanwhile')
 
   await clock.advance(9_999)
-  const underway = await deliveryOf(app, id, 'hanging')
-  assert.deepEqual([underway.state, underway.error, signals[0]?.aborted], ['pending', null, false])
+  const inFlight = await deliveryOf(app, id, 'hanging')
+  assert.deepEqual([inFlight.state, inFlight.error, signals[0]?.aborted], ['pending', null, false])
   await clock.advance(1)
   const given = await deliveryOf(app, id, 'hanging')
   assert.deepEqual([given.state, given.error, signals[0]?.aborted], ['pending', 'timed out after 15 s', true])
@@ -203,7 +203,7 @@ for (const [what, reason, change] of [
     ({ client }: TestApp, id: number) => client.update(id, { expiry_dt: null }),
   ],
 ] as const)
-  test(`a notice that waits for its next attempt is dropped once its task is ${what}, and says so`, async (t) => {
+  test(`a notification that waits for its next attempt is dropped once its task is ${what}, and says so`, async (t) => {
     const app = await startTestApp(t, { startAt })
     const { client, clock, bell } = app
     bell.answer = () => unavailable
@@ -213,16 +213,16 @@ for (const [what, reason, change] of [
     bell.answer = () => 'sent'
     await clock.advance(24 * hourMs)
     assert.equal(bell.messages.length, 1, 'no attempt began after the answer')
-    const [notice] = (await client.notifications()).notifications
-    const delivery = notice?.deliveries.find(({ kind }) => kind === 'recording')
-    assert.deepEqual([delivery?.state, delivery?.error, delivery?.next_attempt_dt], ['dropped', reason, null])
+    const [notification] = (await client.notifications()).notifications
+    const delivery = notification?.deliveries.find(({ kind }) => kind === 'recording')
+    assert.deepEqual([delivery?.state, delivery?.error, delivery?.next_attempt_dt], ['cancelled', reason, null])
   })
 
 for (const [what, change, undo] of [
   ['completed', 'complete', 'reopen'],
   ['moved', '2027-01-01T00:00:00Z', due.expiry_dt],
 ] as const)
-  test(`a notice that was dropped because its task was ${what} is told when that is undone, under its own id`, async (t) => {
+  test(`a notification that was dropped because its task was ${what} is told when that is undone, under its own id`, async (t) => {
     const app = await startTestApp(t, { startAt })
     const { client, clock, bell } = app
     bell.answer = () => unavailable
@@ -242,7 +242,7 @@ for (const [what, change, undo] of [
     assert.equal(bell.messages.length, 2, 'once')
   })
 
-test('a task that is reopened in the very moment in which its notice is dropped is still told', async (t) => {
+test('a task that is reopened in the very moment in which its notification is dropped is still told', async (t) => {
   let onLook = () => {}
   const app = await startTestApp(t, {
     startAt,
@@ -265,7 +265,7 @@ test('a task that is reopened in the very moment in which its notice is dropped 
     const { db, transact } = app.app.store
     const ctx = { db, transact, wake: () => {} }
     // It is looked at, found completed, and reopened before that is written down.
-    reopening ??= reopenTask(ctx, { ownerId: 1 }, { id })
+    reopening ??= reopenTask(ctx, { userId: 1 }, { id })
   }
   await clock.advance(hourMs)
   assert.ok(reopening)
@@ -289,7 +289,7 @@ test('what was underway when the server died is tried again: as it starts where 
   const claimedAt = clock.now()
   assert.equal(bell.messages.length, 1)
   database.die()
-  await outlast(clock, app.stop(), database)
+  await stopWithFakeClock(clock, app.stop(), database)
 
   bell.answer = () => 'sent'
   const startedAt = clock.now()
@@ -303,7 +303,7 @@ test('what was underway when the server died is tried again: as it starts where 
   const [first, second] = bell.messages
   assert.deepEqual([second?.deliveryId, second?.attempt, bell.messages.length], [first?.deliveryId, 2, 2])
   if (!isShared)
-    assert.ok(lines.some((line) => /WARN.*1 deliveries were underway when the server last stopped/.test(line)))
+    assert.ok(lines.some((line) => /WARN.*1 deliveries were in flight when the server last stopped/.test(line)))
 })
 
 test('what waits for a channel that is taken out of the configuration is dropped with the reason', async (t) => {
@@ -314,8 +314,8 @@ test('what waits for a channel that is taken out of the configuration is dropped
   await clock.advance(0)
   await app.restart({ channels: [] })
   const gone = await deliveryOf(app, id)
-  assert.deepEqual([gone.state, gone.error], ['dropped', 'the channel was removed from the configuration'])
-  assert.ok(lines.some((line) => /WARN.*«recording» is no longer in the configuration; 1 notices/.test(line)))
+  assert.deepEqual([gone.state, gone.error], ['cancelled', 'the channel was removed from the configuration'])
+  assert.ok(lines.some((line) => /WARN.*«recording» is no longer in the configuration; 1 notifications/.test(line)))
   await app.client.create({ ...due, title: 'Meanwhile' })
   await clock.advance(24 * hourMs)
 

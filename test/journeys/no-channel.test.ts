@@ -3,19 +3,19 @@ import { test } from 'node:test'
 import { pino } from 'pino'
 import { anywhere } from '#channels/egress-policy.ts'
 import { newTask } from '#core/task-changes.ts'
-import { createPace } from '#reminders/batch-size.ts'
+import { createBatchSize } from '#reminders/batch-size.ts'
 import { createChannelSet } from '#reminders/channel-registry.ts'
 import type { Deliveries } from '#reminders/deliver.ts'
-import { startRinging } from '#reminders/fire.ts'
+import { startFiring } from '#reminders/fire.ts'
 import { deliveriesOf } from '#store/deliveries.ts'
 import { openStore } from '#store/engine/open.ts'
-import { listNotices } from '#store/notification-list.ts'
+import { listNotifications } from '#store/notification-list.ts'
 import { insertTask } from '#store/tasks.ts'
 import { adoptServerDefaults } from '#store/users.ts'
 import { migratedDatabase } from '#support/databases.ts'
 import { fakeClock } from '#support/fake-clock.ts'
 
-test('with no channel to tell, a notice exists all the same, and shows that nobody was told', async (t) => {
+test('with no channel to tell, a notification exists all the same, and shows that nobody was told', async (t) => {
   const clock = fakeClock('2026-12-01T09:00:00Z')
   await using store = await openStore(await migratedDatabase(t), { clock, onBroken() {} })
   const defaults = { reminders: ['PT15M'], timeZone: 'UTC' }
@@ -25,7 +25,7 @@ test('with no channel to tell, a notice exists all the same, and shows that nobo
   const nobody = {
     leaseMs: 1,
     room: () => 0,
-    roomSoon: async () => {},
+    capacitySoon: async () => {},
     accept() {},
     giveBack() {},
     wake() {},
@@ -36,14 +36,14 @@ test('with no channel to tell, a notice exists all the same, and shows that nobo
     kinds: [],
     declared: new Map(),
     deps,
-    readReach: async () => () => anywhere,
+    readEgressPolicy: async () => () => anywhere,
     log,
   })
-  const ringing = startRinging({ store, clock, channels, deliveries: nobody, pace: createPace(), log })
-  clock.settle = ringing.idle
+  const firing = startFiring({ store, clock, channels, deliveries: nobody, batchSize: createBatchSize(), log })
+  clock.settle = firing.idle
   await clock.advance(3_600_000)
-  await ringing.stop()
-  const found = await listNotices(store.db, 1, {}, { before: Number.MAX_SAFE_INTEGER, limit: 10 })
+  await firing.stop()
+  const found = await listNotifications(store.db, 1, {}, { before: Number.MAX_SAFE_INTEGER, limit: 10 })
   assert.deepEqual(
     found.map(({ timing, latenessMs }) => [timing, latenessMs]),
     [['on_time', 0]],

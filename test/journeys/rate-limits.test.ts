@@ -126,8 +126,8 @@ test('the wait for others, for a held channel and for a server that is off uses 
   await clock.advance(2 * 24 * hourMs)
   await app.restart()
   await clock.advance(0)
-  const [notice] = (await app.client.taskNotifications(id)).notifications
-  assert.equal(notice?.deliveries.find(({ kind }) => kind === 'recording')?.state, 'pending')
+  const [notification] = (await app.client.taskNotifications(id)).notifications
+  assert.equal(notification?.deliveries.find(({ kind }) => kind === 'recording')?.state, 'pending')
   bell.answer = () => 'sent'
   await clock.advance(hourMs)
   const [later] = (await app.client.taskNotifications(id)).notifications

@@ -12,9 +12,10 @@ const tenOClock = '2026-12-01T10:00:00Z'
 const dayMs = 86_400_000
 const unavailable: Outcome = { retry: true, reason: '503 Service Unavailable' }
 
-const told = (messages: readonly { task: { title: string }; notice: { dueAt: number; timing: string } }[]) =>
+const told = (messages: readonly { task: { title: string }; notification: { dueAt: number; timing: string } }[]) =>
   messages.map(
-    ({ task, notice }) => `${task.title} ${new Date(notice.dueAt).toISOString().slice(11, 16)} ${notice.timing}`,
+    ({ task, notification }) =>
+      `${task.title} ${new Date(notification.dueAt).toISOString().slice(11, 16)} ${notification.timing}`,
   )
 
 test('a second before it rings a task is deleted, and restored: it rings on time, once', async (t) => {
@@ -49,9 +50,9 @@ test('what came due while it was in the trash rings once as it comes back; what 
   assert.equal((await client.taskNotifications(id)).notifications.length, 3, 'with its history')
 })
 
-test('what has rung does not ring again; what is completed, and what has no bell, comes back silent', async (t) => {
+test('what has fired does not ring again; what is completed, and what has no bell, comes back silent', async (t) => {
   const { client, clock, bell } = await startTestApp(t, { startAt })
-  const rung = await client.create({ title: 'Rung', expiry_dt: tenOClock })
+  const fired = await client.create({ title: 'Fired', expiry_dt: tenOClock })
   await clock.advanceTo('2026-12-01T09:45:00Z')
   const done = await client.create({ title: 'Done', expiry_dt: tenOClock, completed_dt: startAt })
   const silent = await client.create({ title: 'Silent' })
@@ -59,14 +60,14 @@ test('what has rung does not ring again; what is completed, and what has no bell
   await clock.advanceTo('2026-12-01T11:00:00Z')
   assert.equal((await client.restore({ batch: batch as string })).count, 3)
   await clock.advance(dayMs)
-  assert.deepEqual(told(bell.messages), ['Rung 09:45 on_time'])
+  assert.deepEqual(told(bell.messages), ['Fired 09:45 on_time'])
   assert.deepEqual(
     (await client.list()).tasks.map(({ id }) => id),
-    [rung.id, done.id, silent.id],
+    [fired.id, done.id, silent.id],
   )
 })
 
-test('a notice underway when its task was deleted is dropped; restored, it is told under its own id', async (t) => {
+test('a notification underway when its task was deleted is dropped; restored, it is told under its own id', async (t) => {
   const { client, clock, bell } = await startTestApp(t, { startAt })
   const { id } = await client.create({ title: 'Passport', expiry_dt: tenOClock })
   bell.answer = () => unavailable
@@ -78,7 +79,7 @@ test('a notice underway when its task was deleted is dropped; restored, it is to
     const [notification] = (await client.notifications()).notifications
     return notification?.deliveries.find(({ kind }) => kind === 'recording')
   }
-  assert.deepEqual([(await delivery())?.state, (await delivery())?.error], ['dropped', 'the task was deleted'])
+  assert.deepEqual([(await delivery())?.state, (await delivery())?.error], ['cancelled', 'the task was deleted'])
   assert.equal(bell.messages.length, 1, 'no attempt began after the answer')
   await client.restore({ batch: batch as string })
   await clock.advance(0)
@@ -88,7 +89,7 @@ test('a notice underway when its task was deleted is dropped; restored, it is to
   assert.equal((await client.taskNotifications(id)).notifications.length, 1)
 })
 
-test('a task that comes back in the very moment in which its notice is dropped is still told', async (t) => {
+test('a task that comes back in the very moment in which its notification is dropped is still told', async (t) => {
   let restore: (() => Promise<unknown>) | undefined
   let restoring: Promise<unknown> | undefined
   const app = await startTestApp(t, {
@@ -113,7 +114,7 @@ test('a task that comes back in the very moment in which its notice is dropped i
   const { transact, db } = app.app.store
   const ctx = { transact, db, wake() {} }
   const signal = new AbortController().signal
-  restore = () => restoreTasks({ ...ctx, signal }, { ownerId: 1 }, { ids: [id] })
+  restore = () => restoreTasks({ ...ctx, signal }, { userId: 1 }, { ids: [id] })
   await clock.advance(60_000)
   assert.ok(restoring)
   await restoring
@@ -160,7 +161,7 @@ test('changes are kept for seven days, and who asks for older ones is to be told
   const { client, clock, app } = await startTestApp(t, { startAt })
   const changes = () => app.store.db.selectFrom('changes').select('number').orderBy('number').execute()
   const forgotten = async () =>
-    (await app.store.db.selectFrom('counters').select('forgotten').where('owner_id', '=', 1).executeTakeFirstOrThrow())
+    (await app.store.db.selectFrom('counters').select('forgotten').where('user_id', '=', 1).executeTakeFirstOrThrow())
       .forgotten
   await client.create({ title: 'old' })
   await client.create({ title: 'old' })

@@ -1,10 +1,10 @@
 /**
  * What the bell must do, said a second time: from the rules in the documentation, with none of the code in src/. Where the
- * server keeps one number a task and one timer, this keeps every notice and looks at everything each time.
+ * server keeps one number a task and one timer, this keeps every notification and looks at everything each time.
  *
  *   - a task's reminders are its own or the default ones, counted from its expiry;
  *   - what is due when it is accepted rings once, for the latest of it; what comes due later rings when it comes due;
- *   - what has rung for an expiry has rung: coming back to it does not ring again, and a reminder that is added to it in the
+ *   - what has fired for an expiry has fired: coming back to it does not ring again, and a reminder that is added to it in the
  *     past does not ring;
  *   - done and deleted tasks do not ring; a snooze is one more instant, ended by completing or by moving the expiry;
  *   - what was missed while the server was away rings once a task.
@@ -20,10 +20,10 @@ export interface ModelTask {
   /** Of the present expiry, everything up to here has been told, or was added too late to be. */
   toldUntilAt: number | null
   /** The latest that rang, for every expiry it ever had. */
-  readonly rung: Map<number, number>
+  readonly fired: Map<number, number>
 }
 
-export interface ModelNotice {
+export interface ModelNotification {
   readonly taskId: number
   readonly expiryAt: number
   readonly dueAt: number
@@ -38,7 +38,7 @@ export class BellModel {
   defaults: Reminders
   isChannelUp = true
   readonly tasks = new Map<number, ModelTask>()
-  readonly notices: ModelNotice[] = []
+  readonly notifications: ModelNotification[] = []
 
   constructor(now: number, defaults: Reminders) {
     this.now = now
@@ -61,9 +61,9 @@ export class BellModel {
   }
 
   create(id: number, expiryAt: number | null, reminders: Reminders | null): void {
-    const task = { id, expiryAt, reminders, isDone: false, snoozedUntilAt: null, toldUntilAt: null, rung: new Map() }
+    const task = { id, expiryAt, reminders, isDone: false, snoozedUntilAt: null, toldUntilAt: null, fired: new Map() }
     this.tasks.set(id, task)
-    this.ringWhatIsDue(task)
+    this.fireDueTasks(task)
   }
 
   change(task: ModelTask, expiryAt: number | null, reminders: Reminders | null): void {
@@ -73,9 +73,9 @@ export class BellModel {
     task.reminders = reminders
     if (hasMoved) {
       task.snoozedUntilAt = null
-      task.toldUntilAt = expiryAt === null ? null : (task.rung.get(expiryAt) ?? null)
+      task.toldUntilAt = expiryAt === null ? null : (task.fired.get(expiryAt) ?? null)
     } else if (hasOthers) this.leaveThePast(task)
-    this.ringWhatIsDue(task)
+    this.fireDueTasks(task)
   }
 
   complete(task: ModelTask): void {
@@ -85,7 +85,7 @@ export class BellModel {
 
   reopen(task: ModelTask): void {
     task.isDone = false
-    this.ringWhatIsDue(task)
+    this.fireDueTasks(task)
   }
 
   snooze(task: ModelTask, until: number): void {
@@ -95,7 +95,7 @@ export class BellModel {
   /** Time passes while the server works. */
   advance(until: number): void {
     this.now = until
-    for (const task of this.tasks.values()) for (const at of this.untold(task)) if (at <= until) this.ring(task, at)
+    for (const task of this.tasks.values()) for (const at of this.untold(task)) if (at <= until) this.fire(task, at)
   }
 
   /** Time passed while it did not, and it starts again. */
@@ -107,29 +107,29 @@ export class BellModel {
     for (const task of this.tasks.values()) {
       // Who missed something is told of the latest, by the reminders that count now; others only of what is ahead.
       if (hasOthers && !missed.has(task) && !task.isDone && task.expiryAt !== null) this.leaveThePast(task)
-      this.ringWhatIsDue(task)
+      this.fireDueTasks(task)
     }
   }
 
-  /** Other reminders than before: for an expiry that has rung, those that lie in the past are not made up for. */
+  /** Other reminders than before: for an expiry that has fired, those that lie in the past are not made up for. */
   leaveThePast(task: ModelTask): void {
     if (task.toldUntilAt !== null) task.toldUntilAt = Math.max(task.toldUntilAt, this.now)
   }
 
-  ringWhatIsDue(task: ModelTask): void {
+  fireDueTasks(task: ModelTask): void {
     const last = this.untold(task).findLast((at) => at <= this.now)
-    if (last !== undefined) this.ring(task, last)
+    if (last !== undefined) this.fire(task, last)
   }
 
-  ring(task: ModelTask, dueAt: number): void {
+  fire(task: ModelTask, dueAt: number): void {
     const { id: taskId, expiryAt } = task
     if (expiryAt === null) return
     task.toldUntilAt = dueAt
-    task.rung.set(expiryAt, dueAt)
-    this.notices.push({ taskId, expiryAt, dueAt, mustHaveArrived: this.isChannelUp })
+    task.fired.set(expiryAt, dueAt)
+    this.notifications.push({ taskId, expiryAt, dueAt, mustHaveArrived: this.isChannelUp })
   }
 
-  /** Whether what a notice says is true now. */
+  /** Whether what a notification says is true now. */
   isTrue({ taskId, expiryAt }: { taskId: number; expiryAt: number }): boolean {
     const task = this.tasks.get(taskId)
     return task !== undefined && !task.isDone && task.expiryAt === expiryAt

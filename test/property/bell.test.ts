@@ -5,15 +5,15 @@ import type { Message } from '#core/notification.ts'
 import { nextReminder } from '#core/reminder.ts'
 import { tasksByIds } from '#store/tasks.ts'
 import { failingDatabase } from '#support/failing-database.ts'
-import { outlast } from '#support/outlast.ts'
+import { stopWithFakeClock } from '#support/outlast.ts'
 import { sizes } from '#support/sizes.ts'
 import { startTestApp, type TestApp } from '#support/test-app.ts'
 import { BellModel, type ModelTask, type Reminders } from './bell-model.ts'
 
 /**
  * Random lives of a server against a model of the bell. After each step the alarms, and what has arrived, are compared; at the
- * end every notice. What the model says is exact, with two exceptions: of what came due around a crash only the last must have
- * rung by itself, since how much of it rang together depends on the moment; and when exactly something arrives that a channel
+ * end every notification. What the model says is exact, with two exceptions: of what came due around a crash only the last must have
+ * fired by itself, since how much of it rang together depends on the moment; and when exactly something arrives that a channel
  * refused at first depends on the jitter of the back-off, so it is expected at the end.
  *
  * PROPERTY_RUNS sets how many lives. A failure prints the seed and the shortest life that fails.
@@ -50,8 +50,8 @@ const reminders = fc.constantFrom<readonly (string | number)[] | null>(
 )
 const defaultReminders = fc.constantFrom<Reminders>(['PT15M'], ['PT30M', 'PT5M'], ['PT10M'])
 /** So few that most steps meet a task to which something has happened. */
-const mostTasks = 3
-const which = fc.nat({ max: mostTasks - 1 })
+const maxTasks = 3
+const which = fc.nat({ max: maxTasks - 1 })
 
 const isoOrNull = (ms: number | null) => (ms === null ? null : new Date(ms).toISOString())
 const toWire = (reminders: Reminders | null) =>
@@ -96,7 +96,7 @@ const create = fc.tuple(expiry, reminders).map(([minute, list]) => ({
     const { id } = await life.app.client.create(draft)
     model.create(id, expiryAt, instants)
   }),
-  check: (model: BellModel) => model.tasks.size < mostTasks,
+  check: (model: BellModel) => model.tasks.size < maxTasks,
 }))
 const rename = which.map((nth) =>
   onTask('rename', nth, async ({ id }, model, { app }) => {
@@ -202,10 +202,10 @@ const crash = fc.tuple(fc.integer({ min: 1, max: 60 }), fc.integer({ min: 1, max
     life.crashes++
     database.dieAt(n, n % 2 === 0 ? 'before' : 'after')
     await app.clock.advance(minutes * minuteMs).catch((error) => {
-      if (!database.isDead) throw error
+      if (!database.isFailed) throw error
     })
     database.die()
-    await outlast(app.clock, app.stop(), database)
+    await stopWithFakeClock(app.clock, app.stop(), database)
     await life.restart(model.defaults)
     await app.clock.settle()
     await adopt(model, app)
@@ -218,13 +218,13 @@ async function adopt(model: BellModel, app: TestApp) {
   const { notifications } = await app.client.notifications({ limit: 1_000 })
   for (const task of model.tasks.values()) {
     const due = model.untold(task).filter((at) => at <= model.now)
-    const rung = new Set(
+    const fired = new Set(
       notifications
         .filter(({ task_id, expiry_dt }) => task_id === task.id && Date.parse(expiry_dt) === task.expiryAt)
         .map(({ due_dt }) => Date.parse(due_dt)),
     )
-    if (due.length > 0) assert.ok(rung.has(due.at(-1) as number), `task ${task.id} has not rung after a crash`)
-    for (const at of due) if (rung.has(at)) model.ring(task, at)
+    if (due.length > 0) assert.ok(fired.has(due.at(-1) as number), `task ${task.id} has not fired after a crash`)
+    for (const at of due) if (fired.has(at)) model.fire(task, at)
   }
 }
 
@@ -232,10 +232,10 @@ async function adopt(model: BellModel, app: TestApp) {
 async function compare(model: BellModel, life: Life) {
   const { app, arrived, crashes } = life
   for (; life.looked < arrived.length; life.looked++) {
-    const { notice, sentAt } = arrived[life.looked] as Message
-    assert.ok(sentAt >= notice.dueAt, `${keyOf(notice)} came at ${new Date(sentAt).toISOString()}`)
+    const { notification, sentAt } = arrived[life.looked] as Message
+    assert.ok(sentAt >= notification.dueAt, `${keyOf(notification)} came at ${new Date(sentAt).toISOString()}`)
     // Nothing is underway when a step begins, and time does not pass while a request is answered.
-    assert.ok(model.isTrue(notice), `${keyOf(notice)} is not true any more`)
+    assert.ok(model.isTrue(notification), `${keyOf(notification)} is not true any more`)
   }
   const stored = await tasksByIds(app.app.store.db, [...model.tasks.keys()])
   assert.equal(stored.size, model.tasks.size)
@@ -248,41 +248,42 @@ async function compare(model: BellModel, life: Life) {
   }
 
   const count = new Map<string, number>()
-  for (const { notice } of arrived) {
-    const key = keyOf(notice)
+  for (const { notification } of arrived) {
+    const key = keyOf(notification)
     count.set(key, (count.get(key) ?? 0) + 1)
   }
-  const expected = new Set(model.notices.map(keyOf))
+  const expected = new Set(model.notifications.map(keyOf))
   for (const [key, times] of count) {
-    assert.ok(expected.has(key), `${key} should not have rung`)
+    assert.ok(expected.has(key), `${key} should not have fired`)
     assert.ok(times <= 1 + crashes, `${key} arrived ${times} times over ${crashes} crashes`)
   }
-  for (const notice of model.notices)
-    if (notice.mustHaveArrived) assert.ok(count.has(keyOf(notice)), `${keyOf(notice)} has not arrived`)
+  for (const notification of model.notifications)
+    if (notification.mustHaveArrived)
+      assert.ok(count.has(keyOf(notification)), `${keyOf(notification)} has not arrived`)
 }
 
 /** Holds when the channel has been up for longer than any back-off. */
 async function compareAtTheEnd(model: BellModel, life: Life) {
   const { app, arrived } = life
   const { notifications } = await app.client.notifications({ limit: 1_000 })
-  const ids = new Set([...model.notices.map(({ taskId }) => taskId), ...model.tasks.keys()])
+  const ids = new Set([...model.notifications.map(({ taskId }) => taskId), ...model.tasks.keys()])
   const own = notifications.filter(({ task_id }) => ids.has(task_id))
   const keys = own.map(({ task_id, expiry_dt, due_dt }) =>
     keyOf({ taskId: task_id, expiryAt: Date.parse(expiry_dt), dueAt: Date.parse(due_dt) }),
   )
-  assert.deepEqual(keys.sort(), model.notices.map(keyOf).sort())
+  assert.deepEqual(keys.sort(), model.notifications.map(keyOf).sort())
   for (const { id, task_id, expiry_dt, deliveries } of own) {
-    const times = arrived.filter(({ notice }) => notice.id === id)
+    const times = arrived.filter(({ notification }) => notification.id === id)
     const delivery = deliveries.find(({ kind }) => kind === 'recording')
     assert.ok(delivery)
     const isTrue = model.isTrue({ taskId: task_id, expiryAt: Date.parse(expiry_dt) })
-    assert.ok(['sent', 'dropped'].includes(delivery.state), `notice ${id} is ${delivery.state}`)
+    assert.ok(['sent', 'cancelled'].includes(delivery.state), `notification ${id} is ${delivery.state}`)
     assert.equal(
       delivery.state === 'sent',
       times.length > 0,
-      `notice ${id} is ${delivery.state}, came ${times.length}x`,
+      `notification ${id} is ${delivery.state}, came ${times.length}x`,
     )
-    if (isTrue) assert.equal(delivery.state, 'sent', `notice ${id} of task ${task_id} has not arrived`)
+    if (isTrue) assert.equal(delivery.state, 'sent', `notification ${id} of task ${task_id} has not arrived`)
     for (const { deliveryId } of times) assert.equal(deliveryId, delivery.id)
   }
 }
@@ -308,7 +309,7 @@ async function startLives(t: TestContext) {
 
   return async function live(commands: Iterable<Command>) {
     if (!isClean) {
-      await outlast(clock, app.stop(), database)
+      await stopWithFakeClock(clock, app.stop(), database)
       await restart(first)
     }
     isClean = false
@@ -344,7 +345,7 @@ async function startLives(t: TestContext) {
   }
 }
 
-test(`${runs} random lives of a server ring as the rules say`, async (t) => {
+test(`${runs} random lives of a server fire as the rules say`, async (t) => {
   const live = await startLives(t)
   const edits = [create, create, rename, move, move, remind, moveAndRemind, complete, reopen, detour, snooze, remove]
   const world = [advance, advance, advance, channel, channel]

@@ -79,7 +79,7 @@ test(`whatever is asked, openapi.json says what may be answered (FUZZ_SEED=${see
   // Of the document's example times some are past by now, and ring at once.
   const { url, client, clock, app, bell, lines } = await startTestApp(t, { startAt: '2026-12-01T09:50:00Z' })
   // One in three is given up, so that there is something to try again.
-  bell.answer = ({ notice }) => (notice.id % 3 === 0 ? { retry: false, reason: 'refused' } : undefined)
+  bell.answer = ({ notification }) => (notification.id % 3 === 0 ? { retry: false, reason: 'refused' } : undefined)
   for (const title of ['one', 'two', 'three']) await client.create({ title, expiry_dt: '2026-12-01T10:00:00Z' })
   await app.idle()
 
@@ -103,7 +103,7 @@ test(`whatever is asked, openapi.json says what may be answered (FUZZ_SEED=${see
     (id) => ![...(seen.get(id)?.keys() ?? [])].some((status) => status < 400),
   )
   // No luck is enough for a code that was told to somebody else, and for one who has to be disabled before.
-  const unlucky = idle.filter((id) => id !== 'acceptInvitation' && id !== 'deleteOwner')
+  const unlucky = idle.filter((id) => id !== 'acceptInvitation' && id !== 'deleteUser')
   // One seed in some tens misses five of them.
   if (runs >= 1_000) assert.ok(unlucky.length <= 8, `never succeeded: ${unlucky}`)
   t.diagnostic(`never succeeded: ${idle.join(', ') || 'none'}`)

@@ -13,7 +13,7 @@ import { adoptServerDefaults } from '#store/users.ts'
 import { freshDatabase, migratedDatabase, testDatabase } from '#support/databases.ts'
 
 /** Readers that follow the numbered list while many write; several writers that mean the same version. */
-const actor = { ownerId: 1 }
+const actor = { userId: 1 }
 const defaults = { reminders: ['PT15M'], timeZone: 'UTC' }
 const contextOf = ({ db, transact }: Store): Context => ({ db, transact, wake() {} })
 
@@ -40,7 +40,7 @@ test('whoever follows the changes while 16 write over two replicas misses none, 
     const seen: NumberedChange[] = []
     for (let looks = 1; ; looks++) {
       const wasWriting = isWriting
-      const page = await changesSince(db, actor.ownerId, seen.length, limit)
+      const page = await changesSince(db, actor.userId, seen.length, limit)
       for (const change of page) {
         assert.equal(change.number, seen.length + 1, 'the next one, without a gap')
         seen.push(change)

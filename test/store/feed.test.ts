@@ -3,7 +3,13 @@ import { type TestContext, test } from 'node:test'
 import type { Dialect } from 'kysely'
 import { systemClock } from '#clock.ts'
 import { Problem } from '#core/problem.ts'
-import { type Feed, type FeedEvent, type Filter, type Sink, startFeed } from '#events/change-stream.ts'
+import {
+  type ChangeStream,
+  type Filter,
+  type StreamEvent,
+  type Subscriber,
+  startChangeStream,
+} from '#events/change-stream.ts'
 import { recordChange } from '#store/changes.ts'
 import { openStore, type Store } from '#store/engine/open.ts'
 import { migratedDatabase } from '#support/databases.ts'
@@ -11,10 +17,10 @@ import { wrapConnections } from '#support/failing-database.ts'
 import { fakeClock } from '#support/fake-clock.ts'
 import { restWatch } from '#support/rest.ts'
 
-/** The feed by itself, over a list of changes that is real: many listeners, slow ones, those of another owner. */
+/** The feed by itself, over a list of changes that is real: many listeners, slow ones, those of another user. */
 const me = 1
 
-async function house(t: TestContext) {
+async function fixture(t: TestContext) {
   const url = await migratedDatabase(t)
   const clock = fakeClock()
   let statements = 0
@@ -30,22 +36,22 @@ async function house(t: TestContext) {
     t.after(() => store[Symbol.asyncDispose]())
     return store
   }
-  const store = await open((ownerIds) => feed.wake(ownerIds))
-  const feed = startFeed({ db: store.db, clock, log: { error: assert.fail, info() {} } })
-  return { store, open, clock, feed, statements: () => statements }
+  const store = await open((userIds) => changeStream.wake(userIds))
+  const changeStream = startChangeStream({ db: store.db, clock, log: { error: assert.fail, info() {} } })
+  return { store, open, clock, changeStream, statements: () => statements }
 }
 
 /** So many changes, in one transaction. */
-const happen = ({ transact }: Store, count: number, ownerId = me) =>
+const happen = ({ transact }: Store, count: number, userId = me) =>
   transact(async (tx) => {
-    for (let i = 0; i < count; i++) recordChange(tx, { ownerId, taskId: 1_000 * ownerId + i, kind: 'updated' })
+    for (let i = 0; i < count; i++) recordChange(tx, { userId, taskId: 1_000 * userId + i, kind: 'updated' })
   })
 
 interface Ear {
   /** Numbers, in the order in which they came. */
   readonly heard: number[]
   /** The lists in which they came. */
-  readonly lists: (readonly FeedEvent[])[]
+  readonly lists: (readonly StreamEvent[])[]
   readonly resets: number[]
   isReady: boolean
   hasEnded: boolean
@@ -54,9 +60,9 @@ interface Ear {
   hears(count: number): Promise<void>
 }
 
-function listen(t: TestContext, feed: Feed, after: number, filter: Partial<Filter> = {}): Ear {
+function listen(t: TestContext, changeStream: ChangeStream, after: number, filter: Partial<Filter> = {}): Ear {
   let whenHeard = () => {}
-  const sink: Sink = {
+  const sink: Subscriber = {
     isReady: () => ear.isReady,
     take(events) {
       if (events.length > 0) ear.lists.push(events)
@@ -88,7 +94,7 @@ function listen(t: TestContext, feed: Feed, after: number, filter: Partial<Filte
         })
     },
   }
-  ear.leave = feed.listen(after, { ownerId: me, ...filter }, sink)
+  ear.leave = changeStream.listen(after, { userId: me, ...filter }, sink)
   t.after(() => ear.leave())
   return ear
 }
@@ -96,11 +102,11 @@ function listen(t: TestContext, feed: Feed, after: number, filter: Partial<Filte
 const upTo = (last: number, first = 1) => Array.from({ length: last - first + 1 }, (_, i) => first + i)
 
 test('each hears everything from where it began, in order, and once', async (t) => {
-  const { store, feed } = await house(t)
+  const { store, changeStream } = await fixture(t)
   await happen(store, 450)
-  const late = listen(t, feed, 450)
-  const all = listen(t, feed, 0)
-  const some = listen(t, feed, 333)
+  const late = listen(t, changeStream, 450)
+  const all = listen(t, changeStream, 0)
+  const some = listen(t, changeStream, 333)
   for (let i = 0; i < 5; i++) await happen(store, 7)
   await Promise.all([late.hears(35), all.hears(485), some.hears(152)])
   assert.deepEqual(all.heard, upTo(485))
@@ -109,9 +115,9 @@ test('each hears everything from where it began, in order, and once', async (t) 
 })
 
 test('what a thousand are told alike is made once', async (t) => {
-  const { store, feed } = await house(t)
+  const { store, changeStream } = await fixture(t)
   await happen(store, 1)
-  const ears = Array.from({ length: 1_000 }, () => listen(t, feed, 1))
+  const ears = Array.from({ length: 1_000 }, () => listen(t, changeStream, 1))
   await happen(store, 3)
   await Promise.all(ears.map((ear) => ear.hears(3)))
   assert.equal(new Set(ears.map(({ lists }) => lists[0])).size, 1, 'one list')
@@ -119,25 +125,25 @@ test('what a thousand are told alike is made once', async (t) => {
 })
 
 test('one who cannot take more is left where it stands, keeps nobody waiting, and misses nothing', async (t) => {
-  const { store, feed } = await house(t)
-  const slow = listen(t, feed, 0)
-  const quick = listen(t, feed, 0)
+  const { store, changeStream } = await fixture(t)
+  const slow = listen(t, changeStream, 0)
+  const quick = listen(t, changeStream, 0)
   slow.isReady = false
   await happen(store, 1_000)
   await quick.hears(1_000)
   assert.deepEqual(slow.heard, [])
   slow.isReady = true
-  feed.wake([me])
+  changeStream.wake([me])
   await slow.hears(1_000)
   assert.deepEqual(slow.heard, upTo(1_000))
   assert.deepEqual(quick.heard, upTo(1_000))
 })
 
 test('one who reads a long past does not delay what is told to those at the front', async (t) => {
-  const { store, feed } = await house(t)
+  const { store, changeStream } = await fixture(t)
   await happen(store, 5_000)
-  const front = listen(t, feed, 5_000)
-  const past = listen(t, feed, 0)
+  const front = listen(t, changeStream, 5_000)
+  const past = listen(t, changeStream, 0)
   await past.hears(1)
   await happen(store, 1)
   await front.hears(1)
@@ -146,10 +152,10 @@ test('one who reads a long past does not delay what is told to those at the fron
   assert.deepEqual(past.heard, upTo(5_001))
 })
 
-test('an event is heard by its owner alone', async (t) => {
-  const { store, feed } = await house(t)
-  const mine = listen(t, feed, 0)
-  const theirs = listen(t, feed, 0, { ownerId: 2 })
+test('an event is heard by its user alone', async (t) => {
+  const { store, changeStream } = await fixture(t)
+  const mine = listen(t, changeStream, 0)
+  const theirs = listen(t, changeStream, 0, { userId: 2 })
   await happen(store, 2, 2)
   await happen(store, 3)
   await Promise.all([mine.hears(3), theirs.hears(2)])
@@ -159,9 +165,9 @@ test('an event is heard by its owner alone', async (t) => {
 })
 
 test('what another process wrote is heard within a second', async (t) => {
-  const { store, open, clock, feed } = await house(t)
+  const { store, open, clock, changeStream } = await fixture(t)
   if (!store.dialect.isShared) return // there is no other
-  const ear = listen(t, feed, 0)
+  const ear = listen(t, changeStream, 0)
   await happen(store, 1)
   await ear.hears(1)
   await happen(await open(), 1) // wakes nobody here
@@ -170,10 +176,10 @@ test('what another process wrote is heard within a second', async (t) => {
 })
 
 test('what is not kept any more is said so, once, and it goes on from there', async (t) => {
-  const { store, feed } = await house(t)
+  const { store, changeStream } = await fixture(t)
   await happen(store, 10)
   await store.db.deleteFrom('changes').where('number', '<=', 6).execute()
-  const ears = [0, 5, 6, 8].map((after) => listen(t, feed, after))
+  const ears = [0, 5, 6, 8].map((after) => listen(t, changeStream, after))
   await happen(store, 1)
   await Promise.all(ears.map((ear) => ear.hears(1)))
   assert.deepEqual(
@@ -188,8 +194,8 @@ test('what is not kept any more is said so, once, and it goes on from there', as
 })
 
 test('the database is asked only while somebody listens', async (t) => {
-  const { store, clock, feed, statements } = await house(t)
-  const ear = listen(t, feed, 0)
+  const { store, clock, changeStream, statements } = await fixture(t)
+  const ear = listen(t, changeStream, 0)
   await happen(store, 1)
   await ear.hears(1)
   const before = statements()
@@ -204,13 +210,13 @@ test('the database is asked only while somebody listens', async (t) => {
 })
 
 test('2,000 may listen, the next is sent away, and may come when one has left; a stop ends all', async (t) => {
-  const { feed } = await house(t)
-  const ears = Array.from({ length: 2_000 }, () => listen(t, feed, 0))
+  const { changeStream } = await fixture(t)
+  const ears = Array.from({ length: 2_000 }, () => listen(t, changeStream, 0))
   const isFull = (error: unknown) => error instanceof Problem && error.kind === 'unavailable'
-  assert.throws(() => listen(t, feed, 0), isFull)
+  assert.throws(() => listen(t, changeStream, 0), isFull)
   ears[7]?.leave()
-  const last = listen(t, feed, 0)
-  feed.stop()
+  const last = listen(t, changeStream, 0)
+  changeStream.stop()
   assert.ok([...ears.filter((_, i) => i !== 7), last].every(({ hasEnded }) => hasEnded))
-  assert.throws(() => listen(t, feed, 0), isFull)
+  assert.throws(() => listen(t, changeStream, 0), isFull)
 })

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { randomUUID } from 'node:crypto'
 import { type TestContext, test } from 'node:test'
 import { newTask } from '#core/task-changes.ts'
-import { changesSince, forgetChanges, lockLastChange, ownersWithChanges, recordChange } from '#store/changes.ts'
+import { changesSince, lockLastChange, recordChange, trimChangeLog, usersWithChanges } from '#store/changes.ts'
 import { openStore, type Store } from '#store/engine/open.ts'
 import { insertTask } from '#store/tasks.ts'
 import { listTrash, moveToTrash, purgeOldTrash, takeFromTrash } from '#store/trash.ts'
@@ -21,14 +21,14 @@ async function open(t: TestContext, url?: string): Promise<Store> {
   return store
 }
 
-const numbers = async ({ db }: Store, ownerId = me) =>
-  (await changesSince(db, ownerId, 0, 10_000)).map(({ number }) => number)
-const forgotten = async ({ db }: Store, ownerId = me) =>
-  (await db.selectFrom('counters').select('forgotten').where('owner_id', '=', ownerId).executeTakeFirst())?.forgotten
-const change = ({ transact }: Store, ownerId = me) =>
-  transact(async (tx) => recordChange(tx, { ownerId, taskId: 1, kind: 'updated' }))
+const numbers = async ({ db }: Store, userId = me) =>
+  (await changesSince(db, userId, 0, 10_000)).map(({ number }) => number)
+const forgotten = async ({ db }: Store, userId = me) =>
+  (await db.selectFrom('counters').select('forgotten').where('user_id', '=', userId).executeTakeFirst())?.forgotten
+const change = ({ transact }: Store, userId = me) =>
+  transact(async (tx) => recordChange(tx, { userId, taskId: 1, kind: 'updated' }))
 const forget = ({ transact }: Store, more: object) =>
-  transact((tx) => forgetChanges(tx, me, { before: 0, keep: 1_000, limit: 1_000, ...more }))
+  transact((tx) => trimChangeLog(tx, me, { before: 0, keep: 1_000, limit: 1_000, ...more }))
 
 test('changes are taken from the beginning: too old, too many, or asked for by nobody', async (t) => {
   const store = await open(t)
@@ -55,21 +55,21 @@ test('changes are taken from the beginning: too old, too many, or asked for by n
   assert.deepEqual([await numbers(store), await forgotten(store)], [[], 6])
   assert.equal(await forget(store, { before: now }), 0)
   assert.deepEqual([await numbers(store, other), await forgotten(store, other)], [[1], 0])
-  assert.deepEqual((await ownersWithChanges(store.db)).sort(), [me, other])
+  assert.deepEqual((await usersWithChanges(store.db)).sort(), [me, other])
 })
 
 test('a change of many makes everybody begin again, and what lies before it goes', async (t) => {
   const store = await open(t)
   for (let i = 0; i < 3; i++) await change(store)
   await store.transact(async (tx) => {
-    recordChange(tx, { ownerId: me, taskId: null, kind: 'cleared', batch: 'b', count: 2_000 })
-    recordChange(tx, { ownerId: me, taskId: 7, kind: 'created' })
+    recordChange(tx, { userId: me, taskId: null, kind: 'cleared', batch: 'b', count: 2_000 })
+    recordChange(tx, { userId: me, taskId: 7, kind: 'created' })
   })
   assert.equal(await forgotten(store), 4)
   const [last] = await changesSince(store.db, me, 3, 1)
   assert.ok(last)
   assert.deepEqual(last, {
-    ownerId: me,
+    userId: me,
     number: 4,
     taskId: null,
     kind: 'cleared',
@@ -97,8 +97,8 @@ test('the number of the last change counts what this transaction has noted', asy
   const store = await open(t)
   await change(store)
   const seen = await store.transact(async (tx) => {
-    recordChange(tx, { ownerId: me, taskId: 1, kind: 'updated' })
-    recordChange(tx, { ownerId: other, taskId: 2, kind: 'updated' })
+    recordChange(tx, { userId: me, taskId: 1, kind: 'updated' })
+    recordChange(tx, { userId: other, taskId: 2, kind: 'updated' })
     return lockLastChange(tx, me)
   })
   assert.equal(seen, 2)
@@ -116,7 +116,7 @@ test('a task goes to the trash and comes back as it was, each member of it', asy
     tags: ['a, b', '["c"]', '日本'],
     priority: 'high' as const,
   }
-  const more = { snoozedUntilAt: now + 1, version: 7, notifyAt: now + 2, rungUntilAt: now - 3 }
+  const more = { snoozedUntilAt: now + 1, version: 7, notifyAt: now + 2, firedUntilAt: now - 3 }
   const task = await store.transact((tx) =>
     insertTask(tx, { ...newTask(draft, me, randomUUID(), defaults, now), ...more }),
   )
@@ -124,15 +124,15 @@ test('a task goes to the trash and comes back as it was, each member of it', asy
   const [trashed] = await listTrash(store.db, me, { limit: 10 })
   assert.deepEqual(trashed, { task: { ...task, notifyAt: null }, deletedAt: now + 9, batch: 'batch' })
   assert.deepEqual(await listTrash(store.db, other, { limit: 10 }), [])
-  const back = { ...task, version: 8, updatedAt: now + 10, notifyAt: now + 11, rungUntilAt: now - 2 }
+  const back = { ...task, version: 8, updatedAt: now + 10, notifyAt: now + 11, firedUntilAt: now - 2 }
   await store.transact((tx) => takeFromTrash(tx, [back]))
   const row = await store.db.selectFrom('tasks').selectAll().executeTakeFirstOrThrow()
-  assert.deepEqual([row.version, row.updated_at, row.notify_at, row.rung_until_at], [8, now + 10, now + 11, now - 2])
+  assert.deepEqual([row.version, row.updated_at, row.notify_at, row.fired_until_at], [8, now + 10, now + 11, now - 2])
   assert.deepEqual([row.description, row.title, row.uid], [draft.description, draft.title, task.uid])
   assert.deepEqual(await listTrash(store.db, me, { limit: 10 }), [])
 })
 
-test('of the trash the oldest goes first, of all owners, by several at once', async (t) => {
+test('of the trash the oldest goes first, of all users, by several at once', async (t) => {
   const url = await migratedDatabase(t)
   const first = await open(t, url)
   const stores = first.dialect.isShared ? [first, await open(t, url)] : [first, first]

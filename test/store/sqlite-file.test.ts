@@ -34,7 +34,7 @@ async function openOnce(path: string, use: () => void = () => {}): Promise<strin
   const say = (text: string) => lines.push(text)
   const log = { info: say, warn: say, error: say }
   await using store = await openStore(`sqlite:${path}`, { clock: fakeClock(), log, onBroken() {} })
-  await store.transact((tx) => sql`update owners set time_zone = 'UTC'`.execute(tx))
+  await store.transact((tx) => sql`update users set time_zone = 'UTC'`.execute(tx))
   use()
   return lines
 }

@@ -30,11 +30,11 @@ async function refusal(opening: Promise<unknown>): Promise<string> {
   return error.message
 }
 
-test('SQLite: the file is for its owner alone, and so is a folder that is made for it', async (t) => {
+test('SQLite: the file is for its user alone, and so is a folder that is made for it', async (t) => {
   const folder = join(temporaryFolder(t), 'made', 'twice')
   const path = join(folder, 'test.db')
   const store = await openIn(t, path)
-  await store.transact((tx) => sql`update owners set time_zone = 'UTC'`.execute(tx))
+  await store.transact((tx) => sql`update users set time_zone = 'UTC'`.execute(tx))
   const mode = (file: string) => (statSync(file).mode & 0o777).toString(8)
   assert.equal(mode(folder), '700')
   for (const file of readdirSync(folder)) assert.equal(mode(join(folder, file)), '600', file)
@@ -78,7 +78,7 @@ test('SQLite: a new file has pages of 2 kB; one that is there works on with its 
     [older, 4_096],
   ] as const) {
     const { db, transact } = await openIn(t, path)
-    await transact((tx) => sql`update owners set time_zone = 'UTC'`.execute(tx))
+    await transact((tx) => sql`update users set time_zone = 'UTC'`.execute(tx))
     const pragma = await sql<{ page_size: number }>`pragma page_size`.execute(db)
     assert.deepEqual(pragma.rows, [{ page_size: size }])
     const log = await sql<{ wal_autocheckpoint: number }>`pragma wal_autocheckpoint`.execute(db)

@@ -23,14 +23,14 @@ import { openPostgres } from '#store/dialects/postgres.ts'
 import { openStore, type Store } from '#store/engine/open.ts'
 import type { Db, Schema } from '#store/schema.ts'
 import { insertTask } from '#store/tasks.ts'
-import { freshDatabase, onServer, servers, whyWithout } from '#support/databases.ts'
+import { freshDatabase, onServer, servers, skipReason } from '#support/databases.ts'
 import { duebell } from '#support/server-process.ts'
 
 /** What a start on a database server finds: refusals, settings, newer and older schemas, and others that start with it. */
 const canary = 'hush-4711'
 const databases = ['postgres', 'mysql'] as const
 type Server = (typeof databases)[number]
-const skip = { postgres: await whyWithout('postgres'), mysql: await whyWithout('mysql') }
+const skip = { postgres: await skipReason('postgres'), mysql: await skipReason('mysql') }
 
 async function open(t: TestContext, url: string, lines: string[] = [], timeZone = 'UTC'): Promise<Store> {
   const log = {
@@ -202,7 +202,7 @@ describe('a start that is refused says in plain words why, and what to do', () =
       skip: skip[server],
     }, async (t) => {
       const url = await freshDatabase(t, server)
-      await onServer(server, 'create table tasks (id bigint, owner_id bigint, uid varchar(10), notify_at bigint)', url)
+      await onServer(server, 'create table tasks (id bigint, user_id bigint, uid varchar(10), notify_at bigint)', url)
       const where = `${new URL(url).protocol}//${new URL(url).host}${new URL(url).pathname}`
       assert.equal(
         await refusal(url),
@@ -232,7 +232,7 @@ describe('a start that is refused says in plain words why, and what to do', () =
 
   test('a server that does not come is waited for, then named', async () => {
     let time = 0
-    const clock = { now: () => (time += 10_000), sleep: async () => {}, longestSleepMs: 1_000 }
+    const clock = { now: () => (time += 10_000), sleep: async () => {}, maxSleepMs: 1_000 }
     const lines: string[] = []
     const log = { info: (text: string) => lines.push(text), warn: (text: string) => lines.push(text), error() {} }
     for (const scheme of ['postgres', 'mysql']) {

@@ -11,7 +11,7 @@ import { openMysql } from '#store/dialects/mysql.ts'
 import { openPostgres } from '#store/dialects/postgres.ts'
 import { openStore } from '#store/engine/open.ts'
 import { createStorage } from '#store/engine/storage.ts'
-import { freshDatabase, onServer, temporaryFolder, whyWithout } from '#support/databases.ts'
+import { freshDatabase, onServer, skipReason, temporaryFolder } from '#support/databases.ts'
 import { until } from '#support/live-app.ts'
 import { startTestApp } from '#support/test-app.ts'
 
@@ -56,7 +56,7 @@ describe('errors of the storage have their class', () => {
 })
 
 test('postgres: a database that becomes read-only is unhealthy until it takes writes again', {
-  skip: await whyWithout('postgres'),
+  skip: await skipReason('postgres'),
 }, async (t) => {
   const url = await freshDatabase(t, 'postgres')
   const name = new URL(url).pathname.slice(1)
@@ -96,7 +96,7 @@ test('postgres: a database that becomes read-only is unhealthy until it takes wr
 
 for (const database of ['sqlite', 'postgres', 'mysql'] as const)
   test(`${database}: a write of our own, to see whether writes are stored, leaves nothing behind`, {
-    skip: database !== 'sqlite' && (await whyWithout(database)),
+    skip: database !== 'sqlite' && (await skipReason(database)),
   }, async (t) => {
     await using store = await openStore(await freshDatabase(t, database), { clock: systemClock, onBroken() {} })
     store.storage.noteFailure(Object.assign(new Error('full'), { code: '53100', errno: 1021, errcode: 13 }))
@@ -146,7 +146,7 @@ for (const [fate, words, lose] of [
       await client.create({ title: 'Before' })
       assert.equal((await fetch(`${url}/readyz`)).status, 200)
       lose(path + ending)
-      await clock.advance(3 * clock.longestSleepMs)
+      await clock.advance(3 * clock.maxSleepMs)
       for (let i = 0; i < 3; i++) {
         assert.equal((await fetch(`${url}/readyz`)).status, 503)
         const response = await fetch(`${url}/v1/health`, { headers: { accept: 'application/json' } })
@@ -165,7 +165,7 @@ test('a file that is moved back is healthy again', async (t) => {
   assert.equal((await fetch(`${url}/readyz`)).status, 503)
   renameSync(`${path}.old`, path)
   assert.equal((await fetch(`${url}/readyz`)).status, 200)
-  await clock.advance(clock.longestSleepMs)
+  await clock.advance(clock.maxSleepMs)
   assert.ok(lines.some((line) => line.includes('The database file is at its path again.')))
 })
 
@@ -174,7 +174,7 @@ test('some seconds after the last write the file alone has everything', async (t
   const path = join(folder, 'duebell.db')
   const { client, clock } = await startTestApp(t, { flags: [`--database-url=sqlite:${path}`] })
   await client.create({ title: 'Written a while ago' })
-  await clock.advance(2 * clock.longestSleepMs)
+  await clock.advance(2 * clock.maxSleepMs)
   copyFileSync(path, join(folder, 'copy.db'))
   using copy = new DatabaseSync(join(folder, 'copy.db'))
   copy.exec('pragma locking_mode = exclusive')

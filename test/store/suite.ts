@@ -4,7 +4,7 @@ import { describe, type TestContext, test } from 'node:test'
 import { setImmediate as turn } from 'node:timers/promises'
 import type { Dialect as KyselyDialect } from 'kysely'
 import { sql } from 'kysely'
-import { usualPolicy } from '#channels/settings.ts'
+import { defaultChannelSettings } from '#channels/settings.ts'
 import type { Clock } from '#clock.ts'
 import { Problem } from '#core/problem.ts'
 import type { NewTask, Task, TaskDraft } from '#core/task.ts'
@@ -13,11 +13,11 @@ import { changesSince, recordChange } from '#store/changes.ts'
 import { channelKinds, recordChannels } from '#store/channels.ts'
 import * as deliveries from '#store/deliveries.ts'
 import type { Store } from '#store/engine/open.ts'
-import { listNotices } from '#store/notification-list.ts'
-import * as notices from '#store/notifications.ts'
+import { listNotifications } from '#store/notification-list.ts'
+import * as notifications from '#store/notifications.ts'
 import * as tasks from '#store/tasks.ts'
 import { moveToTrash, purgeOldTrash } from '#store/trash.ts'
-import * as owners from '#store/users.ts'
+import * as users from '#store/users.ts'
 import { failingDatabase, wrapConnections } from '#support/failing-database.ts'
 import { fakeClock } from '#support/fake-clock.ts'
 import { parseSample, statementsOf } from '../crashes/sample.ts'
@@ -39,8 +39,8 @@ const defaults = { reminders: ['PT15M'], timeZone: 'UTC' }
 const hourMs = 3_600_000
 const [me, other] = [1, 2]
 
-function draft(more: Partial<TaskDraft> = {}, ownerId = me): NewTask {
-  return newTask({ title: 'Renew passport', ...more }, ownerId, randomUUID(), defaults, now)
+function draft(more: Partial<TaskDraft> = {}, userId = me): NewTask {
+  return newTask({ title: 'Renew passport', ...more }, userId, randomUUID(), defaults, now)
 }
 
 type Fresh = (t: TestContext) => Promise<FreshDatabase>
@@ -81,7 +81,7 @@ export function storeSuite(name: string, fresh: Fresh, migrated: Fresh): void {
         snoozedUntilAt: now + 1,
         version: 7,
         notifyAt: now + 2,
-        rungUntilAt: now - 3,
+        firedUntilAt: now - 3,
       }
       const [task, plain] = await insert(store, full, draft())
       assert.ok(task && plain)
@@ -89,7 +89,7 @@ export function storeSuite(name: string, fresh: Fresh, migrated: Fresh): void {
       assert.deepEqual(await tasks.findTask(store.db, me, plain.id), plain)
     })
 
-    test('another owner finds, lists and locks nothing of mine', async (t) => {
+    test('another user finds, lists and locks nothing of mine', async (t) => {
       const store = await open(t)
       const [mine] = await insert(store, draft(), draft({}, other))
       assert.ok(mine)
@@ -139,7 +139,7 @@ export function storeSuite(name: string, fresh: Fresh, migrated: Fresh): void {
       assert.deepEqual(await tasks.findTask(store.db, me, task.id), task)
     })
 
-    test('a uid and a key are unique for their owner, on insert and on save', async (t) => {
+    test('a uid and a key are unique for their user, on insert and on save', async (t) => {
       const store = await open(t)
       const [first, second] = await insert(store, draft({ uid: 'u', key: 'k' }), draft({ key: 'l' }))
       assert.ok(first && second)
@@ -191,9 +191,9 @@ export function storeSuite(name: string, fresh: Fresh, migrated: Fresh): void {
   })
 
   describe(`${name}: alarms`, () => {
-    const armed = (notifyAt: number | null, ownerId = me): NewTask => ({ ...draft({}, ownerId), notifyAt })
+    const armed = (notifyAt: number | null, userId = me): NewTask => ({ ...draft({}, userId), notifyAt })
 
-    test('the next alarm is the earliest of all owners', async (t) => {
+    test('the next alarm is the earliest of all users', async (t) => {
       const store = await open(t)
       assert.equal(await tasks.nextAlarmAt(store.db), null)
       await insert(store, armed(null))
@@ -222,13 +222,13 @@ export function storeSuite(name: string, fresh: Fresh, migrated: Fresh): void {
       assert.ok(a && b && c)
       await store.transact((tx) =>
         tasks.moveAlarms(tx, [
-          { id: a.id, seenAt: now, notifyAt: now + 9, rungUntilAt: now },
-          { id: b.id, seenAt: now - 1, notifyAt: now + 9, rungUntilAt: now },
-          { id: c.id, seenAt: now, notifyAt: null, rungUntilAt: null },
+          { id: a.id, seenAt: now, notifyAt: now + 9, firedUntilAt: now },
+          { id: b.id, seenAt: now - 1, notifyAt: now + 9, firedUntilAt: now },
+          { id: c.id, seenAt: now, notifyAt: null, firedUntilAt: null },
         ]),
       )
       const stored = await tasks.tasksByIds(store.db, [a.id, b.id, c.id])
-      assert.deepEqual(stored.get(a.id), { ...a, notifyAt: now + 9, rungUntilAt: now })
+      assert.deepEqual(stored.get(a.id), { ...a, notifyAt: now + 9, firedUntilAt: now })
       assert.deepEqual(stored.get(b.id), b)
       assert.deepEqual(stored.get(c.id), { ...c, notifyAt: null })
     })
@@ -250,96 +250,105 @@ export function storeSuite(name: string, fresh: Fresh, migrated: Fresh): void {
       assert.deepEqual(await found(0, 10), [a, b])
       assert.deepEqual(await found(0, 1), [a])
       assert.deepEqual(await found(a.id, 10), [b])
-      await store.transact((tx) => tasks.setAlarms(tx, [{ ...a, notifyAt: now + 1, rungUntilAt: now - 1 }]))
-      assert.deepEqual(await tasks.findTask(store.db, me, a.id), { ...a, notifyAt: now + 1, rungUntilAt: now - 1 })
+      await store.transact((tx) => tasks.setAlarms(tx, [{ ...a, notifyAt: now + 1, firedUntilAt: now - 1 }]))
+      assert.deepEqual(await tasks.findTask(store.db, me, a.id), { ...a, notifyAt: now + 1, firedUntilAt: now - 1 })
       assert.deepEqual(await tasks.findTask(store.db, me, b.id), b)
     })
   })
 
-  const notice = (taskId: number, more: Partial<Parameters<typeof notices.insertNotices>[1][number]> = {}) => ({
-    ownerId: me,
+  const notification = (
+    taskId: number,
+    more: Partial<Parameters<typeof notifications.insertNotifications>[1][number]> = {},
+  ) => ({
+    userId: me,
     taskId,
     kind: 'expiring' as const,
     reminder: 'PT15M',
     expiryAt: now + hourMs,
     dueAt: now,
-    rungAt: now + 3,
+    firedAt: now + 3,
     timing: 'on_time' as const,
     latenessMs: 3,
     ...more,
   })
-  const ring = (store: Store, ...rung: ReturnType<typeof notice>[]) =>
-    store.transact((tx) => notices.insertNotices(tx, rung))
+  const fire = (store: Store, ...fired: ReturnType<typeof notification>[]) =>
+    store.transact((tx) => notifications.insertNotifications(tx, fired))
 
-  describe(`${name}: notices`, () => {
-    test('a notice comes back as it was written, for its owner', async (t) => {
+  describe(`${name}: notifications`, () => {
+    test('a notification comes back as it was written, for its user', async (t) => {
       const store = await open(t)
       const kinds = [
-        notice(1),
-        notice(2, { reminder: null, kind: 'snooze' }),
-        { ...notice(3), reminder: now },
-      ] as ReturnType<typeof notice>[]
-      const written = await ring(store, ...kinds)
+        notification(1),
+        notification(2, { reminder: null, kind: 'snooze' }),
+        { ...notification(3), reminder: now },
+      ] as ReturnType<typeof notification>[]
+      const written = await fire(store, ...kinds)
       assert.deepEqual(
         written.map(({ id, acknowledgedAt, ...rest }) => rest),
         kinds,
       )
       for (const one of written) {
-        assert.deepEqual(await notices.findNotice(store.db, me, one.id), one)
-        assert.equal(await notices.findNotice(store.db, other, one.id), undefined)
+        assert.deepEqual(await notifications.findNotification(store.db, me, one.id), one)
+        assert.equal(await notifications.findNotification(store.db, other, one.id), undefined)
       }
     })
 
-    test('of one task, expiry and instant there is one notice: a second is left out, and those beside it are written', async (t) => {
+    test('of one task, expiry and instant there is one notification: a second is left out, and those beside it are written', async (t) => {
       const store = await open(t)
-      const [first] = await ring(store, notice(1))
+      const [first] = await fire(store, notification(1))
       assert.ok(first)
-      const second = await ring(
+      const second = await fire(
         store,
-        notice(1, { reminder: 'PT1H' }),
-        notice(2),
-        notice(3, { expiryAt: now + 2 * hourMs }),
+        notification(1, { reminder: 'PT1H' }),
+        notification(2),
+        notification(3, { expiryAt: now + 2 * hourMs }),
       )
       assert.deepEqual(
         second.map(({ taskId }) => taskId),
         [2, 3],
       )
-      assert.deepEqual(await notices.findNotice(store.db, me, first.id), first)
-      assert.equal((await ring(store, notice(1, { dueAt: now + 1 }))).length, 1)
-      assert.equal((await ring(store, notice(1, { expiryAt: now + 2 * hourMs }))).length, 1)
-      assert.deepEqual(await ring(store), [])
+      assert.deepEqual(await notifications.findNotification(store.db, me, first.id), first)
+      assert.equal((await fire(store, notification(1, { dueAt: now + 1 }))).length, 1)
+      assert.equal((await fire(store, notification(1, { expiryAt: now + 2 * hourMs }))).length, 1)
+      assert.deepEqual(await fire(store), [])
     })
 
-    test('until when a task has rung is asked by its expiry, of one and of many alike', async (t) => {
+    test('until when a task has fired is asked by its expiry, of one and of many alike', async (t) => {
       const store = await open(t)
-      await ring(store, notice(1, { dueAt: now - 5 }))
-      await ring(store, notice(1, { dueAt: now - 9 }))
-      await ring(store, notice(1, { dueAt: now + 5, expiryAt: now }), notice(2, { dueAt: now + 7 }))
-      const rungUntil = (...tasks: [id: number, expiryAt: number][]) =>
-        notices.rungUntil(
+      await fire(store, notification(1, { dueAt: now - 5 }))
+      await fire(store, notification(1, { dueAt: now - 9 }))
+      await fire(store, notification(1, { dueAt: now + 5, expiryAt: now }), notification(2, { dueAt: now + 7 }))
+      const firedUntil = (...tasks: [id: number, expiryAt: number][]) =>
+        notifications.firedUntil(
           store.db,
           tasks.map(([id, expiryAt]) => ({ id, expiryAt })),
         )
       const later = now + hourMs
-      assert.deepEqual(await rungUntil([1, later]), new Map([[1, now - 5]]))
-      assert.deepEqual(await rungUntil([1, now]), new Map([[1, now + 5]]))
-      assert.deepEqual(await rungUntil([1, now + 1]), new Map())
+      assert.deepEqual(await firedUntil([1, later]), new Map([[1, now - 5]]))
+      assert.deepEqual(await firedUntil([1, now]), new Map([[1, now + 5]]))
+      assert.deepEqual(await firedUntil([1, now + 1]), new Map())
       const all = new Map([
         [1, now - 5],
         [2, now + 7],
       ])
-      assert.deepEqual(await rungUntil([1, later], [2, later], [3, later]), all)
-      assert.deepEqual(await rungUntil([1, later], [2, now]), new Map([[1, now - 5]]), 'each by its own expiry')
-      assert.deepEqual(await rungUntil(), new Map())
+      assert.deepEqual(await firedUntil([1, later], [2, later], [3, later]), all)
+      assert.deepEqual(await firedUntil([1, later], [2, now]), new Map([[1, now - 5]]), 'each by its own expiry')
+      assert.deepEqual(await firedUntil(), new Map())
     })
 
-    test('a list is the newest first, of one task or of all of an owner', async (t) => {
+    test('a list is the newest first, of one task or of all of a user', async (t) => {
       const store = await open(t)
-      const written = await ring(store, notice(1), notice(2), notice(3), notice(4, { ownerId: other }))
+      const written = await fire(
+        store,
+        notification(1),
+        notification(2),
+        notification(3),
+        notification(4, { userId: other }),
+      )
       const [a, b, c] = written
       assert.ok(a && b && c)
       const list = ({ taskId, ...page }: { before: number; limit: number; taskId?: number }) =>
-        listNotices(store.db, me, taskId === undefined ? {} : { taskId }, page)
+        listNotifications(store.db, me, taskId === undefined ? {} : { taskId }, page)
       const before = Number.MAX_SAFE_INTEGER
       assert.deepEqual(await list({ before, limit: 10 }), [c, b, a])
       assert.deepEqual(await list({ before: c.id, limit: 1 }), [b])
@@ -351,15 +360,15 @@ export function storeSuite(name: string, fresh: Fresh, migrated: Fresh): void {
   describe(`${name}: deliveries`, () => {
     const leaseMs = 30_000
     const declared = [
-      { ...usualPolicy, name: 'console', kind: 'console', source: 'built-in' as const },
-      { ...usualPolicy, name: 'hook', kind: 'webhook', source: 'config' as const },
+      { ...defaultChannelSettings, name: 'console', kind: 'console', source: 'built-in' as const },
+      { ...defaultChannelSettings, name: 'hook', kind: 'webhook', source: 'config' as const },
     ]
 
-    /** Two channels, a notice, and a delivery of it on each: claimed on the first, due on the second. */
-    async function rung(t: TestContext) {
+    /** Two channels, a notification, and a delivery of it on each: claimed on the first, due on the second. */
+    async function fired(t: TestContext) {
       const store = await open(t)
       const { present } = await store.transact((tx) => recordChannels(tx, me, declared, now))
-      const [one] = await ring(store, notice(1))
+      const [one] = await fire(store, notification(1))
       const [first, second] = present
       assert.ok(one && first && second)
       const [claimedId, dueId] = ['claimed', 'due']
@@ -367,8 +376,8 @@ export function storeSuite(name: string, fresh: Fresh, migrated: Fresh): void {
         deliveries.insertDeliveries(
           tx,
           [
-            { id: claimedId, channelId: first.id, notice: one, attempt: 1, nextAt: now + leaseMs },
-            { id: dueId, channelId: second.id, notice: one, attempt: 0, nextAt: now },
+            { id: claimedId, channelId: first.id, notification: one, attempt: 1, nextAt: now + leaseMs },
+            { id: dueId, channelId: second.id, notification: one, attempt: 0, nextAt: now },
           ],
           now,
         ),
@@ -389,14 +398,14 @@ export function storeSuite(name: string, fresh: Fresh, migrated: Fresh): void {
         groupId: null,
         repeats: 0,
         leaseUntil: now + leaseMs,
-        notice: one,
+        notification: one,
       }
-      return { store, first, second, notice: one, claimedId, dueId, claim, stored, held }
+      return { store, first, second, notification: one, claimedId, dueId, claim, stored, held }
     }
 
-    const settle = ({ transact }: Store, claim: deliveries.Claim, more: Partial<deliveries.Settled> = {}) =>
+    const settle = ({ transact }: Store, claim: deliveries.Claim, more: Partial<deliveries.DeliveryResult> = {}) =>
       transact((tx) =>
-        deliveries.settleDeliveries(
+        deliveries.recordResults(
           tx,
           [{ claim, state: 'sent', nextAt: null, error: null, latencyMs: 12, ...more }],
           now + 12,
@@ -404,7 +413,7 @@ export function storeSuite(name: string, fresh: Fresh, migrated: Fresh): void {
       )
 
     test('one that was written as claimed is nobody else’s before its lease ends; one without is due', async (t) => {
-      const { store, first, second, notice: one, claim, claimedId, dueId } = await rung(t)
+      const { store, first, second, notification: one, claim, claimedId, dueId } = await fired(t)
       assert.equal((await deliveries.nextDue(store.db)).get(first.id)?.at, now + leaseMs)
       assert.equal((await deliveries.nextDue(store.db)).get(second.id)?.at, now)
       assert.equal((await deliveries.nextDue(store.db)).size, 2)
@@ -421,7 +430,7 @@ export function storeSuite(name: string, fresh: Fresh, migrated: Fresh): void {
           groupId: null,
           repeats: 0,
           leaseUntil,
-          notice: one,
+          notification: one,
         },
       ])
       assert.deepEqual(await claim(second.id, now), [], 'claimed once')
@@ -436,18 +445,24 @@ export function storeSuite(name: string, fresh: Fresh, migrated: Fresh): void {
           groupId: null,
           repeats: 0,
           leaseUntil: leaseUntil + leaseMs,
-          notice: one,
+          notification: one,
         },
       ])
     })
 
     test('claimed are the longest due, as many as asked for', async (t) => {
-      const { store, second, claim } = await rung(t)
-      const more = await ring(store, notice(2), notice(3), notice(4))
+      const { store, second, claim } = await fired(t)
+      const more = await fire(store, notification(2), notification(3), notification(4))
       await store.transact((tx) =>
         deliveries.insertDeliveries(
           tx,
-          more.map((one, i) => ({ id: `m${i}`, channelId: second.id, notice: one, attempt: 0, nextAt: now - 10 + i })),
+          more.map((one, i) => ({
+            id: `m${i}`,
+            channelId: second.id,
+            notification: one,
+            attempt: 0,
+            nextAt: now - 10 + i,
+          })),
           now,
         ),
       )
@@ -462,7 +477,7 @@ export function storeSuite(name: string, fresh: Fresh, migrated: Fresh): void {
     })
 
     test('how an attempt ended is written down once, by whoever holds the claim', async (t) => {
-      const { store, first, claim, claimedId, stored, held } = await rung(t)
+      const { store, first, claim, claimedId, stored, held } = await fired(t)
       const [taken] = await claim(first.id, now + leaseMs)
       assert.ok(taken)
       assert.equal(await settle(store, held), 0, 'the first claim ran out')
@@ -473,7 +488,7 @@ export function storeSuite(name: string, fresh: Fresh, migrated: Fresh): void {
       assert.deepEqual((await stored()).get(claimedId), {
         ...expected,
         id: claimedId,
-        noticeId: held.notice.id,
+        notificationId: held.notification.id,
         channelId: first.id,
       })
       const [again] = await claim(first.id, nextAt)
@@ -483,7 +498,7 @@ export function storeSuite(name: string, fresh: Fresh, migrated: Fresh): void {
     })
 
     test('writing the same ending twice changes nothing: the answer to the first may have been lost', async (t) => {
-      const { store, stored, held } = await rung(t)
+      const { store, stored, held } = await fired(t)
       await settle(store, held)
       const once = await stored()
       await settle(store, held)
@@ -491,7 +506,7 @@ export function storeSuite(name: string, fresh: Fresh, migrated: Fresh): void {
     })
 
     test('a claim that is given back is due at once, and counts as no attempt', async (t) => {
-      const { store, first, claim, claimedId, stored, held } = await rung(t)
+      const { store, first, claim, claimedId, stored, held } = await fired(t)
       await store.transact((tx) => deliveries.releaseClaims(tx, [held]))
       assert.deepEqual(
         [(await stored()).get(claimedId)?.attempts, (await stored()).get(claimedId)?.nextAt],
@@ -507,7 +522,7 @@ export function storeSuite(name: string, fresh: Fresh, migrated: Fresh): void {
     })
 
     test('a process that is alone frees every claim; what waits for a retry goes on waiting', async (t) => {
-      const { store, first, second, claim } = await rung(t)
+      const { store, first, second, claim } = await fired(t)
       const [due] = await claim(second.id, now)
       assert.ok(due)
       await settle(store, due, { state: 'pending', nextAt: now + hourMs, error: '503' })
@@ -520,16 +535,16 @@ export function storeSuite(name: string, fresh: Fresh, migrated: Fresh): void {
     })
 
     test('what was dropped is revived for its task and expiry, and nothing else is', async (t) => {
-      const { store, second, claim, claimedId, dueId, stored, held } = await rung(t)
+      const { store, second, claim, claimedId, dueId, stored, held } = await fired(t)
       const [due] = await claim(second.id, now)
       assert.ok(due)
       await settle(store, held)
-      await settle(store, due, { state: 'dropped', error: 'the task was completed', latencyMs: null })
+      await settle(store, due, { state: 'cancelled', error: 'the task was completed', latencyMs: null })
       const revive =
         (...ids: number[]) =>
         (expiryAt: number) =>
           store.transact((tx) =>
-            deliveries.reviveDropped(
+            deliveries.reviveCancelled(
               tx,
               ids.map((id) => ({ id, expiryAt })),
               now + 9,
@@ -544,23 +559,23 @@ export function storeSuite(name: string, fresh: Fresh, migrated: Fresh): void {
     })
 
     test('what waits for a channel that is gone is dropped with the reason, and is not revived', async (t) => {
-      const { store, first, second, dueId, stored, held } = await rung(t)
+      const { store, first, second, dueId, stored, held } = await fired(t)
       await settle(store, held)
       const drop = (id: number) => store.transact((tx) => deliveries.dropForChannel(tx, id, 'gone', now + 1))
       await store.transact((tx) => recordChannels(tx, me, declared.slice(0, 1), now + 1))
       assert.equal(await drop(second.id), 1)
       assert.equal(await drop(first.id), 0, 'what was sent stays sent')
       const dropped = (await stored()).get(dueId)
-      assert.deepEqual([dropped?.state, dropped?.nextAt, dropped?.error], ['dropped', null, 'gone'])
+      assert.deepEqual([dropped?.state, dropped?.nextAt, dropped?.error], ['cancelled', null, 'gone'])
       assert.equal((await deliveries.nextDue(store.db)).get(second.id), undefined)
       const revived = await store.transact((tx) =>
-        deliveries.reviveDropped(tx, [{ id: 1, expiryAt: now + hourMs }], now + 2),
+        deliveries.reviveCancelled(tx, [{ id: 1, expiryAt: now + hourMs }], now + 2),
       )
       assert.equal(revived, 0, 'nobody would send it')
     })
 
-    test('the deliveries of many notices come by notice, in the order of the channels', async (t) => {
-      const { store, notice: one } = await rung(t)
+    test('the deliveries of many notifications come by notification, in the order of the channels', async (t) => {
+      const { store, notification: one } = await fired(t)
       const found = await deliveries.deliveriesOf(store.db, [one.id, 999])
       assert.deepEqual([...found.keys()], [one.id])
       assert.deepEqual(
@@ -571,7 +586,7 @@ export function storeSuite(name: string, fresh: Fresh, migrated: Fresh): void {
     })
   })
 
-  describe(`${name}: channels and owners`, () => {
+  describe(`${name}: channels and users`, () => {
     test('a channel keeps its number over other kinds, over being away, and over another order', async (t) => {
       const store = await open(t)
       const record = (...declared: [name: string, kind: string][]) =>
@@ -579,7 +594,7 @@ export function storeSuite(name: string, fresh: Fresh, migrated: Fresh): void {
           recordChannels(
             tx,
             me,
-            declared.map(([name, kind]) => ({ ...usualPolicy, name, kind, source: 'config' })),
+            declared.map(([name, kind]) => ({ ...defaultChannelSettings, name, kind, source: 'config' })),
             now,
           ),
         )
@@ -606,82 +621,82 @@ export function storeSuite(name: string, fresh: Fresh, migrated: Fresh): void {
         ]),
       )
       const theirs = await store.transact((tx) =>
-        recordChannels(tx, other, [{ ...usualPolicy, name: 'a', kind: 'webhook', source: 'config' }], now),
+        recordChannels(tx, other, [{ ...defaultChannelSettings, name: 'a', kind: 'webhook', source: 'config' }], now),
       )
       assert.notEqual(theirs.present[0]?.id, a.id)
     })
 
     const person = { email: null, role: 'member', password: null, identity: null, defaults } as const
-    const stale = async ({ db }: Store) => (await owners.findStaleAlarms(db)).map(({ id }) => id)
-    const defaultsOf = async ({ db }: Store, id: number) => (await owners.getOwner(db, id)).defaults
+    const stale = async ({ db }: Store) => (await users.findStaleAlarms(db)).map(({ id }) => id)
+    const defaultsOf = async ({ db }: Store, id: number) => (await users.getUser(db, id)).defaults
 
-    test('what alarms are computed with is an owner’s own choice, and the server’s for the rest', async (t) => {
+    test('what alarms are computed with is a user’s own choice, and the server’s for the rest', async (t) => {
       const store = await open(t)
-      await store.transact((tx) => owners.adoptServerDefaults(tx, defaults, now))
-      const other = await store.transact((tx) => owners.insertOwner(tx, { ...person, name: 'ada' }, now))
-      assert.deepEqual(await stale(store), [owners.builtInOwnerId], 'the first may have taken tasks over')
-      await store.transact((tx) => owners.markFresh(tx, owners.builtInOwnerId, defaults))
+      await store.transact((tx) => users.adoptServerDefaults(tx, defaults, now))
+      const other = await store.transact((tx) => users.insertUser(tx, { ...person, name: 'ada' }, now))
+      assert.deepEqual(await stale(store), [users.builtInUserId], 'the first may have taken tasks over')
+      await store.transact((tx) => users.markFresh(tx, users.builtInUserId, defaults))
 
       const own = { reminders: ['P1D', 'PT0S'], timeZone: null }
-      await store.transact((tx) => owners.saveOwnDefaults(tx, other, own, defaults))
+      await store.transact((tx) => users.saveOwnDefaults(tx, other, own, defaults))
       assert.deepEqual(await defaultsOf(store, other), { reminders: ['P1D', 'PT0S'], timeZone: defaults.timeZone })
       assert.deepEqual(await stale(store), [other])
-      await store.transact((tx) => owners.markFresh(tx, other, defaults))
+      await store.transact((tx) => users.markFresh(tx, other, defaults))
       assert.deepEqual(await stale(store), [other], 'computed with what is not his any more')
       const his = await defaultsOf(store, other)
-      await store.transact((tx) => owners.markFresh(tx, other, his))
+      await store.transact((tx) => users.markFresh(tx, other, his))
       assert.deepEqual(await stale(store), [])
 
       const servers = { reminders: ['PT1H'], timeZone: 'Europe/Paris' }
-      await store.transact((tx) => owners.adoptServerDefaults(tx, servers, now))
-      assert.deepEqual(await defaultsOf(store, owners.builtInOwnerId), servers)
+      await store.transact((tx) => users.adoptServerDefaults(tx, servers, now))
+      assert.deepEqual(await defaultsOf(store, users.builtInUserId), servers)
       assert.deepEqual(await defaultsOf(store, other), { reminders: ['P1D', 'PT0S'], timeZone: 'Europe/Paris' })
-      assert.deepEqual(await stale(store), [owners.builtInOwnerId, other])
+      assert.deepEqual(await stale(store), [users.builtInUserId, other])
     })
 
-    test('owners have numbers of their own, names of their own, and none is given twice', async (t) => {
+    test('users have numbers of their own, names of their own, and none is given twice', async (t) => {
       const store = await open(t)
-      await store.transact((tx) => owners.adoptServerDefaults(tx, defaults, now))
+      await store.transact((tx) => users.adoptServerDefaults(tx, defaults, now))
       const add = (name: string, email: string | null = null) =>
-        store.transact((tx) => owners.insertOwner(tx, { ...person, name, email }, now))
+        store.transact((tx) => users.insertUser(tx, { ...person, name, email }, now))
       const [ada, bob] = [await add('ada', 'ada@example.org'), await add('bob')]
-      assert.equal(new Set([owners.builtInOwnerId, ada, bob]).size, 3)
+      assert.equal(new Set([users.builtInUserId, ada, bob]).size, 3)
       await assert.rejects(add('ada'), /the name «ada»/)
       await assert.rejects(add('eve', 'ada@example.org'), /the email «ada@example.org»/)
-      await store.transact((tx) => owners.deleteOwnerRow(tx, bob))
+      await store.transact((tx) => users.deleteUserRow(tx, bob))
       assert.ok((await add('bob')) > bob)
     })
 
-    test('whoever writes by an owner’s settings is waited for by who changes them', async (t) => {
+    test('whoever writes by a user’s settings is waited for by who changes them', async (t) => {
       const store = await open(t)
-      await store.transact((tx) => owners.adoptServerDefaults(tx, defaults, now))
-      const id = owners.builtInOwnerId
+      await store.transact((tx) => users.adoptServerDefaults(tx, defaults, now))
+      const id = users.builtInUserId
       const own = { reminders: ['PT1H'], timeZone: null }
       let change: Promise<unknown> | undefined
       await store.transact(async (tx) => {
-        assert.deepEqual(await owners.defaultsInTransaction(tx, id), defaults)
+        assert.deepEqual(await users.defaultsInTransaction(tx, id), defaults)
         change = store.transact(async (tx) => {
-          await owners.lockOwner(tx, id)
-          await owners.saveOwnDefaults(tx, id, own, defaults)
+          await users.lockUser(tx, id)
+          await users.saveOwnDefaults(tx, id, own, defaults)
         })
         // As long as this runs, what it computed by is true.
-        assert.deepEqual(await owners.defaultsInTransaction(tx, id), defaults)
-        assert.deepEqual((await owners.getOwner(tx, id)).defaults, defaults)
+        assert.deepEqual(await users.defaultsInTransaction(tx, id), defaults)
+        assert.deepEqual((await users.getUser(tx, id)).defaults, defaults)
       })
       await change
       assert.deepEqual((await defaultsOf(store, id)).reminders, ['PT1H'])
       await store.transact(async (tx) =>
-        assert.deepEqual((await owners.defaultsInTransaction(tx, id)).reminders, ['PT1H']),
+        assert.deepEqual((await users.defaultsInTransaction(tx, id)).reminders, ['PT1H']),
       )
     })
 
-    test('nothing can be written for an owner who is being deleted', async (t) => {
+    test('nothing can be written for a user who is being deleted', async (t) => {
       const store = await open(t)
-      await store.transact((tx) => owners.adoptServerDefaults(tx, defaults, now))
-      const ada = await store.transact((tx) => owners.insertOwner(tx, { ...person, name: 'ada' }, now))
-      await store.transact((tx) => owners.saveOwner(tx, ada, { removedAt: now }))
+      await store.transact((tx) => users.adoptServerDefaults(tx, defaults, now))
+      const ada = await store.transact((tx) => users.insertUser(tx, { ...person, name: 'ada' }, now))
+      await store.transact((tx) => users.saveUser(tx, ada, { removedAt: now }))
       await assert.rejects(
-        store.transact((tx) => owners.defaultsInTransaction(tx, ada)),
+        store.transact((tx) => users.defaultsInTransaction(tx, ada)),
         /not there any more/,
       )
     })
@@ -736,7 +751,7 @@ export function storeSuite(name: string, fresh: Fresh, migrated: Fresh): void {
         insert(store, draft({ title: 'first' })),
         store.transact(async (tx) => {
           runs++
-          recordChange(tx, { ownerId: me, taskId: 1, kind: 'deleted' })
+          recordChange(tx, { userId: me, taskId: 1, kind: 'deleted' })
           throw new Problem('not-found', 'There is no task 99.')
         }),
         insert(store, draft({ title: 'last' })),
@@ -920,9 +935,9 @@ export function storeSuite(name: string, fresh: Fresh, migrated: Fresh): void {
           const [task] = await insert(store, draft({ expiry: { at: now } }))
           assert.ok(task)
           assert.deepEqual(await tasks.findTask(store.db, me, task.id), task)
-          assert.equal((await ring(store, notice(task.id))).length, 1)
+          assert.equal((await fire(store, notification(task.id))).length, 1)
           await store[Symbol.asyncDispose]()
-          if (failing.isDead) {
+          if (failing.isFailed) {
             kills++
             continue
           }

@@ -50,7 +50,7 @@ async function fill(store: Store, howMany: number, make: (i: number) => { title:
       })
       const columns = [
         'id',
-        'owner_id',
+        'user_id',
         'uid',
         'title',
         'tags',
@@ -167,7 +167,7 @@ const ofIndex = (said: readonly CompiledQuery[]) => said.filter(({ sql }) => /\b
 
 test(`${testDatabase}: the index of words is written for a title or a description, once a transaction, and for nothing else`, async (t) => {
   const { said, ctx } = await open(t)
-  const actor = { ownerId: me }
+  const actor = { userId: me }
   const target = { id: 1 }
   const writes = async (wish: () => Promise<unknown>) => {
     said.length = 0
@@ -192,13 +192,13 @@ test(`${testDatabase}: the index of words is written for a title or a descriptio
 
 test(`${testDatabase}: the index holds a task's words of now, and none of those that are gone for good`, async (t) => {
   const { store } = await open(t)
-  const insert = (title: string, ownerId = me) =>
-    store.transact((tx) => insertTask(tx, newTask({ title }, ownerId, randomUUID(), defaults, now)))
+  const insert = (title: string, userId = me) =>
+    store.transact((tx) => insertTask(tx, newTask({ title }, userId, randomUUID(), defaults, now)))
   const [a, b] = [await insert('first word'), await insert('second word')]
   const theirs = await insert('third word', 2)
   const found = async (...words: string[]) => (await candidates(store.db, words))?.toSorted((x, y) => x - y)
   assert.deepEqual(await found('word'), [a.id, b.id, theirs.id])
-  assert.deepEqual(await page(store, [key('id')], { filter: { words: ['third'] } }), [], 'of another owner')
+  assert.deepEqual(await page(store, [key('id')], { filter: { words: ['third'] } }), [], 'of another user')
 
   await store.transact(async (tx) => {
     await saveTasks(tx, [{ before: a, after: { ...a, title: 'changed', version: 2 } }])
@@ -211,9 +211,9 @@ test(`${testDatabase}: the index holds a task's words of now, and none of those 
   await store.transact((tx) => forgetTasks(tx, []))
   assert.deepEqual(await found('word'), [theirs.id])
   // What is in the trash may come back; what is gone from there does not.
-  for (const { id, ownerId } of [a, theirs])
+  for (const { id, userId } of [a, theirs])
     await store.transact(async (tx, now) => {
-      assert.deepEqual(await lockToDelete(tx, ownerId, [id], {}, now), [id])
+      assert.deepEqual(await lockToDelete(tx, userId, [id], {}, now), [id])
       await moveToTrash(tx, [id], 'batch', now)
     })
   assert.deepEqual([await found('changed'), await found('word')], [[a.id], [theirs.id]])
@@ -234,7 +234,7 @@ test(`${testDatabase}: titles and descriptions as long as they may be are writte
   const { store, ctx } = await open(t)
   const many = Array.from({ length: 9_000 }, (_, i) => (i * 7_919).toString(36)).join(' ')
   const texts = [many, 'ﷺ'.repeat(21_000), '日本'.repeat(10_000), '𐐨'.repeat(16_000), `${'x'.repeat(60_000)} end`]
-  for (const description of texts) await createTask(ctx, { ownerId: me }, { title: 'long', description })
+  for (const description of texts) await createTask(ctx, { userId: me }, { title: 'long', description })
   for (const [i, word] of [(8_999 * 7_919).toString(36), 'صلى', '日', '𐐨'.repeat(60), 'end'].entries()) {
     const found = await page(store, [key('id')], { filter: { words: [word] } })
     assert.deepEqual(
@@ -247,12 +247,21 @@ test(`${testDatabase}: titles and descriptions as long as they may be are writte
 
 const laterColumns = {
   channels: [
-    ...['options', 'enabled', 'disabled_reason', 'tags', 'notices', 'group_wait_ms', 'repeat_every_ms', 'repeat_max'],
+    ...[
+      'options',
+      'enabled',
+      'disabled_reason',
+      'tags',
+      'notifications',
+      'group_wait_ms',
+      'repeat_every_ms',
+      'repeat_max',
+    ],
     ...['ignores_quiet_hours', 'failing_at', 'given_up_at', 'last_sent_at', 'last_error', 'updated_at', 'version'],
     'held_until_at',
   ],
   deliveries: ['group_id', 'repeats', 'trying_since_at'],
-  owners: [
+  users: [
     ...['quiet_from', 'quiet_until', 'name', 'email', 'role', 'password', 'identity', 'disabled_at', 'removed_at'],
     ...['own_time_zone', 'own_reminders', 'alarms_stale', 'version'],
   ],

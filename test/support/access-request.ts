@@ -15,7 +15,7 @@ export interface Operation {
   readonly needs: Scope | 'nothing'
   /** What this very request needs, where that is more. */
   readonly needsInAll?: Scope
-  readonly isOfServer: boolean
+  readonly adminOnly: boolean
   /** For people who have signed in, and no token. */
   readonly sessionOnly: boolean
   /** All that it can be told, by place and name: `path id`, `query cursor`, `body tags`, `header Idempotency-Key`. */
@@ -46,7 +46,7 @@ export interface AccessRequest {
 export function operationsToCheck(document: Document, routes: readonly Route[]): Operation[] {
   const described = operationsOf(document)
   return routes.map(({ schema }) => {
-    const { operationId: id, needs, isOfServer = false, sessionOnly = false } = schema
+    const { operationId: id, needs, adminOnly = false, sessionOnly = false } = schema
     const { method, path, operation } = described.get(id) ?? fail(`${id} is not in openapi.json`)
     if (needs === undefined) fail(`${id} does not say what it needs`)
     const parameters = (operation.parameters ?? []).map((one) => resolve<Parameter>(document, one))
@@ -56,7 +56,7 @@ export function operationsToCheck(document: Document, routes: readonly Route[]):
       method: method.toUpperCase(),
       path,
       needs,
-      isOfServer,
+      adminOnly,
       sessionOnly,
       parameters: [
         ...parameters.map((one) => `${one.in} ${one.name}`),

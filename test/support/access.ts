@@ -7,10 +7,10 @@ import type { Person } from './people.ts'
 /**
  * The matrix of access: every operation × whoever may not, and who may. For each operation
  *
- *   1. a right request is made, that its owner would be answered;
+ *   1. a right request is made, that its user would be answered;
  *   2. everybody who is nobody sends it, then who has too small a scope or role: refused, and nothing has changed;
- *   3. another owner names what is not his: he is answered as if it were not there, and it is as it was;
- *   4. its owner sends it with exactly the scope that it needs: done, and nothing of anybody else. So 2 and 3 were refused for no other
+ *   3. another user names what is not his: he is answered as if it were not there, and it is as it was;
+ *   4. its user sends it with exactly the scope that it needs: done, and nothing of anybody else. So 2 and 3 were refused for no other
  *      reason.
  *
  * It knows nothing of how requests are sent, nor of what the operations are about: that is said in rules, and of which it says that one
@@ -24,9 +24,9 @@ export interface Matrix {
   /** The operations that are for everybody. */
   readonly publicOperations: ReadonlySet<string>
   readonly strangers: readonly Stranger[]
-  /** Administers the server; owns what is asked for; is another owner. */
-  readonly people: { readonly root: Person; readonly owner: Person; readonly other: Person }
-  /** Stands in all that is the owner's, and in no answer to anybody else. */
+  /** Administers the server; owns what is asked for; is another user. */
+  readonly people: { readonly root: Person; readonly user: Person; readonly other: Person }
+  /** Stands in all that is the user's, and in no answer to anybody else. */
   readonly secretWord: string
   readonly send: Send
   readonly digest: () => Promise<Digest>
@@ -57,11 +57,11 @@ export interface Rule {
 export interface Naming {
   /** The parameter that it stands in. */
   readonly at: string
-  /** Makes one. `absent` is a name that nothing has; `proof`: how its owner asks, where not as others do. */
+  /** Makes one. `absent` is a name that nothing has; `proof`: how its user asks, where not as others do. */
   readonly make: (of: Person, perform: Perform) => Promise<{ name: string; absent: string; proof?: Sending }>
   /** The request that names it; what else it is about is of who asks. */
   readonly ask: (name: string, by: Person) => Sending | Promise<Sending>
-  /** What another owner is answered: 404 when absent. */
+  /** What another user is answered: 404 when absent. */
   readonly status?: number
 }
 
@@ -72,7 +72,7 @@ export interface Checked {
   /** Requests whose answers were held to what they must be. */
   readonly cells: number
   readonly broken: readonly string[]
-  /** The operations that have shown the owner his word. */
+  /** The operations that have shown the user his word. */
   readonly shown: ReadonlySet<string>
 }
 
@@ -96,7 +96,7 @@ export async function checkAccess(matrix: Matrix): Promise<Checked> {
   return { cells, broken, shown }
 
   async function check(operation: Operation, rule: Rule): Promise<void> {
-    const doer = (await rule.doer?.()) ?? (operation.isOfServer ? people.root : people.owner)
+    const doer = (await rule.doer?.()) ?? (operation.adminOnly ? people.root : people.user)
     /** With all rights that this operation takes. */
     const allRights = (by: Person) => (operation.sessionOnly ? { cookie: by.cookie } : bearer(by.tokens.admin))
     const needed = operation.needsInAll ?? (operation.needs === 'nothing' ? 'read' : operation.needs)
@@ -112,15 +112,15 @@ export async function checkAccess(matrix: Matrix): Promise<Checked> {
     /** What must be true of an answer. */
     function judge(words: string, reply: Reply, faults: readonly (string | false)[]): void {
       cells++
-      const leak = reply.text.includes(secretWord) && 'the answer tells what is another owner’s'
+      const leak = reply.text.includes(secretWord) && 'the answer tells what is another user’s'
       const found = [...faults, leak].filter((fault) => fault !== false)
       if (found.length > 0) broken.push(`${operation.id}: ${words}: ${found.join('; ')}`)
     }
 
-    /** What has changed since it was asked last. @param owner of his things alone */
-    async function changed(owner?: number): Promise<string | false> {
+    /** What has changed since it was asked last. @param user of his things alone */
+    async function changed(user?: number): Promise<string | false> {
       const after = await digest()
-      const places = differences(before, after, owner)
+      const places = differences(before, after, user)
       before = after
       return places.length > 0 && `changed: ${places.join(', ')}`
     }
@@ -153,21 +153,21 @@ export async function checkAccess(matrix: Matrix): Promise<Checked> {
       const sending = await right(doer)
       before = await digest()
       for (const stranger of matrix.strangers) await refuses(sending, stranger)
-      const { needs, isOfServer } = operation
+      const { needs, adminOnly } = operation
       for (const scope of scopes.filter((one) => !covers(one, needed))) {
         const missing = needs === 'nothing' || covers(scope, needs) ? needed : needs
         const challenge = `Bearer realm="Duebell", error="insufficient_scope", scope="${missing}"`
         await refuses(sending, tooLittle(`a token of the scope ${scope}`, doer.tokens[scope], challenge))
       }
-      if (isOfServer)
-        await refuses(sending, tooLittle('one who does not administer the server', people.owner.tokens.admin, null))
+      if (adminOnly)
+        await refuses(sending, tooLittle('one who does not administer the server', people.user.tokens.admin, null))
       if (operation.sessionOnly) await refuses(sending, tooLittle('a token of all scopes', doer.tokens.admin, null))
     }
 
     async function hidesWhatIsAnothers(naming: Naming): Promise<void> {
       const { at, status = 404 } = naming
       const { name, absent, proof } = await naming.make(doer, perform)
-      const wanted = operation.isOfServer ? 403 : status
+      const wanted = operation.adminOnly ? 403 : status
       const by = { headers: allRights(people.other) }
       let answered = ''
       for (const method of methods) {
@@ -181,13 +181,13 @@ export async function checkAccess(matrix: Matrix): Promise<Checked> {
         const shownAs = withoutNames(reply, name)
         if (method !== 'HEAD') answered = shownAs
         const isTold = shownAs !== none && `is told from what is not there:\n${shownAs}\n${none}`
-        judge(`${method} with a «${at}» of another owner`, reply, [isOther, change, isTold])
+        judge(`${method} with a «${at}» of another user`, reply, [isOther, change, isTold])
       }
       const his = await ask(proof ?? (await naming.ask(name, doer)), { headers: allRights(doer) })
       cells++
       if (withoutNames(his, name) === answered)
         broken.push(
-          `${operation.id}: the owner of a «${at}» is answered as others are: is it there at all?\n${answered}`,
+          `${operation.id}: the user of a «${at}» is answered as others are: is it there at all?\n${answered}`,
         )
       if (his.text.includes(secretWord)) shown.add(operation.id)
     }
@@ -205,7 +205,7 @@ export async function checkAccess(matrix: Matrix): Promise<Checked> {
           if (reply.text.includes(secretWord)) shown.add(operation.id)
           const words = `${operation.id}: ${method} with the scope ${scope}`
           if (reply.status >= 300) broken.push(`${words}: ${reply.status} ${reply.text}`)
-          if (change) broken.push(`${words}: of another owner it has ${change}`)
+          if (change) broken.push(`${words}: of another user it has ${change}`)
         }
     }
 
@@ -213,14 +213,14 @@ export async function checkAccess(matrix: Matrix): Promise<Checked> {
     async function isHisOwn(): Promise<void> {
       const { other } = people
       const reply = await ask(await right(other), { headers: bearer(other.tokens.admin) })
-      judge('GET by another owner', reply, [reply.status >= 300 && `${reply.status} ${reply.text}`])
+      judge('GET by another user', reply, [reply.status >= 300 && `${reply.status} ${reply.text}`])
     }
 
     if (operation.needs === 'nothing') await isForEverybody()
     else await refusesEverybody()
     for (const naming of rule.namings ?? []) await hidesWhatIsAnothers(naming)
     await isDoneForHim()
-    if (operation.method === 'GET' && !operation.isOfServer) await isHisOwn()
+    if (operation.method === 'GET' && !operation.adminOnly) await isHisOwn()
   }
 }
 

@@ -6,7 +6,7 @@ import type { Scope } from '#core/scope.ts'
 import { migratedDatabase } from './databases.ts'
 import { fakeClock } from './fake-clock.ts'
 import { startLiveApp } from './live-app.ts'
-import { outlast } from './outlast.ts'
+import { stopWithFakeClock } from './outlast.ts'
 import { startTestApp, type TestApp, type TestAppOptions } from './test-app.ts'
 
 /** Of everybody in these tests: to make a hash of one takes 30 ms. */
@@ -25,7 +25,7 @@ export interface Person {
 
 export interface LoginApp {
   readonly app: TestApp
-  /** The first owner, who has set the server up. */
+  /** The first user, who has set the server up. */
   readonly root: Person
   /** One more person, who has accepted an invitation. */
   add(name: string, wish?: { role?: Role; email?: string; scopes?: Scope[] }): Promise<Person>
@@ -44,13 +44,13 @@ export async function startWithLogin(t: TestContext, options: TestAppOptions = {
     page: async () => signedIn(app.url, await signIn(app.url, name)),
   })
   const set = await app.client.acceptInvitation({ code: setUpCode(app.lines) ?? '', name: 'root', password })
-  const root = person(set.owner.id, 'root', set.token ?? '')
+  const root = person(set.user.id, 'root', set.token ?? '')
   return {
     app,
     root,
     async add(name, { role = 'member', email, scopes = ['admin' as Scope] } = {}) {
       const by = role === 'admin' ? await root.page() : root.client // a token makes no administrator
-      const { id, invitation } = await by.createOwner({ name, role, ...(email !== undefined && { email }) })
+      const { id, invitation } = await by.createUser({ name, role, ...(email !== undefined && { email }) })
       const cookie = await comeIn(app.url, '/v1/invitations/accept', { code: invitation?.code, password })
       const { token } = await signedIn(app.url, cookie).createToken({ name: 'of a test', scopes })
       return person(id, name, token)
@@ -69,7 +69,7 @@ export async function startReplicasWithLogin(t: TestContext) {
     await startLiveApp(t, url, { clock, flags }),
   ]
   t.after(() =>
-    outlast(
+    stopWithFakeClock(
       clock,
       Promise.all([here.stop(), there.stop()]).then(() => {}),
     ),

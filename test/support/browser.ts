@@ -27,7 +27,7 @@ interface Cookie {
   readonly value: string
 }
 
-const mostRedirects = 20
+const maxRedirects = 20
 
 /** @param stopsAt an address (without its query) that is not asked for when a redirect leads there */
 export function openBrowser({ stopsAt }: { stopsAt?: string } = {}): Browser {
@@ -52,7 +52,7 @@ export function openBrowser({ stopsAt }: { stopsAt?: string } = {}): Browser {
   async function go(address: string, form?: URLSearchParams): Promise<Page> {
     let url = new URL(address)
     let body = form
-    for (let i = 0; i < mostRedirects; i++) {
+    for (let i = 0; i < maxRedirects; i++) {
       if (stopsAt !== undefined && url.href.replace(/[?#].*/, '') === stopsAt) return toPage(url, 0, new Headers(), '')
       const response = await fetch(url, {
         method: body ? 'POST' : 'GET',

@@ -1,12 +1,12 @@
 import assert from 'node:assert/strict'
 import type { Fault } from './bad-receivers.ts'
-import type { CanaryHouse } from './canary-house.ts'
+import type { CanaryFixture } from './canary-house.ts'
 import type { Keys } from './canary-people.ts'
 import { secretKinds, secretOptions } from './secret-options.ts'
 import { eventually } from './server-process.ts'
 
 /** Channels of every kind are made, changed, and given other secrets. */
-export async function makeChannels({ canaries, ask, learn, draft, addresses }: CanaryHouse, { token }: Keys) {
+export async function makeChannels({ canaries, ask, learn, draft, addresses }: CanaryFixture, { token }: Keys) {
   for (const kind of secretKinds) {
     const body = draft(`made-${kind}`, kind, 'repeats')
     const made = await ask('POST', '/v1/channels', { token, body, shown: addresses })
@@ -39,7 +39,7 @@ export async function makeChannels({ canaries, ask, learn, draft, addresses }: C
 
 /** Every kind, before it is saved, at receivers that have these faults. */
 export async function tryChannels(
-  { canaries, ask, receivers }: CanaryHouse,
+  { canaries, ask, receivers }: CanaryFixture,
   { token }: Keys,
   faults: readonly Fault[],
 ): Promise<void> {
@@ -58,7 +58,7 @@ export async function tryChannels(
 }
 
 /** A task rings on all of them. @returns the ends of the links in what was sent: whole, used and not used */
-export async function ring({ canaries, ask, receivers }: CanaryHouse, { token }: Keys): Promise<string[]> {
+export async function fire({ canaries, ask, receivers }: CanaryFixture, { token }: Keys): Promise<string[]> {
   const expiry_dt = new Date(Date.now() + 60_000).toISOString()
   const body = { title: 'Renew passport', expiry_dt, reminders: ['PT1H'] }
   assert.equal((await ask('POST', '/v1/tasks', { token, body })).status, 200)
@@ -75,7 +75,7 @@ export async function ring({ canaries, ask, receivers }: CanaryHouse, { token }:
 }
 
 /** People sign in by a provider that repeats all that it is told. */
-export async function signInElsewhere({ canaries, ask, provider }: CanaryHouse): Promise<void> {
+export async function signInElsewhere({ canaries, ask, provider }: CanaryFixture): Promise<void> {
   for (let i = 0; i < provider.lies; i++) {
     const begun = await ask('GET', '/auth/oidc')
     assert.equal(begun.status, 302, begun.text)

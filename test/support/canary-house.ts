@@ -9,12 +9,12 @@ import { temporaryFolder, testDatabase } from './databases.ts'
 import { type HostileReceiver, startHostileReceiver } from './hostile-receiver.ts'
 import { type LyingProvider, startLyingProvider } from './lying-provider.ts'
 import { openSecretDatabase, type SecretDatabase } from './secret-database.ts'
-import { secretKinds, secretOptions, shownToItsOwner } from './secret-options.ts'
+import { secretKinds, secretOptions, shownToItsUser } from './secret-options.ts'
 import { type ServerProcess, spawnServer } from './server-process.ts'
 import { type Answered, type Asking, createWitness, type Witness } from './witness.ts'
 
 /** A real server at its most talkative, with a canary in every secret of its configuration, and all that it speaks to. */
-export interface CanaryHouse {
+export interface CanaryFixture {
   readonly canaries: Canaries
   readonly witness: Witness
   readonly database: SecretDatabase
@@ -30,9 +30,9 @@ export interface CanaryHouse {
   ask(method: string, path: string, asking?: Asking): Promise<Answered>
   /** For an answer in which the server shows a secret that it has made: there it may be, and nowhere else. @returns it */
   learn(what: string, of: (answer: Answered) => unknown, asked: (shown: string[]) => Promise<Answered>): Promise<string>
-  /** Options of a channel that is made over the API. Its owner is shown its address. */
+  /** Options of a channel that is made over the API. Its user is shown its address. */
   draft(name: string, kind: string, fault: (typeof faults)[number]): { name: string; kind: string; options: object }
-  /** What is shown of those channels to their owner. */
+  /** What is shown of those channels to their user. */
   readonly addresses: string[]
   /** @param shown on its standard output */
   start(shown?: readonly string[]): Promise<void>
@@ -41,7 +41,7 @@ export interface CanaryHouse {
   kill(): Promise<void>
 }
 
-export async function startCanaryHouse(t: TestContext): Promise<CanaryHouse> {
+export async function startCanaryFixture(t: TestContext): Promise<CanaryFixture> {
   const canaries = createCanaries()
   const witness = createWitness(canaries)
   const folder = temporaryFolder(t)
@@ -84,7 +84,7 @@ export async function startCanaryHouse(t: TestContext): Promise<CanaryHouse> {
 
   let server: ServerProcess
   let learned = 0
-  const house: CanaryHouse = {
+  const fixture: CanaryFixture = {
     canaries,
     witness,
     database,
@@ -96,7 +96,7 @@ export async function startCanaryHouse(t: TestContext): Promise<CanaryHouse> {
       return server.output
     },
     childEnvironment: () => JSON.parse(readFileSync(dump, 'utf8')),
-    ask: (method, path, asking) => witness.ask(method, house.url + path, asking),
+    ask: (method, path, asking) => witness.ask(method, fixture.url + path, asking),
     async learn(what, of, asked) {
       const name = `${what} ${++learned}`
       const answer = await asked([name])
@@ -107,14 +107,14 @@ export async function startCanaryHouse(t: TestContext): Promise<CanaryHouse> {
       return canaries.add(name, secret)
     },
     draft(name, kind, fault) {
-      for (const member of shownToItsOwner) if (member === `${kind}.url`) house.addresses.push(`${name}: ${member}`)
+      for (const member of shownToItsUser) if (member === `${kind}.url`) fixture.addresses.push(`${name}: ${member}`)
       return { name, kind, options: secretOptions(canaries, kind, receivers.place(kind, fault), name) }
     },
     addresses: [],
     async start(shown) {
       server = spawnServer(t, flags, env)
       witness.follow(server, shown)
-      Object.assign(house, { url: await server.ready })
+      Object.assign(fixture, { url: await server.ready })
     },
     async stop() {
       server.child.kill('SIGTERM')
@@ -125,7 +125,7 @@ export async function startCanaryHouse(t: TestContext): Promise<CanaryHouse> {
       await server.ended
     },
   }
-  return house
+  return fixture
 }
 
 /** A program of the administrator's: writes down what it was given, and fails. */

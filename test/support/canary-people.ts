@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict'
-import type { CanaryHouse } from './canary-house.ts'
+import type { CanaryFixture } from './canary-house.ts'
 import { eventually } from './server-process.ts'
 import type { Answered } from './witness.ts'
 
@@ -17,7 +17,7 @@ export interface Keys {
 }
 
 /** The set-up, people who come in and some who do not, tokens, invitations, passwords right and wrong. */
-export async function comeIn({ canaries, ask, learn, output }: CanaryHouse): Promise<Keys> {
+export async function comeIn({ canaries, ask, learn, output }: CanaryFixture): Promise<Keys> {
   await eventually('it can be set up', () => /#dbi_\w+/.test(output.stdout))
   const setUp = canaries.add('the set-up code', /dbi_\w+/.exec(output.stdout)?.[0] ?? '')
   const first = canaries.make('acceptInvitation.password', (mark) => `${mark} "ü\\`)
@@ -67,18 +67,18 @@ export async function comeIn({ canaries, ask, learn, output }: CanaryHouse): Pro
   const replaced = await learn(
     'an invitation',
     ({ body }) => body.invitation?.code,
-    (shown) => ask('POST', '/v1/owners', { token, body: bert, shown }),
+    (shown) => ask('POST', '/v1/users', { token, body: bert, shown }),
   )
   const used = await learn(
     'an invitation',
     ({ body }) => body.code,
-    (shown) => ask('POST', '/v1/owners/2/invitation', { headers: signedInFirst, shown }),
+    (shown) => ask('POST', '/v1/users/2/invitation', { headers: signedInFirst, shown }),
   )
   const bertsPassword = canaries.make("bert's password")
   const cookie = await learn('a session', cookieOf, (shown) => accept(used, undefined, bertsPassword, shown))
   const bertsToken = await makeToken('admin', { headers: { cookie: `__Host-duebell=${cookie}` } })
-  const created = canaries.make('createOwner.password')
-  await refuse(ask('POST', '/v1/owners', { token, body: { name: 'carl', password: created } }), 200)
+  const created = canaries.make('createUser.password')
+  await refuse(ask('POST', '/v1/users', { token, body: { name: 'carl', password: created } }), 200)
 
   const wrong = canaries.make('signIn.password')
   const typed = (login: string, password: string) => ask('POST', '/v1/session', { body: { login, password } })

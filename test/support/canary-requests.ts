@@ -1,15 +1,15 @@
 import assert from 'node:assert/strict'
 import { readRoutes } from '#openapi/routes.ts'
-import type { CanaryHouse } from './canary-house.ts'
+import type { CanaryFixture } from './canary-house.ts'
 import type { Keys } from './canary-people.ts'
 
 /** To every operation there is: secrets in a query, in a path, in bodies that are none, and in every header that anybody reads. */
 export async function askEverywhere(
-  house: CanaryHouse,
+  fixture: CanaryFixture,
   { token, bertsToken, session, password, all }: Keys,
   links: string[],
 ) {
-  const { canaries, ask } = house
+  const { canaries, ask } = fixture
   const secret = canaries.make('a secret in an odd place', (mark) => `whsec_${mark}AAAAAAAAAAAA`)
   const typed = canaries.make('a password in an odd place')
   for (const { method: small, url: pattern, schema } of readRoutes().routes) {
@@ -65,7 +65,11 @@ function oddHeaders(secret: string, typed: string, session: string): Record<stri
 }
 
 /** What is no operation, and what is hardly a request: with keys of this server wherever one can be. */
-export async function askNonsense({ ask, witness, url, canaries }: CanaryHouse, { token, all }: Keys, links: string[]) {
+export async function askNonsense(
+  { ask, witness, url, canaries }: CanaryFixture,
+  { token, all }: Keys,
+  links: string[],
+) {
   for (const one of [...all, ...links])
     for (const path of [one, `v1/${one}`, `/${one}`, `problems/${one}`, `v1/tasks/by-key/${one}`, `v1/%zz${one}`])
       for (const method of ['GET', 'PUT', 'TRACE']) await ask(method, `/${path}`, { token })
@@ -94,7 +98,7 @@ export async function askNonsense({ ask, witness, url, canaries }: CanaryHouse, 
 }
 
 /** All that can be read, by who administers the server, and by nobody. */
-export async function readEverything({ ask, addresses }: CanaryHouse, { token }: Keys) {
+export async function readEverything({ ask, addresses }: CanaryFixture, { token }: Keys) {
   const accept = { accept: 'application/json' }
   for (const { method, url } of readRoutes().routes)
     if (method === 'get') {

@@ -75,7 +75,7 @@ export async function isReachable(name: keyof typeof servers): Promise<boolean> 
 }
 
 /** For `skip` of tests that bring their own server: false, or why not. @throws under CI=true, which is to have one */
-export async function whyWithout(name: keyof typeof servers): Promise<string | false> {
+export async function skipReason(name: keyof typeof servers): Promise<string | false> {
   if (await isReachable(name)) return false
   const reason = `no ${name} server answers at ${new URL(servers[name]).host}`
   if (process.env.CI === 'true') throw new Error(`${reason}, and CI is to have one`)

@@ -2,7 +2,7 @@ import type { Dialect } from 'kysely'
 import { columnTypes, type Db, type Schema } from '#store/schema.ts'
 import { wrapConnections } from './failing-database.ts'
 
-/** Every row there is, by table and owner: `tasks of 2`. */
+/** Every row there is, by table and user: `tasks of 2`. */
 export type Digest = ReadonlyMap<string, string>
 
 /** But for what says no more than that somebody has asked: the audit log, and when a token was last used. */
@@ -12,7 +12,7 @@ export async function digest(db: Db): Promise<Digest> {
     if (table === 'audit') continue
     for (const row of await db.selectFrom(table).selectAll().execute()) {
       const { last_used_at: _, ...rest } = row as Record<string, unknown>
-      const place = `${table} of ${rest.owner_id ?? (table === 'owners' ? rest.id : 'the server')}`
+      const place = `${table} of ${rest.user_id ?? (table === 'users' ? rest.id : 'the server')}`
       const rows = found.get(place)
       const text = JSON.stringify(rest)
       if (rows) rows.push(text)
@@ -22,11 +22,11 @@ export async function digest(db: Db): Promise<Digest> {
   return new Map([...found].map(([place, rows]) => [place, rows.sort().join('\n')]))
 }
 
-/** Where two differ. @param owner only what is his, where it is given */
-export function differences(before: Digest, after: Digest, owner?: number): string[] {
+/** Where two differ. @param user only what is his, where it is given */
+export function differences(before: Digest, after: Digest, user?: number): string[] {
   return [...new Set([...before.keys(), ...after.keys()])]
     .filter((place) => before.get(place) !== after.get(place))
-    .filter((place) => owner === undefined || place.endsWith(` of ${owner}`))
+    .filter((place) => user === undefined || place.endsWith(` of ${user}`))
 }
 
 /** To be given as `wrapDatabase`: notes that something may have been written, so that a digest need not be made again to know that not. */

@@ -11,8 +11,8 @@ export interface FailingDatabase {
   /** Every statement throws from here on. */
   die(): void
   /** The n-th statement from here on, counted from 1, is the last. */
-  dieAt(n: number, when: Moment): void
-  readonly isDead: boolean
+  dieAt(n: number, when: DateTimeInput): void
+  readonly isFailed: boolean
   /** Resolves when it dies. */
   readonly died: Promise<void>
   /** The text of every statement that was asked for, in order, up to the last one before it died. */
@@ -23,7 +23,7 @@ export interface FailingDatabase {
  * `before`: the statement does not run. `after`: it ran, but its answer never comes; this counts only what changes something,
  * since to have read or not is the same to those who come after.
  */
-export type Moment = 'before' | 'after'
+export type DateTimeInput = 'before' | 'after'
 
 export class Died extends Error {
   constructor() {
@@ -37,16 +37,16 @@ const changes = /^(insert|update|delete|create|alter|drop|commit)/i
 export function failingDatabase(): FailingDatabase {
   const statements: string[] = []
   const { promise: died, resolve } = Promise.withResolvers<void>()
-  let isDead = false
+  let isFailed = false
   let left = Number.POSITIVE_INFINITY
-  let when: Moment = 'before'
+  let when: DateTimeInput = 'before'
   const die = () => {
-    isDead = true
+    isFailed = true
     resolve()
   }
 
   async function around<R>(text: string, run: () => Promise<QueryResult<R>>): Promise<QueryResult<R>> {
-    if (isDead) throw new Died()
+    if (isFailed) throw new Died()
     statements.push(text)
     if (when === 'after' && !changes.test(text)) return run()
     if (--left > 0) return run()
@@ -62,8 +62,8 @@ export function failingDatabase(): FailingDatabase {
       left = n
       when = moment
     },
-    get isDead() {
-      return isDead
+    get isFailed() {
+      return isFailed
     },
     died,
     statements,

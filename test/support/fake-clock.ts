@@ -1,7 +1,7 @@
 import type { Clock } from '#clock.ts'
 
 /**
- * A clock that a test moves by hand. Only sleepers that were handed this clock notice; global timers stay real, since
+ * A clock that a test moves by hand. Only sleepers that were handed this clock notification; global timers stay real, since
  * drivers need theirs.
  */
 export interface FakeClock extends Clock {
@@ -31,7 +31,7 @@ export function fakeClock(start: string | number = '2026-12-01T09:00:00Z'): Fake
 
   const clock: FakeClock = {
     now: () => now,
-    longestSleepMs: 3_600_000, // a day in 24 steps, not 86,400
+    maxSleepMs: 3_600_000, // a day in 24 steps, not 86,400
     sleep(ms, signal) {
       return new Promise((resolve) => {
         if (signal?.aborted || ms <= 0) return resolve()

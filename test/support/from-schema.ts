@@ -80,8 +80,8 @@ function valuesOfType(document: Document, schema: Schema): fc.Arbitrary<unknown>
 
 function texts({ minLength: min = 0, maxLength, pattern }: Schema): fc.Arbitrary<string> {
   if (pattern !== undefined) return fc.stringMatching(new RegExp(pattern))
-  const most = maxLength ?? min + 60
-  const short = fc.string({ unit: 'grapheme', minLength: min, maxLength: Math.min(most, min + 20) })
-  const edges = [min, most].map((length) => 'x'.repeat(length))
-  return fc.oneof({ weight: 8, arbitrary: short }, fc.constantFrom(...edges), fc.constant('x'.repeat(most + 1)))
+  const max = maxLength ?? min + 60
+  const short = fc.string({ unit: 'grapheme', minLength: min, maxLength: Math.min(max, min + 20) })
+  const edges = [min, max].map((length) => 'x'.repeat(length))
+  return fc.oneof({ weight: 8, arbitrary: short }, fc.constantFrom(...edges), fc.constant('x'.repeat(max + 1)))
 }

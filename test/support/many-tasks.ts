@@ -11,7 +11,7 @@ export async function insertMany(
 ): Promise<void> {
   for (let i = 0; i < howMany; i += 1_000)
     await transact((tx, now) => {
-      const same = { owner_id: 1, title: 'One of many', tags: '[]', priority: 'none', version: 1, ...more }
+      const same = { user_id: 1, title: 'One of many', tags: '[]', priority: 'none', version: 1, ...more }
       const rows = Array.from({ length: Math.min(1_000, howMany - i) }, () => {
         return { ...same, uid: randomUUID(), created_at: now, updated_at: now }
       })

@@ -15,14 +15,14 @@ export function messageAbout(
   const task = newTask(drafted, 1, '0193a2f0-8b7e-7c41-9d55-000000000042', defaults, dueAt - 86_400_000)
   const sentAt = dueAt + sentMs
   const latenessMs = timing === 'late' ? sentMs : 0
-  const notice = {
+  const notification = {
     id: 901,
-    ownerId: 1,
+    userId: 1,
     taskId: 42,
     reminder: 'PT15M',
     expiryAt,
     dueAt,
-    rungAt: sentAt,
+    firedAt: sentAt,
     timing,
     latenessMs,
   }
@@ -30,7 +30,7 @@ export function messageAbout(
   return {
     deliveryId: '0193a2f0-8b7e-7c41-9d55-3a1f0f2c9b10',
     attempt: 1,
-    notice: { ...notice, kind },
+    notification: { ...notification, kind },
     task: { ...task, id: 42 },
     kind,
     sentAt,

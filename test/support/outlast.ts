@@ -7,7 +7,11 @@ import type { FakeClock } from './fake-clock.ts'
  * moves: this moves it.
  * @param database where given, only once that is dead
  */
-export async function outlast(clock: FakeClock, stop: Promise<void>, database?: FailingDatabase): Promise<void> {
+export async function stopWithFakeClock(
+  clock: FakeClock,
+  stop: Promise<void>,
+  database?: FailingDatabase,
+): Promise<void> {
   let isOver = false
   const over = () => {
     isOver = true
@@ -15,7 +19,7 @@ export async function outlast(clock: FakeClock, stop: Promise<void>, database?: 
   stop.then(over, over)
   for (let turns = 1; !isOver; turns++) {
     await (turns < 1_000 ? turn() : delay(1)) // by then it waits for a server: turning burns a core
-    if (database?.isDead === false || turns % 10 !== 0) continue
+    if (database?.isFailed === false || turns % 10 !== 0) continue
     clock.settle = async () => {}
     await clock.advance(1_000)
   }

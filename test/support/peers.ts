@@ -30,7 +30,7 @@ export const brokers = {
 } as const
 
 /** For `skip`: false, or why not. @throws under CI=true, which is to have one */
-export async function whyWithoutBroker(name: keyof typeof brokers): Promise<string | false> {
+export async function skipReasonOfBroker(name: keyof typeof brokers): Promise<string | false> {
   const { hostname, port, host } = new URL(brokers[name])
   const socket = connect({ host: hostname, port: Number(port) })
   const isThere = await once(socket, 'connect').then(
@@ -42,7 +42,7 @@ export async function whyWithoutBroker(name: keyof typeof brokers): Promise<stri
 }
 
 /** For `skip`: false, or why not. @throws under CI=true, which is to have it */
-export function whyWithoutProgram(program: string): string | false {
+export function skipReasonOfProgram(program: string): string | false {
   const isThere = (process.env.PATH ?? '').split(delimiter).some((folder) => existsSync(join(folder, program)))
   return isThere ? false : missing(`${program} is not installed`)
 }

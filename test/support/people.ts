@@ -54,12 +54,12 @@ export async function invitePeople({ url, lines }: Pick<TestApp, 'url' | 'lines'
   }
 
   const [, code] = /\/set-up#(dbi_\w+)/.exec(lines.join('')) ?? assert.fail('no link to set the server up was printed')
-  const { owner } = await askAs({})('POST', '/v1/invitations/accept', { code, name: 'root', password })
-  const root = await person(owner.id, owner.name, await signIn(url, owner.name))
+  const { user } = await askAs({})('POST', '/v1/invitations/accept', { code, name: 'root', password })
+  const root = await person(user.id, user.name, await signIn(url, user.name))
   return {
     root,
     async add(name, role = 'member') {
-      const { id } = await root.ask('POST', '/v1/owners', { name, role, password })
+      const { id } = await root.ask('POST', '/v1/users', { name, role, password })
       return person(id, name, await signIn(url, name))
     },
   }

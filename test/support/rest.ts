@@ -8,19 +8,19 @@ import type { FakeClock } from './fake-clock.ts'
  * loop, so it has come to rest, and waits for the clock alone, when many turns have passed and it has asked the database nothing.
  */
 export function restWatch() {
-  let underway = 0
+  let inFlight = 0
   let moves = 0
   /** Wakes who waits for the last statement underway: turning meanwhile would burn a core for as long as a server takes. */
   const waiting: (() => void)[] = []
   async function count<R>(run: () => Promise<R>): Promise<R> {
-    underway++
+    inFlight++
     moves++
     try {
       return await run()
     } finally {
-      underway--
+      inFlight--
       moves++
-      if (underway === 0) for (const wake of waiting.splice(0)) wake()
+      if (inFlight === 0) for (const wake of waiting.splice(0)) wake()
     }
   }
   return {
@@ -29,8 +29,8 @@ export function restWatch() {
     /** From here on this clock waits for rest, and not for idleness. */
     rule(clock: FakeClock) {
       clock.settle = async () => {
-        for (let before = -1; underway > 0 || before !== moves; ) {
-          if (underway > 0) await new Promise<void>((resolve) => waiting.push(resolve))
+        for (let before = -1; inFlight > 0 || before !== moves; ) {
+          if (inFlight > 0) await new Promise<void>((resolve) => waiting.push(resolve))
           before = moves
           for (let i = 0; i < 25; i++) await turn()
         }

@@ -66,8 +66,8 @@ const ofThirty = (mark: string) => mark.padEnd(30, 'A')
 /** 24 bytes at least. */
 const ofSignature = (mark: string) => `whsec_${mark.padEnd(32, 'A')}`
 
-/** What can be secret and is no `writeOnly`: an address that its owner has to see. Everybody else must not. */
-export const shownToItsOwner = ['webhook', 'gotify', 'pushover', 'telegram', 'matrix'].map((kind) => `${kind}.url`)
+/** What can be secret and is no `writeOnly`: an address that its user has to see. Everybody else must not. */
+export const shownToItsUser = ['webhook', 'gotify', 'pushover', 'telegram', 'matrix'].map((kind) => `${kind}.url`)
 
 export const secretKinds = Object.keys(makers)
 

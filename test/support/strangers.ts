@@ -11,14 +11,14 @@ const wrong = `${bare}, error="invalid_token"`
 
 /**
  * Everybody who is nobody: with nothing, with what never was a token or a session, and with what was one. What they send would let an
- * owner of all scopes in, and a session one who administers the server.
+ * user of all scopes in, and a session one who administers the server.
  */
-export async function strangersOf(app: TestApp, people: People, owner: Person): Promise<Stranger[]> {
+export async function strangersOf(app: TestApp, people: People, user: Person): Promise<Stranger[]> {
   const { url, clock } = app
   const { root } = people
-  const good = owner.tokens.admin
+  const good = user.tokens.admin
   const session = await signIn(url, root.name)
-  assert.equal((await whoIs(url, session)).owner?.name, root.name)
+  assert.equal((await whoIs(url, session)).user?.name, root.name)
   const isRead = (method: string) => method === 'GET' || method === 'HEAD'
 
   /** A session is for pages of our own: to another's it is none, and what is written from there is refused whoever asks. */
@@ -31,7 +31,7 @@ export async function strangersOf(app: TestApp, people: People, owner: Person): 
   return [
     nobody('nobody', {}),
     nobody('a token of no scheme', { authorization: good }),
-    nobody('another scheme', { authorization: `Basic ${btoa(`${owner.name}:${good}`)}` }),
+    nobody('another scheme', { authorization: `Basic ${btoa(`${user.name}:${good}`)}` }),
     holder('a token that is none', 'open-sesame'),
     holder('an unknown token', makeSecret('token')),
     holder('a token that was cut', good.slice(0, -1)),
@@ -40,7 +40,7 @@ export async function strangersOf(app: TestApp, people: People, owner: Person): 
       good.replace(/.$/, (last) => (last === 'x' ? 'y' : 'x')),
     ),
     holder('two tokens', `${good} ${good}`),
-    ...(await pastTokens(app, people, owner)),
+    ...(await pastTokens(app, people, user)),
     nobody('an unknown session', { cookie: `__Host-duebell=${makeSecret('session')}` }),
     nobody('a token in place of a session', { cookie: `__Host-duebell=${good}` }),
     nobody('a session by another name', { cookie: session.replace('__Host-', '') }),
@@ -57,8 +57,8 @@ export async function strangersOf(app: TestApp, people: People, owner: Person): 
     const expired = await make({ expires_dt: new Date(clock.now() + 3_600_000).toISOString() })
     await clock.advance(3_600_000)
     const disabled = await add('disabled', 'admin')
-    await root.ask('PATCH', `/v1/owners/${disabled.id}`, { disabled: true })
-    const { invitation } = await root.ask('POST', '/v1/owners', { name: 'invited', role: 'admin' })
+    await root.ask('PATCH', `/v1/users/${disabled.id}`, { disabled: true })
+    const { invitation } = await root.ask('POST', '/v1/users', { name: 'invited', role: 'admin' })
     return [
       holder('a revoked token', revoked.token),
       holder('an expired token', expired.token),
@@ -76,7 +76,7 @@ export async function strangersOf(app: TestApp, people: People, owner: Person): 
     await app.store.transact((tx) => prolongToken(tx, tokens[0].id, clock.now()))
     const gone = await add('gone', 'admin')
     const ofDisabled = await signIn(url, gone.name)
-    await root.ask('PATCH', `/v1/owners/${gone.id}`, { disabled: true })
+    await root.ask('PATCH', `/v1/users/${gone.id}`, { disabled: true })
     return [
       nobody('a session that was signed out', { cookie: ended }),
       nobody('a session that is over', { cookie: over }),
@@ -97,7 +97,7 @@ const holder = (words: string, token: string): Stranger => ({
   refusal: () => ({ status: 401, challenge: wrong }),
 })
 
-async function whoIs(url: string, cookie: string): Promise<{ owner: { name: string } | null }> {
+async function whoIs(url: string, cookie: string): Promise<{ user: { name: string } | null }> {
   const response = await fetch(`${url}/v1/session`, { headers: { cookie } })
-  return (await response.json()) as { owner: { name: string } | null }
+  return (await response.json()) as { user: { name: string } | null }
 }

@@ -8,7 +8,7 @@ import { createClient, type DuebellClient } from '#client/client.ts'
 import { parseConfig } from '#config/config.ts'
 import { migratedDatabase } from './databases.ts'
 import { type FakeClock, fakeClock } from './fake-clock.ts'
-import { outlast } from './outlast.ts'
+import { stopWithFakeClock } from './outlast.ts'
 import { type Recorder, recorder } from './recording-channel.ts'
 
 export interface TestApp {
@@ -92,6 +92,6 @@ export async function startTestApp(t: TestContext, options: TestAppOptions = {})
       await app.stop()
     },
   }
-  t.after(() => outlast(clock, testApp.stop()))
+  t.after(() => stopWithFakeClock(clock, testApp.stop()))
   return testApp
 }

@@ -1,7 +1,7 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import type { Logger } from 'pino'
 import type { Clock } from '#clock.ts'
-import { concealedPath } from '#core/redact.ts'
+import { redactPath } from '#core/redact.ts'
 import { type AuditEntry, insertAudit } from '#store/audit.ts'
 import type { Transact } from '#store/engine/transact.ts'
 
@@ -11,11 +11,11 @@ import type { Transact } from '#store/engine/transact.ts'
  *   what needs the scope admin, and whatever one comes in by ── written before it is answered, done or refused
  *   other writes, where there is a login ────────────────────── written together, after the answer: a crash may lose the last of them
  *
- * Reads are not here, but for one: the export of another owner. Nor is who was not let in at all, but where one comes in: that would be
+ * Reads are not here, but for one: the export of another user. Nor is who was not let in at all, but where one comes in: that would be
  * written by anybody.
  */
-const entrances = new Set(['signIn', 'acceptInvitation'])
-const weighty = new Set([...entrances, 'signOut', 'exportOwner', 'actByLink'])
+const authenticationOperations = new Set(['signIn', 'acceptInvitation'])
+const sensitiveOperations = new Set([...authenticationOperations, 'signOut', 'exportUser', 'actByLink'])
 
 export interface Audit {
   /** Resolves when all that was noted is written. */
@@ -53,14 +53,15 @@ export function keepAudit(
 
   server.addHook('onSend', (request, reply, payload, done) => {
     const { operationId, needs: needsAll } = request.routeOptions.schema ?? {}
-    if (operationId === undefined || (!request.caller && !entrances.has(operationId))) return done(null, payload)
+    if (operationId === undefined || (!request.caller && !authenticationOperations.has(operationId)))
+      return done(null, payload)
     const needs = request.needed ?? needsAll
-    const isWeighty = weighty.has(operationId) || (needs === 'admin' && isUnsafe(request))
-    const isMinor = !isOpen && needs === 'write' && reply.statusCode < 400
-    if (!isWeighty && !isMinor) return done(null, payload)
+    const isSensitive = sensitiveOperations.has(operationId) || (needs === 'admin' && isUnsafe(request))
+    const isSmallWrite = !isOpen && needs === 'write' && reply.statusCode < 400
+    if (!isSensitive && !isSmallWrite) return done(null, payload)
     noted.push(toEntry(request, reply, operationId, clock.now()))
     writeSoon()
-    if (!isWeighty) return done(null, payload)
+    if (!isSensitive) return done(null, payload)
     setImmediate(() => writing.then(() => done(null, payload)))
   })
 
@@ -82,10 +83,10 @@ function toEntry(
 ): AuditEntry {
   // What was made has its place in the answer. Where a browser is sent on to is another matter, and may hold anything.
   const location = reply.statusCode < 300 ? reply.getHeader('location') : undefined
-  const path = typeof location === 'string' && location.startsWith('/') ? location : concealedPath(url)
+  const path = typeof location === 'string' && location.startsWith('/') ? location : redactPath(url)
   return {
     at,
-    ownerId: caller?.ownerId ?? null,
+    userId: caller?.userId ?? null,
     who: caller?.name ?? null,
     byKind: caller?.by?.kind ?? null,
     byName: caller?.by?.name ?? null,

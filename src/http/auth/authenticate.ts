@@ -3,14 +3,14 @@ import type { FastifyReply, FastifyRequest } from 'fastify'
 import { sessionMs } from '#actions/sign-in.ts'
 import { hashSecret } from '#actions/tokens.ts'
 import type { Clock } from '#clock.ts'
-import type { Owner, TokenRecord } from '#core/account.ts'
+import type { TokenRecord, User } from '#core/account.ts'
 import type { Caller } from '#core/caller.ts'
 import { Problem } from '#core/problem.ts'
 import { covers, type Scope } from '#core/scope.ts'
 import type { Transact } from '#store/engine/transact.ts'
 import type { Db } from '#store/schema.ts'
 import { findToken, markTokenUsed, prolongToken } from '#store/tokens.ts'
-import { builtInOwnerId, findOwner } from '#store/users.ts'
+import { builtInUserId, findUser } from '#store/users.ts'
 import { watchCredentials } from './credential-watch.ts'
 import { secretOf, sessionCookie } from './session-cookie.ts'
 
@@ -57,12 +57,12 @@ function requireScope({ scope }: Caller, needed: Scope): void {
     throw new Problem('forbidden', `This needs the scope «${needed}», and the token has «${scope}».`, { scope: needed })
 }
 
-export interface Door {
+export interface Authenticator {
   /** The hook: to be the first that waits for anything. */
   readonly enter: (request: FastifyRequest, reply: FastifyReply, done: (error?: Error) => void) => void
   /** Where a route is for everybody: who is asking all the same, or null. */
-  readonly recognize: (request: FastifyRequest, reply: FastifyReply) => Promise<Caller | null>
-  /** Something about owners or tokens has changed in this process. */
+  readonly identify: (request: FastifyRequest, reply: FastifyReply) => Promise<Caller | null>
+  /** Something about users or tokens has changed in this process. */
   readonly forget: () => void
   /** Whoever asks over this connection has the rights of the server itself. */
   readonly trust: (socket: Socket) => void
@@ -76,19 +76,19 @@ const freshMs = 500
 /** How long somebody is remembered whom the database cannot be asked for. */
 const awayMs = 3_600_000
 /** What is kept is small, and forgotten all at once when it is many. */
-const mostKept = 10_000
+const maxKept = 10_000
 /** To the minute, as `TokenRecord.lastUsedAt` says. */
 const markEveryMs = 60_000
 const prolongEveryMs = 86_400_000
 
 interface Known {
   readonly at: number
-  readonly owner: Owner
+  readonly user: User
   readonly token: TokenRecord | null
   readonly caller: Caller
 }
 
-export function createDoor(parts: {
+export function createAuthenticator(parts: {
   db: Db
   transact: Transact
   clock: Clock
@@ -96,7 +96,7 @@ export function createDoor(parts: {
   isOpen: boolean
   /** Told of each secret that was wrong. */
   onWrong?: (request: FastifyRequest) => void
-}): Door {
+}): Authenticator {
   const { db, transact, clock, isOpen, onWrong } = parts
   const kept = new Map<string, Known>()
   const trusted = new WeakSet<Socket>()
@@ -106,7 +106,7 @@ export function createDoor(parts: {
   /** Counts what was forgotten: what was looked up before is not kept after it. */
   let changes = 0
 
-  /** @param hash of a token; empty for the first owner, as which everybody asks where there is no login */
+  /** @param hash of a token; empty for the first user, as which everybody asks where there is no login */
   function lookUp(hash: string): Promise<Known | undefined> {
     // Of a hundred requests that come at once with one token, one looks.
     const begun = asking.get(hash)
@@ -122,13 +122,13 @@ export function createDoor(parts: {
     const [at, before] = [clock.now(), changes]
     const token = hash === '' ? null : await findToken(db, hash)
     if (token === undefined || token?.kind === 'invitation') return undefined
-    const owner = await findOwner(db, token?.ownerId ?? builtInOwnerId)
-    if (!owner || owner.removedAt !== null) return undefined
-    const known = { at, owner, token, caller: toCaller(owner, token) }
-    if (kept.size >= mostKept) kept.clear()
+    const user = await findUser(db, token?.userId ?? builtInUserId)
+    if (!user || user.removedAt !== null) return undefined
+    const known = { at, user, token, caller: toCaller(user, token) }
+    if (kept.size >= maxKept) kept.clear()
     if (before === changes) kept.set(hash, known)
     // Of one that is good for nothing any more it is not noted: a session that is over would be prolonged by being refused.
-    if (token && !whyNot(known)) mark(token, at)
+    if (token && !rejectionReason(known)) mark(token, at)
     return known
   }
 
@@ -145,7 +145,7 @@ export function createDoor(parts: {
 
   /** The figures are told while the database is away, to those who were let in a while ago: they say that it is. */
   async function lookUpFor({ routeOptions: { schema } }: FastifyRequest, hash: string): Promise<Known | undefined> {
-    return schema?.needs === 'read' && schema.isOfServer ? lookUpOrRecall(hash) : lookUp(hash)
+    return schema?.needs === 'read' && schema.adminOnly ? lookUpOrRecall(hash) : lookUp(hash)
   }
 
   /** A write beside the request, for none that waits for it, and lost without harm. */
@@ -170,29 +170,29 @@ export function createDoor(parts: {
 
   /** @throws Problem `unauthorized`, `forbidden` */
   function admit(request: FastifyRequest, reply: FastifyReply, known: Known | undefined, secret?: string): void {
-    const { needs, isOfServer, sessionOnly } = request.routeOptions.schema ?? {}
-    const problem = whyNot(known)
+    const { needs, adminOnly, sessionOnly } = request.routeOptions.schema ?? {}
+    const problem = rejectionReason(known)
     if (problem && secret !== undefined) onWrong?.(request)
     if (problem) throw problem
     const { caller, token } = known as Known
     request.caller = caller
     prolongCookie(request, reply, token, secret)
     requireScope(caller, needs === 'read' || needs === 'write' ? needs : 'admin')
-    if (isOfServer && caller.role !== 'admin')
+    if (adminOnly && caller.role !== 'admin')
       throw new Problem('forbidden', 'This is for administrators of the server.')
     if (sessionOnly && token?.kind === 'token')
       throw new Problem('forbidden', 'A token cannot do this: sign in, and do it with that session.')
   }
 
-  function whyNot(known: Known | undefined): Problem | undefined {
+  function rejectionReason(known: Known | undefined): Problem | undefined {
     if (!known) return new Problem('unauthorized', 'The token is not valid, or no longer.')
-    const { token, owner } = known
+    const { token, user } = known
     if (token?.expiresAt != null && token.expiresAt <= clock.now())
       return new Problem(
         'unauthorized',
         token.kind === 'session' ? 'The session is over: sign in again.' : 'The token has expired.',
       )
-    if (owner.disabledAt !== null && token) return new Problem('unauthorized', 'This account is disabled.')
+    if (user.disabledAt !== null && token) return new Problem('unauthorized', 'This account is disabled.')
     return undefined
   }
 
@@ -237,22 +237,22 @@ export function createDoor(parts: {
     return undefined
   }
 
-  /** The rights of the server itself, as whichever owner is named. */
+  /** The rights of the server itself, as whichever user is named. */
   async function admitTrusted(request: FastifyRequest): Promise<void> {
-    const id = Number(request.headers['duebell-owner'] ?? builtInOwnerId)
-    const owner = await findOwner(db, id)
-    if (!owner) throw new Problem('not-found', `There is no owner ${id}.`)
+    const id = Number(request.headers['duebell-user'] ?? builtInUserId)
+    const user = await findUser(db, id)
+    if (!user) throw new Problem('not-found', `There is no user ${id}.`)
     const by = { kind: 'socket', id: null, name: 'on the server itself' } as const
-    request.caller = { ...toCaller(owner, null), role: 'admin', by }
+    request.caller = { ...toCaller(user, null), role: 'admin', by }
   }
 
-  async function recognize(request: FastifyRequest, reply: FastifyReply): Promise<Caller | null> {
+  async function identify(request: FastifyRequest, reply: FastifyReply): Promise<Caller | null> {
     if (trusted.has(request.raw.socket)) await admitTrusted(request)
     const secret = secretOf(request, isOpen)
     const hash = secret === undefined ? (isOpen ? '' : undefined) : hashSecret(secret)
     // What health tells of a database that is away is asked for while it is.
     const known = hash === undefined ? undefined : await lookUpOrRecall(hash)
-    if (!known || whyNot(known)) return request.caller
+    if (!known || rejectionReason(known)) return request.caller
     request.caller = known.caller
     prolongCookie(request, reply, known.token, secret)
     return request.caller
@@ -260,7 +260,7 @@ export function createDoor(parts: {
 
   return {
     enter,
-    recognize,
+    identify,
     forget() {
       changes++
       kept.clear()
@@ -285,9 +285,9 @@ function isToProlong({ kind, expiresAt }: Pick<TokenRecord, 'kind' | 'expiresAt'
   return kind === 'session' && expiresAt !== null && expiresAt - now < sessionMs - prolongEveryMs
 }
 
-export function toCaller(owner: Owner, token: TokenRecord | null): Caller {
-  const { id: ownerId, name, role, defaults } = owner
-  if (!token) return { ownerId, name, role, defaults, scope: 'admin', by: null }
+export function toCaller(user: User, token: TokenRecord | null): Caller {
+  const { id: userId, name, role, defaults } = user
+  if (!token) return { userId, name, role, defaults, scope: 'admin', by: null }
   const kind = token.kind === 'session' ? 'session' : 'token'
-  return { ownerId, name, role, defaults, scope: token.scope, by: { kind, id: token.id, name: token.name } }
+  return { userId, name, role, defaults, scope: token.scope, by: { kind, id: token.id, name: token.name } }
 }

@@ -6,7 +6,7 @@ import { goodTokens } from '#store/tokens.ts'
 export interface CredentialWatch {
   /** Calls `end` once when the token or session is no longer valid. @returns to be called when the work is over before */
   watch(id: number, end: () => void): () => void
-  /** Checks at once: this process has just changed tokens or owners. */
+  /** Checks at once: this process has just changed tokens or users. */
   recheck(): void
   stop(): void
 }

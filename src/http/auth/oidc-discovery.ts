@@ -1,6 +1,6 @@
 import type { ClientAuth, Configuration, CustomFetch } from 'openid-client'
 import { anywhere } from '#channels/egress-policy.ts'
-import { type Answer, openOutbound, Unreachable } from '#channels/http-client.ts'
+import { type Answer, openHttpClient, Unreachable } from '#channels/http-client.ts'
 import type { Clock } from '#clock.ts'
 import type { Problem } from '#core/problem.ts'
 import { isConfidential } from '#core/web-address.ts'
@@ -27,7 +27,7 @@ export interface ProviderOptions {
 const keptMs = 3_600_000
 /** So often at most, however many people wait to sign in by a provider that is away. */
 const retryMs = 10_000
-const usualCallMs = 10_000
+const defaultCallMs = 10_000
 /** Of an answer this much is read: keys with their certificates are 20 KB at the largest providers. */
 const answerBytes = 256 * 1024
 
@@ -39,7 +39,7 @@ export function createDiscovery(options: ProviderOptions): () => Promise<Provide
   const { issuer, clock } = options
   let known: { readonly provider: Provider; readonly at: number } | undefined
   let failed: { readonly problem: Problem; readonly at: number } | undefined
-  let underway: Promise<Provider> | undefined
+  let inFlight: Promise<Provider> | undefined
 
   /** False after a step of the clock back, so that nothing is waited for until it has caught up. */
   const isWithin = (at: number, ms: number) => clock.now() >= at && clock.now() < at + ms
@@ -56,7 +56,7 @@ export function createDiscovery(options: ProviderOptions): () => Promise<Provide
       if (known) return known.provider
       throw problem
     } finally {
-      underway = undefined
+      inFlight = undefined
     }
   }
 
@@ -66,12 +66,17 @@ export function createDiscovery(options: ProviderOptions): () => Promise<Provide
       if (known) return known.provider
       throw failed.problem
     }
-    underway ??= look()
-    return underway
+    inFlight ??= look()
+    return inFlight
   }
 }
 
-async function discover({ issuer, clientId, clientSecret, callMs = usualCallMs }: ProviderOptions): Promise<Provider> {
+async function discover({
+  issuer,
+  clientId,
+  clientSecret,
+  callMs = defaultCallMs,
+}: ProviderOptions): Promise<Provider> {
   // Here and not at the start: 7 MB and 30 ms that nobody pays who does not sign in so.
   const library = await import('openid-client')
   const server = new URL(issuer)
@@ -109,7 +114,7 @@ function createFetch(callMs: number): CustomFetch {
     const url = new URL(address)
     // A description may name other hosts than its own.
     if (!isConfidential(url)) throw new Unreachable(isNamedOpenly)
-    await using outbound = openOutbound({ url, reach: anywhere }, answerBytes)
+    await using outbound = openHttpClient({ url, reach: anywhere }, answerBytes)
     const signal = AbortSignal.timeout(callMs)
     const answer = await outbound.request({
       method,

@@ -4,11 +4,11 @@ import { Problem } from '#core/problem.ts'
 import { createDiscovery, type Provider, type ProviderOptions } from './oidc-discovery.ts'
 import { Distrusted, describeAnswer } from './oidc-errors.ts'
 import { parseReturnTo } from './return-to.ts'
-import { createSealer } from './sealed-cookie.ts'
+import { createSealedCookie } from './sealed-cookie.ts'
 
 /**
  * Signing in by an OpenID Connect provider: the authorization code flow with PKCE, state and nonce. Who may come in and what becomes of
- * them is decided by others: this knows no owners, no sessions and no database.
+ * them is decided by others: this knows no users, no sessions and no database.
  *
  *   begin ──► the person's browser goes to the provider, and keeps a cookie of ours
  *   finish ◄── it comes back with a code; the cookie says that it is the same browser, the provider says who it was
@@ -62,7 +62,7 @@ export function createOidc(options: OidcOptions): Oidc {
   const redirectUri = new URL(options.redirectUri)
   const discovered = createDiscovery(options)
   // What was begun at one provider is not finished at another.
-  const sealer = createSealer(sealKey, `oidc ${issuer} ${clientId}`)
+  const sealer = createSealedCookie(sealKey, `oidc ${issuer} ${clientId}`)
 
   /** @throws Problem */
   function recall(cookie: string | undefined, query: URLSearchParams): Begun {
@@ -150,11 +150,13 @@ async function identify({ library, configuration }: Provider, tokens: Tokens): P
 }
 
 /** RFC 5321 section 4.5.3.1: 64 characters, the sign, 255 characters. */
-const longestEmail = 320
-const longestName = 200
+const maxEmailLength = 320
+const maxNameLength = 200
 
 const toEmail = (claim: unknown) =>
-  typeof claim === 'string' && claim.length <= longestEmail && /^[^\s\p{C}@]+@[^\s\p{C}@]+$/u.test(claim) ? claim : null
+  typeof claim === 'string' && claim.length <= maxEmailLength && /^[^\s\p{C}@]+@[^\s\p{C}@]+$/u.test(claim)
+    ? claim
+    : null
 
 function toName(claim: unknown): string | null {
   if (typeof claim !== 'string') return null
@@ -162,5 +164,5 @@ function toName(claim: unknown): string | null {
     .toWellFormed()
     .replaceAll(/[\s\p{Cc}]+/gu, ' ')
     .trim()
-  return [...text].slice(0, longestName).join('') || null
+  return [...text].slice(0, maxNameLength).join('') || null
 }

@@ -1,14 +1,14 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { createSealer } from './sealed-cookie.ts'
+import { createSealedCookie } from './sealed-cookie.ts'
 
-const sealer = createSealer('the key of all replicas', 'test')
+const sealer = createSealedCookie('the key of all replicas', 'test')
 
 test('what is sealed comes back, on every replica', () => {
   for (const text of ['', 'état 🔔', 'a'.repeat(3_000)]) {
     const sealed = sealer.seal(text)
     assert.match(sealed, /^[\w-]+$/)
-    assert.equal(createSealer('the key of all replicas', 'test').unseal(sealed), text)
+    assert.equal(createSealedCookie('the key of all replicas', 'test').unseal(sealed), text)
   }
 })
 
@@ -27,6 +27,6 @@ test('a change of any byte is noticed, and so is another key or purpose', () => 
   }
   for (const text of ['', 'x', 'not base64 at all!', bytes.subarray(0, -1).toString('base64url')])
     assert.equal(sealer.unseal(text), null, text)
-  assert.equal(createSealer('another key', 'test').unseal(bytes.toString('base64url')), null)
-  assert.equal(createSealer('the key of all replicas', 'other').unseal(bytes.toString('base64url')), null)
+  assert.equal(createSealedCookie('another key', 'test').unseal(bytes.toString('base64url')), null)
+  assert.equal(createSealedCookie('the key of all replicas', 'other').unseal(bytes.toString('base64url')), null)
 })

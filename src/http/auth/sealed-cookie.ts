@@ -15,7 +15,7 @@ export interface Sealer {
 const ivBytes = 12
 const tagBytes = 16
 
-export function createSealer(key: string, purpose: string): Sealer {
+export function createSealedCookie(key: string, purpose: string): Sealer {
   const derived = Buffer.from(hkdfSync('sha256', key, '', purpose, 32))
   return {
     seal(text) {

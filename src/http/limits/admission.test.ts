@@ -5,13 +5,13 @@ import { type TestContext, test } from 'node:test'
 import { fastify } from 'fastify'
 import { handTurnedLoop } from '#support/hand-turned-loop.ts'
 import { until } from '#support/live-app.ts'
-import { type Gate, openGate, takeTurns } from './admission.ts'
+import { type Admission, admitRequests, openAdmission } from './admission.ts'
 
 /** A gate, and what becomes of those who come to it. */
 function start() {
   const loop = handTurnedLoop()
   const alarms: { ms: number; callback: () => void }[] = []
-  const gate = openGate(loop.turns, (ms, callback) => alarms.push({ ms, callback }))
+  const gate = openAdmission(loop.turns, (ms, callback) => alarms.push({ ms, callback }))
   const inside = new Map<number, number>()
   const refused: number[] = []
   /** @param costMs of the turn, from when it is let in */
@@ -187,20 +187,20 @@ async function startServer(t: TestContext) {
   const counts = { refused: 0, logged: 0 }
   const server = fastify({ forceCloseConnections: true })
   const log = { warn: () => counts.logged++ }
-  const underway = { now: 0, most: 0 }
-  const inner = openGate(loop.turns)
-  const gate: Gate = {
+  const inFlight = { now: 0, max: 0 }
+  const inner = openAdmission(loop.turns)
+  const gate: Admission = {
     ...inner,
     takePlace(now) {
-      underway.most = Math.max(underway.most, ++underway.now)
+      inFlight.max = Math.max(inFlight.max, ++inFlight.now)
       return inner.takePlace(now)
     },
     givePlaceBack(place) {
-      underway.now--
+      inFlight.now--
       inner.givePlaceBack(place)
     },
   }
-  takeTurns(server, gate, { log, onRefused: () => counts.refused++ })
+  admitRequests(server, gate, { log, onRefused: () => counts.refused++ })
   server.get('/', async () => 'served')
   server.get('/long', { config: { isLong: true } }, async () => 'served')
   server.get('/how', { config: { isUrgent: true } }, async () => 'well')
@@ -220,7 +220,7 @@ async function startServer(t: TestContext) {
   const arrival = async (count: number) => {
     while (arrived < count) await new Promise(setImmediate)
   }
-  return { ...loop, url, underway, counts, arrival }
+  return { ...loop, url, inFlight, counts, arrival }
 }
 
 test('a request that is refused gets a problem, and when to come back; whoever asks how the server is gets an answer', async (t) => {
@@ -249,16 +249,16 @@ test('a request that is refused gets a problem, and when to come back; whoever a
 })
 
 test('whoever is answered, however that comes about, gives the place back', async (t) => {
-  const { url, underway } = await startServer(t)
+  const { url, inFlight } = await startServer(t)
   const json = { 'content-type': 'application/json' }
   for (const path of ['/', '/long', '/how', '/nowhere', '/fails', '/taken-over']) await fetch(url + path)
   for (const body of ['{"a":1}', '{"a":', '']) await fetch(url, { method: 'POST', headers: json, body })
-  await until('all have', 5_000, () => underway.now === 0)
-  assert.equal(underway.most, 1)
+  await until('all have', 5_000, () => inFlight.now === 0)
+  assert.equal(inFlight.max, 1)
 })
 
 test('a body that is still to come holds no place, whether its length is known or not', async (t) => {
-  const { url, underway, arrival } = await startServer(t)
+  const { url, inFlight, arrival } = await startServer(t)
   const { hostname, port, host } = new URL(url)
   const known = { header: 'Content-Length: 2', body: '{}' }
   const chunked = { header: 'Transfer-Encoding: chunked', body: '2\r\n{}\r\n0\r\n\r\n' }
@@ -270,7 +270,7 @@ test('a body that is still to come holds no place, whether its length is known o
     return { socket, body }
   })
   await arrival(64)
-  assert.equal(underway.now, 0)
+  assert.equal(inFlight.now, 0)
   const another = await fetch(url, { signal: AbortSignal.timeout(5_000) })
   assert.equal(await another.text(), 'served')
 
@@ -279,5 +279,5 @@ test('a body that is still to come holds no place, whether its length is known o
     const [answer] = await once(socket, 'data')
     assert.match(String(answer), /^HTTP\/1\.1 200 /)
   }
-  await until('all have given their places back', 5_000, () => underway.now === 0)
+  await until('all have given their places back', 5_000, () => inFlight.now === 0)
 })

@@ -22,13 +22,13 @@ import { createLine, eventLoop, everySecond, type Line, type Turns } from './fai
  *   kept a normal client waiting for 0.4 s (p99); beside them he waits for the one of this turn. They also have places of their own.
  * - **The line stands** from when one of it has waited for two seconds until one is let in that has waited for less than half of it.
  *   Time in the line and not its length: 40,000 reads or 50 lists of 10,000 are two seconds. And not the delay of the event loop: that
- *   of a server with 32 clients at full load, or ringing 10,000 notices, is as high as that of one that is overrun.
+ *   of a server with 32 clients at full load, or ringing 10,000 notifications, is as high as that of one that is overrun.
  *
  * Not @fastify/under-pressure: it looks at the loop once a second, then refuses all, and within the turn. In its place here (30 ms,
  * ten looks a second) 2,000 to 5,000 connections were refused 97 to 99 of 100 requests, and the bell was late by 0.2 to 4.9 s (p99).
  * By turns all are answered, at the same rate, and it is late by 20 to 60 ms.
  */
-export interface Gate {
+export interface Admission {
   /** @param letIn called when it is this one's turn @param refuse called instead of it, where the line stands */
   enter(letIn: (now: number) => void, refuse: () => void, size?: Size): void
   /** The same for what is never refused. */
@@ -45,9 +45,9 @@ type Size = 'ordinary' | 'large'
 
 const shareMs = { ordinary: 4, large: 4, urgent: 2, refused: 4 }
 /** At 1 s some of 32 clients that load lists of 10,000 at once were refused, and that is no flood. */
-const longestWaitMs = 2_000
+const maxWaitMs = 2_000
 /** Each has its own: neither can keep the other from the database, nor take all of a pool of connections. */
-const mostUnderway = { ordinary: 64, large: 16 }
+const maxUnderway = { ordinary: 64, large: 16 }
 /**
  * Places are counted for the second in which they are taken and the next. What takes longer waits for something else than a database
  * that works: were it counted, a receiver that hangs, or a handler that forgets to answer, could lock everybody out.
@@ -61,10 +61,10 @@ interface Waiting {
 }
 
 /** @param after calls once after some ms; another in tests, as is `turns` */
-export function openGate(
+export function openAdmission(
   turns: Turns = eventLoop,
   after: (ms: number, callback: () => void) => void = (ms, callback) => setTimeout(callback, ms).unref(),
-): Gate {
+): Admission {
   let isWakeSet = false
   const places = { ordinary: countPlaces(), large: countPlaces() }
 
@@ -79,18 +79,18 @@ export function openGate(
       {
         shareMs: shareMs[size],
         isOpen(now) {
-          if (places[size].taken(now) < mostUnderway[size]) return true
+          if (places[size].taken(now) < maxUnderway[size]) return true
           // Somebody may be here who gives none back. It is looked at again when those that are taken are no longer counted.
           if (!isWakeSet) after(placeMs, wake)
           isWakeSet = true
           return false
         },
         serve({ since, letIn, refuse }, now) {
-          if (now - since >= longestWaitMs) {
+          if (now - since >= maxWaitMs) {
             isStanding = true
             return refused.enter(refuse)
           }
-          if (now - since < longestWaitMs / 2) isStanding = false
+          if (now - since < maxWaitMs / 2) isStanding = false
           letIn(now)
         },
       },
@@ -182,9 +182,9 @@ const overrun = new Problem('unavailable', 'More is asked of the server than it 
 const logEveryMs = 10_000
 
 /** Lets every request of a server in by a gate. To be called before any other hook is added. */
-export function takeTurns(
+export function admitRequests(
   server: FastifyInstance,
-  gate: Gate,
+  gate: Admission,
   { log, onRefused }: { log: Pick<Logger, 'warn'>; onRefused: () => void },
 ): void {
   let refused = 0

@@ -36,9 +36,9 @@ export interface ConnectionLimits {
   /** While nothing of an answer is taken: then the connection is cut off. */
   readonly stalledMs: number
   /** Above them one is closed for each new one: see connection-limit.ts. */
-  readonly mostConnections: number
+  readonly maxConnections: number
   /** Of large answers that are not read yet, in bytes: then further large ones are refused, and small ones given. */
-  readonly mostUnreadBytes: number
+  readonly maxUnreadBytes: number
 }
 
 export const connectionLimits: ConnectionLimits = {
@@ -48,16 +48,16 @@ export const connectionLimits: ConnectionLimits = {
   idleMs: 10_000,
   nearIdleMs: 130_000, // Caddy closes after 120 s, nginx and load balancers after 60 s
   stalledMs: 30_000,
-  mostConnections: 5_000,
+  maxConnections: 5_000,
   // 32 lists of 10,000 tasks, the largest that there are.
-  mostUnreadBytes: 128 * 1024 * 1024,
+  maxUnreadBytes: 128 * 1024 * 1024,
 }
 
 /**
  * Node takes 2,000 and drops the rest in silence: an If-Match behind them would be passed over. Apache's 100 are more than any client
  * and its proxies send.
  */
-const mostHeaders = 100
+const maxHeaders = 100
 /** What the kernel's buffers do not take at once. */
 const largeBytes = 64 * 1024
 
@@ -81,7 +81,7 @@ export function nearPeers(trusts: Trust | undefined): (address: string | undefin
 /** The rest, on the server that was made. */
 export function limitConnections(
   server: FastifyInstance,
-  { stalledMs, mostConnections, mostUnreadBytes, idleMs }: ConnectionLimits,
+  { stalledMs, maxConnections, maxUnreadBytes, idleMs }: ConnectionLimits,
   {
     isNear,
     isExempt,
@@ -95,12 +95,12 @@ export function limitConnections(
 ): void {
   shortenIdleTime(server, idleMs, isNear)
   const node = server.server
-  node.maxHeadersCount = mostHeaders + 1
-  limitConnectionCount(node, { maxConnections: mostConnections, isExempt, onDropped })
+  node.maxHeadersCount = maxHeaders + 1
+  limitConnectionCount(node, { maxConnections: maxConnections, isExempt, onDropped })
 
   server.addHook('onRequest', (request, _, done) => {
-    const isTooMany = request.raw.rawHeaders.length > 2 * mostHeaders
-    done(isTooMany ? new Problem('malformed', `A request has at most ${mostHeaders} headers.`) : undefined)
+    const isTooMany = request.raw.rawHeaders.length > 2 * maxHeaders
+    done(isTooMany ? new Problem('malformed', `A request has at most ${maxHeaders} headers.`) : undefined)
   })
 
   let unreadBytes = 0
@@ -111,7 +111,7 @@ export function limitConnections(
     const mayStall = bytes > largeBytes || socket.writableLength > 0 || isStream(payload)
     if (mayStall) socket.setTimeout(stalledMs) // Node takes it back for the next request
     if (bytes <= largeBytes) return done(null, payload)
-    if (unreadBytes + bytes > mostUnreadBytes)
+    if (unreadBytes + bytes > maxUnreadBytes)
       return done(
         new Problem('unavailable', 'Too many large answers wait to be read. A smaller one is given: see limit.', {
           retryAfterMs: 5_000,

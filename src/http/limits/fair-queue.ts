@@ -33,7 +33,7 @@ export const everySecond = ({ now, later }: Turns): Turns => ({
 })
 
 /** No turn has time for more: the cheapest takes 15 µs. */
-const mostATurn = 512
+const maxATurn = 512
 /** A line that never ends is copied to the front of its array when this much of it, and half, has been served. */
 const servedBeforeCopy = 1_024
 
@@ -80,7 +80,7 @@ export function createLine<T>(
   function goOn() {
     if (isTurnAwaited || length() === 0 || !isOpen(now())) return
     awaitTurn()
-    for (let i = Math.min(length(), mostATurn); i > 0; i--) later(serveNext)
+    for (let i = Math.min(length(), maxATurn); i > 0; i--) later(serveNext)
   }
 
   function serveNext() {

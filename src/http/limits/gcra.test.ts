@@ -70,19 +70,19 @@ test('keys know nothing of each other', () => {
 })
 
 test('keys that are full again are forgotten first: memory is what is in use', () => {
-  const limiter = createLimiter({ quota: 10, windowMs: 1_000, mostKeys: 1_000 })
+  const limiter = createLimiter({ quota: 10, windowMs: 1_000, maxKeys: 1_000 })
   for (let i = 0; i < 100_000; i++) limiter.take(`key ${i}`, i * 10)
   assert.ok(limiter.size <= 11, `${limiter.size} are remembered, and 10 are not full`)
 })
 
 test('no number of keys makes it remember more than it may', () => {
-  const limiter = createLimiter({ quota: 10, windowMs: 1_000, mostKeys: 100 })
+  const limiter = createLimiter({ quota: 10, windowMs: 1_000, maxKeys: 100 })
   for (let i = 0; i < 10_000; i++) limiter.take(`key ${i}`, i / 1_000)
   assert.equal(limiter.size, 100)
 })
 
 test('one that is being limited is not pushed out by any number of others that are not', () => {
-  const limiter = createLimiter({ quota: 10, windowMs: 1_000_000, mostKeys: 100 })
+  const limiter = createLimiter({ quota: 10, windowMs: 1_000_000, maxKeys: 100 })
   assert.equal(allowedAt(limiter, 'limited', 0), 10)
   for (let i = 0; i < 500; i++) {
     limiter.take(`key ${i}`, i)
@@ -91,7 +91,7 @@ test('one that is being limited is not pushed out by any number of others that a
 })
 
 test('who is pushed out and comes back has no more left than before', () => {
-  const limiter = createLimiter({ quota: 10, windowMs: 1_000_000, mostKeys: 3 })
+  const limiter = createLimiter({ quota: 10, windowMs: 1_000_000, maxKeys: 3 })
   limiter.take('a', 0, 5)
   for (const key of ['b', 'c']) limiter.take(key, 0, 6)
   assert.equal(limiter.take('d', 0).remaining, 4, 'it begins where the one stood that it pushed out')
@@ -99,14 +99,14 @@ test('who is pushed out and comes back has no more left than before', () => {
 })
 
 test('with all others limited, a newcomer is allowed once, and then has to wait', () => {
-  const limiter = createLimiter({ quota: 5, windowMs: 50_000, mostKeys: 20 })
+  const limiter = createLimiter({ quota: 5, windowMs: 50_000, maxKeys: 20 })
   for (let i = 0; i < 20; i++) assert.equal(allowedAt(limiter, `key ${i}`, 0), 5)
   for (let i = 0; i < 100; i++) assert.equal(allowedAt(limiter, `newcomer ${i}`, 0), 1)
 })
 
 test('the limit of each key is kept, whatever order they come in', () => {
   // As many keys as places: what is known of each must be exact.
-  const limiter = createLimiter({ quota: 20, windowMs: 20_000, mostKeys: 50 })
+  const limiter = createLimiter({ quota: 20, windowMs: 20_000, maxKeys: 50 })
   const allowed = new Map<string, number>()
   let seed = 1
   const random = (below: number) => {

@@ -17,7 +17,7 @@
  * Memory is bounded by the number of keys. A key that is full again is as good as unknown, so its place is given away first. Where
  * none is, the newcomer takes the place of the one that is nearest to it, and begins where that was (Space-Saving; Metwally,
  * Agrawal and El Abbadi, 2005): nobody gets out of a limit by being pushed out, since it comes back to no less than it had, and to
- * push out one that is being limited, all others must be limited too. Only then do newcomers notice: each is allowed once, and has to
+ * push out one that is being limited, all others must be limited too. Only then do newcomers notification: each is allowed once, and has to
  * wait for more, so that not even 10,000 addresses lock out one more.
  */
 export interface Limiter {
@@ -41,12 +41,12 @@ export interface Verdict {
   readonly retryAfterMs: number
 }
 
-export interface Policy {
+export interface ChannelSettings {
   readonly quota: number
   readonly windowMs: number
   /** What may be taken at once. All of it unless told otherwise: then nobody is refused who keeps to the quota in every window. */
   readonly burst?: number
-  readonly mostKeys?: number
+  readonly maxKeys?: number
 }
 
 interface Entry {
@@ -58,11 +58,11 @@ interface Entry {
 }
 
 /** 150 bytes each, with a key of 40 characters. */
-const usualKeys = 10_000
+const defaultKeys = 10_000
 /** Of what is taken once, for sums of fractions that do not come out even. */
 const rounding = 1e-6
 
-export function createLimiter({ quota, windowMs, burst = quota, mostKeys = usualKeys }: Policy): Limiter {
+export function createLimiter({ quota, windowMs, burst = quota, maxKeys = defaultKeys }: ChannelSettings): Limiter {
   const oneMs = windowMs / quota
   const allMs = burst * oneMs
   const entries = new Map<string, Entry>()
@@ -89,7 +89,7 @@ export function createLimiter({ quota, windowMs, burst = quota, mostKeys = usual
 
   function admit(key: string, now: number, cost: number): Entry {
     const top = fullest()
-    if (!top || (top.fullAt > now && heap.length < mostKeys)) {
+    if (!top || (top.fullAt > now && heap.length < maxKeys)) {
       const entry = { key, fullAt: now, sortedBy: now }
       heap.push(entry)
       riseLast(heap)

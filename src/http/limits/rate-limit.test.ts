@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { Problem } from '#core/problem.ts'
-import { addressKey, createRateGuard } from './rate-limit.ts'
+import { addressKey, createRateLimiter } from './rate-limit.ts'
 
 const minuteMs = 60_000
 
@@ -14,8 +14,8 @@ function start(perMinute = 60) {
       headers[name] = value
       return reply
     },
-  } as unknown as Parameters<ReturnType<typeof createRateGuard>['request']>[0]
-  const guard = createRateGuard({ perMinute, now: () => at, onRefused: () => refused++ })
+  } as unknown as Parameters<ReturnType<typeof createRateLimiter>['request']>[0]
+  const guard = createRateLimiter({ perMinute, now: () => at, onRefused: () => refused++ })
   /** Seconds to wait when it is refused; undefined when it is not. */
   const waitOf = (act: () => unknown): number | undefined => {
     try {

@@ -1,7 +1,7 @@
 import { isIPv6 } from 'node:net'
 import type { FastifyReply } from 'fastify'
 import { Problem } from '#core/problem.ts'
-import { createLimiter, type Policy, type Verdict } from './gcra.ts'
+import { type ChannelSettings, createLimiter, type Verdict } from './gcra.ts'
 
 /**
  * Who asks too often, or guesses, has to wait: 429 with Retry-After.
@@ -16,7 +16,7 @@ import { createLimiter, type Policy, type Verdict } from './gcra.ts'
  *
  * A request costs 0.5 µs for its key, what is left and the two headers, of 25 to 40.
  */
-export interface RateGuard {
+export interface RateLimiter {
   /**
    * Counts a request, and says in its answer what is left (draft-ietf-httpapi-ratelimit-headers-11).
    * @throws Problem `rate-limited`
@@ -48,7 +48,7 @@ export interface Attempt {
   succeeded(): void
 }
 
-export interface RateGuardParts {
+export interface RateLimiterOptions {
   /** Requests a minute of a known caller; 0 for as many as it likes. */
   readonly perMinute: number
   /** ms, monotonic. */
@@ -59,20 +59,20 @@ export interface RateGuardParts {
 const minuteMs = 60_000
 const unknownShare = 0.1
 const failuresMs = 15 * minuteMs
-const mostFailures = { ofAccount: 10, ofAddress: 50 }
+const maxFailures = { ofAccount: 10, ofAddress: 50 }
 /** Of what was typed as an account: nobody chooses how much memory it takes here. */
-const longestAccount = 200
+const maxAccountLength = 200
 
-export function createRateGuard({
+export function createRateLimiter({
   perMinute,
   now = () => performance.now(),
   onRefused = () => {},
-}: RateGuardParts): RateGuard {
+}: RateLimiterOptions): RateLimiter {
   const isLimited = perMinute > 0
   const known = createPolicy('caller', perMinute)
   const unknown = createPolicy('address', Math.max(1, Math.round(perMinute * unknownShare)))
-  const ofAccounts = createLimiter({ quota: mostFailures.ofAccount, windowMs: failuresMs })
-  const ofAddresses = createLimiter({ quota: mostFailures.ofAddress, windowMs: failuresMs })
+  const ofAccounts = createLimiter({ quota: maxFailures.ofAccount, windowMs: failuresMs })
+  const ofAddresses = createLimiter({ quota: maxFailures.ofAddress, windowMs: failuresMs })
 
   function refuse({ retryAfterMs }: Verdict, what: string): never {
     onRefused()
@@ -91,7 +91,7 @@ export function createRateGuard({
     },
     mayTry(address, account) {
       const ofAddress = addressKey(address)
-      const pair = `${account.slice(0, longestAccount)} ${ofAddress}`
+      const pair = `${account.slice(0, maxAccountLength)} ${ofAddress}`
       const at = now()
       for (const verdict of [ofAddresses.peek(ofAddress, at), ofAccounts.peek(pair, at)])
         if (!verdict.isAllowed) refuse(verdict, 'Too many attempts have failed')
@@ -117,7 +117,7 @@ function createPolicy(name: string, quota: number) {
 }
 
 /** `"caller";q=6000;w=60`, a list of one item in the structured fields of RFC 9651. */
-export function toRateLimitPolicy(name: string, { quota, windowMs }: Policy): string {
+export function toRateLimitPolicy(name: string, { quota, windowMs }: ChannelSettings): string {
   return `"${name}";q=${quota};w=${Math.ceil(windowMs / 1_000)}`
 }
 
@@ -125,7 +125,11 @@ export function toRateLimitPolicy(name: string, { quota, windowMs }: Policy): st
  * `"caller";r=5999;t=1`. The draft's `t` is the time in which no more than `r` can be used: here until there is one more, in whole
  * seconds. Not until all is there again: who takes `r / t` for its pace would come to a halt at the end of a quota that fills evenly.
  */
-export function toRateLimit(name: string, { quota, windowMs }: Policy, { remaining, retryAfterMs }: Verdict): string {
+export function toRateLimit(
+  name: string,
+  { quota, windowMs }: ChannelSettings,
+  { remaining, retryAfterMs }: Verdict,
+): string {
   return `"${name}";r=${remaining};t=${Math.ceil((retryAfterMs || windowMs / quota) / 1_000)}`
 }
 

@@ -30,13 +30,13 @@ for (const [name, make, knock] of [
     server.listen(0, '127.0.0.1')
     await once(server, 'listening')
     const { port } = server.address() as AddressInfo
-    const door = await openDoor(server, '127.0.0.2')
+    const authenticator = await openDoor(server, '127.0.0.2')
     t.after(() => {
-      door.close()
+      authenticator.close()
       server.close()
       server.closeAllConnections()
     })
-    assert.equal((door.address() as AddressInfo).port, port)
+    assert.equal((authenticator.address() as AddressInfo).port, port)
 
     const ask = (text: string) => {
       const socket = knock({ port, host: '127.0.0.2' })
@@ -52,7 +52,7 @@ for (const [name, make, knock] of [
     const busy = ask(question.replace('/ ', '/slow '))
     await asked
     const idleClosed = once(idle, 'close')
-    const closed = closeDoor(server, door)
+    const closed = closeDoor(server, authenticator)
     await idleClosed
     waiting[0]?.()
     assert.match(String(await once(busy, 'data')), /slow$/)

@@ -63,28 +63,30 @@ async function listenOn(
   const [first = host, ...others] = addresses.map(({ address }) => address)
   const doors: Server[] = []
   server.addHook('preClose', async () => {
-    await Promise.all(doors.map((door) => closeDoor(server.server, door)))
+    await Promise.all(doors.map((authenticator) => closeDoor(server.server, authenticator)))
   })
   const url = await server.listen({ host: first, port, listenTextResolver: line })
   for (const other of others) {
     // An address that is in the table and not on the machine keeps nobody from the other.
-    const door = await openDoor(server.server, other).catch(() => undefined)
-    if (door) doors.push(door)
+    const authenticator = await openDoor(server.server, other).catch(() => undefined)
+    if (authenticator) doors.push(authenticator)
   }
   return url
 }
 
 /** Another address that leads to the same server, on its port. What comes in by it is the server's own from then on, with all its limits. */
 export async function openDoor(server: HttpServer, host: string): Promise<Server> {
-  const door = createServer({ allowHalfOpen: true, noDelay: true }, (socket) => server.emit('connection', socket))
-  door.listen({ host, port: (server.address() as AddressInfo).port })
-  await once(door, 'listening')
-  return door
+  const authenticator = createServer({ allowHalfOpen: true, noDelay: true }, (socket) =>
+    server.emit('connection', socket),
+  )
+  authenticator.listen({ host, port: (server.address() as AddressInfo).port })
+  await once(authenticator, 'listening')
+  return authenticator
 }
 
 /** Resolves when what came in by it has been answered. */
-export async function closeDoor(server: HttpServer, door: Server): Promise<void> {
-  door.close()
+export async function closeDoor(server: HttpServer, authenticator: Server): Promise<void> {
+  authenticator.close()
   server.closeIdleConnections()
-  await once(door, 'close')
+  await once(authenticator, 'close')
 }

@@ -6,14 +6,14 @@ import { dirname, join } from 'node:path'
 import { Problem } from '#core/problem.ts'
 
 /** What programs can name when they connect; Linux itself would bind one byte more. */
-const mostBytes = platform() === 'linux' ? 107 : 103
+const maxBytes = platform() === 'linux' ? 107 : 103
 
 /** What is wrong with a path to listen at, if anything. */
 export function socketFault(path: string): string | undefined {
   // To Linux a name with a NUL in front is no file, and so everybody's.
   if (path.includes('\0')) return 'must be a path'
-  if (Math.max(Buffer.byteLength(path), Buffer.byteLength(hiddenPath(path, 'XXXXXX'))) <= mostBytes) return undefined
-  return `is too long: a socket's path has at most ${mostBytes} bytes, and its folder's at most ${mostBytes - hiddenBytes}`
+  if (Math.max(Buffer.byteLength(path), Buffer.byteLength(hiddenPath(path, 'XXXXXX'))) <= maxBytes) return undefined
+  return `is too long: a socket's path has at most ${maxBytes} bytes, and its folder's at most ${maxBytes - hiddenBytes}`
 }
 
 const hiddenPath = (path: string, random: string) => join(dirname(path), `.${random}`, 's')

@@ -1,14 +1,14 @@
 import { createHash } from 'node:crypto'
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import type { Context } from '#actions/context.ts'
-import type { Act, Link, LinkMaker } from '#actions/links.ts'
-import { acknowledgeNotice } from '#actions/notifications.ts'
+import type { Link, LinkAction, LinkMaker } from '#actions/links.ts'
+import { acknowledgeNotification } from '#actions/notifications.ts'
 import { completeTask, snoozeTask } from '#actions/tasks.ts'
 import { Problem } from '#core/problem.ts'
 import type { Task } from '#core/task.ts'
 import { toCaller } from '#http/auth/authenticate.ts'
 import { findTask } from '#store/tasks.ts'
-import { findOwner } from '#store/users.ts'
+import { findUser } from '#store/users.ts'
 import { escapeHtml, sendPage } from './page.ts'
 
 /**
@@ -22,21 +22,21 @@ export function linkRoutes(
   const schema = { hide: true, needs: 'nothing' } as const
   const snoozeMs = 3_600_000
 
-  const perform: Record<Act, (link: Link) => Promise<unknown>> = {
-    complete: ({ ownerId, taskId }) => completeTask(ctx, { ownerId }, { id: taskId }),
-    snooze: ({ ownerId, taskId }) => snoozeTask(ctx, { ownerId }, { id: taskId }, { forMs: snoozeMs }),
+  const perform: Record<LinkAction, (link: Link) => Promise<unknown>> = {
+    complete: ({ userId, taskId }) => completeTask(ctx, { userId }, { id: taskId }),
+    snooze: ({ userId, taskId }) => snoozeTask(ctx, { userId }, { id: taskId }, { forMs: snoozeMs }),
     acknowledge: async () => {},
   }
 
   /** @throws Problem `not-found`, `gone` */
   async function read(request: FastifyRequest<{ Params: { token: string } }>): Promise<{ link: Link; task: Task }> {
     const link = links.parse(request.params.token, now())
-    const owner = await findOwner(ctx.db, link.ownerId)
-    if (!owner || owner.disabledAt !== null)
+    const user = await findUser(ctx.db, link.userId)
+    if (!user || user.disabledAt !== null)
       throw new Problem('gone', 'This account is not there any more, or is disabled.')
     const by = { kind: 'link', id: null, name: link.act, object: `/v1/tasks/${link.taskId}` } as const
-    request.caller = { ...toCaller(owner, null), by }
-    const task = await findTask(ctx.db, link.ownerId, link.taskId)
+    request.caller = { ...toCaller(user, null), by }
+    const task = await findTask(ctx.db, link.userId, link.taskId)
     if (!task) throw new Problem('not-found', 'The task was deleted.')
     return { link, task }
   }
@@ -59,7 +59,7 @@ export function linkRoutes(
         const { link, task } = await read(request)
         await perform[link.act](link)
         // Whoever has acted has seen it.
-        await acknowledgeNotice(ctx, { ownerId: link.ownerId }, link.noticeId)
+        await acknowledgeNotification(ctx, { userId: link.userId }, link.notificationId)
         return page(reply, 200, words[link.act].done, task.title, '')
       } catch (error) {
         return refusal(reply, error)
@@ -74,7 +74,7 @@ function passOverForm(request: FastifyRequest, _: FastifyReply, done: () => void
   done()
 }
 
-const words: Record<Act, { question: string; button: string; done: string }> = {
+const words: Record<LinkAction, { question: string; button: string; done: string }> = {
   complete: { question: 'Is this done?', button: 'Yes, it is done', done: 'Done.' },
   snooze: { question: 'Ring again in an hour?', button: 'Ring again in an hour', done: 'It rings again in an hour.' },
   acknowledge: { question: 'Have you seen this?', button: 'I have seen it', done: 'Noted: you have seen it.' },

@@ -56,7 +56,7 @@ export const problemPages: Record<ProblemKind | 'internal', ProblemPage> = {
     },
   },
   'not-found': {
-    means: 'There is nothing at this path: no such resource, or no longer, or it is another owner’s.',
+    means: 'There is nothing at this path: no such resource, or no longer, or it is another user’s.',
     remedy: 'Check the path and the id in it. Ids are never given a second time.',
     example: { request: { method: 'GET', path: '/v1/tasks/4711' }, detail: 'There is no task 4711.' },
   },

@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto'
 import type { FastifyInstance } from 'fastify'
 import { Problem } from '#core/problem.ts'
-import { concealedPath } from '#core/redact.ts'
+import { redactPath } from '#core/redact.ts'
 import { answers } from '#http/protocol/problem.ts'
 import { addVary } from '#http/protocol/security-headers.ts'
 import { escapeHtml, sendPage } from './page.ts'
@@ -40,7 +40,7 @@ export function describeProblem(slug: Slug) {
     title,
     status,
     detail,
-    instance: concealedPath(request?.path ?? '/v1/tasks'),
+    instance: redactPath(request?.path ?? '/v1/tasks'),
     request_id: '5dca3eb0-382f-46db-b39a-5ca46da6e629',
     ...(errors && { errors }),
   }

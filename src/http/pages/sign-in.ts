@@ -60,7 +60,7 @@ const incomplete =
 const setUp: Page = {
   title: 'Set up',
   body: `<h1 tabindex="-1">Set up this server</h1>
-<p>You are its first owner, and administer it. All that is on it already is yours.</p>
+<p>You are its first user, and administer it. All that is on it already is yours.</p>
 ${incomplete}
 <form data-to="/v1/invitations/accept">
 ${nameField}
@@ -108,7 +108,7 @@ const script = `
 const form = document.querySelector('form'), said = document.querySelector('output')
 const [code, name = ''] = location.hash.slice(1).split('&')
 const isByCode = form.dataset.to.startsWith('/v1/invitations')
-let isUnderway = false
+let isInFlight = false
 
 if (isByCode && code === '') {
   document.querySelector('[data-incomplete]').hidden = false
@@ -144,9 +144,9 @@ function tell(faults, otherwise) {
 
 form.addEventListener('submit', async (event) => {
   event.preventDefault()
-  if (isUnderway) return
+  if (isInFlight) return
   const button = form.querySelector('button:not([type])')
-  isUnderway = true
+  isInFlight = true
   button.ariaDisabled = 'true'
   tell([], '')
   try {
@@ -159,18 +159,18 @@ form.addEventListener('submit', async (event) => {
   } catch {
     tell([], 'The server does not answer. Try again in a moment.')
   }
-  isUnderway = false
+  isInFlight = false
   button.ariaDisabled = 'false'
 })
 
-function finish({ token, owner }) {
+function finish({ token, user }) {
   // The code is used up, and need not stay in the history.
   history.replaceState(null, '', location.pathname)
   const done = document.querySelector('template')
   if (!token || !done) return location.assign('/')
   const main = document.querySelector('main'), mark = document.querySelector('.mark')
   main.replaceChildren(mark, done.content)
-  main.querySelector('[data-name]').textContent = owner.name
+  main.querySelector('[data-name]').textContent = user.name
   const shown = main.querySelector('[data-token]')
   shown.textContent = token
   main.querySelector('[data-copy]').addEventListener('click', async ({ target }) => {

@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto'
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import type { Context } from '#actions/context.ts'
-import { type Once, once, onceByChunks } from '#actions/idempotent.ts'
+import { idempotentInChunks, type Once, once } from '#actions/idempotent.ts'
 import { Problem } from '#core/problem.ts'
 import { type Answer, send } from './task-response.ts'
 
@@ -12,7 +12,7 @@ import { type Answer, send } from './task-response.ts'
  * @param act everything that it does, with the context that it is handed; what it throws is not kept
  * @throws Problem `malformed`, and those of `once`
  */
-export async function answerOnce(
+export async function answerIdempotently(
   ctx: Context,
   request: FastifyRequest,
   reply: FastifyReply,
@@ -23,8 +23,8 @@ export async function answerOnce(
   return sendKept(reply, await once(ctx, request.actor, keyOf(header, request), async (ctx) => toKept(await act(ctx))))
 }
 
-/** The same for what works in chunks, as `onceByChunks` has it. */
-export async function answerOnceByChunks(
+/** The same for what works in chunks, as `idempotentInChunks` has it. */
+export async function answerIdempotentlyInChunks(
   ctx: Context,
   request: FastifyRequest,
   reply: FastifyReply,
@@ -34,7 +34,7 @@ export async function answerOnceByChunks(
   if (header === undefined) return send(reply, await act())
   return sendKept(
     reply,
-    await onceByChunks(ctx, request.actor, keyOf(header, request), async () => toKept(await act())),
+    await idempotentInChunks(ctx, request.actor, keyOf(header, request), async () => toKept(await act())),
   )
 }
 
@@ -63,18 +63,18 @@ export function parseIdempotencyKey(header: string | string[]): string {
   const [, quoted, bare] =
     /^ *(?:"((?:[ !#-[\]-~]|\\["\\])*)"|([!#$%&'*+.^_`|~0-9A-Za-z:/=-]+)) *$/.exec(String(header)) ?? []
   const key = quoted?.replaceAll(/\\(.)/g, '$1') ?? bare
-  if (key === undefined || key === '' || key.length > longestKey)
+  if (key === undefined || key === '' || key.length > maxKeyLength)
     throw new Problem(
       'malformed',
-      `Idempotency-Key must be 1 to ${longestKey} characters of ASCII, in quotes or bare.`,
+      `Idempotency-Key must be 1 to ${maxKeyLength} characters of ASCII, in quotes or bare.`,
       {
-        faults: [{ at: { parameter: 'Idempotency-Key' }, detail: `must be 1 to ${longestKey} characters of ASCII` }],
+        faults: [{ at: { parameter: 'Idempotency-Key' }, detail: `must be 1 to ${maxKeyLength} characters of ASCII` }],
       },
     )
   return key
 }
 
-const longestKey = 255
+const maxKeyLength = 255
 
 /** Headers by which the same body means something else. */
 const meaningful = ['if-match', 'if-none-match', 'prefer'] as const

@@ -4,7 +4,7 @@ import { Problem } from '#core/problem.ts'
 import type { Trust } from '#http/listen/trusted-proxies.ts'
 import { createHostCheck } from './host-check.ts'
 
-export interface GuardParts {
+export interface OriginCheckOptions {
   /** There is no login: each request that is answered may do everything. */
   readonly isOpen: boolean
   /** Whoever reaches it may do all, so only programs of this machine may: it is on loopback, and without login. */
@@ -21,7 +21,14 @@ export interface GuardParts {
  * Who may speak to a server: where there is no login, programs of this machine and its own pages. A web page elsewhere can make a
  * browser here send requests; what it cannot do is choose their Host, Origin or Sec-Fetch-Site headers.
  */
-export function createGuard({ isOpen, isForMachine, isSocket, allowedHosts, allowedOrigins, trusts }: GuardParts) {
+export function createOriginCheck({
+  isOpen,
+  isForMachine,
+  isSocket,
+  allowedHosts,
+  allowedOrigins,
+  trusts,
+}: OriginCheckOptions) {
   const isOwnHost = createHostCheck(allowedHosts)
 
   /** @throws Problem `forbidden` */

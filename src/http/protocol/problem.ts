@@ -3,12 +3,12 @@ import type { OutgoingHttpHeaders } from 'node:http'
 import type { Socket } from 'node:net'
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import { describe, type Fault, nearest, Problem, type ProblemKind } from '#core/problem.ts'
-import { concealed, concealedPath } from '#core/redact.ts'
+import { redact, redactPath } from '#core/redact.ts'
 import type { Task } from '#core/task.ts'
 import { failureLogOf } from '#http/failure-log.ts'
 import { formatBytes } from '#http/limits/body-limits.ts'
 import { toTaskWire } from '#wire/task.ts'
-import { standingHeaders } from './security-headers.ts'
+import { securityHeaders } from './security-headers.ts'
 
 /**
  * Problem ⇄ RFC 9457. Three sources of errors meet here and nowhere else: our Problems, Fastify's own, and the unexpected.
@@ -28,7 +28,7 @@ export const answers: Record<ProblemKind | 'internal', { status: number; slug: s
     slug: 'unsupported-media-type',
     title: 'Not a media type that is read here',
   },
-  invalid: { status: 422, slug: 'invalid', title: 'Not acceptable' },
+  invalid: { status: 422, slug: 'invalid', title: 'Unprocessable Content' },
   'rate-limited': { status: 429, slug: 'rate-limited', title: 'Too many requests' },
   internal: { status: 500, slug: 'internal', title: 'Something went wrong here' },
   unavailable: { status: 503, slug: 'unavailable', title: 'Not available just now' },
@@ -55,10 +55,10 @@ export function sendProblem(error: unknown, request: FastifyRequest, reply: Fast
         type: `/problems/${slug}`,
         title,
         status,
-        detail: concealed(problem?.message ?? 'It was logged under this request_id.'),
-        instance: concealedPath(request.url),
+        detail: redact(problem?.message ?? 'It was logged under this request_id.'),
+        instance: redactPath(request.url),
         request_id: request.id,
-        errors: faults?.slice(0, mostFaults).map(toFaultWire),
+        errors: faults?.slice(0, maxFaults).map(toFaultWire),
         missing,
         current: current === undefined ? undefined : toTaskWire(current as Task),
       }),
@@ -77,8 +77,8 @@ function challenge({ headers }: FastifyRequest, scope: string | undefined): stri
 
 /** A caller's own words are repeated to him, since they are what is wrong; but no key, which he may have put in the wrong place. */
 function toFaultWire({ at, detail }: Fault) {
-  const place = 'pointer' in at ? { pointer: concealed(at.pointer) } : { parameter: concealed(at.parameter) }
-  return { ...place, detail: concealed(detail) }
+  const place = 'pointer' in at ? { pointer: redact(at.pointer) } : { parameter: redact(at.parameter) }
+  return { ...place, detail: redact(detail) }
 }
 
 /**
@@ -88,12 +88,12 @@ function toFaultWire({ at, detail }: Fault) {
 export function answerAtOnce({ kind, message, extras }: Problem, request: FastifyRequest, reply: FastifyReply): void {
   const { status, slug, title } = answers[kind]
   const { id } = request
-  const instance = concealedPath(request.url)
+  const instance = redactPath(request.url)
   const text = JSON.stringify({
     type: `/problems/${slug}`,
     title,
     status,
-    detail: concealed(message),
+    detail: redact(message),
     instance,
     request_id: id,
   })
@@ -135,7 +135,7 @@ export function answerUnreadable(error: NodeJS.ErrnoException, socket: Socket): 
 
 // Not imported: that would load undici; see src/channels/http-client.ts.
 const { STATUS_CODES } = process.getBuiltinModule('node:http')
-const unreadableHeaders = Object.entries({ ...standingHeaders, 'cache-control': 'no-store' }).map(
+const unreadableHeaders = Object.entries({ ...securityHeaders, 'cache-control': 'no-store' }).map(
   ([name, value]) => `${name}: ${value}`,
 )
 
@@ -145,7 +145,7 @@ const unreadable: Record<string, [status: number, ProblemKind, detail: string]> 
 }
 
 /** More than this many faults tell nobody anything. */
-const mostFaults = 20
+const maxFaults = 20
 
 const fastifyKinds: Record<string, [ProblemKind, string]> = {
   FST_ERR_CTP_INVALID_MEDIA_TYPE: ['unsupported-media-type', 'The body must be application/json.'],
@@ -164,7 +164,7 @@ function toProblem(error: unknown, { routeOptions }: FastifyRequest): Problem | 
     statusCode?: number
   }
   if (validation) {
-    const faults = validation.slice(0, mostFaults).map((fault) => toFault(fault, validationContext === 'body'))
+    const faults = validation.slice(0, maxFaults).map((fault) => toFault(fault, validationContext === 'body'))
     // A path that names no possible id names nothing.
     if (validationContext === 'params') return new Problem('not-found', 'There is no such resource.')
     return new Problem(validationContext === 'body' ? 'invalid' : 'malformed', describe(faults), { faults })

@@ -10,7 +10,7 @@ const AuditQuery = Type.Object(
   {
     limit: Type.Integer({ minimum: 1, maximum: 1_000, default: 100 }),
     cursor: Type.Optional(Type.String({ maxLength: 100 })),
-    owner_id: Type.Optional(Type.Integer({ minimum: 1, description: 'What this owner did' })),
+    user_id: Type.Optional(Type.Integer({ minimum: 1, description: 'What this user did' })),
     operation: Type.Optional(Type.String({ maxLength: 50, description: 'An operationId', examples: ['signIn'] })),
   },
   { additionalProperties: false },
@@ -24,7 +24,7 @@ export function auditRoutes(plain: FastifyInstance, { db }: { db: Db }): void {
       schema: {
         operationId: 'listAudit',
         needs: 'admin',
-        isOfServer: true,
+        adminOnly: true,
         summary: 'Who did what to which object, from where, the newest first',
         description:
           'Sign-ins, and whatever needs the scope admin, done or refused; on a server with login also each change of a task. Kept for 400 days.',
@@ -33,9 +33,9 @@ export function auditRoutes(plain: FastifyInstance, { db }: { db: Db }): void {
         response: { 200: AuditShape },
       },
     },
-    async ({ query: { limit, cursor, owner_id: ownerId, operation } }) => {
+    async ({ query: { limit, cursor, user_id: userId, operation } }) => {
       const before = cursor === undefined ? Number.MAX_SAFE_INTEGER : parseCursor(cursor)
-      const found = await listAudit(db, { ownerId, operation }, { before, limit: limit + 1 })
+      const found = await listAudit(db, { userId, operation }, { before, limit: limit + 1 })
       const page = found.slice(0, limit)
       const last = page.at(-1)
       return {

@@ -40,7 +40,7 @@ export function byKeyRoutes(plain: FastifyInstance, { db, ctx }: { db: Db; ctx: 
     },
     async (request, reply) => {
       checkKey(request.params.key)
-      const task = await getTaskByKey(db, request.actor.ownerId, request.params.key)
+      const task = await getTaskByKey(db, request.actor.userId, request.params.key)
       return sendTask(request, reply.header('content-location', placeOf(task)), task)
     },
   )

@@ -46,28 +46,24 @@ const ChangesQuery = Type.Object(
  */
 export function changeRoutes(plain: FastifyInstance, { db }: { db: Db }): void {
   const server = plain.withTypeProvider<TypeBoxTypeProvider>()
-  async function everything(
-    ownerId: number,
-    { number, taskId: after = 0 }: Place,
-    limit: number,
-  ): Promise<ChangesWire> {
-    const found = await listTasks(db, ownerId, { after, limit: limit + 1, offset: 0 })
-    const { last, forgotten } = await changeCounter(db, ownerId)
+  async function everything(userId: number, { number, taskId: after = 0 }: Place, limit: number): Promise<ChangesWire> {
+    const found = await listTasks(db, userId, { after, limit: limit + 1, offset: 0 })
+    const { last, forgotten } = await changeCounter(db, userId)
     refuse(number, last, forgotten)
     const page = found.slice(0, limit)
     const isDone = found.length <= limit
     return {
       tasks: page.map(toTaskWire),
       deleted: [],
-      cursor: toPlaceCursor(ownerId, isDone ? { number } : { number, taskId: page.at(-1)?.id ?? after }),
+      cursor: toPlaceCursor(userId, isDone ? { number } : { number, taskId: page.at(-1)?.id ?? after }),
       more: !isDone || last > number,
     }
   }
 
-  async function changed(ownerId: number, { number }: Place, limit: number): Promise<ChangesWire> {
-    const { last } = await changeCounter(db, ownerId)
-    const changes = await taskChangesSince(db, ownerId, number, limit)
-    const { forgotten } = await changeCounter(db, ownerId)
+  async function changed(userId: number, { number }: Place, limit: number): Promise<ChangesWire> {
+    const { last } = await changeCounter(db, userId)
+    const changes = await taskChangesSince(db, userId, number, limit)
+    const { forgotten } = await changeCounter(db, userId)
     refuse(number, last, forgotten)
     const ids = new Set<number>()
     for (const { taskId } of changes) {
@@ -81,7 +77,7 @@ export function changeRoutes(plain: FastifyInstance, { db }: { db: Db }): void {
     return {
       tasks: [...ids].flatMap((id) => tasks.get(id) ?? []).map(toTaskWire), // in the order in which they changed first
       deleted: [...ids].filter((id) => !tasks.has(id)),
-      cursor: toPlaceCursor(ownerId, { number: more ? seen : Math.max(seen, last) }),
+      cursor: toPlaceCursor(userId, { number: more ? seen : Math.max(seen, last) }),
       more,
     }
   }
@@ -99,10 +95,10 @@ export function changeRoutes(plain: FastifyInstance, { db }: { db: Db }): void {
         problems: ['gone'],
       },
     },
-    async ({ query: { since, limit }, actor: { ownerId } }) => {
-      if (since === undefined) return everything(ownerId, { number: await lastChange(db, ownerId), taskId: 0 }, limit)
-      const place = parsePlaceCursor(ownerId, since, 'since')
-      return place.taskId === undefined ? changed(ownerId, place, limit) : everything(ownerId, place, limit)
+    async ({ query: { since, limit }, actor: { userId } }) => {
+      if (since === undefined) return everything(userId, { number: await lastChange(db, userId), taskId: 0 }, limit)
+      const place = parsePlaceCursor(userId, since, 'since')
+      return place.taskId === undefined ? changed(userId, place, limit) : everything(userId, place, limit)
     },
   )
 }
@@ -110,7 +106,7 @@ export function changeRoutes(plain: FastifyInstance, { db }: { db: Db }): void {
 /** @throws Problem `gone` for a place of which something is forgotten, `malformed` for one that nobody can have come to */
 function refuse(number: number, last: number, forgotten: number): void {
   if (number < forgotten) throw startAgain()
-  if (number > last) throw strange('since')
+  if (number > last) throw invalidCursor('since')
 }
 
 function startAgain(): Problem {
@@ -121,21 +117,21 @@ function startAgain(): Problem {
 }
 
 /** A cursor or position that nobody can have been given. */
-export function strange(parameter: string): Problem {
+export function invalidCursor(parameter: string): Problem {
   const detail = 'is not one that this server gave'
   return new Problem('malformed', `The cursor ${detail}.`, { faults: [{ at: { parameter }, detail }] })
 }
 
-/** Opaque to callers, and bound to its owner. */
-export function toPlaceCursor(ownerId: number, { number, taskId }: Place): string {
-  const text = taskId === undefined ? `changes:${ownerId}:${number}` : `tasks:${ownerId}:${number}:${taskId}`
+/** Opaque to callers, and bound to its user. */
+export function toPlaceCursor(userId: number, { number, taskId }: Place): string {
+  const text = taskId === undefined ? `changes:${userId}:${number}` : `tasks:${userId}:${number}:${taskId}`
   return Buffer.from(text).toString('base64url')
 }
 
 /** @param parameter where it stood @throws Problem `malformed` */
-export function parsePlaceCursor(ownerId: number, cursor: string, parameter: string): Place {
+export function parsePlaceCursor(userId: number, cursor: string, parameter: string): Place {
   const text = Buffer.from(cursor, 'base64url').toString()
-  const [, kind, owner, number, taskId] = /^(changes|tasks):(\d+):(\d{1,15})(?::(\d{1,15}))?$/.exec(text) ?? []
-  if (Number(owner) !== ownerId || (kind === 'tasks') !== (taskId !== undefined)) throw strange(parameter)
+  const [, kind, user, number, taskId] = /^(changes|tasks):(\d+):(\d{1,15})(?::(\d{1,15}))?$/.exec(text) ?? []
+  if (Number(user) !== userId || (kind === 'tasks') !== (taskId !== undefined)) throw invalidCursor(parameter)
   return taskId === undefined ? { number: Number(number) } : { number: Number(number), taskId: Number(taskId) }
 }

@@ -3,7 +3,7 @@ import type { FastifyInstance } from 'fastify'
 import * as actions from '#actions/channels.ts'
 import type { ChannelRecord } from '#core/channel.ts'
 import { isNotModified, parseConditions } from '#http/protocol/conditional-requests.ts'
-import { answerOnce, answerOnceByChunks } from '#http/protocol/idempotency.ts'
+import { answerIdempotently, answerIdempotentlyInChunks } from '#http/protocol/idempotency.ts'
 import type { Answer } from '#http/protocol/task-response.ts'
 import { getChannel, presentChannels } from '#store/channels.ts'
 import {
@@ -26,7 +26,7 @@ import { IdParams, NoQuery, refuseBody } from './tasks.ts'
 
 const tags = ['channels']
 
-/** Where notices go. Secrets go in and do not come out, but for one that the server itself has made, once. */
+/** Where notifications go. Secrets go in and do not come out, but for one that the server itself has made, once. */
 export function channelRoutes(plain: FastifyInstance, { ctx }: { ctx: actions.ChannelContext }): void {
   const server = plain.withTypeProvider<TypeBoxTypeProvider>()
   const kindOf = (name: string) => ctx.kinds.find(({ kind }) => kind === name)
@@ -63,7 +63,7 @@ export function channelRoutes(plain: FastifyInstance, { ctx }: { ctx: actions.Ch
       },
     },
     async ({ actor }) => ({
-      channels: (await presentChannels(ctx.db, actor.ownerId)).map((channel) => wire(channel)),
+      channels: (await presentChannels(ctx.db, actor.userId)).map((channel) => wire(channel)),
     }),
   )
 
@@ -85,7 +85,7 @@ export function channelRoutes(plain: FastifyInstance, { ctx }: { ctx: actions.Ch
       },
     },
     async (request, reply) =>
-      answerOnce(ctx, request, reply, async (once) => {
+      answerIdempotently(ctx, request, reply, async (once) => {
         const channel = await actions.createChannel({ ...ctx, ...once }, request.actor, request.body)
         const made = kindOf(channel.kind)?.ownSecret?.member
         const isMade = made !== undefined && request.body.options?.[made] === undefined
@@ -110,7 +110,7 @@ export function channelRoutes(plain: FastifyInstance, { ctx }: { ctx: actions.Ch
       },
     },
     async (request, reply) => {
-      const channel = await getChannel(ctx.db, request.actor.ownerId, request.params.id)
+      const channel = await getChannel(ctx.db, request.actor.userId, request.params.id)
       reply.header('etag', toEtag(channel))
       return isNotModified(request.headers, toEtag(channel)) ? reply.code(304).send(undefined as never) : wire(channel)
     },
@@ -134,8 +134,8 @@ export function channelRoutes(plain: FastifyInstance, { ctx }: { ctx: actions.Ch
       },
     },
     async (request, reply) => {
-      const { name, options, enabled, tags, notices, group_wait, repeat, ignore_quiet_hours } = request.body
-      const patch = { name, options, enabled, tags, notices, group_wait, repeat, ignore_quiet_hours }
+      const { name, options, enabled, tags, notifications, group_wait, repeat, ignore_quiet_hours } = request.body
+      const patch = { name, options, enabled, tags, notifications, group_wait, repeat, ignore_quiet_hours }
       const given = Object.fromEntries(Object.entries(patch).filter(([, value]) => value !== undefined))
       const target = { id: request.params.id, ...parseConditions(request.headers) }
       const { headers, body } = answer(await actions.updateChannel(ctx, request.actor, target, given))
@@ -179,7 +179,7 @@ export function channelRoutes(plain: FastifyInstance, { ctx }: { ctx: actions.Ch
       preHandler: refuseBody,
     },
     async (request, reply) =>
-      answerOnce(ctx, request, reply, async (once) => {
+      answerIdempotently(ctx, request, reply, async (once) => {
         const target = { id: request.params.id, ...parseConditions(request.headers) }
         const channel = await actions.rotateSecret({ ...ctx, ...once }, request.actor, target)
         return answer(channel, kindOf(channel.kind)?.ownSecret?.member)
@@ -207,7 +207,7 @@ export function channelRoutes(plain: FastifyInstance, { ctx }: { ctx: actions.Ch
       },
     },
     async (request, reply) =>
-      answerOnceByChunks(ctx, request, reply, async () => {
+      answerIdempotentlyInChunks(ctx, request, reply, async () => {
         const { kind, options = {} } = request.body
         return { headers: {}, body: toTestWire(await actions.testChannel(ctx, request.actor, kind, options)) }
       }),
@@ -232,7 +232,7 @@ export function channelRoutes(plain: FastifyInstance, { ctx }: { ctx: actions.Ch
       },
     },
     async (request, reply) =>
-      answerOnceByChunks(ctx, request, reply, async () => {
+      answerIdempotentlyInChunks(ctx, request, reply, async () => {
         const { kind, options } = await actions.savedOptions(
           ctx,
           request.actor,

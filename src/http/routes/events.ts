@@ -3,21 +3,21 @@ import type { FastifyInstance, FastifyReply } from 'fastify'
 import type { Clock } from '#clock.ts'
 import type { Caller } from '#core/caller.ts'
 import { nearest, Problem } from '#core/problem.ts'
-import type { Feed, FeedEvent, Filter, Sink } from '#events/change-stream.ts'
-import type { Door } from '#http/auth/authenticate.ts'
+import type { ChangeStream, Filter, StreamEvent, Subscriber } from '#events/change-stream.ts'
+import type { Authenticator } from '#http/auth/authenticate.ts'
 import { addVary } from '#http/protocol/security-headers.ts'
 import Type from '#json-schema.ts'
 import { lastChange } from '#store/changes.ts'
 import type { Db } from '#store/schema.ts'
 import { EventPageShape, type EventType, eventTypes } from '#wire/events.ts'
-import { parsePlaceCursor, strange, toPlaceCursor } from './changes.ts'
+import { invalidCursor, parsePlaceCursor, toPlaceCursor } from './changes.ts'
 
 /** A browser's wait before it comes back, in ms; its own is 3 to 5 s. */
 const retryMs = 2_000
 /** Bytes that wait for a client to read: with more it is given nothing until it has. */
-const mostUnsentBytes = 256 * 1024
+const maxUnsentBytes = 256 * 1024
 /** A client that has not taken what waits for it is cut off at this beat, after a minute; it may come back to where it was. */
-const mostStalledBeats = 4
+const maxStalledBeats = 4
 
 const EventsQuery = Type.Object(
   {
@@ -44,11 +44,16 @@ const EventsQuery = Type.Object(
  */
 export function eventRoutes(
   plain: FastifyInstance,
-  { db, feed, clock, door }: { db: Db; feed: Feed; clock: Pick<Clock, 'sleep'>; door: Pick<Door, 'watch'> },
+  {
+    db,
+    changeStream,
+    clock,
+    authenticator,
+  }: { db: Db; changeStream: ChangeStream; clock: Pick<Clock, 'sleep'>; authenticator: Pick<Authenticator, 'watch'> },
 ): void {
   const server = plain.withTypeProvider<TypeBoxTypeProvider>()
   // Nobody else would ever end a stream.
-  server.addHook('preClose', async () => feed.stop())
+  server.addHook('preClose', async () => changeStream.stop())
 
   server.get(
     '/v1/events',
@@ -78,19 +83,19 @@ export function eventRoutes(
     },
     async (request, reply) => {
       const { query, headers, method, actor } = request
-      const { ownerId } = actor
+      const { userId } = actor
       const { after, task_id: taskId, wait } = query
-      const filter = { ownerId, taskId, types: query.types === undefined ? undefined : parseTypes(query.types) }
+      const filter = { userId, taskId, types: query.types === undefined ? undefined : parseTypes(query.types) }
       const isPoll = headers.accept?.includes('application/json') && !headers.accept.includes('text/event-stream')
       reply.type(isPoll ? 'application/json' : 'text/event-stream')
       reply.header('cache-control', 'no-store')
       addVary(reply, 'accept')
-      const last = await lastChange(db, ownerId)
-      let position = after === undefined ? last : parsePosition(ownerId, after, 'after')
-      if (isPoll && position > last) throw strange('after')
+      const last = await lastChange(db, userId)
+      let position = after === undefined ? last : parsePosition(userId, after, 'after')
+      if (isPoll && position > last) throw invalidCursor('after')
       // A browser that comes back names the last it has seen, and still asks with the `after` with which it first came.
       const seen = isPoll ? undefined : headers['last-event-id']
-      if (seen) position = parsePosition(ownerId, String(seen), 'Last-Event-ID')
+      if (seen) position = parsePosition(userId, String(seen), 'Last-Event-ID')
       if (method === 'HEAD') return reply.send('')
       if (isPoll) return poll(reply, actor, filter, { position, last, waitMs: wait * 1_000 })
       stream(reply, actor, filter, position, last)
@@ -103,13 +108,13 @@ export function eventRoutes(
     if (raw.destroyed) return // its client went while we looked where it is to begin
     let told = position
     let stalledBeats = 0
-    const isReady = () => raw.writableLength < mostUnsentBytes
+    const isReady = () => raw.writableLength < maxUnsentBytes
     const mark = (to: number) => {
       if (to === told) return ''
       told = to
       return `id: ${to}\n`
     }
-    const sink: Sink = {
+    const sink: Subscriber = {
       isReady,
       take(events, to) {
         if (events.length === 0) return
@@ -119,7 +124,7 @@ export function eventRoutes(
       reset: (to) => raw.write(`event: reset\n${mark(to)}data: ${resetData}\n\n`),
       beat(to) {
         if (!isReady()) {
-          if (++stalledBeats >= mostStalledBeats) raw.destroy()
+          if (++stalledBeats >= maxStalledBeats) raw.destroy()
           return
         }
         stalledBeats = 0
@@ -133,16 +138,16 @@ export function eventRoutes(
     }
     // A place that is yet to come is of another life of this database, before it was restored from a copy.
     const isStrange = position > last
-    const leaveFeed = feed.listen(isStrange ? last : position, filter, sink, caller.by?.id)
+    const leaveFeed = changeStream.listen(isStrange ? last : position, filter, sink, caller.by?.id)
     // A token that is revoked ends what was begun with it.
-    const unwatch = door.watch(caller, sink.end)
+    const unwatch = authenticator.watch(caller, sink.end)
     const leave = () => {
       leaveFeed()
       unwatch()
     }
     raw.on('close', leave)
     raw.on('error', () => {}) // it went while it was written to; `close` follows
-    raw.on('drain', () => feed.wake([filter.ownerId]))
+    raw.on('drain', () => changeStream.wake([filter.userId]))
     reply.hijack()
     // Ended by the end of its connection, and not in chunks: those are three writes for each of ours.
     raw.useChunkedEncodingByDefault = false
@@ -166,10 +171,10 @@ export function eventRoutes(
       unwatch()
       over.abort()
     }
-    const answer = (events: readonly FeedEvent[]) => {
+    const answer = (events: readonly StreamEvent[]) => {
       finish()
       const texts = events.map(({ text }) => text).join(',')
-      const cursor = toPlaceCursor(filter.ownerId, { number: position })
+      const cursor = toPlaceCursor(filter.userId, { number: position })
       resolve(reply.send(`{"events":[${texts}],"cursor":"${cursor}"}`))
     }
     /** Not before all that is there already has been looked at. */
@@ -183,7 +188,7 @@ export function eventRoutes(
       finish()
       reject(error)
     }
-    const sink: Sink = {
+    const sink: Subscriber = {
       isReady: () => true,
       take(events, to) {
         position = to
@@ -195,15 +200,17 @@ export function eventRoutes(
       fail,
       end: () => answer([]),
     }
-    const leave = feed.listen(position, filter, sink, caller.by?.id)
-    const unwatch = door.watch(caller, () => fail(new Problem('unauthorized', 'The token is not valid any more.')))
+    const leave = changeStream.listen(position, filter, sink, caller.by?.id)
+    const unwatch = authenticator.watch(caller, () =>
+      fail(new Problem('unauthorized', 'The token is not valid any more.')),
+    )
     reply.raw.on('close', finish)
     wait()
     return promise
   }
 
-  function parsePosition(ownerId: number, text: string, parameter: string): number {
-    return /^\d{1,15}$/.test(text) ? Number(text) : parsePlaceCursor(ownerId, text, parameter).number
+  function parsePosition(userId: number, text: string, parameter: string): number {
+    return /^\d{1,15}$/.test(text) ? Number(text) : parsePlaceCursor(userId, text, parameter).number
   }
 }
 
@@ -211,10 +218,10 @@ const forgotten =
   'What happened after that is not kept any more: load the tasks again, and go on from the cursor you get'
 const resetData = JSON.stringify({ message: `${forgotten}.` })
 
-const written = new WeakMap<readonly FeedEvent[], Buffer>()
+const written = new WeakMap<readonly StreamEvent[], Buffer>()
 
 /** Written once, however many they are sent to. JSON holds no line end. */
-function frames(events: readonly FeedEvent[]): Buffer {
+function frames(events: readonly StreamEvent[]): Buffer {
   let bytes = written.get(events)
   if (!bytes) {
     const text = events.map(({ number, type, text }) => `id: ${number}\nevent: ${type}\ndata: ${text}\n\n`).join('')

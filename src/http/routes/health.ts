@@ -1,5 +1,5 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
-import type { Door } from '#http/auth/authenticate.ts'
+import type { Authenticator } from '#http/auth/authenticate.ts'
 import Type from '#json-schema.ts'
 import { nullable } from '#wire/task.ts'
 
@@ -33,7 +33,7 @@ export const HealthShape = Type.Object(
     scheduler: Type.Object({
       status: Type.Enum(['ok', 'late', 'failing']),
       error: nullable(Type.String({ description: 'Why it fails; null to who has not signed in' })),
-      lag_ms: Type.Integer({ description: 'How long the oldest notice has been overdue' }),
+      lag_ms: Type.Integer({ description: 'How long the oldest notification has been overdue' }),
     }),
   },
   { $id: 'Health' },
@@ -46,11 +46,15 @@ export const HealthShape = Type.Object(
  */
 export function healthRoutes(
   server: FastifyInstance,
-  { health, door, isOpen }: { health: Health; door: Pick<Door, 'recognize'>; isOpen: boolean },
+  {
+    health,
+    authenticator,
+    isOpen,
+  }: { health: Health; authenticator: Pick<Authenticator, 'identify'>; isOpen: boolean },
 ): void {
   /** Whoever cannot be known just now is a stranger. */
   const isKnown = async (request: FastifyRequest, reply: FastifyReply) =>
-    isOpen || (await door.recognize(request, reply).catch(() => null)) !== null
+    isOpen || (await authenticator.identify(request, reply).catch(() => null)) !== null
   // One at a time, however many ask: each is a query, and in a pool's line the bell would stand behind all of them.
   let looking: ReturnType<Health['look']> | undefined
 

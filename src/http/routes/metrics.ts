@@ -15,7 +15,7 @@ export function metricsRoutes(server: FastifyInstance, metrics: Metrics): void {
   const schema = {
     operationId: 'getMetrics',
     needs: 'read',
-    isOfServer: true,
+    adminOnly: true,
     summary: 'The server in figures, for Prometheus',
     tags: ['health'],
     response: { 200: { content: { 'text/plain': { schema: Type.String() } } } },

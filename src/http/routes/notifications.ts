@@ -1,16 +1,16 @@
 import type { TypeBoxTypeProvider } from '@fastify/type-provider-typebox'
 import type { FastifyInstance } from 'fastify'
 import type { LongContext } from '#actions/context.ts'
-import { acknowledgeNotice, acknowledgeUpTo, retryChannel, retryNotice } from '#actions/notifications.ts'
+import { acknowledgeNotification, acknowledgeUpTo, retryChannel, retryNotification } from '#actions/notifications.ts'
 import type { Actor } from '#core/caller.ts'
 import { deliveryStates } from '#core/delivery.ts'
 import { Problem } from '#core/problem.ts'
-import { answerOnce, answerOnceByChunks } from '#http/protocol/idempotency.ts'
+import { answerIdempotently, answerIdempotentlyInChunks } from '#http/protocol/idempotency.ts'
 import Type, { type Static } from '#json-schema.ts'
 import { channelKinds } from '#store/channels.ts'
 import { deliveriesOf } from '#store/deliveries.ts'
-import { listNotices, type NoticeFilter } from '#store/notification-list.ts'
-import { getNotice, type NoticeRecord } from '#store/notifications.ts'
+import { listNotifications, type NotificationFilter } from '#store/notification-list.ts'
+import { getNotification, type NotificationRecord } from '#store/notifications.ts'
 import type { Db } from '#store/schema.ts'
 import { getTask } from '#store/tasks.ts'
 import {
@@ -48,17 +48,19 @@ export function notificationRoutes(plain: FastifyInstance, { db, ctx }: { db: Db
   const server = plain.withTypeProvider<TypeBoxTypeProvider>()
 
   async function withDeliveries(
-    { ownerId }: Actor,
-    notices: readonly NoticeRecord[],
+    { userId }: Actor,
+    notifications: readonly NotificationRecord[],
     from = db,
   ): Promise<NotificationWire[]> {
-    const ids = notices.map(({ id }) => id)
-    const [deliveries, kinds] = [await deliveriesOf(from, ids), await channelKinds(from, ownerId)]
-    return notices.map((notice) => toNotificationWire(notice, deliveries.get(notice.id) ?? [], kinds))
+    const ids = notifications.map(({ id }) => id)
+    const [deliveries, kinds] = [await deliveriesOf(from, ids), await channelKinds(from, userId)]
+    return notifications.map((notification) =>
+      toNotificationWire(notification, deliveries.get(notification.id) ?? [], kinds),
+    )
   }
 
   async function one(actor: Actor, id: number, from = db): Promise<NotificationWire> {
-    return (await withDeliveries(actor, [await getNotice(from, actor.ownerId, id)], from))[0] as NotificationWire
+    return (await withDeliveries(actor, [await getNotification(from, actor.userId, id)], from))[0] as NotificationWire
   }
 
   async function page(actor: Actor, { limit, cursor, ...query }: Static<typeof PageQuery>, taskId?: number) {
@@ -66,11 +68,11 @@ export function notificationRoutes(plain: FastifyInstance, { db, ctx }: { db: Db
     const filter = toFilter(query, taskId)
     const name = JSON.stringify(filter)
     const before = cursor === undefined ? largestId : parseCursor(cursor, name)
-    const found = await listNotices(db, actor.ownerId, filter, { before, limit: limit + 1 })
-    const notices = found.slice(0, limit)
-    const last = notices.at(-1)
+    const found = await listNotifications(db, actor.userId, filter, { before, limit: limit + 1 })
+    const notifications = found.slice(0, limit)
+    const last = notifications.at(-1)
     return {
-      notifications: await withDeliveries(actor, notices),
+      notifications: await withDeliveries(actor, notifications),
       next_cursor: found.length > limit && last ? toCursor(last.id, name) : null,
     }
   }
@@ -120,7 +122,7 @@ export function notificationRoutes(plain: FastifyInstance, { db, ctx }: { db: Db
       },
     },
     async ({ params, query, actor }) => {
-      await getTask(db, actor.ownerId, params.id)
+      await getTask(db, actor.userId, params.id)
       return page(actor, query, params.id)
     },
   )
@@ -143,8 +145,8 @@ export function notificationRoutes(plain: FastifyInstance, { db, ctx }: { db: Db
     },
     async (request, reply) => {
       const { actor, params } = request
-      return answerOnce(ctx, request, reply, async (ctx) => {
-        await acknowledgeNotice(ctx, actor, params.id)
+      return answerIdempotently(ctx, request, reply, async (ctx) => {
+        await acknowledgeNotification(ctx, actor, params.id)
         return { headers: {}, body: await one(actor, params.id, ctx.db) }
       })
     },
@@ -166,7 +168,7 @@ export function notificationRoutes(plain: FastifyInstance, { db, ctx }: { db: Db
       },
     },
     async (request, reply) =>
-      answerOnceByChunks(ctx, request, reply, async () => ({
+      answerIdempotentlyInChunks(ctx, request, reply, async () => ({
         headers: {},
         body: { acknowledged: await acknowledgeUpTo(ctx, request.actor, request.body.up_to) },
       })),
@@ -193,7 +195,7 @@ export function notificationRoutes(plain: FastifyInstance, { db, ctx }: { db: Db
     async (request, reply) => {
       const { actor, body } = request
       const sinceAt = toSince(body, actor.defaults.timeZone)
-      return answerOnceByChunks(ctx, request, reply, async () => ({
+      return answerIdempotentlyInChunks(ctx, request, reply, async () => ({
         headers: {},
         body: { retried: await retryChannel(ctx, actor, { channelId: body.channel_id, sinceAt }) },
       }))
@@ -206,7 +208,7 @@ export function notificationRoutes(plain: FastifyInstance, { db, ctx }: { db: Db
       schema: {
         operationId: 'retryNotification',
         needs: 'write',
-        summary: 'Try again at once what was given up: every dead delivery, or one',
+        summary: 'Try again at once what was given up: every failed delivery, or one',
         tags,
         params: IdParams,
         querystring: NoQuery,
@@ -224,8 +226,8 @@ export function notificationRoutes(plain: FastifyInstance, { db, ctx }: { db: Db
     async (request, reply) => {
       const { actor, params } = request
       const deliveryId = request.body.delivery_id
-      return answerOnce(ctx, request, reply, async (ctx) => {
-        await retryNotice(ctx, actor, { id: params.id, deliveryId })
+      return answerIdempotently(ctx, request, reply, async (ctx) => {
+        await retryNotification(ctx, actor, { id: params.id, deliveryId })
         return { headers: {}, body: await one(actor, params.id, ctx.db) }
       })
     },
@@ -235,7 +237,7 @@ export function notificationRoutes(plain: FastifyInstance, { db, ctx }: { db: Db
 function toFilter(
   { status, channel_id, acknowledged, problems }: Omit<Static<typeof PageQuery>, 'limit' | 'cursor'>,
   taskId: number | undefined,
-): NoticeFilter {
+): NotificationFilter {
   return {
     ...(taskId !== undefined && { taskId }),
     ...(status !== undefined && { status }),

@@ -15,8 +15,8 @@ interface Parts {
   readonly ctx: Context
   readonly oidc: Oidc
   /** Whether strangers get an account. */
-  readonly newOwners: boolean
-  /** What holds for owners who have not chosen. */
+  readonly newUsers: boolean
+  /** What holds for users who have not chosen. */
   readonly defaults: Defaults
   readonly log: Logger
 }
@@ -25,7 +25,7 @@ interface Parts {
  * The two addresses of a sign-in by a provider: `/auth/oidc` sends the browser there, and it comes back to `/auth/oidc/callback`. People
  * see both, so what goes wrong is a page and no problem document.
  */
-export function oidcRoutes(server: FastifyInstance, { ctx, oidc, newOwners, defaults, log }: Parts): void {
+export function oidcRoutes(server: FastifyInstance, { ctx, oidc, newUsers, defaults, log }: Parts): void {
   const schema = { hide: true, needs: 'nothing' } as const
 
   server.get<{ Querystring: { return_to?: string } }>('/auth/oidc', { schema }, async ({ query, id }, reply) => {
@@ -43,7 +43,7 @@ export function oidcRoutes(server: FastifyInstance, { ctx, oidc, newOwners, defa
     const cookie = begun.read(request)
     try {
       const { identity, returnTo } = await oidc.finish({ cookie, url: request.url })
-      const wish = { device: deviceOf(request), newOwners, server: defaults }
+      const wish = { device: deviceOf(request), newUsers, server: defaults }
       enter(request, reply, await signInByIdentity(ctx, identity, wish))
       return reply.redirect(returnTo)
     } catch (error) {

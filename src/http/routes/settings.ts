@@ -3,26 +3,26 @@ import type { FastifyInstance } from 'fastify'
 import type { LongContext } from '#actions/context.ts'
 import { changeSettings } from '#actions/defaults.ts'
 import type { Defaults } from '#core/reminder.ts'
-import type { Door } from '#http/auth/authenticate.ts'
-import { getHabits } from '#store/users.ts'
+import type { Authenticator } from '#http/auth/authenticate.ts'
+import { getPreferences } from '#store/users.ts'
 import { SettingsPatchShape, SettingsShape, type SettingsWire, toSettings } from '#wire/channels.ts'
 import { reminderText } from '#wire/task.ts'
 import { NoQuery } from './tasks.ts'
 
 interface Parts {
   readonly ctx: LongContext
-  readonly door: Pick<Door, 'forget'>
+  readonly authenticator: Pick<Authenticator, 'forget'>
   readonly webPushKey: string
   /** What holds for who has not chosen. */
   readonly defaults: Defaults
 }
 
-/** What holds for all tasks and channels of an owner. */
-export function settingsRoutes(plain: FastifyInstance, { ctx, door, webPushKey, defaults }: Parts): void {
+/** What holds for all tasks and channels of a user. */
+export function settingsRoutes(plain: FastifyInstance, { ctx, authenticator, webPushKey, defaults }: Parts): void {
   const server = plain.withTypeProvider<TypeBoxTypeProvider>()
 
-  async function settings(ownerId: number): Promise<SettingsWire> {
-    const { defaults, own, quiet } = await getHabits(ctx.db, ownerId)
+  async function settings(userId: number): Promise<SettingsWire> {
+    const { defaults, own, quiet } = await getPreferences(ctx.db, userId)
     return {
       time_zone: defaults.timeZone,
       default_reminders: defaults.reminders.map(reminderText),
@@ -44,7 +44,7 @@ export function settingsRoutes(plain: FastifyInstance, { ctx, door, webPushKey, 
         response: { 200: SettingsShape },
       },
     },
-    async ({ actor }) => settings(actor.ownerId),
+    async ({ actor }) => settings(actor.userId),
   )
 
   server.patch(
@@ -55,7 +55,7 @@ export function settingsRoutes(plain: FastifyInstance, { ctx, door, webPushKey, 
         needs: 'admin',
         summary: 'Change time zone, default reminders and quiet hours',
         description:
-          'With another time zone or other default reminders all tasks that go by them ring anew, as if they had been created so; what has rung does not ring again. `null` is as the server has it. A notice that falls into the quiet hours is told at their end, but never after the expiry that it announces.',
+          'With another time zone or other default reminders all tasks that go by them ring anew, as if they had been created so; what has fired does not ring again. `null` is as the server has it. A notification that falls into the quiet hours is told at their end, but never after the expiry that it announces.',
         tags: ['channels'],
         querystring: NoQuery,
         body: SettingsPatchShape,
@@ -64,8 +64,8 @@ export function settingsRoutes(plain: FastifyInstance, { ctx, door, webPushKey, 
     },
     async ({ body, actor }) => {
       await changeSettings(ctx, actor, toSettings(body), defaults)
-      door.forget()
-      return settings(actor.ownerId)
+      authenticator.forget()
+      return settings(actor.userId)
     },
   )
 }

@@ -6,11 +6,11 @@ import { revokeToken, signOutEverywhere } from '#actions/tokens.ts'
 import type { Caller } from '#core/caller.ts'
 import { Problem, type ProblemKind } from '#core/problem.ts'
 import { scopesWithin } from '#core/scope.ts'
-import { type Door, toCaller } from '#http/auth/authenticate.ts'
+import { type Authenticator, toCaller } from '#http/auth/authenticate.ts'
 import { sessionCookie } from '#http/auth/session-cookie.ts'
-import type { RateGuard } from '#http/limits/rate-limit.ts'
+import type { RateLimiter } from '#http/limits/rate-limit.ts'
 import { isLoopbackAddress } from '#http/protocol/host-check.ts'
-import { getOwner } from '#store/users.ts'
+import { getUser } from '#store/users.ts'
 import {
   AcceptedInvitationShape,
   AcceptInvitationShape,
@@ -22,14 +22,14 @@ import {
   SignedOutShape,
   SignInShape,
   toEndedAccessWire,
-  toOwnerWire,
+  toUserWire,
 } from '#wire/accounts.ts'
 import { NoQuery, refuseBody } from './tasks.ts'
 
 interface Parts {
   readonly ctx: Context
-  readonly door: Pick<Door, 'forget' | 'recognize'>
-  readonly rates: Pick<RateGuard, 'mayTry'>
+  readonly authenticator: Pick<Authenticator, 'forget' | 'identify'>
+  readonly rates: Pick<RateLimiter, 'mayTry'>
   readonly isOpen: boolean
   /** What the button to a provider of identities says, if there is one. */
   readonly provider: string | null
@@ -38,13 +38,13 @@ interface Parts {
 const tags = ['accounts']
 
 /** How people come in and go out. Programs send tokens instead. */
-export function signInRoutes(plain: FastifyInstance, { ctx, door, rates, isOpen, provider }: Parts): void {
+export function signInRoutes(plain: FastifyInstance, { ctx, authenticator, rates, isOpen, provider }: Parts): void {
   const server = plain.withTypeProvider<TypeBoxTypeProvider>()
 
   async function session(caller: Caller | null): Promise<SessionWire> {
-    const owner = caller && toOwnerWire(await getOwner(ctx.db, caller.ownerId))
+    const user = caller && toUserWire(await getUser(ctx.db, caller.userId))
     return {
-      owner,
+      user,
       scopes: caller ? scopesWithin(caller.scope) : [],
       by: caller?.by?.kind ?? null,
       sign_in: { required: !isOpen, password: true, provider },
@@ -83,7 +83,7 @@ export function signInRoutes(plain: FastifyInstance, { ctx, door, rates, isOpen,
     },
     async (request, reply) => {
       reply.header('cache-control', 'no-store')
-      return session(await door.recognize(request, reply))
+      return session(await authenticator.identify(request, reply))
     },
   )
 
@@ -130,7 +130,7 @@ export function signInRoutes(plain: FastifyInstance, { ctx, door, rates, isOpen,
       const { by } = actor
       const isSession = by?.kind === 'session' && by.id !== null
       if (isSession) await revokeToken(ctx, actor, by.id)
-      door.forget()
+      authenticator.forget()
       reply.header('set-cookie', sessionCookie(''))
       return { signed_out: isSession }
     },
@@ -152,8 +152,8 @@ export function signInRoutes(plain: FastifyInstance, { ctx, door, rates, isOpen,
       preHandler: refuseBody,
     },
     async ({ actor }, reply) => {
-      const ended = await signOutEverywhere(ctx, actor.ownerId)
-      door.forget()
+      const ended = await signOutEverywhere(ctx, actor.userId)
+      authenticator.forget()
       reply.header('set-cookie', sessionCookie(''))
       return toEndedAccessWire(ended)
     },
@@ -178,8 +178,8 @@ export function signInRoutes(plain: FastifyInstance, { ctx, door, rates, isOpen,
     async ({ body: { current = '', password, revoke_tokens: revokeTokens = false }, actor, ip }) => {
       const change = { current, password, revokeTokens }
       const work = () => actions.changePassword(ctx, actor, change)
-      const ended = await attempt(ip, `owner ${actor.ownerId}`, 'forbidden', work)
-      door.forget()
+      const ended = await attempt(ip, `user ${actor.userId}`, 'forbidden', work)
+      authenticator.forget()
       return { changed: true, ...toEndedAccessWire(ended) }
     },
   )
@@ -192,7 +192,7 @@ export function signInRoutes(plain: FastifyInstance, { ctx, door, rates, isOpen,
         needs: 'nothing',
         summary: 'Set a password by an invitation, or set the server up by its first one',
         description:
-          'The code of an invitation, or what stands behind the # of its link, is good for this once. All sessions and tokens of the account end, but at the first set-up of a server: there the first owner chooses a name, and gets a token of all scopes, shown this once.',
+          'The code of an invitation, or what stands behind the # of its link, is good for this once. All sessions and tokens of the account end, but at the first set-up of a server: there the first user chooses a name, and gets a token of all scopes, shown this once.',
         tags,
         querystring: NoQuery,
         body: AcceptInvitationShape,
@@ -205,9 +205,9 @@ export function signInRoutes(plain: FastifyInstance, { ctx, door, rates, isOpen,
       const wish = { invitation: code, name, password, device: deviceOf(request) }
       const accept = () => actions.acceptInvitation(ctx, wish)
       const { session: made, token } = await attempt(request.ip, 'an invitation', 'unauthorized', accept)
-      door.forget()
+      authenticator.forget()
       enter(request, reply, made)
-      return { owner: toOwnerWire(made.owner), token: token?.secret ?? null }
+      return { user: toUserWire(made.user), token: token?.secret ?? null }
     },
   )
 }
@@ -216,7 +216,7 @@ export function signInRoutes(plain: FastifyInstance, { ctx, door, rates, isOpen,
 export function enter(request: FastifyRequest, reply: FastifyReply, made: actions.Session): void {
   reply.header('cache-control', 'no-store')
   if (isSecure(request)) reply.header('set-cookie', sessionCookie(made.secret))
-  request.caller = toCaller(made.owner, made.record)
+  request.caller = toCaller(made.user, made.record)
 }
 
 /** Whether a browser keeps a cookie that is `Secure`. */

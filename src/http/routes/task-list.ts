@@ -13,7 +13,7 @@ import { toCollectionEtag, toTaskWire } from '#wire/task.ts'
 import { NotModified } from '#wire/task-answers.ts'
 import {
   badParameter,
-  mostTasks,
+  maxTasks,
   parseListCursor,
   TagListShape,
   TaskPageShape,
@@ -32,7 +32,7 @@ export function taskListRoutes(plain: FastifyInstance, { db, now }: { db: Db; no
   server.get(
     '/v1/tasks',
     {
-      config: { isLarge: ({ limit = mostTasks }) => Number(limit) > 1_000 },
+      config: { isLarge: ({ limit = maxTasks }) => Number(limit) > 1_000 },
       schema: {
         operationId: 'listTasks',
         needs: 'read',
@@ -47,7 +47,7 @@ export function taskListRoutes(plain: FastifyInstance, { db, now }: { db: Db; no
     async ({ query, headers, actor }, reply) => {
       const filter = toFilter(query, actor.defaults.timeZone)
       const sort = toSort(query.sort)
-      const { limit = mostTasks, offset = 0, cursor } = query
+      const { limit = maxTasks, offset = 0, cursor } = query
       if (cursor !== undefined && offset > 0) throw badParameter('cursor', 'and offset exclude each other')
       // In the order of ids and without a filter: the list of those who read everything, by a statement that is compiled already.
       const isPlain = sort.length === 1 && sort[0]?.by === 'id' && !sort[0].isDescending && isEmpty(filter)
@@ -56,7 +56,7 @@ export function taskListRoutes(plain: FastifyInstance, { db, now }: { db: Db; no
 
       // What has expired changes without a change.
       if (filter.status !== 'expired') {
-        const etag = toCollectionEtag(actor.ownerId, await lastChange(db, actor.ownerId))
+        const etag = toCollectionEtag(actor.userId, await lastChange(db, actor.userId))
         reply.header('etag', etag)
         if (isNotModified(headers, etag)) return reply.code(304).send(null)
       }
@@ -64,8 +64,8 @@ export function taskListRoutes(plain: FastifyInstance, { db, now }: { db: Db; no
       // One more than asked for tells whether there is more.
       const page = { limit: limit + 1, offset }
       const found = isPlain
-        ? await listTasks(db, actor.ownerId, { ...page, after: Number(after?.[0] ?? 0) })
-        : await listPage(db, actor.ownerId, { ...page, filter, sort, after, now: at })
+        ? await listTasks(db, actor.userId, { ...page, after: Number(after?.[0] ?? 0) })
+        : await listPage(db, actor.userId, { ...page, filter, sort, after, now: at })
       const tasks = found.slice(0, limit)
       const last = tasks.at(-1)
       const cursorOf = (task: Task) =>
@@ -75,7 +75,7 @@ export function taskListRoutes(plain: FastifyInstance, { db, now }: { db: Db; no
       return reply.send({
         tasks: tasks.map(toTaskWire),
         next_cursor: nextCursor,
-        ...(query.count === 'true' && { total: await countTasks(db, actor.ownerId, filter, at) }),
+        ...(query.count === 'true' && { total: await countTasks(db, actor.userId, filter, at) }),
       })
     },
   )
@@ -92,7 +92,7 @@ export function taskListRoutes(plain: FastifyInstance, { db, now }: { db: Db; no
         response: { 200: TagListShape },
       },
     },
-    async ({ actor }, reply) => reply.send({ tags: await countTags(db, actor.ownerId, now()) }),
+    async ({ actor }, reply) => reply.send({ tags: await countTags(db, actor.userId, now()) }),
   )
 }
 

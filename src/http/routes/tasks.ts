@@ -14,7 +14,7 @@ import {
 import { invalidMember, Problem } from '#core/problem.ts'
 import type { Task } from '#core/task.ts'
 import { isNotModified, parseConditions, parseIfMatch } from '#http/protocol/conditional-requests.ts'
-import { answerOnce } from '#http/protocol/idempotency.ts'
+import { answerIdempotently } from '#http/protocol/idempotency.ts'
 import { parsePrefer } from '#http/protocol/prefer.ts'
 import { prefersMinimal, send, taskAnswer, toTaskMark } from '#http/protocol/task-response.ts'
 import Type from '#json-schema.ts'
@@ -65,7 +65,7 @@ export function taskRoutes(plain: FastifyInstance, { db, ctx, trashDays }: TaskP
   } as const
   server.post('/v1/tasks', { schema: createSchema }, async (request, reply) => {
     const draft = toDraft(request.body)
-    return answerOnce(ctx, request, reply, async (ctx) => {
+    return answerIdempotently(ctx, request, reply, async (ctx) => {
       const task = await createTask(ctx, request.actor, draft)
       return taskAnswer(request, task, { location: placeOf(task) })
     })
@@ -117,8 +117,8 @@ export function taskRoutes(plain: FastifyInstance, { db, ctx, trashDays }: TaskP
     reads: ['if-match', 'if-none-match'],
     gives: ['etag', 'accept-patch'],
   } as const
-  server.get('/v1/tasks/:id', { schema: getSchema, onRequest: tellPatchTypes }, async (request, reply) =>
-    sendTask(request, reply, await getTask(db, request.actor.ownerId, request.params.id)),
+  server.get('/v1/tasks/:id', { schema: getSchema, onRequest: advertisePatchTypes }, async (request, reply) =>
+    sendTask(request, reply, await getTask(db, request.actor.userId, request.params.id)),
   )
 
   // PUT merges as PATCH does (RFC 7396): a full replacement would wipe members that an older client does not know.
@@ -139,7 +139,7 @@ export function taskRoutes(plain: FastifyInstance, { db, ctx, trashDays }: TaskP
         gives: [...written.gives, 'accept-patch'],
         problems: ['conflict'],
       },
-      onRequest: tellPatchTypes,
+      onRequest: advertisePatchTypes,
       handler: async (request, reply) => {
         const target = { id: request.params.id, ...parseConditions(request.headers) }
         return send(reply, taskAnswer(request, await updateTask(ctx, request.actor, target, toPatch(request.body))))
@@ -157,7 +157,7 @@ export function taskRoutes(plain: FastifyInstance, { db, ctx, trashDays }: TaskP
   } as const
   server.delete(
     '/v1/tasks/:id',
-    { schema: deleteSchema, onRequest: tellPatchTypes, preHandler: refuseBody },
+    { schema: deleteSchema, onRequest: advertisePatchTypes, preHandler: refuseBody },
     async ({ params, headers, actor }, reply) => {
       const target = { id: params.id, ...parseConditions(headers) }
       const { deletedAt } = await deleteTask(ctx, actor, target)
@@ -180,7 +180,7 @@ export function taskRoutes(plain: FastifyInstance, { db, ctx, trashDays }: TaskP
       { schema: { operationId: `${verb}Task`, needs: 'write', summary, ...verbs }, preHandler: refuseBody },
       async (request, reply) => {
         const target = { id: request.params.id, ...parseConditions(request.headers) }
-        return answerOnce(ctx, request, reply, async (ctx) =>
+        return answerIdempotently(ctx, request, reply, async (ctx) =>
           taskAnswer(request, await act(ctx, request.actor, target)),
         )
       },
@@ -200,7 +200,7 @@ export function taskRoutes(plain: FastifyInstance, { db, ctx, trashDays }: TaskP
   server.post('/v1/tasks/:id/snooze', { schema: snoozeSchema }, async (request, reply) => {
     const target = { id: request.params.id, ...parseConditions(request.headers) }
     const until = toSnooze(request.body)
-    return answerOnce(ctx, request, reply, async (ctx) =>
+    return answerIdempotently(ctx, request, reply, async (ctx) =>
       taskAnswer(request, await snoozeTask(ctx, request.actor, target, until)),
     )
   })
@@ -221,7 +221,7 @@ export function sendTask({ headers }: FastifyRequest, reply: FastifyReply, task:
 }
 
 /** On whatever is answered where there is a PATCH, as RFC 5789 section 3.1 has it; a 415 needs it most. */
-export const tellPatchTypes: onRequestHookHandler = (_, reply, done) => {
+export const advertisePatchTypes: onRequestHookHandler = (_, reply, done) => {
   reply.header('accept-patch', 'application/merge-patch+json')
   done()
 }

@@ -5,7 +5,7 @@ import { createToken, revokeToken, type TokenRequest } from '#actions/tokens.ts'
 import { instantOf } from '#core/date-time.ts'
 import { invalidMember } from '#core/problem.ts'
 import { type Scope, widest } from '#core/scope.ts'
-import type { Door } from '#http/auth/authenticate.ts'
+import type { Authenticator } from '#http/auth/authenticate.ts'
 import { listTokens } from '#store/tokens.ts'
 import { NewTokenShape, RevokedTokenShape, TokenDraftShape, TokensShape, toTokenWire } from '#wire/accounts.ts'
 import { parseTime } from '#wire/task.ts'
@@ -13,10 +13,10 @@ import { IdParams, NoQuery, refuseBody } from './tasks.ts'
 
 const tags = ['accounts']
 
-/** What an owner's programs ask with, and where he is signed in. */
+/** What a user's programs ask with, and where he is signed in. */
 export function tokenRoutes(
   plain: FastifyInstance,
-  { ctx, door, now }: { ctx: Context; door: Pick<Door, 'forget'>; now: () => number },
+  { ctx, authenticator, now }: { ctx: Context; authenticator: Pick<Authenticator, 'forget'>; now: () => number },
 ): void {
   const server = plain.withTypeProvider<TypeBoxTypeProvider>()
 
@@ -33,7 +33,7 @@ export function tokenRoutes(
       },
     },
     async ({ actor }) => ({
-      tokens: (await listTokens(ctx.db, actor.ownerId, now())).map((token) => toTokenWire(token, actor)),
+      tokens: (await listTokens(ctx.db, actor.userId, now())).map((token) => toTokenWire(token, actor)),
     }),
   )
 
@@ -78,7 +78,7 @@ export function tokenRoutes(
     },
     async ({ params, actor }) => {
       const { id } = await revokeToken(ctx, actor, params.id)
-      door.forget()
+      authenticator.forget()
       return { id }
     },
   )

@@ -6,7 +6,7 @@ import { instantOf } from '#core/date-time.ts'
 import { Problem } from '#core/problem.ts'
 import { limits } from '#core/task.ts'
 import { requireMore } from '#http/auth/authenticate.ts'
-import { answerOnce, answerOnceByChunks } from '#http/protocol/idempotency.ts'
+import { answerIdempotently, answerIdempotentlyInChunks } from '#http/protocol/idempotency.ts'
 import Type, { type Static } from '#json-schema.ts'
 import type { Db } from '#store/schema.ts'
 import { listTrash, type TaskFilter } from '#store/trash.ts'
@@ -75,7 +75,7 @@ export function trashRoutes(
       if (Object.keys(filter).length === 0 && query.dry_run !== 'true') requireMore(request, 'admin')
       const wish = {
         filter,
-        ifChange: parseCollectionIfMatch(actor.ownerId, headers['if-match']),
+        ifChange: parseCollectionIfMatch(actor.userId, headers['if-match']),
         now: now(),
       }
       const deleted =
@@ -101,7 +101,7 @@ export function trashRoutes(
     async ({ query: { limit, cursor }, actor }, reply) => {
       const before = cursor === undefined ? undefined : parseCursor(cursor)
       // One more than asked for tells whether there is more.
-      const found = await listTrash(db, actor.ownerId, { before, limit: limit + 1 })
+      const found = await listTrash(db, actor.userId, { before, limit: limit + 1 })
       const page = found.slice(0, limit)
       const last = page.at(-1)
       return reply.send({
@@ -131,11 +131,11 @@ export function trashRoutes(
       const which = toRestoring(request.body)
       // A batch may be a million tasks, and many transactions.
       if ('batch' in which)
-        return answerOnceByChunks(ctx, request, reply, async () => ({
+        return answerIdempotentlyInChunks(ctx, request, reply, async () => ({
           headers: {},
           body: await restoreTasks(ctx, request.actor, which),
         }))
-      return answerOnce(ctx, request, reply, async (inner) => ({
+      return answerIdempotently(ctx, request, reply, async (inner) => ({
         headers: {},
         body: await restoreTasks({ ...ctx, ...inner }, request.actor, which),
       }))

@@ -35,8 +35,8 @@ export function upcomingRoutes(plain: FastifyInstance, parts: { db: Db; now: () 
       const until =
         query.until === undefined ? now + aheadMs : parseInstant('until', query.until, actor.defaults.timeZone)
       const page = { defaults: actor.defaults, now, until, limit: query.limit }
-      const found = await upcoming(db, actor.ownerId, page)
-      return toUpcomingWire(found, until, await presentChannels(db, actor.ownerId))
+      const found = await upcoming(db, actor.userId, page)
+      return toUpcomingWire(found, until, await presentChannels(db, actor.userId))
     },
   )
 }

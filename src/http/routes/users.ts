@@ -4,35 +4,35 @@ import type { FastifyInstance } from 'fastify'
 import type { LongContext } from '#actions/context.ts'
 import { signOutEverywhere } from '#actions/tokens.ts'
 import * as actions from '#actions/users.ts'
-import type { Owner } from '#core/account.ts'
+import type { User } from '#core/account.ts'
 import { Problem } from '#core/problem.ts'
 import type { Defaults } from '#core/reminder.ts'
-import type { Door } from '#http/auth/authenticate.ts'
+import type { Authenticator } from '#http/auth/authenticate.ts'
 import { parseConditions } from '#http/protocol/conditional-requests.ts'
-import { exportOwner } from '#http/user-export.ts'
+import { exportUser } from '#http/user-export.ts'
 import Type from '#json-schema.ts'
-import { getOwner, listOwners } from '#store/users.ts'
+import { getUser, listUsers } from '#store/users.ts'
 import {
-  DeletedOwnerShape,
+  DeletedUserShape,
   InvitationShape,
-  NewOwnerShape,
-  OwnerDraftShape,
-  OwnerPatchShape,
-  OwnerShape,
-  OwnersShape,
+  NewUserShape,
   SignedOutEverywhereShape,
   toEndedAccessWire,
   toInvitationWire,
-  toOwnerWire,
+  toUserWire,
+  UserDraftShape,
+  UserPatchShape,
+  UserShape,
+  UsersShape,
 } from '#wire/accounts.ts'
 import { toEtag } from '#wire/task.ts'
 import { IdParams, NoQuery, parseCursor, refuseBody, toCursor } from './tasks.ts'
 
 interface Parts {
   readonly ctx: LongContext
-  readonly door: Pick<Door, 'forget'>
+  readonly authenticator: Pick<Authenticator, 'forget'>
   readonly publicUrl: string
-  /** What holds for owners who have not chosen. */
+  /** What holds for users who have not chosen. */
   readonly defaults: Defaults
 }
 
@@ -46,95 +46,92 @@ const PageQuery = Type.Object(
 )
 
 /** Who is on this server, for those who administer it. */
-export function ownerRoutes(plain: FastifyInstance, { ctx, door, publicUrl, defaults }: Parts): void {
+export function userRoutes(plain: FastifyInstance, { ctx, authenticator, publicUrl, defaults }: Parts): void {
   const server = plain.withTypeProvider<TypeBoxTypeProvider>()
   /** What all of them have in common. */
-  const ofServer = { tags, needs: 'admin', isOfServer: true } as const
+  const ofServer = { tags, needs: 'admin', adminOnly: true } as const
   const ofOne = { ...ofServer, params: IdParams, querystring: NoQuery } as const
 
-  async function find(id: number): Promise<Owner> {
-    const owner = await getOwner(ctx.db, id)
-    if (owner.removedAt !== null) throw new Problem('not-found', `There is no owner ${id}.`)
-    return owner
+  async function find(id: number): Promise<User> {
+    const user = await getUser(ctx.db, id)
+    if (user.removedAt !== null) throw new Problem('not-found', `There is no user ${id}.`)
+    return user
   }
 
   server.get(
-    '/v1/owners',
+    '/v1/users',
     {
       schema: {
-        operationId: 'listOwners',
-        summary: 'All owners of this server',
+        operationId: 'listUsers',
+        summary: 'All users of this server',
         ...ofServer,
         querystring: PageQuery,
-        response: { 200: OwnersShape },
+        response: { 200: UsersShape },
       },
     },
     async ({ query: { limit, cursor } }) => {
-      const found = await listOwners(ctx.db, cursor === undefined ? 0 : parseCursor(cursor), limit + 1)
+      const found = await listUsers(ctx.db, cursor === undefined ? 0 : parseCursor(cursor), limit + 1)
       const page = found.slice(0, limit)
       const last = page.at(-1)
       return {
-        owners: page.filter(({ removedAt }) => removedAt === null).map(toOwnerWire),
+        users: page.filter(({ removedAt }) => removedAt === null).map(toUserWire),
         next_cursor: found.length > limit && last ? toCursor(last.id) : null,
       }
     },
   )
 
   server.post(
-    '/v1/owners',
+    '/v1/users',
     {
       schema: {
-        operationId: 'createOwner',
-        summary: 'Make an owner: one more person, with tasks, channels and settings of his own',
+        operationId: 'createUser',
+        summary: 'Make a user: one more person, with tasks, channels and settings of his own',
         description:
           'Without a password he is invited: the answer has a code, shown this once, with which he sets his own. An Idempotency-Key is passed over here, as the name is one. A bearer token makes members; to make an administrator takes a session.',
         ...ofServer,
         querystring: NoQuery,
-        body: OwnerDraftShape,
-        response: { 200: NewOwnerShape },
+        body: UserDraftShape,
+        response: { 200: NewUserShape },
         gives: ['location', 'etag'],
         problems: ['conflict'],
       },
     },
     async ({ body, actor: { by } }, reply) => {
-      const { owner, invitation } = await actions.createOwner(ctx, body, { server: defaults, by })
-      reply
-        .header('location', `/v1/owners/${owner.id}`)
-        .header('etag', toEtag(owner))
-        .header('cache-control', 'no-store')
-      return { ...toOwnerWire(owner), invitation: invitation && toInvitationWire(invitation, owner, publicUrl) }
+      const { user, invitation } = await actions.createUser(ctx, body, { server: defaults, by })
+      reply.header('location', `/v1/users/${user.id}`).header('etag', toEtag(user)).header('cache-control', 'no-store')
+      return { ...toUserWire(user), invitation: invitation && toInvitationWire(invitation, user, publicUrl) }
     },
   )
 
   server.get(
-    '/v1/owners/:id',
+    '/v1/users/:id',
     {
       schema: {
-        operationId: 'getOwner',
-        summary: 'An owner',
+        operationId: 'getUser',
+        summary: 'A user',
         ...ofOne,
-        response: { 200: OwnerShape },
+        response: { 200: UserShape },
         gives: ['etag'],
       },
     },
     async ({ params }, reply) => {
-      const owner = await find(params.id)
-      reply.header('etag', toEtag(owner))
-      return toOwnerWire(owner)
+      const user = await find(params.id)
+      reply.header('etag', toEtag(user))
+      return toUserWire(user)
     },
   )
 
   server.patch(
-    '/v1/owners/:id',
+    '/v1/users/:id',
     {
       schema: {
-        operationId: 'updateOwner',
-        summary: 'Change an owner: name, address, role, and whether he can come in (RFC 7396)',
+        operationId: 'updateUser',
+        summary: 'Change a user: name, address, role, and whether he can come in (RFC 7396)',
         description:
-          'To disable an owner ends all sessions, tokens and invitations of the account, for good. A bearer token cannot make or enable an administrator, nor change an e-mail address: that takes a session.',
+          'To disable a user ends all sessions, tokens and invitations of the account, for good. A bearer token cannot make or enable an administrator, nor change an e-mail address: that takes a session.',
         ...ofOne,
-        body: OwnerPatchShape,
-        response: { 200: OwnerShape },
+        body: UserPatchShape,
+        response: { 200: UserShape },
         reads: ['if-match', 'if-none-match'],
         gives: ['etag'],
         problems: ['conflict'],
@@ -147,39 +144,39 @@ export function ownerRoutes(plain: FastifyInstance, { ctx, door, publicUrl, defa
         ...(role !== undefined && { role }),
         ...(disabled !== undefined && { disabled }),
       }
-      const owner = await actions.updateOwner(ctx, { id: params.id, ...parseConditions(headers) }, patch, by)
-      door.forget()
-      reply.header('etag', toEtag(owner))
-      return toOwnerWire(owner)
+      const user = await actions.updateUser(ctx, { id: params.id, ...parseConditions(headers) }, patch, by)
+      authenticator.forget()
+      reply.header('etag', toEtag(user))
+      return toUserWire(user)
     },
   )
 
   server.delete(
-    '/v1/owners/:id',
+    '/v1/users/:id',
     {
       schema: {
-        operationId: 'deleteOwner',
-        summary: 'Delete an owner who is disabled, with all that is his, for good',
+        operationId: 'deleteUser',
+        summary: 'Delete a user who is disabled, with all that is his, for good',
         ...ofOne,
-        response: { 200: DeletedOwnerShape },
+        response: { 200: DeletedUserShape },
         reads: ['if-match', 'if-none-match'],
         problems: ['conflict'],
       },
       preHandler: refuseBody,
     },
     async ({ params, headers }) => {
-      await actions.deleteOwner(ctx, { id: params.id, ...parseConditions(headers) })
-      door.forget()
+      await actions.deleteUser(ctx, { id: params.id, ...parseConditions(headers) })
+      authenticator.forget()
       return { id: params.id }
     },
   )
 
   server.post(
-    '/v1/owners/:id/invitation',
+    '/v1/users/:id/invitation',
     {
       schema: {
-        operationId: 'inviteOwner',
-        summary: 'Let an owner set a password, once: a new one, or in place of one that is lost',
+        operationId: 'inviteUser',
+        summary: 'Let a user set a password, once: a new one, or in place of one that is lost',
         description:
           'Resets the account at once: its password, all its sessions and tokens, and earlier invitations are good for nothing any more. Takes a session: a bearer token is refused.',
         ...ofOne,
@@ -191,20 +188,20 @@ export function ownerRoutes(plain: FastifyInstance, { ctx, door, publicUrl, defa
     },
     async ({ params }, reply) => {
       reply.header('cache-control', 'no-store')
-      const { owner, invitation } = await actions.inviteOwner(ctx, params.id)
-      door.forget()
-      return toInvitationWire(invitation, owner, publicUrl)
+      const { user, invitation } = await actions.inviteUser(ctx, params.id)
+      authenticator.forget()
+      return toInvitationWire(invitation, user, publicUrl)
     },
   )
 
   server.post(
-    '/v1/owners/:id/sign-out-everywhere',
+    '/v1/users/:id/sign-out-everywhere',
     {
       schema: {
-        operationId: 'signOutOwner',
-        summary: 'End all sessions and tokens of an owner',
+        operationId: 'signOutUser',
+        summary: 'End all sessions and tokens of a user',
         description:
-          'Open invitations end as well; the password stays as it is, and the owner can sign in again. For your own account, that includes what this request was sent with.',
+          'Open invitations end as well; the password stays as it is, and the user can sign in again. For your own account, that includes what this request was sent with.',
         ...ofOne,
         response: { 200: SignedOutEverywhereShape },
       },
@@ -212,17 +209,17 @@ export function ownerRoutes(plain: FastifyInstance, { ctx, door, publicUrl, defa
     },
     async ({ params }) => {
       const ended = await signOutEverywhere(ctx, params.id)
-      door.forget()
+      authenticator.forget()
       return toEndedAccessWire(ended)
     },
   )
 
   server.get(
-    '/v1/owners/:id/export',
+    '/v1/users/:id/export',
     {
       schema: {
-        operationId: 'exportOwner',
-        summary: 'All that is an owner’s, a JSON object a line',
+        operationId: 'exportUser',
+        summary: 'All that is a user’s, a JSON object a line',
         description: 'Tasks, what is in the trash, notifications, channels without their secrets, settings.',
         ...ofOne,
         response: {
@@ -234,13 +231,13 @@ export function ownerRoutes(plain: FastifyInstance, { ctx, door, publicUrl, defa
       },
     },
     async ({ params, method }, reply) => {
-      const owner = await find(params.id)
+      const user = await find(params.id)
       reply
         .type('application/jsonl')
         .header('cache-control', 'no-store')
-        .header('content-disposition', `attachment; filename="duebell-owner-${owner.id}.jsonl"`)
+        .header('content-disposition', `attachment; filename="duebell-user-${user.id}.jsonl"`)
       return reply.send(
-        method === 'HEAD' ? Readable.from([]) : Readable.from(exportOwner(ctx.db, owner), { objectMode: false }),
+        method === 'HEAD' ? Readable.from([]) : Readable.from(exportUser(ctx.db, user), { objectMode: false }),
       )
     },
   )

@@ -2,12 +2,12 @@ import { sql } from 'kysely'
 import { prepare } from '#store/engine/prepare.ts'
 
 /** `addToCounter` where a statement can answer what it wrote. */
-export const addReturning = prepare((db, args: { ownerId: number; count: number }) =>
+export const addReturning = prepare((db, args: { userId: number; count: number }) =>
   db
     .insertInto('counters')
-    .values({ owner_id: args.ownerId, changes: args.count })
+    .values({ user_id: args.userId, changes: args.count })
     .onConflict((conflict) =>
-      conflict.column('owner_id').doUpdateSet({ changes: sql`counters.changes + excluded.changes` }),
+      conflict.column('user_id').doUpdateSet({ changes: sql`counters.changes + excluded.changes` }),
     )
     .returning('changes'),
 )

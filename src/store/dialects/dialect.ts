@@ -17,13 +17,13 @@ export interface Dialect {
   /** Behind a select: the rows stay as they are until the transaction ends, while others may read them as well. Alone, nothing is needed. */
   readonly lockShared?: RawBuilder<unknown>
   /**
-   * A queue before the locks of an owner's row, where the database gives a shared one to whoever comes, past who waits to have the row
+   * A queue before the locks of a user's row, where the database gives a shared one to whoever comes, past who waits to have the row
    * alone: by six clients who create without a pause he would wait for ever. `shared` is a condition of the select that locks, and
    * waits for who was there before; `alone` goes before one that locks the row to change it. Both until the transaction ends.
    */
   readonly inTurn?: {
-    shared(ownerId: number): Expression<SqlBool>
-    alone(tx: Db, ownerId: number): Promise<void>
+    shared(userId: number): Expression<SqlBool>
+    alone(tx: Db, userId: number): Promise<void>
   }
   /**
    * How many rows have been changed over this connection so far, where to ask costs next to nothing: by it `transact` knows that a wish
@@ -69,8 +69,8 @@ export interface Dialect {
   ): Promise<number>
   /** `column in (…)` for a list of any length as one parameter. */
   among(column: Expression<unknown>, values: readonly (number | string)[]): Expression<SqlBool>
-  /** Adds to the counter of an owner's changes, which stays locked until the transaction ends. @returns its new value */
-  addToCounter(tx: Db, ownerId: number, count: number): Promise<number>
+  /** Adds to the counter of a user's changes, which stays locked until the transaction ends. @returns its new value */
+  addToCounter(tx: Db, userId: number, count: number): Promise<number>
   readonly search: SearchIndex
   /** The database's own time in ms since 1970: only to tell how far apart its clock and ours are. */
   readonly clock: RawBuilder<number>
@@ -159,7 +159,7 @@ export function dialectOf(db: Db): Dialect {
 
 /**
  * An index from words to the tasks that have them, in what each database does best. It narrows a search down and no more: it may name
- * a task too many, which was deleted or is another owner's, and must name none too few. What is found is looked at (store/task-list.ts),
+ * a task too many, which was deleted or is another user's, and must name none too few. What is found is looked at (store/task-list.ts),
  * so that the same words find the same on all three.
  */
 export interface SearchIndex {
@@ -171,9 +171,9 @@ export interface SearchIndex {
   forget(tx: Db, ids: readonly number[]): Promise<void>
   /**
    * The ids of tasks that have a word beginning so, for each of `words` or for the rarest of them; undefined when those are more than
-   * `most`. What it costs is bounded by `most`, however many tasks there are.
+   * `max`. What it costs is bounded by `max`, however many tasks there are.
    */
-  find(db: Db, words: readonly string[], most: number): Promise<number[] | undefined>
+  find(db: Db, words: readonly string[], max: number): Promise<number[] | undefined>
 }
 
 export interface IndexEntry {

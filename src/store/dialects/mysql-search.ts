@@ -4,7 +4,7 @@ import type { SearchIndex } from './dialect.ts'
 import { end, ofRarest } from './search.ts'
 
 /** Rows in one statement: at most 1.4 MB of them. */
-export const mostRows = 5_000
+export const maxRows = 5_000
 
 /**
  * MySQL and MariaDB: a table of words. FULLTEXT finds all before it answers the first: 1.5 s for a word that 200,000 tasks have, and
@@ -20,13 +20,13 @@ export const wordTable = (tableEnd: () => ReturnType<typeof sql>): SearchIndex =
     const changed = entries.filter(({ isNew }) => !isNew).map(({ id }) => id)
     if (changed.length > 0) await runStatement(tx, 'delete from search where task_id in (?)', [changed])
     const rows = entries.flatMap(({ id, words }) => words.map((word) => [id, word]))
-    for (let i = 0; i < rows.length; i += mostRows)
-      await runStatement(tx, 'insert into search (task_id, word) values ?', [rows.slice(i, i + mostRows)])
+    for (let i = 0; i < rows.length; i += maxRows)
+      await runStatement(tx, 'insert into search (task_id, word) values ?', [rows.slice(i, i + maxRows)])
   },
   async forget(tx, ids) {
     await runStatement(tx, 'delete from search where task_id in (?)', [ids])
   },
-  find: (db, words, most) =>
+  find: (db, words, max) =>
     ofRarest(
       async (_, word, limit) => {
         const text = 'select task_id from search where word >= ? and word < ? limit ?'
@@ -35,6 +35,6 @@ export const wordTable = (tableEnd: () => ReturnType<typeof sql>): SearchIndex =
       },
       db,
       words,
-      most,
+      max,
     ),
 })

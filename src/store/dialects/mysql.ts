@@ -96,11 +96,11 @@ const dialectFor = (server: Server): Dialect => ({
   among: (column, values) => (values.length === 0 ? sql`false` : sql`${column} in (${values})`),
 
   // last_insert_id(x) answers x, so that no second statement has to ask.
-  async addToCounter(tx, ownerId, count) {
+  async addToCounter(tx, userId, count) {
     const text =
-      'insert into counters (owner_id, changes) values (?, last_insert_id(?))' +
+      'insert into counters (user_id, changes) values (?, last_insert_id(?))' +
       ' on duplicate key update changes = last_insert_id(changes + ?)'
-    return Number((await tx.executeQuery(CompiledQuery.raw(text, [ownerId, count, count]))).insertId)
+    return Number((await tx.executeQuery(CompiledQuery.raw(text, [userId, count, count]))).insertId)
   },
 
   search: wordTable(() => tableEnd(server)),

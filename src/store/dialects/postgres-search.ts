@@ -18,9 +18,9 @@ export const gin: SearchIndex = {
   async forget(tx, ids) {
     await runStatement(tx, 'delete from search where task_id = any($1::bigint[])', [ids])
   },
-  async find(db, words, most) {
+  async find(db, words, max) {
     const text = 'select task_id from search where words @@ $1::tsquery limit $2'
-    const { rows } = await runStatement(db, text, [words.map((word) => `'${word}':*`).join(' & '), most + 1])
-    return rows.length > most ? undefined : (rows as { task_id: number }[]).map(({ task_id }) => task_id)
+    const { rows } = await runStatement(db, text, [words.map((word) => `'${word}':*`).join(' & '), max + 1])
+    return rows.length > max ? undefined : (rows as { task_id: number }[]).map(({ task_id }) => task_id)
   },
 }

@@ -27,8 +27,8 @@ import {
   storageRemedies,
 } from './server.ts'
 
-/** Advisory locks are of a whole database: under this number they are ours, of owners. */
-const ownersKey = sql.raw('1685414242')
+/** Advisory locks are of a whole database: under this number they are ours, of users. */
+const usersKey = sql.raw('1685414242')
 
 /** PostgreSQL 12 or newer, by `pg`. Any number of processes share it. */
 export const postgres: Dialect = {
@@ -38,9 +38,9 @@ export const postgres: Dialect = {
   lockShared: sql`for share`,
   inTurn: {
     // Before the row is locked, and read as it is by then: `for share` looks again at what has changed since the statement began.
-    shared: (ownerId) => sql<SqlBool>`(select pg_advisory_xact_lock_shared(${ownersKey}, ${ownerId}::int)) is not null`,
-    async alone(tx, ownerId) {
-      await sql`select pg_advisory_xact_lock(${ownersKey}, ${ownerId}::int)`.execute(tx)
+    shared: (userId) => sql<SqlBool>`(select pg_advisory_xact_lock_shared(${usersKey}, ${userId}::int)) is not null`,
+    async alone(tx, userId) {
+      await sql`select pg_advisory_xact_lock(${usersKey}, ${userId}::int)`.execute(tx)
     },
   },
   transactionsAtOnce: 4,
@@ -83,7 +83,7 @@ export const postgres: Dialect = {
     return sql`${column} = any(${values}::${sql.raw(typeof values[0] === 'string' ? 'text[]' : 'bigint[]')})`
   },
 
-  addToCounter: async (tx, ownerId, count) => (await addReturning(tx, { ownerId, count })).rows[0]?.changes as number,
+  addToCounter: async (tx, userId, count) => (await addReturning(tx, { userId, count })).rows[0]?.changes as number,
 
   search: gin,
   clock: sql<number>`(extract(epoch from clock_timestamp()) * 1000)::bigint`,

@@ -3,20 +3,20 @@ import type { Db } from '#store/schema.ts'
 export const end = (start: string) => `${start}\u{10ffff}`
 
 /** Words of a query that are looked up, the longest first: they are the rarest as a rule. */
-const mostLookups = 8
+const maxLookups = 8
 /** Most are rarer than this: none of the common ones has to be read further than that on the way to the rare one. */
 const firstBound = 200
 
-type Lookup = (db: Db, word: string, most: number) => Promise<number[]>
+type Lookup = (db: Db, word: string, max: number) => Promise<number[]>
 
 export async function ofRarest(
   lookUp: Lookup,
   db: Db,
   words: readonly string[],
-  most: number,
+  max: number,
 ): Promise<number[] | undefined> {
-  const longest = words.toSorted((a, b) => b.length - a.length).slice(0, mostLookups)
-  for (const bound of [firstBound, most])
+  const longest = words.toSorted((a, b) => b.length - a.length).slice(0, maxLookups)
+  for (const bound of [firstBound, max])
     for (const word of longest) {
       const ids = await lookUp(db, word, bound + 1)
       if (ids.length <= bound) return [...new Set(ids)]

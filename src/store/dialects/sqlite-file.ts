@@ -142,7 +142,7 @@ export function refuseForeign(database: DatabaseSync, path: string): void {
 function isOurs(database: DatabaseSync, tables: ReadonlySet<string>): boolean {
   // Killed while it was made, it has no more than these.
   if (tables.difference(new Set(['kysely_migration', 'kysely_migration_lock'])).size === 0) return true
-  if (!['kysely_migration', 'owners', 'tasks'].every((name) => tables.has(name))) return false
+  if (!['kysely_migration', 'users', 'tasks'].every((name) => tables.has(name))) return false
   return database.prepare("select 1 from kysely_migration where name = '0001-foundation'").get() !== undefined
 }
 

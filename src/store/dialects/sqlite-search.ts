@@ -32,7 +32,7 @@ export const fts5: SearchIndex = {
   async forget(tx, ids) {
     await runStatement(tx, 'delete from search where rowid in (select value from json_each(?))', [JSON.stringify(ids)])
   },
-  find: (db, words, most) =>
+  find: (db, words, max) =>
     ofRarest(
       async (_, word, limit) => {
         const text = 'select doc from search_words where term >= ? and term < ? limit ?'
@@ -41,6 +41,6 @@ export const fts5: SearchIndex = {
       },
       db,
       words,
-      most,
+      max,
     ),
 }

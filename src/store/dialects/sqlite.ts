@@ -70,7 +70,7 @@ export const sqlite: Dialect = {
     return sql`${column} in (select value from json_each(${JSON.stringify(values)}))`
   },
 
-  addToCounter: async (tx, ownerId, count) => (await addReturning(tx, { ownerId, count })).rows[0]?.changes as number,
+  addToCounter: async (tx, userId, count) => (await addReturning(tx, { userId, count })).rows[0]?.changes as number,
 
   search: fts5,
   clock: sql<number>`cast(unixepoch('subsec') * 1000 as integer)`,
@@ -193,7 +193,7 @@ function prepareStatement(statement: StatementSync) {
   // Of a statement without rows: the number of the last one inserted. FTS5 has some of its own above 2^53, which are read as numbers
   // only to throw, after a COMMIT that went well.
   if (names.length === 0) statement.setReadBigInts(true)
-  // Written out for its columns, `{ "id": v[0], "owner_id": v[1], … }`: a loop over their names takes five times as long.
+  // Written out for its columns, `{ "id": v[0], "user_id": v[1], … }`: a loop over their names takes five times as long.
   const members = names.map((name, i) => `${JSON.stringify(name)}: v[${i}]`)
   const toRow = new Function('v', `return { ${members.join(', ')} }`) as (values: unknown) => Record<string, unknown>
   return {

@@ -9,29 +9,29 @@ import type { Db } from '#store/schema.ts'
  *   ids  ├──────── window ────────┤├──────── window ────────┤├── …
  *         look · let others run    look · let others run
  */
-type Listed = 'tasks' | 'notices'
+type Listed = 'tasks' | 'notifications'
 
-/** Rows of an owner in a window: 2 ms of looking on the embedded database. */
+/** Rows of a user in a window: 2 ms of looking on the embedded database. */
 const windowRows = 5_000
 
 /**
- * The ids up to `last` of an owner's rows of which `where` is true, in order, in lists of `most` and a shorter one at the end. They are
+ * The ids up to `last` of a user's rows of which `where` is true, in order, in lists of `max` and a shorter one at the end. They are
  * what was found: who acts on them looks again, under a lock.
  */
 export async function* idsInOrder(
   db: Db,
   table: Listed,
-  ownerId: number,
-  { where, last, most }: { where: Expression<SqlBool>; last: number; most: number },
+  userId: number,
+  { where, last, max }: { where: Expression<SqlBool>; last: number; max: number },
 ): AsyncGenerator<number[]> {
   let found: number[] = []
   for (let after = 0; after < last; ) {
-    const end = Math.min(last, (await windowEnd(db, table, ownerId, after, 'up')) ?? last)
+    const end = Math.min(last, (await windowEnd(db, table, userId, after, 'up')) ?? last)
     const { rows } = await sql<{ id: number }>`
       select id from ${sql.table(table)}
-      where owner_id = ${ownerId} and id > ${after} and id <= ${end} and ${where} order by id`.execute(db)
+      where user_id = ${userId} and id > ${after} and id <= ${end} and ${where} order by id`.execute(db)
     for (const { id } of rows) found.push(id)
-    for (; found.length >= most; found = found.slice(most)) yield found.slice(0, most)
+    for (; found.length >= max; found = found.slice(max)) yield found.slice(0, max)
     after = end
     await turn()
   }
@@ -42,20 +42,20 @@ export async function* idsInOrder(
 export async function windowEnd(
   db: Db,
   table: Listed,
-  ownerId: number,
+  userId: number,
   beyond: number,
   direction: 'up' | 'down',
 ): Promise<number | undefined> {
   const [compare, order] = direction === 'up' ? ([sql`>`, sql`asc`] as const) : ([sql`<`, sql`desc`] as const)
   const { rows } = await sql<{ id: number }>`
-    select id from ${sql.table(table)} where owner_id = ${ownerId} and id ${compare} ${beyond}
+    select id from ${sql.table(table)} where user_id = ${userId} and id ${compare} ${beyond}
     order by id ${order} limit 1 offset ${windowRows - 1}`.execute(db)
   return rows[0]?.id
 }
 
-/** The largest id of an owner's rows, or 0. */
-export async function lastId(db: Db, table: Listed, ownerId: number): Promise<number> {
+/** The largest id of a user's rows, or 0. */
+export async function lastId(db: Db, table: Listed, userId: number): Promise<number> {
   const { rows } = await sql<{ id: number }>`
-    select id from ${sql.table(table)} where owner_id = ${ownerId} order by id desc limit 1`.execute(db)
+    select id from ${sql.table(table)} where user_id = ${userId} order by id desc limit 1`.execute(db)
   return rows[0]?.id ?? 0
 }

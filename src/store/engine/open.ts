@@ -32,12 +32,12 @@ export interface Store extends AsyncDisposable {
    */
   readonly transactBell: Transact
   /** The same for what the bell does that is numbered: to ring, and to give up. It waits, and nobody waits with it. */
-  readonly transactRing: Transact
+  readonly transactFiring: Transact
   /**
    * Another number after each commit that changed tasks, where this process is the only one that can; never the same as another
    * (NaN) where it is not. So what was read of a task in the same edition is still true, without a look.
    */
-  edition(): number
+  commitSequence(): number
   readonly storage: Storage
   /** Writes something of no meaning, so that a fault ends when the storage works again and nobody writes. @throws as `transact` */
   probe(): Promise<void>
@@ -61,8 +61,8 @@ export interface StoreDeps {
   readonly timeZone?: string
   /** Called when the storage failed in a way that only a restart can mend. */
   readonly onBroken: (error: unknown) => void
-  /** Called after each COMMIT of this process by which lists of changes have grown, with their owners. */
-  readonly onListed?: (ownerIds: readonly number[]) => void
+  /** Called after each COMMIT of this process by which lists of changes have grown, with their users. */
+  readonly onListed?: (userIds: readonly number[]) => void
   /** Called after each COMMIT of this process: how many wishes shared it, and how long it took from its BEGIN. */
   readonly onCommitted?: (wishes: number, ms: number) => void
   /** Stands between the statements and the database; the identity when absent. */
@@ -86,7 +86,7 @@ const migrations = {
 
 /** A server that is still starting is waited for this long. */
 const patienceMs = 60_000
-/** Our clock and the database's may differ by this much before it is said: it is the order of a late notice. */
+/** Our clock and the database's may differ by this much before it is said: it is the order of a late notification. */
 const skewMs = 1_000
 
 /**
@@ -112,16 +112,17 @@ export async function openStore(url: string, given: StoreDeps): Promise<Store> {
   }
   const storage = createStorage(dialect, deps.log, () => deps.clock.now())
   attachStorage(db, storage)
-  let edition = dialect.isShared ? Number.NaN : 0
-  const open = () => createTransact(db, deps.clock, deps.onBroken, () => edition++, deps.onListed, deps.onCommitted)
+  let commitSequence = dialect.isShared ? Number.NaN : 0
+  const open = () =>
+    createTransact(db, deps.clock, deps.onBroken, () => commitSequence++, deps.onListed, deps.onCommitted)
   const transact = open()
   return {
     db,
     dialect,
     transact,
     transactBell: dialect.isShared ? open() : transact,
-    transactRing: dialect.isShared ? open() : transact,
-    edition: () => edition,
+    transactFiring: dialect.isShared ? open() : transact,
+    commitSequence: () => commitSequence,
     storage,
     async probe() {
       await transact(writeProbe)
@@ -207,7 +208,7 @@ async function compareClocks(db: Db, { clock, log }: Told): Promise<void> {
   const skew = (await readClockSkew(db, clock)) ?? 0
   if (Math.abs(skew) > skewMs)
     log.warn(
-      `The clock of the database is ${Math.abs(skew / 1_000).toFixed(1)} s ${skew > 0 ? 'ahead of' : 'behind'} this machine's: notices ring by this machine's. Let both follow NTP.`,
+      `The clock of the database is ${Math.abs(skew / 1_000).toFixed(1)} s ${skew > 0 ? 'ahead of' : 'behind'} this machine's: notifications ring by this machine's. Let both follow NTP.`,
     )
 }
 

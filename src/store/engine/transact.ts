@@ -32,9 +32,9 @@ interface Queued {
 }
 
 /** More would make the first of them wait for the last: 256 creates take about 10 ms. */
-const mostWishes = 256
+const maxWishes = 256
 /** A deadlock or a lock held by another is over when the other is; a wish that met one is tried this often … */
-const mostTries = 10
+const maxTries = 10
 /** Up to this much longer after each try; in real time, which is the database's as well. */
 const restMs = 10
 /** … unless it has waited this long: then whoever holds the lock will not let go soon, and 5 s is all that a request has. */
@@ -43,7 +43,7 @@ const patienceMs = 1_500
 /**
  * @param onBroken called when the storage failed in a way that only a restart can mend
  * @param onChanged called at each COMMIT that changes tasks, before anybody is answered
- * @param onListed called after each COMMIT by which lists of changes have grown, with their owners
+ * @param onListed called after each COMMIT by which lists of changes have grown, with their users
  * @param onCommitted called after each COMMIT: how many wishes shared it, and how long it took from its BEGIN
  */
 export function createTransact(
@@ -51,7 +51,7 @@ export function createTransact(
   clock: Clock,
   onBroken: (error: unknown) => void,
   onChanged: () => void,
-  onListed: (ownerIds: readonly number[]) => void = () => {},
+  onListed: (userIds: readonly number[]) => void = () => {},
   onCommitted: (wishes: number, ms: number) => void = () => {},
 ): Transact {
   const dialect = dialectOf(db)
@@ -97,14 +97,14 @@ export function createTransact(
           }
         }
         await index.write()
-        const ownerIds = await changes.write(now) // last, since it locks: others wait for the rest of this transaction alone
+        const userIds = await changes.write(now) // last, since it locks: others wait for the rest of this transaction alone
         if (changes.haveTasks()) onChanged()
         await run('commit')
         onCommitted(wishes.length, performance.now() - startedAt)
-        if (ownerIds.length > 0) {
+        if (userIds.length > 0) {
           // One that wrote nothing goes well on a full disk too.
           storageOf(db)?.noteStored()
-          onListed(ownerIds)
+          onListed(userIds)
         }
         return answers
       } catch (error) {
@@ -131,7 +131,7 @@ export function createTransact(
       } catch (error) {
         const what = dialect.classify(error)
         const isBusy = what === 'busy'
-        if (isBusy && (attempt >= mostTries || clock.now() - startedAt > patienceMs)) throw error
+        if (isBusy && (attempt >= maxTries || clock.now() - startedAt > patienceMs)) throw error
         // What is wrong with one of them must not be told to all, however long they have waited: so that is found out first.
         if (!isBusy && (wishes.length === 1 || withSavepoints || what === 'gone')) throw error
         if (!isBusy) withSavepoints = true
@@ -147,7 +147,7 @@ export function createTransact(
   }
 
   async function drain() {
-    const wishes = queue.splice(0, mostWishes)
+    const wishes = queue.splice(0, maxWishes)
     if (wishes.length > 0) {
       try {
         for (const answer of await run(wishes)) answer()

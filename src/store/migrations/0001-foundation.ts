@@ -9,7 +9,7 @@ export function foundation(dialect: Dialect): Migration {
   return {
     async up(db) {
       await db.schema
-        .createTable('owners')
+        .createTable('users')
         .ifNotExists()
         .addColumn('id', id)
         .addColumn('default_reminders', text(2000), (c) => c.notNull())
@@ -22,13 +22,13 @@ export function foundation(dialect: Dialect): Migration {
         .createTable('channels')
         .ifNotExists()
         .addColumn('id', id)
-        .addColumn('owner_id', integer, (c) => c.notNull())
+        .addColumn('user_id', integer, (c) => c.notNull())
         .addColumn('name', text(100), (c) => c.notNull())
         .addColumn('kind', text(50), (c) => c.notNull())
         .addColumn('source', text(20), (c) => c.notNull())
         .addColumn('created_at', integer, (c) => c.notNull())
         .addColumn('removed_at', integer)
-        .addUniqueConstraint('channels_name', ['owner_id', 'name'])
+        .addUniqueConstraint('channels_name', ['user_id', 'name'])
         .modifyEnd(tableEnd(false))
         .execute()
 
@@ -36,7 +36,7 @@ export function foundation(dialect: Dialect): Migration {
         .createTable('tasks')
         .ifNotExists()
         .addColumn('id', id)
-        .addColumn('owner_id', integer, (c) => c.notNull())
+        .addColumn('user_id', integer, (c) => c.notNull())
         .addColumn('uid', text(255), (c) => c.notNull())
         .addColumn('key', text(200))
         .addColumn('title', text(500), (c) => c.notNull())
@@ -52,53 +52,53 @@ export function foundation(dialect: Dialect): Migration {
         .addColumn('updated_at', integer, (c) => c.notNull())
         .addColumn('version', integer, (c) => c.notNull())
         .addColumn('notify_at', integer)
-        .addColumn('rung_until_at', integer)
-        .addUniqueConstraint('tasks_uid', ['owner_id', 'uid'])
+        .addColumn('fired_until_at', integer)
+        .addUniqueConstraint('tasks_uid', ['user_id', 'uid'])
         .modifyEnd(tableEnd(false))
         .execute()
       // Most tasks have no key: where it may, the index knows nothing of them.
-      await createIndex(db.schema.createIndex('tasks_key').unique().on('tasks').columns(['owner_id', 'key']), 'key')
-      // How an owner's tasks are listed. Without it SQLite takes another of owner_id and sorts: 60 ms for a page of a million.
-      await createIndex(db.schema.createIndex('tasks_owner').on('tasks').columns(['owner_id', 'id']))
+      await createIndex(db.schema.createIndex('tasks_key').unique().on('tasks').columns(['user_id', 'key']), 'key')
+      // How a user's tasks are listed. Without it SQLite takes another of user_id and sorts: 60 ms for a page of a million.
+      await createIndex(db.schema.createIndex('tasks_user').on('tasks').columns(['user_id', 'id']))
       // The queue of the bell.
       await createIndex(db.schema.createIndex('tasks_notify_at').on('tasks').column('notify_at'), 'notify_at')
 
       await db.schema
-        .createTable('notices')
+        .createTable('notifications')
         .ifNotExists()
         .addColumn('id', id)
-        .addColumn('owner_id', integer, (c) => c.notNull())
+        .addColumn('user_id', integer, (c) => c.notNull())
         .addColumn('task_id', integer, (c) => c.notNull())
         .addColumn('kind', text(10), (c) => c.notNull())
         .addColumn('reminder', text(50))
         .addColumn('expiry_at', integer, (c) => c.notNull())
         .addColumn('due_at', integer, (c) => c.notNull())
-        .addColumn('rung_at', integer, (c) => c.notNull())
+        .addColumn('fired_at', integer, (c) => c.notNull())
         .addColumn('timing', text(10), (c) => c.notNull())
         .addColumn('lateness_ms', integer, (c) => c.notNull())
-        // What makes a notice one: a task, an expiry, an instant. Also how a task's own are found.
-        .addUniqueConstraint('notices_instant', ['task_id', 'expiry_at', 'due_at'])
+        // What makes a notification one: a task, an expiry, an instant. Also how a task's own are found.
+        .addUniqueConstraint('notifications_instant', ['task_id', 'expiry_at', 'due_at'])
         .modifyEnd(tableEnd(false))
         .execute()
 
-      await createIndex(db.schema.createIndex('notices_owner').on('notices').columns(['owner_id', 'id']))
+      await createIndex(db.schema.createIndex('notifications_user').on('notifications').columns(['user_id', 'id']))
 
       await db.schema
         .createTable('deliveries')
         .ifNotExists()
-        .addColumn('notice_id', integer, (c) => c.notNull())
+        .addColumn('notification_id', integer, (c) => c.notNull())
         .addColumn('channel_id', integer, (c) => c.notNull())
         .addColumn('id', text(36), (c) => c.notNull())
-        .addColumn('owner_id', integer, (c) => c.notNull())
+        .addColumn('user_id', integer, (c) => c.notNull())
         .addColumn('state', text(10), (c) => c.notNull())
         .addColumn('attempts', integer, (c) => c.notNull())
         .addColumn('claimed_at', integer)
         .addColumn('next_at', integer)
         .addColumn('latency_ms', integer)
         .addColumn('error', text(500))
-        .addColumn('settled_at', integer)
+        .addColumn('finished_at', integer)
         // By these it is written and settled; by its id, which grows as well, both would cost half as much again.
-        .addPrimaryKeyConstraint('deliveries_key', ['notice_id', 'channel_id'])
+        .addPrimaryKeyConstraint('deliveries_key', ['notification_id', 'channel_id'])
         .modifyEnd(tableEnd(true))
         .execute()
       await createIndex(

@@ -5,7 +5,7 @@ import { instantOf } from '#core/date-time.ts'
 import { limits } from '#core/task.ts'
 import type { Dialect } from '#store/dialects/dialect.ts'
 import type { Schema } from '#store/schema.ts'
-import { builtInOwnerId } from '#store/users.ts'
+import { builtInUserId } from '#store/users.ts'
 
 /** The table of the service that Duebell re-creates. Its times are naive: of the zone in which it ran. */
 interface OriginalRow {
@@ -93,7 +93,7 @@ function toTaskRow(row: OriginalRow, timeZone: string, now: number, found: { unt
   const createdAt = instant(row.create_dt) ?? now
   return {
     id: row.id,
-    owner_id: builtInOwnerId,
+    user_id: builtInUserId,
     uid: randomUUIDv7(),
     key: null,
     title,
@@ -109,6 +109,6 @@ function toTaskRow(row: OriginalRow, timeZone: string, now: number, found: { unt
     updated_at: instant(row.update_dt) ?? createdAt,
     version: 1,
     notify_at: null, // computed with the others', before anything rings: see actions/defaults.ts
-    rung_until_at: null,
+    fired_until_at: null,
   }
 }

@@ -14,7 +14,7 @@ export function api(dialect: Dialect): Migration {
         .createTable('trash')
         .ifNotExists()
         .addColumn('id', integer, (c) => c.primaryKey())
-        .addColumn('owner_id', integer, (c) => c.notNull())
+        .addColumn('user_id', integer, (c) => c.notNull())
         .addColumn('uid', text(255), (c) => c.notNull())
         .addColumn('key', text(200))
         .addColumn('title', text(500), (c) => c.notNull())
@@ -29,36 +29,38 @@ export function api(dialect: Dialect): Migration {
         .addColumn('created_at', integer, (c) => c.notNull())
         .addColumn('updated_at', integer, (c) => c.notNull())
         .addColumn('version', integer, (c) => c.notNull())
-        .addColumn('rung_until_at', integer)
+        .addColumn('fired_until_at', integer)
         .addColumn('deleted_at', integer, (c) => c.notNull())
         // All that one request deleted; restored together if need be.
         .addColumn('batch', text(36), (c) => c.notNull())
         .modifyEnd(tableEnd(false))
         .execute()
-      await createIndex(db.schema.createIndex('trash_owner').on('trash').columns(['owner_id', 'deleted_at', 'id']))
+      await createIndex(db.schema.createIndex('trash_user').on('trash').columns(['user_id', 'deleted_at', 'id']))
       await createIndex(db.schema.createIndex('trash_batch').on('trash').columns(['batch', 'id']))
       await createIndex(db.schema.createIndex('trash_deleted_at').on('trash').column('deleted_at'))
 
       // What a request with an Idempotency-Key was answered, written in the transaction of its effect.
       await db.schema
-        .createTable('answers')
+        .createTable('idempotency_keys')
         .ifNotExists()
-        .addColumn('owner_id', integer, (c) => c.notNull())
+        .addColumn('user_id', integer, (c) => c.notNull())
         .addColumn('key', text(255), (c) => c.notNull())
         .addColumn('fingerprint', text(64), (c) => c.notNull())
         .addColumn('status', integer, (c) => c.notNull())
         .addColumn('headers', text(2000), (c) => c.notNull())
         .addColumn('body', longText, (c) => c.notNull())
         .addColumn('created_at', integer, (c) => c.notNull())
-        .addPrimaryKeyConstraint('answers_key', ['owner_id', 'key'])
+        .addPrimaryKeyConstraint('idempotency_keys_key', ['user_id', 'key'])
         .modifyEnd(tableEnd(true))
         .execute()
-      await createIndex(db.schema.createIndex('answers_created_at').on('answers').column('created_at'))
+      await createIndex(
+        db.schema.createIndex('idempotency_keys_created_at').on('idempotency_keys').column('created_at'),
+      )
 
       // Lists by expiry, the main screen of every face.
-      await createIndex(db.schema.createIndex('tasks_expiry').on('tasks').columns(['owner_id', 'expiry_at', 'id']))
+      await createIndex(db.schema.createIndex('tasks_expiry').on('tasks').columns(['user_id', 'expiry_at', 'id']))
 
-      await addColumn(db.schema.alterTable('notices').addColumn('acknowledged_at', integer))
+      await addColumn(db.schema.alterTable('notifications').addColumn('acknowledged_at', integer))
       // The attempt from which the back-off counts: a person's retry begins it anew, while attempts only grow.
       await addColumn(
         db.schema.alterTable('deliveries').addColumn('backoff_from', integer, (c) => c.notNull().defaultTo(0)),
@@ -66,13 +68,13 @@ export function api(dialect: Dialect): Migration {
       // Only where it can leave out the many that went well.
       if (partialIndexes)
         await createIndex(
-          db.schema.createIndex('deliveries_error').on('deliveries').columns(['owner_id', 'notice_id', 'error']),
+          db.schema.createIndex('deliveries_error').on('deliveries').columns(['user_id', 'notification_id', 'error']),
           'error',
         )
 
       await addColumn(db.schema.alterTable('changes').addColumn('batch', text(36)))
       await addColumn(db.schema.alterTable('changes').addColumn('count', integer))
-      await addColumn(db.schema.alterTable('changes').addColumn('notice_id', integer))
+      await addColumn(db.schema.alterTable('changes').addColumn('notification_id', integer))
       await addColumn(db.schema.alterTable('changes').addColumn('channel_id', integer))
       // Changes up to this number are not in the list any more.
       await addColumn(db.schema.alterTable('counters').addColumn('forgotten', integer, (c) => c.notNull().defaultTo(0)))

@@ -20,7 +20,7 @@ export function search(dialect: Dialect, { log }: { log: { info(text: string): v
           db.schema
             .createIndex('tasks_tagged')
             .on('tasks')
-            .columns(['owner_id', 'id'])
+            .columns(['user_id', 'id'])
             .where(sql`tags`, '<>', sql.lit('[]')),
         )
       await dialect.search.create(db)

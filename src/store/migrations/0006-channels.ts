@@ -14,7 +14,7 @@ export function channels(dialect: Dialect): Migration {
       await addColumn(channels().addColumn('disabled_reason', text(500)))
       // Lists in JSON; null for «all».
       await addColumn(channels().addColumn('tags', text(2_000)))
-      await addColumn(channels().addColumn('notices', text(100)))
+      await addColumn(channels().addColumn('notifications', text(100)))
       await addColumn(channels().addColumn('group_wait_ms', integer))
       await addColumn(channels().addColumn('repeat_every_ms', integer))
       await addColumn(channels().addColumn('repeat_max', integer))
@@ -30,8 +30,8 @@ export function channels(dialect: Dialect): Migration {
       await addColumn(db.schema.alterTable('deliveries').addColumn('group_id', text(36)))
       await addColumn(db.schema.alterTable('deliveries').addColumn('repeats', integer, (c) => c.notNull().defaultTo(0)))
 
-      await addColumn(db.schema.alterTable('owners').addColumn('quiet_from', text(5)))
-      await addColumn(db.schema.alterTable('owners').addColumn('quiet_until', text(5)))
+      await addColumn(db.schema.alterTable('users').addColumn('quiet_from', text(5)))
+      await addColumn(db.schema.alterTable('users').addColumn('quiet_until', text(5)))
 
       // What all replicas must agree on and no file holds: the key that signs links.
       await db.schema

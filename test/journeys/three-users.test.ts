@@ -18,7 +18,7 @@ type Name = (typeof names)[number]
 const day = '2026-12-01'
 const instant = (time: string) => Date.parse(`${day}T${time}Z`)
 
-test('a day of three owners', async (t) => {
+test('a day of three users', async (t) => {
   const bells = { ada: recorder('phone'), bob: recorder('pager'), eve: recorder('mail') }
   const kinds = names.map((name) => bells[name].kind)
   const { app, root, add } = await startWithLogin(t, { startAt: `${day}T07:00:00Z`, channels: [], kinds })
@@ -41,9 +41,9 @@ test('a day of three owners', async (t) => {
     return names.flatMap((name) =>
       bells[name].messages.splice(0).map((message) => {
         const items = [message, ...message.others]
-        const owners = items.flatMap(({ task, notice }) => [task.ownerId, notice.ownerId])
+        const users = items.flatMap(({ task, notification }) => [task.userId, notification.userId])
         assert.ok(
-          owners.every((id) => id === people[name].id),
+          users.every((id) => id === people[name].id),
           `${name} was told what is another’s`,
         )
         const titles = items.map(({ task }) => task.title).toSorted()
@@ -133,7 +133,7 @@ test('a day of three owners', async (t) => {
     async () => {
       await create(bob, 'Medicine', '09:15')
       await clock.advanceTo(instant('13:30:00'))
-      await root.client.updateOwner(bob.id, { disabled: true })
+      await root.client.updateUser(bob.id, { disabled: true })
       assert.equal((await refusal(bob.client.list())).status, 401)
       assert.equal((await refusal(clientWith(app.url, '').signIn('bob', password))).status, 403)
       for (const time of ['14:00:00', '14:10:00']) await at(time, 'bob: Medicine will be expired at 09:15')
@@ -143,7 +143,7 @@ test('a day of three owners', async (t) => {
 
   await t.test('14:30 — he is let in again, has missed nothing, and goes on', async () => {
     await at('14:30:00')
-    await root.client.updateOwner(bob.id, { disabled: false })
+    await root.client.updateUser(bob.id, { disabled: false })
     // What ended does not come back: he signs in, and gives his programs a new token.
     assert.equal((await refusal(bob.client.list())).status, 401)
     const { token } = await (await bob.page()).createToken({ name: 'after the break', scopes: ['admin'] })
@@ -157,7 +157,7 @@ test('a day of three owners', async (t) => {
     people.bob = bob
     const [missed] = (await bob.client.notifications()).notifications
     const medicine = (await bob.client.list()).tasks.at(-1)
-    assert.deepEqual([missed?.task_id, missed?.rung_dt], [medicine?.id, `${day}T14:00:00.000Z`])
+    assert.deepEqual([missed?.task_id, missed?.fired_dt], [medicine?.id, `${day}T14:00:00.000Z`])
     await create(bob, 'Bus', '12:10')
   })
 

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { clientWith, password, signedIn, signIn, startWithLogin } from '#support/accounts.ts'
-import type { OwnerWire } from '#wire/accounts.ts'
+import type { UserWire } from '#wire/accounts.ts'
 import { openStream } from './stream.ts'
 import { assertProblem, refusal, wireTo } from './wire.ts'
 
@@ -9,12 +9,12 @@ import { assertProblem, refusal, wireTo } from './wire.ts'
 const startAt = '2026-12-01T09:00:00Z'
 const weekMs = 7 * 86_400_000
 
-test('an owner is made with a password, and signs in with it', async (t) => {
+test('a user is made with a password, and signs in with it', async (t) => {
   const { app, root } = await startWithLogin(t, { startAt })
   const body = { name: 'ada', email: 'Ada@Example.org', password: 'nine bees in a jar' }
-  const made = await wireTo(app.url)('POST', '/v1/owners', { body, headers: { authorization: `Bearer ${root.token}` } })
+  const made = await wireTo(app.url)('POST', '/v1/users', { body, headers: { authorization: `Bearer ${root.token}` } })
   const { id } = made.body
-  const ada: OwnerWire = {
+  const ada: UserWire = {
     id,
     name: 'ada',
     email: 'ada@example.org',
@@ -27,18 +27,18 @@ test('an owner is made with a password, and signs in with it', async (t) => {
   const { headers } = made
   assert.deepEqual(
     ['location', 'etag', 'cache-control'].map((name) => headers.get(name)),
-    [`/v1/owners/${id}`, '"1"', 'no-store'],
+    [`/v1/users/${id}`, '"1"', 'no-store'],
   )
-  assert.deepEqual(await root.client.owner(id), ada)
+  assert.deepEqual(await root.client.user(id), ada)
   const page = signedIn(app.url, await signIn(app.url, 'ada', body.password))
-  assert.deepEqual((await page.session()).owner, ada)
+  assert.deepEqual((await page.session()).user, ada)
   assert.deepEqual((await page.list()).tasks, [], 'what is another’s is not hers')
 
-  await (await root.page()).createOwner({ name: 'bob', role: 'admin' })
-  const first = await root.client.owners({ limit: 2 })
-  const rest = await root.client.owners({ limit: 2, cursor: first.next_cursor ?? '' })
+  await (await root.page()).createUser({ name: 'bob', role: 'admin' })
+  const first = await root.client.users({ limit: 2 })
+  const rest = await root.client.users({ limit: 2, cursor: first.next_cursor ?? '' })
   assert.deepEqual(
-    [first, rest].map(({ owners }) => owners.map(({ name, role }) => `${name} ${role}`)),
+    [first, rest].map(({ users }) => users.map(({ name, role }) => `${name} ${role}`)),
     [['root admin', 'ada member'], ['bob admin']],
   )
   assert.equal(rest.next_cursor, null)
@@ -46,7 +46,7 @@ test('an owner is made with a password, and signs in with it', async (t) => {
 
 test('without one he is invited: the code sets his password, once, within a week', async (t) => {
   const { app, root } = await startWithLogin(t, { startAt, flags: ['--public-url=https://tasks.example.org/'] })
-  const made = await root.client.createOwner({ name: 'ada' })
+  const made = await root.client.createUser({ name: 'ada' })
   const { code = '', url, expires_dt } = made.invitation ?? {}
   assert.match(code, /^dbi_[0-9A-Za-z]{49}$/)
   assert.deepEqual([url, expires_dt], [`https://tasks.example.org/invitation#${code}&ada`, '2026-12-08T09:00:00.000Z'])
@@ -57,22 +57,22 @@ test('without one he is invited: the code sets his password, once, within a week
   for (const poor of ['ada', 'adaadaada1', 'too short', 'aaaaaaaaaaaa'])
     assert.deepEqual((await refusal(nobody.acceptInvitation({ code, password: poor }))).problem.errors?.length, 1, poor)
   const accepted = await nobody.acceptInvitation({ code, password })
-  assert.deepEqual([accepted.owner.name, accepted.token], ['ada', null])
+  assert.deepEqual([accepted.user.name, accepted.token], ['ada', null])
   const again = await refusal(nobody.acceptInvitation({ code, password }))
   assert.deepEqual([again.status, again.message.includes('used already')], [401, true])
   await signIn(app.url, 'ada')
 
-  const late = await (await root.page()).inviteOwner(made.id)
+  const late = await (await root.page()).inviteUser(made.id)
   app.clock.set(app.clock.now() + weekMs)
   assert.equal((await refusal(nobody.acceptInvitation({ code: late.code, password }))).status, 401)
 })
 
-test('the next invitation takes the place of the last, and whoever accepts it is alone as that owner', async (t) => {
+test('the next invitation takes the place of the last, and whoever accepts it is alone as that user', async (t) => {
   const { app, root, add } = await startWithLogin(t)
   const { id } = await add('ada')
   const cookie = await signIn(app.url, 'ada')
   const page = await root.page()
-  const [first, second] = [await page.inviteOwner(id), await page.inviteOwner(id)]
+  const [first, second] = [await page.inviteUser(id), await page.inviteUser(id)]
   const nobody = clientWith(app.url, '')
   const accept = (code: string) => nobody.acceptInvitation({ code, password: 'a new one, as it was lost' })
   assert.equal((await refusal(accept(first.code))).status, 401)
@@ -82,11 +82,11 @@ test('the next invitation takes the place of the last, and whoever accepts it is
   await signIn(app.url, 'ada', 'a new one, as it was lost')
 })
 
-test('what is wrong with an owner is said, and where; a name or an address that is taken is a conflict', async (t) => {
+test('what is wrong with a user is said, and where; a name or an address that is taken is a conflict', async (t) => {
   const { app, root } = await startWithLogin(t)
   const send = wireTo(app.url)
   const headers = { authorization: `Bearer ${root.token}` }
-  const { id } = await root.client.createOwner({ name: 'bob', email: 'bob@example.org' })
+  const { id } = await root.client.createUser({ name: 'bob', email: 'bob@example.org' })
   const good = { name: 'ada' }
   const wrongNames = ['', 'Ada', 'a b', '-a', 'a.', 'ä', 'a@b', 'x'.repeat(51), 'a\0', null, 7]
   const wrongEmails = ['', 'ada', '@b', 'a@', 'a b@c', 'a@b@c', '<a@b>', `${'x'.repeat(65)}@b.org`, '\ud800@b.org', 7]
@@ -99,52 +99,48 @@ test('what is wrong with an owner is said, and where; a name or an address that 
     ['admin', [true]],
   ] as const)
     for (const value of values)
-      assertProblem(
-        await send('POST', '/v1/owners', { headers, body: { ...good, [member]: value } }),
-        422,
-        `/${member}`,
-      )
-  assertProblem(await send('POST', '/v1/owners', { headers, body: {} }), 422, '/name')
-  for (const patch of [{ name: 'B' }, { email: 'b' }, { role: 'owner' }, { disabled: 'yes' }, { password }])
-    assertProblem(await send('PATCH', `/v1/owners/${id}`, { headers, body: patch }), 422, `/${Object.keys(patch)[0]}`)
+      assertProblem(await send('POST', '/v1/users', { headers, body: { ...good, [member]: value } }), 422, `/${member}`)
+  assertProblem(await send('POST', '/v1/users', { headers, body: {} }), 422, '/name')
+  for (const patch of [{ name: 'B' }, { email: 'b' }, { role: 'user' }, { disabled: 'yes' }, { password }])
+    assertProblem(await send('PATCH', `/v1/users/${id}`, { headers, body: patch }), 422, `/${Object.keys(patch)[0]}`)
 
   for (const [body, pointer] of [
     [{ name: 'bob' }, '/name'],
     [{ name: 'ada', email: 'BOB@example.org' }, '/email'],
   ] as const)
-    assertProblem(await send('POST', '/v1/owners', { headers, body }), 409, pointer)
-  const { id: ada } = await root.client.createOwner(good)
+    assertProblem(await send('POST', '/v1/users', { headers, body }), 409, pointer)
+  const { id: ada } = await root.client.createUser(good)
   const cookie = await signIn(app.url, 'root')
   for (const [body, pointer] of [
     [{ name: 'bob' }, '/name'],
     [{ email: 'Bob@Example.org' }, '/email'],
   ] as const)
-    assertProblem(await send('PATCH', `/v1/owners/${ada}`, { headers: { cookie }, body }), 409, pointer)
-  const both = await Promise.allSettled(['eve', 'eve'].map((name) => root.client.createOwner({ name })))
+    assertProblem(await send('PATCH', `/v1/users/${ada}`, { headers: { cookie }, body }), 409, pointer)
+  const both = await Promise.allSettled(['eve', 'eve'].map((name) => root.client.createUser({ name })))
   assert.deepEqual(both.map(({ status }) => status).sort(), ['fulfilled', 'rejected'], 'of two at once one has it')
-  assert.equal((await root.client.owners()).owners.length, 4)
+  assert.equal((await root.client.users()).users.length, 4)
 })
 
 test('name, address and role can be changed, by whoever has seen them as they are', async (t) => {
   const { app, root, add } = await startWithLogin(t)
   const ada = await add('ada', { email: 'ada@example.org' })
-  assert.equal((await refusal(ada.client.owners())).status, 403)
-  const before = await root.client.owner(ada.id)
-  const after = await (await root.page()).updateOwner(
+  assert.equal((await refusal(ada.client.users())).status, 403)
+  const before = await root.client.user(ada.id)
+  const after = await (await root.page()).updateUser(
     ada.id,
     { name: 'lovelace', email: null, role: 'admin' },
     { ifVersion: 1 },
   )
   assert.deepEqual(after, { ...before, name: 'lovelace', email: null, role: 'admin', version: 2 })
-  assert.equal((await ada.client.owners()).owners.length, 2, 'at once')
+  assert.equal((await ada.client.users()).users.length, 2, 'at once')
   assert.equal((await refusal(clientWith(app.url, '').signIn('ada', password))).status, 401)
   await signIn(app.url, 'lovelace')
-  assert.equal((await refusal(root.client.updateOwner(ada.id, { role: 'member' }, { ifVersion: 1 }))).status, 412)
+  assert.equal((await refusal(root.client.updateUser(ada.id, { role: 'member' }, { ifVersion: 1 }))).status, 412)
   // As it was read, with one thing changed.
-  assert.equal((await root.client.updateOwner(ada.id, { ...after, role: 'member' } as object)).role, 'member')
-  assert.equal((await refusal(ada.client.owners())).status, 403)
-  assert.equal((await refusal(root.client.owner(99))).status, 404)
-  assert.equal((await refusal(root.client.updateOwner(99, { name: 'x' }))).status, 404)
+  assert.equal((await root.client.updateUser(ada.id, { ...after, role: 'member' } as object)).role, 'member')
+  assert.equal((await refusal(ada.client.users())).status, 403)
+  assert.equal((await refusal(root.client.user(99))).status, 404)
+  assert.equal((await refusal(root.client.updateUser(99, { name: 'x' }))).status, 404)
 })
 
 test('who is disabled is out at once, however he came in; his tasks ring, and wait for him', async (t) => {
@@ -156,7 +152,7 @@ test('who is disabled is out at once, however he came in; his tasks ring, and wa
   await signedIn(app.url, cookie).list()
   const stream = await openStream(t, `${app.url}/v1/events`, { authorization: `Bearer ${ada.token}` })
 
-  const disabled = await root.client.updateOwner(ada.id, { disabled: true })
+  const disabled = await root.client.updateUser(ada.id, { disabled: true })
   assert.deepEqual([disabled.disabled_dt, disabled.version], ['2026-12-01T09:00:00.000Z', 2])
   for (const client of [ada.client, signedIn(app.url, cookie)]) {
     const { status, message } = await refusal(client.list())
@@ -171,11 +167,11 @@ test('who is disabled is out at once, however he came in; his tasks ring, and wa
   const wrong = await refusal(clientWith(app.url, '').signIn('ada', 'something else'))
   const right = await refusal(clientWith(app.url, '').signIn('ada', password))
   assert.deepEqual([wrong.status, right.status, right.message.includes('disabled')], [401, 403, true])
-  assert.equal((await refusal((await root.page()).inviteOwner(ada.id))).status, 409)
-  await root.client.updateOwner(ada.id, { disabled: true })
-  assert.equal((await root.client.owner(ada.id)).disabled_dt, '2026-12-01T09:00:00.000Z', 'since then, and not anew')
+  assert.equal((await refusal((await root.page()).inviteUser(ada.id))).status, 409)
+  await root.client.updateUser(ada.id, { disabled: true })
+  assert.equal((await root.client.user(ada.id)).disabled_dt, '2026-12-01T09:00:00.000Z', 'since then, and not anew')
 
-  assert.equal((await root.client.updateOwner(ada.id, { disabled: false })).disabled_dt, null)
+  assert.equal((await root.client.updateUser(ada.id, { disabled: false })).disabled_dt, null)
   for (const client of [ada.client, signedIn(app.url, cookie)])
     assert.equal((await refusal(client.list())).status, 401, 'access that was ended does not come back')
   const again = signedIn(app.url, await signIn(app.url, 'ada'))
@@ -184,9 +180,9 @@ test('who is disabled is out at once, however he came in; his tasks ring, and wa
 
 test('an invitation to somebody who is disabled meanwhile is good for nothing, also when he no longer is', async (t) => {
   const { app, root } = await startWithLogin(t)
-  const { id, invitation } = await root.client.createOwner({ name: 'ada' })
-  await root.client.updateOwner(id, { disabled: true })
-  await root.client.updateOwner(id, { disabled: false })
+  const { id, invitation } = await root.client.createUser({ name: 'ada' })
+  await root.client.updateUser(id, { disabled: true })
+  await root.client.updateUser(id, { disabled: false })
   const accept = clientWith(app.url, '').acceptInvitation({ code: invitation?.code ?? '', password })
   assert.equal((await refusal(accept)).status, 401)
 })
@@ -195,24 +191,24 @@ test('somebody always administers the server', async (t) => {
   const { root, add } = await startWithLogin(t)
   const id = root.id
   for (const patch of [{ disabled: true }, { role: 'member' }] as const) {
-    const { status, message } = await refusal(root.client.updateOwner(id, patch))
+    const { status, message } = await refusal(root.client.updateUser(id, patch))
     assert.deepEqual([status, message.includes('nobody would administer')], [409, true])
   }
-  assert.equal((await refusal(root.client.deleteOwner(id))).status, 409)
-  assert.deepEqual([(await root.client.owner(id)).role, (await root.client.owner(id)).version], ['admin', 1])
+  assert.equal((await refusal(root.client.deleteUser(id))).status, 409)
+  assert.deepEqual([(await root.client.user(id)).role, (await root.client.user(id)).version], ['admin', 1])
 
   const ada = await add('ada', { role: 'admin' })
-  await root.client.updateOwner(ada.id, { disabled: true })
-  assert.equal((await refusal(root.client.updateOwner(id, { role: 'member' }))).status, 409, 'who is disabled does not')
-  await (await root.page()).updateOwner(ada.id, { disabled: false })
+  await root.client.updateUser(ada.id, { disabled: true })
+  assert.equal((await refusal(root.client.updateUser(id, { role: 'member' }))).status, 409, 'who is disabled does not')
+  await (await root.page()).updateUser(ada.id, { disabled: false })
   const hers = await ada.page()
   const both = await Promise.allSettled([
-    root.client.updateOwner(ada.id, { role: 'member' }),
-    hers.updateOwner(id, { role: 'member' }),
+    root.client.updateUser(ada.id, { role: 'member' }),
+    hers.updateUser(id, { role: 'member' }),
   ])
   assert.deepEqual(both.map(({ status }) => status).sort(), ['fulfilled', 'rejected'], 'nor when two do so at once')
   const [last, client] = both[0].status === 'fulfilled' ? [root, root.client] : [ada, hers]
-  const admins = (await client.owners()).owners.filter(({ role }) => role === 'admin')
+  const admins = (await client.users()).users.filter(({ role }) => role === 'admin')
   assert.deepEqual(
     admins.map(({ name }) => name),
     [last.name],

@@ -6,26 +6,26 @@ import type { Store } from '#store/engine/open.ts'
 import { columnTypes, type Schema } from '#store/schema.ts'
 import { clientWith, type LoginApp, type Person, password, signIn, startWithLogin } from '#support/accounts.ts'
 import { everythingIn } from '#support/everything.ts'
-import { failingDatabase, type Moment } from '#support/failing-database.ts'
+import { type DateTimeInput, failingDatabase } from '#support/failing-database.ts'
 import { insertMany } from '#support/many-tasks.ts'
-import { outlast } from '#support/outlast.ts'
+import { stopWithFakeClock } from '#support/outlast.ts'
 import { eventually } from '#support/server-process.ts'
 import { assertProblem, refusal, wireTo } from './wire.ts'
 
-/** An owner is deleted with all that is his: for good, at once for everybody who asks, whatever happens on the way. */
+/** A user is deleted with all that is his: for good, at once for everybody who asks, whatever happens on the way. */
 const startAt = '2026-12-01T09:00:00Z'
 const [hourMs, dayMs] = [3_600_000, 86_400_000]
 
 const owned = (Object.keys(columnTypes) as (keyof Schema)[]).filter(
   // What he did is told for longer than he is there.
-  (table) => table !== 'audit' && 'owner_id' in columnTypes[table],
+  (table) => table !== 'audit' && 'user_id' in columnTypes[table],
 ) as 'tasks'[]
 
-/** The tables that have rows of an owner, and how many. */
-async function rowsOf({ db }: Store, ownerId: number): Promise<Record<string, number>> {
+/** The tables that have rows of a user, and how many. */
+async function rowsOf({ db }: Store, userId: number): Promise<Record<string, number>> {
   const found: Record<string, number> = {}
   for (const table of owned) {
-    const rows = await db.selectFrom(table).selectAll().where('owner_id', '=', ownerId).execute()
+    const rows = await db.selectFrom(table).selectAll().where('user_id', '=', userId).execute()
     if (rows.length > 0) found[table] = rows.length
   }
   return found
@@ -47,7 +47,7 @@ async function fill({ app }: LoginApp, { client, token, id }: Person, word: stri
   await app.clock.advance(hourMs)
 }
 
-test('an owner is deleted with all that is his, and with nothing of others', async (t) => {
+test('a user is deleted with all that is his, and with nothing of others', async (t) => {
   const login = await startWithLogin(t, { startAt, channels: [] })
   const { app, root, add } = login
   const { store } = app.app
@@ -59,13 +59,13 @@ test('an owner is deleted with all that is his, and with nothing of others', asy
   const found = await bob.client.list({ q: 'mombasa' })
   assert.equal(found.tasks.length, 2)
 
-  const refused = await refusal(root.client.deleteOwner(ada.id))
+  const refused = await refusal(root.client.deleteUser(ada.id))
   assert.deepEqual([refused.status, refused.message.includes('Disable')], [409, true])
   assert.deepEqual(await rowsOf(store, ada.id), before)
-  await root.client.updateOwner(ada.id, { disabled: true })
-  assert.equal((await refusal(root.client.deleteOwner(ada.id, { ifVersion: 1 }))).status, 412)
+  await root.client.updateUser(ada.id, { disabled: true })
+  assert.equal((await refusal(root.client.deleteUser(ada.id, { ifVersion: 1 }))).status, 412)
   const others = await rowsOf(store, bob.id)
-  assert.deepEqual(await root.client.deleteOwner(ada.id, { ifVersion: 2 }), { id: ada.id })
+  assert.deepEqual(await root.client.deleteUser(ada.id, { ifVersion: 2 }), { id: ada.id })
 
   assert.deepEqual(await rowsOf(store, ada.id), {})
   const left = [...(await everythingIn(store))].filter(([, rows]) => rows.includes('zanzibar'))
@@ -79,11 +79,11 @@ test('an owner is deleted with all that is his, and with nothing of others', asy
   assert.equal((await bob.client.settings()).time_zone, 'Europe/Paris')
 
   for (const wish of [
-    () => root.client.owner(ada.id),
-    () => root.client.updateOwner(ada.id, { disabled: false }),
-    () => root.client.deleteOwner(ada.id),
-    () => root.client.signOutOwner(ada.id),
-    async () => (await root.page()).inviteOwner(ada.id),
+    () => root.client.user(ada.id),
+    () => root.client.updateUser(ada.id, { disabled: false }),
+    () => root.client.deleteUser(ada.id),
+    () => root.client.signOutUser(ada.id),
+    async () => (await root.page()).inviteUser(ada.id),
   ])
     assert.equal((await refusal(wish())).status, 404)
   assert.equal((await refusal(ada.client.list())).status, 401)
@@ -95,12 +95,12 @@ test('an owner is deleted with all that is his, and with nothing of others', asy
   assert.equal((await next.client.settings()).time_zone, 'UTC')
 })
 
-test('the first owner is not deleted: he is who a server without login is used by', async (t) => {
+test('the first user is not deleted: he is who a server without login is used by', async (t) => {
   const { root, add } = await startWithLogin(t)
   const ada = await add('ada', { role: 'admin' })
-  await ada.client.updateOwner(root.id, { disabled: true })
-  const { status, message } = await refusal(ada.client.deleteOwner(root.id))
-  assert.deepEqual([status, message.includes('first owner')], [409, true])
+  await ada.client.updateUser(root.id, { disabled: true })
+  const { status, message } = await refusal(ada.client.deleteUser(root.id))
+  assert.deepEqual([status, message.includes('first user')], [409, true])
 })
 
 test('from the first moment on nobody is told anything of his, though rows of his are there', async (t) => {
@@ -117,57 +117,57 @@ test('from the first moment on nobody is told anything of his, though rows of hi
   await app.clock.advanceTo('2026-12-01T09:04:00Z')
   assert.equal(app.bell.messages.length, 1)
   assert.equal((await rowsOf(app.app.store, ada.id)).tasks, 2)
-  assert.equal((await refusal(root.client.owner(ada.id))).status, 404)
-  assert.deepEqual((await root.client.owners()).owners.length, 1)
+  assert.equal((await refusal(root.client.user(ada.id))).status, 404)
+  assert.deepEqual((await root.client.users()).users.length, 1)
   await app.clock.advance(hourMs)
   assert.deepEqual(await rowsOf(app.app.store, ada.id), {})
 })
 
 /** As a server leaves it that is killed just after the deletion has begun. */
 async function beginToDelete({ app, root }: LoginApp, id: number) {
-  await root.client.updateOwner(id, { disabled: true })
+  await root.client.updateUser(id, { disabled: true })
   await app.app.store.transact((tx, now) =>
-    tx.updateTable('owners').set({ removed_at: now }).where('id', '=', id).execute(),
+    tx.updateTable('users').set({ removed_at: now }).where('id', '=', id).execute(),
   )
-  await root.client.updateOwner(root.id, { email: null }) // so that everybody sees it
+  await root.client.updateUser(root.id, { email: null }) // so that everybody sees it
 }
 
-/** Deletes an owner of some tasks on a database that dies at the n-th statement. @returns how many there were, if it did not die */
-async function deleteDying(t: TestContext, login: LoginApp, n: number, when: Moment): Promise<number> {
+/** Deletes a user of some tasks on a database that dies at the n-th statement. @returns how many there were, if it did not die */
+async function deleteDying(t: TestContext, login: LoginApp, n: number, when: DateTimeInput): Promise<number> {
   const { app, root } = login
   const name = `${when}-${n}`.replace('Infinity', 'never')
   let database = failingDatabase()
   await app.restart({ wrapDatabase: database.wrap })
-  const { id } = await root.client.createOwner({ name })
+  const { id } = await root.client.createUser({ name })
   const { secret } = await app.app.store.transact((tx, now) =>
     issue(tx, id, 'token', { name, scope: 'admin', expiresAt: null }, now),
   )
-  await insertMany(app.app.store, 1_200, { owner_id: id })
+  await insertMany(app.app.store, 1_200, { user_id: id })
   await clientWith(app.url, secret).create({ title: name })
-  await root.client.updateOwner(id, { disabled: true })
+  await root.client.updateUser(id, { disabled: true })
   await app.clock.settle()
 
   const from = database.statements.length
   database.dieAt(n, when)
-  const answer = await root.client.deleteOwner(id).catch((error: unknown) => error)
+  const answer = await root.client.deleteUser(id).catch((error: unknown) => error)
   const count = database.statements.length - from
-  assert.ok(database.isDead || !(answer instanceof Error), String(answer))
-  assert.ok(database.isDead || n === Number.POSITIVE_INFINITY, `it is done before statement ${n}`)
-  if (database.isDead) {
-    await outlast(app.clock, app.stop(), database)
+  assert.ok(database.isFailed || !(answer instanceof Error), String(answer))
+  assert.ok(database.isFailed || n === Number.POSITIVE_INFINITY, `it is done before statement ${n}`)
+  if (database.isFailed) {
+    await stopWithFakeClock(app.clock, app.stop(), database)
     database = failingDatabase()
     await app.restart({ wrapDatabase: database.wrap })
   }
   // Either it has begun, and is gone on with, or it has not, and he is there as he was.
-  const there = await app.app.store.db.selectFrom('owners').selectAll().where('id', '=', id).executeTakeFirst()
+  const there = await app.app.store.db.selectFrom('users').selectAll().where('id', '=', id).executeTakeFirst()
   const tasks = (await rowsOf(app.app.store, id)).tasks ?? 0
   t.diagnostic(`${when} statement ${n} of ${count}: ${there ? `there, ${tasks} tasks` : 'gone'}`)
   if (there && there.removed_at === null) {
     assert.equal(tasks, 1_201)
-    await root.client.deleteOwner(id)
+    await root.client.deleteUser(id)
   } else await app.clock.advance(hourMs)
   assert.deepEqual(await rowsOf(app.app.store, id), {})
-  assert.equal((await refusal(root.client.owner(id))).status, 404)
+  assert.equal((await refusal(root.client.user(id))).status, 404)
   return count
 }
 
@@ -188,18 +188,18 @@ test('a deletion that a crash ends, wherever, is gone on with after the next sta
 
 test('a server that is stopped meanwhile says so, and whoever asks again after its start has the rest done', async (t) => {
   const { app, root } = await startWithLogin(t)
-  const { id } = await root.client.createOwner({ name: 'ada' })
-  await insertMany(app.app.store, 2_500, { owner_id: id })
-  await root.client.updateOwner(id, { disabled: true })
-  const deleting = root.client.deleteOwner(id).catch((error: unknown) => error)
-  const begun = () => app.app.store.db.selectFrom('owners').select('removed_at').where('id', '=', id).executeTakeFirst()
+  const { id } = await root.client.createUser({ name: 'ada' })
+  await insertMany(app.app.store, 2_500, { user_id: id })
+  await root.client.updateUser(id, { disabled: true })
+  const deleting = root.client.deleteUser(id).catch((error: unknown) => error)
+  const begun = () => app.app.store.db.selectFrom('users').select('removed_at').where('id', '=', id).executeTakeFirst()
   await eventually('it has begun', async () => (await begun())?.removed_at !== null)
   await app.stop()
   const answer = await deleting
   await app.restart()
   // It may have been as good as done.
   assert.ok(!(answer instanceof Error) || /stopping/.test(answer.message), String(answer))
-  assert.equal((await refusal(root.client.deleteOwner(id))).status, 404, 'to everybody who asks he is gone')
+  assert.equal((await refusal(root.client.deleteUser(id))).status, 404, 'to everybody who asks he is gone')
   await app.clock.advance(hourMs)
   assert.deepEqual(await rowsOf(app.app.store, id), {})
 })
@@ -219,7 +219,7 @@ test('tokens are forgotten a day after they expired, entries of the audit log af
   assertProblem(await wireTo(app.url)('GET', '/v1/tasks', { headers: { authorization: `Bearer ${token}` } }), 401)
   await root.client.list()
 
-  const entry = { ownerId: 1, who: 'root', byKind: null, byName: null, object: '/', status: 200, address: null }
+  const entry = { userId: 1, who: 'root', byKind: null, byName: null, object: '/', status: 200, address: null }
   const at = (days: number) => app.clock.now() - days * dayMs
   await store.transact((tx) =>
     insertAudit(tx, [

@@ -1,0 +1,13 @@
+import type { Store } from '#store/engine/open.ts'
+import { adoptServerDefaults, insertUser } from '#store/users.ts'
+
+/** For tests of the store alone: the first user, and another. @returns the other's number: 2 */
+export async function addUsers({ transact }: Pick<Store, 'transact'>, { defaults = usual } = {}): Promise<number> {
+  return transact(async (tx, now) => {
+    await adoptServerDefaults(tx, defaults, now)
+    const person = { name: 'ada', email: null, role: 'member', password: null, identity: null } as const
+    return insertUser(tx, { ...person, defaults }, now)
+  })
+}
+
+const usual = { reminders: ['PT15M'], timeZone: 'UTC' }
