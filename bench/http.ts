@@ -1,6 +1,6 @@
 import type { ChildProcess } from 'node:child_process'
 import { join } from 'node:path'
-import { toCursor } from '#http/routes/tasks.ts'
+import { toCursor } from '#wire/cursor.ts'
 import { startBare } from './bare.ts'
 import { load, type Request } from './load.ts'
 import { count, digits, type Figure, median, progress, report } from './report.ts'

@@ -18,6 +18,7 @@ const benchmarks = [
   'lists',
   'memory',
   'restart',
+  'new-defaults',
   'events',
   'isolation',
   'databases',

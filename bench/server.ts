@@ -22,6 +22,8 @@ export interface ServerOptions {
   /** Another database; then the file is only what the configuration is written beside. */
   readonly databaseUrl?: string
   readonly port?: number
+  /** PT15M when absent, as databases are seeded. */
+  readonly defaultReminders?: string
   /** Declared beside the console. The file is written next to the database. */
   readonly channels?: readonly object[]
   /** Called with each piece of standard output; without it nobody reads, and nothing is written. */
@@ -34,11 +36,12 @@ export async function startServer({
   databasePath,
   databaseUrl = `sqlite:${databasePath}`,
   port,
+  defaultReminders = 'PT15M',
   channels,
   onOutput,
 }: ServerOptions): Promise<ServerProcess> {
   const listenOn = port ?? (await freePort())
-  const flags = [`--port=${listenOn}`, `--database-url=${databaseUrl}`, '--default-reminders=PT15M']
+  const flags = [`--port=${listenOn}`, `--database-url=${databaseUrl}`, `--default-reminders=${defaultReminders}`]
   if (channels) {
     const configPath = `${databasePath}.config.json`
     writeFileSync(configPath, JSON.stringify({ channels }))

@@ -5,8 +5,8 @@ import { networkInterfaces } from 'node:os'
 import type { FastifyInstance } from 'fastify'
 import type { Dialect } from 'kysely'
 import type { Logger } from 'pino'
-import { adoptDefaults } from '#actions/defaults.ts'
 import { createLinks } from '#actions/links.ts'
+import { openWalk } from '#actions/recompute.ts'
 import { firstInvitation } from '#actions/sign-in.ts'
 import { goOnDeleting } from '#actions/users.ts'
 import { catalog } from '#channels/catalog.ts'
@@ -45,6 +45,7 @@ import {
   trimAudit,
   trimChanges,
 } from '#reminders/maintenance.ts'
+import { startRecompute } from '#reminders/recompute.ts'
 import { startStorageWatch } from '#reminders/storage-watch.ts'
 import { readBacklog } from '#store/backlog.ts'
 import { builtInChannel, type Declared, recordChannels } from '#store/channels.ts'
@@ -52,10 +53,11 @@ import { dropForChannel, freeAllClaims } from '#store/deliveries.ts'
 import { describeUrl } from '#store/dialects/server.ts'
 import { openStore, type Store } from '#store/engine/open.ts'
 import { isDamage } from '#store/engine/storage.ts'
+import { findStaleUsers } from '#store/recompute.ts'
 import type { Db } from '#store/schema.ts'
 import { sharedSecret } from '#store/secrets.ts'
-import { adminIds, builtInUserId } from '#store/users.ts'
-import { toCloudEvent } from '#wire/task.ts'
+import { adminIds, adoptServerDefaults, builtInUserId } from '#store/users.ts'
+import { toCloudEvent } from '#wire/cloud-event.ts'
 
 /** What the app takes from the world outside. */
 export interface AppDeps {
@@ -81,6 +83,9 @@ export interface App extends AsyncDisposable {
   /** Stops listening, ends what is underway, closes everything. Twice is once. */
   stop(): Promise<void>
 }
+
+/** Alarms computed in one transaction, for which the bell may have to wait: 8 ms on the embedded database, with its share of checkpoints. */
+const recomputeLimit = 250
 
 /** What is underway at a stop has this long; what is not done by then is tried again after the next start. */
 const graceMs = 6_000
@@ -142,7 +147,7 @@ async function startParts(config: Config, deps: AppDeps, onOpened: (store: Store
   )
   onOpened(store)
   if (!store.dialect.isShared) await takeOver(store, log)
-  await adoptDefaults(store, defaults, log)
+  await store.transact((tx, now) => adoptServerDefaults(tx, defaults, now))
 
   const toEvent = toCloudEvent
   const kinds = deps.catalog ?? catalog
@@ -192,13 +197,9 @@ async function startParts(config: Config, deps: AppDeps, onOpened: (store: Store
   stack.defer(() => maintenance.stop())
   const storageWatch = startStorageWatch({ store, clock, log: log.child({ component: 'store' }) })
   stack.defer(() => storageWatch.stop())
-  const look = watchHealth({
-    db: store.db,
-    storage: store.storage,
-    clock,
-    loops: [firing, deliveries],
-    requiredUserId: config.login ? null : builtInUserId,
-  })
+  const loops = [firing, deliveries]
+  const requiredUserId = config.login ? null : builtInUserId
+  const look = watchHealth({ db: store.db, storage: store.storage, clock, loops, requiredUserId })
   if (config.heartbeatUrl !== '') {
     const beat = stack.use(openHeartbeat(config.heartbeatUrl, clock))
     const heartbeat = startHeartbeat({ clock, look, beat: beat.send, log: log.child({ component: 'heartbeat' }) })
@@ -247,6 +248,19 @@ async function startParts(config: Config, deps: AppDeps, onOpened: (store: Store
     (url) =>
       `Duebell ${version} is listening on ${url}, time zone ${config.timeZone}, ${describeUrl(config.databaseUrl)}`,
   )
+  // After the port and the bell, which wait for none of it.
+  const apart = { db: store.db, transact: store.transactApart }
+  const limit = () => Math.min(batchSize.maxConcurrent(), recomputeLimit)
+  const recompute = startRecompute({
+    clock,
+    log: log.child({ component: 'recompute' }),
+    async findWalks() {
+      const userIds = await findStaleUsers(store.db)
+      return userIds.map((id) => openWalk({ store: apart, limit, wake: firing.wake }, id))
+    },
+  })
+  stack.defer(() => recompute.stop())
+  loops.push(recompute)
   if (certificate) stack.defer(watchCertificate({ server, certificate, clock, log: log.child({ component: 'http' }) }))
   if (config.login) {
     const base = config.publicUrl || reachableUrl(url, config.host)
@@ -265,6 +279,7 @@ async function startParts(config: Config, deps: AppDeps, onOpened: (store: Store
     log,
     store,
     async idle() {
+      await recompute.idle()
       // Twice: what comes of a delivery may ring, of a channel that is switched off by it.
       for (let i = 0; i < 2; i++) {
         await firing.idle()

@@ -89,7 +89,7 @@ async function serve(argv: readonly string[]): Promise<void> {
   const stop = (signal: string) => {
     if (isStopping) process.exit(1) // asked twice: at once
     isStopping = true
-    app.log.info(`${signal}: finishing what is inFlight`)
+    app.log.info(`${signal}: finishing what is in flight`)
     setTimeout(() => process.exit(1), exitHardMs).unref()
     app.stop().then(
       () => stream.write('', () => process.exit(0)),

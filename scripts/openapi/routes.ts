@@ -49,7 +49,7 @@ export async function namedShapes(): Promise<Map<string, object>> {
   const folder = new URL('../../src/', import.meta.url)
   const shapes = new Map<string, object>()
   for (const file of readdirSync(folder, { recursive: true, encoding: 'utf8' }).sort()) {
-    if (!/^(wire|http)\/.*\.ts$/.test(file) || /\.test\.ts$/.test(file)) continue
+    if (!/^(api|wire|http)\/.*\.ts$/.test(file) || /\.test\.ts$/.test(file)) continue
     const exported: Record<string, unknown> = await import(new URL(file, folder).href)
     for (const one of Object.values(exported))
       if (typeof one === 'object' && one !== null && '$id' in one) shapes.set(String(one.$id), one)

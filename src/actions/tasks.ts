@@ -5,6 +5,7 @@ import type { ChangeKind } from '#core/change.ts'
 import type { DateTimeInput } from '#core/date-time.ts'
 import { type Fault, Problem } from '#core/problem.ts'
 import type { Defaults } from '#core/reminder.ts'
+import { type AlarmSettings, freshen } from '#core/stale-alarm.ts'
 import type { Task, TaskDraft, TaskPatch } from '#core/task.ts'
 import {
   applyPatch,
@@ -21,7 +22,7 @@ import type { Db } from '#store/schema.ts'
 import { indexTask } from '#store/search.ts'
 import * as tasks from '#store/tasks.ts'
 import { moveToTrash } from '#store/trash.ts'
-import { defaultsInTransaction } from '#store/users.ts'
+import { defaultsInTransaction, userInTransaction } from '#store/users.ts'
 import type { Context } from './context.ts'
 
 /** Versions of a task: this one, any of these, or whichever it has. */
@@ -74,8 +75,9 @@ export async function putTaskByKey(
       const before = await tasks.lockTaskByKey(tx, actor.userId, key)
       requireCondition(condition, before)
       if (!before) return insert(tx, actor, { ...draft, title: draft.title ?? missingTitle(), key }, now, wakeAt)
-      const defaults = await defaultsInTransaction(tx, actor.userId)
-      return rewriteOne(tx, defaults, before, applyPatch(before, patch, defaults, now), now, wakeAt)
+      const settings = await userInTransaction(tx, actor.userId)
+      const change = changeOf(before, settings, now, (task) => applyPatch(task, patch, settings.defaults, now))
+      return rewriteOne(tx, settings.defaults, change, now, wakeAt)
     })
   checkKey(key)
   try {
@@ -144,11 +146,14 @@ export async function updateTasks(
     if (isStrict && missing.length > 0)
       throw new Problem('not-found', `${missing.length} of the tasks do not exist. Nothing was changed.`, { missing })
     requireVersions(patches, before)
-    const defaults = await defaultsInTransaction(tx, actor.userId)
+    const settings = await userInTransaction(tx, actor.userId)
+    const { defaults } = settings
     const changes = patches.flatMap(({ id, patch }, i) => {
       const task = before.get(id)
       if (!task) return []
-      return { before: task, after: within(`/tasks/${i}`, () => applyPatch(task, patch, defaults, now)) }
+      return within(`/tasks/${i}`, () =>
+        changeOf(task, settings, now, (fresh) => applyPatch(fresh, patch, defaults, now)),
+      )
     })
     return { tasks: await rewrite(tx, defaults, changes, now, wakeAt), missing }
   })
@@ -189,9 +194,18 @@ async function change(
 ): Promise<Task> {
   return perform(ctx, async (tx, now, wakeAt) => {
     const before = await taskToChange(tx, actor, target)
-    const defaults = await defaultsInTransaction(tx, actor.userId)
-    return rewriteOne(tx, defaults, before, make(before, now, defaults), now, wakeAt)
+    const settings = await userInTransaction(tx, actor.userId)
+    const { defaults } = settings
+    const changed = changeOf(before, settings, now, (task) => make(task, now, defaults))
+    return rewriteOne(tx, defaults, changed, now, wakeAt)
   })
+}
+
+/** A change decides by the alarm what is about to ring: one that is stale is computed before. What changes nothing is still no write. */
+function changeOf(before: Task, settings: AlarmSettings, now: number, make: (task: Task) => Task): tasks.Change {
+  const fresh = freshen(before, settings, now)
+  const after = make(fresh)
+  return { before, after: after === fresh ? before : after }
 }
 
 type WakeAt = (at: number | null) => void
@@ -214,12 +228,11 @@ export async function perform<T>(
 async function rewriteOne(
   tx: Db,
   defaults: Defaults,
-  before: Task,
-  after: Task,
+  change: tasks.Change,
   now: number,
   wakeAt: WakeAt,
 ): Promise<Task> {
-  const [written] = await rewrite(tx, defaults, [{ before, after }], now, wakeAt)
+  const [written] = await rewrite(tx, defaults, [change], now, wakeAt)
   return written as Task
 }
 

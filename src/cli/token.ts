@@ -7,7 +7,7 @@ import { type Scope, scopes, widest } from '#core/scope.ts'
 import { controlPath } from '#http/listen/control-socket.ts'
 import { openStore } from '#store/engine/open.ts'
 import { builtInUserId, ensureFirstUser, findUserByLogin } from '#store/users.ts'
-import { isoText, parseTime } from '#wire/task.ts'
+import { isoText, parseTime } from '#wire/time.ts'
 import { askServer } from './ask-server.ts'
 
 /**

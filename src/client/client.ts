@@ -1,4 +1,3 @@
-import type { DeliveryState } from '#core/delivery.ts'
 import type {
   AuditWire,
   InvitationWire,
@@ -14,7 +13,7 @@ import type {
   UserPatchWire,
   UsersWire,
   UserWire,
-} from '#wire/accounts.ts'
+} from '#api/schemas/account.ts'
 import type {
   ChannelDraftWire,
   ChannelKindsWire,
@@ -22,12 +21,11 @@ import type {
   ChannelsWire,
   ChannelTestWire,
   ChannelWire,
-  SettingsPatchWire,
-  SettingsWire,
-} from '#wire/channels.ts'
-import type { ChangesWire, EventType, EventWire } from '#wire/events.ts'
+} from '#api/schemas/channel.ts'
+import type { ChangesWire, EventType, EventWire } from '#api/schemas/event.ts'
+import type { NotificationWire } from '#api/schemas/notification.ts'
+import type { SettingsPatchWire, SettingsWire } from '#api/schemas/settings.ts'
 import type {
-  NotificationWire,
   SnoozeWire,
   TaskDraftWire,
   TaskMarkWire,
@@ -35,8 +33,8 @@ import type {
   TaskPatchWire,
   TaskUpsertWire,
   TaskWire,
-} from '#wire/task.ts'
-import type { TagListWire, TaskQueryWire } from '#wire/task-list.ts'
+} from '#api/schemas/task.ts'
+import type { TagListWire, TaskQueryWire } from '#api/schemas/task-list.ts'
 import type {
   DeletedTasksWire,
   DeletedTaskWire,
@@ -44,8 +42,9 @@ import type {
   RestoredWire,
   RestoreWire,
   TrashWire,
-} from '#wire/trash.ts'
-import type { UpcomingWire } from '#wire/upcoming.ts'
+} from '#api/schemas/trash.ts'
+import type { UpcomingWire } from '#api/schemas/upcoming.ts'
+import type { DeliveryState } from '#core/delivery.ts'
 import { type ClientOptions, type CollectionCondition, type Condition, createCall } from './call.ts'
 import { followStream } from './event-stream.ts'
 import { ProblemError } from './problem-error.ts'

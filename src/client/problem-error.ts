@@ -1,4 +1,4 @@
-import type { TaskWire } from '#wire/task.ts'
+import type { TaskWire } from '#api/schemas/task.ts'
 
 /** A problem as the server told it (RFC 9457). */
 export interface ProblemDocument {

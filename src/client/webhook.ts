@@ -1,4 +1,4 @@
-import type { toCloudEvent } from '#wire/task.ts'
+import type { toCloudEvent } from '#wire/cloud-event.ts'
 
 /** What a webhook of Duebell says: a CloudEvent 1.0. */
 export type WebhookEvent = ReturnType<typeof toCloudEvent>

@@ -21,6 +21,8 @@ export interface User {
   readonly removedAt: number | null
   /** What his alarms are computed with. */
   readonly defaults: Defaults
+  /** When these changed, in ms since 1970, while not all alarms follow from them; null once all do. */
+  readonly staleSince: number | null
   readonly createdAt: number
   /** Counts what administrators have changed. */
   readonly version: number

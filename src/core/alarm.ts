@@ -42,7 +42,11 @@ export function rearm<T extends NewTask>(before: NewTask, after: T, defaults: De
 }
 
 /** What is due already is due since `dueSince`: since this write, or since the alarm that was about to ring. */
-function withAlarm<T extends NewTask>(task: T, defaults: Defaults, dueSince: number): T {
+export function withAlarm<T extends Parameters<typeof nextReminder>[0]>(
+  task: T,
+  defaults: Defaults,
+  dueSince: number,
+): T {
   const next = nextReminder(task, defaults)
   return { ...task, notifyAt: next === null ? null : Math.max(next, dueSince) }
 }
@@ -61,11 +65,4 @@ export function rememberFired(task: Task, firedUntilAt: number, defaults: Defaul
  */
 export function restoreTask(task: Task, defaults: Defaults, now: number): Task {
   return { ...withAlarm(task, defaults, now), version: task.version + 1, updatedAt: now }
-}
-
-/** A task whose user's defaults changed. No change of the task: its version stays. */
-export function applyDefaults(task: Task, defaults: Defaults, now: number): Task {
-  const isDue = task.notifyAt !== null && task.notifyAt <= now
-  const firedUntilAt = task.firedUntilAt !== null && !isDue ? now : task.firedUntilAt
-  return withAlarm({ ...task, firedUntilAt }, defaults, isDue ? (task.notifyAt ?? now) : now)
 }

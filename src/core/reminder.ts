@@ -1,3 +1,5 @@
+const dayMs = 86_400_000
+
 import { isStorable } from './date-time.ts'
 import { readLead } from './duration.ts'
 import type { Reminder, Task } from './task.ts'
@@ -25,6 +27,27 @@ export function reminderAt(reminder: Reminder, expiryAt: number, timeZone: strin
   if ('fixedMs' in lead) return expiryAt - lead.fixedMs
   const expiry = Temporal.Instant.fromEpochMilliseconds(expiryAt).toZonedDateTimeISO(timeZone)
   return expiry.subtract(lead.calendar).epochMilliseconds
+}
+
+/** Days differ from 24 hours by one or two where clocks are put forward, and by 24 where a zone crosses the date line. */
+const zoneSlackMs = 26 * 3_600_000
+/** How far another zone moves a calendar lead at most: the same besides months of 28 to 31 days. */
+export const maxZoneShiftMs = 5 * dayMs
+
+/**
+ * The expiries whose reminder may ring after one instant and up to another, in whatever zone: none is missing, and where days are calendar
+ * days more than these are named.
+ */
+export function expiriesOf(reminder: Reminder, after: number, until: number): { after: number; until: number } {
+  if (typeof reminder === 'number') return { after: Number.MIN_SAFE_INTEGER, until: Number.MAX_SAFE_INTEGER }
+  const lead = readLead(reminder)
+  if ('fixedMs' in lead) return { after: after + lead.fixedMs, until: until + lead.fixedMs }
+  const { years, months, weeks, days, hours, minutes, seconds, milliseconds } = lead.calendar
+  const restMs = ((hours * 60 + minutes) * 60 + seconds) * 1_000 + milliseconds + (weeks * 7 + days) * dayMs
+  return {
+    after: after + restMs + (years * 365 + months * 28) * dayMs - zoneSlackMs,
+    until: until + restMs + (years * 366 + months * 31) * dayMs + zoneSlackMs,
+  }
 }
 
 type Alarmed = Pick<

@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
-import { applyDefaults, rememberFired, restoreTask } from './alarm.ts'
+import { rememberFired, restoreTask } from './alarm.ts'
 import { Problem } from './problem.ts'
+import { freshen } from './stale-alarm.ts'
 import type { Task, TaskDraft } from './task.ts'
 import { applyPatch, completeTask, newTask, reopenTask, snoozeTask } from './task-changes.ts'
 
@@ -98,12 +99,17 @@ describe('the alarm follows', () => {
     assert.equal(reopenTask(told, defaults, late).notifyAt, null)
   })
 
+  const changed = (reminders: string[], staleSince: number | null) => ({
+    defaults: { ...defaults, reminders },
+    staleSince,
+  })
+
   test('other defaults move the alarms of tasks that follow them, and do not count as a change of the task', () => {
     const task = create({ expiry: expiry('2026-12-01T10:00:00Z') })
-    const moved = applyDefaults(task, { ...defaults, reminders: ['PT5M'] }, now)
+    const moved = freshen(task, changed(['PT5M'], now), now)
     assert.deepEqual([moved.notifyAt, moved.version], [at('2026-12-01T09:55:00Z'), 1])
     const fired = { ...task, notifyAt: null, firedUntilAt: at('2026-12-01T09:45:00Z') }
-    assert.equal(applyDefaults(fired, { ...defaults, reminders: ['PT1H'] }, now + 50 * minute).notifyAt, null)
+    assert.equal(freshen(fired, changed(['PT1H'], now + 50 * minute), now + 50 * minute).notifyAt, null)
   })
 })
 

@@ -1,5 +1,6 @@
 import { setImmediate as turn } from 'node:timers/promises'
 import type { Logger } from 'pino'
+import type { EventType } from '#api/schemas/event.ts'
 import type { Clock } from '#clock.ts'
 import { Problem } from '#core/problem.ts'
 import { changesSince, lastChanges } from '#store/changes.ts'
@@ -9,7 +10,7 @@ import { notificationsByIds } from '#store/notifications.ts'
 import type { Db } from '#store/schema.ts'
 import { tasksByIds } from '#store/tasks.ts'
 import { findUser } from '#store/users.ts'
-import { type EventType, toEvent } from '#wire/events.ts'
+import { toEvent } from '#wire/events.ts'
 import { createFollowerLimits } from './follower-limits.ts'
 
 /**

@@ -19,12 +19,21 @@ import { redactPath } from '#core/redact.ts'
 import type { Defaults } from '#core/reminder.ts'
 import { limits } from '#core/task.ts'
 import type { ChangeStream } from '#events/change-stream.ts'
+import { changeOperations } from '#operations/changes.ts'
+import { channelOperations, settingsOperations } from '#operations/channels.ts'
+import { notificationOperations } from '#operations/notifications.ts'
+import { taskListOperations } from '#operations/task-list.ts'
+import { taskOperations } from '#operations/tasks.ts'
+import { tokenOperations } from '#operations/tokens.ts'
+import { trashOperations } from '#operations/trash.ts'
+import { userOperations } from '#operations/users.ts'
 import { asProblem } from '#store/engine/unavailable.ts'
 import type { Db } from '#store/schema.ts'
 import { keepAudit } from './auth/audit.ts'
 import { type Authenticator, actorOf } from './auth/authenticate.ts'
 import type { Oidc } from './auth/oidc.ts'
 import { bringsSecret } from './auth/session-cookie.ts'
+import { bind } from './bind.ts'
 import { admitRequests, openAdmission } from './limits/admission.ts'
 import { limitBodies, maxPublicBodyBytes } from './limits/body-limits.ts'
 import {
@@ -46,23 +55,12 @@ import { createOriginCheck } from './protocol/origin-check.ts'
 import { answerAtOnce, answerUnreadable, sendProblem } from './protocol/problem.ts'
 import { askForTls, securityHeaders } from './protocol/security-headers.ts'
 import { readJsonStrictly, strictCompilers } from './protocol/validation.ts'
-import { auditRoutes } from './routes/audit.ts'
-import { byKeyRoutes } from './routes/by-key.ts'
-import { changeRoutes } from './routes/changes.ts'
-import { channelRoutes } from './routes/channels.ts'
 import { eventRoutes } from './routes/events.ts'
 import { type Health, healthRoutes } from './routes/health.ts'
 import { type Metrics, metricsRoutes } from './routes/metrics.ts'
-import { notificationRoutes } from './routes/notifications.ts'
 import { oidcRoutes } from './routes/oidc.ts'
-import { settingsRoutes } from './routes/settings.ts'
 import { signInRoutes } from './routes/sign-in.ts'
-import { taskListRoutes } from './routes/task-list.ts'
-import { taskRoutes } from './routes/tasks.ts'
-import { tokenRoutes } from './routes/tokens.ts'
-import { trashRoutes } from './routes/trash.ts'
-import { upcomingRoutes } from './routes/upcoming.ts'
-import { userRoutes } from './routes/users.ts'
+import { userExportRoute } from './routes/user-export.ts'
 
 export interface ServerParts {
   readonly db: Db
@@ -222,27 +220,21 @@ export function createServer(parts: ServerParts): FastifyInstance {
   const refuseOtherMethods = watchMethods(server)
   healthRoutes(server, parts)
   metricsRoutes(server, parts.metrics)
-  taskRoutes(server, parts)
-  byKeyRoutes(server, parts)
   const now = () => parts.clock.now()
-  taskListRoutes(server, { ...parts, now })
   const stopping = new AbortController()
   server.addHook('preClose', async () => stopping.abort())
   const long: LongContext = { ...parts.ctx, signal: stopping.signal }
-  trashRoutes(server, { ...parts, ctx: long, now })
-  upcomingRoutes(server, { ...parts, now })
-  notificationRoutes(server, { db: parts.db, ctx: long })
-  channelRoutes(server, parts)
-  settingsRoutes(server, { ...parts, ctx: long })
-  tokenRoutes(server, { ...parts, now })
-  userRoutes(server, { ...parts, ctx: long })
+  const onUserChanged = () => parts.authenticator.forget()
+  const deps = { ...parts, ctx: long, now, onUserChanged }
+  bind(server, { ...taskOperations(parts), ...taskListOperations(deps), ...trashOperations(deps) }, parts)
+  bind(server, { ...notificationOperations(deps), ...channelOperations(parts), ...settingsOperations(deps) }, parts)
+  bind(server, { ...tokenOperations(deps), ...userOperations(deps), ...changeOperations(parts) }, parts)
+  userExportRoute(server, parts)
   const provider = parts.provider?.name ?? null
   signInRoutes(server, { ...parts, rates, provider })
   signInPageRoutes(server, { provider })
   if (parts.provider) oidcRoutes(server, { ...parts, ...parts.provider })
-  auditRoutes(server, parts)
-  linkRoutes(server, { ...parts, now })
-  changeRoutes(server, parts)
+  linkRoutes(server, deps)
   eventRoutes(server, parts)
   docsRoutes(server)
   problemRoutes(server)

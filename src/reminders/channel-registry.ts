@@ -5,6 +5,7 @@ import type { ChannelRecord } from '#core/channel.ts'
 import { Problem } from '#core/problem.ts'
 import { deliverAt } from '#core/quiet-hours.ts'
 import type { Defaults } from '#core/reminder.ts'
+import type { AlarmSettings } from '#core/stale-alarm.ts'
 import { allChannels, configVersion } from '#store/channels.ts'
 import type { Db } from '#store/schema.ts'
 import { allPreferences, type NotificationPreferences } from '#store/users.ts'
@@ -34,11 +35,11 @@ export interface Setup {
   /** When a user may be told of something that expires then: now or later. */
   deliverAt(userId: number, expiryAt: number, now: number): number
   /** What a user's alarms are computed with. */
-  defaultsOf(userId: number): Defaults
+  settingsOf(userId: number): AlarmSettings
 }
 
 /** Of a user who is not there any more: what is his is about to go. */
-const nobodys: Defaults = { reminders: [], timeZone: 'UTC' }
+const nobodys: AlarmSettings = { defaults: { reminders: [], timeZone: 'UTC' }, staleSince: null }
 
 export interface OpenChannel {
   readonly record: ChannelRecord
@@ -133,7 +134,7 @@ export function createChannelSet(parts: {
 
   return {
     setup,
-    defaultsOf: (userId) => known?.defaultsOf(userId) ?? nobodys,
+    defaultsOf: (userId) => (known?.settingsOf(userId) ?? nobodys).defaults,
     open(db) {
       // One at a time: two would open the same channel twice.
       opening ??= openAll(db).finally(() => (opening = undefined))
@@ -165,9 +166,9 @@ function toConfigVersion(
     number,
     channels,
     channelsOf: (userId) => channelsOf.get(userId) ?? [],
-    defaultsOf: (userId) => preferencesOf.get(userId)?.defaults ?? nobodys,
+    settingsOf: (userId) => preferencesOf.get(userId) ?? nobodys,
     deliverAt(userId, expiryAt, now) {
-      const { quiet = null, defaults = nobodys } = preferencesOf.get(userId) ?? {}
+      const { quiet, defaults } = preferencesOf.get(userId) ?? { ...nobodys, quiet: null }
       return deliverAt(quiet, defaults.timeZone, expiryAt, now)
     },
   }

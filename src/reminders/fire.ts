@@ -4,6 +4,7 @@ import type { Clock } from '#clock.ts'
 import { type ChannelRecord, isFor } from '#core/channel.ts'
 import { kindAt, type Notification } from '#core/notification.ts'
 import { fire } from '#core/reminder.ts'
+import { freshen } from '#core/stale-alarm.ts'
 import type { Task } from '#core/task.ts'
 import { recordChange } from '#store/changes.ts'
 import { type Claim, groupLeavesAt, insertCancelled, insertDeliveries } from '#store/deliveries.ts'
@@ -141,7 +142,8 @@ async function fireBatch(
   const notifications: Omit<Notification, 'id'>[] = []
   for (const task of due) {
     try {
-      const { notification, notifyAt, firedUntilAt } = fire(task, setup.defaultsOf(task.userId), now)
+      const settings = setup.settingsOf(task.userId)
+      const { notification, notifyAt, firedUntilAt } = fire(freshen(task, settings, now), settings.defaults, now)
       alarms.push({ id: task.id, seenAt: task.notifyAt, notifyAt, firedUntilAt })
       if (!notification || task.expiryAt === null) continue
       const { dueAt, timing, latenessMs } = notification

@@ -24,6 +24,7 @@ export interface Schema {
   secrets: SecretTable
   tokens: TokenTable
   audit: AuditTable
+  recomputes: RecomputeTable
 }
 
 /** A connection or a transaction: the first argument of everything in this room. */
@@ -50,7 +51,23 @@ export interface UserTable {
   own_reminders: string | null
   /** 1: not all alarms were computed with the above yet. */
   alarms_stale: Generated<number>
+  /** When the above last changed; another one for each change. */
+  alarms_stale_at: number | null
   version: Generated<number>
+}
+
+/** How far the alarms of a user have been computed anew. Tasks are walked by expiry: from `begun_at` on, then those before it. */
+export interface RecomputeTable {
+  user_id: number
+  /** The change that it is for: the user's `alarms_stale_at`. */
+  stale_at: number
+  begun_at: number
+  /** 1: all that expire from `begun_at` on are done. */
+  is_past: number
+  expiry_at: number
+  task_id: number
+  /** How many tasks have been computed. */
+  tasks: number
 }
 
 export interface ChannelTable {
@@ -233,6 +250,7 @@ export const columnTypes: { readonly [T in keyof Schema]: { readonly [C in keyof
     own_time_zone: 'text',
     own_reminders: 'text',
     alarms_stale: 'integer',
+    alarms_stale_at: 'integer',
     version: 'integer',
   },
   channels: {
@@ -378,5 +396,14 @@ export const columnTypes: { readonly [T in keyof Schema]: { readonly [C in keyof
     status: 'integer',
     address: 'text',
     request_id: 'text',
+  },
+  recomputes: {
+    user_id: 'integer',
+    stale_at: 'integer',
+    begun_at: 'integer',
+    is_past: 'integer',
+    expiry_at: 'integer',
+    task_id: 'integer',
+    tasks: 'integer',
   },
 }

@@ -352,30 +352,3 @@ export async function moveAlarms(
     alarms.map(({ id, seenAt, notifyAt, firedUntilAt }) => [id, seenAt, notifyAt, firedUntilAt]),
   )
 }
-
-/** Open tasks that follow their user's defaults, in the order of their ids, to be changed in this transaction. */
-export async function tasksOnDefaults(tx: Db, userId: number, after: number, limit: number): Promise<Task[]> {
-  const query = tx
-    .selectFrom('tasks')
-    .selectAll()
-    .where('user_id', '=', userId)
-    .where('id', '>', after)
-    .where('expiry_at', 'is not', null)
-    .where('completed_at', 'is', null)
-    .where((eb) => eb.or([eb('reminders', 'is', null), eb('time_zone', 'is', null)]))
-    .orderBy('id')
-    .limit(limit)
-  const rows = await (dialectOf(tx).isShared ? query.forUpdate() : query).execute()
-  return rows.map(toTask)
-}
-
-/** Sets alarms that were computed anew, whatever they were. */
-export async function setAlarms(tx: Db, tasks: readonly Task[]): Promise<void> {
-  await dialectOf(tx).updateRows(
-    tx,
-    'tasks',
-    ['id'],
-    ['notify_at', 'fired_until_at'],
-    tasks.map(({ id, notifyAt, firedUntilAt }) => [id, notifyAt, firedUntilAt]),
-  )
-}

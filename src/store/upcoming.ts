@@ -1,9 +1,15 @@
+import { setImmediate as turn } from 'node:timers/promises'
 import { sql } from 'kysely'
-import { type Defaults, type Instant, upcomingReminders } from '#core/reminder.ts'
+import { type Defaults, expiriesOf, type Instant, maxZoneShiftMs, upcomingReminders } from '#core/reminder.ts'
+import { type AlarmSettings, freshen } from '#core/stale-alarm.ts'
 import type { Task } from '#core/task.ts'
+import type { Position } from '#core/task-query.ts'
 import { prepare } from './engine/prepare.ts'
+import { findProgress } from './recompute.ts'
 import type { Db } from './schema.ts'
+import { listPage } from './task-list.ts'
 import { toTask } from './tasks.ts'
+import { findUser } from './users.ts'
 
 /** A ring that lies ahead, or is overdue and about to come. */
 export interface Upcoming extends Instant {
@@ -19,33 +25,101 @@ export interface Upcoming extends Instant {
  *   certain             A 9:00, B 9:10, B 9:20, C 9:30              up to C's alarm: whoever is not read yet rings after that
  *
  * Read on until enough is certain, which nearly always is the first page of as many tasks as rings are wanted.
+ *
+ * While alarms are computed anew, a task may ring before its stored alarm. Then it is found by its expiry as well, which a reminder comes
+ * before by its lead at most, from where the recompute has come to.
  */
 export async function upcoming(
   db: Db,
   userId: number,
   { defaults, now, until, limit }: { defaults: Defaults; now: number; until: number; limit: number },
 ): Promise<{ rings: Upcoming[]; hasMore: boolean }> {
-  const rings: Upcoming[] = []
   const wanted = limit + 1 // one more tells whether there is more
-  let last = { notifyAt: Number.MIN_SAFE_INTEGER, id: 0 }
+  const staleSince = (await findUser(db, userId))?.staleSince ?? null
+  const query = { db, userId, settings: { defaults, staleSince }, now, until, wanted }
+  const sources = staleSince === null ? [byAlarm(query, 0)] : [byAlarm(query, maxZoneShiftMs), await byExpiry(query)]
+  const rings: Upcoming[] = []
+  const seen = new Set<number>()
   for (;;) {
-    const rows = await selectArmed(db, { userId, until, from: last.notifyAt, ...last, limit: wanted })
-    const tasks = rows.rows.map(toTask)
-    for (const task of tasks) for (const fire of firingsOf(task, defaults, now, until)) rings.push({ ...fire, task })
-    const end = tasks.at(-1)
-    const isAll = tasks.length < wanted
-    const certainUntil = isAll ? until : Math.max(now, end?.notifyAt ?? until)
+    const source = sources.reduce((a, b) => (b.certainUntil < a.certainUntil ? b : a))
+    for (const task of await source.read()) {
+      if (seen.has(task.id)) continue
+      seen.add(task.id)
+      for (const fire of firingsOf(task, query.settings, now, until)) rings.push({ ...fire, task })
+    }
+    const certainUntil = Math.min(...sources.map((one) => one.certainUntil))
+    const isAll = certainUntil >= until
     // In the order of their alarms where they ring at one instant: the sort is stable.
     const certain = rings.filter(({ at }) => at <= certainUntil).sort((a, b) => a.at - b.at)
     if (isAll || certain.length >= wanted) return { rings: certain.slice(0, limit), hasMore: certain.length > limit }
-    last = { notifyAt: end?.notifyAt ?? until, id: end?.id ?? 0 }
   }
 }
 
+interface Query {
+  readonly db: Db
+  readonly userId: number
+  readonly settings: AlarmSettings
+  readonly now: number
+  readonly until: number
+  readonly wanted: number
+}
+
+/** Tasks in an order in which those to come ring after `certainUntil`. */
+interface Source {
+  certainUntil: number
+  read(): Promise<Task[]>
+}
+
+/** @param earlierMs how much before its stored alarm a task may ring */
+function byAlarm({ db, userId, now, until, wanted }: Query, earlierMs: number): Source {
+  let last = { notifyAt: Number.MIN_SAFE_INTEGER, id: 0 }
+  const bound = until + earlierMs
+  const source: Source = {
+    certainUntil: Number.NEGATIVE_INFINITY,
+    async read() {
+      const args = { userId, until: bound, from: last.notifyAt, ...last, limit: wanted }
+      const tasks = (await selectArmed(db, args)).rows.map(toTask)
+      const end = tasks.at(-1)
+      last = { notifyAt: end?.notifyAt ?? bound, id: end?.id ?? 0 }
+      source.certainUntil = tasks.length < wanted ? until : Math.max(now, last.notifyAt) - earlierMs
+      return tasks
+    },
+  }
+  return source
+}
+
+/** Those that the recompute has not come to. What has expired is its last, and missing here. */
+async function byExpiry({ db, userId, settings, now, until, wanted }: Query): Promise<Source> {
+  const { defaults, staleSince } = settings
+  const progress = await findProgress(db, userId, staleSince ?? 0)
+  const leadMs = Math.max(0, ...defaults.reminders.map((reminder) => expiriesOf(reminder, 0, 0).until))
+  const limit = Math.min(Math.max(wanted, 100), 1_000)
+  const filter = { status: 'open', expiresAfter: now, expiresBefore: until + leadMs + 1 } as const
+  const isBehindUs = progress !== undefined && !progress.isPast && progress.expiryAt >= now
+  let after: Position = isBehindUs ? [progress.expiryAt, progress.taskId] : [now, 0]
+  const source: Source = {
+    certainUntil: progress?.isPast || defaults.reminders.length === 0 ? until : Number.NEGATIVE_INFINITY,
+    async read() {
+      await turn()
+      const tasks = await listPage(db, userId, { filter, sort: expiryThenId, after, limit, offset: 0, now })
+      const end = tasks.at(-1)
+      after = [end?.expiryAt ?? now, end?.id ?? 0]
+      source.certainUntil = tasks.length < limit ? until : (end?.expiryAt ?? until) - leadMs
+      return tasks.filter(({ reminders }) => reminders === null)
+    },
+  }
+  return source
+}
+
+const expiryThenId = [
+  { by: 'expiry', isDescending: false },
+  { by: 'id', isDescending: false },
+] as const
+
 /** A row that another hand has damaged will not ring, as the bell sees it. */
-function firingsOf(task: Task, defaults: Defaults, now: number, until: number): Instant[] {
+function firingsOf(task: Task, settings: AlarmSettings, now: number, until: number): Instant[] {
   try {
-    return upcomingReminders(task, defaults, now, until)
+    return upcomingReminders(freshen(task, settings, now), settings.defaults, now, until)
   } catch {
     return []
   }

@@ -1,8 +1,9 @@
-import type { Selectable } from 'kysely'
+import { type Selectable, sql } from 'kysely'
 import type { Role, User } from '#core/account.ts'
 import { Problem } from '#core/problem.ts'
 import type { QuietHours } from '#core/quiet-hours.ts'
 import type { Defaults } from '#core/reminder.ts'
+import type { AlarmSettings } from '#core/stale-alarm.ts'
 import type { Reminder } from '#core/task.ts'
 import { builtInChannel, bumpConfigVersion, recordChannels } from './channels.ts'
 import { dialectOf } from './dialects/dialect.ts'
@@ -234,6 +235,7 @@ export async function removedUsers(db: Db): Promise<number[]> {
 /** The row itself: last, when nothing is left that names it. */
 export async function deleteUserRow(tx: Db, id: number): Promise<void> {
   await tx.deleteFrom('counters').where('user_id', '=', id).execute()
+  await tx.deleteFrom('recomputes').where('user_id', '=', id).execute()
   await tx.deleteFrom('users').where('id', '=', id).execute()
   await bumpConfigVersion(tx)
 }
@@ -252,15 +254,16 @@ const effective = (own: OwnDefaults, server: Defaults): Defaults => ({
 })
 
 /**
- * The row must be locked. Where they change, alarms are to be computed anew: `findStaleAlarms` names him until `markFresh`.
- * @returns what holds for him by now, and whether his alarms are stale, by this change or one before
+ * The row must be locked. Where they change, alarms are to be computed anew: `findStaleUsers` names him until `markFresh`.
+ * @returns whether his alarms are stale, by this change or one before
  */
 export async function saveOwnDefaults(
   tx: Db,
   id: number,
   own: OwnDefaults,
   server: Defaults,
-): Promise<{ defaults: Defaults; isStale: boolean }> {
+  now: number,
+): Promise<boolean> {
   const defaults = effective(own, server)
   const row = (await select(tx, { id })).rows[0]
   const isSame = row && JSON.stringify(toUser(row).defaults) === JSON.stringify(defaults)
@@ -272,23 +275,29 @@ export async function saveOwnDefaults(
       own_time_zone: own.timeZone,
       default_reminders: JSON.stringify(defaults.reminders),
       time_zone: defaults.timeZone,
-      ...(isSame ? {} : { alarms_stale: 1 }),
+      ...(isSame ? {} : staleFrom(now)),
     })
     .where('id', '=', id)
     .execute()
   await bumpConfigVersion(tx)
-  return { defaults, isStale: !isSame || row.alarms_stale === 1 }
+  return !isSame || row.alarms_stale === 1
 }
+
+/** Another instant for each change, even of two within a millisecond: progress is stored by it, and is not that of the change before. */
+const staleFrom = (now: number) => ({
+  alarms_stale: 1,
+  alarms_stale_at: sql<number>`case when alarms_stale_at >= ${now} then alarms_stale_at + 1 else ${now} end`,
+})
 
 /** Makes the first user, where there is none. */
 export async function ensureFirstUser(tx: Db, { reminders, timeZone }: Defaults, now: number): Promise<void> {
   // Stale: tasks of the original's may have been taken over.
-  const first = [builtInUserId, JSON.stringify(reminders), timeZone, now, 1]
-  const columns = ['id', 'default_reminders', 'time_zone', 'created_at', 'alarms_stale'] as const
+  const first = [builtInUserId, JSON.stringify(reminders), timeZone, now, 1, now]
+  const columns = ['id', 'default_reminders', 'time_zone', 'created_at', 'alarms_stale', 'alarms_stale_at'] as const
   await dialectOf(tx).insertRows(tx, 'users', columns, [first], [])
 }
 
-/** What the server itself says, for all who have not chosen: to be called at a start, before anything rings. */
+/** What the server itself says, for all who have not chosen: at a start, before the bell. Alarms follow later (`findStaleUsers`). */
 export async function adoptServerDefaults(tx: Db, server: Defaults, now: number): Promise<void> {
   await ensureFirstUser(tx, server, now)
   const reminders = JSON.stringify(server.reminders)
@@ -302,7 +311,7 @@ export async function adoptServerDefaults(tx: Db, server: Defaults, now: number)
     if (inTurn) for (const { id } of await changed.orderBy('id').execute()) await inTurn.alone(tx, id)
     const { numUpdatedRows } = await tx
       .updateTable('users')
-      .set({ [column]: value, alarms_stale: 1 })
+      .set({ [column]: value, ...staleFrom(now) })
       .where(own, 'is', null)
       .where(column, '!=', value)
       .executeTakeFirst()
@@ -310,28 +319,8 @@ export async function adoptServerDefaults(tx: Db, server: Defaults, now: number)
   }
 }
 
-/** Whose alarms do not follow from his defaults yet, and what these are. */
-export async function findStaleAlarms(db: Db): Promise<{ id: number; defaults: Defaults }[]> {
-  const stale = db.selectFrom('users').selectAll().where('alarms_stale', '=', 1).where('removed_at', 'is', null)
-  const rows = await stale.orderBy('id').execute()
-  return rows.map((row) => ({ id: row.id, defaults: toUser(row).defaults }))
-}
-
-/** If they are what the alarms were computed with. */
-export async function markFresh(tx: Db, id: number, { reminders, timeZone }: Defaults): Promise<void> {
-  await dialectOf(tx).inTurn?.alone(tx, id)
-  await tx
-    .updateTable('users')
-    .set({ alarms_stale: 0 })
-    .where('id', '=', id)
-    .where('default_reminders', '=', JSON.stringify(reminders))
-    .where('time_zone', '=', timeZone)
-    .execute()
-}
-
 /** What the bell must know of users. */
-export interface NotificationPreferences {
-  readonly defaults: Defaults
+export interface NotificationPreferences extends AlarmSettings {
   readonly quiet: QuietHours | null
 }
 
@@ -355,7 +344,8 @@ export async function saveQuietHours(tx: Db, userId: number, quiet: QuietHours |
 
 function toPreferences(row: Selectable<UserTable>): NotificationPreferences {
   const { quiet_from: from, quiet_until: until } = row
-  return { defaults: toUser(row).defaults, quiet: from === null || until === null ? null : { from, until } }
+  const { defaults, staleSince } = toUser(row)
+  return { defaults, staleSince, quiet: from === null || until === null ? null : { from, until } }
 }
 
 function toOwnDefaults({ own_reminders, own_time_zone }: Selectable<UserTable>): OwnDefaults {
@@ -371,6 +361,7 @@ function toUser(row: Selectable<UserTable>): User {
     disabledAt: row.disabled_at,
     removedAt: row.removed_at,
     defaults: { reminders: JSON.parse(row.default_reminders) as Reminder[], timeZone: row.time_zone },
+    staleSince: row.alarms_stale === 1 ? (row.alarms_stale_at ?? 0) : null,
     createdAt: row.created_at,
     version: row.version,
   }

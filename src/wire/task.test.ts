@@ -2,7 +2,8 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import fc from 'fast-check'
 import { newTask } from '#core/task-changes.ts'
-import { parseTime, toPatch, toTaskWire } from './task.ts'
+import { toPatch, toTaskWire } from './task.ts'
+import { parseTime } from './time.ts'
 
 const defaults = { reminders: ['PT15M'], timeZone: 'UTC' }
 const taskAt = (now: number) => ({ id: 1, ...newTask({ title: 'x' }, 1, 'uid', defaults, now) })

@@ -1,71 +1,11 @@
 import type { Deleted } from '#actions/trash.ts'
+import type { DeletedTasksWire, DeletedTaskWire, RestoreWire, TrashedTaskWire } from '#api/schemas/trash.ts'
 import { Problem } from '#core/problem.ts'
-import Type, { type Static } from '#json-schema.ts'
 import type { Trashed, TrashedTask } from '#store/trash.ts'
-import { maxIds } from './id-list.ts'
-import { isoText, nullable, TaskShape, time, toTaskWire } from './task.ts'
+import { toTaskWire } from './task.ts'
+import { isoText } from './time.ts'
 
 const dayMs = 86_400_000
-const untilWhen = time('Until when it can be restored')
-const Batch = Type.String({ description: 'The same for all that one request deleted', maxLength: 36 })
-
-const Ids = Type.Array(Type.Integer({ minimum: 1, maximum: Number.MAX_SAFE_INTEGER }), {
-  minItems: 1,
-  maxItems: maxIds,
-})
-
-export const DeletedTaskShape = Type.Object(
-  { id: Type.Integer(), deleted_dt: time('When it was deleted'), restore_until_dt: untilWhen },
-  { $id: 'DeletedTask' },
-)
-export type DeletedTaskWire = Static<typeof DeletedTaskShape>
-
-export const DeletedTasksShape = Type.Object(
-  {
-    deleted: Type.Integer({ description: 'How many; with dry_run how many it would be' }),
-    batch: nullable(Type.String({ description: 'Restores them all; null when nothing was deleted' })),
-    restore_until_dt: nullable(untilWhen),
-  },
-  { $id: 'DeletedTasks' },
-)
-export type DeletedTasksWire = Static<typeof DeletedTasksShape>
-
-export const TrashedTaskShape = Type.Object(
-  {
-    ...TaskShape.properties,
-    deleted_dt: time('When it was deleted'),
-    restore_until_dt: untilWhen,
-    batch: Batch,
-  },
-  { $id: 'TrashedTask' },
-)
-export type TrashedTaskWire = Static<typeof TrashedTaskShape>
-
-export const TrashShape = Type.Object(
-  { tasks: Type.Array(TrashedTaskShape), next_cursor: nullable(Type.String()) },
-  { $id: 'Trash' },
-)
-export type TrashWire = Static<typeof TrashShape>
-
-export const RestoreShape = Type.Object(
-  { ids: Type.Optional(Ids), batch: Type.Optional(Batch) },
-  { $id: 'Restore', additionalProperties: false },
-)
-export type RestoreWire = Static<typeof RestoreShape>
-
-export const RestoredShape = Type.Object(
-  {
-    count: Type.Integer(),
-    restored: Type.Array(Type.Integer(), { description: 'The ids, of many the first thousand' }),
-    missing: Type.Array(Type.Integer(), { description: 'Ids that are not in the trash' }),
-  },
-  { $id: 'Restored' },
-)
-export type RestoredWire = Static<typeof RestoredShape>
-
-export const PurgedShape = Type.Object({ purged: Type.Integer() }, { $id: 'Purged' })
-export type PurgedWire = Static<typeof PurgedShape>
-
 // ── out ──
 
 const restoreUntil = (deletedAt: number, trashDays: number) => isoText(deletedAt + trashDays * dayMs)

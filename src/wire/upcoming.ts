@@ -1,31 +1,9 @@
+import type { UpcomingWire } from '#api/schemas/upcoming.ts'
 import { type ChannelRecord, isFor } from '#core/channel.ts'
-import { kindAt, notificationKinds } from '#core/notification.ts'
-import Type, { type Static } from '#json-schema.ts'
+import { kindAt } from '#core/notification.ts'
 import type { Upcoming } from '#store/upcoming.ts'
-import { isoText, nullable, reminderText, time } from './task.ts'
-
-export const UpcomingReminderShape = Type.Object(
-  {
-    task_id: Type.Integer(),
-    title: Type.String(),
-    expiry_dt: time('When the task expires'),
-    reminder: nullable(Type.String({ description: 'The reminder that will fire; null at the end of a snooze' })),
-    due_dt: time('When it will ring; now, where it is overdue'),
-    kind: Type.Enum(notificationKinds),
-    channels: Type.Array(Type.Object({ id: Type.Integer(), name: Type.String(), kind: Type.String() })),
-  },
-  { $id: 'UpcomingReminder' },
-)
-
-export const UpcomingShape = Type.Object(
-  {
-    upcoming: Type.Array(UpcomingReminderShape),
-    until_dt: time('Until when was looked'),
-    more: Type.Boolean({ description: 'Whether more rings until then than was asked for' }),
-  },
-  { $id: 'Upcoming' },
-)
-export type UpcomingWire = Static<typeof UpcomingShape>
+import { reminderText } from './task.ts'
+import { isoText } from './time.ts'
 
 export function toUpcomingWire(
   { rings, hasMore }: { rings: readonly Upcoming[]; hasMore: boolean },

@@ -1,12 +1,12 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
+import type { AuditWire } from '#api/schemas/account.ts'
 import type { DuebellClient } from '#client/client.ts'
 import type { Scope } from '#core/scope.ts'
 import { clientWith, password, signedIn, signIn, startReplicasWithLogin, startWithLogin } from '#support/accounts.ts'
 import { testDatabase } from '#support/databases.ts'
 import { gateBefore } from '#support/failing-database.ts'
 import { startTestApp } from '#support/test-app.ts'
-import type { AuditWire } from '#wire/accounts.ts'
 import { refusal, wireTo } from './wire.ts'
 
 /**

@@ -1,11 +1,11 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
+import type { EventPageWire, EventWire } from '#api/schemas/event.ts'
+import type { TaskWire } from '#api/schemas/task.ts'
 import { createClient, type EventsQuery } from '#client/client.ts'
 import { recordChange } from '#store/changes.ts'
 import { builtInUserId } from '#store/users.ts'
 import { startTestApp, type TestApp } from '#support/test-app.ts'
-import type { EventPageWire, EventWire } from '#wire/events.ts'
-import type { TaskWire } from '#wire/task.ts'
 import { openStream } from './stream.ts'
 import { assertProblem, wireTo } from './wire.ts'
 

@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
+import type { NotificationWire } from '#api/schemas/notification.ts'
+import type { TaskWire } from '#api/schemas/task.ts'
 import { startTestApp } from '#support/test-app.ts'
-import type { NotificationWire, TaskWire } from '#wire/task.ts'
 import { assertProblem, refusal, wireTo } from './wire.ts'
 
 /** What a user of the API may ask of what rang. There are two channels: the console, and one that records. */

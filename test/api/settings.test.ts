@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
+import type { EventWire } from '#api/schemas/event.ts'
 import type { DuebellClient } from '#client/client.ts'
 import { nextReminder } from '#core/reminder.ts'
 import type { Store } from '#store/engine/open.ts'
@@ -10,7 +11,6 @@ import { testDatabase } from '#support/databases.ts'
 import { insertMany } from '#support/many-tasks.ts'
 import { startReceiver } from '#support/receiver.ts'
 import { startTestApp } from '#support/test-app.ts'
-import type { EventWire } from '#wire/events.ts'
 import { assertProblem, wireTo } from './wire.ts'
 
 /** What holds for all tasks of a user: his time zone, and when they ring that say nothing of their own. */

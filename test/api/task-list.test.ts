@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict'
 import { type TestContext, test } from 'node:test'
+import type { TaskDraftWire } from '#api/schemas/task.ts'
 import type { TaskFilter, TaskQuery } from '#client/client.ts'
 import { startTestApp } from '#support/test-app.ts'
-import type { TaskDraftWire } from '#wire/task.ts'
 import { assertProblem, wireTo } from './wire.ts'
 
 /** Many tasks at once: filters, orders, pages that go on where they ended, and what has not changed since. */

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
+import type { UserWire } from '#api/schemas/account.ts'
 import { clientWith, password, signedIn, signIn, startWithLogin } from '#support/accounts.ts'
-import type { UserWire } from '#wire/accounts.ts'
 import { openStream } from './stream.ts'
 import { assertProblem, refusal, wireTo } from './wire.ts'
 

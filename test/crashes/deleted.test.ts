@@ -5,7 +5,7 @@ testCrashes({
   'tasks are deleted before they ring, and after': {
     before: [create('never', 60), create('fired', 60)],
     steps: [remove('never'), channel('down'), advance(45), remove('fired'), channel('up'), advance(61)],
-    notifications: ['fired 45 60 dropped'],
+    notifications: ['fired 45 60 cancelled'],
   },
   'tasks are deleted together, and come back around the instant they ring': {
     before: [create('early', 60), create('late', 60), create('told', 30), advance(15)],

@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict'
 import { isDeepStrictEqual } from 'node:util'
+import type { TaskWire } from '#api/schemas/task.ts'
 import { type Defaults, nextReminder } from '#core/reminder.ts'
 import { tasksByIds } from '#store/tasks.ts'
 import type { TestApp } from '#support/test-app.ts'
-import type { TaskWire } from '#wire/task.ts'
 
 /** A notification that arrived, and the message in which it did. */
 export interface Arrival {

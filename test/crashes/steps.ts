@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict'
+import type { TaskWire } from '#api/schemas/task.ts'
 import { ProblemError } from '#client/client.ts'
 import type { FakeClock } from '#support/fake-clock.ts'
 import type { TestApp } from '#support/test-app.ts'
-import type { TaskWire } from '#wire/task.ts'
 
 /** Something a client or time does, that may be done again when it is not known whether it happened. */
 export type Step = (world: World) => Promise<unknown>

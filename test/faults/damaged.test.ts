@@ -52,6 +52,27 @@ describe('a damaged page of the table of tasks', () => {
     })
 })
 
+test('a start with other default reminders passes over what is damaged: every task that can be read fires by them', async (t) => {
+  const { running, path, ids, clock, bell, lines } = await startWithTasks(t)
+  await running.app.idle()
+  await running.stop()
+  const { leaves, pageSize } = pagesOf(path, 'tasks')
+  for (const page of [leaves[3], leaves[10]]) overwritePage(path, page as number, pageSize)
+  const healthy = readableKeys(path, 'tasks', 'id', ids)
+  lines.length = 0
+  await running.restart({ flags: [`--database-url=sqlite:${path}`, '--default-reminders=PT30M'] })
+  await clock.advanceTo(dueAt - 31 * 60_000)
+  assert.equal(countOf(lines, /alarm recompute finished/), 1)
+  assert.equal(bell.messages.length, 0)
+  await clock.advanceTo(dueAt + 300_000)
+  const fired = bell.messages.map(({ task, sentAt }) => ({ id: task.id, at: dueAt - sentAt }))
+  assert.deepEqual(
+    fired.toSorted((a, b) => a.id - b.id),
+    healthy.toSorted((a, b) => a - b).map((id) => ({ id, at: 1_800_000 })),
+    'each once',
+  )
+})
+
 test('whoever asks for what is damaged is told so, without a path; the rest is served, and health says what to do', async (t) => {
   const { running, path, ids } = await startWithTasks(t)
   await running.stop()

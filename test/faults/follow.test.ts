@@ -3,6 +3,8 @@ import { once } from 'node:events'
 import { connect } from 'node:net'
 import { type TestContext, test } from 'node:test'
 import { setImmediate as turn } from 'node:timers/promises'
+import type { EventWire } from '#api/schemas/event.ts'
+import type { TaskWire } from '#api/schemas/task.ts'
 import type { App } from '#app.ts'
 import { createClient, type DuebellClient, ProblemError } from '#client/client.ts'
 import { recordChange } from '#store/changes.ts'
@@ -10,8 +12,6 @@ import { builtInUserId } from '#store/users.ts'
 import { migratedDatabase, testDatabase } from '#support/databases.ts'
 import { startLiveApp } from '#support/live-app.ts'
 import { startTestApp } from '#support/test-app.ts'
-import type { EventWire } from '#wire/events.ts'
-import type { TaskWire } from '#wire/task.ts'
 
 /** Readers that follow while many write over two replicas, and listeners that do not listen. */
 

@@ -4,12 +4,13 @@ import { join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
 import { test } from 'node:test'
 import { setTimeout as delay } from 'node:timers/promises'
+import type { NotificationWire } from '#api/schemas/notification.ts'
+import type { TaskWire } from '#api/schemas/task.ts'
 import { createClient, type DuebellClient, ProblemError } from '#client/client.ts'
 import { temporaryFolder } from '#support/databases.ts'
 import { type Receiver, startReceiver } from '#support/receiver.ts'
 import { eventually, spawnServer } from '#support/server-process.ts'
 import { sizes } from '#support/sizes.ts'
-import type { NotificationWire, TaskWire } from '#wire/task.ts'
 
 /**
  * The real server, killed with SIGKILL at random moments while several writers create, edit and delete tasks that fall due at

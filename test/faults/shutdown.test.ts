@@ -5,11 +5,11 @@ import { type AddressInfo, connect, createServer } from 'node:net'
 import { join } from 'node:path'
 import { type TestContext, test } from 'node:test'
 import { setTimeout as delay } from 'node:timers/promises'
+import type { TaskWire } from '#api/schemas/task.ts'
 import { createClient, type DuebellClient, ProblemError } from '#client/client.ts'
 import { temporaryFolder } from '#support/databases.ts'
 import { type Receiver, startReceiver } from '#support/receiver.ts'
 import { eventually, type ServerProcess, spawnServer } from '#support/server-process.ts'
-import type { TaskWire } from '#wire/task.ts'
 
 /** The real server and how it ends when it is asked to. */
 

@@ -13,7 +13,7 @@ import {
   PostgresQueryCompiler,
 } from 'kysely'
 import pg from 'pg'
-import { adoptDefaults } from '#actions/defaults.ts'
+import { openWalk } from '#actions/recompute.ts'
 import { systemClock } from '#clock.ts'
 import { Problem } from '#core/problem.ts'
 import { newTask } from '#core/task-changes.ts'
@@ -23,6 +23,7 @@ import { openPostgres } from '#store/dialects/postgres.ts'
 import { openStore, type Store } from '#store/engine/open.ts'
 import type { Db, Schema } from '#store/schema.ts'
 import { insertTask } from '#store/tasks.ts'
+import { adoptServerDefaults, builtInUserId } from '#store/users.ts'
 import { freshDatabase, onServer, servers, skipReason } from '#support/databases.ts'
 import { duebell } from '#support/server-process.ts'
 
@@ -480,8 +481,9 @@ describe('the tasks of the original service', { skip: skip.mysql }, () => {
 
   test('get their alarms with the first defaults', async (t) => {
     const store = await open(t, await originalDatabase(t, [[3, 'Visa', null, '2999-01-01 10:00:00', null, null]]))
-    const log = { info() {} } as never
-    await adoptDefaults(store, { reminders: ['PT15M'], timeZone: 'UTC' }, log)
+    await store.transact((tx, now) => adoptServerDefaults(tx, { reminders: ['PT15M'], timeZone: 'UTC' }, now))
+    const walk = openWalk({ store, limit: () => 1_000, wake() {} }, builtInUserId)
+    assert.deepEqual(await walk.step(), { tasks: 1, tasksBefore: 0, isDone: true })
     const [task] = await store.db.selectFrom('tasks').select('notify_at').execute()
     assert.equal(task?.notify_at, at('2999-01-01T09:45:00Z'))
   })

@@ -15,6 +15,7 @@ import * as deliveries from '#store/deliveries.ts'
 import type { Store } from '#store/engine/open.ts'
 import { listNotifications } from '#store/notification-list.ts'
 import * as notifications from '#store/notifications.ts'
+import * as recompute from '#store/recompute.ts'
 import * as tasks from '#store/tasks.ts'
 import { moveToTrash, purgeOldTrash } from '#store/trash.ts'
 import * as users from '#store/users.ts'
@@ -233,26 +234,41 @@ export function storeSuite(name: string, fresh: Fresh, migrated: Fresh): void {
       assert.deepEqual(stored.get(c.id), { ...c, notifyAt: null })
     })
 
-    test('of those on the defaults come the open ones with an expiry, and their alarms are set whatever they were', async (t) => {
+    test('come by expiry to be computed anew, a bounded number, and their alarms are set whatever they were', async (t) => {
       const store = await open(t)
-      const expiry = { at: now + hourMs }
-      const [a, , , , , b] = await insert(
+      const expires = (ms: number) => ({ expiry: { at: now + ms } })
+      const [late, , soon, done, also] = await insert(
         store,
-        draft({ expiry }),
+        draft(expires(2 * hourMs)),
         draft(),
-        draft({ expiry, completed: { at: now } }),
-        draft({ expiry, reminders: [], timeZone: 'UTC' }),
-        draft({ expiry }, other),
-        draft({ expiry, reminders: ['P1D'] }),
+        draft(expires(hourMs)),
+        draft({ ...expires(hourMs), completed: { at: now } }),
+        draft(expires(hourMs)),
+        draft(expires(hourMs), other),
+        draft(expires(-hourMs)),
       )
-      assert.ok(a && b)
-      const found = (after: number, limit: number) => tasks.tasksOnDefaults(store.db, me, after, limit)
-      assert.deepEqual(await found(0, 10), [a, b])
-      assert.deepEqual(await found(0, 1), [a])
-      assert.deepEqual(await found(a.id, 10), [b])
-      await store.transact((tx) => tasks.setAlarms(tx, [{ ...a, notifyAt: now + 1, firedUntilAt: now - 1 }]))
-      assert.deepEqual(await tasks.findTask(store.db, me, a.id), { ...a, notifyAt: now + 1, firedUntilAt: now - 1 })
-      assert.deepEqual(await tasks.findTask(store.db, me, b.id), b)
+      assert.ok(late && soon && done && also)
+      const found = async (taskId: number, limit: number, before = Number.MAX_SAFE_INTEGER) => {
+        const stretch = { after: { expiryAt: now + hourMs, taskId }, before }
+        const tasks = await store.transact((tx) => recompute.nextByExpiry(tx, me, stretch, limit))
+        const places = await recompute.nextPlaces(store.db, me, stretch, limit)
+        assert.deepEqual(
+          tasks.map(({ id, expiryAt }) => ({ taskId: id, expiryAt })),
+          places,
+        )
+        return tasks.map(({ id }) => id)
+      }
+      assert.deepEqual(await found(0, 10), [soon.id, done.id, also.id, late.id])
+      assert.deepEqual(await found(0, 2), [soon.id, done.id])
+      assert.deepEqual(await found(done.id, 10), [also.id, late.id])
+      assert.deepEqual(await found(0, 10, now + hourMs), [])
+      await store.transact((tx) => recompute.setAlarms(tx, [{ ...soon, notifyAt: now + 1, firedUntilAt: now - 1 }]))
+      assert.deepEqual(await tasks.findTask(store.db, me, soon.id), {
+        ...soon,
+        notifyAt: now + 1,
+        firedUntilAt: now - 1,
+      })
+      assert.deepEqual(await tasks.findTask(store.db, me, also.id), also)
     })
   })
 
@@ -627,7 +643,7 @@ export function storeSuite(name: string, fresh: Fresh, migrated: Fresh): void {
     })
 
     const person = { email: null, role: 'member', password: null, identity: null, defaults } as const
-    const stale = async ({ db }: Store) => (await users.findStaleAlarms(db)).map(({ id }) => id)
+    const stale = ({ db }: Store) => recompute.findStaleUsers(db)
     const defaultsOf = async ({ db }: Store, id: number) => (await users.getUser(db, id)).defaults
 
     test('what alarms are computed with is a user’s own choice, and the server’s for the rest', async (t) => {
@@ -635,23 +651,52 @@ export function storeSuite(name: string, fresh: Fresh, migrated: Fresh): void {
       await store.transact((tx) => users.adoptServerDefaults(tx, defaults, now))
       const other = await store.transact((tx) => users.insertUser(tx, { ...person, name: 'ada' }, now))
       assert.deepEqual(await stale(store), [users.builtInUserId], 'the first may have taken tasks over')
-      await store.transact((tx) => users.markFresh(tx, users.builtInUserId, defaults))
+      const sinceOf = async (id: number) => (await users.getUser(store.db, id)).staleSince ?? assert.fail('is fresh')
+      const markFresh = (id: number, since: number) => store.transact((tx) => recompute.markFresh(tx, id, since))
+      assert.equal(await markFresh(users.builtInUserId, await sinceOf(users.builtInUserId)), true)
 
       const own = { reminders: ['P1D', 'PT0S'], timeZone: null }
-      await store.transact((tx) => users.saveOwnDefaults(tx, other, own, defaults))
+      const save = (wanted: users.OwnDefaults) =>
+        store.transact((tx) => users.saveOwnDefaults(tx, other, wanted, defaults, now))
+      assert.equal(await save({ ...own, reminders: ['P2D'] }), true)
+      const earlier = await sinceOf(other)
+      assert.equal(await save(own), true)
       assert.deepEqual(await defaultsOf(store, other), { reminders: ['P1D', 'PT0S'], timeZone: defaults.timeZone })
       assert.deepEqual(await stale(store), [other])
-      await store.transact((tx) => users.markFresh(tx, other, defaults))
-      assert.deepEqual(await stale(store), [other], 'computed with what is not his any more')
-      const his = await defaultsOf(store, other)
-      await store.transact((tx) => users.markFresh(tx, other, his))
+      assert.equal(await markFresh(other, earlier), false, 'of the same millisecond, and not the last change')
+      assert.deepEqual(await stale(store), [other])
+      assert.equal(await markFresh(other, await sinceOf(other)), true)
       assert.deepEqual(await stale(store), [])
+      assert.equal(await save(own), false, 'the same again')
 
       const servers = { reminders: ['PT1H'], timeZone: 'Europe/Paris' }
       await store.transact((tx) => users.adoptServerDefaults(tx, servers, now))
       assert.deepEqual(await defaultsOf(store, users.builtInUserId), servers)
       assert.deepEqual(await defaultsOf(store, other), { reminders: ['P1D', 'PT0S'], timeZone: 'Europe/Paris' })
       assert.deepEqual(await stale(store), [users.builtInUserId, other])
+    })
+
+    test('how far a walk has come is of one change of one user, and goes with the user', async (t) => {
+      const store = await open(t)
+      await store.transact((tx) => users.adoptServerDefaults(tx, defaults, now))
+      const ada = await store.transact((tx) => users.insertUser(tx, { ...person, name: 'ada' }, now))
+      const lock = () => store.transact((tx) => recompute.lockProgress(tx, ada, now))
+      assert.equal(await lock(), undefined, 'nothing is stale')
+      const save = (hours: number) =>
+        store.transact((tx) =>
+          users.saveOwnDefaults(tx, ada, { reminders: [`PT${hours}H`], timeZone: null }, defaults, now),
+        )
+      await save(1)
+      const begin = { staleSince: now, begunAt: now, isPast: false, expiryAt: now, taskId: 0, tasks: 0 }
+      assert.deepEqual(await lock(), begin)
+      const place = { ...begin, isPast: true, expiryAt: -5, taskId: 3, tasks: 1_000 }
+      await store.transact((tx) => recompute.saveProgress(tx, ada, place))
+      assert.deepEqual([await lock(), await recompute.findProgress(store.db, ada, now)], [place, place])
+      await save(2)
+      assert.deepEqual(await lock(), { ...begin, staleSince: now + 1 }, 'of another change')
+      assert.equal(await recompute.findProgress(store.db, ada, now + 1), undefined)
+      await store.transact((tx) => users.deleteUserRow(tx, ada))
+      assert.equal(await recompute.findProgress(store.db, ada, now), undefined)
     })
 
     test('users have numbers of their own, names of their own, and none is given twice', async (t) => {
@@ -677,7 +722,7 @@ export function storeSuite(name: string, fresh: Fresh, migrated: Fresh): void {
         assert.deepEqual(await users.defaultsInTransaction(tx, id), defaults)
         change = store.transact(async (tx) => {
           await users.lockUser(tx, id)
-          await users.saveOwnDefaults(tx, id, own, defaults)
+          await users.saveOwnDefaults(tx, id, own, defaults, now)
         })
         // As long as this runs, what it computed by is true.
         assert.deepEqual(await users.defaultsInTransaction(tx, id), defaults)

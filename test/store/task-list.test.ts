@@ -257,17 +257,25 @@ const laterColumns = {
       'repeat_every_ms',
       'repeat_max',
     ],
-    ...['ignores_quiet_hours', 'failing_at', 'given_up_at', 'last_sent_at', 'last_error', 'updated_at', 'version'],
-    'held_until_at',
+    ...[
+      'ignores_quiet_hours',
+      'failing_at',
+      'given_up_at',
+      'last_sent_at',
+      'last_error',
+      'held_until_at',
+      'updated_at',
+      'version',
+    ],
   ],
   deliveries: ['group_id', 'repeats', 'trying_since_at'],
   users: [
     ...['quiet_from', 'quiet_until', 'name', 'email', 'role', 'password', 'identity', 'disabled_at', 'removed_at'],
-    ...['own_time_zone', 'own_reminders', 'alarms_stale', 'version'],
+    ...['own_time_zone', 'own_reminders', 'alarms_stale', 'alarms_stale_at', 'version'],
   ],
 }
 /** Those with indexes of their own. */
-const laterTables = ['tokens', 'audit']
+const laterTables = ['tokens', 'audit', 'recomputes']
 
 test(`${testDatabase}: tasks that were there before the index are in it after the start`, async (t) => {
   const url = await freshDatabase(t)

@@ -11,7 +11,7 @@ import { systemClock } from '#clock.ts'
 import type { Outcome } from '#core/delivery.ts'
 import type { Message } from '#core/notification.ts'
 import { temporaryFolder } from '#support/databases.ts'
-import { toCloudEvent } from '#wire/task.ts'
+import { toCloudEvent } from '#wire/cloud-event.ts'
 
 /** What the app hands to a channel of an administrator. */
 export const channelDeps: ChannelDeps = {

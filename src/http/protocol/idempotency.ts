@@ -3,7 +3,16 @@ import type { FastifyReply, FastifyRequest } from 'fastify'
 import type { Context } from '#actions/context.ts'
 import { idempotentInChunks, type Once, once } from '#actions/idempotent.ts'
 import { Problem } from '#core/problem.ts'
-import { type Answer, send } from './task-response.ts'
+
+/** A success before it is sent, in a form that can be kept and sent again. */
+export interface Answer {
+  readonly headers: Readonly<Record<string, string>>
+  readonly body: object
+}
+
+export function send(reply: FastifyReply, { headers, body }: Answer): FastifyReply {
+  return reply.headers(headers).send(body)
+}
 
 /**
  * Answers a POST. One that carries an Idempotency-Key is done once, whatever happens to its answer: whoever repeats it gets the

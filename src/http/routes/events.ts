@@ -1,16 +1,17 @@
-import type { TypeBoxTypeProvider } from '@fastify/type-provider-typebox'
 import type { FastifyInstance, FastifyReply } from 'fastify'
+import { followEvents } from '#api/events.ts'
+import type { Query } from '#api/operation.ts'
+import { type EventType, eventTypes } from '#api/schemas/event.ts'
 import type { Clock } from '#clock.ts'
 import type { Caller } from '#core/caller.ts'
 import { nearest, Problem } from '#core/problem.ts'
 import type { ChangeStream, Filter, StreamEvent, Subscriber } from '#events/change-stream.ts'
 import type { Authenticator } from '#http/auth/authenticate.ts'
+import { toRouteOptions } from '#http/bind.ts'
 import { addVary } from '#http/protocol/security-headers.ts'
-import Type from '#json-schema.ts'
 import { lastChange } from '#store/changes.ts'
 import type { Db } from '#store/schema.ts'
-import { EventPageShape, type EventType, eventTypes } from '#wire/events.ts'
-import { invalidCursor, parsePlaceCursor, toPlaceCursor } from './changes.ts'
+import { invalidCursor, parseChangeCursor, toChangeCursor } from '#wire/cursor.ts'
 
 /** A browser's wait before it comes back, in ms; its own is 3 to 5 s. */
 const retryMs = 2_000
@@ -19,31 +20,12 @@ const maxUnsentBytes = 256 * 1024
 /** A client that has not taken what waits for it is cut off at this beat, after a minute; it may come back to where it was. */
 const maxStalledBeats = 4
 
-const EventsQuery = Type.Object(
-  {
-    after: Type.Optional(
-      Type.String({
-        maxLength: 100,
-        description: 'The cursor of an answer, of an event, or of /v1/changes; without it, what happens from now on',
-      }),
-    ),
-    types: Type.Optional(
-      Type.String({ maxLength: 500, description: 'Only these, with commas between them', examples: ['task.expiring'] }),
-    ),
-    task_id: Type.Optional(
-      Type.Integer({ minimum: 1, description: 'Only what happens to this task, or to many at once' }),
-    ),
-    wait: Type.Integer({ minimum: 0, maximum: 60, default: 30, description: 'Seconds, of a long poll' }),
-  },
-  { additionalProperties: false },
-)
-
 /**
  * What happens: as a stream of server-sent events (WHATWG HTML section 9.2), or for one who accepts application/json and no stream
  * as a long poll. Both begin where they are told to, and miss nothing that is kept.
  */
 export function eventRoutes(
-  plain: FastifyInstance,
+  server: FastifyInstance,
   {
     db,
     changeStream,
@@ -51,36 +33,12 @@ export function eventRoutes(
     authenticator,
   }: { db: Db; changeStream: ChangeStream; clock: Pick<Clock, 'sleep'>; authenticator: Pick<Authenticator, 'watch'> },
 ): void {
-  const server = plain.withTypeProvider<TypeBoxTypeProvider>()
   // Nobody else would ever end a stream.
   server.addHook('preClose', async () => changeStream.stop())
 
-  server.get(
+  server.get<{ Querystring: Query<typeof followEvents> }>(
     '/v1/events',
-    {
-      config: { isLong: true },
-      schema: {
-        operationId: 'followEvents',
-        needs: 'read',
-        summary: 'What happens, as it happens',
-        description:
-          'A stream of server-sent events; by `Accept: application/json` a long poll. What goes out as a webhook has the same form.',
-        tags: ['events'],
-        querystring: EventsQuery,
-        response: {
-          200: {
-            description: 'What happens',
-            content: {
-              'text/event-stream': {
-                schema: Type.String({ description: 'Each event with its id, type and data in one line' }),
-              },
-              'application/json': { schema: Type.Unsafe<string>(EventPageShape) }, // it is text already
-            },
-          },
-        },
-        reads: ['last-event-id'],
-      },
-    },
+    toRouteOptions(followEvents),
     async (request, reply) => {
       const { query, headers, method, actor } = request
       const { userId } = actor
@@ -174,7 +132,7 @@ export function eventRoutes(
     const answer = (events: readonly StreamEvent[]) => {
       finish()
       const texts = events.map(({ text }) => text).join(',')
-      const cursor = toPlaceCursor(filter.userId, { number: position })
+      const cursor = toChangeCursor(filter.userId, { number: position })
       resolve(reply.send(`{"events":[${texts}],"cursor":"${cursor}"}`))
     }
     /** Not before all that is there already has been looked at. */
@@ -210,7 +168,7 @@ export function eventRoutes(
   }
 
   function parsePosition(userId: number, text: string, parameter: string): number {
-    return /^\d{1,15}$/.test(text) ? Number(text) : parsePlaceCursor(userId, text, parameter).number
+    return /^\d{1,15}$/.test(text) ? Number(text) : parseChangeCursor(userId, text, parameter).number
   }
 }
 

@@ -1,7 +1,7 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
+import { nullable } from '#api/schemas/common.ts'
 import type { Authenticator } from '#http/auth/authenticate.ts'
 import Type from '#json-schema.ts'
-import { nullable } from '#wire/task.ts'
 
 /** How the server is, asked at each request. */
 export interface Health {

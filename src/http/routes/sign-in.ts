@@ -1,30 +1,20 @@
-import type { TypeBoxTypeProvider } from '@fastify/type-provider-typebox'
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import type { Context } from '#actions/context.ts'
 import * as actions from '#actions/sign-in.ts'
 import { revokeToken, signOutEverywhere } from '#actions/tokens.ts'
+import type { Body } from '#api/operation.ts'
+import { sessions } from '#api/operations.ts'
+import type { SessionWire } from '#api/schemas/account.ts'
 import type { Caller } from '#core/caller.ts'
 import { Problem, type ProblemKind } from '#core/problem.ts'
 import { scopesWithin } from '#core/scope.ts'
 import { type Authenticator, toCaller } from '#http/auth/authenticate.ts'
 import { sessionCookie } from '#http/auth/session-cookie.ts'
+import { refuseBody, toRouteOptions } from '#http/bind.ts'
 import type { RateLimiter } from '#http/limits/rate-limit.ts'
 import { isLoopbackAddress } from '#http/protocol/host-check.ts'
 import { getUser } from '#store/users.ts'
-import {
-  AcceptedInvitationShape,
-  AcceptInvitationShape,
-  PasswordChangedShape,
-  PasswordChangeShape,
-  SessionShape,
-  type SessionWire,
-  SignedOutEverywhereShape,
-  SignedOutShape,
-  SignInShape,
-  toEndedAccessWire,
-  toUserWire,
-} from '#wire/accounts.ts'
-import { NoQuery, refuseBody } from './tasks.ts'
+import { toEndedAccessWire, toUserWire } from '#wire/accounts.ts'
 
 interface Parts {
   readonly ctx: Context
@@ -35,12 +25,8 @@ interface Parts {
   readonly provider: string | null
 }
 
-const tags = ['accounts']
-
 /** How people come in and go out. Programs send tokens instead. */
-export function signInRoutes(plain: FastifyInstance, { ctx, authenticator, rates, isOpen, provider }: Parts): void {
-  const server = plain.withTypeProvider<TypeBoxTypeProvider>()
-
+export function signInRoutes(server: FastifyInstance, { ctx, authenticator, rates, isOpen, provider }: Parts): void {
   async function session(caller: Caller | null): Promise<SessionWire> {
     const user = caller && toUserWire(await getUser(ctx.db, caller.userId))
     return {
@@ -69,40 +55,14 @@ export function signInRoutes(plain: FastifyInstance, { ctx, authenticator, rates
     }
   }
 
-  server.get(
-    '/v1/session',
-    {
-      schema: {
-        operationId: 'getSession',
-        needs: 'nothing',
-        summary: 'Who is asking, and how one comes in',
-        tags,
-        querystring: NoQuery,
-        response: { 200: SessionShape },
-      },
-    },
-    async (request, reply) => {
-      reply.header('cache-control', 'no-store')
-      return session(await authenticator.identify(request, reply))
-    },
-  )
+  server.get('/v1/session', toRouteOptions(sessions.getSession), async (request, reply) => {
+    reply.header('cache-control', 'no-store')
+    return session(await authenticator.identify(request, reply))
+  })
 
-  server.post(
+  server.post<{ Body: Body<typeof sessions.signIn> }>(
     '/v1/session',
-    {
-      schema: {
-        operationId: 'signIn',
-        needs: 'nothing',
-        summary: 'Sign in with name and password, as a person in a browser',
-        description:
-          'Sets a cookie for a month, which only pages of this server can use. Over https, or on the machine itself: elsewhere a browser would not keep it.',
-        tags,
-        querystring: NoQuery,
-        body: SignInShape,
-        response: { 200: SessionShape },
-        problems: ['unauthorized'],
-      },
-    },
+    toRouteOptions(sessions.signIn),
     async (request, reply) => {
       requireSecure(request)
       const { login, password } = request.body
@@ -115,17 +75,7 @@ export function signInRoutes(plain: FastifyInstance, { ctx, authenticator, rates
 
   server.delete(
     '/v1/session',
-    {
-      schema: {
-        operationId: 'signOut',
-        needs: 'read',
-        summary: 'Sign out: the session ends here and everywhere',
-        tags,
-        querystring: NoQuery,
-        response: { 200: SignedOutShape },
-      },
-      preHandler: refuseBody,
-    },
+    { ...toRouteOptions(sessions.signOut), preHandler: refuseBody },
     async ({ actor }, reply) => {
       const { by } = actor
       const isSession = by?.kind === 'session' && by.id !== null
@@ -138,19 +88,7 @@ export function signInRoutes(plain: FastifyInstance, { ctx, authenticator, rates
 
   server.post(
     '/v1/session/sign-out-everywhere',
-    {
-      schema: {
-        operationId: 'signOutEverywhere',
-        needs: 'admin',
-        summary: 'End all your sessions and tokens',
-        description:
-          'Every session, every token and every open invitation of yours ends, also the one that this request was sent with. Streams end at once. Sign in again to go on.',
-        tags,
-        querystring: NoQuery,
-        response: { 200: SignedOutEverywhereShape },
-      },
-      preHandler: refuseBody,
-    },
+    { ...toRouteOptions(sessions.signOutEverywhere), preHandler: refuseBody },
     async ({ actor }, reply) => {
       const ended = await signOutEverywhere(ctx, actor.userId)
       authenticator.forget()
@@ -159,22 +97,9 @@ export function signInRoutes(plain: FastifyInstance, { ctx, authenticator, rates
     },
   )
 
-  server.put(
+  server.put<{ Body: Body<typeof sessions.changePassword> }>(
     '/v1/session/password',
-    {
-      schema: {
-        operationId: 'changePassword',
-        needs: 'admin',
-        sessionOnly: true,
-        summary: 'Change your password; wherever else you are signed in, that ends',
-        description:
-          'All your other sessions end, and open invitations. Tokens stay valid, so that programs go on, unless `revoke_tokens` is true: set it when somebody else may have had your password. A bearer token cannot set or change a password, also where there is none yet.',
-        tags,
-        querystring: NoQuery,
-        body: PasswordChangeShape,
-        response: { 200: PasswordChangedShape },
-      },
-    },
+    toRouteOptions(sessions.changePassword),
     async ({ body: { current = '', password, revoke_tokens: revokeTokens = false }, actor, ip }) => {
       const change = { current, password, revokeTokens }
       const work = () => actions.changePassword(ctx, actor, change)
@@ -184,22 +109,9 @@ export function signInRoutes(plain: FastifyInstance, { ctx, authenticator, rates
     },
   )
 
-  server.post(
+  server.post<{ Body: Body<typeof sessions.acceptInvitation> }>(
     '/v1/invitations/accept',
-    {
-      schema: {
-        operationId: 'acceptInvitation',
-        needs: 'nothing',
-        summary: 'Set a password by an invitation, or set the server up by its first one',
-        description:
-          'The code of an invitation, or what stands behind the # of its link, is good for this once. All sessions and tokens of the account end, but at the first set-up of a server: there the first user chooses a name, and gets a token of all scopes, shown this once.',
-        tags,
-        querystring: NoQuery,
-        body: AcceptInvitationShape,
-        response: { 200: AcceptedInvitationShape },
-        problems: ['unauthorized'],
-      },
-    },
+    toRouteOptions(sessions.acceptInvitation),
     async (request, reply) => {
       const { code, name = null, password } = request.body
       const wish = { invitation: code, name, password, device: deviceOf(request) }

@@ -15,6 +15,7 @@ import { channels } from '#store/migrations/0006-channels.ts'
 import { accounts } from '#store/migrations/0007-accounts.ts'
 import { tokenParents } from '#store/migrations/0008-token-parents.ts'
 import { retryByTime } from '#store/migrations/0009-retry-by-time.ts'
+import { recomputes } from '#store/migrations/0010-recomputes.ts'
 import type { Db, Schema } from '#store/schema.ts'
 import { readClockSkew } from './clock-skew.ts'
 import { attachStorage, createStorage, type Storage } from './storage.ts'
@@ -33,6 +34,11 @@ export interface Store extends AsyncDisposable {
   readonly transactBell: Transact
   /** The same for what the bell does that is numbered: to ring, and to give up. It waits, and nobody waits with it. */
   readonly transactFiring: Transact
+  /**
+   * For background work that may meet a damaged page: it shares no transaction with others, who would have to begin theirs again, and
+   * wait for no more than one of its own.
+   */
+  readonly transactApart: Transact
   /**
    * Another number after each commit that changed tasks, where this process is the only one that can; never the same as another
    * (NaN) where it is not. So what was read of a task in the same edition is still true, without a look.
@@ -82,6 +88,7 @@ const migrations = {
   '0007-accounts': accounts,
   '0008-token-parents': tokenParents,
   '0009-retry-by-time': retryByTime,
+  '0010-recomputes': recomputes,
 }
 
 /** A server that is still starting is waited for this long. */
@@ -122,6 +129,7 @@ export async function openStore(url: string, given: StoreDeps): Promise<Store> {
     transact,
     transactBell: dialect.isShared ? open() : transact,
     transactFiring: dialect.isShared ? open() : transact,
+    transactApart: open(),
     commitSequence: () => commitSequence,
     storage,
     async probe() {

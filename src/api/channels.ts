@@ -1,0 +1,156 @@
+import { operation } from './operation.ts'
+import {
+  ChannelDraftShape,
+  ChannelKindsShape,
+  ChannelPatchShape,
+  ChannelShape,
+  ChannelsShape,
+  ChannelTestShape,
+  ChannelTrialShape,
+  DeletedChannelShape,
+  SavedChannelTrialShape,
+} from './schemas/channel.ts'
+import { IdParams, NoQuery } from './schemas/request.ts'
+import { SettingsPatchShape, SettingsShape } from './schemas/settings.ts'
+
+const tag = 'channels' as const
+const all = { tag, scope: 'admin', query: NoQuery } as const
+const ofOne = { ...all, params: IdParams } as const
+
+export const listChannelKinds = operation({
+  id: 'listChannelKinds',
+  method: 'GET',
+  path: '/v1/channel-kinds',
+  summary: 'List the kinds of channels',
+  description: 'Each with the options that a channel of this kind needs.',
+  ...all,
+  scope: 'read',
+  response: ChannelKindsShape,
+})
+
+export const listChannels = operation({
+  id: 'listChannels',
+  method: 'GET',
+  path: '/v1/channels',
+  summary: 'List channels and their health',
+  ...all,
+  response: ChannelsShape,
+})
+
+export const createChannel = operation({
+  id: 'createChannel',
+  method: 'POST',
+  path: '/v1/channels',
+  summary: 'Create a channel',
+  description: "A webhook's secret is made by the server where none is given, and shown in this answer alone.",
+  ...all,
+  body: ChannelDraftShape,
+  response: ChannelShape,
+  requestHeaders: ['idempotency-key'],
+  responseHeaders: ['etag', 'location', 'idempotency-replayed'],
+  problems: ['conflict'],
+})
+
+export const getChannel = operation({
+  id: 'getChannel',
+  method: 'GET',
+  path: '/v1/channels/{id}',
+  summary: 'Get a channel and its health',
+  ...ofOne,
+  response: ChannelShape,
+  requestHeaders: ['if-none-match'],
+  responseHeaders: ['etag'],
+})
+
+export const updateChannel = operation({
+  id: 'updateChannel',
+  method: 'PATCH',
+  path: '/v1/channels/{id}',
+  summary: 'Change the given members of a channel',
+  description:
+    'A merge patch (RFC 7396). One that the configuration file declares, and the console, can be switched off and on, and no more.',
+  ...ofOne,
+  body: ChannelPatchShape,
+  response: ChannelShape,
+  requestHeaders: ['if-match', 'if-none-match'],
+  responseHeaders: ['etag'],
+  problems: ['conflict'],
+})
+
+export const deleteChannel = operation({
+  id: 'deleteChannel',
+  method: 'DELETE',
+  path: '/v1/channels/{id}',
+  summary: 'Delete a channel',
+  description: 'Its deliveries stay in the history.',
+  ...ofOne,
+  response: DeletedChannelShape,
+  requestHeaders: ['if-match', 'if-none-match'],
+  problems: ['conflict'],
+})
+
+export const rotateChannelSecret = operation({
+  id: 'rotateChannelSecret',
+  method: 'POST',
+  path: '/v1/channels/{id}/rotate-secret',
+  summary: 'Rotate the secret of a webhook',
+  description: 'The new secret is shown once. For a day the old one signs as well.',
+  ...ofOne,
+  response: ChannelShape,
+  requestHeaders: ['if-match', 'if-none-match', 'idempotency-key'],
+  responseHeaders: ['etag', 'idempotency-replayed'],
+  problems: ['conflict'],
+})
+
+const trial = {
+  method: 'POST',
+  ...all,
+  response: ChannelTestShape,
+  requestHeaders: ['idempotency-key'],
+  responseHeaders: ['idempotency-replayed'],
+  longRunning: true,
+} as const
+
+export const testChannelDraft = operation({
+  id: 'testChannelDraft',
+  path: '/v1/channels/test',
+  summary: 'Test a channel before saving it',
+  description: 'Sends a test message, and tells what came of it. May take 15 s.',
+  ...trial,
+  body: ChannelTrialShape,
+})
+
+export const testChannel = operation({
+  id: 'testChannel',
+  path: '/v1/channels/{id}/test',
+  summary: 'Test a channel',
+  description: 'With its options, or as they would be after a change. May take 15 s.',
+  ...trial,
+  params: IdParams,
+  body: SavedChannelTrialShape,
+  isBodyOptional: true,
+  problems: ['conflict'],
+})
+
+export const getSettings = operation({
+  id: 'getSettings',
+  method: 'GET',
+  path: '/v1/settings',
+  summary: 'Get your settings',
+  description: 'What holds for all your tasks and channels.',
+  ...all,
+  scope: 'read',
+  response: SettingsShape,
+})
+
+export const updateSettings = operation({
+  id: 'updateSettings',
+  method: 'PATCH',
+  path: '/v1/settings',
+  summary: 'Change your settings',
+  description:
+    'Time zone, default reminders and quiet hours. With another time zone or other default reminders all tasks that go by them are reminded of anew, as if they had been created so; what has fired does not fire again. `null` is as the server has it. A notification that falls into the quiet hours is delivered at their end, but never after the expiry that it announces.',
+  ...all,
+  body: SettingsPatchShape,
+  response: SettingsShape,
+})

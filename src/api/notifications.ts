@@ -1,0 +1,144 @@
+import { deliveryStates } from '#core/delivery.ts'
+import Type from '#json-schema.ts'
+import { operation } from './operation.ts'
+import {
+  AcknowledgedShape,
+  AcknowledgeUpToShape,
+  NotificationShape,
+  NotificationsShape,
+  RetriedShape,
+  RetryChannelShape,
+  RetryShape,
+} from './schemas/notification.ts'
+import { IdParams, NoQuery } from './schemas/request.ts'
+import { UpcomingShape } from './schemas/upcoming.ts'
+
+const tag = 'notifications' as const
+const Flag = Type.Enum(['true', 'false'])
+const NotificationQuery = Type.Object(
+  {
+    limit: Type.Integer({ minimum: 1, maximum: 1_000, default: 100 }),
+    cursor: Type.Optional(Type.String({ maxLength: 200 })),
+    status: Type.Optional(Type.Enum(deliveryStates, { description: 'With a delivery in this state' })),
+    channel_id: Type.Optional(Type.Integer({ minimum: 1, maximum: Number.MAX_SAFE_INTEGER })),
+    acknowledged: Type.Optional(Flag),
+    problems: Type.Optional(
+      Type.Enum(['true'], { description: 'With a delivery that was given up, or that waits after it failed' }),
+    ),
+  },
+  { additionalProperties: false },
+)
+const idempotent = { requestHeaders: ['idempotency-key'], responseHeaders: ['idempotency-replayed'] } as const
+
+export const listUpcoming = operation({
+  id: 'listUpcoming',
+  method: 'GET',
+  path: '/v1/upcoming',
+  scope: 'read',
+  summary: 'List reminders that will fire',
+  description: 'Until a time, the next first, each with its channels.',
+  tag,
+  query: Type.Object(
+    {
+      until: Type.Optional(Type.String({ maxLength: 100, description: 'A time; in 24 hours when absent' })),
+      limit: Type.Integer({ minimum: 1, maximum: 1_000, default: 100 }),
+    },
+    { additionalProperties: false },
+  ),
+  response: UpcomingShape,
+})
+
+export const listNotifications = operation({
+  id: 'listNotifications',
+  method: 'GET',
+  path: '/v1/notifications',
+  scope: 'read',
+  summary: 'List notifications, the newest first',
+  description: 'Each with its deliveries: how each channel took it.',
+  tag,
+  query: NotificationQuery,
+  response: NotificationsShape,
+})
+
+export const getNotification = operation({
+  id: 'getNotification',
+  method: 'GET',
+  path: '/v1/notifications/{id}',
+  scope: 'read',
+  summary: 'Get a notification with its deliveries',
+  tag,
+  params: IdParams,
+  query: NoQuery,
+  response: NotificationShape,
+})
+
+export const listTaskNotifications = operation({
+  id: 'listTaskNotifications',
+  method: 'GET',
+  path: '/v1/tasks/{id}/notifications',
+  scope: 'read',
+  summary: 'List the notifications of a task',
+  tag,
+  params: IdParams,
+  query: NotificationQuery,
+  response: NotificationsShape,
+})
+
+export const acknowledgeNotification = operation({
+  id: 'acknowledgeNotification',
+  method: 'POST',
+  path: '/v1/notifications/{id}/acknowledge',
+  scope: 'write',
+  summary: 'Acknowledge a notification',
+  tag,
+  params: IdParams,
+  query: NoQuery,
+  response: NotificationShape,
+  ...idempotent,
+})
+
+export const acknowledgeNotifications = operation({
+  id: 'acknowledgeNotifications',
+  method: 'POST',
+  path: '/v1/notifications/acknowledge',
+  scope: 'write',
+  summary: 'Acknowledge all notifications up to one',
+  tag,
+  query: NoQuery,
+  body: AcknowledgeUpToShape,
+  response: AcknowledgedShape,
+  ...idempotent,
+})
+
+export const retryNotifications = operation({
+  id: 'retryNotifications',
+  method: 'POST',
+  path: '/v1/notifications/retry',
+  scope: 'write',
+  summary: 'Retry all failed deliveries of a channel',
+  description:
+    'For a channel that works again. Each delivery is attempted at once, and is given up a day later at the earliest. A delivery is cancelled as usual when its task was completed, moved or deleted.',
+  tag,
+  query: NoQuery,
+  body: RetryChannelShape,
+  response: RetriedShape,
+  ...idempotent,
+  problems: ['conflict'],
+})
+
+export const retryNotification = operation({
+  id: 'retryNotification',
+  method: 'POST',
+  path: '/v1/notifications/{id}/retry',
+  scope: 'write',
+  summary: 'Retry failed deliveries of a notification',
+  description: 'Every failed delivery, or one.',
+  tag,
+  params: IdParams,
+  query: NoQuery,
+  body: RetryShape,
+  isBodyOptional: true,
+  response: NotificationShape,
+  ...idempotent,
+  problems: ['conflict'],
+})

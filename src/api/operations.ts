@@ -1,0 +1,23 @@
+import * as channels from './channels.ts'
+import * as events from './events.ts'
+import * as notifications from './notifications.ts'
+import * as sessions from './sessions.ts'
+import * as tasks from './tasks.ts'
+import * as trash from './trash.ts'
+import * as users from './users.ts'
+
+export { channels, events, notifications, sessions, tasks, trash, users }
+
+/** Every operation of the API under its id, in the order of the documentation. Health and metrics are none: monitors ask for them. */
+export const operations = {
+  ...tasks,
+  ...trash,
+  ...notifications,
+  ...channels,
+  ...sessions,
+  ...users,
+  ...events,
+} as const
+
+export type Operations = typeof operations
+export type OperationId = keyof Operations

@@ -1,0 +1,13 @@
+import Type from '#json-schema.ts'
+
+export const IdParams = Type.Object({ id: Type.Integer({ minimum: 1, maximum: Number.MAX_SAFE_INTEGER }) })
+/** A query that takes nothing: a mistyped parameter must not be taken for none. */
+export const NoQuery = Type.Object({}, { additionalProperties: false })
+
+export const PageQuery = Type.Object(
+  {
+    limit: Type.Integer({ minimum: 1, maximum: 1_000, default: 100 }),
+    cursor: Type.Optional(Type.String({ maxLength: 100 })),
+  },
+  { additionalProperties: false },
+)

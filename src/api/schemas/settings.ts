@@ -1,0 +1,54 @@
+import { clockForm } from '#core/quiet-hours.ts'
+import Type, { type Static } from '#json-schema.ts'
+import { ignored, nullable } from './common.ts'
+
+export const QuietHoursShape = Type.Object(
+  { from: Type.String({ pattern: clockForm }), until: Type.String({ pattern: clockForm }) },
+  { additionalProperties: false, description: 'HH:MM, by the time zone; until may be of the next day' },
+)
+
+export const SettingsShape = Type.Object(
+  {
+    time_zone: Type.String({ description: 'In which times without an offset are read, and times are told' }),
+    default_reminders: Type.Array(Type.String(), {
+      description: 'When tasks ring that say nothing of their own: ISO 8601 leads before expiry; empty for never',
+    }),
+    quiet_hours: Type.Union([QuietHoursShape, Type.Null()]),
+    is_own: Type.Object(
+      { time_zone: Type.Boolean(), default_reminders: Type.Boolean() },
+      { description: 'What was chosen; the rest is as the server has it' },
+    ),
+    web_push_key: Type.String({ description: 'What a browser subscribes with to be pushed to (VAPID, RFC 8292)' }),
+  },
+  { $id: 'Settings' },
+)
+
+export type SettingsWire = Static<typeof SettingsShape>
+
+export const SettingsPatchShape = Type.Object(
+  {
+    time_zone: Type.Optional(
+      nullable(
+        Type.String({
+          maxLength: 100,
+          description: 'An IANA name; null: as the server has it',
+          examples: ['Europe/Paris'],
+        }),
+      ),
+    ),
+    default_reminders: Type.Optional(
+      nullable(
+        Type.Array(Type.String({ maxLength: 100 }), {
+          description: 'Null: as the server has them',
+          examples: [['P1D', 'PT15M']],
+        }),
+      ),
+    ),
+    quiet_hours: Type.Optional(SettingsShape.properties.quiet_hours),
+    is_own: Type.Optional(ignored),
+    web_push_key: Type.Optional(ignored),
+  },
+  { $id: 'SettingsPatch', additionalProperties: false },
+)
+
+export type SettingsPatchWire = Static<typeof SettingsPatchShape>

@@ -1,0 +1,138 @@
+import { limits, priorities } from '#core/task.ts'
+import Type, { type Static } from '#json-schema.ts'
+import { ignored, nullable, time, timeIn } from './common.ts'
+
+/** What a caller may set. */
+export const writable = {
+  title: Type.String({ minLength: 1, maxLength: limits.titleCharacters }),
+  description: nullable(Type.String({ description: `At most ${limits.descriptionBytes} bytes of UTF-8` })),
+  expiry_dt: nullable(timeIn('When it expires')),
+  time_zone: nullable(
+    Type.String({ maxLength: 100, description: 'IANA zone; null for the default one', examples: ['Europe/Paris'] }),
+  ),
+  reminders: nullable(
+    Type.Array(Type.String({ maxLength: 100 }), {
+      maxItems: limits.reminders,
+      description: 'ISO 8601 leads before the expiry, or RFC 3339 times; null for the default, empty for never',
+      examples: [['P1D', 'PT15M']],
+    }),
+  ),
+  tags: Type.Array(Type.String({ minLength: 1, maxLength: limits.tagCharacters }), { maxItems: limits.tags }),
+  priority: Type.Enum(priorities),
+  completed_dt: nullable(timeIn('When it was completed')),
+  key: nullable(
+    Type.String({ minLength: 1, maxLength: limits.keyCharacters, description: "The caller's own name for it, unique" }),
+  ),
+}
+
+export const readOnly = {
+  id: ignored,
+  create_dt: ignored,
+  update_dt: ignored,
+  snoozed_until_dt: ignored,
+  version: ignored,
+}
+
+export const TaskShape = Type.Object(
+  {
+    id: Type.Integer(),
+    uid: Type.String({ description: 'UUIDv7, unless given at creation' }),
+    key: nullable(Type.String()),
+    title: Type.String(),
+    description: nullable(Type.String()),
+    expiry_dt: nullable(time('When it expires')),
+    time_zone: nullable(Type.String()),
+    reminders: nullable(Type.Array(Type.String())),
+    tags: Type.Array(Type.String()),
+    priority: Type.Enum(priorities),
+    completed_dt: nullable(time('When it was completed')),
+    snoozed_until_dt: nullable(time('When it rings once more')),
+    create_dt: time('When it was created'),
+    update_dt: time('When it was last changed'),
+    version: Type.Integer({ description: 'Counts its changes; also its ETag' }),
+  },
+  { $id: 'Task' },
+)
+
+export type TaskWire = Static<typeof TaskShape>
+
+/** What `Prefer: return=minimal` leaves of a task. */
+export const TaskMarkShape = Type.Object({ id: Type.Integer(), version: Type.Integer() }, { $id: 'TaskMark' })
+
+export type TaskMarkWire = Static<typeof TaskMarkShape>
+
+export const TaskDraftShape = Type.Object(
+  {
+    ...Type.Partial(Type.Object({ ...writable, ...readOnly })).properties,
+    title: writable.title,
+    uid: Type.Optional(
+      Type.String({ minLength: 1, maxLength: limits.uidCharacters, description: 'A UUIDv7 of the server when absent' }),
+    ),
+  },
+  { $id: 'TaskDraft', additionalProperties: false },
+)
+
+export type TaskDraftWire = Static<typeof TaskDraftShape>
+
+export const TaskPatchShape = Type.Partial(Type.Object({ ...writable, ...readOnly, uid: ignored }), {
+  $id: 'TaskPatch',
+  additionalProperties: false,
+})
+
+export type TaskPatchWire = Static<typeof TaskPatchShape>
+
+/** For a task that is there or not: a patch, and at creation its uid. */
+export const TaskUpsertShape = Type.Object(
+  { ...TaskPatchShape.properties, uid: TaskDraftShape.properties.uid },
+  { $id: 'TaskUpsert', additionalProperties: false },
+)
+
+export type TaskUpsertWire = Static<typeof TaskUpsertShape>
+
+export const TaskPatchesShape = Type.Object(
+  {
+    tasks: Type.Array(
+      Type.Object(
+        {
+          ...TaskPatchShape.properties,
+          id: Type.Integer({ minimum: 1, maximum: Number.MAX_SAFE_INTEGER }),
+          version: Type.Optional(
+            Type.Integer({ description: 'The version that it must still have; any where it is not given' }),
+          ),
+        },
+        { additionalProperties: false },
+      ),
+      { maxItems: 1_000 },
+    ),
+  },
+  { $id: 'TaskPatches', additionalProperties: false },
+)
+
+export type TaskPatchesWire = Static<typeof TaskPatchesShape>
+
+export const SnoozeShape = Type.Object(
+  {
+    for: Type.Optional(Type.String({ maxLength: 50, description: 'ISO 8601 duration from now', examples: ['PT1H'] })),
+    until: Type.Optional(timeIn('When to ring')),
+  },
+  { $id: 'Snooze', additionalProperties: false },
+)
+
+export type SnoozeWire = Static<typeof SnoozeShape>
+
+/** Shapes of answers that are more than one thing. Described, and compared with the answers by tests; not checked at run time. */
+
+/** With `Prefer: return=minimal` the second. */
+export const WrittenTaskShape = Type.Union([TaskShape, TaskMarkShape])
+
+export const UpdatedTasksShape = Type.Object(
+  {
+    tasks: Type.Union([Type.Array(TaskShape), Type.Array(TaskMarkShape)], {
+      description: 'With `Prefer: return=minimal` only id and version of each',
+    }),
+    missing: Type.Array(Type.Integer(), { description: 'Ids that name no task; they were skipped' }),
+  },
+  { $id: 'UpdatedTasks' },
+)
+
+export const NotModified = Type.Null({ description: 'The caller has it already' })

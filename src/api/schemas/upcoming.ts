@@ -1,0 +1,27 @@
+import { notificationKinds } from '#core/notification.ts'
+import Type, { type Static } from '#json-schema.ts'
+import { nullable, time } from './common.ts'
+
+export const UpcomingReminderShape = Type.Object(
+  {
+    task_id: Type.Integer(),
+    title: Type.String(),
+    expiry_dt: time('When the task expires'),
+    reminder: nullable(Type.String({ description: 'The reminder that will fire; null at the end of a snooze' })),
+    due_dt: time('When it will ring; now, where it is overdue'),
+    kind: Type.Enum(notificationKinds),
+    channels: Type.Array(Type.Object({ id: Type.Integer(), name: Type.String(), kind: Type.String() })),
+  },
+  { $id: 'UpcomingReminder' },
+)
+
+export const UpcomingShape = Type.Object(
+  {
+    upcoming: Type.Array(UpcomingReminderShape),
+    until_dt: time('Until when was looked'),
+    more: Type.Boolean({ description: 'Whether more rings until then than was asked for' }),
+  },
+  { $id: 'Upcoming' },
+)
+
+export type UpcomingWire = Static<typeof UpcomingShape>

@@ -1,0 +1,227 @@
+import { limits } from '#core/task.ts'
+import Type from '#json-schema.ts'
+import { operation } from './operation.ts'
+import { IdList } from './schemas/common.ts'
+import { IdParams, NoQuery } from './schemas/request.ts'
+import {
+  SnoozeShape,
+  TaskDraftShape,
+  TaskPatchesShape,
+  TaskPatchShape,
+  TaskShape,
+  TaskUpsertShape,
+  UpdatedTasksShape,
+  WrittenTaskShape,
+} from './schemas/task.ts'
+import { maxTasks, TagListShape, TaskPageShape, TaskQueryShape } from './schemas/task-list.ts'
+import { DeletedTaskShape, DeletedTasksShape } from './schemas/trash.ts'
+
+const tag = 'tasks' as const
+const KeyParams = Type.Object({ key: Type.String({ description: "The caller's own name for the task" }) })
+/** What all requests to one task have in common. */
+const ofOne = { tag, params: IdParams, query: NoQuery } as const
+/** A write of one task: it may be conditional, and short in its response. */
+const write = {
+  ...ofOne,
+  scope: 'write',
+  response: WrittenTaskShape,
+  requestHeaders: ['if-match', 'if-none-match', 'prefer'],
+  responseHeaders: ['etag', 'preference-applied'],
+} as const
+const verb = {
+  ...write,
+  method: 'POST',
+  requestHeaders: ['if-match', 'if-none-match', 'idempotency-key', 'prefer'],
+  responseHeaders: ['etag', 'preference-applied', 'idempotency-replayed'],
+} as const
+
+export const createTask = operation({
+  id: 'createTask',
+  method: 'POST',
+  path: '/v1/tasks',
+  scope: 'write',
+  summary: 'Create a task',
+  description: 'Answers 200, not 201. A reminder that is due already fires at once.',
+  tag,
+  query: NoQuery,
+  body: TaskDraftShape,
+  response: WrittenTaskShape,
+  requestHeaders: ['idempotency-key', 'prefer'],
+  responseHeaders: ['location', 'etag', 'idempotency-replayed', 'preference-applied'],
+  problems: ['conflict'],
+})
+
+export const updateTasks = operation({
+  id: 'updateTasks',
+  method: 'PUT',
+  path: '/v1/tasks',
+  scope: 'write',
+  summary: 'Change many tasks, all or nothing',
+  description:
+    'Ids that name no task are skipped, and listed as missing; with `Prefer: handling=strict` they are refused by 404. An item with a `version` is changed only if the task has that one still: else nothing is, and the answer is 409.',
+  tag,
+  query: NoQuery,
+  body: TaskPatchesShape,
+  response: UpdatedTasksShape,
+  requestHeaders: ['prefer'],
+  responseHeaders: ['preference-applied'],
+  problems: ['conflict', 'not-found'],
+})
+
+export const getTask = operation({
+  id: 'getTask',
+  method: 'GET',
+  path: '/v1/tasks/{id}',
+  scope: 'read',
+  summary: 'Get a task',
+  ...ofOne,
+  response: TaskShape,
+  requestHeaders: ['if-match', 'if-none-match'],
+  responseHeaders: ['etag', 'accept-patch'],
+})
+
+const change = {
+  ...write,
+  path: '/v1/tasks/{id}',
+  body: TaskPatchShape,
+  responseHeaders: ['etag', 'preference-applied', 'accept-patch'],
+  problems: ['conflict'],
+} as const
+
+/** PUT merges as PATCH does (RFC 7396): a full replacement would wipe members that an older client does not know. */
+export const putTask = operation({
+  id: 'putTask',
+  method: 'PUT',
+  summary: 'Change a task, as PATCH does',
+  description: 'Members that are absent stay as they are.',
+  ...change,
+})
+
+export const updateTask = operation({
+  id: 'updateTask',
+  method: 'PATCH',
+  summary: 'Change the given members of a task',
+  description: 'A merge patch (RFC 7396): null clears a member, an array replaces one.',
+  ...change,
+})
+
+export const deleteTask = operation({
+  id: 'deleteTask',
+  method: 'DELETE',
+  path: '/v1/tasks/{id}',
+  scope: 'write',
+  summary: 'Move a task to the trash',
+  description: 'It can be restored from there for some days.',
+  ...ofOne,
+  response: DeletedTaskShape,
+  requestHeaders: ['if-match', 'if-none-match'],
+  responseHeaders: ['accept-patch'],
+})
+
+export const completeTask = operation({
+  id: 'completeTask',
+  path: '/v1/tasks/{id}/complete',
+  summary: 'Complete a task',
+  description: 'Its reminders no longer fire.',
+  ...verb,
+})
+
+export const reopenTask = operation({
+  id: 'reopenTask',
+  path: '/v1/tasks/{id}/reopen',
+  summary: 'Reopen a completed task',
+  ...verb,
+})
+
+export const snoozeTask = operation({
+  id: 'snoozeTask',
+  path: '/v1/tasks/{id}/snooze',
+  summary: 'Remind of a task once more, later',
+  description:
+    'Takes either "for", a span from now, or "until", a time. Completing the task or moving its expiry ends it.',
+  ...verb,
+  body: SnoozeShape,
+  problems: ['conflict'],
+})
+
+export const getTaskByKey = operation({
+  id: 'getTaskByKey',
+  method: 'GET',
+  path: '/v1/tasks/by-key/{key}',
+  scope: 'read',
+  summary: "Get a task by the caller's own key",
+  tag,
+  params: KeyParams,
+  query: NoQuery,
+  response: TaskShape,
+  requestHeaders: ['if-match', 'if-none-match'],
+  responseHeaders: ['etag'],
+  problems: ['invalid'],
+})
+
+/** A script that registers certificates or contracts puts them again and again, and need not know which it has made before. */
+export const putTaskByKey = operation({
+  id: 'putTaskByKey',
+  method: 'PUT',
+  path: '/v1/tasks/by-key/{key}',
+  scope: 'write',
+  summary: "Create or change a task by the caller's own key",
+  tag,
+  params: KeyParams,
+  query: NoQuery,
+  body: TaskUpsertShape,
+  response: WrittenTaskShape,
+  requestHeaders: ['if-match', 'if-none-match', 'prefer'],
+  responseHeaders: ['etag', 'location', 'preference-applied'],
+  problems: ['conflict'],
+})
+
+export const listTasks = operation({
+  id: 'listTasks',
+  method: 'GET',
+  path: '/v1/tasks',
+  scope: 'read',
+  summary: 'List tasks',
+  description: 'All of them, or those that every filter takes, in any order.',
+  tag,
+  query: TaskQueryShape,
+  response: TaskPageShape,
+  requestHeaders: ['if-none-match'],
+  responseHeaders: ['etag', 'link'],
+  isLarge: ({ limit = maxTasks }) => Number(limit) > 1_000,
+})
+
+const Tag = Type.String({ minLength: 1, maxLength: limits.tagCharacters })
+
+export const deleteTasks = operation({
+  id: 'deleteTasks',
+  method: 'DELETE',
+  path: '/v1/tasks',
+  scope: 'write',
+  summary: 'Move many tasks to the trash',
+  description: 'All tasks, which needs the scope `admin`, or those that every filter takes.',
+  tag,
+  query: Type.Object(
+    {
+      ids: Type.Optional(IdList),
+      status: Type.Optional(Type.Enum(['all', 'open', 'expired', 'completed'])),
+      tag: Type.Optional(Type.Union([Tag, Type.Array(Tag, { maxItems: limits.tags })])),
+      expires_before: Type.Optional(Type.String({ maxLength: 100 })),
+      dry_run: Type.Optional(Type.Enum(['true', 'false'], { description: 'Only count' })),
+    },
+    { additionalProperties: false },
+  ),
+  response: DeletedTasksShape,
+  requestHeaders: ['if-match'],
+})
+
+export const listTags = operation({
+  id: 'listTags',
+  method: 'GET',
+  path: '/v1/tags',
+  scope: 'read',
+  summary: 'List tags with their counts',
+  tag: 'tags',
+  query: NoQuery,
+  response: TagListShape,
+})

@@ -1,0 +1,50 @@
+import Type from '#json-schema.ts'
+import { operation } from './operation.ts'
+import { IdList } from './schemas/common.ts'
+import { NoQuery, PageQuery } from './schemas/request.ts'
+import { PurgedShape, RestoredShape, RestoreShape, TrashShape } from './schemas/trash.ts'
+
+const tag = 'trash' as const
+
+export const listTrash = operation({
+  id: 'listTrash',
+  method: 'GET',
+  path: '/v1/trash',
+  scope: 'read',
+  summary: 'List deleted tasks',
+  description: 'Those that can be restored, the newest deletion first.',
+  tag,
+  query: PageQuery,
+  response: TrashShape,
+})
+
+export const restoreTasks = operation({
+  id: 'restoreTasks',
+  method: 'POST',
+  path: '/v1/trash/restore',
+  scope: 'write',
+  summary: 'Restore deleted tasks',
+  description: 'They come back under the same ids, with their history.',
+  tag,
+  query: NoQuery,
+  body: RestoreShape,
+  response: RestoredShape,
+  requestHeaders: ['idempotency-key'],
+  responseHeaders: ['idempotency-replayed'],
+  problems: ['conflict'],
+})
+
+export const purgeTrash = operation({
+  id: 'purgeTrash',
+  method: 'DELETE',
+  path: '/v1/trash',
+  scope: 'admin',
+  summary: 'Delete tasks in the trash for good',
+  description: 'All of them, some ids, or one batch.',
+  tag,
+  query: Type.Object(
+    { ids: Type.Optional(IdList), batch: Type.Optional(Type.String({ minLength: 1, maxLength: 36 })) },
+    { additionalProperties: false },
+  ),
+  response: PurgedShape,
+})

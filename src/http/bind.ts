@@ -1,0 +1,136 @@
+import type { FastifyInstance, FastifyReply, FastifyRequest, RouteOptions } from 'fastify'
+import type { Context } from '#actions/context.ts'
+import type { Operation } from '#api/operation.ts'
+import { type OperationId, operations } from '#api/operations.ts'
+import { NotModified } from '#api/schemas/task.ts'
+import { invalidMember } from '#core/problem.ts'
+import type { Call, Result } from '#operations/call.ts'
+import { requireMore } from './auth/authenticate.ts'
+import { isNotModified, parseConditions } from './protocol/conditional-requests.ts'
+import { answerIdempotently, answerIdempotentlyInChunks, send } from './protocol/idempotency.ts'
+import { parsePrefer } from './protocol/prefer.ts'
+
+type AnyHandler = ((call: Call<Operation>) => Promise<Result<unknown>>) & { isChunked?: (body: unknown) => boolean }
+
+/**
+ * Routes of the operations that have a handler. In here, once, is all that HTTP has to do with them: parameters, conditional requests
+ * (RFC 9110 section 13), preferences (RFC 7240), Idempotency-Key, ETag, Location and 304.
+ */
+export function bind(
+  server: FastifyInstance,
+  // biome-ignore lint/suspicious/noExplicitAny: each handler is typed by its operation where it is written
+  handlers: { readonly [Id in OperationId]?: any },
+  { ctx }: { ctx: Context },
+): void {
+  for (const [id, handler] of Object.entries(handlers)) bindOne(server, operations[id as OperationId], handler, ctx)
+}
+
+function bindOne(server: FastifyInstance, operation: Operation, handler: AnyHandler, ctx: Context): void {
+  const { requestHeaders = [], responseHeaders = [] } = operation
+  const isIdempotent = requestHeaders.includes('idempotency-key')
+  const isRead = operation.method === 'GET'
+  const hasPatch = responseHeaders.includes('accept-patch')
+
+  async function handle(request: FastifyRequest, reply: FastifyReply): Promise<FastifyReply> {
+    if (!isIdempotent) return respond(request, reply, await handler(toCall(request, ctx)))
+    const answer = async (inner: Context) => toAnswer(await handler(toCall(request, inner)))
+    return handler.isChunked?.(request.body)
+      ? answerIdempotentlyInChunks(ctx, request, reply, () => answer(ctx))
+      : answerIdempotently(ctx, request, reply, answer)
+  }
+
+  function respond(request: FastifyRequest, reply: FastifyReply, result: Result<unknown>): FastifyReply {
+    const { etag, isNotModified: isKnown = false } = result
+    const isSame = isKnown || (isRead && etag !== undefined && isNotModified(request.headers, etag))
+    if (!isSame) return send(reply, toAnswer(result))
+    return reply.headers(headersOf(result)).code(304).send()
+  }
+
+  server.route({
+    method: operation.method,
+    url: operation.path.replaceAll(/\{(\w+)\}/g, ':$1'),
+    ...toRouteOptions(operation),
+    ...(hasPatch && { onRequest: advertisePatchTypes }),
+    ...(operation.isBodyOptional && { preValidation: fillBody }),
+    ...(!isRead && operation.body === undefined && { preHandler: refuseBody }),
+    handler: handle,
+  })
+}
+
+/** What a route says of an operation: for the authenticator, the validation and the description of the API. */
+export function toRouteOptions(operation: Operation): Pick<RouteOptions, 'schema' | 'config'> {
+  const { id, scope, summary, description, tag, params, query, body, response, media } = operation
+  const { adminOnly, sessionOnly, requestHeaders, responseHeaders, problems, longRunning, isLarge } = operation
+  const canBeSame = operation.method === 'GET' && requestHeaders?.includes('if-none-match')
+  return {
+    config: { ...(longRunning && { isLong: true }), ...(isLarge && { isLarge }) },
+    schema: {
+      operationId: id,
+      needs: scope === 'none' ? 'nothing' : scope,
+      ...(adminOnly && { adminOnly }),
+      ...(sessionOnly && { sessionOnly }),
+      summary,
+      ...(description !== undefined && { description }),
+      tags: [tag],
+      ...(params && { params }),
+      ...(query && { querystring: query }),
+      ...(body && { body }),
+      response: { 200: media ?? response, ...(canBeSame && { 304: NotModified }) },
+      ...(requestHeaders && { reads: requestHeaders }),
+      ...(responseHeaders && { gives: responseHeaders }),
+      ...(problems && { problems }),
+    },
+  }
+}
+
+/** Members are read when a handler asks: most want two or three of them. */
+function toCall(request: FastifyRequest, ctx: Context): Call<Operation> {
+  const { headers, caller } = request
+  return {
+    caller: caller as never,
+    params: request.params as never,
+    query: request.query as never,
+    body: request.body as never,
+    get condition() {
+      return parseConditions(headers)
+    },
+    collectionMatch: headers['if-match'],
+    prefers(preference) {
+      const [name, value] = preference.split('=') as [string, string]
+      return headers.prefer !== undefined && parsePrefer(headers.prefer).get(name) === value
+    },
+    has: (etag) => isNotModified(headers, etag),
+    ctx,
+    requireScope: (scope) => requireMore(request, scope),
+  }
+}
+
+function headersOf({ etag, location, contentLocation, applied, link, isSecret }: Result<unknown>) {
+  return {
+    ...(etag !== undefined && { etag }),
+    ...(location !== undefined && { location }),
+    ...(contentLocation !== undefined && { 'content-location': contentLocation }),
+    ...(applied !== undefined && { 'preference-applied': applied }),
+    ...(link !== undefined && { link }),
+    ...(isSecret && { 'cache-control': 'no-store' }),
+  }
+}
+
+const toAnswer = (result: Result<unknown>) => ({ headers: headersOf(result), body: result.body as object })
+
+/** On whatever is answered where there is a PATCH, as RFC 5789 section 3.1 has it; a 415 needs it most. */
+const advertisePatchTypes: NonNullable<RouteOptions['onRequest']> = (_, reply, done) => {
+  reply.header('accept-patch', 'application/merge-patch+json')
+  done()
+}
+
+/** Fastify checks a body that is not there against its schema all the same. */
+async function fillBody(request: FastifyRequest): Promise<void> {
+  request.body ??= {}
+}
+
+/** A body that nobody reads must not be taken for nothing: a DELETE with a list of ids is not one of all. */
+export async function refuseBody({ body }: FastifyRequest): Promise<void> {
+  const isNothing = body === undefined || body === null || (typeof body === 'object' && Object.keys(body).length === 0)
+  if (!isNothing) throw invalidMember('', 'is not read here')
+}

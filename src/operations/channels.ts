@@ -1,0 +1,109 @@
+import * as actions from '#actions/channels.ts'
+import type { LongContext } from '#actions/context.ts'
+import { changeSettings } from '#actions/defaults.ts'
+import type { SettingsWire } from '#api/schemas/settings.ts'
+import type { ChannelRecord } from '#core/channel.ts'
+import type { Defaults } from '#core/reminder.ts'
+import { getChannel, presentChannels } from '#store/channels.ts'
+import { getPreferences } from '#store/users.ts'
+import { toChannelWire, toKindsWire, toTestWire } from '#wire/channels.ts'
+import { toEtag } from '#wire/etag.ts'
+import { toSettings } from '#wire/settings.ts'
+import { reminderText } from '#wire/task.ts'
+import { type Handlers, inChunks, notModified } from './call.ts'
+
+/** Where notifications go. Secrets go in and do not come out, but for one that the server itself has made, once. */
+export function channelOperations({ ctx }: { ctx: actions.ChannelContext }) {
+  const kindOf = (name: string) => ctx.kinds.find(({ kind }) => kind === name)
+  const wire = (channel: ChannelRecord, shown?: string) => toChannelWire(channel, kindOf(channel.kind), shown)
+  const result = (channel: ChannelRecord, shown?: string) => ({ etag: toEtag(channel), body: wire(channel, shown) })
+
+  return {
+    listChannelKinds: async () => ({ body: toKindsWire(ctx.kinds) }),
+
+    listChannels: async ({ caller }) => ({
+      body: { channels: (await presentChannels(ctx.db, caller.userId)).map((channel) => wire(channel)) },
+    }),
+
+    async createChannel(call) {
+      const channel = await actions.createChannel({ ...ctx, ...call.ctx }, call.caller, call.body)
+      const made = kindOf(channel.kind)?.ownSecret?.member
+      const isMade = made !== undefined && call.body.options?.[made] === undefined
+      return { ...result(channel, isMade ? made : undefined), location: `/v1/channels/${channel.id}` }
+    },
+
+    async getChannel({ params, caller, has }) {
+      const channel = await getChannel(ctx.db, caller.userId, params.id)
+      return has(toEtag(channel)) ? notModified(toEtag(channel)) : result(channel)
+    },
+
+    async updateChannel({ params, body, condition, caller }) {
+      const { name, options, enabled, tags, notifications, group_wait, repeat, ignore_quiet_hours } = body
+      const patch = { name, options, enabled, tags, notifications, group_wait, repeat, ignore_quiet_hours }
+      const given = Object.fromEntries(Object.entries(patch).filter(([, value]) => value !== undefined))
+      return result(await actions.updateChannel(ctx, caller, { id: params.id, ...condition }, given))
+    },
+
+    async deleteChannel({ params: { id }, condition, caller }) {
+      return { body: { id, ...(await actions.deleteChannel(ctx, caller, { id, ...condition })) } }
+    },
+
+    async rotateChannelSecret(call) {
+      const target = { id: call.params.id, ...call.condition }
+      const channel = await actions.rotateSecret({ ...ctx, ...call.ctx }, call.caller, target)
+      return result(channel, kindOf(channel.kind)?.ownSecret?.member)
+    },
+
+    testChannelDraft: inChunks(async ({ body: { kind, options = {} }, caller }) => ({
+      body: toTestWire(await actions.testChannel(ctx, caller, kind, options)),
+    })),
+
+    testChannel: inChunks(async ({ params, body, caller }) => {
+      const { kind, options } = await actions.savedOptions(ctx, caller, params.id, body.options)
+      return { body: toTestWire(await actions.testChannel(ctx, caller, kind, options)) }
+    }),
+  } satisfies Handlers<
+    | 'listChannelKinds'
+    | 'listChannels'
+    | 'createChannel'
+    | 'getChannel'
+    | 'updateChannel'
+    | 'deleteChannel'
+    | 'rotateChannelSecret'
+    | 'testChannelDraft'
+    | 'testChannel'
+  >
+}
+
+interface SettingsDeps {
+  readonly ctx: LongContext
+  /** Called after a change of what callers are remembered with. */
+  readonly onUserChanged: () => void
+  readonly webPushKey: string
+  /** What holds for users who have not chosen. */
+  readonly defaults: Defaults
+}
+
+/** What holds for all tasks and channels of a user. */
+export function settingsOperations({ ctx, onUserChanged, webPushKey, defaults: server }: SettingsDeps) {
+  async function settings(userId: number): Promise<SettingsWire> {
+    const { defaults, own, quiet } = await getPreferences(ctx.db, userId)
+    return {
+      time_zone: defaults.timeZone,
+      default_reminders: defaults.reminders.map(reminderText),
+      quiet_hours: quiet && { ...quiet },
+      is_own: { time_zone: own.timeZone !== null, default_reminders: own.reminders !== null },
+      web_push_key: webPushKey,
+    }
+  }
+
+  return {
+    getSettings: async ({ caller }) => ({ body: await settings(caller.userId) }),
+
+    async updateSettings({ body, caller }) {
+      await changeSettings(ctx, caller, toSettings(body), server)
+      onUserChanged()
+      return { body: await settings(caller.userId) }
+    },
+  } satisfies Handlers<'getSettings' | 'updateSettings'>
+}

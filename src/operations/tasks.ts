@@ -1,0 +1,109 @@
+import type { Context } from '#actions/context.ts'
+import * as actions from '#actions/tasks.ts'
+import type { Operation } from '#api/operation.ts'
+import type { tasks } from '#api/operations.ts'
+import { invalidMember } from '#core/problem.ts'
+import type { Task } from '#core/task.ts'
+import { checkKey } from '#core/task-changes.ts'
+import type { Db } from '#store/schema.ts'
+import { getTask, getTaskByKey } from '#store/tasks.ts'
+import { toEtag } from '#wire/etag.ts'
+import { toDraft, toPatch, toSnooze, toTaskWire } from '#wire/task.ts'
+import { toDeletedTaskWire } from '#wire/trash.ts'
+import type { Call, Handler, Handlers } from './call.ts'
+import { pathOf, taskResult, toTaskMark } from './task-result.ts'
+
+interface Deps {
+  readonly db: Db
+  readonly ctx: Context
+  readonly trashDays: number
+}
+
+/** One task, and writes of many; task-list.ts lists them, trash.ts deletes many. */
+export function taskOperations({ db, ctx, trashDays }: Deps) {
+  const update: Handler<typeof tasks.updateTask> = async (call) => {
+    const target = { id: call.params.id, ...call.condition }
+    return taskResult(call, await actions.updateTask(ctx, call.caller, target, toPatch(call.body)))
+  }
+
+  return {
+    async createTask(call) {
+      const task = await actions.createTask(call.ctx, call.caller, toDraft(call.body))
+      return taskResult(call, task, { location: pathOf(task) })
+    },
+
+    async updateTasks({ body, caller, prefers }) {
+      const seen = new Set<number>()
+      const patches = body.tasks.map(({ id, version, ...rest }, i) => {
+        if (seen.has(id)) throw invalidMember(`/tasks/${i}/id`, `is there twice: ${id}`)
+        seen.add(id)
+        return { id, version, patch: toPatch(rest, `/tasks/${i}`) }
+      })
+      const isStrict = prefers('handling=strict')
+      const isMinimal = prefers('return=minimal')
+      const { tasks, missing } = await actions.updateTasks(ctx, caller, patches, { isStrict })
+      const applied = [...(isStrict ? ['handling=strict'] : []), ...(isMinimal ? ['return=minimal'] : [])]
+      return {
+        body: { tasks: isMinimal ? tasks.map(toTaskMark) : tasks.map(toTaskWire), missing },
+        ...(applied.length > 0 && { applied: applied.join(', ') }),
+      }
+    },
+
+    getTask: async (call) => readTask(call, await getTask(db, call.caller.userId, call.params.id)),
+    putTask: update,
+    updateTask: update,
+
+    async deleteTask({ params: { id }, condition, caller }) {
+      const { deletedAt } = await actions.deleteTask(ctx, caller, { id, ...condition })
+      return { body: toDeletedTaskWire(id, deletedAt, trashDays) }
+    },
+
+    async completeTask(call) {
+      return taskResult(call, await actions.completeTask(call.ctx, call.caller, targetOf(call)))
+    },
+    async reopenTask(call) {
+      return taskResult(call, await actions.reopenTask(call.ctx, call.caller, targetOf(call)))
+    },
+    async snoozeTask(call) {
+      return taskResult(call, await actions.snoozeTask(call.ctx, call.caller, targetOf(call), toSnooze(call.body)))
+    },
+
+    async getTaskByKey(call) {
+      checkKey(call.params.key)
+      const task = await getTaskByKey(db, call.caller.userId, call.params.key)
+      return { ...readTask(call, task), contentLocation: pathOf(task) }
+    },
+
+    async putTaskByKey(call) {
+      const { key } = call.params
+      const { uid, ...rest } = call.body
+      if (rest.key !== undefined && rest.key !== key) throw invalidMember('/key', 'must be the key of the path')
+      const draft = { ...toPatch(rest), ...(uid !== undefined && { uid }) }
+      const task = await actions.putTaskByKey(ctx, call.caller, key, call.condition, draft)
+      return taskResult(call, task, { location: pathOf(task) })
+    },
+  } satisfies Handlers<
+    | 'createTask'
+    | 'updateTasks'
+    | 'getTask'
+    | 'putTask'
+    | 'updateTask'
+    | 'deleteTask'
+    | 'completeTask'
+    | 'reopenTask'
+    | 'snoozeTask'
+    | 'getTaskByKey'
+    | 'putTaskByKey'
+  >
+}
+
+const targetOf = ({ params, condition }: { params: { id: number }; condition: Call<Operation>['condition'] }) => ({
+  id: params.id,
+  ...condition,
+})
+
+/** @throws Problem `stale` where an If-Match means another version */
+function readTask({ condition: { version } }: Pick<Call<Operation>, 'condition'>, task: Task) {
+  actions.requireCondition({ version }, task)
+  return { etag: toEtag(task), body: toTaskWire(task) }
+}

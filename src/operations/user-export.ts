@@ -1,0 +1,60 @@
+import type { User } from '#core/account.ts'
+import { channelKinds, presentChannels } from '#store/channels.ts'
+import { deliveriesOf } from '#store/deliveries.ts'
+import { listNotifications } from '#store/notification-list.ts'
+import type { Db } from '#store/schema.ts'
+import { listTasks } from '#store/tasks.ts'
+import { listTrash } from '#store/trash.ts'
+import { getPreferences } from '#store/users.ts'
+import { toUserWire } from '#wire/accounts.ts'
+import { toChannelWire } from '#wire/channels.ts'
+import { toNotificationWire } from '#wire/notification.ts'
+import { reminderText, toTaskWire } from '#wire/task.ts'
+
+const pageSize = 500
+
+/** All that is a user's, in the words of the API, a line each; a page is in memory at a time, and is read when the last was taken. */
+export async function* exportUser(db: Db, user: User): AsyncGenerator<string> {
+  const line = (type: string, value: object) => `${JSON.stringify({ type, [type]: value })}\n`
+  yield line('user', toUserWire(user))
+  const { defaults, quiet } = await getPreferences(db, user.id)
+  yield line('settings', {
+    time_zone: defaults.timeZone,
+    default_reminders: defaults.reminders.map(reminderText),
+    quiet_hours: quiet,
+  })
+  // Without their options: which of these are secret only their kinds know, and what goes on from here needs new ones.
+  for (const channel of await presentChannels(db, user.id)) yield line('channel', toChannelWire(channel, undefined))
+
+  for (let after = 0; ; ) {
+    const tasks = await listTasks(db, user.id, { after, limit: pageSize, offset: 0 })
+    if (tasks.length > 0) yield tasks.map((task) => line('task', toTaskWire(task))).join('')
+    after = tasks.at(-1)?.id ?? after
+    if (tasks.length < pageSize) break
+  }
+
+  for (let before: { deletedAt: number; id: number } | undefined; ; ) {
+    const trashed = await listTrash(db, user.id, { before, limit: pageSize })
+    if (trashed.length > 0) yield trashed.map(({ task }) => line('trashed', toTaskWire(task))).join('')
+    const last = trashed.at(-1)
+    if (!last || trashed.length < pageSize) break
+    before = { deletedAt: last.deletedAt, id: last.task.id }
+  }
+
+  const kinds = await channelKinds(db, user.id)
+  for (let before = Number.MAX_SAFE_INTEGER; ; ) {
+    const notifications = await listNotifications(db, user.id, {}, { before, limit: pageSize })
+    const deliveries = await deliveriesOf(
+      db,
+      notifications.map(({ id }) => id),
+    )
+    if (notifications.length > 0)
+      yield notifications
+        .map((notification) =>
+          line('notification', toNotificationWire(notification, deliveries.get(notification.id) ?? [], kinds)),
+        )
+        .join('')
+    before = notifications.at(-1)?.id ?? before
+    if (notifications.length < pageSize) return
+  }
+}

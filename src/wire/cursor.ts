@@ -1,0 +1,60 @@
+import { Problem } from '#core/problem.ts'
+
+/** Cursors are opaque to callers: the position in a list, in a form that does not invite arithmetic. */
+
+const encode = (text: string) => Buffer.from(text).toString('base64url')
+const decode = (cursor: string) => Buffer.from(cursor, 'base64url').toString()
+
+/** @param parameter where the cursor stood */
+export function invalidCursor(parameter = 'cursor', detail = 'is not one that this server gave'): Problem {
+  return new Problem('malformed', `The cursor ${detail}.`, { faults: [{ at: { parameter }, detail }] })
+}
+
+/** Of a list in the order of ids. */
+export const toCursor = (id: number) => encode(`id:${id}`)
+
+/** @throws Problem `malformed` */
+export function parseCursor(cursor: string): number {
+  const [, id] = /^id:(\d{1,15})$/.exec(decode(cursor)) ?? []
+  if (id === undefined) throw invalidCursor()
+  return Number(id)
+}
+
+/** Of the trash, the newest deletion first. */
+export const toTrashCursor = (deletedAt: number, id: number) => encode(`trash:${deletedAt}:${id}`)
+
+/** @throws Problem `malformed` */
+export function parseTrashCursor(cursor: string): { deletedAt: number; id: number } {
+  const [, deletedAt, id] = /^trash:(\d{1,15}):(\d{1,15})$/.exec(decode(cursor)) ?? []
+  if (deletedAt === undefined || id === undefined) throw invalidCursor('cursor', 'is not one that this list gave')
+  return { deletedAt: Number(deletedAt), id: Number(id) }
+}
+
+/** Of a filtered list by ids: going on with another filter would skip and repeat at random, so the cursor holds its own. */
+export const toFilterCursor = (id: number, filter: string) => encode(`${id} ${filter}`)
+
+/** @throws Problem `malformed` */
+export function parseFilterCursor(cursor: string, filter: string): number {
+  const [, id, ofFilter] = /^(\d{1,15}) (\{.*\})$/.exec(decode(cursor)) ?? []
+  if (id !== undefined && ofFilter === filter) return Number(id)
+  throw invalidCursor('cursor', id === undefined ? 'is not one that this list gave' : 'was given for another filter')
+}
+
+/** How far a reader of changes has come: the number of the last change it has seen. */
+export interface ChangePosition {
+  readonly number: number
+  /** While it still reads the whole state: the id of the last task it was given. */
+  readonly taskId?: number
+}
+
+/** Bound to its user. */
+export function toChangeCursor(userId: number, { number, taskId }: ChangePosition): string {
+  return encode(taskId === undefined ? `changes:${userId}:${number}` : `tasks:${userId}:${number}:${taskId}`)
+}
+
+/** @param parameter where it stood @throws Problem `malformed` */
+export function parseChangeCursor(userId: number, cursor: string, parameter: string): ChangePosition {
+  const [, kind, user, number, taskId] = /^(changes|tasks):(\d+):(\d{1,15})(?::(\d{1,15}))?$/.exec(decode(cursor)) ?? []
+  if (Number(user) !== userId || (kind === 'tasks') !== (taskId !== undefined)) throw invalidCursor(parameter)
+  return taskId === undefined ? { number: Number(number) } : { number: Number(number), taskId: Number(taskId) }
+}

@@ -1,0 +1,90 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import fc from 'fast-check'
+import { expiriesOf, fire, maxZoneShiftMs, nextReminder, reminderAt } from '#core/reminder.ts'
+import { type AlarmTask, freshen } from '#core/stale-alarm.ts'
+
+/** Alarms whose defaults have changed: whoever computes one first, and however often, the task rings as if the change had computed it. */
+const changedAt = Date.parse('2026-03-29T00:30:00Z') // half an hour before clocks are put forward in Europe
+const [minuteMs, dayMs] = [60_000, 86_400_000]
+
+const zone = fc.constantFrom(
+  'UTC',
+  'Europe/Paris',
+  'America/New_York',
+  'Pacific/Apia',
+  'Antarctica/Troll',
+  'Asia/Kolkata',
+)
+const lead = fc.constantFrom('PT0S', 'PT5M', 'PT15M', 'PT1H', 'P1D', 'P2W', 'P1M', 'P3M', 'P1Y', 'P1Y1M', 'P1DT2H')
+const defaults = fc.record({ reminders: fc.uniqueArray(lead, { maxLength: 4 }), timeZone: zone })
+const minutes = (from: number, to: number) => fc.integer({ min: from, max: to }).map((count) => count * minuteMs)
+
+const stale = fc
+  .record({
+    old: defaults,
+    before: minutes(-2_000, 60_000),
+    told: fc.option(minutes(-3_000, 0)),
+    zone: fc.option(zone),
+  })
+  .map(({ old, before, told, zone }): AlarmTask => {
+    const task = {
+      id: 1,
+      userId: 1,
+      expiryAt: changedAt + before,
+      timeZone: zone,
+      reminders: null,
+      completedAt: null,
+      snoozedUntilAt: null,
+      updatedAt: changedAt - 10 * dayMs,
+      notifyAt: null,
+      firedUntilAt: told === null ? null : changedAt + told,
+    }
+    return { ...task, notifyAt: nextReminder(task, old) }
+  })
+
+test('to compute a stale alarm again, at any time, gives the same', () => {
+  fc.assert(
+    fc.property(stale, defaults, minutes(0, 5_000), minutes(0, 5_000), (task, present, first, later) => {
+      const settings = { defaults: present, staleSince: changedAt }
+      const once = freshen(task, settings, changedAt + first)
+      assert.equal(freshen(once, settings, changedAt + first + later).notifyAt, once.notifyAt)
+      assert.equal(freshen(task, settings, changedAt).notifyAt, once.notifyAt)
+    }),
+    { numRuns: 2_000 },
+  )
+})
+
+test('a task rings the same, whether the recompute has come to it, has come to it twice, or not', () => {
+  fc.assert(
+    fc.property(stale, defaults, minutes(0, 50_000), (task, present, later) => {
+      const settings = { defaults: present, staleSince: changedAt }
+      const now = changedAt + later
+      const computed = freshen(task, settings, changedAt)
+      const rings = (one: AlarmTask) => {
+        const { notification, notifyAt } = fire(one, present, now)
+        return { notification, notifyAt }
+      }
+      const expected = rings(computed)
+      assert.deepEqual(rings(freshen(computed, settings, now)), expected)
+      assert.deepEqual(rings(freshen(task, settings, now)), expected)
+      // What has fired is left alone by a recompute that comes after.
+      const fired = { ...task, ...fire(computed, present, now) }
+      assert.equal(freshen(fired, settings, now).notifyAt, expected.notifyAt)
+    }),
+    { numRuns: 2_000 },
+  )
+})
+
+test('what is due between two instants has one of the expiries that are said, whatever the zone', () => {
+  fc.assert(
+    fc.property(lead, zone, zone, minutes(0, 2_000_000), minutes(0, 100), (lead, here, there, expiry, span) => {
+      const expiryAt = changedAt + expiry
+      const dueAt = reminderAt(lead, expiryAt, here)
+      const expiries = expiriesOf(lead, dueAt - 1 - span, dueAt + span)
+      assert.ok(expiryAt > expiries.after && expiryAt <= expiries.until)
+      assert.ok(Math.abs(dueAt - reminderAt(lead, expiryAt, there)) <= maxZoneShiftMs)
+    }),
+    { numRuns: 5_000 },
+  )
+})
