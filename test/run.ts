@@ -1,85 +1,151 @@
 import { spawn, spawnSync } from 'node:child_process'
-import { globSync } from 'node:fs'
-import { availableParallelism } from 'node:os'
-import { createInterface } from 'node:readline'
+import { once } from 'node:events'
+import { globSync, mkdtempSync, readFileSync, rmSync } from 'node:fs'
+import { availableParallelism, tmpdir } from 'node:os'
+import { join, relative } from 'node:path'
+import type { Cost } from '#support/costs.ts'
 import { isReachable, servers, type TestDatabase } from '#support/databases.ts'
+import { compileCache } from '#support/server-process.ts'
 import { parseSample, sampleOfCommit } from './crashes/sample.ts'
+import { filesFor, type Phase, phases } from './plan.ts'
 
 /**
- * Runs the tests: all of them on the embedded database, then those that speak to a database on every server that answers. One that
- * does not is skipped, visibly; under CI=true it is a failure. The last line counts all runs together.
+ * Runs the tests by test/plan.ts: on SQLite, and on every server that answers. One that does not is skipped, visibly; under CI=true it is
+ * a failure. The last line counts all.
+ *
+ *   run.ts            a run of minutes
+ *   run.ts --full     everything, on every database
+ *   run.ts FILE…      these files, on every database, a process each
  */
-const everything = ['src/**/*.test.ts', 'test/**/*.test.ts']
-/**
- * Which tests run on each database; the others need none, or bring their own. Those of test/crashes take minutes on a server: all of
- * them run there by `npm run test:crashes`. The model of test/property takes claims for free after a crash, which is so only where one
- * process has the database.
- */
-const onDatabases = ['test/store', 'test/api', 'test/journeys', 'test/faults'].map((room) => `${room}/*.test.ts`)
-const embeddedOnly =
-  /\/(database-away|replicas|start|start-time-zone|sqlite|sqlite-file|storage|full-disk|damaged|kill|canaries-alone|shutdown|slow-connections|docs|sign-in-pages|refusals|closed-door|import-map)\.test\.ts$/
+const startedAt = performance.now()
+const isFull = process.argv.includes('--full')
+const named = process.argv
+  .slice(2)
+  .filter((argument) => argument !== '--full')
+  .flatMap((pattern) => globSync(pattern))
 
 /** Another eighth of the crashes at each commit; the same again for the same commit. */
-const { stdout: commit } = spawnSync('git', ['rev-parse', 'HEAD'], { encoding: 'utf8' })
-const { part, of } = /^[0-9a-f]{40}/.test(commit ?? '') ? sampleOfCommit(commit, 8) : parseSample(undefined)
-const crashSample = `${part}/${of}`
-
-const only = process.argv.slice(2).flatMap((pattern) => globSync(pattern))
-const counts = { pass: 0, fail: 0, skipped: 0, cancelled: 0 }
-let hasFailed = false
-
-/**
- * What kills processes, cuts connections and waits for what comes of it, one file after the other: beside others it would find a machine
- * that is slower than it has reason to be. All else is on a clock of its own, and shares the machine.
- */
-const alone = /(^|\/)test\/faults\//
-
-async function run(database: TestDatabase, files: readonly string[]): Promise<void> {
-  console.log(`\n── tests on ${database}\n`)
-  const shared = files.filter((file) => !alone.test(file))
-  if (shared.length > 0) await runFiles(database, shared, availableParallelism())
-  const others = files.filter((file) => alone.test(file))
-  if (others.length > 0) await runFiles(database, others, 1)
+function crashSample(): string {
+  if (isFull) return '1/1'
+  const { stdout: commit } = spawnSync('git', ['rev-parse', 'HEAD'], { encoding: 'utf8' })
+  const { part, of } = /^[0-9a-f]{40}/.test(commit ?? '') ? sampleOfCommit(commit, 8) : parseSample(undefined)
+  return `${part}/${of}`
 }
 
-async function runFiles(database: TestDatabase, files: readonly string[], atOnce: number): Promise<void> {
+/** Files that one process runs, one after the other. */
+interface Job {
+  readonly database: TestDatabase
+  readonly files: readonly string[]
+}
+
+interface Result {
+  readonly job: Job
+  readonly counts: Record<'pass' | 'fail' | 'skipped' | 'cancelled', number>
+  /** What the reporter says of its failures at the end. */
+  readonly failures: string
+  readonly costs: readonly Cost[]
+}
+
+const folder = mkdtempSync(join(tmpdir(), 'duebell-run-'))
+process.on('exit', () => rmSync(folder, { recursive: true, force: true }))
+const environment = { CRASH_SAMPLE: crashSample(), ...process.env, ...(isFull && { TEST_FULL: '1' }) }
+let jobs = 0
+
+/** Runs one and prints what it said once it has ended: several run at once. */
+async function run(job: Job): Promise<Result> {
+  const costsPath = join(folder, `${jobs++}.json`)
   const options = [
-    '--test',
-    '--test-reporter=spec',
-    `--test-concurrency=${atOnce}`,
-    // Of a file as a whole. All crashes of one file take minutes on a busy server.
-    `--test-timeout=${only.length > 0 ? 3_600_000 : 300_000}`,
+    ...[...compileCache, '--import', './test/support/costs.ts', '--test', '--test-reporter=spec'],
+    '--test-isolation=none',
+    // Of a test. All crashes of one scenario take minutes on a busy server.
+    `--test-timeout=${isFull || named.length > 0 ? 3_600_000 : 300_000}`,
   ]
-  const child = spawn(process.execPath, [...options, ...files], {
-    stdio: ['ignore', 'pipe', 'inherit'],
-    env: { CRASH_SAMPLE: crashSample, ...process.env, TEST_DATABASE: database },
+  const child = spawn(process.execPath, [...options, ...job.files], {
+    stdio: ['ignore', 'pipe', 'pipe'],
+    env: { ...environment, TEST_DATABASE: job.database, TEST_COSTS: costsPath },
   })
-  for await (const line of createInterface({ input: child.stdout })) {
-    console.log(line)
-    const [, name, value] = /^ℹ (pass|fail|skipped|cancelled) (\d+)$/.exec(line) ?? []
-    if (name) counts[name as keyof typeof counts] += Number(value)
-  }
-  if (child.exitCode === null) await new Promise((resolve) => child.once('exit', resolve))
-  if (child.exitCode !== 0) hasFailed = true
+  let text = ''
+  for (const stream of [child.stdout, child.stderr])
+    stream.setEncoding('utf8').on('data', (part: string) => {
+      text += part
+    })
+  const [code, signal] = (await once(child, 'close')) as [number | null, NodeJS.Signals | null]
+  const [report = '', failures = ''] = text.split('\n✖ failing tests:\n')
+  const counts = { pass: 0, fail: 0, skipped: 0, cancelled: 0 }
+  for (const [, name, value] of report.matchAll(/^ℹ (pass|fail|skipped|cancelled) (\d+)$/gm))
+    counts[name as keyof typeof counts] = Number(value)
+  const summary = /^ℹ (tests|suites|pass|fail|cancelled|skipped|todo|duration_ms) [\d.]+\n?/gm
+  console.log(`\n── ${job.database}: ${describe(job)}\n\n${report.replace(summary, '').trimEnd()}`)
+  if (code === 0 || counts.fail + counts.cancelled > 0) return { job, counts, failures, costs: readCosts(costsPath) }
+  const broken = `\n✖ the process of ${job.files.join(' ')} ended with ${code ?? signal}\n${report.slice(-2_000)}`
+  return { job, counts: { ...counts, fail: 1 }, failures: broken, costs: readCosts(costsPath) }
 }
 
-await run('sqlite', only.length > 0 ? only : globSync(everything))
-for (const database of Object.keys(servers) as (keyof typeof servers)[]) {
-  if (await isReachable(database)) {
-    const files = only.length > 0 ? only : globSync(onDatabases)
-    // What is named is run, wherever it belongs.
-    await run(database, only.length > 0 ? files : files.filter((file) => !embeddedOnly.test(file)))
-  } else if (process.env.CI === 'true') {
-    console.log(`\n✖ ${database}: no server answers, and CI is to have one`)
-    counts.fail++
-    hasFailed = true
-  } else {
-    console.log(
-      `\n﹣ ${database}: skipped, since no server answers at ${servers[database].replace(/.*@/, '').replace(/\/.*/, '')}`,
-    )
-    counts.skipped++
+const describe = ({ files }: Job) => (files.length === 1 ? files[0] : `${files[0]} to ${files.at(-1)}`)
+
+/** Of a process that was killed there are none. */
+function readCosts(path: string): Cost[] {
+  try {
+    return JSON.parse(readFileSync(path, 'utf8')) as Cost[]
+  } catch {
+    return []
   }
 }
-const failed = counts.fail + counts.cancelled
-console.log(`\n${counts.pass} passed, ${failed} failed${counts.skipped > 0 ? `, ${counts.skipped} skipped` : ''}`)
-process.exitCode = hasFailed ? 1 : 0
+
+function jobsOf({ has, filesOfProcess }: Phase, database: TestDatabase, files: readonly string[]): Job[] {
+  const bySize = Map.groupBy(files.filter(has), (file) => (named.length > 0 ? 1 : filesOfProcess(file)))
+  return [...bySize]
+    .sort(([one], [other]) => one - other) // the longest first, so that none is left over at the end
+    .flatMap(([size, same]) => {
+      const length = Math.ceil(same.length / size)
+      return Array.from({ length }, (_, i) => ({ database, files: same.slice(i * size, (i + 1) * size) }))
+    })
+}
+
+async function runAll(queue: Job[], atOnce: number): Promise<Result[]> {
+  const results: Result[] = []
+  const worker = async () => {
+    for (let job = queue.shift(); job !== undefined; job = queue.shift()) results.push(await run(job))
+  }
+  await Promise.all(Array.from({ length: atOnce }, worker))
+  return results
+}
+
+const databases: TestDatabase[] = ['sqlite']
+const missing: string[] = []
+for (const database of Object.keys(servers) as (keyof typeof servers)[]) {
+  if (await isReachable(database)) databases.push(database)
+  else missing.push(`${database}: no server answers at ${new URL(servers[database]).host}`)
+}
+
+const results: Result[] = []
+for (const phase of phases) {
+  // What is named runs, wherever it belongs.
+  const queue = databases.flatMap((database) =>
+    jobsOf(phase, database, named.length > 0 ? named : filesFor(database, isFull)),
+  )
+  if (queue.length > 0) console.log(`\n── tests ${phase.name}`)
+  results.push(...(await runAll(queue, phase.atOnce(availableParallelism()))))
+}
+
+const seconds = (ms: number) => (ms / 1_000).toFixed(1)
+const costs = results.flatMap(({ job, costs }) => costs.map(({ file, ms }) => ({ database: job.database, file, ms })))
+console.log('\n── the files that cost most, in seconds of CPU\n')
+for (const { database, file, ms } of costs.toSorted((a, b) => b.ms - a.ms).slice(0, 10))
+  console.log(`${seconds(ms).padStart(7)}  ${relative('', file)} on ${database}`)
+for (const database of databases) {
+  const total = costs.filter((cost) => cost.database === database).reduce((sum, { ms }) => sum + ms, 0)
+  console.log(`${seconds(total).padStart(7)}  all on ${database}, without the server itself`)
+}
+
+const isCi = process.env.CI === 'true'
+for (const { job, failures } of results)
+  if (failures !== '') console.log(`\n✖ failing tests on ${job.database}:\n${failures}`)
+for (const reason of missing) console.log(isCi ? `\n✖ ${reason}, and CI is to have one` : `\n﹣ ${reason}: skipped`)
+const total = (name: keyof Result['counts']) => results.reduce((sum, { counts }) => sum + counts[name], 0)
+const failed = total('fail') + total('cancelled') + (isCi ? missing.length : 0)
+const skipped = total('skipped') + (isCi ? 0 : missing.length)
+const tookS = Math.round((performance.now() - startedAt) / 1_000)
+console.log(`\n${isFull ? 'Everything' : 'It'} took ${Math.floor(tookS / 60)} min ${tookS % 60} s.`)
+console.log(`${total('pass')} passed, ${failed} failed${skipped > 0 ? `, ${skipped} skipped` : ''}`)
+process.exitCode = failed > 0 ? 1 : 0

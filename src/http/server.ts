@@ -19,7 +19,6 @@ import { redactPath } from '#core/redact.ts'
 import type { Defaults } from '#core/reminder.ts'
 import { limits } from '#core/task.ts'
 import type { ChangeStream } from '#events/change-stream.ts'
-import { userExportRoute } from '#http/routes/user-export.ts'
 import { changeOperations } from '#operations/changes.ts'
 import { channelOperations, settingsOperations } from '#operations/channels.ts'
 import { notificationOperations } from '#operations/notifications.ts'
@@ -61,6 +60,7 @@ import { type Health, healthRoutes } from './routes/health.ts'
 import { type Metrics, metricsRoutes } from './routes/metrics.ts'
 import { oidcRoutes } from './routes/oidc.ts'
 import { signInRoutes } from './routes/sign-in.ts'
+import { userExportRoute } from './routes/user-export.ts'
 
 export interface ServerParts {
   readonly db: Db

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { freshDatabase, testDatabase } from '#support/databases.ts'
+import { migratedDatabase, testDatabase } from '#support/databases.ts'
 import { startLiveApp } from '#support/live-app.ts'
 import { startTestApp } from '#support/test-app.ts'
 import { assertProblem, refusal, wireTo } from './wire.ts'
@@ -159,7 +159,7 @@ test('conditions by key', async (t) => {
 })
 
 test('twenty that put one new key at once make one task, each time', async (t) => {
-  const url = await freshDatabase(t)
+  const url = await migratedDatabase(t)
   const { client: first } = await startLiveApp(t, url)
   const second = testDatabase === 'sqlite' ? first : (await startLiveApp(t, url)).client
   for (let round = 0; round < 10; round++) {

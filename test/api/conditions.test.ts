@@ -1,8 +1,9 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import type { DuebellClient } from '#client/client.ts'
-import { freshDatabase, testDatabase } from '#support/databases.ts'
+import { migratedDatabase, testDatabase } from '#support/databases.ts'
 import { startLiveApp } from '#support/live-app.ts'
+import { sizes } from '#support/sizes.ts'
 import { startTestApp } from '#support/test-app.ts'
 import { assertProblem, refusal, wireTo } from './wire.ts'
 
@@ -96,13 +97,13 @@ test('conditions on a write', async (t) => {
   })
 })
 
-test('two clients edit the same version of a task a thousand times: each time exactly one wins', async (t) => {
-  const url = await freshDatabase(t)
+test(`two clients edit the same version of a task ${sizes.races} times: each time exactly one wins`, async (t) => {
+  const url = await migratedDatabase(t)
   const { client: first } = await startLiveApp(t, url)
   // An embedded database has one server.
   const second = testDatabase === 'sqlite' ? first : (await startLiveApp(t, url)).client
   let task = await first.create({ title: 'Contended' })
-  const rounds = 1_000
+  const rounds = sizes.races
   const wins = { first: 0, second: 0 }
   for (let round = 0; round < rounds; round++) {
     const edit = (client: DuebellClient, name: string) =>

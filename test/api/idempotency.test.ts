@@ -7,7 +7,7 @@ import { once } from '#actions/idempotent.ts'
 import { createTask } from '#actions/tasks.ts'
 import { openStore } from '#store/engine/open.ts'
 import { deleteExpiredIdempotencyKeys, keptForMs } from '#store/idempotency-keys.ts'
-import { freshDatabase, testDatabase } from '#support/databases.ts'
+import { migratedDatabase, testDatabase } from '#support/databases.ts'
 import { failingDatabase } from '#support/failing-database.ts'
 import { fakeClock } from '#support/fake-clock.ts'
 import { startLiveApp } from '#support/live-app.ts'
@@ -156,7 +156,7 @@ test('a POST under a key', async (t) => {
 })
 
 test('twenty at once under one key make one task, over two replicas where there may be two', async (t) => {
-  const url = await freshDatabase(t)
+  const url = await migratedDatabase(t)
   const { app: first, client } = await startLiveApp(t, url)
   const second = testDatabase === 'sqlite' ? first : (await startLiveApp(t, url)).app
   for (let round = 0; round < 10; round++) {
@@ -181,7 +181,7 @@ test('twenty at once under one key make one task, over two replicas where there 
 
 test('another user’s key is another key, and one is forgotten for its age alone', async (t) => {
   const clock = fakeClock()
-  const store = await openStore(await freshDatabase(t), { clock, onBroken() {} })
+  const store = await openStore(await migratedDatabase(t), { clock, onBroken() {} })
   t.after(() => store[Symbol.asyncDispose]())
   await addUsers(store)
   const ctx: Context = { db: store.db, transact: store.transact, wake() {} }
@@ -245,7 +245,7 @@ async function holdKey(url: string, key: string): Promise<() => Promise<void>> {
 
 if (testDatabase !== 'sqlite')
   test('while a request under a key is underway elsewhere another waits, and is told 409 when that takes long', async (t) => {
-    const url = await freshDatabase(t)
+    const url = await migratedDatabase(t)
     const { app, client } = await startLiveApp(t, url)
     const post = poster(wireTo(app.url))
     const release = await holdKey(url, 'held')

@@ -2,7 +2,6 @@ import assert from 'node:assert/strict'
 import { execFile } from 'node:child_process'
 import { statSync } from 'node:fs'
 import { test } from 'node:test'
-import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
 import { type CommandWorld, tokenCreate } from '#cli/token.ts'
 import { createClient, ProblemError } from '#client/client.ts'
@@ -10,6 +9,7 @@ import { openStore } from '#store/engine/open.ts'
 import { findUser } from '#store/users.ts'
 import { freshDatabase, testDatabase } from '#support/databases.ts'
 import { fakeClock } from '#support/fake-clock.ts'
+import { duebell } from '#support/server-process.ts'
 import { startTestApp } from '#support/test-app.ts'
 import { rawRequest } from '../api/wire.ts'
 
@@ -124,10 +124,9 @@ test('what is wrong is said in a sentence, and nothing is made', async (t) => {
 test('the program prints the token alone, and the rest beside it', {
   skip: !isEmbedded && 'once is enough',
 }, async (t) => {
-  const main = fileURLToPath(new URL('../../src/main.ts', import.meta.url))
   const databaseUrl = await freshDatabase(t)
   const run = (...argv: string[]) =>
-    promisify(execFile)(process.execPath, [main, 'token', ...argv], { env: { PATH: process.env.PATH } })
+    promisify(execFile)(process.execPath, [...duebell, 'token', ...argv], { env: { PATH: process.env.PATH } })
   const { stdout, stderr } = await run('create', '--database-url', databaseUrl)
   assert.match(stdout, /^dbl_[0-9A-Za-z]{49}\n$/)
   // A path that is mistyped makes a database as well, to which no server will ever look.

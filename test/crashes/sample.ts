@@ -1,6 +1,6 @@
 /**
- * Which statements a run crashes at: part `k` of `n`, as `CRASH_SAMPLE=k/n`. The whole is 1,500 crashes and more than the five minutes
- * that a test file may take on a slow machine, so a run takes an eighth. test/run.ts turns it with the commit; `npm run test:crashes` takes all.
+ * Which statements a run crashes at: part `k` of `n`, as `CRASH_SAMPLE=k/n`. The whole is 1,500 crashes, so `npm test` takes an
+ * eighth of them. test/run.ts turns it with the commit; `npm run test:full` and `npm run test:crashes` take all.
  */
 export interface Sample {
   /** 1 to `of`. */

@@ -9,7 +9,7 @@ import type { App } from '#app.ts'
 import { createClient, type DuebellClient, ProblemError } from '#client/client.ts'
 import { recordChange } from '#store/changes.ts'
 import { builtInUserId } from '#store/users.ts'
-import { freshDatabase, testDatabase } from '#support/databases.ts'
+import { migratedDatabase, testDatabase } from '#support/databases.ts'
 import { startLiveApp } from '#support/live-app.ts'
 import { startTestApp } from '#support/test-app.ts'
 
@@ -17,7 +17,7 @@ import { startTestApp } from '#support/test-app.ts'
 
 /** Two replicas on one database; an embedded one has but one. */
 async function startReplicas(t: TestContext): Promise<[DuebellClient, DuebellClient]> {
-  const url = await freshDatabase(t)
+  const url = await migratedDatabase(t)
   const { client } = await startLiveApp(t, url)
   return [client, testDatabase === 'sqlite' ? client : (await startLiveApp(t, url)).client]
 }
@@ -142,7 +142,7 @@ async function openEar(t: TestContext, url: string, after: number) {
 const upTo = (last: number) => Array.from({ length: last + 1 }, (_, i) => i)
 
 test('a listener that does not read delays no other, and when it reads again it has missed nothing', async (t) => {
-  const { app, client } = await startLiveApp(t, await freshDatabase(t))
+  const { app, client } = await startLiveApp(t, await migratedDatabase(t))
   await happen(app, client, 0)
   const slow = await openEar(t, app.url, 0)
   await happen(app, client, 400) // 26 MB: more than all the buffers between us

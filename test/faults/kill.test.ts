@@ -10,6 +10,7 @@ import { createClient, type DuebellClient, ProblemError } from '#client/client.t
 import { temporaryFolder } from '#support/databases.ts'
 import { type Receiver, startReceiver } from '#support/receiver.ts'
 import { eventually, spawnServer } from '#support/server-process.ts'
+import { sizes } from '#support/sizes.ts'
 
 /**
  * The real server, killed with SIGKILL at random moments while several writers create, edit and delete tasks that fall due at
@@ -17,7 +18,7 @@ import { eventually, spawnServer } from '#support/server-process.ts'
  *
  * This is about the process: what it held in memory is gone. The machine is not switched off, so it does not test fsync.
  */
-const kills = Number(process.env.TORTURE_KILLS ?? 5)
+const { kills } = sizes
 const writers = 4
 
 /** A task as one writer knows it. */

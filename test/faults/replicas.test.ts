@@ -13,6 +13,8 @@ import { systemClock } from '#clock.ts'
 import { openStore, type Store } from '#store/engine/open.ts'
 import { freshDatabase, skipReason, temporaryFolder } from '#support/databases.ts'
 import { until } from '#support/live-app.ts'
+import { compileCache } from '#support/server-process.ts'
+import { sizes } from '#support/sizes.ts'
 
 /**
  * Four replicas share a database, and are killed and frozen while 2,000 tasks fall due. The promise: each notification is claimed by
@@ -21,7 +23,7 @@ import { until } from '#support/live-app.ts'
  *
  * TORTURE_ROUNDS=20 for more than the one round of a usual run.
  */
-const rounds = Number(process.env.TORTURE_ROUNDS ?? 1)
+const rounds = sizes.replicaRounds
 const taskCount = 2_000
 const leaseMs = 3_000
 const sendTimeoutMs = 1_500
@@ -94,7 +96,7 @@ const script = fileURLToPath(new URL('../support/replica.ts', import.meta.url))
 
 async function startReplica(t: TestContext, name: Name, config: string, databaseUrl: string): Promise<Replica> {
   const flags = ['--port=0', `--config=${config}`, `--database-url=${databaseUrl}`, '--log-format=json']
-  const child = spawn(process.execPath, [script, String(leaseMs), String(sendTimeoutMs), ...flags], {
+  const child = spawn(process.execPath, [...compileCache, script, String(leaseMs), String(sendTimeoutMs), ...flags], {
     stdio: ['pipe', 'pipe', 'pipe'],
   })
   t.after(() => child.kill('SIGKILL'))

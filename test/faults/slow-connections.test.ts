@@ -3,14 +3,14 @@ import { once } from 'node:events'
 import { connect, type Socket } from 'node:net'
 import { type TestContext, test } from 'node:test'
 import type { ConnectionLimits } from '#http/limits/connections.ts'
-import { freshDatabase } from '#support/databases.ts'
+import { migratedDatabase } from '#support/databases.ts'
 import { startLiveApp, until } from '#support/live-app.ts'
 import { assertProblem, rawRequest } from '../api/wire.ts'
 
 /** Clients that are slow, silent or many, with limits that are short. Everything here is on connections by hand. */
 
 async function start(t: TestContext, connections: Partial<ConnectionLimits>) {
-  const { app, client } = await startLiveApp(t, await freshDatabase(t), { connections })
+  const { app, client } = await startLiveApp(t, await migratedDatabase(t), { connections })
   const { hostname, port, host } = new URL(app.url)
 
   async function open(): Promise<Socket> {

@@ -150,8 +150,8 @@ describe('an ID token is refused', () => {
       aud: 'duebell',
       sub: 'ada',
       email: 'canary@example.org',
-      iat: now,
-      exp: now + 60,
+      iat: Math.floor(Date.now() / 1_000),
+      exp: Math.floor(Date.now() / 1_000) + 60,
     }
     const token = signToken({ ...usual, nonce, ...one.claims }, one.signed, one.alg)
     const tokens = { access_token: 'canary-access', token_type: 'Bearer', id_token: token }

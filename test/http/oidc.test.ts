@@ -144,9 +144,9 @@ describe('a provider that is away', () => {
     const { provider, arrive, replica } = await start(t)
     const { cookie, url } = await arrive()
     const code = new URL(url).searchParams.get('code') as string
-    const impatient = replica({ callMs: 50 })
+    const impatient = replica({ callMs: 1_000 }) // what it may take where the machine is busy
     await impatient.begin({})
-    const wishes = [() => replica({ callMs: 50 }).begin({}), () => impatient.finish({ cookie, url })]
+    const wishes = [() => replica({ callMs: 1_000 }).begin({}), () => impatient.finish({ cookie, url })]
     async function assertAway(why: RegExp) {
       for (const wish of wishes)
         assert.match(causeOf(await assertRefused(wish(), 'unavailable', /cannot be reached/, [code])), why)

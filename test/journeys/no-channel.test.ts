@@ -12,12 +12,12 @@ import { openStore } from '#store/engine/open.ts'
 import { listNotifications } from '#store/notification-list.ts'
 import { insertTask } from '#store/tasks.ts'
 import { adoptServerDefaults } from '#store/users.ts'
-import { freshDatabase } from '#support/databases.ts'
+import { migratedDatabase } from '#support/databases.ts'
 import { fakeClock } from '#support/fake-clock.ts'
 
 test('with no channel to tell, a notification exists all the same, and shows that nobody was told', async (t) => {
   const clock = fakeClock('2026-12-01T09:00:00Z')
-  await using store = await openStore(await freshDatabase(t), { clock, onBroken() {} })
+  await using store = await openStore(await migratedDatabase(t), { clock, onBroken() {} })
   const defaults = { reminders: ['PT15M'], timeZone: 'UTC' }
   const draft = { title: 'Unheard', expiry: { at: clock.now() + 3_600_000 } }
   await store.transact((tx, now) => adoptServerDefaults(tx, defaults, now))

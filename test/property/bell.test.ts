@@ -6,6 +6,7 @@ import { nextReminder } from '#core/reminder.ts'
 import { tasksByIds } from '#store/tasks.ts'
 import { failingDatabase } from '#support/failing-database.ts'
 import { stopWithFakeClock } from '#support/outlast.ts'
+import { sizes } from '#support/sizes.ts'
 import { startTestApp, type TestApp } from '#support/test-app.ts'
 import { BellModel, type ModelTask, type Reminders } from './bell-model.ts'
 
@@ -19,7 +20,7 @@ import { BellModel, type ModelTask, type Reminders } from './bell-model.ts'
  *
  * It found: default reminders that changed while nothing was due left what lies in the past to ring at the next edit.
  */
-const runs = Number(process.env.PROPERTY_RUNS ?? 100)
+const runs = sizes.lives
 const minuteMs = 60_000
 
 interface Life {

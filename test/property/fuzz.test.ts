@@ -9,6 +9,7 @@ import type { WireAnswer } from '#support/contract.ts'
 import type { FakeClock } from '#support/fake-clock.ts'
 import { fuzz, type Send } from '#support/fuzz.ts'
 import type { FuzzRequest } from '#support/fuzz-requests.ts'
+import { sizes } from '#support/sizes.ts'
 import { startTestApp } from '#support/test-app.ts'
 
 /**
@@ -16,7 +17,7 @@ import { startTestApp } from '#support/test-app.ts'
  * promises, and what was accepted is there, and can ring. FUZZ_RUNS sets how many requests, FUZZ_SEED which; a failure prints the
  * seed and the smallest request that shows it.
  */
-const runs = Number(process.env.FUZZ_RUNS ?? 6_000)
+const runs = sizes.fuzzRequests
 const seed = Number(process.env.FUZZ_SEED ?? Date.now() % 2 ** 31)
 const document = readDocument()
 

@@ -10,7 +10,7 @@ import { Problem } from '#core/problem.ts'
 import { changesSince, type NumberedChange } from '#store/changes.ts'
 import { openStore, type Store } from '#store/engine/open.ts'
 import { adoptServerDefaults } from '#store/users.ts'
-import { freshDatabase, testDatabase } from '#support/databases.ts'
+import { freshDatabase, migratedDatabase, testDatabase } from '#support/databases.ts'
 
 /** Readers that follow the numbered list while many write; several writers that mean the same version. */
 const actor = { userId: 1 }
@@ -19,7 +19,7 @@ const contextOf = ({ db, transact }: Store): Context => ({ db, transact, wake() 
 
 /** What two replicas have of one database. An embedded one has but one. */
 async function openReplicas(t: TestContext): Promise<[Store, Store]> {
-  const url = await freshDatabase(t)
+  const url = await migratedDatabase(t)
   const open = async () => {
     const store = await openStore(url, { clock: systemClock, onBroken() {} })
     t.after(() => store[Symbol.asyncDispose]())

@@ -12,7 +12,7 @@ import {
 } from '#events/change-stream.ts'
 import { recordChange } from '#store/changes.ts'
 import { openStore, type Store } from '#store/engine/open.ts'
-import { freshDatabase } from '#support/databases.ts'
+import { migratedDatabase } from '#support/databases.ts'
 import { wrapConnections } from '#support/failing-database.ts'
 import { fakeClock } from '#support/fake-clock.ts'
 import { restWatch } from '#support/rest.ts'
@@ -21,7 +21,7 @@ import { restWatch } from '#support/rest.ts'
 const me = 1
 
 async function fixture(t: TestContext) {
-  const url = await freshDatabase(t)
+  const url = await migratedDatabase(t)
   const clock = fakeClock()
   let statements = 0
   const rest = restWatch()

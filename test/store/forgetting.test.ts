@@ -6,7 +6,7 @@ import { changesSince, lockLastChange, recordChange, trimChangeLog, usersWithCha
 import { openStore, type Store } from '#store/engine/open.ts'
 import { insertTask } from '#store/tasks.ts'
 import { listTrash, moveToTrash, purgeOldTrash, takeFromTrash } from '#store/trash.ts'
-import { freshDatabase } from '#support/databases.ts'
+import { migratedDatabase } from '#support/databases.ts'
 import { fakeClock } from '#support/fake-clock.ts'
 
 /** What leaves the tables: by age, by number, for good; by several replicas at once. */
@@ -16,7 +16,7 @@ const [me, other] = [1, 2]
 const clock = () => fakeClock(now)
 
 async function open(t: TestContext, url?: string): Promise<Store> {
-  const store = await openStore(url ?? (await freshDatabase(t)), { clock: clock(), onBroken() {} })
+  const store = await openStore(url ?? (await migratedDatabase(t)), { clock: clock(), onBroken() {} })
   t.after(() => store[Symbol.asyncDispose]())
   return store
 }
@@ -82,7 +82,7 @@ test('a change of many makes everybody begin again, and what lies before it goes
 })
 
 test('replicas that forget at once leave what is to stay, and agree on what is gone', async (t) => {
-  const url = await freshDatabase(t)
+  const url = await migratedDatabase(t)
   const first = await open(t, url)
   const stores = first.dialect.isShared ? [first, await open(t, url)] : [first, first]
   for (let i = 0; i < 60; i++) await change(first)
@@ -133,7 +133,7 @@ test('a task goes to the trash and comes back as it was, each member of it', asy
 })
 
 test('of the trash the oldest goes first, of all users, by several at once', async (t) => {
-  const url = await freshDatabase(t)
+  const url = await migratedDatabase(t)
   const first = await open(t, url)
   const stores = first.dialect.isShared ? [first, await open(t, url)] : [first, first]
   for (let i = 0; i < 40; i++) {

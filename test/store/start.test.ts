@@ -25,6 +25,7 @@ import type { Db, Schema } from '#store/schema.ts'
 import { insertTask } from '#store/tasks.ts'
 import { adoptServerDefaults, builtInUserId } from '#store/users.ts'
 import { freshDatabase, onServer, servers, skipReason } from '#support/databases.ts'
+import { duebell } from '#support/server-process.ts'
 
 /** What a start on a database server finds: refusals, settings, newer and older schemas, and others that start with it. */
 const canary = 'hush-4711'
@@ -254,7 +255,7 @@ describe('a start that is refused says in plain words why, and what to do', () =
 
   test('the process says it in one line and exits with 2', { skip: skip.postgres }, async () => {
     const url = servers.postgres.replace(/test$/, 'duebell_no_such')
-    const child = spawn(process.execPath, ['src/main.ts', 'serve', '--port=0', `--database-url=${url}`])
+    const child = spawn(process.execPath, [...duebell, 'serve', '--port=0', `--database-url=${url}`])
     let complaint = ''
     child.stderr.on('data', (bytes) => {
       complaint += bytes

@@ -14,7 +14,7 @@ import { countTasks, listPage } from '#store/task-list.ts'
 import { insertTask, saveTasks } from '#store/tasks.ts'
 import { lockToDelete, moveToTrash, purgeTrashed } from '#store/trash.ts'
 import { adoptServerDefaults } from '#store/users.ts'
-import { freshDatabase, testDatabase } from '#support/databases.ts'
+import { freshDatabase, migratedDatabase, testDatabase } from '#support/databases.ts'
 import { wrapConnections } from '#support/failing-database.ts'
 import { fakeClock } from '#support/fake-clock.ts'
 
@@ -25,7 +25,7 @@ const defaults = { reminders: [], timeZone: 'UTC' }
 
 async function open(t: TestContext, url?: string) {
   const said: CompiledQuery[] = []
-  const store = await openStore(url ?? (await freshDatabase(t)), {
+  const store = await openStore(url ?? (await migratedDatabase(t)), {
     clock: fakeClock(now),
     onBroken() {},
     wrap: (dialect) =>

@@ -3,7 +3,7 @@ import type { TestContext } from 'node:test'
 import { createClient, type DuebellClient } from '#client/client.ts'
 import type { Role } from '#core/account.ts'
 import type { Scope } from '#core/scope.ts'
-import { freshDatabase } from './databases.ts'
+import { migratedDatabase } from './databases.ts'
 import { fakeClock } from './fake-clock.ts'
 import { startLiveApp } from './live-app.ts'
 import { stopWithFakeClock } from './outlast.ts'
@@ -60,7 +60,7 @@ export async function startWithLogin(t: TestContext, options: TestAppOptions = {
 
 /** Two servers with login on one database, the first set up by its link. */
 export async function startReplicasWithLogin(t: TestContext) {
-  const url = await freshDatabase(t)
+  const url = await migratedDatabase(t)
   const clock = fakeClock()
   const lines: string[] = []
   const flags = ['--login']

@@ -10,6 +10,8 @@ import type { FakeClock } from './fake-clock.ts'
 export function restWatch() {
   let inFlight = 0
   let moves = 0
+  /** Wakes who waits for the last statement underway: turning meanwhile would burn a core for as long as a server takes. */
+  const waiting: (() => void)[] = []
   async function count<R>(run: () => Promise<R>): Promise<R> {
     inFlight++
     moves++
@@ -18,6 +20,7 @@ export function restWatch() {
     } finally {
       inFlight--
       moves++
+      if (inFlight === 0) for (const wake of waiting.splice(0)) wake()
     }
   }
   return {
@@ -27,6 +30,7 @@ export function restWatch() {
     rule(clock: FakeClock) {
       clock.settle = async () => {
         for (let before = -1; inFlight > 0 || before !== moves; ) {
+          if (inFlight > 0) await new Promise<void>((resolve) => waiting.push(resolve))
           before = moves
           for (let i = 0; i < 25; i++) await turn()
         }

@@ -6,7 +6,7 @@ import { consoleKind } from '#channels/console.ts'
 import { webhookKind } from '#channels/webhook.ts'
 import { createClient, type DuebellClient } from '#client/client.ts'
 import { parseConfig } from '#config/config.ts'
-import { freshDatabase } from './databases.ts'
+import { migratedDatabase } from './databases.ts'
 import { type FakeClock, fakeClock } from './fake-clock.ts'
 import { stopWithFakeClock } from './outlast.ts'
 import { type Recorder, recorder } from './recording-channel.ts'
@@ -35,7 +35,7 @@ export interface TestAppOptions {
 
 /** The whole server in this process, on a port of its own, a database of its own and a clock moved by hand. */
 export async function startTestApp(t: TestContext, options: TestAppOptions = {}): Promise<TestApp> {
-  const url = await freshDatabase(t)
+  const url = await migratedDatabase(t)
   const clock = fakeClock(options.startAt)
   const bell = recorder()
   const lines: string[] = []

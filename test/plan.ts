@@ -1,0 +1,71 @@
+import { globSync } from 'node:fs'
+import type { TestDatabase } from '#support/databases.ts'
+
+/**
+ * Which test file runs on which database, and which run at once: all of it is here. SQLite runs everything. A server runs what speaks SQL of
+ * its own; `npm run test:full` runs the rest there as well.
+ */
+const everything = ['src/**/*.test.ts', 'test/**/*.test.ts']
+
+/** A new file in these folders runs on each database until it is named below. */
+const onServers = ['test/store/*.test.ts', 'test/journeys/*.test.ts', 'test/faults/*.test.ts', 'test/api/*.test.ts']
+
+/**
+ * HTTP alone: parsing, headers, refusals, sessions, who may do what. These reach the database by statements that others run there too.
+ * Measured on PostgreSQL: everything executes 535 different statements, and without these files it is 525. The ten set tests up, or write
+ * other columns of the same row by its id. The crashes take minutes on a server.
+ */
+const inFullRunsOnly = [
+  'test/api/{access,body-limits,channel-secrets,cors,ended-access,events,follower-limits,foreign-pages,health,links}.test.ts',
+  'test/api/{monitoring,original-contract,proxies,rate-limits,session-only,sign-in,standing-headers,tls}.test.ts',
+  'test/api/{token-children,unix-socket}.test.ts',
+  'test/crashes/{channels,defaults,deleted,tasks}.test.ts',
+]
+
+/** They need no database, bring their own servers, or are about files. */
+const neverOnServers = [
+  'test/api/{closed-door,docs,refusals,sign-in-pages}.test.ts',
+  'test/faults/{canaries-alone,damaged,database-away,floods,full-disk,kill,npm,replicas,shutdown,slow-connections}.test.ts',
+  'test/store/{sqlite,sqlite-file,start,start-time-zone,storage}.test.ts',
+]
+
+export function filesFor(database: TestDatabase, isFull: boolean): string[] {
+  if (database === 'sqlite') return globSync(everything).sort()
+  const files = new Set(globSync(onServers))
+  for (const file of globSync(inFullRunsOnly))
+    if (isFull) files.add(file)
+    else files.delete(file)
+  for (const file of globSync(neverOnServers)) files.delete(file)
+  return [...files].sort()
+}
+
+/** Files that run at once; one phase follows the other. */
+export interface Phase {
+  readonly name: string
+  readonly has: (file: string) => boolean
+  readonly atOnce: (cores: number) => number
+  /** How many one process runs, one after the other: to load the server takes 0.4 s of CPU each time, and the first tests are slow. */
+  readonly filesOfProcess: (file: string) => number
+}
+
+const isFault = (file: string) => file.startsWith('test/faults/')
+/** By the machine's clock: beside others they would find a machine that is slower than it has reason to be. */
+const isAlone = (file: string) => /\/faults\/(kill|replicas|database-away|slow-connections)\.test\.ts$/.test(file)
+
+export const phases: readonly Phase[] = [
+  {
+    name: 'on clocks of their own',
+    has: (file) => !isFault(file),
+    // One more than there are cores: those on a server wait for its disk.
+    atOnce: (cores) => cores + 1,
+    // A file that crashes or guesses takes as long as ten others.
+    filesOfProcess: (file) => (/^test\/(crashes|property)\//.test(file) ? 1 : 8),
+  },
+  {
+    name: 'of faults, which wait',
+    has: (file) => isFault(file) && !isAlone(file),
+    atOnce: () => 4,
+    filesOfProcess: () => 1,
+  },
+  { name: 'of kills and frozen replicas, alone', has: isAlone, atOnce: () => 1, filesOfProcess: () => 1 },
+]

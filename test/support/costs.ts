@@ -1,0 +1,45 @@
+import { appendFileSync, readFileSync } from 'node:fs'
+import { afterEach } from 'node:test'
+
+/**
+ * Loaded before the tests by test/run.ts: appends to the file that TEST_COSTS names what each test file cost, as one line of JSON for a
+ * process. CPU time, since wall time tells more of what else the machine does. What a process loads counts with its first test.
+ */
+export interface Cost {
+  readonly file: string
+  readonly ms: number
+}
+
+const path = process.env.TEST_COSTS
+const spent = new Map<string, number>()
+let countedMs = 0
+
+function cpuMs(): number {
+  const { user, system } = process.cpuUsage()
+  return (user + system) / 1_000 + childrenMs()
+}
+
+/** Of children that have ended, where the system tells (Linux): cutime and cstime of proc_pid_stat(5), in ticks of 10 ms. */
+function childrenMs(): number {
+  try {
+    const fields = readFileSync('/proc/self/stat', 'utf8')
+      .replace(/^.*\) /, '')
+      .split(' ')
+    return 10 * (Number(fields[13]) + Number(fields[14]))
+  } catch {
+    return 0
+  }
+}
+
+if (path !== undefined) {
+  afterEach((t) => {
+    const file = ('filePath' in t && t.filePath) || 'unknown'
+    const ms = cpuMs()
+    spent.set(file, (spent.get(file) ?? 0) + ms - countedMs)
+    countedMs = ms
+  })
+  process.on('exit', () => {
+    const costs = [...spent].map(([file, ms]): Cost => ({ file, ms }))
+    appendFileSync(path, `${JSON.stringify(costs)}\n`)
+  })
+}
