@@ -36,7 +36,7 @@ export async function openSecretDatabase(t: TestContext, canaries: Canaries): Pr
   const password = canaries.make('config.databaseUrl', (mark) => `${mark}p@:/#?%"ü`)
   if (kind === 'postgres') {
     await onServer(kind, `create role ${user} login password '${password}'`)
-    await onServer(kind, `alter database ${name} user to ${user}`)
+    await onServer(kind, `alter database ${name} owner to ${user}`)
     t.after(() => onServer(kind, `drop role ${user}`))
   } else {
     await onServer(kind, `create user '${user}'@'127.0.0.1' identified by '${password}'`)
