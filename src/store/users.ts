@@ -291,8 +291,11 @@ const staleFrom = (now: number) => ({
 
 /** Makes the first user, where there is none. */
 export async function ensureFirstUser(tx: Db, { reminders, timeZone }: Defaults, now: number): Promise<void> {
-  // Stale: tasks of the original's may have been taken over.
-  const first = [builtInUserId, JSON.stringify(reminders), timeZone, now, 1, now]
+  if (await findUser(tx, builtInUserId)) return
+  // Tasks of the original service may have been taken over: their alarms are still to be computed.
+  const tasks = tx.selectFrom('tasks').select('id').where('user_id', '=', builtInUserId).limit(1)
+  const isStale = (await tasks.executeTakeFirst()) !== undefined
+  const first = [builtInUserId, JSON.stringify(reminders), timeZone, now, Number(isStale), isStale ? now : null]
   const columns = ['id', 'default_reminders', 'time_zone', 'created_at', 'alarms_stale', 'alarms_stale_at'] as const
   await dialectOf(tx).insertRows(tx, 'users', columns, [first], [])
 }
