@@ -58,8 +58,8 @@ export const phases: readonly Phase[] = [
     has: (file) => !isFault(file),
     // One more than there are cores: those on a server wait for its disk.
     atOnce: (cores) => cores + 1,
-    // A file that crashes or guesses takes as long as ten others.
-    filesOfProcess: (file) => (/^test\/(crashes|property)\//.test(file) ? 1 : 8),
+    // A file that crashes or guesses takes as long as ten others; one trusts another certificate in its whole process.
+    filesOfProcess: (file) => (/^test\/(crashes|property)\/|\/floods\.test/.test(file) ? 1 : 8),
   },
   {
     name: 'of faults, which wait',
