@@ -47,8 +47,8 @@ import {
 } from '#reminders/maintenance.ts'
 import { startStorageWatch } from '#reminders/storage-watch.ts'
 import { readBacklog } from '#store/backlog.ts'
-import { builtInChannel, type Declared, recordChannels } from '#store/channels.ts'
-import { dropForChannel, freeAllClaims } from '#store/deliveries.ts'
+import { builtInChannel, type DeclaredChannel, recordChannels } from '#store/channels.ts'
+import { cancelForChannel, releaseAllClaims } from '#store/deliveries.ts'
 import { describeUrl } from '#store/dialects/server.ts'
 import { openStore, type Store } from '#store/engine/open.ts'
 import { isDamage } from '#store/engine/storage.ts'
@@ -97,7 +97,7 @@ export async function startApp(config: Config, deps: AppDeps): Promise<App> {
     })
   } catch (error) {
     // An API caller is told no path; who starts the server needs it.
-    throw store?.explain(error) ?? error
+    throw store?.toStartupProblem(error) ?? error
   }
 }
 
@@ -135,7 +135,7 @@ async function startParts(config: Config, deps: AppDeps, onOpened: (store: Store
       log: log.child({ component: 'store' }),
       timeZone: config.timeZone,
       onBroken: deps.onBroken,
-      onListed: (userIds) => changeStream?.wake(userIds),
+      onChangesCommitted: (userIds) => changeStream?.wake(userIds),
       onCommitted: metrics.committed,
       ...(deps.wrapDatabase && { wrap: deps.wrapDatabase }),
     }),
@@ -353,7 +353,7 @@ function egressPolicyReader(memberHosts: readonly string[]): (db: Db) => Promise
 
 /** We are alone with an embedded database: what a predecessor had in hand when it died is due again at once. */
 async function takeOver(store: Store, log: Logger) {
-  const freed = await store.transact((tx, now) => freeAllClaims(tx, now)).catch(passOverDamage(store, log))
+  const freed = await store.transact((tx, now) => releaseAllClaims(tx, now)).catch(passOverDamage(store, log))
   if (freed > 0) log.warn(`${freed} deliveries were in flight when the server last stopped: they are tried again`)
 }
 
@@ -381,13 +381,13 @@ async function openChannels(
   const declared = [
     builtInChannel,
     ...config.channels.map(
-      (one): Declared => ({ ...toChannelSettings(one), name: one.name, kind: one.kind, source: 'config' }),
+      (one): DeclaredChannel => ({ ...toChannelSettings(one), name: one.name, kind: one.kind, source: 'config' }),
     ),
   ]
   await store.transact(async (tx, now) => {
     const { removed } = await recordChannels(tx, builtInUserId, declared, now)
     for (const { id, name } of removed) {
-      const dropped = await dropForChannel(tx, id, 'the channel was removed from the configuration', now)
+      const dropped = await cancelForChannel(tx, id, 'the channel was removed from the configuration', now)
       if (dropped > 0)
         log.warn(
           `channel «${name}» is no longer in the configuration; ${dropped} notifications that waited for it were dropped`,

@@ -66,13 +66,13 @@ export function parseEmail(text: string): string {
   return text.toLowerCase()
 }
 
-export const passwordLength = { least: 10, max: 200 } as const
+export const passwordLength = { min: 10, max: 200 } as const
 
 /** Length is what counts, and no kinds of characters (NIST SP 800-63B, section 3.1.1.2). @throws Problem `invalid` */
 export function checkPassword(password: string, name: string, member = '/password'): void {
   const length = [...password].length
-  if (length < passwordLength.least || length > passwordLength.max)
-    throw invalidMember(member, `must have ${passwordLength.least} to ${passwordLength.max} characters`)
+  if (length < passwordLength.min || length > passwordLength.max)
+    throw invalidMember(member, `must have ${passwordLength.min} to ${passwordLength.max} characters`)
   if (!password.isWellFormed() || password.includes('\0'))
     throw invalidMember(member, 'must be well-formed Unicode, without NUL')
   const bare = password.toLowerCase()

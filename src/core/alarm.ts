@@ -3,7 +3,7 @@ import type { NewTask, Task } from './task.ts'
 
 /** How the alarm of a task, `notifyAt`, follows from what happens to the task. */
 
-export function changed(task: Task, after: Task, defaults: Defaults, now: number): Task {
+export function nextVersion(task: Task, after: Task, defaults: Defaults, now: number): Task {
   const members = Object.keys(after) as (keyof Task)[]
   if (members.every((member) => isSame(task[member], after[member]))) return task
   return { ...rearm(task, after, defaults, now), version: task.version + 1, updatedAt: now }

@@ -60,7 +60,7 @@ export interface ChannelHealth {
   readonly heldUntilAt: number | null
 }
 
-export const unused: ChannelHealth = {
+export const initialHealth: ChannelHealth = {
   failingAt: null,
   givenUpAt: null,
   lastSentAt: null,
@@ -69,7 +69,7 @@ export const unused: ChannelHealth = {
 }
 
 /** A channel that has done nothing but fail for this long is switched off. */
-export const failingForMs = 3 * 86_400_000
+export const maxFailingMs = 3 * 86_400_000
 
 export const channelStatuses = ['ok', 'failing', 'disabled'] as const
 export type ChannelStatus = (typeof channelStatuses)[number]
@@ -81,7 +81,7 @@ export function statusOf({ isEnabled, health }: ChannelRecord): ChannelStatus {
 }
 
 /** Whether a channel is told of a notification, were it enabled. */
-export function isFor(
+export function wantsNotification(
   { tags, notifications }: ChannelRecord,
   { kind }: Pick<Notification, 'kind'>,
   task: Pick<Task, 'tags'>,
@@ -124,7 +124,11 @@ export function checkChannelConfig({ name, tags, groupWaitMs, repeat }: ChannelC
 const isOutside = (value: number, [least, max]: readonly [number, number]) => value < least || value > max
 
 /** Why a notification that was told once need not be told again, or null while it rings on. */
-export function whySettled(notification: Notification, task: Task | undefined, isAcknowledged: boolean): string | null {
+export function repeatEndReason(
+  notification: Notification,
+  task: Task | undefined,
+  isAcknowledged: boolean,
+): string | null {
   if (isAcknowledged) return 'it was acknowledged'
   if (task?.snoozedUntilAt != null && task.snoozedUntilAt > notification.dueAt) return 'the task was snoozed'
   return null

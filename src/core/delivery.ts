@@ -35,7 +35,7 @@ export const attemptMs = 15_000
 export const timedOut = (ms: number): Outcome => ({ retry: true, reason: `timed out after ${ms / 1_000} s` })
 
 /** A throw means «retry». */
-export function thrown(error: unknown): Outcome {
+export function thrownOutcome(error: unknown): Outcome {
   return { retry: true, reason: error instanceof Error ? error.message : String(error) }
 }
 

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { cancelReason, formatSpan, kindAt, type Message, sentence, visible } from './notification.ts'
+import { cancelReason, escapeControls, formatSpan, kindAt, type Message, sentence } from './notification.ts'
 import { newTask } from './task-changes.ts'
 
 const expiryAt = Date.parse('2026-12-01T10:00:00Z')
@@ -54,7 +54,7 @@ test('the kind follows the moment, and after a snooze is snooze', () => {
 test('a title stays on its line, and cannot play tricks on a terminal', () => {
   const nasty = 'a\r\nb\x1b[31m\u202Ec\u2028d\u0085«é😀"'
   const line = sentence({ ...message, task: { ...task, title: nasty } })
-  assert.equal(visible(nasty), 'a\\u000d\\u000ab\\u001b[31m\\u202ec\\u2028d\\u0085«é😀"')
+  assert.equal(escapeControls(nasty), 'a\\u000d\\u000ab\\u001b[31m\\u202ec\\u2028d\\u0085«é😀"')
   assert.equal(line.split(/[\r\n\u2028\u0085]/).length, 1)
 })
 

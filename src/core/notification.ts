@@ -73,17 +73,17 @@ export function cancelReason(notification: Notification, task: Task | undefined)
 }
 
 /** What a sentence says, and to whom: a message, or what has fired without being one. */
-export type Said = Pick<Message, 'task' | 'notification' | 'sentAt' | 'timeZone'>
+export type SentenceInput = Pick<Message, 'task' | 'notification' | 'sentAt' | 'timeZone'>
 
 /** The original's words: `Your task (id:42,title:"Renew passport") will be expired at 2026-12-01T10:00:00+01:00!` */
-export function sentence({ task, notification, sentAt, timeZone }: Said): string {
+export function sentence({ task, notification, sentAt, timeZone }: SentenceInput): string {
   const verb = sentAt < notification.expiryAt ? 'will be expired at' : 'is expired already at'
   return `${formatTask(task)} ${verb} ${localTime(notification.expiryAt, timeZone)}!`
 }
 
 /** `Your task (id:42,title:"Renew passport")` */
 export function formatTask({ id, title }: Pick<Task, 'id' | 'title'>): string {
-  return `Your task (id:${id},title:"${visible(title)}")`
+  return `Your task (id:${id},title:"${escapeControls(title)}")`
 }
 
 /** `2 h 5 min`, of the two largest units. */
@@ -121,7 +121,7 @@ function localTime(at: number, timeZone: string): string {
  * A title as one line of a terminal or a log: what could start another line, move the cursor, or turn the reading direction
  * around is written as \u….
  */
-export function visible(text: string): string {
+export function escapeControls(text: string): string {
   // biome-ignore lint/suspicious/noControlCharactersInRegex: they are what it is about
   return text.replace(/[\u0000-\u001f\u007f-\u009f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]/g, (character) => {
     return `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`

@@ -88,7 +88,7 @@ function editDistance(a: string, b: string): number {
 }
 
 /** One sentence for all that is wrong: `title must not be empty; tags must have at most 20 items`. */
-export function describe(faults: readonly Fault[]): string {
+export function formatFaults(faults: readonly Fault[]): string {
   return faults
     .slice(0, 5)
     .map(({ at, detail }) => `${'pointer' in at ? memberName(at.pointer) : at.parameter} ${detail}`)

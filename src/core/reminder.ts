@@ -27,7 +27,7 @@ export function reminderAt(reminder: Reminder, expiryAt: number, timeZone: strin
   return expiry.subtract(lead.calendar).epochMilliseconds
 }
 
-type Alarmed = Pick<
+type AlarmFields = Pick<
   Task,
   'expiryAt' | 'timeZone' | 'reminders' | 'completedAt' | 'snoozedUntilAt' | 'firedUntilAt' | 'notifyAt'
 >
@@ -40,7 +40,7 @@ export interface Instant {
 }
 
 /** Every instant at which this task rings or has fired for its present expiry, in no order. No expiry, no bell. */
-function instants(task: Alarmed, defaults: Defaults): Instant[] {
+function instants(task: AlarmFields, defaults: Defaults): Instant[] {
   if (task.completedAt !== null || task.expiryAt === null) return []
   const found: Instant[] = []
   for (const reminder of task.reminders ?? defaults.reminders)
@@ -50,7 +50,7 @@ function instants(task: Alarmed, defaults: Defaults): Instant[] {
 }
 
 /** The first instant not told yet, in ms; in the past means «at once»; null means never. */
-export function nextReminder(task: Alarmed, defaults: Defaults): number | null {
+export function nextReminder(task: AlarmFields, defaults: Defaults): number | null {
   const told = task.firedUntilAt ?? Number.NEGATIVE_INFINITY
   let next = Number.POSITIVE_INFINITY
   for (const { at } of instants(task, defaults)) if (at > told && at < next) next = at
@@ -80,7 +80,7 @@ const lateAfterMs = 1_000
  * A task whose `notifyAt` has come: however many reminders are due, one notification, and the alarm set to the next of them.
  * @param now ms since 1970, at or after the task's `notifyAt`
  */
-export function fire(task: Alarmed, defaults: Defaults, now: number): Firing {
+export function fire(task: AlarmFields, defaults: Defaults, now: number): Firing {
   const told = task.firedUntilAt ?? Number.NEGATIVE_INFINITY
   let due: Instant | undefined
   for (const instant of instants(task, defaults))
@@ -102,7 +102,7 @@ export function fire(task: Alarmed, defaults: Defaults, now: number): Firing {
  * What will ring from an instant until another, in order: once an instant, however many reminders share it. What is due by `from`
  * and not told rings as one, at `from`.
  */
-export function upcomingReminders(task: Alarmed, defaults: Defaults, from: number, until: number): Instant[] {
+export function upcomingReminders(task: AlarmFields, defaults: Defaults, from: number, until: number): Instant[] {
   if (until < from) return []
   const told = task.firedUntilAt ?? Number.NEGATIVE_INFINITY
   const rings: Instant[] = []

@@ -1,7 +1,7 @@
-import { changed, rearm } from './alarm.ts'
+import { nextVersion, rearm } from './alarm.ts'
 import { type DateTimeInput, instantOf, isStorable, parseTimeZone } from './date-time.ts'
 import { parseLead } from './duration.ts'
-import { describe, type Fault, invalidMember, Problem } from './problem.ts'
+import { type Fault, formatFaults, invalidMember, Problem } from './problem.ts'
 import { type Defaults, isReachable } from './reminder.ts'
 import { limits, type NewTask, type Task, type TaskDraft, type TaskPatch } from './task.ts'
 
@@ -40,7 +40,7 @@ export function newTask(draft: TaskDraft, userId: number, uid: string, defaults:
  * @throws Problem `invalid`, naming every member at fault
  */
 export function applyPatch(task: Task, patch: TaskPatch, defaults: Defaults, now: number): Task {
-  return changed(task, withPatch(task, patch, defaults), defaults, now)
+  return nextVersion(task, withPatch(task, patch, defaults), defaults, now)
 }
 
 export function completeTask(task: Task, defaults: Defaults, now: number): Task {
@@ -64,7 +64,7 @@ export function snoozeTask(task: Task, until: DateTimeInput, pointer: string, de
   if (!isStorable(snoozedUntilAt)) throw invalidMember(pointer, 'must be before the year 9999 ends')
   // It has not been told, even if a clock that was put back since has seen something later.
   const firedUntilAt = task.firedUntilAt === null ? null : Math.min(task.firedUntilAt, snoozedUntilAt - 1)
-  return changed(task, { ...task, snoozedUntilAt, firedUntilAt }, defaults, now)
+  return nextVersion(task, { ...task, snoozedUntilAt, firedUntilAt }, defaults, now)
 }
 
 type Amount = 'characters' | 'bytes'
@@ -151,7 +151,7 @@ function withPatch<T extends NewTask>(task: T, patch: TaskPatch, defaults: Defau
     for (const reminder of reminders ?? defaults.reminders)
       if (!isReachable(reminder, expiryAt, zone)) fault('reminders', 'would ring before the year 1')
 
-  if (faults.length > 0) throw new Problem('invalid', describe(faults), { faults })
+  if (faults.length > 0) throw new Problem('invalid', formatFaults(faults), { faults })
   return {
     ...task,
     key: patch.key === undefined ? task.key : patch.key,

@@ -18,12 +18,12 @@ export function tokenize(...texts: readonly (string | null)[]): string[] {
   for (const text of texts) {
     if (text === null) continue
     const plain = isAscii.test(text) ? text.toLowerCase() : text.normalize('NFKC').toLowerCase()
-    for (const one of plain.match(isAscii.test(plain) ? asciiWord : word) ?? []) found.add(cut(one))
+    for (const one of plain.match(isAscii.test(plain) ? asciiWord : word) ?? []) found.add(truncate(one))
   }
   return [...found]
 }
 
-function cut(text: string): string {
+function truncate(text: string): string {
   return text.length <= maxWordLength ? text : [...text].slice(0, maxWordLength).join('')
 }
 

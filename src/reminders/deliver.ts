@@ -205,7 +205,7 @@ export function startDeliveries({
   /** @returns how many claims were given back */
   async function release(): Promise<number> {
     const batch = toRelease.slice()
-    if (batch.length > 0) await store.transactBell((tx) => releaseClaims(tx, batch))
+    if (batch.length > 0) await store.transactDeliveries((tx) => releaseClaims(tx, batch))
     toRelease.splice(0, batch.length)
     return batch.length
   }
@@ -317,7 +317,7 @@ export function startDeliveries({
       await settling.write().catch((error) => log.error({ err: error }, 'what was sent could not be written down'))
       if (waiting.length > 0)
         await store
-          .transactBell((tx) => releaseClaims(tx, waiting))
+          .transactDeliveries((tx) => releaseClaims(tx, waiting))
           .catch((error) => log.error({ err: error }, 'claims could not be given back; they end with their lease'))
     },
   }

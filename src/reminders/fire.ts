@@ -1,12 +1,12 @@
 import { randomUUIDv7 } from 'node:crypto'
 import type { Logger } from 'pino'
 import type { Clock } from '#clock.ts'
-import { type ChannelRecord, isFor } from '#core/channel.ts'
+import { type ChannelRecord, wantsNotification } from '#core/channel.ts'
 import { kindAt, type Notification } from '#core/notification.ts'
 import { fire } from '#core/reminder.ts'
 import type { Task } from '#core/task.ts'
 import { recordChange } from '#store/changes.ts'
-import { type Claim, groupLeavesAt, insertCancelled, insertDeliveries } from '#store/deliveries.ts'
+import { type Claim, insertCancelled, insertDeliveries, nextGroupAt } from '#store/deliveries.ts'
 import type { Store } from '#store/engine/open.ts'
 import { isDamage } from '#store/engine/storage.ts'
 import { insertNotifications } from '#store/notifications.ts'
@@ -195,7 +195,7 @@ async function planDeliveries(
     let left = leavesAt > now ? 0 : deliveries.room(channelId)
     for (const notification of theirs) {
       const task = taskOf.get(notification.taskId)
-      if (!task || !isFor(channel, notification, task)) continue
+      if (!task || !wantsNotification(channel, notification, task)) continue
       const id = randomUUIDv7()
       if (!channel.isEnabled) {
         dropped.push({ id, channelId, notification, reason: 'the channel is switched off' })
@@ -223,5 +223,5 @@ async function planDeliveries(
 /** When what rings now leaves a channel that gathers: with what waits already, or as the first of the next message. Others: now. */
 async function groupInstant(tx: Db, { id, groupWaitMs, isEnabled }: ChannelRecord, now: number): Promise<number> {
   if (groupWaitMs === null || !isEnabled) return now
-  return (await groupLeavesAt(tx, id, now, groupWaitMs)) ?? now + groupWaitMs
+  return (await nextGroupAt(tx, id, now, groupWaitMs)) ?? now + groupWaitMs
 }

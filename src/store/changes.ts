@@ -86,7 +86,7 @@ export function openChanges(tx: Db): {
         )
         // Nobody who comes from before it can tell from the list what it did: they begin again.
         const many = owned.findLastIndex(({ taskId, count }) => taskId === null && count !== undefined)
-        if (many >= 0) await forgetUntil(tx, userId, first + many)
+        if (many >= 0) await markTrimmed(tx, userId, first + many)
       }
       return byUser.map(([userId]) => userId)
     },
@@ -120,7 +120,7 @@ export async function lockLastChange(tx: Db, userId: number): Promise<number> {
 }
 
 /** Whoever asks for changes from below this number must begin again: they are not in the list any more. */
-async function forgetUntil(tx: Db, userId: number, number: number): Promise<void> {
+async function markTrimmed(tx: Db, userId: number, number: number): Promise<void> {
   await tx
     .updateTable('counters')
     .set({ forgotten: number })
@@ -156,7 +156,7 @@ export async function trimChangeLog(
   const first = oldest.findIndex(({ number, changed_at }) => number > staying && changed_at >= before)
   const last = oldest.at(first === -1 ? -1 : first - 1)
   if (first === 0 || !last) return 0
-  await forgetUntil(tx, userId, last.number) // first, since it locks: another replica that does the same waits here
+  await markTrimmed(tx, userId, last.number) // first, since it locks: another replica that does the same waits here
   const { numDeletedRows } = await tx
     .deleteFrom('changes')
     .where('user_id', '=', userId)

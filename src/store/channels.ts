@@ -10,10 +10,10 @@ import type { ChannelTable, Db } from './schema.ts'
  * The channels. Whoever holds some of this in memory compares a number: it grows with each change of a channel or of a user, in
  * the same transaction. One more counter in the table of those, under a user that nobody is.
  */
-const setup = 0
+const configVersionCounter = 0
 
 const selectConfigVersion = prepare((db, _: object) =>
-  db.selectFrom('counters').select('changes').where('user_id', '=', setup),
+  db.selectFrom('counters').select('changes').where('user_id', '=', configVersionCounter),
 )
 
 export async function configVersion(db: Db): Promise<number> {
@@ -22,7 +22,7 @@ export async function configVersion(db: Db): Promise<number> {
 
 /** To be called by every write here that is more than a channel's health. */
 export async function bumpConfigVersion(tx: Db): Promise<void> {
-  await dialectOf(tx).addToCounter(tx, setup, 1)
+  await dialectOf(tx).addToCounter(tx, configVersionCounter, 1)
 }
 
 /** Channels that are there, enabled or not, by id; without those of users who are being deleted: nobody is told by these any more. */
@@ -37,7 +37,7 @@ export async function allChannels(db: Db): Promise<ChannelRecord[]> {
   return rows.map(toChannel)
 }
 
-export async function presentChannels(db: Db, userId: number): Promise<ChannelRecord[]> {
+export async function channelsOfUser(db: Db, userId: number): Promise<ChannelRecord[]> {
   const rows = await db
     .selectFrom('channels')
     .selectAll()
@@ -155,7 +155,7 @@ export async function disableChannel(tx: Db, id: number, reason: string): Promis
 }
 
 /** Whether nobody else has the record of a channel in hand; then nobody takes it before this transaction ends. Waits for nothing. */
-export async function holdChannel(tx: Db, id: number): Promise<boolean> {
+export async function tryLockChannel(tx: Db, id: number): Promise<boolean> {
   if (!dialectOf(tx).isShared) return true
   const row = await tx
     .selectFrom('channels')
@@ -203,14 +203,14 @@ export async function saveHold(tx: Db, { id, version }: Pick<ChannelRecord, 'id'
 
 type Named = Pick<ChannelRecord, 'id' | 'name' | 'kind'>
 
-export type Declared = ChannelSettings & {
+export type DeclaredChannel = ChannelSettings & {
   readonly name: string
   readonly kind: string
   readonly source: Exclude<ChannelSource, 'api'>
 }
 
 /** What every user has. Nobody is woken by a line on the server's own output. */
-export const builtInChannel: Declared = {
+export const builtInChannel: DeclaredChannel = {
   name: 'console',
   kind: 'console',
   source: 'built-in',
@@ -230,7 +230,7 @@ export const builtInChannel: Declared = {
 export async function recordChannels(
   tx: Db,
   userId: number,
-  declared: readonly Declared[],
+  declared: readonly DeclaredChannel[],
   now: number,
 ): Promise<{ present: Named[]; removed: Named[] }> {
   await dialectOf(tx).insertRows(

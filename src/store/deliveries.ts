@@ -86,7 +86,7 @@ export async function insertCancelled(
 }
 
 /** When what waits on a channel to be told with others goes out, in ms; null when nothing waits. @param withinMs from now */
-export async function groupLeavesAt(tx: Db, channelId: number, now: number, withinMs: number): Promise<number | null> {
+export async function nextGroupAt(tx: Db, channelId: number, now: number, withinMs: number): Promise<number | null> {
   const row = await tx
     .selectFrom('deliveries')
     .select('next_at')
@@ -171,7 +171,7 @@ export interface NextDue {
 
 /** Of each channel on which something waits. In one statement, however many channels there are. */
 export async function nextDue(db: Db): Promise<Map<number, NextDue>> {
-  const select = dialectOf(db).words().partialIndexes ? selectNextDueOfFew : selectNextDue
+  const select = dialectOf(db).columnSyntax().partialIndexes ? selectNextDueOfFew : selectNextDue
   const { rows } = await select(db, {})
   return new Map(
     rows.flatMap(({ id, next_at: at, held_until_at: heldUntilAt }) =>
@@ -249,7 +249,7 @@ export async function claimDue(
 }
 
 /** Tasks in one message: more is no message but a list, and no medium has room for it. */
-const largestGroup = 50
+const maxGroup = 50
 
 async function makeGroups(
   tx: Db,
@@ -257,8 +257,8 @@ async function makeGroups(
   rows: { notification_id: number; attempts: number; group_id: string | null }[],
 ): Promise<void> {
   const fresh = rows.filter(({ group_id, attempts }) => group_id === null && attempts === 0)
-  for (let i = 0; i < fresh.length; i += largestGroup) {
-    const group = fresh.slice(i, i + largestGroup)
+  for (let i = 0; i < fresh.length; i += maxGroup) {
+    const group = fresh.slice(i, i + maxGroup)
     // An id of its own, not that of the first: one that leaves the group is told by its own id, and that must be new to the receiver.
     const id = group.length > 1 ? randomUUIDv7() : null
     for (const row of group) row.group_id = id
@@ -273,7 +273,7 @@ async function makeGroups(
 }
 
 /** Those of some claims that are still ours, and nobody takes them from us before this transaction ends. */
-export async function claimsInHand(tx: Db, claims: readonly Claim[]): Promise<Claim[]> {
+export async function lockHeldClaims(tx: Db, claims: readonly Claim[]): Promise<Claim[]> {
   if (claims.length === 0) return []
   const ids = claims.map(({ notification }) => notification.id)
   const query = tx
@@ -351,7 +351,7 @@ export async function releaseClaims(tx: Db, claims: readonly Claim[]): Promise<v
 }
 
 /** Makes every claim due at once. Only where the process knows that it is alone with its database. */
-export async function freeAllClaims(tx: Db, now: number): Promise<number> {
+export async function releaseAllClaims(tx: Db, now: number): Promise<number> {
   const { numUpdatedRows } = await tx
     .updateTable('deliveries')
     .set({ claimed_at: null, next_at: now })
@@ -431,7 +431,7 @@ async function makeDue(
 }
 
 /** What still waits for a channel that is no more is settled, with the reason. @returns how many */
-export async function dropForChannel(tx: Db, channelId: number, reason: string, now: number): Promise<number> {
+export async function cancelForChannel(tx: Db, channelId: number, reason: string, now: number): Promise<number> {
   const { numUpdatedRows } = await tx
     .updateTable('deliveries')
     .set({ state: 'cancelled', next_at: null, claimed_at: null, error: reason, finished_at: now })

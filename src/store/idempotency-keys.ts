@@ -24,12 +24,12 @@ export interface RequestKey {
   readonly fingerprint: string
 }
 
-export const keptForMs = 24 * 3_600_000
+export const keyLifetimeMs = 24 * 3_600_000
 
 /** The status of a row whose answer is not known yet; nobody but its own transaction can see it. */
-const taken = 0
+const reserved = 0
 
-const selectAnswer = prepare((db, args: { userId: number; key: string }) =>
+const selectKey = prepare((db, args: { userId: number; key: string }) =>
   db.selectFrom('idempotency_keys').selectAll().where('user_id', '=', args.userId).where('key', '=', args.key),
 )
 
@@ -50,17 +50,17 @@ export async function reserveKey(
       tx,
       'idempotency_keys',
       ['user_id', 'key', 'fingerprint', 'status', 'headers', 'body', 'created_at'],
-      [[userId, key, fingerprint, taken, '', '', now]],
+      [[userId, key, fingerprint, reserved, '', '', now]],
       [],
     )
-    const row = (await selectAnswer(tx, { userId, key })).rows[0]
+    const row = (await selectKey(tx, { userId, key })).rows[0]
     if (!row) continue // forgotten in between
-    if (row.status === taken) return undefined
+    if (row.status === reserved) return undefined
     // 2. Too old to count: ours, unless somebody else has just seen the same.
-    if (row.created_at <= now - keptForMs) {
+    if (row.created_at <= now - keyLifetimeMs) {
       const { numUpdatedRows } = await tx
         .updateTable('idempotency_keys')
-        .set({ fingerprint, status: taken, headers: '', body: '', created_at: now })
+        .set({ fingerprint, status: reserved, headers: '', body: '', created_at: now })
         .where('user_id', '=', userId)
         .where('key', '=', key)
         .where('created_at', '=', row.created_at)
@@ -68,22 +68,22 @@ export async function reserveKey(
       if (numUpdatedRows === 1n) return undefined
       continue
     }
-    return toAnswer(row, fingerprint)
+    return toRecord(row, fingerprint)
   }
 }
 
 /** What a key was answered before, without taking it. @throws Problem `invalid` when it was used for another request */
-export async function findAnswer(
+export async function findResponse(
   db: Db,
   userId: number,
   { key, fingerprint }: RequestKey,
   now: number,
 ): Promise<IdempotencyRecord | undefined> {
-  const row = (await selectAnswer(db, { userId, key })).rows[0]
-  return row && row.created_at > now - keptForMs ? toAnswer(row, fingerprint) : undefined
+  const row = (await selectKey(db, { userId, key })).rows[0]
+  return row && row.created_at > now - keyLifetimeMs ? toRecord(row, fingerprint) : undefined
 }
 
-function toAnswer(row: Selectable<IdempotencyKeyTable>, fingerprint: string): IdempotencyRecord {
+function toRecord(row: Selectable<IdempotencyKeyTable>, fingerprint: string): IdempotencyRecord {
   if (row.fingerprint !== fingerprint)
     throw new Problem('invalid', 'This Idempotency-Key was used for another request.', {
       faults: [{ at: { parameter: 'Idempotency-Key' }, detail: 'was used for another request' }],
@@ -91,7 +91,7 @@ function toAnswer(row: Selectable<IdempotencyKeyTable>, fingerprint: string): Id
   return { status: row.status, headers: JSON.parse(row.headers), body: row.body }
 }
 
-const updateAnswer = prepare(
+const updateResponse = prepare(
   (db, args: { userId: number; key: string; status: number; headers: string; body: string }) =>
     db
       .updateTable('idempotency_keys')
@@ -101,9 +101,9 @@ const updateAnswer = prepare(
 )
 
 /** Writes what the request with a key is answered, if this transaction commits. */
-export async function keepAnswer(tx: Db, userId: number, key: string, answer: IdempotencyRecord): Promise<void> {
+export async function saveResponse(tx: Db, userId: number, key: string, answer: IdempotencyRecord): Promise<void> {
   const { status, headers, body } = answer
-  await updateAnswer(tx, { userId, key, status, headers: JSON.stringify(headers), body })
+  await updateResponse(tx, { userId, key, status, headers: JSON.stringify(headers), body })
 }
 
 /**

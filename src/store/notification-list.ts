@@ -29,7 +29,7 @@ export async function listNotifications(
   for (let { before } = page; ; await turn()) {
     const first = isRare ? ((await windowEnd(db, 'notifications', userId, before, 'down')) ?? 0) : 0
     const window = { first, before, limit: page.limit - found.length }
-    for (const row of await select(db, userId, filter, window)) found.push(row)
+    for (const row of await selectWindow(db, userId, filter, window)) found.push(row)
     if (first === 0 || found.length >= page.limit) return found
     before = first
   }
@@ -41,7 +41,7 @@ interface Window {
   readonly limit: number
 }
 
-async function select(
+async function selectWindow(
   db: Db,
   userId: number,
   filter: NotificationFilter,
@@ -53,13 +53,13 @@ async function select(
   query = query.where('id', '>=', first).where('id', '<', before).orderBy('id', 'desc').limit(limit)
   if (taskId !== undefined) query = query.where('task_id', '=', taskId)
   if (acknowledged !== undefined) query = query.where('acknowledged_at', acknowledged ? 'is not' : 'is', null)
-  const delivered = aDelivery(userId, filter, window)
+  const delivered = hasDelivery(userId, filter, window)
   if (delivered) query = query.where(delivered)
   return (await query.execute()).map(toNotification)
 }
 
 /** That a notification has a delivery of which all is true that the filter says of one. */
-function aDelivery(
+function hasDelivery(
   userId: number,
   { status, channelId, hasProblem }: NotificationFilter,
   { first, before }: Window,

@@ -140,7 +140,7 @@ export async function acknowledgeNotifications(
 }
 
 /** The ids of notifications that a channel has given up, as `idsInOrder` has them. @param sinceAt only what rang from this instant on */
-export async function* givenUpOn(
+export async function* failedNotificationIds(
   db: Db,
   userId: number,
   { channelId, sinceAt, max }: { channelId: number; sinceAt: number; max: number },
@@ -151,7 +151,7 @@ export async function* givenUpOn(
 }
 
 /** The ids up to one of notifications that nobody has acknowledged, in order and in lists of at most `max`. */
-export async function* unacknowledged(db: Db, userId: number, upTo: number, max: number): AsyncGenerator<number[]> {
+export async function* unacknowledgedIds(db: Db, userId: number, upTo: number, max: number): AsyncGenerator<number[]> {
   const last = Math.min(upTo, await lastId(db, 'notifications', userId))
   yield* idsInOrder(db, 'notifications', userId, { where: sql<SqlBool>`acknowledged_at is null`, last, max })
 }

@@ -45,14 +45,14 @@ export function openIndex(tx: Db): { length(): number; dropFrom(length: number):
 }
 
 /** Takes the words of tasks out that are gone for good. */
-export async function forgetTasks(tx: Db, ids: readonly number[]): Promise<void> {
-  if (ids.length > 0) await dialectOf(tx).search.forget(tx, ids)
+export async function removeFromIndex(tx: Db, ids: readonly number[]): Promise<void> {
+  if (ids.length > 0) await dialectOf(tx).search.remove(tx, ids)
 }
 
 /** More tasks than this are not looked up one by one, but met soon in any order. */
 const maxCandidates = 10_000
 
 /** The ids of all tasks that may have each of these words or one that begins so; undefined for very many. */
-export async function candidates(db: Db, words: readonly string[]): Promise<number[] | undefined> {
+export async function findCandidates(db: Db, words: readonly string[]): Promise<number[] | undefined> {
   return dialectOf(db).search.find(db, words, maxCandidates)
 }

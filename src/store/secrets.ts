@@ -8,13 +8,13 @@ export async function sharedSecret(
   name: string,
   make: () => string,
 ): Promise<string> {
-  const known = await find(db, name).executeTakeFirst()
+  const known = await selectSecret(db, name).executeTakeFirst()
   if (known) return known.value
   return transact(async (tx) => {
     await dialectOf(tx).insertRows(tx, 'secrets', ['name', 'value'], [[name, make()]], [])
     // That of another, where two asked at once.
-    return (await find(tx, name).executeTakeFirstOrThrow()).value
+    return (await selectSecret(tx, name).executeTakeFirstOrThrow()).value
   })
 }
 
-const find = (db: Db, name: string) => db.selectFrom('secrets').select('value').where('name', '=', name)
+const selectSecret = (db: Db, name: string) => db.selectFrom('secrets').select('value').where('name', '=', name)

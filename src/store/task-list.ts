@@ -5,7 +5,7 @@ import { byId, type Position, positionOf, type SortColumn, type SortKey, type Ta
 import { haveTokens } from '#core/tokenize.ts'
 import { dialectOf } from './dialects/dialect.ts'
 import type { Db, Schema } from './schema.ts'
-import { candidates } from './search.ts'
+import { findCandidates } from './search.ts'
 import { toTask } from './tasks.ts'
 
 /**
@@ -24,7 +24,7 @@ export interface PageRequest {
 }
 
 type Builder = ExpressionBuilder<Schema, 'tasks'>
-type Condition = (eb: Builder) => Expression<SqlBool>
+type Predicate = (eb: Builder) => Expression<SqlBool>
 
 const columnOf: Record<SortColumn, RawBuilder<number | string | null>> = {
   id: sql`id`,
@@ -44,11 +44,11 @@ const unindexedColumns: typeof columnOf = { ...columnOf, expiry: sql`(expiry_at 
 /** Tasks of a user in an order, those that a filter lets through. */
 export async function listPage(db: Db, userId: number, wish: PageRequest): Promise<Task[]> {
   const { words } = wish.filter
-  if (!words) return select(db, userId, wish)
+  if (!words) return selectTasks(db, userId, wish)
   const { limit, offset } = wish
   const page: Task[] = []
   let skipped = 0
-  for await (const task of search(db, userId, wish, words, await candidates(db, words))) {
+  for await (const task of search(db, userId, wish, words, await findCandidates(db, words))) {
     if (skipped++ < offset) continue
     page.push(task)
     if (page.length >= limit) break
@@ -60,7 +60,7 @@ export async function listPage(db: Db, userId: number, wish: PageRequest): Promi
 export async function countTasks(db: Db, userId: number, filter: TaskFilter, now: number): Promise<number | null> {
   const { words } = filter
   if (words) {
-    const ids = await candidates(db, words)
+    const ids = await findCandidates(db, words)
     if (!ids) return null
     const wish = { filter, sort: byId, limit: 0, offset: 0, now }
     let count = 0
@@ -96,7 +96,7 @@ async function* search(
   let { after } = wish
   const among = intersection(ids, wish.filter.ids)
   for (let limit = among ? maxRead : Math.min(maxRead, Math.max(100, wish.limit)); ; limit = maxRead) {
-    const tasks = await select(db, userId, { ...wish, after, limit, offset: 0 }, among)
+    const tasks = await selectTasks(db, userId, { ...wish, after, limit, offset: 0 }, among)
     for (const task of tasks) if (haveTokens([task.title, task.description], words)) yield task
     const last = tasks.at(-1)
     if (!last || tasks.length < limit) return
@@ -116,7 +116,7 @@ function intersection(a: readonly number[] | undefined, b: readonly number[] | u
  * those that expire with the last one, those after, those never. In one statement, `order by expiry_at is null, …` and a
  * comparison of pairs would each keep one of the databases from using the index. Where ids are given these are looked up, and sorted.
  */
-async function select(db: Db, userId: number, wish: PageRequest, among = wish.filter.ids): Promise<Task[]> {
+async function selectTasks(db: Db, userId: number, wish: PageRequest, among = wish.filter.ids): Promise<Task[]> {
   const { rest, expiry } = conditionsOf(wish.filter, wish.now)
   if (among) rest.push((eb) => dialectOf(db).among(eb.ref('id'), among))
   const found: Task[] = []
@@ -124,11 +124,11 @@ async function select(db: Db, userId: number, wish: PageRequest, among = wish.fi
   const parts = among
     ? [
         {
-          where: [...within(expiry, unindexedColumns), ...beyond(wish.sort, wish.after, unindexedColumns)],
+          where: [...within(expiry, unindexedColumns), ...afterPosition(wish.sort, wish.after, unindexedColumns)],
           sort: wish.sort,
         },
       ]
-    : stretches(wish, expiry)
+    : keysetRanges(wish, expiry)
   for (const { where, sort } of parts) {
     const conditions = (eb: Builder) => eb.and([...rest, ...where].map((condition) => condition(eb)))
     let query = db.selectFrom('tasks').selectAll().where('user_id', '=', userId).where(conditions)
@@ -161,9 +161,9 @@ interface Span {
 const always: Span = { from: Number.MIN_SAFE_INTEGER, before: Number.MAX_SAFE_INTEGER }
 
 /** What a filter asks of a task, but for its ids and words, and of its expiry: undefined for nothing. */
-function conditionsOf(filter: TaskFilter, now: number): { rest: Condition[]; expiry: Span | undefined } {
+function conditionsOf(filter: TaskFilter, now: number): { rest: Predicate[]; expiry: Span | undefined } {
   const { status = 'all', tags = [], priority, expiresAfter, expiresBefore, updatedAfter } = filter
-  const rest: Condition[] = []
+  const rest: Predicate[] = []
   if (status === 'open' || status === 'expired') rest.push((eb) => eb('completed_at', 'is', null))
   if (status === 'completed') rest.push((eb) => eb('completed_at', 'is not', null))
   if (tags.length > 0) rest.push(isTagged)
@@ -176,12 +176,12 @@ function conditionsOf(filter: TaskFilter, now: number): { rest: Condition[]; exp
   return { rest, expiry: isBound ? { from, before } : undefined }
 }
 
-function within(span: Span | undefined, { expiry } = columnOf): Condition[] {
+function within(span: Span | undefined, { expiry } = columnOf): Predicate[] {
   return span ? [() => sql`${expiry} >= ${span.from}`, () => sql`${expiry} < ${span.before}`] : []
 }
 
 /** In the words of the index tasks_tagged. */
-export const isTagged: Condition = () => sql`tags <> '[]'`
+export const isTagged: Predicate = () => sql`tags <> '[]'`
 
 /**
  * A list of tags as it was written has the tag behind its `[` or a comma: a quote within another tag stands behind a backslash. `replace`
@@ -197,20 +197,20 @@ export function hasTag(tag: string): () => Expression<SqlBool> {
 /** Tags without what a backslash hides. */
 const bare = sql`replace(replace(tags, ${'\\\\'}, ''), ${'\\"'}, '')`
 
-interface Stretch {
-  readonly where: Condition[]
+interface KeysetRange {
+  readonly where: Predicate[]
   readonly sort: readonly SortKey[]
 }
 
 /** The parts of what is left behind a position, one after the other. */
-function stretches({ sort, after }: PageRequest, expiry: Span | undefined): Stretch[] {
+function keysetRanges({ sort, after }: PageRequest, expiry: Span | undefined): KeysetRange[] {
   const [first, ...others] = sort
-  if (first?.by !== 'expiry') return [{ where: [...within(expiry), ...beyond(sort, after)], sort }]
+  if (first?.by !== 'expiry') return [{ where: [...within(expiry), ...afterPosition(sort, after)], sort }]
   const [last, ...rest] = after ?? []
   const { from, before } = expiry ?? always
-  const found: Stretch[] = []
+  const found: KeysetRange[] = []
   if (typeof last === 'number' && last >= from && last < before)
-    found.push({ where: [(eb) => eb('expiry_at', '=', last), ...beyond(others, rest)], sort: others })
+    found.push({ where: [(eb) => eb('expiry_at', '=', last), ...afterPosition(others, rest)], sort: others })
   if (last !== null) {
     const behind =
       typeof last !== 'number'
@@ -223,30 +223,30 @@ function stretches({ sort, after }: PageRequest, expiry: Span | undefined): Stre
   // By the rest alone: MySQL would sort nulls, which are all alike.
   if (!expiry)
     found.push({
-      where: [(eb) => eb('expiry_at', 'is', null), ...(last === null ? beyond(others, rest) : [])],
+      where: [(eb) => eb('expiry_at', 'is', null), ...(last === null ? afterPosition(others, rest) : [])],
       sort: others,
     })
   return found
 }
 
 /** Of tasks in this order those that come after a position: later by some key, and the same by all before it. */
-function beyond(sort: readonly SortKey[], after: Position | undefined, columns = columnOf): Condition[] {
+function afterPosition(sort: readonly SortKey[], after: Position | undefined, columns = columnOf): Predicate[] {
   if (!after) return []
   return [
     (eb) =>
       eb.or(
         sort.map((key, i) => {
-          const same = sort.slice(0, i).map((one, j) => isAt(columns[one.by], after[j] ?? null))
-          return eb.and([...same, isBehind(key, columns[key.by], after[i] ?? null)])
+          const same = sort.slice(0, i).map((one, j) => isEqual(columns[one.by], after[j] ?? null))
+          return eb.and([...same, isAfter(key, columns[key.by], after[i] ?? null)])
         }),
       ),
   ]
 }
 
-const isAt = (column: RawBuilder<unknown>, value: number | string | null) =>
+const isEqual = (column: RawBuilder<unknown>, value: number | string | null) =>
   value === null ? sql<SqlBool>`${column} is null` : sql<SqlBool>`${column} = ${value}`
 
-function isBehind({ by, isDescending }: SortKey, column: RawBuilder<unknown>, value: number | string | null) {
+function isAfter({ by, isDescending }: SortKey, column: RawBuilder<unknown>, value: number | string | null) {
   if (value === null) return sql<SqlBool>`1 = 0`
   const later = isDescending ? sql<SqlBool>`${column} < ${value}` : sql<SqlBool>`${column} > ${value}`
   return by === 'expiry' ? sql<SqlBool>`(${later} or ${column} is null)` : later

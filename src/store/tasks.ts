@@ -162,7 +162,7 @@ export async function listTasks(
   return (await selectPage(db, { userId, ...page })).rows.map(toTask)
 }
 
-const insert = prepare((db, row: Insertable<TaskTable>) => {
+const insertOne = prepare((db, row: Insertable<TaskTable>) => {
   const query = db.insertInto('tasks').values(eachColumn(row))
   return db.getExecutor().adapter.supportsReturning ? query.returning('id') : query
 })
@@ -170,12 +170,12 @@ const insert = prepare((db, row: Insertable<TaskTable>) => {
 /** @throws Problem `conflict` when the user has a task with this uid or key */
 export async function insertTask(tx: Db, task: NewTask): Promise<Task> {
   try {
-    const { rows, insertId } = await insert(tx, toRow(task))
+    const { rows, insertId } = await insertOne(tx, toRow(task))
     const id = (rows as unknown as { id: number }[])[0]?.id ?? Number(insertId)
     indexTask(tx, { ...task, id }, { isNew: true })
     return { ...task, id }
   } catch (error) {
-    throw explainDuplicate(tx, error, task)
+    throw toConflict(tx, error, task)
   }
 }
 
@@ -224,7 +224,7 @@ async function saveTask(tx: Db, change: Change): Promise<void> {
     const { numAffectedRows } = await updateOf(changed)(tx, { ...row, id: after.id, seen: before.version })
     if (numAffectedRows !== 1n) throw new Problem('stale', `Task ${after.id} was changed meanwhile.`)
   } catch (error) {
-    throw explainDuplicate(tx, error, after)
+    throw toConflict(tx, error, after)
   }
 }
 
@@ -275,7 +275,7 @@ async function overwrite(
   if (found !== rows.length) throw new Problem('stale', 'One of the tasks was changed meanwhile.')
 }
 
-function explainDuplicate(tx: Db, error: unknown, { uid, key }: NewTask): unknown {
+function toConflict(tx: Db, error: unknown, { uid, key }: NewTask): unknown {
   if (dialectOf(tx).classify(error) !== 'duplicate') return error
   const what = key === null ? `the uid «${uid}»` : `the uid «${uid}» or the key «${key}»`
   return new Problem('conflict', `There is a task with ${what} already.`, { cause: error })

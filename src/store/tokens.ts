@@ -106,7 +106,7 @@ export async function deleteTokens(
 }
 
 /** Takes an invitation, if it is there and has not expired: once. @returns whose it was */
-export async function takeInvitation(tx: Db, hash: string, now: number): Promise<number | undefined> {
+export async function consumeInvitation(tx: Db, hash: string, now: number): Promise<number | undefined> {
   const query = tx.selectFrom('tokens').selectAll().where('hash', '=', hash).where('kind', '=', 'invitation')
   const row = await (dialectOf(tx).isShared ? query.forUpdate() : query).executeTakeFirst()
   if (!row || (row.expires_at ?? now) <= now) return undefined
@@ -115,7 +115,7 @@ export async function takeInvitation(tx: Db, hash: string, now: number): Promise
 }
 
 /** Of some tokens those that are still there and have not expired. */
-export async function goodTokens(db: Db, ids: readonly number[], now: number): Promise<Set<number>> {
+export async function validTokens(db: Db, ids: readonly number[], now: number): Promise<Set<number>> {
   const rows = await db
     .selectFrom('tokens')
     .innerJoin('users', 'users.id', 'tokens.user_id')
@@ -133,7 +133,7 @@ export async function markTokenUsed(tx: Db, id: number, now: number): Promise<vo
 }
 
 /** A session lasts as long as it is used. */
-export async function prolongToken(tx: Db, id: number, expiresAt: number): Promise<void> {
+export async function extendSession(tx: Db, id: number, expiresAt: number): Promise<void> {
   await tx.updateTable('tokens').set({ expires_at: expiresAt }).where('id', '=', id).execute()
 }
 

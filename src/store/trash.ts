@@ -4,7 +4,7 @@ import type { Task } from '#core/task.ts'
 import { dialectOf } from './dialects/dialect.ts'
 import { idsInOrder, lastId } from './engine/id-windows.ts'
 import type { Db, TaskTable, TrashTable } from './schema.ts'
-import { forgetTasks } from './search.ts'
+import { removeFromIndex } from './search.ts'
 import { hasTag } from './task-list.ts'
 import { columns, toTask } from './tasks.ts'
 
@@ -26,7 +26,7 @@ export interface TrashedTask {
 }
 
 /** Which tasks are to be deleted; of all that is said, all must be true. */
-export interface TaskFilter {
+export interface DeletionFilter {
   readonly ids?: readonly number[]
   readonly status?: 'all' | 'open' | 'expired' | 'completed'
   readonly tags?: readonly string[]
@@ -34,7 +34,11 @@ export interface TaskFilter {
   readonly expiresBefore?: number
 }
 
-function taken(db: Db, { ids, status, tags = [], expiresBefore }: TaskFilter, now: number): Expression<SqlBool> {
+function deletionCondition(
+  db: Db,
+  { ids, status, tags = [], expiresBefore }: DeletionFilter,
+  now: number,
+): Expression<SqlBool> {
   const all: Expression<SqlBool>[] = []
   if (ids) all.push(dialectOf(db).among(sql.ref('id'), ids))
   if (status === 'open' || status === 'expired') all.push(sql`completed_at is null`)
@@ -49,15 +53,15 @@ function taken(db: Db, { ids, status, tags = [], expiresBefore }: TaskFilter, no
 export async function* idsToDelete(
   db: Db,
   userId: number,
-  filter: TaskFilter,
+  filter: DeletionFilter,
   now: number,
   max: number,
 ): AsyncGenerator<number[]> {
-  const where = taken(db, filter, now)
+  const where = deletionCondition(db, filter, now)
   // Few are looked up, not looked for among all.
   if (!filter.ids) yield* idsInOrder(db, 'tasks', userId, { where, last: await lastId(db, 'tasks', userId), max })
   else {
-    const found = await select(db, userId, where)
+    const found = await selectTaskIds(db, userId, where)
     if (found.length > 0) yield found
   }
 }
@@ -67,31 +71,34 @@ export async function lockToDelete(
   tx: Db,
   userId: number,
   ids: readonly number[],
-  filter: TaskFilter,
+  filter: DeletionFilter,
   now: number,
 ): Promise<number[]> {
-  const where = sql<SqlBool>`${dialectOf(tx).among(sql.ref('id'), ids)} and ${taken(tx, filter, now)}`
-  return select(tx, userId, where, dialectOf(tx).isShared ? sql` for update` : sql``)
+  const where = sql<SqlBool>`${dialectOf(tx).among(sql.ref('id'), ids)} and ${deletionCondition(tx, filter, now)}`
+  return selectTaskIds(tx, userId, where, dialectOf(tx).isShared ? sql` for update` : sql``)
 }
 
-async function select(db: Db, userId: number, where: Expression<SqlBool>, lock = sql``): Promise<number[]> {
+async function selectTaskIds(db: Db, userId: number, where: Expression<SqlBool>, lock = sql``): Promise<number[]> {
   const { rows } = await sql<{ id: number }>`
     select id from tasks where user_id = ${userId} and ${where} order by id${lock}`.execute(db)
   return rows.map(({ id }) => id)
 }
 
-const kept = ['id', ...columns.filter((column) => column !== 'notify_at')] as const satisfies (keyof TaskTable)[]
+const trashColumns = [
+  'id',
+  ...columns.filter((column) => column !== 'notify_at'),
+] as const satisfies (keyof TaskTable)[]
 
 /** Moves tasks that are locked by this transaction. */
 export async function moveToTrash(tx: Db, ids: readonly number[], batch: string, deletedAt: number): Promise<void> {
   if (ids.length === 0) return
   await tx
     .insertInto('trash')
-    .columns([...kept, 'deleted_at', 'batch'])
+    .columns([...trashColumns, 'deleted_at', 'batch'])
     .expression(
       tx
         .selectFrom('tasks')
-        .select(kept)
+        .select(trashColumns)
         .select((eb) => [eb.val(deletedAt).as('deleted_at'), eb.val(batch).as('batch')])
         .where((eb) => dialectOf(tx).among(eb.ref('id'), ids)),
     )
@@ -103,10 +110,15 @@ export async function moveToTrash(tx: Db, ids: readonly number[], batch: string,
 }
 
 /** What of the trash is meant: some ids, one batch, or all of it. */
-export type Trashed = { readonly ids: readonly number[] } | { readonly batch: string } | 'all'
+export type TrashSelection = { readonly ids: readonly number[] } | { readonly batch: string } | 'all'
 
 /** The ids of what is meant, in lists of at most `max`; nothing that is deleted from now on. */
-export async function* idsInTrash(db: Db, userId: number, which: Trashed, max: number): AsyncGenerator<number[]> {
+export async function* idsInTrash(
+  db: Db,
+  userId: number,
+  which: TrashSelection,
+  max: number,
+): AsyncGenerator<number[]> {
   const newest = which === 'all' ? ((await listTrash(db, userId, { limit: 1 }))[0]?.deletedAt ?? 0) : 0
   let [deletedAt, id] = [0, 0]
   for (;;) {
@@ -147,16 +159,16 @@ export async function lockTrashed(tx: Db, userId: number, ids: readonly number[]
 export async function takeFromTrash(tx: Db, tasks: readonly Task[]): Promise<void> {
   if (tasks.length === 0) return
   const ids = tasks.map(({ id }) => id)
-  for (const name of ['uid', 'key'] as const) await refuseTaken(tx, ids, name)
+  for (const name of ['uid', 'key'] as const) await requireFree(tx, ids, name)
   try {
     // All in SQL, since a list of rows in one parameter would cut a long description on MySQL.
     await tx
       .insertInto('tasks')
-      .columns(kept)
+      .columns(trashColumns)
       .expression(
         tx
           .selectFrom('trash')
-          .select(kept)
+          .select(trashColumns)
           .where((eb) => dialectOf(tx).among(eb.ref('id'), ids)),
       )
       .execute()
@@ -174,7 +186,7 @@ export async function takeFromTrash(tx: Db, tasks: readonly Task[]): Promise<voi
   await deleteRows(tx, ids)
 }
 
-async function refuseTaken(tx: Db, ids: readonly number[], name: 'uid' | 'key'): Promise<void> {
+async function requireFree(tx: Db, ids: readonly number[], name: 'uid' | 'key'): Promise<void> {
   const other = await tx
     .selectFrom('trash')
     .innerJoin('tasks', (join) =>
@@ -210,7 +222,7 @@ export async function purgeOldTrash(
   limit: number,
   without: readonly number[] = [],
 ): Promise<number> {
-  const query = oldTrash(tx, deletedBy, without).limit(limit)
+  const query = selectOldTrash(tx, deletedBy, without).limit(limit)
   // What somebody restores just now, or another replica purges, is theirs.
   const rows = await (dialectOf(tx).isShared ? query.forUpdate().skipLocked() : query).execute()
   const ids = rows.map(({ id }) => id)
@@ -225,10 +237,10 @@ export async function oldTrashIds(
   limit: number,
   without: readonly number[],
 ): Promise<number[]> {
-  return (await oldTrash(db, deletedBy, without).limit(limit).execute()).map(({ id }) => id)
+  return (await selectOldTrash(db, deletedBy, without).limit(limit).execute()).map(({ id }) => id)
 }
 
-function oldTrash(db: Db, deletedBy: number, without: readonly number[]) {
+function selectOldTrash(db: Db, deletedBy: number, without: readonly number[]) {
   const query = db.selectFrom('trash').select('id').where('deleted_at', '<=', deletedBy).orderBy('deleted_at')
   return without.length === 0 ? query : query.where((eb) => eb.not(dialectOf(db).among(eb.ref('id'), without)))
 }
@@ -236,7 +248,7 @@ function oldTrash(db: Db, deletedBy: number, without: readonly number[]) {
 /** What is gone already is passed over. */
 export async function purgeRows(tx: Db, ids: readonly number[]): Promise<void> {
   if (ids.length === 0) return
-  await forgetTasks(tx, ids)
+  await removeFromIndex(tx, ids)
   await deleteRows(tx, ids)
 }
 
@@ -248,7 +260,7 @@ async function deleteRows(tx: Db, ids: readonly number[]): Promise<void> {
 }
 
 /** Waits for whoever has these in hand, to restore or to purge them. */
-export async function awaitTrashed(tx: Db, ids: readonly number[]): Promise<void> {
+export async function waitForTrashed(tx: Db, ids: readonly number[]): Promise<void> {
   const query = tx
     .selectFrom('trash')
     .select('id')

@@ -4,7 +4,7 @@ import { notificationsByIds } from './notifications.ts'
 import type { Db } from './schema.ts'
 
 /** Why a delivery is given up of which a part cannot be read. A person can ask for it again once the database is repaired. */
-export const unreadable = 'the database is damaged: what was to be sent cannot be read'
+export const unreadableReason = 'the database is damaged: what was to be sent cannot be read'
 
 export interface Readability {
   /** Notifications of deliveries that can be claimed. */
@@ -70,7 +70,7 @@ export async function giveUpUnreadable(
   if (notificationIds.length === 0) return
   await tx
     .updateTable('deliveries')
-    .set({ state: 'failed', next_at: null, claimed_at: null, finished_at: now, error: unreadable })
+    .set({ state: 'failed', next_at: null, claimed_at: null, finished_at: now, error: unreadableReason })
     .where('channel_id', '=', channelId)
     .where((eb) => dialectOf(tx).among(eb.ref('notification_id'), notificationIds))
     .where('next_at', '<=', now)

@@ -20,7 +20,7 @@ export interface Upcoming extends Instant {
  *
  * Read on until enough is certain, which nearly always is the first page of as many tasks as rings are wanted.
  */
-export async function upcoming(
+export async function selectUpcoming(
   db: Db,
   userId: number,
   { defaults, now, until, limit }: { defaults: Defaults; now: number; until: number; limit: number },

@@ -18,16 +18,16 @@ export const builtInUserId = 1
  */
 const userNumbers = -1
 
-const select = prepare((db, args: { id: number }) => db.selectFrom('users').selectAll().where('id', '=', args.id))
+const selectUser = prepare((db, args: { id: number }) => db.selectFrom('users').selectAll().where('id', '=', args.id))
 
 const selectShared = prepare((db, args: { id: number }) => {
-  const { lockShared, inTurn } = dialectOf(db)
+  const { lockShared, userLockQueue: inTurn } = dialectOf(db)
   let query = db.selectFrom('users').selectAll().where('id', '=', args.id)
   if (inTurn) query = query.where(inTurn.shared(args.id))
   return lockShared ? query.modifyEnd(lockShared) : query
 })
 
-const known = new WeakMap<Db, Map<number, User>>()
+const userCache = new WeakMap<Db, Map<number, User>>()
 
 /**
  * The user of what is about to be written, who stays as he is until this transaction ends: whoever changes his settings waits for those
@@ -36,8 +36,8 @@ const known = new WeakMap<Db, Map<number, User>>()
  * @throws Problem `unauthorized` when he is not there any more
  */
 export async function userInTransaction(tx: Db, id: number): Promise<User> {
-  const seen = known.get(tx) ?? new Map<number, User>()
-  known.set(tx, seen)
+  const seen = userCache.get(tx) ?? new Map<number, User>()
+  userCache.set(tx, seen)
   let user = seen.get(id)
   if (!user) {
     const row = (await selectShared(tx, { id })).rows[0]
@@ -54,26 +54,26 @@ export async function defaultsInTransaction(tx: Db, userId: number): Promise<Def
 }
 
 export async function findUser(db: Db, id: number): Promise<User | undefined> {
-  const row = (await select(db, { id })).rows[0]
+  const row = (await selectUser(db, { id })).rows[0]
   return row && toUser(row)
 }
 
 /** @throws Problem `not-found` */
 export async function getUser(db: Db, id: number): Promise<User> {
   const user = await findUser(db, id)
-  if (!user) throw noUser(id)
+  if (!user) throw userNotFound(id)
   return user
 }
 
-const noUser = (id: number) => new Problem('not-found', `There is no user ${id}.`)
+const userNotFound = (id: number) => new Problem('not-found', `There is no user ${id}.`)
 
 /** To be changed in this transaction: nobody else can meanwhile. @throws Problem `not-found` */
 export async function lockUser(tx: Db, id: number): Promise<User> {
-  await dialectOf(tx).inTurn?.alone(tx, id)
+  await dialectOf(tx).userLockQueue?.alone(tx, id)
   const query = tx.selectFrom('users').selectAll().where('id', '=', id)
   const row = await (dialectOf(tx).isShared ? query.forUpdate() : query).executeTakeFirst()
-  if (!row) throw noUser(id)
-  known.get(tx)?.delete(id)
+  if (!row) throw userNotFound(id)
+  userCache.get(tx)?.delete(id)
   return toUser(row)
 }
 
@@ -108,7 +108,7 @@ export async function findPassword(db: Db, id: number): Promise<string | null> {
 }
 
 /** Whether anybody can come in who administers the server: with a password, through a provider, or by a token that may do everything. */
-export async function canAnybodyAdministrate(db: Db, now: number): Promise<boolean> {
+export async function isAdministrable(db: Db, now: number): Promise<boolean> {
   const one = enabledAdmins(db).select('users.id').limit(1)
   const person = one.where((eb) => eb.or([eb('password', 'is not', null), eb('identity', 'is not', null)]))
   if (await person.executeTakeFirst()) return true
@@ -191,7 +191,7 @@ export async function saveUser(
 ): Promise<void> {
   const { disabledAt, removedAt, ...same } = changes
   await refuseTaken(tx, id, changes)
-  known.get(tx)?.delete(id)
+  userCache.get(tx)?.delete(id)
   const row = {
     ...same,
     ...(disabledAt !== undefined && { disabled_at: disabledAt }),
@@ -262,9 +262,9 @@ export async function saveOwnDefaults(
   server: Defaults,
 ): Promise<{ defaults: Defaults; isStale: boolean }> {
   const defaults = effective(own, server)
-  const row = (await select(tx, { id })).rows[0]
+  const row = (await selectUser(tx, { id })).rows[0]
   const isSame = row && JSON.stringify(toUser(row).defaults) === JSON.stringify(defaults)
-  known.get(tx)?.delete(id)
+  userCache.get(tx)?.delete(id)
   await tx
     .updateTable('users')
     .set({
@@ -298,7 +298,7 @@ export async function adoptServerDefaults(tx: Db, server: Defaults, now: number)
   ] as const
   for (const [own, column, value] of others) {
     const changed = tx.selectFrom('users').select('id').where(own, 'is', null).where(column, '!=', value)
-    const { inTurn } = dialectOf(tx)
+    const { userLockQueue: inTurn } = dialectOf(tx)
     if (inTurn) for (const { id } of await changed.orderBy('id').execute()) await inTurn.alone(tx, id)
     const { numUpdatedRows } = await tx
       .updateTable('users')
@@ -319,7 +319,7 @@ export async function findStaleAlarms(db: Db): Promise<{ id: number; defaults: D
 
 /** If they are what the alarms were computed with. */
 export async function markFresh(tx: Db, id: number, { reminders, timeZone }: Defaults): Promise<void> {
-  await dialectOf(tx).inTurn?.alone(tx, id)
+  await dialectOf(tx).userLockQueue?.alone(tx, id)
   await tx
     .updateTable('users')
     .set({ alarms_stale: 0 })
@@ -342,8 +342,8 @@ export async function allPreferences(db: Db): Promise<Map<number, NotificationPr
 
 /** The same of one, and what of it is his own choice. @throws Problem `not-found` */
 export async function getPreferences(db: Db, userId: number): Promise<NotificationPreferences & { own: OwnDefaults }> {
-  const row = (await select(db, { id: userId })).rows[0]
-  if (!row) throw noUser(userId)
+  const row = (await selectUser(db, { id: userId })).rows[0]
+  if (!row) throw userNotFound(userId)
   return { ...toPreferences(row), own: toOwnDefaults(row) }
 }
 

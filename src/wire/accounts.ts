@@ -52,7 +52,7 @@ const name = Type.String({ maxLength: 50, description: 'a-z, 0-9, dots, hyphens 
 const email = nullable(Type.String({ maxLength: 254, examples: ['ada@example.org'] }))
 const password = Type.String({
   maxLength: 4 * passwordLength.max,
-  description: `${passwordLength.least} to ${passwordLength.max} characters`,
+  description: `${passwordLength.min} to ${passwordLength.max} characters`,
   writeOnly: true,
 })
 

@@ -1,5 +1,5 @@
 import type { ChangeKind } from '#core/change.ts'
-import { formatTask, type Notification, type Said } from '#core/notification.ts'
+import { formatTask, type Notification, type SentenceInput } from '#core/notification.ts'
 import type { Task } from '#core/task.ts'
 import Type, { type Static } from '#json-schema.ts'
 import type { NumberedChange } from '#store/changes.ts'
@@ -124,7 +124,7 @@ export function toEvent(change: NumberedChange, found: Found, timeZone = 'UTC'):
   const { task, notification } = found
   const cursor = String(change.number)
   if (change.kind === 'fired' && task && notification) {
-    const said: Said = { task, notification, sentAt: change.at, timeZone: task.timeZone ?? timeZone }
+    const said: SentenceInput = { task, notification, sentAt: change.at, timeZone: task.timeZone ?? timeZone }
     return { ...toCloudEvent(said), cursor } as EventWire
   }
   const { taskId, count, batch } = change

@@ -1,8 +1,15 @@
 import { type DateTimeInput, parseTimeZone } from '#core/date-time.ts'
 import { deliveryStates } from '#core/delivery.ts'
 import { parseSpan } from '#core/duration.ts'
-import { type Message, type Notification, notificationKinds, type Said, sentence, timings } from '#core/notification.ts'
-import { describe, type Fault, Problem } from '#core/problem.ts'
+import {
+  type Message,
+  type Notification,
+  notificationKinds,
+  type SentenceInput,
+  sentence,
+  timings,
+} from '#core/notification.ts'
+import { type Fault, formatFaults, Problem } from '#core/problem.ts'
 import { limits, priorities, type Reminder, type Task, type TaskDraft, type TaskPatch } from '#core/task.ts'
 import Type, { type Static, type TSchema } from '#json-schema.ts'
 import type { Delivery } from '#store/deliveries.ts'
@@ -268,7 +275,7 @@ export function toNotificationSummary(notification: Notification) {
  * CloudEvents 1.0, JSON format. `type` follows the moment of sending, `id` is the same on every channel. On one that gathers it is of
  * the first that rang, and `others` are what else is told by it.
  */
-export function toCloudEvent(message: Said & Partial<Pick<Message, 'others' | 'links'>>) {
+export function toCloudEvent(message: SentenceInput & Partial<Pick<Message, 'others' | 'links'>>) {
   const { task, notification, sentAt, others = [], links = null } = message
   return {
     specversion: '1.0',
@@ -285,7 +292,7 @@ export function toCloudEvent(message: Said & Partial<Pick<Message, 'others' | 'l
   }
 }
 
-function toData(said: Said & Pick<Message, 'links'>) {
+function toData(said: SentenceInput & Pick<Message, 'links'>) {
   const { task, notification, links } = said
   return {
     task: toTaskWire(task),
@@ -372,7 +379,7 @@ export function toPatch(wire: Omit<TaskPatchWire, 'id' | 'version'>, pointer = '
   if (wire.reminders !== undefined)
     patch.reminders =
       wire.reminders?.map((text, i) => (/^\d/.test(text) ? moment(`reminders/${i}`, text) : text)) ?? null
-  if (faults.length > 0) throw new Problem('invalid', describe(faults), { faults })
+  if (faults.length > 0) throw new Problem('invalid', formatFaults(faults), { faults })
   return patch
 }
 

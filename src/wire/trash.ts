@@ -1,7 +1,7 @@
 import type { Deleted } from '#actions/trash.ts'
 import { Problem } from '#core/problem.ts'
 import Type, { type Static } from '#json-schema.ts'
-import type { Trashed, TrashedTask } from '#store/trash.ts'
+import type { TrashedTask, TrashSelection } from '#store/trash.ts'
 import { maxIds } from './id-list.ts'
 import { isoText, nullable, TaskShape, time, toTaskWire } from './task.ts'
 
@@ -94,7 +94,7 @@ export function toTrashedTaskWire({ task, deletedAt, batch }: TrashedTask, trash
 // ── in ──
 
 /** @throws Problem `invalid` unless exactly one of `ids` and `batch` is there */
-export function toRestoring({ ids, batch }: RestoreWire): Exclude<Trashed, 'all'> {
+export function toRestoring({ ids, batch }: RestoreWire): Exclude<TrashSelection, 'all'> {
   if (ids !== undefined && batch === undefined) return { ids: [...new Set(ids)] }
   if (batch !== undefined && ids === undefined) return { batch }
   throw new Problem('invalid', 'Either "ids" or "batch" must be given.', {

@@ -1,4 +1,4 @@
-import { type ChannelRecord, isFor } from '#core/channel.ts'
+import { type ChannelRecord, wantsNotification } from '#core/channel.ts'
 import { kindAt, notificationKinds } from '#core/notification.ts'
 import Type, { type Static } from '#json-schema.ts'
 import type { Upcoming } from '#store/upcoming.ts'
@@ -45,7 +45,7 @@ export function toUpcomingWire(
         due_dt: isoText(at),
         kind,
         channels: channels
-          .filter((channel) => channel.isEnabled && isFor(channel, { kind }, task))
+          .filter((channel) => channel.isEnabled && wantsNotification(channel, { kind }, task))
           .map(({ id, name, kind }) => ({ id, name, kind })),
       }
     }),

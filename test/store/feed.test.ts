@@ -32,7 +32,7 @@ async function fixture(t: TestContext) {
       return run()
     })
   const open = async (onListed = (_: readonly number[]) => {}) => {
-    const store = await openStore(url, { clock: systemClock, onBroken() {}, onListed, wrap })
+    const store = await openStore(url, { clock: systemClock, onBroken() {}, onChangesCommitted: onListed, wrap })
     t.after(() => store[Symbol.asyncDispose]())
     return store
   }

@@ -518,7 +518,7 @@ export function storeSuite(name: string, fresh: (t: TestContext) => Promise<Fres
       const [due] = await claim(second.id, now)
       assert.ok(due)
       await settle(store, due, { state: 'pending', nextAt: now + hourMs, error: '503' })
-      assert.equal(await store.transact((tx) => deliveries.freeAllClaims(tx, now + 1)), 1)
+      assert.equal(await store.transact((tx) => deliveries.releaseAllClaims(tx, now + 1)), 1)
       assert.deepEqual(
         (await claim(first.id, now + 1)).map(({ attempt }) => attempt),
         [2],
@@ -553,7 +553,7 @@ export function storeSuite(name: string, fresh: (t: TestContext) => Promise<Fres
     test('what waits for a channel that is gone is dropped with the reason, and is not revived', async (t) => {
       const { store, first, second, dueId, stored, held } = await fired(t)
       await settle(store, held)
-      const drop = (id: number) => store.transact((tx) => deliveries.dropForChannel(tx, id, 'gone', now + 1))
+      const drop = (id: number) => store.transact((tx) => deliveries.cancelForChannel(tx, id, 'gone', now + 1))
       await store.transact((tx) => recordChannels(tx, me, declared.slice(0, 1), now + 1))
       assert.equal(await drop(second.id), 1)
       assert.equal(await drop(first.id), 0, 'what was sent stays sent')
@@ -864,7 +864,7 @@ export function storeSuite(name: string, fresh: (t: TestContext) => Promise<Fres
       const expected = Array.from({ length: 1_000 }, (_, i) => `task ${i}`)
       await Promise.all(expected.map((title) => insert(store, draft({ title }))))
       const done = await titles(store)
-      if (store.dialect.transactionsAtOnce === 1) assert.deepEqual(done, expected)
+      if (store.dialect.maxTransactions === 1) assert.deepEqual(done, expected)
       assert.deepEqual(done.toSorted(), expected.toSorted())
       const commits = said.filter((text) => text === 'commit').length
       assert.ok(commits >= 2 && commits <= 20, `${commits} commits`)

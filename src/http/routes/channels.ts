@@ -5,7 +5,7 @@ import type { ChannelRecord } from '#core/channel.ts'
 import { isNotModified, parseConditions } from '#http/protocol/conditional-requests.ts'
 import { answerIdempotently, answerIdempotentlyInChunks } from '#http/protocol/idempotency.ts'
 import type { Answer } from '#http/protocol/task-response.ts'
-import { getChannel, presentChannels } from '#store/channels.ts'
+import { channelsOfUser, getChannel } from '#store/channels.ts'
 import {
   ChannelDraftShape,
   ChannelKindsShape,
@@ -63,7 +63,7 @@ export function channelRoutes(plain: FastifyInstance, { ctx }: { ctx: actions.Ch
       },
     },
     async ({ actor }) => ({
-      channels: (await presentChannels(ctx.db, actor.userId)).map((channel) => wire(channel)),
+      channels: (await channelsOfUser(ctx.db, actor.userId)).map((channel) => wire(channel)),
     }),
   )
 

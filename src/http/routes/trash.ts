@@ -9,7 +9,7 @@ import { requireMore } from '#http/auth/authenticate.ts'
 import { answerIdempotently, answerIdempotentlyInChunks } from '#http/protocol/idempotency.ts'
 import Type, { type Static } from '#json-schema.ts'
 import type { Db } from '#store/schema.ts'
-import { listTrash, type TaskFilter } from '#store/trash.ts'
+import { type DeletionFilter, listTrash } from '#store/trash.ts'
 import { IdList, parseIds } from '#wire/id-list.ts'
 import { parseCollectionIfMatch, parseTime } from '#wire/task.ts'
 import {
@@ -163,7 +163,7 @@ export function trashRoutes(
   )
 }
 
-function toFilter({ ids, status, tag, expires_before }: Static<typeof DeleteQuery>, timeZone: string): TaskFilter {
+function toFilter({ ids, status, tag, expires_before }: Static<typeof DeleteQuery>, timeZone: string): DeletionFilter {
   return {
     ...(ids !== undefined && { ids: parseIds(ids) }),
     ...(status !== undefined && { status }),

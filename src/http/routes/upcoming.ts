@@ -1,9 +1,9 @@
 import type { TypeBoxTypeProvider } from '@fastify/type-provider-typebox'
 import type { FastifyInstance } from 'fastify'
 import Type from '#json-schema.ts'
-import { presentChannels } from '#store/channels.ts'
+import { channelsOfUser } from '#store/channels.ts'
 import type { Db } from '#store/schema.ts'
-import { upcoming } from '#store/upcoming.ts'
+import { selectUpcoming } from '#store/upcoming.ts'
 import { toUpcomingWire, UpcomingShape } from '#wire/upcoming.ts'
 import { parseInstant } from './trash.ts'
 
@@ -35,8 +35,8 @@ export function upcomingRoutes(plain: FastifyInstance, parts: { db: Db; now: () 
       const until =
         query.until === undefined ? now + aheadMs : parseInstant('until', query.until, actor.defaults.timeZone)
       const page = { defaults: actor.defaults, now, until, limit: query.limit }
-      const found = await upcoming(db, actor.userId, page)
-      return toUpcomingWire(found, until, await presentChannels(db, actor.userId))
+      const found = await selectUpcoming(db, actor.userId, page)
+      return toUpcomingWire(found, until, await channelsOfUser(db, actor.userId))
     },
   )
 }

@@ -21,7 +21,7 @@ export interface Dialect {
    * alone: by six clients who create without a pause he would wait for ever. `shared` is a condition of the select that locks, and
    * waits for who was there before; `alone` goes before one that locks the row to change it. Both until the transaction ends.
    */
-  readonly inTurn?: {
+  readonly userLockQueue?: {
     shared(userId: number): Expression<SqlBool>
     alone(tx: Db, userId: number): Promise<void>
   }
@@ -31,12 +31,12 @@ export interface Dialect {
    */
   readonly rowsChanged?: (tx: Db) => Promise<number>
   /** How many write transactions one process runs side by side. */
-  readonly transactionsAtOnce: number
+  readonly maxTransactions: number
   /**
    * Runs a statement now, where the database is in this process: no queue for the one connection, and none of the promises that
    * a network needs. Answers undefined when it cannot: a transaction is open, and the statement is not of it.
    */
-  readonly runAtOnce?: (
+  readonly runSync?: (
     text: string,
     parameters: readonly unknown[],
     isOfTransaction: boolean,
@@ -81,7 +81,7 @@ export interface Dialect {
    */
   inspect(db: Db): Promise<string[]>
   /** The words a migration uses; to be asked after `inspect`. */
-  words(): ColumnWords
+  columnSyntax(): ColumnSyntax
   classify(error: unknown): ErrorClass
   /** What a person can do about an error of the classes `refused`, `full`, `readonly`, `failed`, `broken` or `damaged`: sentences. */
   remedy(error: unknown): string
@@ -124,7 +124,7 @@ export type ErrorClass =
   | 'refused'
   | 'other'
 
-export interface ColumnWords {
+export interface ColumnSyntax {
   readonly id: RawBuilder<unknown>
   readonly integer: RawBuilder<unknown>
   readonly text: (characters: number) => RawBuilder<unknown>
@@ -138,7 +138,7 @@ export interface ColumnWords {
 const dialects = new WeakMap<object, Dialect>()
 
 /** The same Kysely dialect, whose databases know which of ours they speak. */
-export function speaking(kysely: KyselyDialect, dialect: Dialect): KyselyDialect {
+export function withDialect(kysely: KyselyDialect, dialect: Dialect): KyselyDialect {
   return {
     createAdapter() {
       const adapter = kysely.createAdapter()
@@ -168,7 +168,7 @@ export interface SearchIndex {
   create(db: Kysely<any>): Promise<void>
   /** Takes the place of what was there of these tasks; each of them once. */
   write(tx: Db, entries: readonly IndexEntry[]): Promise<void>
-  forget(tx: Db, ids: readonly number[]): Promise<void>
+  remove(tx: Db, ids: readonly number[]): Promise<void>
   /**
    * The ids of tasks that have a word beginning so, for each of `words` or for the rarest of them; undefined when those are more than
    * `max`. What it costs is bounded by `max`, however many tasks there are.

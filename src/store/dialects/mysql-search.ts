@@ -1,7 +1,7 @@
 import { sql } from 'kysely'
 import { runStatement } from '#store/engine/prepare.ts'
 import type { SearchIndex } from './dialect.ts'
-import { end, ofRarest } from './search.ts'
+import { findByRarestWord, prefixEnd } from './search.ts'
 
 /** Rows in one statement: at most 1.4 MB of them. */
 export const maxRows = 5_000
@@ -23,14 +23,14 @@ export const wordTable = (tableEnd: () => ReturnType<typeof sql>): SearchIndex =
     for (let i = 0; i < rows.length; i += maxRows)
       await runStatement(tx, 'insert into search (task_id, word) values ?', [rows.slice(i, i + maxRows)])
   },
-  async forget(tx, ids) {
+  async remove(tx, ids) {
     await runStatement(tx, 'delete from search where task_id in (?)', [ids])
   },
   find: (db, words, max) =>
-    ofRarest(
+    findByRarestWord(
       async (_, word, limit) => {
         const text = 'select task_id from search where word >= ? and word < ? limit ?'
-        const { rows } = await runStatement(db, text, [word, end(word), limit])
+        const { rows } = await runStatement(db, text, [word, prefixEnd(word), limit])
         return (rows as { task_id: number }[]).map(({ task_id }) => task_id)
       },
       db,

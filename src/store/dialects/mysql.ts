@@ -9,10 +9,10 @@ import {
 import mysql2 from 'mysql2'
 import { Problem } from '#core/problem.ts'
 import { columnTypes, type Schema } from '#store/schema.ts'
-import { type Dialect, speaking } from './dialect.ts'
+import { type Dialect, withDialect } from './dialect.ts'
 import { classify, remedyFor } from './mysql-errors.ts'
 import { wordTable } from './mysql-search.ts'
-import { guard } from './pool.ts'
+import { guardPool } from './pool.ts'
 import {
   connections,
   connectMs,
@@ -43,8 +43,8 @@ const dialectFor = (server: Server): Dialect => ({
   begin: 'start transaction',
   isShared: true,
   lockShared: sql`lock in share mode`, // MariaDB does not know `for share`
-  transactionsAtOnce: 4,
-  words: () => ({
+  maxTransactions: 4,
+  columnSyntax: () => ({
     id: sql`bigint not null auto_increment primary key`,
     integer: sql`bigint`,
     text: (characters) => sql`varchar(${sql.lit(characters)})`,
@@ -172,7 +172,10 @@ export function openMysql(url: string, limits: Limits): KyselyDialect {
     // MySQL has no such variable, and says so; nothing is lost but a limit.
     connection.query(`set session idle_transaction_timeout = ${idleTransactionSeconds}`, () => {})
   })
-  return speaking(new MysqlDialect({ pool: patientPool(pool, limits) }), dialectFor({ collation: 'utf8mb4_nopad_bin' }))
+  return withDialect(
+    new MysqlDialect({ pool: patientPool(pool, limits) }),
+    dialectFor({ collation: 'utf8mb4_nopad_bin' }),
+  )
 }
 
 /** How long a server may take to see us off; one that is away does not answer that either. */
@@ -194,7 +197,7 @@ function patientPool(pool: mysql2.Pool, limits: Limits): MysqlPool {
     // Of one in use the statement fails, which is enough. An error unheard ends the process.
     connection.on('error', () => opened.delete(connection))
   })
-  const guarded = guard<mysql2.PoolConnection>({
+  const guarded = guardPool<mysql2.PoolConnection>({
     connect: () =>
       new Promise((resolve, reject) =>
         pool.getConnection((error, connection) => (error ? reject(error) : resolve(connection))),
@@ -229,7 +232,7 @@ function patientPool(pool: mysql2.Pool, limits: Limits): MysqlPool {
           if (isOver) return
           isOver = true
           clearTimeout(timer)
-          if (error && classify(error) === 'gone') guarded.doubt(connection)
+          if (error && classify(error) === 'gone') guarded.distrust(connection)
           callback(error, result)
         }
         const timer = setTimeout(

@@ -16,11 +16,11 @@ interface Pool<C> {
  * - And so is every other that was opened before then. What swallowed one answer has likely swallowed theirs, and to find it
  *   out costs 3 s each: a pool of ten silent ones would refuse requests for half a minute after the network is back.
  */
-export function guard<C extends object>(
+export function guardPool<C extends object>(
   pool: Pool<C>,
 ): { acquire(): Promise<C>; release(connection: C): void } & {
   /** To be called for a connection that failed, before it is released. */
-  doubt(connection: C): void
+  distrust(connection: C): void
 } {
   let generation = 0
   const generationOf = new WeakMap<C, number>()
@@ -62,7 +62,7 @@ export function guard<C extends object>(
       })
     },
     release,
-    doubt(connection) {
+    distrust(connection) {
       // One of an older generation tells nothing new.
       if (isTrusted(connection)) generation++
     },

@@ -15,7 +15,7 @@ export const gin: SearchIndex = {
       ' on conflict (task_id) do update set words = excluded.words'
     await runStatement(tx, text, [entries.map(({ id }) => id), entries.map(({ words }) => words.join(' '))])
   },
-  async forget(tx, ids) {
+  async remove(tx, ids) {
     await runStatement(tx, 'delete from search where task_id = any($1::bigint[])', [ids])
   },
   async find(db, words, max) {

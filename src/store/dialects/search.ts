@@ -1,6 +1,6 @@
 import type { Db } from '#store/schema.ts'
 /** Above every word that begins so: no letter is as high as that. */
-export const end = (start: string) => `${start}\u{10ffff}`
+export const prefixEnd = (start: string) => `${start}\u{10ffff}`
 
 /** Words of a query that are looked up, the longest first: they are the rarest as a rule. */
 const maxLookups = 8
@@ -9,7 +9,7 @@ const firstBound = 200
 
 type Lookup = (db: Db, word: string, max: number) => Promise<number[]>
 
-export async function ofRarest(
+export async function findByRarestWord(
   lookUp: Lookup,
   db: Db,
   words: readonly string[],

@@ -1,7 +1,7 @@
 import { sql } from 'kysely'
 import { runStatement } from '#store/engine/prepare.ts'
 import type { SearchIndex } from './dialect.ts'
-import { end, ofRarest } from './search.ts'
+import { findByRarestWord, prefixEnd } from './search.ts'
 
 /**
  * SQLite: FTS5, without the texts (contentless), without positions, and with a tokenizer that takes our words as they are: it folds
@@ -29,14 +29,14 @@ export const fts5: SearchIndex = {
         )
       }
   },
-  async forget(tx, ids) {
+  async remove(tx, ids) {
     await runStatement(tx, 'delete from search where rowid in (select value from json_each(?))', [JSON.stringify(ids)])
   },
   find: (db, words, max) =>
-    ofRarest(
+    findByRarestWord(
       async (_, word, limit) => {
         const text = 'select doc from search_words where term >= ? and term < ? limit ?'
-        const { rows } = await runStatement(db, text, [word, end(word), limit])
+        const { rows } = await runStatement(db, text, [word, prefixEnd(word), limit])
         return (rows as { doc: number }[]).map(({ doc }) => doc)
       },
       db,

@@ -4,7 +4,7 @@ import { type Dialect as KyselyDialect, SqliteAdapter, SqliteDialect, sql } from
 import { Problem } from '#core/problem.ts'
 import { runStatement } from '#store/engine/prepare.ts'
 import { addReturning } from './counter.ts'
-import { type Dialect, type ErrorClass, speaking } from './dialect.ts'
+import { type Dialect, type ErrorClass, withDialect } from './dialect.ts'
 import { applicationId, noDatabase, prepareFile, refuseForeign, watchFile } from './sqlite-file.ts'
 import { fts5 } from './sqlite-search.ts'
 
@@ -22,8 +22,8 @@ export const sqlite: Dialect = {
   async rowsChanged(tx) {
     return (await runStatement<{ n: number }>(tx, 'select total_changes() as n', [])).rows[0]?.n as number
   },
-  transactionsAtOnce: 1,
-  words: () => ({
+  maxTransactions: 1,
+  columnSyntax: () => ({
     // AUTOINCREMENT: without it the number of a deleted last row would be given again.
     id: sql`integer primary key autoincrement`,
     integer: sql`integer`,
@@ -138,7 +138,7 @@ export function openSqlite(path: string, isWatched: boolean): KyselyDialect {
     configure(database, isFile ? path : undefined)
   } catch (error) {
     database.close()
-    throw explain(error, path)
+    throw toOpenProblem(error, path)
   }
   const statements = new Map<string, PreparedStatement>()
   function prepare(text: string): PreparedStatement {
@@ -161,7 +161,7 @@ export function openSqlite(path: string, isWatched: boolean): KyselyDialect {
         file: { ...watchFile(path), changes, checkpoint },
       }
     : sqlite
-  return speaking(inner, isWatched ? dialect : { ...dialect, runAtOnce })
+  return withDialect(inner, isWatched ? dialect : { ...dialect, runSync: runAtOnce })
 
   function changes(): number {
     return prepare('select total_changes() as n').all([])[0]?.n as number
@@ -239,7 +239,7 @@ function configure(database: DatabaseSync, path: string | undefined) {
   database.exec(`begin immediate; pragma user_version = 1; pragma application_id = ${applicationId}; commit`)
 }
 
-function explain(error: unknown, path: string): unknown {
+function toOpenProblem(error: unknown, path: string): unknown {
   if (error instanceof Problem) return error
   const file = resolve(path)
   const { message } = error as Error

@@ -30,7 +30,7 @@ export interface Store extends AsyncDisposable {
    * freezes in the middle of a transaction keeps everybody waiting whose changes are numbered, and to write down what was sent
    * needs no number. In one transaction with what does it would wait as well, and what was sent would be sent again.
    */
-  readonly transactBell: Transact
+  readonly transactDeliveries: Transact
   /** The same for what the bell does that is numbered: to ring, and to give up. It waits, and nobody waits with it. */
   readonly transactFiring: Transact
   /**
@@ -42,7 +42,7 @@ export interface Store extends AsyncDisposable {
   /** Writes something of no meaning, so that a fault ends when the storage works again and nobody writes. @throws as `transact` */
   probe(): Promise<void>
   /** An error of the database at a start, in words for the one who starts it; any other as it is. */
-  explain(error: unknown): unknown
+  toStartupProblem(error: unknown): unknown
 }
 
 /** What is said while a database is opened. */
@@ -62,14 +62,14 @@ export interface StoreDeps {
   /** Called when the storage failed in a way that only a restart can mend. */
   readonly onBroken: (error: unknown) => void
   /** Called after each COMMIT of this process by which lists of changes have grown, with their users. */
-  readonly onListed?: (userIds: readonly number[]) => void
+  readonly onChangesCommitted?: (userIds: readonly number[]) => void
   /** Called after each COMMIT of this process: how many wishes shared it, and how long it took from its BEGIN. */
   readonly onCommitted?: (wishes: number, ms: number) => void
   /** Stands between the statements and the database; the identity when absent. */
   readonly wrap?: (dialect: KyselyDialect) => KyselyDialect
 }
 
-type Told = Required<Omit<StoreDeps, 'wrap' | 'onListed' | 'onCommitted'>>
+type Told = Required<Omit<StoreDeps, 'wrap' | 'onChangesCommitted' | 'onCommitted'>>
 
 /** In the order in which they are applied; a name, once released, stays. */
 const migrations = {
@@ -100,7 +100,7 @@ export async function openStore(url: string, given: StoreDeps): Promise<Store> {
   const db = new Kysely<Schema>({ dialect: deps.wrap?.(kysely) ?? kysely })
   const dialect = dialectOf(db)
   try {
-    await reach(db, dialect, url, deps)
+    await waitForDatabase(db, dialect, url, deps)
     for (const warning of await dialect.inspect(db)) deps.log.warn(warning)
     await compareClocks(db, deps)
     limits.statementMs = migrationMs
@@ -108,19 +108,19 @@ export async function openStore(url: string, given: StoreDeps): Promise<Store> {
     limits.statementMs = statementMs
   } catch (error) {
     await db.destroy()
-    throw explain(error, dialect, url) ?? error
+    throw toStartupProblem(error, dialect, url) ?? error
   }
   const storage = createStorage(dialect, deps.log, () => deps.clock.now())
   attachStorage(db, storage)
   let commitSequence = dialect.isShared ? Number.NaN : 0
   const open = () =>
-    createTransact(db, deps.clock, deps.onBroken, () => commitSequence++, deps.onListed, deps.onCommitted)
+    createTransact(db, deps.clock, deps.onBroken, () => commitSequence++, deps.onChangesCommitted, deps.onCommitted)
   const transact = open()
   return {
     db,
     dialect,
     transact,
-    transactBell: dialect.isShared ? open() : transact,
+    transactDeliveries: dialect.isShared ? open() : transact,
     transactFiring: dialect.isShared ? open() : transact,
     commitSequence: () => commitSequence,
     storage,
@@ -128,7 +128,8 @@ export async function openStore(url: string, given: StoreDeps): Promise<Store> {
       await transact(writeProbe)
       storage.noteStored()
     },
-    explain: (error) => explain(error instanceof Problem ? error.cause : error, dialect, url) ?? error,
+    toStartupProblem: (error) =>
+      toStartupProblem(error instanceof Problem ? error.cause : error, dialect, url) ?? error,
     [Symbol.asyncDispose]: () => db.destroy(),
   }
 }
@@ -143,7 +144,7 @@ async function writeProbe(tx: Db): Promise<void> {
 }
 
 /** Undefined for an error that is no fault of the database. */
-function explain(error: unknown, dialect: Dialect, url: string): Problem | undefined {
+function toStartupProblem(error: unknown, dialect: Dialect, url: string): Problem | undefined {
   const { message } = (error ?? {}) as { message?: string }
   const what = dialect.classify(error)
   const where = describeDatabase(url)
@@ -183,7 +184,7 @@ async function openDialect(url: string, limits: Limits, isWatched: boolean): Pro
 }
 
 /** Waits for a database that does not answer yet; gives up at once on one that says no. */
-async function reach(db: Db, dialect: Dialect, url: string, { clock, log }: Told): Promise<void> {
+async function waitForDatabase(db: Db, dialect: Dialect, url: string, { clock, log }: Told): Promise<void> {
   const giveUpAt = clock.now() + patienceMs
   for (let isFirst = true; ; isFirst = false) {
     try {

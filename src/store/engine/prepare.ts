@@ -30,7 +30,7 @@ export function prepare<Args extends object, Row>(
     const parameters = query.parameters.map((value) =>
       value instanceof Placeholder ? (args as Record<string, unknown>)[value.name] : value,
     )
-    const answer = dialectOf(db).runAtOnce?.(query.sql, parameters, transactions.has(db))
+    const answer = dialectOf(db).runSync?.(query.sql, parameters, transactions.has(db))
     return (answer as QueryResult<Row> | undefined) ?? db.executeQuery({ ...query, parameters })
   }
 }
@@ -41,7 +41,7 @@ export async function runStatement<Row>(
   text: string,
   parameters: readonly unknown[],
 ): Promise<QueryResult<Row>> {
-  const answer = dialectOf(db).runAtOnce?.(text, parameters, transactions.has(db))
+  const answer = dialectOf(db).runSync?.(text, parameters, transactions.has(db))
   return (
     (answer as QueryResult<Row> | undefined) ??
     db.executeQuery(CompiledQuery.raw(text, [...parameters]) as CompiledQuery<Row>)

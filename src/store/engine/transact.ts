@@ -32,7 +32,7 @@ interface Queued {
 }
 
 /** More would make the first of them wait for the last: 256 creates take about 10 ms. */
-const maxWishes = 256
+const maxBatch = 256
 /** A deadlock or a lock held by another is over when the other is; a wish that met one is tried this often … */
 const maxTries = 10
 /** Up to this much longer after each try; in real time, which is the database's as well. */
@@ -147,7 +147,7 @@ export function createTransact(
   }
 
   async function drain() {
-    const wishes = queue.splice(0, maxWishes)
+    const wishes = queue.splice(0, maxBatch)
     if (wishes.length > 0) {
       try {
         for (const answer of await run(wishes)) answer()
@@ -165,7 +165,7 @@ export function createTransact(
   return (wish) =>
     new Promise((resolve, reject) => {
       queue.push({ wish, resolve, reject })
-      if (running >= dialect.transactionsAtOnce) return
+      if (running >= dialect.maxTransactions) return
       running++
       // Not a microtask: those run between two sockets' data. setImmediate comes after all that arrived in this turn.
       setImmediate(drain)
