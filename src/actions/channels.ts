@@ -10,6 +10,7 @@ import type { Message } from '#core/notification.ts'
 import { invalidMember, nearest, Problem } from '#core/problem.ts'
 import type { Defaults } from '#core/reminder.ts'
 import { newTask } from '#core/task-changes.ts'
+import { saveHealth } from '#store/channel-health.ts'
 import * as store from '#store/channels.ts'
 import { cancelForChannel } from '#store/deliveries.ts'
 import type { Db } from '#store/schema.ts'
@@ -105,7 +106,7 @@ export async function updateChannel(
     }
     if (name !== before.name) await store.renameChannel(tx, before, name)
     if (isEnabled && !before.isEnabled)
-      await store.saveHealth(tx, before.id, { failingAt: null, givenUpAt: null, lastError: null })
+      await saveHealth(tx, before.id, { failingAt: null, givenUpAt: null, lastError: null })
     if (!isEnabled && before.isEnabled) await cancelForChannel(tx, before.id, 'the channel was switched off', now)
     return { ...before, ...choices, disabledReason: isEnabled ? null : before.disabledReason }
   })

@@ -1,6 +1,6 @@
 import type { Logger } from 'pino'
 import type { Clock } from '#clock.ts'
-import { type Claim, claimDue } from '#store/deliveries.ts'
+import { type Claim, claimDue } from '#store/claims.ts'
 import type { Store } from '#store/engine/open.ts'
 import { isDamage } from '#store/engine/storage.ts'
 import { giveUpUnreadable, sortByReadability } from '#store/unreadable-deliveries.ts'

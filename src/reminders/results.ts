@@ -1,6 +1,6 @@
 import { cancelReason } from '#core/notification.ts'
 import { recordChange } from '#store/changes.ts'
-import { type DeliveryResult, lockHeldClaims, recordResults } from '#store/deliveries.ts'
+import { type DeliveryResult, lockHeldClaims, recordResults } from '#store/claims.ts'
 import type { Store } from '#store/engine/open.ts'
 import { isDamage } from '#store/engine/storage.ts'
 import type { Transact } from '#store/engine/transact.ts'

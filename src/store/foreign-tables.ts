@@ -1,7 +1,8 @@
 import { sql } from 'kysely'
 import { Problem } from '#core/problem.ts'
+import { columnTypes } from './column-types.ts'
 import { dialectOf } from './dialects/dialect.ts'
-import { columnTypes, type Db } from './schema.ts'
+import type { Db } from './schema.ts'
 
 /** `search` is known to the dialects alone. */
 const ourTables = new Set([...Object.keys(columnTypes), 'search', 'search_words'])

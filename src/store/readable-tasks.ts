@@ -1,6 +1,7 @@
 import type { ExpressionBuilder } from 'kysely'
 import type { Task } from '#core/task.ts'
 import { dialectOf } from './dialects/dialect.ts'
+import { lockFreeRows } from './engine/lock-rows.ts'
 import type { Db, Schema } from './schema.ts'
 import { dueTasks, nextAlarmAt, toTask } from './tasks.ts'
 
@@ -32,13 +33,13 @@ export async function readableDueTasks(
 ): Promise<Task[]> {
   if (without.length === 0) return dueTasks(tx, now, limit)
   const query = dueQuery(tx, now).selectAll().where(notAmong(tx, without)).orderBy('notify_at').limit(limit)
-  return (await (dialectOf(tx).isShared ? query.forUpdate().skipLocked() : query).execute()).map(toTask)
+  return (await lockFreeRows(tx, query).execute()).map(toTask)
 }
 
 /** One of them, if it is still due. */
 export async function dueTask(tx: Db, now: number, id: number): Promise<Task[]> {
   const query = dueQuery(tx, now).selectAll().where('id', '=', id)
-  return (await (dialectOf(tx).isShared ? query.forUpdate().skipLocked() : query).execute()).map(toTask)
+  return (await lockFreeRows(tx, query).execute()).map(toTask)
 }
 
 /** The ids of due tasks, the longest due first: from the index alone. */

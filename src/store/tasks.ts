@@ -2,6 +2,7 @@ import type { Insertable, Selectable } from 'kysely'
 import { Problem } from '#core/problem.ts'
 import type { NewTask, Reminder, Task } from '#core/task.ts'
 import { dialectOf } from './dialects/dialect.ts'
+import { lockRows } from './engine/lock-rows.ts'
 import { prepare } from './engine/prepare.ts'
 import type { Db, TaskTable } from './schema.ts'
 import { indexTask } from './search.ts'
@@ -123,7 +124,7 @@ export async function getTaskByKey(db: Db, userId: number, key: string): Promise
 
 const selectOneLocked = prepare((db, args: { userId: number; id: number }) => {
   const query = db.selectFrom('tasks').selectAll().where('id', '=', args.id).where('user_id', '=', args.userId)
-  return dialectOf(db).isShared ? query.forUpdate() : query
+  return lockRows(db, query)
 })
 
 /** The same, to be changed in this transaction: nobody else can meanwhile. */
@@ -134,7 +135,7 @@ export async function lockTask(tx: Db, userId: number, id: number): Promise<Task
 
 const selectByKeyLocked = prepare((db, args: { userId: number; key: string }) => {
   const query = db.selectFrom('tasks').selectAll().where('user_id', '=', args.userId).where('key', '=', args.key)
-  return dialectOf(db).isShared ? query.forUpdate() : query
+  return lockRows(db, query)
 })
 
 export async function lockTaskByKey(tx: Db, userId: number, key: string): Promise<Task | undefined> {
@@ -290,7 +291,7 @@ export async function tasksByIds(db: Db, ids: readonly number[]): Promise<Map<nu
 /** The same, and nobody else changes them before this transaction ends. */
 export async function lockTasks(tx: Db, ids: readonly number[]): Promise<Map<number, Task>> {
   const query = byIds(tx, ids).orderBy('id')
-  const rows = await (dialectOf(tx).isShared ? query.forUpdate() : query).execute()
+  const rows = await lockRows(tx, query).execute()
   return new Map(rows.map((row) => [row.id, toTask(row)]))
 }
 
@@ -299,7 +300,7 @@ export async function lockTasksOf(tx: Db, userId: number, ids: readonly number[]
   // MariaDB makes a table of a list of 1,000, and locks in the order of that, whatever is sorted afterwards.
   const inOrder = ids.toSorted((a, b) => a - b)
   const query = byIds(tx, inOrder).where('user_id', '=', userId).orderBy('id')
-  const rows = await (dialectOf(tx).isShared ? query.forUpdate() : query).execute()
+  const rows = await lockRows(tx, query).execute()
   return new Map(rows.map((row) => [row.id, toTask(row)]))
 }
 

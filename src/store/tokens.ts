@@ -2,6 +2,7 @@ import type { Selectable } from 'kysely'
 import type { TokenKind, TokenRecord } from '#core/account.ts'
 import { Problem } from '#core/problem.ts'
 import { dialectOf } from './dialects/dialect.ts'
+import { lockRows } from './engine/lock-rows.ts'
 import { prepare } from './engine/prepare.ts'
 import type { Db, TokenTable } from './schema.ts'
 
@@ -45,7 +46,7 @@ export async function listTokens(db: Db, userId: number, now: number): Promise<T
 /** Locked until the transaction ends: nobody revokes it meanwhile. */
 export async function lockToken(tx: Db, userId: number, id: number): Promise<TokenRecord | undefined> {
   const query = tx.selectFrom('tokens').selectAll().where('id', '=', id).where('user_id', '=', userId)
-  const row = await (dialectOf(tx).isShared ? query.forUpdate() : query).executeTakeFirst()
+  const row = await lockRows(tx, query).executeTakeFirst()
   return row && toToken(row)
 }
 
@@ -73,13 +74,13 @@ export async function deleteToken(tx: Db, userId: number, id: number): Promise<T
  * child is found, or finds itself gone. Not a recursive query: MariaDB stops one after 1,000 rounds without an error.
  */
 async function deleteDescendants(tx: Db, id: number): Promise<void> {
-  const { among, isShared } = dialectOf(tx)
+  const { among } = dialectOf(tx)
   for (let parents = [id]; parents.length > 0; ) {
     const query = tx
       .selectFrom('tokens')
       .select('id')
       .where((eb) => among(eb.ref('parent_id'), parents))
-    const children = (await (isShared ? query.forUpdate() : query).execute()).map((row) => row.id)
+    const children = (await lockRows(tx, query).execute()).map((row) => row.id)
     if (children.length > 0)
       await tx
         .deleteFrom('tokens')
@@ -108,7 +109,7 @@ export async function deleteTokens(
 /** Takes an invitation, if it is there and has not expired: once. @returns whose it was */
 export async function consumeInvitation(tx: Db, hash: string, now: number): Promise<number | undefined> {
   const query = tx.selectFrom('tokens').selectAll().where('hash', '=', hash).where('kind', '=', 'invitation')
-  const row = await (dialectOf(tx).isShared ? query.forUpdate() : query).executeTakeFirst()
+  const row = await lockRows(tx, query).executeTakeFirst()
   if (!row || (row.expires_at ?? now) <= now) return undefined
   await tx.deleteFrom('tokens').where('id', '=', row.id).execute()
   return row.user_id

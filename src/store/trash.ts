@@ -3,6 +3,7 @@ import { Problem } from '#core/problem.ts'
 import type { Task } from '#core/task.ts'
 import { dialectOf } from './dialects/dialect.ts'
 import { idsInOrder, lastId } from './engine/id-windows.ts'
+import { lockFreeRows, lockRows } from './engine/lock-rows.ts'
 import type { Db, TaskTable, TrashTable } from './schema.ts'
 import { removeFromIndex } from './search.ts'
 import { hasTag } from './task-list.ts'
@@ -61,8 +62,8 @@ export async function* idsToDelete(
   // Few are looked up, not looked for among all.
   if (!filter.ids) yield* idsInOrder(db, 'tasks', userId, { where, last: await lastId(db, 'tasks', userId), max })
   else {
-    const found = await selectTaskIds(db, userId, where)
-    if (found.length > 0) yield found
+    const found = await selectTaskIds(db, userId, where).execute()
+    if (found.length > 0) yield found.map(({ id }) => id)
   }
 }
 
@@ -75,14 +76,12 @@ export async function lockToDelete(
   now: number,
 ): Promise<number[]> {
   const where = sql<SqlBool>`${dialectOf(tx).among(sql.ref('id'), ids)} and ${deletionCondition(tx, filter, now)}`
-  return selectTaskIds(tx, userId, where, dialectOf(tx).isShared ? sql` for update` : sql``)
-}
-
-async function selectTaskIds(db: Db, userId: number, where: Expression<SqlBool>, lock = sql``): Promise<number[]> {
-  const { rows } = await sql<{ id: number }>`
-    select id from tasks where user_id = ${userId} and ${where} order by id${lock}`.execute(db)
+  const rows = await lockRows(tx, selectTaskIds(tx, userId, where)).execute()
   return rows.map(({ id }) => id)
 }
+
+const selectTaskIds = (db: Db, userId: number, where: Expression<SqlBool>) =>
+  db.selectFrom('tasks').select('id').where('user_id', '=', userId).where(where).orderBy('id')
 
 const trashColumns = [
   'id',
@@ -148,7 +147,7 @@ export async function lockTrashed(tx: Db, userId: number, ids: readonly number[]
     .where('user_id', '=', userId)
     .where((eb) => dialectOf(tx).among(eb.ref('id'), ids))
     .orderBy('id')
-  const rows = await (dialectOf(tx).isShared ? query.forUpdate() : query).execute()
+  const rows = await lockRows(tx, query).execute()
   return rows.map(toTrashed)
 }
 
@@ -224,7 +223,7 @@ export async function purgeOldTrash(
 ): Promise<number> {
   const query = selectOldTrash(tx, deletedBy, without).limit(limit)
   // What somebody restores just now, or another replica purges, is theirs.
-  const rows = await (dialectOf(tx).isShared ? query.forUpdate().skipLocked() : query).execute()
+  const rows = await lockFreeRows(tx, query).execute()
   const ids = rows.map(({ id }) => id)
   await purgeRows(tx, ids)
   return ids.length
@@ -266,7 +265,7 @@ export async function waitForTrashed(tx: Db, ids: readonly number[]): Promise<vo
     .select('id')
     .where((eb) => dialectOf(tx).among(eb.ref('id'), ids))
     .orderBy('id')
-  await (dialectOf(tx).isShared ? query.forUpdate() : query).execute()
+  await lockRows(tx, query).execute()
 }
 
 /** The newest deletion first. @param page.before of the last one on the page before */

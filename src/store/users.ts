@@ -4,8 +4,10 @@ import { Problem } from '#core/problem.ts'
 import type { QuietHours } from '#core/quiet-hours.ts'
 import type { Defaults } from '#core/reminder.ts'
 import type { Reminder } from '#core/task.ts'
-import { builtInChannel, bumpConfigVersion, recordChannels } from './channels.ts'
+import { bumpConfigVersion } from './config-version.ts'
+import { builtInChannel, recordChannels } from './declared-channels.ts'
 import { dialectOf } from './dialects/dialect.ts'
+import { lockRows } from './engine/lock-rows.ts'
 import { prepare } from './engine/prepare.ts'
 import type { Db, UserTable } from './schema.ts'
 
@@ -71,7 +73,7 @@ const userNotFound = (id: number) => new Problem('not-found', `There is no user 
 export async function lockUser(tx: Db, id: number): Promise<User> {
   await dialectOf(tx).userLockQueue?.alone(tx, id)
   const query = tx.selectFrom('users').selectAll().where('id', '=', id)
-  const row = await (dialectOf(tx).isShared ? query.forUpdate() : query).executeTakeFirst()
+  const row = await lockRows(tx, query).executeTakeFirst()
   if (!row) throw userNotFound(id)
   userCache.get(tx)?.delete(id)
   return toUser(row)

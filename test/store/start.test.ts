@@ -132,7 +132,7 @@ describe('a start that is refused says in plain words why, and what to do', () =
     const url = await startRefusing(t, '28P01', 'password authentication failed for user "postgres"')
     assert.match(
       await refusal(url),
-      /^postgres:\/\/127\.0\.0\.1:\d+\/duebell refuses us: password authentication failed for user "postgres"\. Check the user and the password in --database-url\.$/,
+      /^postgres:\/\/127\.0\.0\.1:\d+\/duebell refused the connection: password authentication failed for user "postgres"\. Check the user and the password in --database-url\.$/,
     )
   })
 
@@ -149,7 +149,7 @@ describe('a start that is refused says in plain words why, and what to do', () =
     const user = await createUser(t, 'mysql')
     assert.match(
       await refusal(withUser(servers.mysql, user, `${canary}-wrong`)),
-      /^mysql:\/\/127\.0\.0\.1:3306\/test refuses us: Access denied for user .+\. Check the user and the password in --database-url\.$/,
+      /^mysql:\/\/127\.0\.0\.1:3306\/test refused the connection: Access denied for user .+\. Check the user and the password in --database-url\.$/,
     )
   })
 
@@ -157,7 +157,7 @@ describe('a start that is refused says in plain words why, and what to do', () =
     test(`${server}: a missing database`, { skip: skip[server] }, async () => {
       assert.match(
         await refusal(servers[server].replace(/test$/, 'duebell_no_such')),
-        /duebell_no_such refuses us: .+duebell_no_such.+\. Create the database, or name another in --database-url\.$/,
+        /duebell_no_such refused the connection: .+duebell_no_such.+\. Create the database, or name another in --database-url\.$/,
       )
     })
 
@@ -177,7 +177,7 @@ describe('a start that is refused says in plain words why, and what to do', () =
       for (const mode of ['require', 'verify-full'])
         assert.match(
           await refusal(`${url}?sslmode=${mode}`),
-          / refuses us: .+\. Turn on TLS there, or leave sslmode out of --database-url\.$/,
+          / refused the connection: .+\. Turn on TLS there, or leave sslmode out of --database-url\.$/,
         )
     })
 
@@ -211,7 +211,7 @@ describe('a start that is refused says in plain words why, and what to do', () =
       await onServer(server, 'drop table tasks', url)
       const lines: string[] = []
       await open(t, url, lines)
-      assert.deepEqual(lines, [`${where} had no tables of Duebell: new, empty ones were made.`])
+      assert.deepEqual(lines, [`Created empty tables in ${where}.`])
     })
 
     test(`${server}: tables of other names, shared with another program, are no reason to refuse`, {
@@ -260,7 +260,10 @@ describe('a start that is refused says in plain words why, and what to do', () =
     })
     const [code] = await once(child, 'close')
     assert.equal(code, 2)
-    assert.match(complaint, /^duebell: postgres:\/\/127\.0\.0\.1:5432\/duebell_no_such refuses us: [^\n]+\n$/)
+    assert.match(
+      complaint,
+      /^duebell: postgres:\/\/127\.0\.0\.1:5432\/duebell_no_such refused the connection: [^\n]+\n$/,
+    )
   })
 })
 
@@ -450,7 +453,7 @@ describe('the tasks of the original service', { skip: skip.mysql }, () => {
       'Took over 5 tasks of the original service from its table «task», times read in Europe/Paris.',
       'Without a title, now called «Task <id>»: 8, 40.',
       'With a title longer than 500 characters, kept whole in the description: 12, 13.',
-      `${url.replace('root@', '')} had no tables of Duebell: new, empty ones were made.`,
+      `Created empty tables in ${url.replace('root@', '')}.`,
     ])
 
     const { rows: theirs } = await store.db.executeQuery<object>(CompiledQuery.raw('select * from task order by id'))
@@ -498,7 +501,7 @@ describe('the tasks of the original service', { skip: skip.mysql }, () => {
     await onServer('mysql', 'create table task (id int primary key, name text)', url)
     const lines: string[] = []
     const store = await open(t, url, lines)
-    assert.deepEqual(lines, [`${url.replace('root@', '')} had no tables of Duebell: new, empty ones were made.`])
+    assert.deepEqual(lines, [`Created empty tables in ${url.replace('root@', '')}.`])
     assert.deepEqual(await store.db.selectFrom('tasks').selectAll().execute(), [])
   })
 })

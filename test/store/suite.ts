@@ -10,9 +10,13 @@ import { Problem } from '#core/problem.ts'
 import type { NewTask, Task, TaskDraft } from '#core/task.ts'
 import { newTask } from '#core/task-changes.ts'
 import { changesSince, recordChange } from '#store/changes.ts'
-import { channelKinds, recordChannels } from '#store/channels.ts'
+import { channelKinds } from '#store/channels.ts'
+import type { Claim, DeliveryResult } from '#store/claims.ts'
+import * as claims from '#store/claims.ts'
+import { recordChannels } from '#store/declared-channels.ts'
 import * as deliveries from '#store/deliveries.ts'
 import type { Store } from '#store/engine/open.ts'
+import { nextDue } from '#store/next-due.ts'
 import { listNotifications } from '#store/notification-list.ts'
 import * as notifications from '#store/notifications.ts'
 import * as tasks from '#store/tasks.ts'
@@ -375,7 +379,7 @@ export function storeSuite(name: string, fresh: (t: TestContext) => Promise<Fres
         ),
       )
       const claim = (channelId: number, at: number, limit = 10) =>
-        store.transact((tx) => deliveries.claimDue(tx, { id: channelId, isGrouping: false }, at, leaseMs, limit))
+        store.transact((tx) => claims.claimDue(tx, { id: channelId, isGrouping: false }, at, leaseMs, limit))
       const stored = async () => {
         const all = [...(await deliveries.deliveriesOf(store.db, [one.id])).values()].flat()
         return new Map(all.map((delivery) => [delivery.id, delivery]))
@@ -395,9 +399,9 @@ export function storeSuite(name: string, fresh: (t: TestContext) => Promise<Fres
       return { store, first, second, notification: one, claimedId, dueId, claim, stored, held }
     }
 
-    const settle = ({ transact }: Store, claim: deliveries.Claim, more: Partial<deliveries.DeliveryResult> = {}) =>
+    const settle = ({ transact }: Store, claim: Claim, more: Partial<DeliveryResult> = {}) =>
       transact((tx) =>
-        deliveries.recordResults(
+        claims.recordResults(
           tx,
           [{ claim, state: 'sent', nextAt: null, error: null, latencyMs: 12, ...more }],
           now + 12,
@@ -406,9 +410,9 @@ export function storeSuite(name: string, fresh: (t: TestContext) => Promise<Fres
 
     test('one that was written as claimed is nobody else’s before its lease ends; one without is due', async (t) => {
       const { store, first, second, notification: one, claim, claimedId, dueId } = await fired(t)
-      assert.equal((await deliveries.nextDue(store.db)).get(first.id)?.at, now + leaseMs)
-      assert.equal((await deliveries.nextDue(store.db)).get(second.id)?.at, now)
-      assert.equal((await deliveries.nextDue(store.db)).size, 2)
+      assert.equal((await nextDue(store.db)).get(first.id)?.at, now + leaseMs)
+      assert.equal((await nextDue(store.db)).get(second.id)?.at, now)
+      assert.equal((await nextDue(store.db)).size, 2)
       assert.deepEqual(await claim(first.id, now + leaseMs - 1), [])
       const leaseUntil = now + leaseMs
       assert.deepEqual(await claim(second.id, now), [
@@ -485,7 +489,7 @@ export function storeSuite(name: string, fresh: (t: TestContext) => Promise<Fres
       })
       const [again] = await claim(first.id, nextAt)
       assert.equal(again?.attempt, 3)
-      assert.equal(await settle(store, again as deliveries.Claim), 1)
+      assert.equal(await settle(store, again as Claim), 1)
       assert.deepEqual(await claim(first.id, now + 100 * hourMs), [], 'sent is settled')
     })
 
@@ -499,7 +503,7 @@ export function storeSuite(name: string, fresh: (t: TestContext) => Promise<Fres
 
     test('a claim that is given back is due at once, and counts as no attempt', async (t) => {
       const { store, first, claim, claimedId, stored, held } = await fired(t)
-      await store.transact((tx) => deliveries.releaseClaims(tx, [held]))
+      await store.transact((tx) => claims.releaseClaims(tx, [held]))
       assert.deepEqual(
         [(await stored()).get(claimedId)?.attempts, (await stored()).get(claimedId)?.nextAt],
         [0, now],
@@ -509,7 +513,7 @@ export function storeSuite(name: string, fresh: (t: TestContext) => Promise<Fres
       assert.equal(again?.attempt, 1)
       const [second] = await claim(first.id, now + 1 + leaseMs)
       assert.ok(again && second)
-      await store.transact((tx) => deliveries.releaseClaims(tx, [again]))
+      await store.transact((tx) => claims.releaseClaims(tx, [again]))
       assert.equal((await stored()).get(claimedId)?.attempts, 2, 'only by whoever holds it')
     })
 
@@ -518,12 +522,12 @@ export function storeSuite(name: string, fresh: (t: TestContext) => Promise<Fres
       const [due] = await claim(second.id, now)
       assert.ok(due)
       await settle(store, due, { state: 'pending', nextAt: now + hourMs, error: '503' })
-      assert.equal(await store.transact((tx) => deliveries.releaseAllClaims(tx, now + 1)), 1)
+      assert.equal(await store.transact((tx) => claims.releaseAllClaims(tx, now + 1)), 1)
       assert.deepEqual(
         (await claim(first.id, now + 1)).map(({ attempt }) => attempt),
         [2],
       )
-      assert.equal((await deliveries.nextDue(store.db)).get(second.id)?.at, now + hourMs)
+      assert.equal((await nextDue(store.db)).get(second.id)?.at, now + hourMs)
     })
 
     test('what was dropped is revived for its task and expiry, and nothing else is', async (t) => {
@@ -559,7 +563,7 @@ export function storeSuite(name: string, fresh: (t: TestContext) => Promise<Fres
       assert.equal(await drop(first.id), 0, 'what was sent stays sent')
       const dropped = (await stored()).get(dueId)
       assert.deepEqual([dropped?.state, dropped?.nextAt, dropped?.error], ['cancelled', null, 'gone'])
-      assert.equal((await deliveries.nextDue(store.db)).get(second.id), undefined)
+      assert.equal((await nextDue(store.db)).get(second.id), undefined)
       const revived = await store.transact((tx) =>
         deliveries.reviveCancelled(tx, [{ id: 1, expiryAt: now + hourMs }], now + 2),
       )
@@ -753,7 +757,7 @@ export function storeSuite(name: string, fresh: (t: TestContext) => Promise<Fres
         ['fulfilled', 'rejected', 'fulfilled'],
       )
       const isKnown = store.dialect.rowsChanged !== undefined
-      assert.deepEqual([runs, said.includes('savepoint wish')], isKnown ? [1, false] : [2, true])
+      assert.deepEqual([runs, said.includes('savepoint unit_of_work')], isKnown ? [1, false] : [2, true])
       assert.deepEqual(await titles(store), ['first', 'last'])
       assert.deepEqual(await changesSince(store.db, me, 0, 10), [], 'nor is anything told that it was about to do')
     })
