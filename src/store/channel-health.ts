@@ -3,7 +3,7 @@ import type { ChannelHealth, ChannelRecord } from '#core/channel.ts'
 import { dialectOf } from './dialects/dialect.ts'
 import type { ChannelTable, Db } from './schema.ts'
 
-/** Whether nobody else has the record of a channel in hand; then nobody takes it before this transaction ends. Waits for nothing. */
+/** Locks a channel until the transaction ends, unless another transaction has locked it. Waits for nothing. @returns whether it did */
 export async function tryLockChannel(tx: Db, id: number): Promise<boolean> {
   if (!dialectOf(tx).isShared) return true
   const row = await tx
@@ -34,13 +34,13 @@ export async function saveHealth(
     .execute()
 }
 
-/** As it is in the database; undefined where the channel is gone. */
+/** Undefined when the channel was deleted. */
 export async function readHealth(db: Db, id: number): Promise<ChannelHealth | undefined> {
   const row = await db.selectFrom('channels').select(healthColumns).where('id', '=', id).executeTakeFirst()
   return row && toHealth(row)
 }
 
-/** The receiver asked for a pause. Not written where the user has changed the channel meanwhile: it may lead elsewhere. */
+/** Saves the pause that the receiver asked for, unless the user has changed the channel meanwhile: it may lead to another receiver. */
 export async function saveHold(tx: Db, { id, version }: Pick<ChannelRecord, 'id' | 'version'>, untilAt: number) {
   await tx
     .updateTable('channels')

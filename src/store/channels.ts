@@ -8,7 +8,7 @@ import { dialectOf } from './dialects/dialect.ts'
 import { lockRows } from './engine/lock-rows.ts'
 import type { ChannelTable, Db } from './schema.ts'
 
-/** Channels that are there, enabled or not, by id; without those of users who are being deleted: nobody is told by these any more. */
+/** All channels that are not removed, enabled or not, by id. Channels of users who are being deleted are left out. */
 export async function allChannels(db: Db): Promise<ChannelRecord[]> {
   const rows = await db
     .selectFrom('channels')
@@ -52,7 +52,7 @@ export async function channelKinds(db: Db, userId: number): Promise<Map<number, 
 
 export type NewChannel = Omit<ChannelRecord, 'id' | 'health'>
 
-/** @returns its number. @throws Problem `conflict` when the name is taken */
+/** @returns its id. @throws Problem `conflict` when the name is taken */
 export async function insertChannel(tx: Db, channel: NewChannel): Promise<number> {
   const columns = ['user_id', 'name', 'kind', 'source', 'created_at', 'updated_at'] as const
   const { userId, name, kind, source, createdAt } = channel
@@ -81,7 +81,7 @@ function nameIsTaken(name: string): Problem {
   })
 }
 
-/** Everything a person decides about it but its name; its health is left alone. */
+/** Saves the settings of a channel, except for its name. Its health stays. */
 export async function saveChannel(tx: Db, channel: Omit<ChannelRecord, 'health'>): Promise<void> {
   await tx
     .updateTable('channels')
@@ -92,7 +92,7 @@ export async function saveChannel(tx: Db, channel: Omit<ChannelRecord, 'health'>
       ...toChannelSettings(channel),
       updated_at: channel.updatedAt,
       version: channel.version,
-      // What the receiver asked for may have been asked by another address.
+      // The pause was asked for by a receiver that may be another now.
       held_until_at: null,
     })
     .where('id', '=', channel.id)
@@ -116,14 +116,14 @@ export function toChannelSettings({ tags, notifications, groupWaitMs, repeat, ig
   }
 }
 
-/** What was told over it stays; its name is free again, and its options, which may be secret, are gone. */
+/** Marks a channel as removed. Its deliveries stay, its name becomes free, and its options, which may be secret, are deleted. */
 export async function removeChannel(tx: Db, { id, name }: ChannelRecord, now: number): Promise<void> {
   const former = `${name.slice(0, 70)} (deleted, ${id})`
   await tx.updateTable('channels').set({ name: former, options: null, removed_at: now }).where('id', '=', id).execute()
   await bumpConfigVersion(tx)
 }
 
-/** @returns whether it was enabled until now */
+/** @returns whether it was enabled before */
 export async function disableChannel(tx: Db, id: number, reason: string): Promise<boolean> {
   const { numUpdatedRows } = await tx
     .updateTable('channels')

@@ -8,31 +8,31 @@ import { lockFreeRows, lockRows } from './engine/lock-rows.ts'
 import { notificationsByIds } from './notifications.ts'
 import type { Db } from './schema.ts'
 
-/** A delivery this process has in hand until its lease ends: the right to make attempt number `attempt`. */
+/** A delivery that this process has claimed until its lease ends: the right to make attempt number `attempt`. */
 export interface Claim {
   readonly id: string
   readonly channelId: number
   readonly attempt: number
-  /** The attempt from which the back-off counts: 0, unless a person asked for it anew. */
+  /** The attempt from which the back-off counts: 0, unless the user asked for another try. */
   readonly backoffFrom: number
-  /** The instant from which the time until it is given up counts, in ms; null before the first failed attempt. */
+  /** When the attempts began, in ms: the delivery fails a day later. Null before the first failed attempt. */
   readonly tryingSinceAt: number | null
   /** When this attempt was due, in ms. */
   readonly dueAt: number
   readonly leaseUntil: number
   readonly notification: Notification
-  /** Told in one message with the others that have the same. */
+  /** Deliveries with the same group id are sent as one message. */
   readonly groupId: string | null
-  /** Above 0 it is told again, for the so many-th time. */
+  /** How many times it has been repeated: above 0 it was sent before. */
   readonly repeats: number
-  /** The task as it was when this was fired, and the store's edition by then: while that lasts, nobody has changed it. */
+  /** The task when the reminder fired, and the commit sequence at that time. While that is the same, nothing has changed the task. */
   readonly seen?: { readonly task: Task; readonly commitSequence: number }
 }
 
-/** A delivery, and the attempt on it that somebody holds: who lost it finds no row. */
+/** A delivery and its attempt. A process that has lost its claim finds no row by them. */
 const claimColumns = ['notification_id', 'channel_id', 'attempts'] as const
 
-/** When what waits on a channel to be told with others goes out, in ms; null when nothing waits. @param withinMs from now */
+/** When the group that gathers on a channel is sent, in ms; null when none does. @param withinMs from now */
 export async function nextGroupAt(tx: Db, channelId: number, now: number, withinMs: number): Promise<number | null> {
   const row = await tx
     .selectFrom('deliveries')
@@ -48,10 +48,11 @@ export async function nextGroupAt(tx: Db, channelId: number, now: number, within
 }
 
 /**
- * Takes what is due on a channel into hand, the longest due first, for the span of a lease.
- * @param isGrouping what is taken for the first time is put into groups, which stay together from then on: under the id of a message
- *   that may have arrived, nothing else may be said
- * @param only of these notifications, where others lie on a damaged page: a statement that reads one fails as a whole
+ * Claims due deliveries of a channel until the end of a lease, the longest due first.
+ * @param isGrouping puts new deliveries into groups, which stay together from then on: an id under which a message may have arrived
+ *   must not be used for another
+ * @param only claims those of these notifications only, where others lie on a damaged page: a statement that reads one of those fails
+ *   as a whole
  */
 export async function claimDue(
   tx: Db,
@@ -66,7 +67,7 @@ export async function claimDue(
     .where((eb) =>
       only === undefined
         ? eb('channel_id', '=', channelId)
-        : // By their keys: the index on what is due leads to the rows of all.
+        : // By their keys, because the index on due deliveries leads to the rows of all.
           eb.and([
             dialectOf(tx).among(eb.ref('notification_id'), only),
             eb(sql<number>`channel_id + 0`, '=', channelId),
@@ -89,7 +90,7 @@ export async function claimDue(
     claimColumns,
     ['attempts', 'claimed_at', 'next_at'],
     rows.map(({ notification_id, attempts }) => [notification_id, channelId, attempts, attempts + 1, now, leaseUntil]),
-    { state: 'pending' }, // what is told again was sent before
+    { state: 'pending' }, // a repeat is `sent` until now
   )
   const notifications = await notificationsByIds(
     tx,
@@ -115,7 +116,7 @@ export async function claimDue(
   return claims
 }
 
-/** Tasks in one message: more is no message but a list, and no medium has room for it. */
+/** A message about more tasks would be a list, and no medium has room for it. */
 const maxGroup = 50
 
 async function makeGroups(
@@ -126,7 +127,7 @@ async function makeGroups(
   const fresh = rows.filter(({ group_id, attempts }) => group_id === null && attempts === 0)
   for (let i = 0; i < fresh.length; i += maxGroup) {
     const group = fresh.slice(i, i + maxGroup)
-    // An id of its own, not that of the first: one that leaves the group is told by its own id, and that must be new to the receiver.
+    // Not the id of the first delivery: one that leaves the group is sent under its own id, which must be new to the receiver.
     const id = group.length > 1 ? randomUUIDv7() : null
     for (const row of group) row.group_id = id
   }
@@ -139,7 +140,7 @@ async function makeGroups(
   )
 }
 
-/** Those of some claims that are still ours, and nobody takes them from us before this transaction ends. */
+/** The claims that this process still holds. They are locked until the transaction ends. */
 export async function lockHeldClaims(tx: Db, claims: readonly Claim[]): Promise<Claim[]> {
   if (claims.length === 0) return []
   const ids = claims.map(({ notification }) => notification.id)
@@ -155,22 +156,22 @@ export async function lockHeldClaims(tx: Db, claims: readonly Claim[]): Promise<
 
 export interface DeliveryResult extends AttemptResult {
   readonly claim: Claim
-  /** Set where it is to be told again, at `nextAt`: for the so many-th time. */
+  /** Set when the notification is to be repeated at `nextAt`: the number of that repeat. */
   readonly repeats?: number
-  /** Set where the attempt changed it: the attempt from which the back-off counts. */
+  /** Set when the attempt changed it: the attempt from which the back-off counts. */
   readonly backoffFrom?: number
-  /** Set where the attempt changed it: the instant from which the time until it is given up counts. */
+  /** Set when the attempt changed it: when the attempts began. */
   readonly tryingSinceAt?: number | null
   /** ms from the start of the attempt to its outcome; null when none was made. */
   readonly latencyMs: number | null
 }
 
-/** Writes how attempts ended, each only if the claim is still ours. @returns how many were */
-export async function recordResults(tx: Db, settled: readonly DeliveryResult[], now: number): Promise<number> {
-  // Most went well, and differ in how long it took alone.
+/** Records the results of attempts, each only while the claim is still held. @returns how many were */
+export async function recordResults(tx: Db, results: readonly DeliveryResult[], now: number): Promise<number> {
+  // Most were sent, and differ in their latency only.
   const isDone = ({ state, error, nextAt }: DeliveryResult) => state === 'sent' && error === null && nextAt === null
-  const done = settled.filter(isDone)
-  const others = settled.filter((one) => !isDone(one))
+  const done = results.filter(isDone)
+  const others = results.filter((one) => !isDone(one))
   const key = ({ claim }: DeliveryResult) => [claim.notification.id, claim.channelId, claim.attempt]
   const { updateRows } = dialectOf(tx)
   const found = await updateRows(
@@ -184,7 +185,7 @@ export async function recordResults(tx: Db, settled: readonly DeliveryResult[], 
   const foundOthers = await updateRows(
     tx,
     'deliveries',
-    // A channel that was switched off has dropped them: what was sent nevertheless is told above, but nothing is tried again.
+    // A disabled channel has cancelled its deliveries. A `sent` result is recorded above all the same, but nothing is tried again.
     [...claimColumns, 'next_at'],
     ['state', 'next_at', 'error', 'latency_ms', 'finished_at', 'repeats', 'backoff_from', 'trying_since_at'],
     others.map((one) => {
@@ -199,7 +200,7 @@ export async function recordResults(tx: Db, settled: readonly DeliveryResult[], 
   return found + foundOthers
 }
 
-/** Gives claims back as if they had never been taken: no attempt was made, and each is due since when it was due. */
+/** Undoes claims: no attempt was made, and each delivery is due since the same instant as before. */
 export async function releaseClaims(tx: Db, claims: readonly Claim[]): Promise<void> {
   await dialectOf(tx).updateRows(
     tx,
@@ -217,7 +218,7 @@ export async function releaseClaims(tx: Db, claims: readonly Claim[]): Promise<v
   )
 }
 
-/** Makes every claim due at once. Only where the process knows that it is alone with its database. */
+/** Makes every claim due at once. Only for a process that is alone with its database. */
 export async function releaseAllClaims(tx: Db, now: number): Promise<number> {
   const { numUpdatedRows } = await tx
     .updateTable('deliveries')

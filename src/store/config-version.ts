@@ -3,8 +3,8 @@ import { prepare } from './engine/prepare.ts'
 import type { Db } from './schema.ts'
 
 /**
- * The channels. Whoever holds some of this in memory compares a number: it grows with each change of a channel or of a user, in
- * the same transaction. One more counter in the table of those, under a user that nobody is.
+ * A number that grows with each change of a channel or a user, in the same transaction. A cache of these in memory compares it. It is
+ * stored as the counter of a user id that no user has.
  */
 const configVersionCounter = 0
 
@@ -16,7 +16,7 @@ export async function configVersion(db: Db): Promise<number> {
   return (await selectConfigVersion(db, {})).rows[0]?.changes ?? 0
 }
 
-/** To be called by every write here that is more than a channel's health. */
+/** Every write of a channel or a user calls this, except for a channel's health. */
 export async function bumpConfigVersion(tx: Db): Promise<void> {
   await dialectOf(tx).addToCounter(tx, configVersionCounter, 1)
 }

@@ -13,7 +13,7 @@ export type DeclaredChannel = ChannelSettings & {
   readonly source: Exclude<ChannelSource, 'api'>
 }
 
-/** What every user has. Nobody is woken by a line on the server's own output. */
+/** The channel that every user has. It ignores quiet hours: a line on the server's output wakes no user. */
 export const builtInChannel: DeclaredChannel = {
   name: 'console',
   kind: 'console',
@@ -26,10 +26,10 @@ export const builtInChannel: DeclaredChannel = {
 }
 
 /**
- * Makes the records of a user match what is declared: new names get an id, missing ones are marked removed. Several replicas may
- * do so at once.
- * @returns those that are declared, and those that were there before and are declared no more
- * @throws Problem `conflict` when a person has made a channel of that name
+ * Makes the channels of a user match the declared ones: new names get an id, missing ones are marked removed. Several replicas may do
+ * so at once.
+ * @returns the declared channels, and those that were declared before and no longer are
+ * @throws Problem `conflict` when the user has made a channel of that name
  */
 export async function recordChannels(
   tx: Db,
@@ -41,7 +41,7 @@ export async function recordChannels(
     tx,
     'channels',
     ['user_id', 'name', 'kind', 'source', 'created_at', 'updated_at', 'ignores_quiet_hours', 'removed_at'],
-    // Removed, until the comparison below has seen it: that also tells whether anything is to be written.
+    // They are marked removed until the comparison below, which finds out whether anything has to be written.
     declared.map(({ name, kind, source }) => [userId, name, kind, source, now, now, 0, now]),
     [],
   )
@@ -55,7 +55,7 @@ export async function recordChannels(
       if (one)
         throw new Problem(
           'conflict',
-          `Channel «${one.name}» of the configuration file: a person has made one of that name. Give one of the two another.`,
+          `Channel «${one.name}» of the configuration file has the name of a channel that a user has made. Rename one of the two.`,
         )
       continue
     }

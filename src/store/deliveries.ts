@@ -4,7 +4,7 @@ import type { Notification } from '#core/notification.ts'
 import { dialectOf } from './dialects/dialect.ts'
 import type { Db, DeliveryTable, Schema } from './schema.ts'
 
-/** A delivery as it stands in the ledger. Instants in ms since 1970. */
+/** A delivery. Instants in ms since 1970. */
 export interface Delivery {
   readonly id: string
   readonly notificationId: number
@@ -16,7 +16,7 @@ export interface Delivery {
   readonly error: string | null
 }
 
-/** Writes new deliveries; one with an `attempt` is claimed by us, one without is due at `nextAt`, which may lie ahead. */
+/** Inserts deliveries. One with an `attempt` is claimed by this process, one without is due at `nextAt`, which may lie ahead. */
 export async function insertDeliveries(
   tx: Db,
   deliveries: readonly { id: string; channelId: number; notification: Notification; attempt: number; nextAt: number }[],
@@ -40,24 +40,24 @@ export async function insertDeliveries(
   )
 }
 
-/** Writes deliveries that nobody will attempt, each with the reason: what is not told is not passed over in silence. */
+/** Inserts deliveries that will not be attempted, each with the reason, so that the user can see why. */
 export async function insertCancelled(
   tx: Db,
-  dropped: readonly { id: string; channelId: number; notification: Notification; reason: string }[],
+  cancelled: readonly { id: string; channelId: number; notification: Notification; reason: string }[],
   now: number,
 ): Promise<void> {
   await dialectOf(tx).insertRows(
     tx,
     'deliveries',
     ['id', 'notification_id', 'user_id', 'channel_id', 'state', 'attempts', 'error', 'finished_at'],
-    dropped.map(({ id, channelId, notification, reason }) => {
+    cancelled.map(({ id, channelId, notification, reason }) => {
       return [id, notification.id, notification.userId, channelId, 'cancelled', 0, reason, now]
     }),
     [],
   )
 }
 
-/** Tasks came back to an expiry for which deliveries were dropped: those are true again. @returns how many */
+/** Makes cancelled deliveries due again when tasks return to the expiry for which they were made. @returns how many */
 export async function reviveCancelled(
   tx: Db,
   tasks: readonly { readonly id: number; readonly expiryAt: number | null }[],
@@ -88,10 +88,10 @@ export async function reviveCancelled(
   return makeDue(tx, ids, 'cancelled', { error: null, finished_at: null, ...anew }, now)
 }
 
-/** Attempts go on counting: they are what a claim is known by. Back-off and time begin anew. */
+/** Attempts keep counting, because a claim is identified by its attempt. The back-off and the time until it fails start anew. */
 const anew = { backoff_from: sql<number>`attempts`, trying_since_at: null }
 
-/** A person asks for another try of what was given up. What went wrong the last time stays to be read. @returns how many */
+/** Makes failed deliveries due again at the user's request. The last error stays readable. @returns how many */
 export async function retryFailed(
   tx: Db,
   notificationIds: readonly number[],
@@ -110,13 +110,13 @@ async function makeDue(
   { deliveryId, channelId }: { readonly deliveryId?: string | undefined; readonly channelId?: number } = {},
 ): Promise<number> {
   if (notificationIds.length === 0) return 0
-  // Out of its group, if it was in one: under that id others may have been told, and nothing more is heard.
+  // It leaves its group: the other deliveries of the group may have been sent under that id, and the receiver would ignore it.
   let query = tx
     .updateTable('deliveries')
     .set({ state: 'pending', next_at: now, group_id: null, ...set })
     .where((eb) => dialectOf(tx).among(eb.ref('notification_id'), notificationIds))
     .where('state', '=', state)
-    // Of a channel that is no more, or switched off, it would wait for ever.
+    // A delivery of a removed or disabled channel would wait for ever.
     .where('channel_id', 'in', (eb) =>
       eb.selectFrom('channels').select('channels.id').where('removed_at', 'is', null).where('enabled', '=', 1),
     )
@@ -126,7 +126,7 @@ async function makeDue(
   return Number(numUpdatedRows)
 }
 
-/** What still waits for a channel that is no more is settled, with the reason. @returns how many */
+/** Cancels the pending deliveries of a removed channel, with the reason. @returns how many */
 export async function cancelForChannel(tx: Db, channelId: number, reason: string, now: number): Promise<number> {
   const { numUpdatedRows } = await tx
     .updateTable('deliveries')
@@ -135,7 +135,7 @@ export async function cancelForChannel(tx: Db, channelId: number, reason: string
     .where('next_at', 'is not', null)
     .where('state', '=', 'pending')
     .executeTakeFirst()
-  // What was sent and waits to be told again was sent.
+  // Deliveries that were sent and wait for a repeat stay `sent`.
   await tx
     .updateTable('deliveries')
     .set({ next_at: null })
@@ -145,7 +145,7 @@ export async function cancelForChannel(tx: Db, channelId: number, reason: string
   return Number(numUpdatedRows)
 }
 
-/** What somebody has seen is not told again. */
+/** Ends the repeats of acknowledged notifications. */
 export async function endRepeats(tx: Db, notificationIds: readonly number[]): Promise<void> {
   await tx
     .updateTable('deliveries')
@@ -156,7 +156,7 @@ export async function endRepeats(tx: Db, notificationIds: readonly number[]): Pr
     .execute()
 }
 
-/** The deliveries of some notifications, by notification, in the order of the channels. */
+/** The deliveries of these notifications, by notification, in the order of the channels. */
 export async function deliveriesOf(db: Db, notificationIds: readonly number[]): Promise<Map<number, Delivery[]>> {
   const rows = await db
     .selectFrom('deliveries')

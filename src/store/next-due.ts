@@ -3,7 +3,7 @@ import { dialectOf } from './dialects/dialect.ts'
 import { prepare } from './engine/prepare.ts'
 import type { Db, Schema } from './schema.ts'
 
-/** A look into the index for one channel. min() instead of the first would be read by MySQL over all that wait. */
+/** The first due delivery of a channel. With min() MySQL would read all that are pending. */
 const firstOf = (eb: ExpressionBuilder<Schema, 'channels'>) =>
   eb
     .selectFrom('deliveries')
@@ -22,8 +22,8 @@ const selectNextDue = prepare((db, _: object) =>
 )
 
 /**
- * The same where the index holds only deliveries that wait: it is read from channel to channel, and so costs nothing for a channel without
- * any. With 5,000 users of two channels each and nothing due: 0.03 instead of 15 ms of SQLite's time, which stops this process.
+ * The same where the index holds pending deliveries only. It reads the index from channel to channel, so a channel without any costs
+ * nothing. With 5,000 users of two channels each and nothing due: 0.03 instead of 15 ms of SQLite's time, which blocks this process.
  */
 const selectNextDueOfFew = prepare((db, _: object) =>
   db
@@ -66,13 +66,13 @@ const selectNextDueOfFew = prepare((db, _: object) =>
 )
 
 export interface NextDue {
-  /** When the next attempt is due, in ms. The end of a lease counts: whoever held it may be dead. */
+  /** When the next attempt is due, in ms. The end of a lease counts: the process that held it may have crashed. */
   readonly at: number
-  /** No attempt before this instant, in ms: the receiver has asked for that. */
+  /** The receiver has asked for no attempt before this instant, in ms. */
   readonly heldUntilAt: number | null
 }
 
-/** Of each channel on which something waits. In one statement, however many channels there are. */
+/** The next due delivery of each channel that has one. One statement, however many channels there are. */
 export async function nextDue(db: Db): Promise<Map<number, NextDue>> {
   const select = dialectOf(db).columnSyntax().partialIndexes ? selectNextDueOfFew : selectNextDue
   const { rows } = await select(db, {})

@@ -71,7 +71,7 @@ export const problemPages: Record<ProblemKind | 'internal', ProblemPage> = {
     remedy: 'Look at the present state, resolve the contradiction, and ask again.',
     example: {
       request: { method: 'POST', path: '/v1/tasks/1/snooze', headers: json, body: '{"for":"PT1H"}' },
-      detail: 'A task without an expiry does not ring, so it cannot snooze.',
+      detail: 'A task without an expiry has no reminders, so it cannot be snoozed.',
     },
   },
   gone: {
