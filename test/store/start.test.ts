@@ -108,7 +108,7 @@ describe('a start that is refused says in plain words why, and what to do', () =
       ],
       [
         `mysql://u:${canary}@127.0.0.1/db?ssl=true`,
-        /has ssl, which is not known; there are sslmode and sslrootcert\.$/,
+        /has the unknown option ssl\. Known options are sslmode and sslrootcert\.$/,
       ],
       [
         `postgres://u:${canary}@127.0.0.1/db?sslmode=verify-full&sslrootcert=/no/such/file`,
@@ -328,24 +328,24 @@ describe('a start looks at version and settings', () => {
       ],
       ['mysql', { version: '5.7.44' }, /^The server is 5\.7\.44: Duebell needs MySQL 8 or MariaDB 10\.6, or newer\.$/],
       ['mysql', { version: '10.5.23-MariaDB' }, /^The server is 10\.5\.23-MariaDB: Duebell needs /],
-      ['mysql', { isolation: 'REPEATABLE-READ' }, /did not take our session settings: isolation REPEATABLE-READ/],
+      ['mysql', { isolation: 'REPEATABLE-READ' }, /did not accept our session settings: isolation REPEATABLE-READ/],
       ['mysql', { charset: 'latin1' }, /charset latin1/],
     ]
     for (const [server, more, expected] of refused)
       await assert.rejects(inspect(server, more), (error) => error instanceof Problem && expected.test(error.message))
   })
 
-  test('a server that may lose answered writes is warned of, setting by setting', async () => {
+  test('a server that may lose acknowledged writes is warned of, setting by setting', async () => {
     assert.deepEqual(
       (await inspect('postgres', { fsync: 'off', full_page_writes: 'off', synchronous_commit: 'off' })).map(
-        (warning) => /with (\w+ = \w+): a crash of its machine may lose answered writes/.exec(warning)?.[1],
+        (warning) => /with (\w+ = \w+): a crash of its machine may lose acknowledged writes/.exec(warning)?.[1],
       ),
       ['fsync = off', 'full_page_writes = off', 'synchronous_commit = off'],
     )
     const [flush, binlog] = await inspect('mysql', { flush_log: 2, sync_binlog: 0 })
     assert.match(
       flush as string,
-      /innodb_flush_log_at_trx_commit = 2: a crash of its machine may lose answered writes\. Set it to 1\.$/,
+      /innodb_flush_log_at_trx_commit = 2: a crash of its machine may lose acknowledged writes\. Set it to 1\.$/,
     )
     assert.match(binlog as string, /sync_binlog = 0: after a crash its replicas may differ from it\. Set it to 1\.$/)
   })
@@ -359,7 +359,7 @@ describe('a start looks at version and settings', () => {
       await (await openStore(url, { clock, log, onBroken() {} }))[Symbol.asyncDispose]()
       assert.match(
         lines.join('\n'),
-        /The clock of the database is (89\.9|90\.\d) s ahead of this machine's: .+ Let both follow NTP\.$/,
+        /The clock of the database is (89\.9|90\.\d) s ahead of this machine's\. .+ Synchronise both with NTP\.$/,
       )
       lines.length = 0
       await (await openStore(url, { clock: systemClock, log, onBroken() {} }))[Symbol.asyncDispose]()

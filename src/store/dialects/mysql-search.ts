@@ -7,9 +7,9 @@ import { findByRarestWord, prefixEnd } from './search.ts'
 export const maxRows = 5_000
 
 /**
- * MySQL and MariaDB: a table of words. FULLTEXT finds all before it answers the first: 1.5 s for a word that 200,000 tasks have, and
- * with a million of them it is past what a statement may take. It would also need our words spelled in ASCII, of 84 letters at most.
- * @param tableEnd what stands behind a table's columns
+ * MySQL and MariaDB: a table of words. FULLTEXT finds all matches before it returns the first: 1.5 s for a word that 200,000 tasks
+ * have, and with a million it is past the statement timeout. It would also need our words in ASCII, of 84 letters at most.
+ * @param tableEnd appended to the columns of a table
  */
 export const wordTable = (tableEnd: () => ReturnType<typeof sql>): SearchIndex => ({
   async create(db) {

@@ -25,13 +25,13 @@ import {
 } from './server.ts'
 
 /**
- * MySQL 8 and MariaDB 10.6 or newer, by `mysql2`. Any number of processes share it. One dialect: where the two differ is the name of
- * a collation and one session variable.
+ * MySQL 8 and MariaDB 10.6 or newer, by `mysql2`. Any number of processes share it. One dialect: the two differ by the name of a
+ * collation and one session variable.
  */
 interface Server {
   /**
-   * Compares bytes, trailing spaces too. The usual ones find 'a' and 'A ' equal, and the server's own default may be of latin1, in
-   * which 日本 cannot be stored.
+   * Compares bytes, trailing spaces included. Other collations find 'a' and 'A ' equal, and a server's default may be latin1, which
+   * cannot store 日本.
    */
   collation: 'utf8mb4_nopad_bin' | 'utf8mb4_0900_bin'
 }
@@ -43,7 +43,7 @@ const dialectFor = (server: Server): Dialect => ({
   name: 'mysql',
   begin: 'start transaction',
   isShared: true,
-  lockShared: sql`lock in share mode`, // MariaDB does not know `for share`
+  lockShared: sql`lock in share mode`, // MariaDB has no `for share`
   maxTransactions: 4,
   columnSyntax: () => ({
     id: sql`bigint not null auto_increment primary key`,
@@ -54,7 +54,7 @@ const dialectFor = (server: Server): Dialect => ({
     partialIndexes: false,
   }),
 
-  // JSON_TABLE over one parameter. IGNORE leaves duplicates alone; all else it could ignore is checked before.
+  // JSON_TABLE over one parameter. IGNORE skips duplicates; all other errors that it could ignore are checked before.
   async insertRows(tx, table, columns, rows, returning) {
     if (rows.length === 0) return []
     const text =
@@ -63,18 +63,18 @@ const dialectFor = (server: Server): Dialect => ({
     const { insertId, numAffectedRows } = await tx.executeQuery(CompiledQuery.raw(text, [JSON.stringify(rows)]))
     const [first, second] = returning
     if (first === undefined || second === undefined || !numAffectedRows) return []
-    // No RETURNING in MySQL. Ours are those from the first new id on that have our values in a column that is unique here.
-    const place = (columns as readonly string[]).indexOf(second)
+    // MySQL has no RETURNING. Our rows are those from the first new id on with our values in a column that is unique here.
+    const index = (columns as readonly string[]).indexOf(second)
     const found = await tx.executeQuery(
       CompiledQuery.raw(
         `select ${quote(first)}, ${quote(second)} from ${table} where id >= ? and ${quote(second)} in (?)`,
-        [Number(insertId), rows.map((row) => row[place])],
+        [Number(insertId), rows.map((row) => row[index])],
       ),
     )
     return found.rows as never
   },
 
-  // STRAIGHT_JOIN: from the list to the table, whatever the optimizer thinks of how long the list is.
+  // STRAIGHT_JOIN: from the list to the table, whatever length the optimizer assumes for the list.
   async updateRows(tx, table, keys, sets, rows, fixed = {}) {
     if (rows.length === 0) return 0
     const columns = [...keys, ...sets]
@@ -82,7 +82,7 @@ const dialectFor = (server: Server): Dialect => ({
       ...sets.map((column, i) => `t.${quote(column)} = r.c${keys.length + i}`),
       ...Object.keys(fixed).map((column) => `t.${quote(column)} = ?`),
     ].join(', ')
-    // The list's text has a collation of its own, and two that differ are not compared unless it is said how.
+    // Text of the list has its own collation, and MySQL compares different collations only when told how.
     const types = columnTypes[table] as Record<string, 'integer' | 'text'>
     const value = (column: string, i: number) =>
       types[column] === 'text' ? `r.c${i} collate ${server.collation}` : `r.c${i}`
@@ -93,10 +93,10 @@ const dialectFor = (server: Server): Dialect => ({
     return Number(numAffectedRows ?? 0)
   },
 
-  // The driver writes a list as a list.
+  // The driver expands a list.
   among: (column, values) => (values.length === 0 ? sql`false` : sql`${column} in (${values})`),
 
-  // last_insert_id(x) answers x, so that no second statement has to ask.
+  // last_insert_id(x) returns x, which saves a second statement.
   async addToCounter(tx, userId, count) {
     const text =
       'insert into counters (user_id, changes) values (?, last_insert_id(?))' +
@@ -112,7 +112,7 @@ const dialectFor = (server: Server): Dialect => ({
       select version() as version, @@session.transaction_isolation as isolation, @@session.character_set_connection as charset,
         @@innodb_flush_log_at_trx_commit as flush_log, @@log_bin as log_bin, @@sync_binlog as sync_binlog`
       .execute(db)
-      // MariaDB before 11.1 has the older name of the variable.
+      // MariaDB before 11.1 uses the older name of the variable.
       .catch(() =>
         sql<Record<string, string | number>>`
           select version() as version, @@session.tx_isolation as isolation, @@session.character_set_connection as charset,
@@ -130,12 +130,12 @@ const dialectFor = (server: Server): Dialect => ({
     if (is.isolation !== 'READ-COMMITTED' || is.charset !== 'utf8mb4')
       throw new Problem(
         'unavailable',
-        `The server did not take our session settings: isolation ${is.isolation}, charset ${is.charset}.`,
+        `The server did not accept our session settings: isolation ${is.isolation}, charset ${is.charset}.`,
       )
     const warnings: string[] = []
     if (Number(is.flush_log) !== 1)
       warnings.push(
-        `The server runs with innodb_flush_log_at_trx_commit = ${is.flush_log}: a crash of its machine may lose answered writes. Set it to 1.`,
+        `The server runs with innodb_flush_log_at_trx_commit = ${is.flush_log}: a crash of its machine may lose acknowledged writes. Set it to 1.`,
       )
     if (Number(is.log_bin) === 1 && Number(is.sync_binlog) !== 1)
       warnings.push(
@@ -151,7 +151,7 @@ const dialectFor = (server: Server): Dialect => ({
 
 const isMariaDb = (version: string) => /mariadb/i.test(version)
 
-/** @throws Problem `invalid` for a URL that is none */
+/** @throws Problem `invalid` for an invalid URL */
 export function openMysql(url: string, limits: Limits): KyselyDialect {
   const { host, port, user, password, database, tls } = parseServerUrl(url, { port: 3306, user: 'root' })
   const pool = mysql2.createPool({
@@ -160,17 +160,17 @@ export function openMysql(url: string, limits: Limits): KyselyDialect {
     user,
     password,
     database,
-    // The driver checks a certificate's name only when told.
+    // The driver checks the name in a certificate only when told to.
     ...(tls && { ssl: { ...tls, verifyIdentity: tls.rejectUnauthorized } }),
     charset: 'utf8mb4',
     connectionLimit: connections,
     connectTimeout: connectMs,
     enableKeepAlive: true,
-    dateStrings: true, // the original's times are of no zone: Date would give them one
+    dateStrings: true, // the original's times have no zone: Date would give them one
   })
   pool.on('connection', (connection) => {
     for (const setting of sessionSettings) connection.query(setting)
-    // MySQL has no such variable, and says so; nothing is lost but a limit.
+    // MySQL lacks this variable and reports an error; only a limit is lost.
     connection.query(`set session idle_transaction_timeout = ${idleTransactionSeconds}`, () => {})
   })
   return withDialect(
@@ -179,8 +179,8 @@ export function openMysql(url: string, limits: Limits): KyselyDialect {
   )
 }
 
-/** How long a server may take to see us off; one that is away does not answer that either. */
-const goodByeMs = 1_000
+/** How long closing a connection may take; an unreachable server does not answer that either. */
+const closeMs = 1_000
 
 const sessionSettings = [
   // REPEATABLE READ locks gaps: an insert waited 508 ms for one, READ COMMITTED 12.
@@ -189,13 +189,13 @@ const sessionSettings = [
   `set session innodb_lock_wait_timeout = ${lockWaitSeconds}`,
 ]
 
-/** mysql2 itself waits for ever for a free connection, an answer, or a server to say good-bye to. */
+/** mysql2 itself waits without a limit for a free connection, an answer, or the end of a connection. */
 function patientPool(pool: mysql2.Pool, limits: Limits): MysqlPool {
   const opened = new Set<mysql2.PoolConnection>()
   pool.on('connection', (connection) => {
     opened.add(connection)
     connection.once('end', () => opened.delete(connection))
-    // Of one in use the statement fails, which is enough. An error unheard ends the process.
+    // While a connection is in use, the error of its statement is enough. An unhandled error event would end the process.
     connection.on('error', () => opened.delete(connection))
   })
   const guarded = guardPool<mysql2.PoolConnection>({
@@ -220,7 +220,7 @@ function patientPool(pool: mysql2.Pool, limits: Limits): MysqlPool {
         opened.clear()
         callback(undefined as never)
       }
-      const timer = setTimeout(finish, goodByeMs)
+      const timer = setTimeout(finish, closeMs)
       pool.end(finish)
     },
   }
@@ -251,7 +251,7 @@ function patientPool(pool: mysql2.Pool, limits: Limits): MysqlPool {
 
 const quote = (column: string) => `\`${column}\``
 
-/** mediumtext: text ends at 65,535 bytes, one less than a description may have. */
+/** mediumtext, because text ends at 65,535 bytes, one less than a description may have. */
 function jsonTable(table: keyof Schema, columns: readonly string[]): string {
   const types = columnTypes[table] as Record<string, 'integer' | 'text'>
   const list = columns.map(

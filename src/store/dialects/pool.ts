@@ -9,17 +9,17 @@ interface Pool<C> {
 }
 
 /**
- * What a driver's pool does not know of networks that swallow packets:
+ * Protects a driver's pool against networks that swallow packets:
  *
- * - Nobody waits for a connection longer than `connectMs`, whatever it is that takes so long.
- * - A connection on which an answer did not come is closed, not given to the next, who would get that answer.
- * - And so is every other that was opened before then. What swallowed one answer has likely swallowed theirs, and to find it
- *   out costs 3 s each: a pool of ten silent ones would refuse requests for half a minute after the network is back.
+ * - A caller waits at most `connectMs` for a connection, whatever the cause of the delay.
+ * - A connection without an answer is closed. It is not reused, because the next statement would get that answer.
+ * - So is every other connection opened before then. Its answers are likely lost too, and to find out costs 3 s each: a pool of ten
+ *   silent connections would refuse requests for half a minute after the network is back.
  */
 export function guardPool<C extends object>(
   pool: Pool<C>,
 ): { acquire(): Promise<C>; release(connection: C): void } & {
-  /** To be called for a connection that failed, before it is released. */
+  /** Call it for a connection that failed, before its release. */
   distrust(connection: C): void
 } {
   let generation = 0
@@ -63,7 +63,7 @@ export function guardPool<C extends object>(
     },
     release,
     distrust(connection) {
-      // One of an older generation tells nothing new.
+      // A connection of an older generation says nothing new.
       if (isTrusted(connection)) generation++
     },
   }

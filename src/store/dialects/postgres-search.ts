@@ -2,7 +2,7 @@ import { sql } from 'kysely'
 import { runStatement } from '#store/engine/prepare.ts'
 import type { SearchIndex } from './dialect.ts'
 
-/** PostgreSQL: GIN over a tsvector that is made of our words, without its parsers and dictionaries. */
+/** PostgreSQL: GIN over a tsvector of our words, without its parsers and dictionaries. */
 export const gin: SearchIndex = {
   async create(db) {
     await sql`create table if not exists search (task_id bigint primary key, words tsvector not null)`.execute(db)
