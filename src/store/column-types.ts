@@ -1,6 +1,6 @@
 import type { Schema } from './schema.ts'
 
-/** What each column holds, for statements that carry many rows in one parameter. */
+/** The type of each column, for statements that pass many rows in one parameter. */
 export const columnTypes: { readonly [T in keyof Schema]: { readonly [C in keyof Schema[T]]: 'integer' | 'text' } } = {
   users: {
     id: 'integer',

@@ -2,7 +2,10 @@ import { dialectOf } from './dialects/dialect.ts'
 import type { Store } from './engine/open.ts'
 import type { Db } from './schema.ts'
 
-/** A secret that all replicas share, made by whoever asks first. @param make called when there is none yet: most starts write nothing */
+/**
+ * A secret that all replicas share, created by the first that needs it.
+ * @param make called only when there is none yet: most starts write nothing
+ */
 export async function sharedSecret(
   { db, transact }: Pick<Store, 'db' | 'transact'>,
   name: string,
@@ -12,7 +15,7 @@ export async function sharedSecret(
   if (known) return known.value
   return transact(async (tx) => {
     await dialectOf(tx).insertRows(tx, 'secrets', ['name', 'value'], [[name, make()]], [])
-    // That of another, where two asked at once.
+    // When two replicas insert at once, both read the first one's.
     return (await selectSecret(tx, name).executeTakeFirstOrThrow()).value
   })
 }

@@ -11,12 +11,12 @@ import { lockRows } from './engine/lock-rows.ts'
 import { prepare } from './engine/prepare.ts'
 import type { Db, UserTable } from './schema.ts'
 
-/** The first user: of a server without login everything is his, and he is its first administrator. */
+/** The first user. Everything on a server without login belongs to them, and they are its first administrator. */
 export const builtInUserId = 1
 
 /**
- * Where the numbers of users come from: one more counter, under a user that nobody is. Not the database's own, which on PostgreSQL
- * does not know that the first was given by us; and no number is given twice.
+ * The counter from which user ids come, stored under a user id that no user has. The database's own ids are not used: PostgreSQL does
+ * not know that the first id was assigned by us. No id is reused.
  */
 const userNumbers = -1
 
@@ -32,10 +32,10 @@ const selectShared = prepare((db, args: { id: number }) => {
 const userCache = new WeakMap<Db, Map<number, User>>()
 
 /**
- * The user of what is about to be written, who stays as he is until this transaction ends: whoever changes his settings waits for those
- * who compute by the old ones, and whoever deletes him for those who would leave something behind. Read once a transaction, which many
- * wishes share.
- * @throws Problem `unauthorized` when he is not there any more
+ * The user of a write. The row is locked against changes until the transaction ends: a change of the user's defaults waits for writes
+ * that use the old ones, and a deletion waits for writes that would leave data behind. It is read once in a transaction, which many
+ * units of work share.
+ * @throws Problem `unauthorized` when the user no longer exists
  */
 export async function userInTransaction(tx: Db, id: number): Promise<User> {
   const seen = userCache.get(tx) ?? new Map<number, User>()
@@ -44,13 +44,13 @@ export async function userInTransaction(tx: Db, id: number): Promise<User> {
   if (!user) {
     const row = (await selectShared(tx, { id })).rows[0]
     user = row && toUser(row)
-    if (!user || user.removedAt !== null) throw new Problem('unauthorized', 'This account is not there any more.')
+    if (!user || user.removedAt !== null) throw new Problem('unauthorized', 'This account no longer exists.')
     seen.set(id, user)
   }
   return user
 }
 
-/** What his alarms are computed with. @throws Problem `unauthorized` when he is not there any more */
+/** The defaults for alarms. @throws Problem `unauthorized` when the user no longer exists */
 export async function defaultsInTransaction(tx: Db, userId: number): Promise<Defaults> {
   return (await userInTransaction(tx, userId)).defaults
 }
@@ -69,7 +69,7 @@ export async function getUser(db: Db, id: number): Promise<User> {
 
 const userNotFound = (id: number) => new Problem('not-found', `There is no user ${id}.`)
 
-/** To be changed in this transaction: nobody else can meanwhile. @throws Problem `not-found` */
+/** Locks a user, to change them in this transaction. @throws Problem `not-found` */
 export async function lockUser(tx: Db, id: number): Promise<User> {
   await dialectOf(tx).userLockQueue?.alone(tx, id)
   const query = tx.selectFrom('users').selectAll().where('id', '=', id)
@@ -79,13 +79,13 @@ export async function lockUser(tx: Db, id: number): Promise<User> {
   return toUser(row)
 }
 
-/** By id. @param after an id; 0 to begin */
+/** In the order of their ids. @param after an id; 0 to begin */
 export async function listUsers(db: Db, after: number, limit: number): Promise<User[]> {
   const rows = await db.selectFrom('users').selectAll().where('id', '>', after).orderBy('id').limit(limit).execute()
   return rows.map(toUser)
 }
 
-/** By what a person types: his name or his e-mail address. */
+/** Finds a user by what they type: a name or an e-mail address. */
 export async function findUserByLogin(
   db: Db,
   login: string,
@@ -103,13 +103,13 @@ export async function findUserByIdentity(db: Db, identity: string): Promise<User
   return row && toUser(row)
 }
 
-/** The hash of his password, or null. */
+/** The hash of the user's password, or null. */
 export async function findPassword(db: Db, id: number): Promise<string | null> {
   const row = await db.selectFrom('users').select('password').where('id', '=', id).executeTakeFirst()
   return row?.password ?? null
 }
 
-/** Whether anybody can come in who administers the server: with a password, through a provider, or by a token that may do everything. */
+/** Whether an administrator can sign in: with a password, through a provider, or by a token with the scope `admin`. */
 export async function isAdministrable(db: Db, now: number): Promise<boolean> {
   const one = enabledAdmins(db).select('users.id').limit(1)
   const person = one.where((eb) => eb.or([eb('password', 'is not', null), eb('identity', 'is not', null)]))
@@ -122,7 +122,7 @@ export async function isAdministrable(db: Db, now: number): Promise<boolean> {
   return (await program.executeTakeFirst()) !== undefined
 }
 
-/** Administrators that can come in, as far as their role and state say. */
+/** Counts administrators who are neither disabled nor removed. */
 export async function countAdmins(db: Db): Promise<number> {
   const { count } = await enabledAdmins(db)
     .select((eb) => eb.fn.countAll<number>().as('count'))
@@ -133,7 +133,7 @@ export async function countAdmins(db: Db): Promise<number> {
 const enabledAdmins = (db: Db) =>
   db.selectFrom('users').where('role', '=', 'admin').where('disabled_at', 'is', null).where('removed_at', 'is', null)
 
-/** Those who may make channels into the network of the server itself. */
+/** The users who may create channels into the private network of the server. */
 export async function adminIds(db: Db): Promise<Set<number>> {
   const rows = await db.selectFrom('users').select('id').where('role', '=', 'admin').execute()
   return new Set(rows.map(({ id }) => id))
@@ -148,7 +148,7 @@ export interface NewUser {
   readonly defaults: Defaults
 }
 
-/** @returns his number. @throws Problem `conflict` when the name or the address is taken */
+/** @returns the new id. @throws Problem `conflict` when the name or the address is taken */
 export async function insertUser(tx: Db, user: NewUser, now: number): Promise<number> {
   const { name, email, role, password, identity, defaults } = user
   await refuseTaken(tx, 0, { name, email })
@@ -176,7 +176,7 @@ export async function insertUser(tx: Db, user: NewUser, now: number): Promise<nu
   return id
 }
 
-/** What is given of a user. @throws Problem `conflict` when the name or the address is taken */
+/** Saves the given members of a user. @throws Problem `conflict` when the name or the address is taken */
 export async function saveUser(
   tx: Db,
   id: number,
@@ -204,7 +204,7 @@ export async function saveUser(
   } catch (error) {
     throw takenJustNow(tx, error)
   }
-  await bumpConfigVersion(tx) // a role decides where channels may reach
+  await bumpConfigVersion(tx) // a role decides which networks channels may reach
 }
 
 async function refuseTaken(tx: Db, id: number, { name, email }: { name?: string | null; email?: string | null }) {
@@ -221,28 +221,28 @@ async function refuseTaken(tx: Db, id: number, { name, email }: { name?: string 
   }
 }
 
-/** By somebody else, after `refuseTaken` had looked. */
+/** By another transaction, after the check of `refuseTaken`. */
 function takenJustNow(tx: Db, error: unknown): unknown {
   if (dialectOf(tx).classify(error) !== 'duplicate') return error
   return new Problem('conflict', 'This name or address was taken just now.', { cause: error })
 }
 
-/** Those whose rows are to go, with all that is theirs. */
+/** The users whose data is being deleted. */
 export async function removedUsers(db: Db): Promise<number[]> {
   const rows = await db.selectFrom('users').select('id').where('removed_at', 'is not', null).execute()
   return rows.map(({ id }) => id)
 }
 
-/** The row itself: last, when nothing is left that names it. */
+/** Deletes the row itself, last, when nothing refers to it. */
 export async function deleteUserRow(tx: Db, id: number): Promise<void> {
   await tx.deleteFrom('counters').where('user_id', '=', id).execute()
   await tx.deleteFrom('users').where('id', '=', id).execute()
   await bumpConfigVersion(tx)
 }
 
-// ── what alarms are computed with ──
+// ── defaults for alarms ──
 
-/** Of his own choice, where he has made one; the server's for the rest. */
+/** The user's own choices. The server's defaults apply where they are null. */
 export interface OwnDefaults {
   readonly reminders: readonly Reminder[] | null
   readonly timeZone: string | null
@@ -254,8 +254,8 @@ const effective = (own: OwnDefaults, server: Defaults): Defaults => ({
 })
 
 /**
- * The row must be locked. Where they change, alarms are to be computed anew: `findStaleAlarms` names him until `markFresh`.
- * @returns what holds for him by now, and whether his alarms are stale, by this change or one before
+ * The row must be locked. After a change the alarms are stale: `findStaleAlarms` returns the user until `markFresh`.
+ * @returns the effective defaults, and whether the alarms are stale, by this change or an earlier one
  */
 export async function saveOwnDefaults(
   tx: Db,
@@ -282,9 +282,9 @@ export async function saveOwnDefaults(
   return { defaults, isStale: !isSame || row.alarms_stale === 1 }
 }
 
-/** Makes the first user, where there is none. */
+/** Creates the first user, unless there is one. */
 export async function ensureFirstUser(tx: Db, { reminders, timeZone }: Defaults, now: number): Promise<void> {
-  // Stale: tasks of the original's may have been taken over.
+  // Stale, because tasks may have been taken over from the original.
   const first = [builtInUserId, JSON.stringify(reminders), timeZone, now, 1]
   const columns = ['id', 'default_reminders', 'time_zone', 'created_at', 'alarms_stale'] as const
   await dialectOf(tx).insertRows(tx, 'users', columns, [first], [])
@@ -331,7 +331,7 @@ export async function markFresh(tx: Db, id: number, { reminders, timeZone }: Def
     .execute()
 }
 
-/** What the bell must know of users. */
+/** The settings of users that the reminders need. */
 export interface NotificationPreferences {
   readonly defaults: Defaults
   readonly quiet: QuietHours | null
@@ -342,7 +342,7 @@ export async function allPreferences(db: Db): Promise<Map<number, NotificationPr
   return new Map(rows.map((row): [number, NotificationPreferences] => [row.id, toPreferences(row)]))
 }
 
-/** The same of one, and what of it is his own choice. @throws Problem `not-found` */
+/** The same for one user, with their own choices. @throws Problem `not-found` */
 export async function getPreferences(db: Db, userId: number): Promise<NotificationPreferences & { own: OwnDefaults }> {
   const row = (await selectUser(db, { id: userId })).rows[0]
   if (!row) throw userNotFound(userId)

@@ -28,12 +28,12 @@ export const UpcomingShape = Type.Object(
 export type UpcomingWire = Static<typeof UpcomingShape>
 
 export function toUpcomingWire(
-  { rings, hasMore }: { rings: readonly Upcoming[]; hasMore: boolean },
+  { reminders, hasMore }: { reminders: readonly Upcoming[]; hasMore: boolean },
   until: number,
   channels: readonly ChannelRecord[],
 ): UpcomingWire {
   return {
-    upcoming: rings.map(({ task, at, ...fire }) => {
+    upcoming: reminders.map(({ task, at, ...fire }) => {
       const reminder = fire.reminder === 'snooze' ? null : fire.reminder
       const expiryAt = task.expiryAt ?? at // without one nothing rings
       const kind = kindAt(reminder, expiryAt, at)

@@ -191,7 +191,7 @@ describe('a start that is refused says in plain words why, and what to do', () =
       )
       assert.match(
         await refusal(url),
-        /^The database was used by a newer Duebell: it has 9999-from-the-future, which this one does not know\. Nothing was changed\./,
+        /^The database was used by a newer Duebell: it has 9999-from-the-future, which this version does not know\. Nothing was changed\./,
       )
     })
   }

@@ -693,7 +693,7 @@ export function storeSuite(name: string, fresh: (t: TestContext) => Promise<Fres
       await store.transact((tx) => users.saveUser(tx, ada, { removedAt: now }))
       await assert.rejects(
         store.transact((tx) => users.defaultsInTransaction(tx, ada)),
-        /not there any more/,
+        /no longer exists/,
       )
     })
   })

@@ -86,10 +86,7 @@ export interface Dialect {
   /** The column types for migrations. Known after `inspect`. */
   columnSyntax(): ColumnSyntax
   classify(error: unknown): ErrorClass
-  /**
-   * What an administrator can do about an error of the classes `refused`, `full`, `readonly`, `failed`, `broken` or `damaged`:
-   * sentences.
-   */
+  /** How an administrator can fix an error of the classes `refused`, `full`, `readonly`, `failed`, `broken` or `damaged`: sentences. */
   remedy(error: unknown): string
   /** The file of an embedded database. */
   readonly file?: DatabaseFile

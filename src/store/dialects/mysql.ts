@@ -9,7 +9,7 @@ import {
 import mysql2 from 'mysql2'
 import { Problem } from '#core/problem.ts'
 import { columnTypes } from '#store/column-types.ts'
-import type { Schema } from '#store/schema.ts'
+import type { Db, Schema } from '#store/schema.ts'
 import { type Dialect, withDialect } from './dialect.ts'
 import { classify, remedyFor } from './mysql-errors.ts'
 import { wordTable } from './mysql-search.ts'
@@ -107,47 +107,49 @@ const dialectFor = (server: Server): Dialect => ({
   search: wordTable(() => tableEnd(server)),
   clock: sql<number>`cast(unix_timestamp(now(3)) * 1000 as signed)`,
 
-  async inspect(db) {
-    const { rows } = await sql<Record<string, string | number>>`
-      select version() as version, @@session.transaction_isolation as isolation, @@session.character_set_connection as charset,
-        @@innodb_flush_log_at_trx_commit as flush_log, @@log_bin as log_bin, @@sync_binlog as sync_binlog`
-      .execute(db)
-      // MariaDB before 11.1 uses the older name of the variable.
-      .catch(() =>
-        sql<Record<string, string | number>>`
-          select version() as version, @@session.tx_isolation as isolation, @@session.character_set_connection as charset,
-            @@innodb_flush_log_at_trx_commit as flush_log, @@log_bin as log_bin, @@sync_binlog as sync_binlog`.execute(
-          db,
-        ),
-      )
-    const is = rows[0] ?? {}
-    const version = String(is.version)
-    server.collation = isMariaDb(version) ? 'utf8mb4_nopad_bin' : 'utf8mb4_0900_bin'
-    const [, major = 0, minor = 0] = (/^(\d+)\.(\d+)/.exec(version) ?? []).map(Number)
-    const isOldEnough = isMariaDb(version) ? major > 10 || (major === 10 && minor >= 6) : major >= 8
-    if (!isOldEnough)
-      throw new Problem('unavailable', `The server is ${version}: Duebell needs MySQL 8 or MariaDB 10.6, or newer.`)
-    if (is.isolation !== 'READ-COMMITTED' || is.charset !== 'utf8mb4')
-      throw new Problem(
-        'unavailable',
-        `The server did not accept our session settings: isolation ${is.isolation}, charset ${is.charset}.`,
-      )
-    const warnings: string[] = []
-    if (Number(is.flush_log) !== 1)
-      warnings.push(
-        `The server runs with innodb_flush_log_at_trx_commit = ${is.flush_log}: a crash of its machine may lose acknowledged writes. Set it to 1.`,
-      )
-    if (Number(is.log_bin) === 1 && Number(is.sync_binlog) !== 1)
-      warnings.push(
-        `The server runs with sync_binlog = ${is.sync_binlog}: after a crash its replicas may differ from it. Set it to 1.`,
-      )
-    return warnings
-  },
+  inspect: (db) => inspect(db, server),
 
   classify,
 
   remedy: remedyFor,
 })
+
+async function inspect(db: Db, server: Server): Promise<string[]> {
+  const { rows } = await sql<Record<string, string | number>>`
+    select version() as version, @@session.transaction_isolation as isolation, @@session.character_set_connection as charset,
+      @@innodb_flush_log_at_trx_commit as flush_log, @@log_bin as log_bin, @@sync_binlog as sync_binlog`
+    .execute(db)
+    // MariaDB before 11.1 uses the older name of the variable.
+    .catch(() =>
+      sql<Record<string, string | number>>`
+        select version() as version, @@session.tx_isolation as isolation, @@session.character_set_connection as charset,
+          @@innodb_flush_log_at_trx_commit as flush_log, @@log_bin as log_bin, @@sync_binlog as sync_binlog`.execute(
+        db,
+      ),
+    )
+  const is = rows[0] ?? {}
+  const version = String(is.version)
+  server.collation = isMariaDb(version) ? 'utf8mb4_nopad_bin' : 'utf8mb4_0900_bin'
+  const [, major = 0, minor = 0] = (/^(\d+)\.(\d+)/.exec(version) ?? []).map(Number)
+  const isOldEnough = isMariaDb(version) ? major > 10 || (major === 10 && minor >= 6) : major >= 8
+  if (!isOldEnough)
+    throw new Problem('unavailable', `The server is ${version}: Duebell needs MySQL 8 or MariaDB 10.6, or newer.`)
+  if (is.isolation !== 'READ-COMMITTED' || is.charset !== 'utf8mb4')
+    throw new Problem(
+      'unavailable',
+      `The server did not accept our session settings: isolation ${is.isolation}, charset ${is.charset}.`,
+    )
+  const warnings: string[] = []
+  if (Number(is.flush_log) !== 1)
+    warnings.push(
+      `The server runs with innodb_flush_log_at_trx_commit = ${is.flush_log}: a crash of its machine may lose acknowledged writes. Set it to 1.`,
+    )
+  if (Number(is.log_bin) === 1 && Number(is.sync_binlog) !== 1)
+    warnings.push(
+      `The server runs with sync_binlog = ${is.sync_binlog}: after a crash its replicas may differ from it. Set it to 1.`,
+    )
+  return warnings
+}
 
 const isMariaDb = (version: string) => /mariadb/i.test(version)
 
