@@ -124,10 +124,10 @@ export function isRateLimit(outcome: Outcome): outcome is Extract<Outcome, { ret
  *   that always answers `Retry-After: 1` would get 86,400 attempts a day.
  */
 export function holdMs(outcome: Extract<Outcome, { retry: true }>, count: number, random: number): number {
-  const asked = retryAfterOf(outcome)
-  const steps = asked === undefined ? count : count - 1
+  const requestedMs = retryAfterOf(outcome)
+  const steps = requestedMs === undefined ? count : count - 1
   const backoff = steps > 0 ? jittered(backoffAt(steps), random) : 0
-  return Math.round(Math.min(Math.max(asked ?? 0, backoff, retryAfterBoundsMs[0]), maxHoldMs))
+  return Math.round(Math.min(Math.max(requestedMs ?? 0, backoff, retryAfterBoundsMs[0]), maxHoldMs))
 }
 
 const backoffAt = (step: number) => backoffMs[Math.min(step, backoffMs.length) - 1] as number

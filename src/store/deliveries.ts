@@ -85,11 +85,11 @@ export async function reviveCancelled(
     .execute()
   const expiries = new Map(tasks.map(({ id, expiryAt }) => [id, expiryAt]))
   const ids = rows.filter((row) => expiries.get(row.task_id) === row.expiry_at).map(({ id }) => id)
-  return makeDue(tx, ids, 'cancelled', { error: null, finished_at: null, ...anew }, now)
+  return makeDue(tx, ids, 'cancelled', { error: null, finished_at: null, ...resetAttempts }, now)
 }
 
-/** Attempts keep counting, because a claim is identified by its attempt. The back-off and the time until it fails start anew. */
-const anew = { backoff_from: sql<number>`attempts`, trying_since_at: null }
+/** Attempts keep counting, because a claim is identified by its attempt. The back-off and the time until it fails start again. */
+const resetAttempts = { backoff_from: sql<number>`attempts`, trying_since_at: null }
 
 /** Makes failed deliveries due again at the user's request. The last error stays readable. @returns how many */
 export async function retryFailed(
@@ -98,7 +98,7 @@ export async function retryFailed(
   only: { readonly deliveryId?: string | undefined; readonly channelId?: number },
   now: number,
 ): Promise<number> {
-  return makeDue(tx, notificationIds, 'failed', { finished_at: null, ...anew }, now, only)
+  return makeDue(tx, notificationIds, 'failed', { finished_at: null, ...resetAttempts }, now, only)
 }
 
 async function makeDue(
