@@ -50,7 +50,7 @@ import { readBacklog } from '#store/backlog.ts'
 import { releaseAllClaims } from '#store/claims.ts'
 import { builtInChannel, type DeclaredChannel, recordChannels } from '#store/declared-channels.ts'
 import { cancelForChannel } from '#store/deliveries.ts'
-import { describeUrl } from '#store/dialects/server.ts'
+import { printableUrl } from '#store/dialects/server.ts'
 import { openStore, type Store } from '#store/engine/open.ts'
 import { isDamage } from '#store/engine/storage.ts'
 import type { Db } from '#store/schema.ts'
@@ -246,7 +246,7 @@ async function startParts(config: Config, deps: AppDeps, onOpened: (store: Store
     server,
     config,
     (url) =>
-      `Duebell ${version} is listening on ${url}, time zone ${config.timeZone}, ${describeUrl(config.databaseUrl)}`,
+      `Duebell ${version} is listening on ${url}, time zone ${config.timeZone}, ${printableUrl(config.databaseUrl)}`,
   )
   if (certificate) stack.defer(watchCertificate({ server, certificate, clock, log: log.child({ component: 'http' }) }))
   if (config.login) {

@@ -227,12 +227,12 @@ async function rewriteOne(
 async function rewrite(
   tx: Db,
   defaults: Defaults,
-  changes: readonly tasks.Change[],
+  changes: readonly tasks.TaskUpdate[],
   now: number,
   wakeAt: WakeAt,
 ): Promise<Task[]> {
-  const hasMoved = ({ before, after }: tasks.Change) => before.expiryAt !== after.expiryAt
-  const isReopened = ({ before, after }: tasks.Change) => before.completedAt !== null && after.completedAt === null
+  const hasMoved = ({ before, after }: tasks.TaskUpdate) => before.expiryAt !== after.expiryAt
+  const isReopened = ({ before, after }: tasks.TaskUpdate) => before.completedAt !== null && after.completedAt === null
   // Back at an expiry that was told before: what was told stays told, and what was dropped underway is true again.
   const back = changes.flatMap((one) => {
     const { id, expiryAt } = one.after

@@ -78,7 +78,7 @@ const retryAfterBoundsMs = [1 * seconds, 24 * hours] as const
 export const maxHoldMs = 1 * hours
 const maxReasonLength = 500
 
-export interface Tries {
+export interface AttemptCount {
   /** The number of the attempt that just ended, from 1. A retry by the user starts at 1 again, and a rate limit does not count. */
   readonly attempt: number
   /** The instant from which `giveUpMs` counts, in ms since 1970. */
@@ -87,7 +87,7 @@ export interface Tries {
 
 /** @param now ms since 1970 @param random in [0, 1): the jitter, so that deliveries that failed together are not retried together */
 export function afterAttempt(
-  { attempt, tryingSinceAt }: Tries,
+  { attempt, tryingSinceAt }: AttemptCount,
   outcome: Outcome,
   now: number,
   random: number,

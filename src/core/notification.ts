@@ -27,7 +27,7 @@ export interface Notification {
 }
 
 /** One part of a message: a notification, and its task at the time of sending. */
-export interface Item {
+export interface MessageItem {
   readonly notification: Notification
   readonly task: Task
   readonly kind: NotificationKind
@@ -46,7 +46,7 @@ export interface Links {
 }
 
 /** A notification on its way to one channel: all that the channel may use to render it. */
-export interface Message extends Item {
+export interface Message extends MessageItem {
   /** The same for all attempts: the receiver's idempotency key. */
   readonly deliveryId: string
   /** Counts from 1. */
@@ -54,7 +54,7 @@ export interface Message extends Item {
   /** ms since 1970. */
   readonly sentAt: number
   /** The other notifications of its group, on a channel that groups; none on others. */
-  readonly others: readonly Item[]
+  readonly others: readonly MessageItem[]
 }
 
 /** The kind at the time of sending, not of firing. */

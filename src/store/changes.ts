@@ -190,13 +190,13 @@ export async function lastChanges(db: Db, userIds: readonly number[]): Promise<M
   return new Map(rows.map(({ user_id, changes }) => [user_id, changes]))
 }
 
-interface Span {
+interface ChangeRange {
   readonly userId: number
   readonly number: number
   readonly limit: number
 }
 
-const above = (db: Db, { userId, number, limit }: Span) =>
+const above = (db: Db, { userId, number, limit }: ChangeRange) =>
   db
     .selectFrom('changes')
     .selectAll()
@@ -205,8 +205,10 @@ const above = (db: Db, { userId, number, limit }: Span) =>
     .orderBy('number')
     .limit(limit)
 
-const selectAbove = prepare((db, span: Span) => above(db, span))
-const selectTasksAbove = prepare((db, span: Span) => above(db, span).where('kind', 'not in', notificationChangeKinds))
+const selectAbove = prepare((db, span: ChangeRange) => above(db, span))
+const selectTasksAbove = prepare((db, span: ChangeRange) =>
+  above(db, span).where('kind', 'not in', notificationChangeKinds),
+)
 
 /** A user's changes above a number, in order. */
 export async function changesSince(db: Db, userId: number, number: number, limit: number): Promise<NumberedChange[]> {

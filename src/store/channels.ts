@@ -57,7 +57,7 @@ export async function insertChannel(tx: Db, channel: NewChannel): Promise<number
   const columns = ['user_id', 'name', 'kind', 'source', 'created_at', 'updated_at'] as const
   const { userId, name, kind, source, createdAt } = channel
   const values = [userId, name, kind, source, createdAt, createdAt]
-  await refuseTakenName(tx, userId, name)
+  await requireFreeName(tx, userId, name)
   const [row] = await dialectOf(tx).insertRows(tx, 'channels', columns, [values], ['id', 'created_at'])
   if (!row) throw nameIsTaken(name)
   await saveChannel(tx, { ...channel, id: row.id })
@@ -66,11 +66,11 @@ export async function insertChannel(tx: Db, channel: NewChannel): Promise<number
 
 /** @throws Problem `conflict` when the name is taken */
 export async function renameChannel(tx: Db, { userId, id }: ChannelRecord, name: string): Promise<void> {
-  await refuseTakenName(tx, userId, name)
+  await requireFreeName(tx, userId, name)
   await tx.updateTable('channels').set({ name }).where('id', '=', id).execute()
 }
 
-async function refuseTakenName(tx: Db, userId: number, name: string) {
+async function requireFreeName(tx: Db, userId: number, name: string) {
   const taken = tx.selectFrom('channels').select('id').where('user_id', '=', userId).where('name', '=', name)
   if (await taken.executeTakeFirst()) throw nameIsTaken(name)
 }

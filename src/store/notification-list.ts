@@ -1,4 +1,4 @@
-import { setImmediate as turn } from 'node:timers/promises'
+import { setImmediate as nextTurn } from 'node:timers/promises'
 import { type Expression, type SqlBool, sql } from 'kysely'
 import type { DeliveryState } from '#core/delivery.ts'
 import { windowEnd } from './engine/id-windows.ts'
@@ -26,7 +26,7 @@ export async function listNotifications(
   const { taskId, ...others } = filter
   const isRare = taskId === undefined && Object.keys(others).length > 0
   const found: NotificationRecord[] = []
-  for (let { before } = page; ; await turn()) {
+  for (let { before } = page; ; await nextTurn()) {
     const first = isRare ? ((await windowEnd(db, 'notifications', userId, before, 'down')) ?? 0) : 0
     const window = { first, before, limit: page.limit - found.length }
     for (const row of await selectWindow(db, userId, filter, window)) found.push(row)

@@ -1,4 +1,4 @@
-import { setImmediate as turn } from 'node:timers/promises'
+import { setImmediate as nextTurn } from 'node:timers/promises'
 import type { Db } from './schema.ts'
 import { isTagged } from './task-list.ts'
 import { parseList } from './tasks.ts'
@@ -34,7 +34,7 @@ export async function countTags(db: Db, userId: number, now: number): Promise<Ta
     }
     if (rows.length < maxRead) break
     after = rows.at(-1)?.id ?? after
-    await turn()
+    await nextTurn()
   }
   const byName = new Map<string, { open: number; expired: number }>()
   for (const [list, { open, expired }] of byList)

@@ -1,4 +1,4 @@
-import { setImmediate as turn } from 'node:timers/promises'
+import { setImmediate as nextTurn } from 'node:timers/promises'
 import { type Expression, type ExpressionBuilder, type RawBuilder, type SqlBool, sql } from 'kysely'
 import { priorities, type Task } from '#core/task.ts'
 import { byId, type Position, positionOf, type SortColumn, type SortKey, type TaskFilter } from '#core/task-query.ts'
@@ -74,7 +74,7 @@ export async function countTasks(db: Db, userId: number, filter: TaskFilter, now
     .selectFrom('tasks')
     .select((eb) => eb.fn.countAll<number>().as('count'))
     .where('user_id', '=', userId)
-    .where((eb) => eb.and([...rest, ...within(expiry)].map((condition) => condition(eb))))
+    .where((eb) => eb.and([...rest, ...expiryWithin(expiry)].map((condition) => condition(eb))))
     .executeTakeFirst()
   return Number(row?.count ?? 0)
 }
@@ -101,7 +101,7 @@ async function* search(
     const last = tasks.at(-1)
     if (!last || tasks.length < limit) return
     after = positionOf(last, request.sort)
-    await turn()
+    await nextTurn()
   }
 }
 
@@ -124,7 +124,10 @@ async function selectTasks(db: Db, userId: number, request: PageRequest, among =
   const parts = among
     ? [
         {
-          where: [...within(expiry, unindexedColumns), ...afterPosition(request.sort, request.after, unindexedColumns)],
+          where: [
+            ...expiryWithin(expiry, unindexedColumns),
+            ...afterPosition(request.sort, request.after, unindexedColumns),
+          ],
           sort: request.sort,
         },
       ]
@@ -153,15 +156,15 @@ async function selectTasks(db: Db, userId: number, request: PageRequest, among =
 }
 
 /** Instants from `from` up to `before`, exclusive. */
-interface Span {
+interface ExpirySpan {
   readonly from: number
   readonly before: number
 }
 
-const always: Span = { from: Number.MIN_SAFE_INTEGER, before: Number.MAX_SAFE_INTEGER }
+const anyExpiry: ExpirySpan = { from: Number.MIN_SAFE_INTEGER, before: Number.MAX_SAFE_INTEGER }
 
 /** The conditions of a filter, except for ids and words, and the span of its expiry, if any. */
-function conditionsOf(filter: TaskFilter, now: number): { rest: Predicate[]; expiry: Span | undefined } {
+function conditionsOf(filter: TaskFilter, now: number): { rest: Predicate[]; expiry: ExpirySpan | undefined } {
   const { status = 'all', tags = [], priority, expiresAfter, expiresBefore, updatedAfter } = filter
   const rest: Predicate[] = []
   if (status === 'open' || status === 'expired') rest.push((eb) => eb('completed_at', 'is', null))
@@ -170,13 +173,13 @@ function conditionsOf(filter: TaskFilter, now: number): { rest: Predicate[]; exp
   for (const tag of tags) rest.push(hasTag(tag))
   if (priority !== undefined) rest.push((eb) => eb('priority', '=', priority))
   if (updatedAfter !== undefined) rest.push((eb) => eb('updated_at', '>', updatedAfter))
-  const from = expiresAfter ?? always.from
-  const before = Math.min(expiresBefore ?? always.before, status === 'expired' ? now + 1 : always.before)
+  const from = expiresAfter ?? anyExpiry.from
+  const before = Math.min(expiresBefore ?? anyExpiry.before, status === 'expired' ? now + 1 : anyExpiry.before)
   const isBound = expiresAfter !== undefined || expiresBefore !== undefined || status === 'expired'
   return { rest, expiry: isBound ? { from, before } : undefined }
 }
 
-function within(span: Span | undefined, { expiry } = columnOf): Predicate[] {
+function expiryWithin(span: ExpirySpan | undefined, { expiry } = columnOf): Predicate[] {
   return span ? [() => sql`${expiry} >= ${span.from}`, () => sql`${expiry} < ${span.before}`] : []
 }
 
@@ -190,12 +193,14 @@ export const isTagged: Predicate = () => sql`tags <> '[]'`
 export function hasTag(tag: string): () => Expression<SqlBool> {
   const item = JSON.stringify(tag)
   // Except for the tag `,`: `,","` is in ["x,","y"] too. That tag is the first, or stands between the quotes of two others.
-  if (tag === ',') return () => sql`(tags like '[",",%' or tags = '[","]' or replace(${bare}, '",","', '') <> ${bare})`
+  if (tag === ',')
+    return () =>
+      sql`(tags like '[",",%' or tags = '[","]' or replace(${unescapedTags}, '",","', '') <> ${unescapedTags})`
   return () => sql`(replace(tags, ${`[${item}`}, '') <> tags or replace(tags, ${`,${item}`}, '') <> tags)`
 }
 
 /** Tags without escaped characters. */
-const bare = sql`replace(replace(tags, ${'\\\\'}, ''), ${'\\"'}, '')`
+const unescapedTags = sql`replace(replace(tags, ${'\\\\'}, ''), ${'\\"'}, '')`
 
 interface KeysetRange {
   readonly where: Predicate[]
@@ -203,11 +208,11 @@ interface KeysetRange {
 }
 
 /** The ranges after a position, in order. */
-function keysetRanges({ sort, after }: PageRequest, expiry: Span | undefined): KeysetRange[] {
+function keysetRanges({ sort, after }: PageRequest, expiry: ExpirySpan | undefined): KeysetRange[] {
   const [first, ...others] = sort
-  if (first?.by !== 'expiry') return [{ where: [...within(expiry), ...afterPosition(sort, after)], sort }]
+  if (first?.by !== 'expiry') return [{ where: [...expiryWithin(expiry), ...afterPosition(sort, after)], sort }]
   const [last, ...rest] = after ?? []
-  const { from, before } = expiry ?? always
+  const { from, before } = expiry ?? anyExpiry
   const found: KeysetRange[] = []
   if (typeof last === 'number' && last >= from && last < before)
     found.push({ where: [(eb) => eb('expiry_at', '=', last), ...afterPosition(others, rest)], sort: others })
@@ -218,7 +223,7 @@ function keysetRanges({ sort, after }: PageRequest, expiry: Span | undefined): K
         : first.isDescending
           ? { from, before: Math.min(before, last) }
           : { from: Math.max(from, last + 1), before }
-    found.push({ where: within(behind), sort })
+    found.push({ where: expiryWithin(behind), sort })
   }
   // Sorted by the other keys only: MySQL would sort the nulls, which are all equal.
   if (!expiry)

@@ -213,12 +213,12 @@ function updateOf(changed: readonly Column[]): Update {
 }
 
 /** The row of a changed task, and its changed columns. The version is always among them. */
-function toChangedRow({ before, after }: Change) {
+function toChangedRow({ before, after }: TaskUpdate) {
   const [old, row] = [toRow(before), toRow(after)]
   return { before, row, changed: columns.filter((column) => column === 'version' || old[column] !== row[column]) }
 }
 
-async function saveTask(tx: Db, change: Change): Promise<void> {
+async function saveTask(tx: Db, change: TaskUpdate): Promise<void> {
   const { before, after } = change
   const { row, changed } = toChangedRow(change)
   try {
@@ -229,7 +229,7 @@ async function saveTask(tx: Db, change: Change): Promise<void> {
   }
 }
 
-export interface Change {
+export interface TaskUpdate {
   readonly before: Task
   readonly after: Task
 }
@@ -239,7 +239,7 @@ export interface Change {
  * columns was rejected: a title of a thousand tasks of 64 KiB would transfer them all, more than a server accepts in one statement.
  * @throws Problem `stale` when a task was changed meanwhile, `conflict` when a key is taken
  */
-export async function saveTasks(tx: Db, changes: readonly Change[]): Promise<void> {
+export async function saveTasks(tx: Db, changes: readonly TaskUpdate[]): Promise<void> {
   const [first] = changes
   if (first && changes.length === 1) return saveTask(tx, first)
   const withNewKey = changes.filter(({ before, after }) => after.key !== null && after.key !== before.key)

@@ -52,9 +52,9 @@ function firingsOf(task: Task, defaults: Defaults, now: number, until: number): 
   }
 }
 
-type Args = { userId: number; until: number; from: number; notifyAt: number; id: number; limit: number }
+type ArmedTasksQuery = { userId: number; until: number; from: number; notifyAt: number; id: number; limit: number }
 
-const selectArmed = prepare((db, args: Args) =>
+const selectArmed = prepare((db, args: ArmedTasksQuery) =>
   db
     .selectFrom('tasks')
     .selectAll()

@@ -23,9 +23,9 @@ const userNumbers = -1
 const selectUser = prepare((db, args: { id: number }) => db.selectFrom('users').selectAll().where('id', '=', args.id))
 
 const selectShared = prepare((db, args: { id: number }) => {
-  const { lockShared, userLockQueue: inTurn } = dialectOf(db)
+  const { lockShared, userLockQueue } = dialectOf(db)
   let query = db.selectFrom('users').selectAll().where('id', '=', args.id)
-  if (inTurn) query = query.where(inTurn.shared(args.id))
+  if (userLockQueue) query = query.where(userLockQueue.shared(args.id))
   return lockShared ? query.modifyEnd(lockShared) : query
 })
 
@@ -151,7 +151,7 @@ export interface NewUser {
 /** @returns the new id. @throws Problem `conflict` when the name or the address is taken */
 export async function insertUser(tx: Db, user: NewUser, now: number): Promise<number> {
   const { name, email, role, password, identity, defaults } = user
-  await refuseTaken(tx, 0, { name, email })
+  await requireFree(tx, 0, { name, email })
   const id = builtInUserId + (await dialectOf(tx).addToCounter(tx, userNumbers, 1))
   const reminders = JSON.stringify(defaults.reminders)
   try {
@@ -170,7 +170,7 @@ export async function insertUser(tx: Db, user: NewUser, now: number): Promise<nu
       })
       .execute()
   } catch (error) {
-    throw takenJustNow(tx, error)
+    throw toConflict(tx, error)
   }
   await recordChannels(tx, id, [builtInChannel], now)
   return id
@@ -192,7 +192,7 @@ export async function saveUser(
   }>,
 ): Promise<void> {
   const { disabledAt, removedAt, ...same } = changes
-  await refuseTaken(tx, id, changes)
+  await requireFree(tx, id, changes)
   userCache.get(tx)?.delete(id)
   const row = {
     ...same,
@@ -202,12 +202,12 @@ export async function saveUser(
   try {
     await tx.updateTable('users').set(row).where('id', '=', id).execute()
   } catch (error) {
-    throw takenJustNow(tx, error)
+    throw toConflict(tx, error)
   }
   await bumpConfigVersion(tx) // a role decides which networks channels may reach
 }
 
-async function refuseTaken(tx: Db, id: number, { name, email }: { name?: string | null; email?: string | null }) {
+async function requireFree(tx: Db, id: number, { name, email }: { name?: string | null; email?: string | null }) {
   for (const [column, value] of [
     ['name', name],
     ['email', email],
@@ -221,8 +221,8 @@ async function refuseTaken(tx: Db, id: number, { name, email }: { name?: string 
   }
 }
 
-/** By another transaction, after the check of `refuseTaken`. */
-function takenJustNow(tx: Db, error: unknown): unknown {
+/** By another transaction, after the check of `requireFree`. */
+function toConflict(tx: Db, error: unknown): unknown {
   if (dialectOf(tx).classify(error) !== 'duplicate') return error
   return new Problem('conflict', 'This name or address was taken just now.', { cause: error })
 }
@@ -248,7 +248,7 @@ export interface OwnDefaults {
   readonly timeZone: string | null
 }
 
-const effective = (own: OwnDefaults, server: Defaults): Defaults => ({
+const effectiveDefaults = (own: OwnDefaults, server: Defaults): Defaults => ({
   reminders: own.reminders ?? server.reminders,
   timeZone: own.timeZone ?? server.timeZone,
 })
@@ -263,7 +263,7 @@ export async function saveOwnDefaults(
   own: OwnDefaults,
   server: Defaults,
 ): Promise<{ defaults: Defaults; isStale: boolean }> {
-  const defaults = effective(own, server)
+  const defaults = effectiveDefaults(own, server)
   const row = (await selectUser(tx, { id })).rows[0]
   const isSame = row && JSON.stringify(toUser(row).defaults) === JSON.stringify(defaults)
   userCache.get(tx)?.delete(id)
@@ -300,8 +300,8 @@ export async function adoptServerDefaults(tx: Db, server: Defaults, now: number)
   ] as const
   for (const [own, column, value] of others) {
     const changed = tx.selectFrom('users').select('id').where(own, 'is', null).where(column, '!=', value)
-    const { userLockQueue: inTurn } = dialectOf(tx)
-    if (inTurn) for (const { id } of await changed.orderBy('id').execute()) await inTurn.alone(tx, id)
+    const { userLockQueue } = dialectOf(tx)
+    if (userLockQueue) for (const { id } of await changed.orderBy('id').execute()) await userLockQueue.alone(tx, id)
     const { numUpdatedRows } = await tx
       .updateTable('users')
       .set({ [column]: value, alarms_stale: 1 })

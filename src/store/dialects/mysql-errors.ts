@@ -1,5 +1,5 @@
 import type { ErrorClass } from './dialect.ts'
-import { isCertificateError, isNetworkError, NoAnswer, remedies, storageRemedies } from './server.ts'
+import { DatabaseTimeout, isCertificateError, isNetworkError, remedies, storageRemedies } from './server.ts'
 
 /** Error numbers of MySQL and MariaDB: their classes, and the remedies. */
 
@@ -26,7 +26,7 @@ const refusals = new Map([
 ])
 
 export function classify(error: unknown): ErrorClass {
-  if (isNetworkError(error) || error instanceof NoAnswer) return 'gone'
+  if (isNetworkError(error) || error instanceof DatabaseTimeout) return 'gone'
   const {
     errno,
     code,

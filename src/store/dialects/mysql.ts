@@ -17,10 +17,10 @@ import { guardPool } from './pool.ts'
 import {
   connections,
   connectMs,
+  DatabaseTimeout,
   idleTransactionSeconds,
   type Limits,
   lockWaitSeconds,
-  NoAnswer,
   parseServerUrl,
 } from './server.ts'
 
@@ -176,7 +176,7 @@ export function openMysql(url: string, limits: Limits): KyselyDialect {
     connection.query(`set session idle_transaction_timeout = ${idleTransactionSeconds}`, () => {})
   })
   return withDialect(
-    new MysqlDialect({ pool: patientPool(pool, limits) }),
+    new MysqlDialect({ pool: poolWithTimeouts(pool, limits) }),
     dialectFor({ collation: 'utf8mb4_nopad_bin' }),
   )
 }
@@ -192,7 +192,7 @@ const sessionSettings = [
 ]
 
 /** mysql2 itself waits without a limit for a free connection, an answer, or the end of a connection. */
-function patientPool(pool: mysql2.Pool, limits: Limits): MysqlPool {
+function poolWithTimeouts(pool: mysql2.Pool, limits: Limits): MysqlPool {
   const opened = new Set<mysql2.PoolConnection>()
   pool.on('connection', (connection) => {
     opened.add(connection)
@@ -211,7 +211,7 @@ function patientPool(pool: mysql2.Pool, limits: Limits): MysqlPool {
   return {
     getConnection(callback) {
       guarded.acquire().then(
-        (connection) => callback(undefined, limited(connection)),
+        (connection) => callback(undefined, withTimeout(connection)),
         (error) => callback(error, undefined as never),
       )
     },
@@ -227,7 +227,7 @@ function patientPool(pool: mysql2.Pool, limits: Limits): MysqlPool {
     },
   }
 
-  function limited(connection: mysql2.PoolConnection): MysqlPoolConnection {
+  function withTimeout(connection: mysql2.PoolConnection): MysqlPoolConnection {
     return {
       query(text: string, values: readonly unknown[], callback: (error: unknown, result: unknown) => void) {
         let isOver = false
@@ -239,7 +239,7 @@ function patientPool(pool: mysql2.Pool, limits: Limits): MysqlPool {
           callback(error, result)
         }
         const timer = setTimeout(
-          () => answer(new NoAnswer(`${limits.statementMs / 1_000} s for a statement`), undefined),
+          () => answer(new DatabaseTimeout(`${limits.statementMs / 1_000} s for a statement`), undefined),
           limits.statementMs,
         )
         connection.query(text, values as unknown[], answer)

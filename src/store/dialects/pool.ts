@@ -1,4 +1,4 @@
-import { connectMs, NoAnswer } from './server.ts'
+import { connectMs, DatabaseTimeout } from './server.ts'
 
 /** A driver's pool. */
 interface Pool<C> {
@@ -46,7 +46,7 @@ export function guardPool<C extends object>(
         let isOver = false
         const timer = setTimeout(() => {
           isOver = true
-          reject(new NoAnswer(`no connection within ${connectMs / 1_000} s`))
+          reject(new DatabaseTimeout(`no connection within ${connectMs / 1_000} s`))
         }, connectMs)
         connect().then(
           (connection) => {

@@ -17,12 +17,12 @@ import { gin } from './postgres-search.ts'
 import {
   connections,
   connectMs,
+  DatabaseTimeout,
   idleTransactionSeconds,
   isCertificateError,
   isNetworkError,
   type Limits,
   lockWaitSeconds,
-  NoAnswer,
   parseServerUrl,
   remedies,
   storageRemedies,
@@ -111,7 +111,7 @@ export const postgres: Dialect = {
   },
 
   classify(error): ErrorClass {
-    if (isNetworkError(error) || error instanceof NoAnswer) return 'gone'
+    if (isNetworkError(error) || error instanceof DatabaseTimeout) return 'gone'
     if (isCertificateError(error)) return 'refused'
     const { code, message = '' } = (error ?? {}) as { code?: unknown; message?: string }
     if (typeof code !== 'string') {

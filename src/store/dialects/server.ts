@@ -45,7 +45,7 @@ export function parseServerUrl(text: string, defaults: { port: number; user: str
   // This is the rest of a password, not the name of a database: it must not be printed. Neither must the part before it: in
   // `user:12?x@host` a URL has the host `user` and the port 12.
   if (url.hash !== '' || /[@/]/.test(database) || url.search.includes('@')) throw new Problem('invalid', encodingHint)
-  if (!database) throw new Problem('invalid', `The database URL names no database: ${describeUrl(text)}/<database>.`)
+  if (!database) throw new Problem('invalid', `The database URL names no database: ${printableUrl(text)}/<database>.`)
   const mode = url.searchParams.get('sslmode') ?? 'disable'
   if (!['disable', 'require', 'verify-full'].includes(mode))
     throw new Problem('invalid', `sslmode in the database URL must be disable, require or verify-full, not ${mode}.`)
@@ -88,7 +88,7 @@ function readCertificate(path: string): string {
 }
 
 /** The URL without password and options, safe to print. */
-export function describeUrl(text: string): string {
+export function printableUrl(text: string): string {
   const url = URL.parse(text)
   return url?.hostname ? `${url.protocol}//${url.host}${url.pathname}` : text
 }
@@ -136,7 +136,7 @@ export const storageRemedies: Partial<Record<ErrorClass, string>> = {
 }
 
 /** Thrown when an answer does not arrive in time. */
-export class NoAnswer extends Error {
+export class DatabaseTimeout extends Error {
   constructor(what: string) {
     super(`no answer from the database: ${what}`)
     this.name = 'NoAnswer'

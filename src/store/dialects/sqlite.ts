@@ -161,7 +161,7 @@ export function openSqlite(path: string, isWatched: boolean): KyselyDialect {
         file: { ...watchFile(path), changes, checkpoint },
       }
     : sqlite
-  return withDialect(inner, isWatched ? dialect : { ...dialect, runSync: runAtOnce })
+  return withDialect(inner, isWatched ? dialect : { ...dialect, runSync })
 
   function changes(): number {
     return prepare('select total_changes() as n').all([])[0]?.n as number
@@ -174,7 +174,7 @@ export function openSqlite(path: string, isWatched: boolean): KyselyDialect {
   }
 
   // Kysely needs some ten promises to reach the connection: 5 µs beside a read of 3, and 4 beside an insert of 12.
-  function runAtOnce(text: string, parameters: readonly unknown[], isOfTransaction: boolean) {
+  function runSync(text: string, parameters: readonly unknown[], isOfTransaction: boolean) {
     if (!isOfTransaction && database.isTransaction) return undefined
     const statement = prepare(text)
     if (statement.reader) return { rows: statement.all(parameters) }

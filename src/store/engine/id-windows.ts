@@ -1,4 +1,4 @@
-import { setImmediate as turn } from 'node:timers/promises'
+import { setImmediate as nextTurn } from 'node:timers/promises'
 import { type Expression, type SqlBool, sql } from 'kysely'
 import type { Db } from '#store/schema.ts'
 
@@ -9,7 +9,7 @@ import type { Db } from '#store/schema.ts'
  *   ids  ├──────── window ────────┤├──────── window ────────┤├── …
  *         scan · yield             scan · yield
  */
-type Listed = 'tasks' | 'notifications'
+type ScannedTable = 'tasks' | 'notifications'
 
 /** The rows of a window: 2 ms of scanning on SQLite. */
 const windowRows = 5_000
@@ -20,7 +20,7 @@ const windowRows = 5_000
  */
 export async function* idsInOrder(
   db: Db,
-  table: Listed,
+  table: ScannedTable,
   userId: number,
   { where, last, max }: { where: Expression<SqlBool>; last: number; max: number },
 ): AsyncGenerator<number[]> {
@@ -33,7 +33,7 @@ export async function* idsInOrder(
     for (const { id } of rows) found.push(id)
     for (; found.length >= max; found = found.slice(max)) yield found.slice(0, max)
     after = end
-    await turn()
+    await nextTurn()
   }
   if (found.length > 0) yield found
 }
@@ -41,7 +41,7 @@ export async function* idsInOrder(
 /** The last id of a window that begins behind an id, or undefined when fewer rows are left. */
 export async function windowEnd(
   db: Db,
-  table: Listed,
+  table: ScannedTable,
   userId: number,
   start: number,
   direction: 'up' | 'down',
@@ -54,7 +54,7 @@ export async function windowEnd(
 }
 
 /** The largest id of a user's rows, or 0. */
-export async function lastId(db: Db, table: Listed, userId: number): Promise<number> {
+export async function lastId(db: Db, table: ScannedTable, userId: number): Promise<number> {
   const { rows } = await sql<{ id: number }>`
     select id from ${sql.table(table)} where user_id = ${userId} order by id desc limit 1`.execute(db)
   return rows[0]?.id ?? 0

@@ -5,7 +5,7 @@ import type { Clock } from '#clock.ts'
 import { Problem } from '#core/problem.ts'
 import { type ChangeHooks, collectChanges } from '#store/changes.ts'
 import { type Dialect, dialectOf, type ErrorClass } from '#store/dialects/dialect.ts'
-import { describeUrl, type Limits, migrationMs, statementMs } from '#store/dialects/server.ts'
+import { type Limits, migrationMs, printableUrl, statementMs } from '#store/dialects/server.ts'
 import { refuseForeignTables, tableNames } from '#store/foreign-tables.ts'
 import { foundation } from '#store/migrations/0001-foundation.ts'
 import { original } from '#store/migrations/0002-original.ts'
@@ -184,7 +184,7 @@ const storageFaults: Partial<Record<ErrorClass, string>> = {
 }
 
 const describeDatabase = (url: string) =>
-  url.startsWith('sqlite:') ? `The database file ${resolve(url.slice('sqlite:'.length))}` : describeUrl(url)
+  url.startsWith('sqlite:') ? `The database file ${resolve(url.slice('sqlite:'.length))}` : printableUrl(url)
 
 /** Loads only the driver that is needed: the two others would cost 20 MB. */
 async function openDialect(url: string, limits: Limits, isWatched: boolean): Promise<KyselyDialect> {
@@ -207,7 +207,7 @@ async function waitForDatabase(db: Db, dialect: Dialect, url: string, { clock, l
       return
     } catch (error) {
       if (dialect.classify(error) !== 'gone') throw error
-      const reason = `${describeUrl(url)} does not answer: ${(error as Error).message || (error as { code?: string }).code}`
+      const reason = `${printableUrl(url)} does not answer: ${(error as Error).message || (error as { code?: string }).code}`
       if (clock.now() >= giveUpAt)
         throw new Problem('unavailable', `${reason}. Is the server running, and is --database-url right?`, {
           cause: error,
@@ -245,14 +245,14 @@ async function migrate(db: Db, dialect: Dialect, deps: OpenDeps & { url: string 
   if (error) throw error
   const done = results.filter(({ status }) => status === 'Success')
   // When several replicas start at the same time, the one that made the tables logs it.
-  if (done.some(({ migrationName }) => migrationName === '0001-foundation')) log.info(describeNew(url))
+  if (done.some(({ migrationName }) => migrationName === '0001-foundation')) log.info(creationMessage(url))
   if (done.length > 0) dialect.file?.checkpoint()
 }
 
-function describeNew(url: string): string {
+function creationMessage(url: string): string {
   if (url === 'sqlite::memory:') return 'Created an empty database in memory. It is lost when the server stops.'
   if (url.startsWith('sqlite:')) return `Created an empty database at ${resolve(url.slice('sqlite:'.length))}.`
-  return `Created empty tables in ${describeUrl(url)}.`
+  return `Created empty tables in ${printableUrl(url)}.`
 }
 
 async function appliedMigrations(db: Db, tables: ReadonlySet<string>): Promise<string[]> {
