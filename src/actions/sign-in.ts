@@ -210,7 +210,7 @@ const isNotCurrent = () => new Problem('forbidden', 'The present password is not
  */
 export async function firstInvitation(ctx: Pick<Context, 'db' | 'transact'>, lastsMs: number): Promise<Issued | null> {
   return ctx.transact(async (tx, now) => {
-    if (await users.isAdministrable(tx, now)) return null
+    if (await users.canAdministratorSignIn(tx, now)) return null
     const draft = { name: 'set-up', scope: 'admin', expiresAt: now + lastsMs } as const
     return issue(tx, users.builtInUserId, 'invitation', draft, now)
   })

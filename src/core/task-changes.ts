@@ -7,7 +7,11 @@ import { limits, type NewTask, type Reminder, type Task, type TaskDraft, type Ta
 
 /** The rules by which a task is created and changed. */
 
-/** @param uid the uid of a draft without one @throws Problem `invalid`, naming every invalid member */
+/**
+ * Creates a task from a draft.
+ * @param uid the uid of a draft without one
+ * @throws Problem `invalid`, naming every invalid member of the draft
+ */
 export function newTask(draft: TaskDraft, userId: number, uid: string, defaults: Defaults, now: number): NewTask {
   const empty: NewTask = {
     userId,

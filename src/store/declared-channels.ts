@@ -13,7 +13,7 @@ export type DeclaredChannel = ChannelSettings & {
   readonly source: Exclude<ChannelSource, 'api'>
 }
 
-/** The channel that every user has. It ignores quiet hours: a line on the server's output wakes no user. */
+/** The channel that every user has. It ignores quiet hours, because a line on the server's output wakes no user. */
 export const builtInChannel: DeclaredChannel = {
   name: 'console',
   kind: 'console',

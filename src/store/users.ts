@@ -110,7 +110,7 @@ export async function findPassword(db: Db, id: number): Promise<string | null> {
 }
 
 /** Whether an administrator can sign in: with a password, through a provider, or by a token with the scope `admin`. */
-export async function isAdministrable(db: Db, now: number): Promise<boolean> {
+export async function canAdministratorSignIn(db: Db, now: number): Promise<boolean> {
   const one = enabledAdmins(db).select('users.id').limit(1)
   const person = one.where((eb) => eb.or([eb('password', 'is not', null), eb('identity', 'is not', null)]))
   if (await person.executeTakeFirst()) return true
@@ -221,7 +221,7 @@ async function requireFree(tx: Db, id: number, { name, email }: { name?: string 
   }
 }
 
-/** By another transaction, after the check of `requireFree`. */
+/** The conflict with a name or address that another transaction has taken after `requireFree`. */
 function toConflict(tx: Db, error: unknown): unknown {
   if (dialectOf(tx).classify(error) !== 'duplicate') return error
   return new Problem('conflict', 'This name or address was taken just now.', { cause: error })
