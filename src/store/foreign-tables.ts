@@ -34,6 +34,6 @@ export async function refuseForeignTables(db: Db, found: ReadonlySet<string>, wh
   const [tables, they] = names.length === 1 ? ['table', 'it is'] : ['tables', 'they are']
   throw new Problem(
     'unavailable',
-    `${where} has the ${tables} ${names.join(', ')}, and ${they} not Duebell's. Nothing was changed. Name a database of its own in --database-url.`,
+    `${where} has the ${tables} ${names.join(', ')}, and ${they} not Duebell's. Nothing was changed. Name another database in --database-url.`,
   )
 }

@@ -205,7 +205,7 @@ describe('a start that is refused says in plain words why, and what to do', () =
       const where = `${new URL(url).protocol}//${new URL(url).host}${new URL(url).pathname}`
       assert.equal(
         await refusal(url),
-        `${where} has the table tasks, and it is not Duebell's. Nothing was changed. Name a database of its own in --database-url.`,
+        `${where} has the table tasks, and it is not Duebell's. Nothing was changed. Name another database in --database-url.`,
       )
       await onServer(server, 'insert into tasks values (1, 1, null, 1)', url) // as many columns as before
       await onServer(server, 'drop table tasks', url)

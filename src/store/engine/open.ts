@@ -165,7 +165,7 @@ function toStartupProblem(error: unknown, dialect: Dialect, url: string): Proble
   if (what === 'gone' || what === 'busy')
     return new Problem(
       'unavailable',
-      `The connection to ${where} was lost during startup: ${message}. Start the server again.`,
+      `${where} became unreachable during startup: ${message}. Start the server again.`,
       {
         cause: error,
       },
