@@ -48,9 +48,10 @@ import {
 import { startRecompute } from '#reminders/recompute.ts'
 import { startStorageWatch } from '#reminders/storage-watch.ts'
 import { readBacklog } from '#store/backlog.ts'
-import { builtInChannel, type Declared, recordChannels } from '#store/channels.ts'
-import { dropForChannel, freeAllClaims } from '#store/deliveries.ts'
-import { describeUrl } from '#store/dialects/server.ts'
+import { releaseAllClaims } from '#store/claims.ts'
+import { builtInChannel, type DeclaredChannel, recordChannels } from '#store/declared-channels.ts'
+import { cancelForChannel } from '#store/deliveries.ts'
+import { printableUrl } from '#store/dialects/server.ts'
 import { openStore, type Store } from '#store/engine/open.ts'
 import { isDamage } from '#store/engine/storage.ts'
 import { findStaleUsers } from '#store/recompute.ts'
@@ -102,7 +103,7 @@ export async function startApp(config: Config, deps: AppDeps): Promise<App> {
     })
   } catch (error) {
     // An API caller is told no path; who starts the server needs it.
-    throw store?.explain(error) ?? error
+    throw store?.toStartupProblem(error) ?? error
   }
 }
 
@@ -140,7 +141,7 @@ async function startParts(config: Config, deps: AppDeps, onOpened: (store: Store
       log: log.child({ component: 'store' }),
       timeZone: config.timeZone,
       onBroken: deps.onBroken,
-      onListed: (userIds) => changeStream?.wake(userIds),
+      onChangesCommitted: (userIds) => changeStream?.wake(userIds),
       onCommitted: metrics.committed,
       ...(deps.wrapDatabase && { wrap: deps.wrapDatabase }),
     }),
@@ -246,7 +247,7 @@ async function startParts(config: Config, deps: AppDeps, onOpened: (store: Store
     server,
     config,
     (url) =>
-      `Duebell ${version} is listening on ${url}, time zone ${config.timeZone}, ${describeUrl(config.databaseUrl)}`,
+      `Duebell ${version} is listening on ${url}, time zone ${config.timeZone}, ${printableUrl(config.databaseUrl)}`,
   )
   // After the port and the bell, which wait for none of it.
   const apart = { db: store.db, transact: store.transactApart }
@@ -368,7 +369,7 @@ function egressPolicyReader(memberHosts: readonly string[]): (db: Db) => Promise
 
 /** We are alone with an embedded database: what a predecessor had in hand when it died is due again at once. */
 async function takeOver(store: Store, log: Logger) {
-  const freed = await store.transact((tx, now) => freeAllClaims(tx, now)).catch(passOverDamage(store, log))
+  const freed = await store.transact((tx, now) => releaseAllClaims(tx, now)).catch(passOverDamage(store, log))
   if (freed > 0) log.warn(`${freed} deliveries were in flight when the server last stopped: they are tried again`)
 }
 
@@ -396,13 +397,13 @@ async function openChannels(
   const declared = [
     builtInChannel,
     ...config.channels.map(
-      (one): Declared => ({ ...toChannelSettings(one), name: one.name, kind: one.kind, source: 'config' }),
+      (one): DeclaredChannel => ({ ...toChannelSettings(one), name: one.name, kind: one.kind, source: 'config' }),
     ),
   ]
   await store.transact(async (tx, now) => {
     const { removed } = await recordChannels(tx, builtInUserId, declared, now)
     for (const { id, name } of removed) {
-      const dropped = await dropForChannel(tx, id, 'the channel was removed from the configuration', now)
+      const dropped = await cancelForChannel(tx, id, 'the channel was removed from the configuration', now)
       if (dropped > 0)
         log.warn(
           `channel «${name}» is no longer in the configuration; ${dropped} notifications that waited for it were dropped`,

@@ -5,13 +5,14 @@ import { checkOptions, type Options, patchOptions } from '#channels/options.ts'
 import { type ChannelSettings, type ChannelSettingsWire, toChannelSettings } from '#channels/settings.ts'
 import type { Actor } from '#core/caller.ts'
 import { type ChannelRecord, checkChannelConfig } from '#core/channel.ts'
-import { attemptMs, type Outcome, thrown, timedOut } from '#core/delivery.ts'
+import { attemptMs, type Outcome, thrownOutcome, timedOut } from '#core/delivery.ts'
 import type { Message } from '#core/notification.ts'
 import { invalidMember, nearest, Problem } from '#core/problem.ts'
 import type { Defaults } from '#core/reminder.ts'
 import { newTask } from '#core/task-changes.ts'
+import { saveHealth } from '#store/channel-health.ts'
 import * as store from '#store/channels.ts'
-import { dropForChannel } from '#store/deliveries.ts'
+import { cancelForChannel } from '#store/deliveries.ts'
 import type { Db } from '#store/schema.ts'
 import { getUser, userInTransaction } from '#store/users.ts'
 import type { Context } from './context.ts'
@@ -105,8 +106,8 @@ export async function updateChannel(
     }
     if (name !== before.name) await store.renameChannel(tx, before, name)
     if (isEnabled && !before.isEnabled)
-      await store.saveHealth(tx, before.id, { failingAt: null, givenUpAt: null, lastError: null })
-    if (!isEnabled && before.isEnabled) await dropForChannel(tx, before.id, 'the channel was switched off', now)
+      await saveHealth(tx, before.id, { failingAt: null, givenUpAt: null, lastError: null })
+    if (!isEnabled && before.isEnabled) await cancelForChannel(tx, before.id, 'the channel was switched off', now)
     return { ...before, ...choices, disabledReason: isEnabled ? null : before.disabledReason }
   })
 }
@@ -155,7 +156,7 @@ export async function deleteChannel(
       throw new Problem('conflict', 'This channel was not made here: it can be switched off, but not deleted.')
     await store.removeChannel(tx, channel, now)
     wakeAt(now)
-    return { dropped: await dropForChannel(tx, channel.id, 'the channel was deleted', now) }
+    return { dropped: await cancelForChannel(tx, channel.id, 'the channel was deleted', now) }
   })
 }
 
@@ -189,7 +190,7 @@ export async function testChannel(
   const [timeout, finished] = [new AbortController(), new AbortController()]
   try {
     const outcome = await Promise.race([
-      channel.send(sample(userId, defaults, startedAt), timeout.signal).catch(thrown),
+      channel.send(sample(userId, defaults, startedAt), timeout.signal).catch(thrownOutcome),
       clock.sleep(attemptMs, finished.signal).then(() => timedOut(attemptMs)),
     ])
     return { outcome, latencyMs: clock.now() - startedAt }

@@ -1,7 +1,13 @@
 import type { Actor } from '#core/caller.ts'
 import { Problem } from '#core/problem.ts'
 import { dialectOf } from '#store/dialects/dialect.ts'
-import { findAnswer, type IdempotencyRecord, keepAnswer, type RequestKey, reserveKey } from '#store/idempotency-keys.ts'
+import {
+  findResponse,
+  type IdempotencyRecord,
+  type RequestKey,
+  reserveKey,
+  saveResponse,
+} from '#store/idempotency-keys.ts'
 import type { Db } from '#store/schema.ts'
 import type { Context } from './context.ts'
 
@@ -41,7 +47,7 @@ export async function once(
         transact: (wish) => wish(tx, now),
         wake: (at) => run.alarms.push(at),
       })
-      await keepAnswer(tx, userId, request.key, answer)
+      await saveResponse(tx, userId, request.key, answer)
       return { answer, isReplayed: false }
     })
   } catch (error) {
@@ -64,13 +70,13 @@ export async function idempotentInChunks(
   request: RequestKey,
   act: () => Promise<IdempotencyRecord>,
 ): Promise<Once> {
-  const kept = await ctx.transact((tx, now) => findAnswer(tx, userId, request, now))
+  const kept = await ctx.transact((tx, now) => findResponse(tx, userId, request, now))
   if (kept) return { answer: kept, isReplayed: true }
   const answer = await act()
   return ctx.transact(async (tx, now) => {
     const other = await reserveKey(tx, userId, request, now)
     if (other) return { answer: other, isReplayed: true }
-    await keepAnswer(tx, userId, request.key, answer)
+    await saveResponse(tx, userId, request.key, answer)
     return { answer, isReplayed: false }
   })
 }

@@ -1,9 +1,14 @@
 import type { Actor } from '#core/caller.ts'
 import { cancelReason } from '#core/notification.ts'
 import { invalidMember, Problem } from '#core/problem.ts'
-import { presentChannels } from '#store/channels.ts'
+import { channelsOfUser } from '#store/channels.ts'
 import { deliveriesOf, endRepeats, retryFailed } from '#store/deliveries.ts'
-import { acknowledgeNotifications, getNotification, givenUpOn, unacknowledged } from '#store/notifications.ts'
+import {
+  acknowledgeNotifications,
+  failedNotificationIds,
+  getNotification,
+  unacknowledgedIds,
+} from '#store/notifications.ts'
 import { lockTask } from '#store/tasks.ts'
 import { type Context, type LongContext, refuseIfStopping } from './context.ts'
 import { perform } from './tasks.ts'
@@ -26,7 +31,7 @@ const chunkSize = 5_000
  */
 export async function acknowledgeUpTo({ db, transact, signal }: LongContext, { userId }: Actor, upTo: number) {
   let count = 0
-  for await (const ids of unacknowledged(db, userId, upTo, chunkSize)) {
+  for await (const ids of unacknowledgedIds(db, userId, upTo, chunkSize)) {
     refuseIfStopping(signal)
     count += await transact(async (tx, now) => {
       await endRepeats(tx, ids)
@@ -76,11 +81,11 @@ export async function retryChannel(
   { userId }: Actor,
   { channelId, sinceAt }: { channelId: number; sinceAt: number },
 ): Promise<number> {
-  const channel = (await presentChannels(db, userId)).find(({ id }) => id === channelId)
+  const channel = (await channelsOfUser(db, userId)).find(({ id }) => id === channelId)
   if (!channel) throw invalidMember('/channel_id', 'is not one of your channels')
   if (!channel.isEnabled) throw new Problem('conflict', 'The channel is switched off. Switch it on, then retry.')
   let count = 0
-  for await (const ids of givenUpOn(db, userId, { channelId, sinceAt, max: retryChunkSize })) {
+  for await (const ids of failedNotificationIds(db, userId, { channelId, sinceAt, max: retryChunkSize })) {
     refuseIfStopping(signal)
     let now = Number.POSITIVE_INFINITY
     count += await transact((tx, at) => {

@@ -3,7 +3,7 @@ import type { Issuer } from '#core/caller.ts'
 import { Problem } from '#core/problem.ts'
 import type { Defaults } from '#core/reminder.ts'
 import type { Db } from '#store/schema.ts'
-import { deleteTokens, takeInvitation } from '#store/tokens.ts'
+import { consumeInvitation, deleteTokens } from '#store/tokens.ts'
 import * as users from '#store/users.ts'
 import type { Context } from './context.ts'
 import { hashPassword, isPassword } from './passwords.ts'
@@ -143,7 +143,7 @@ export async function acceptInvitation(
   if (hash === undefined) throw isOver()
   const hashed = await hashPassword(password)
   return ctx.transact(async (tx, now) => {
-    const userId = await takeInvitation(tx, hash, now)
+    const userId = await consumeInvitation(tx, hash, now)
     if (userId === undefined) throw isOver()
     const before = await users.lockUser(tx, userId)
     if (before.disabledAt !== null || before.removedAt !== null) throw isOver()
@@ -210,7 +210,7 @@ const isNotCurrent = () => new Problem('forbidden', 'The present password is not
  */
 export async function firstInvitation(ctx: Pick<Context, 'db' | 'transact'>, lastsMs: number): Promise<Issued | null> {
   return ctx.transact(async (tx, now) => {
-    if (await users.canAnybodyAdministrate(tx, now)) return null
+    if (await users.canAdministratorSignIn(tx, now)) return null
     const draft = { name: 'set-up', scope: 'admin', expiresAt: now + lastsMs } as const
     return issue(tx, users.builtInUserId, 'invitation', draft, now)
   })

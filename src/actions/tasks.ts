@@ -202,7 +202,7 @@ async function change(
 }
 
 /** A change decides by the alarm what is about to ring: one that is stale is computed before. What changes nothing is still no write. */
-function changeOf(before: Task, settings: AlarmSettings, now: number, make: (task: Task) => Task): tasks.Change {
+function changeOf(before: Task, settings: AlarmSettings, now: number, make: (task: Task) => Task): tasks.TaskUpdate {
   const fresh = freshen(before, settings, now)
   const after = make(fresh)
   return { before, after: after === fresh ? before : after }
@@ -228,7 +228,7 @@ export async function perform<T>(
 async function rewriteOne(
   tx: Db,
   defaults: Defaults,
-  change: tasks.Change,
+  change: tasks.TaskUpdate,
   now: number,
   wakeAt: WakeAt,
 ): Promise<Task> {
@@ -240,12 +240,12 @@ async function rewriteOne(
 async function rewrite(
   tx: Db,
   defaults: Defaults,
-  changes: readonly tasks.Change[],
+  changes: readonly tasks.TaskUpdate[],
   now: number,
   wakeAt: WakeAt,
 ): Promise<Task[]> {
-  const hasMoved = ({ before, after }: tasks.Change) => before.expiryAt !== after.expiryAt
-  const isReopened = ({ before, after }: tasks.Change) => before.completedAt !== null && after.completedAt === null
+  const hasMoved = ({ before, after }: tasks.TaskUpdate) => before.expiryAt !== after.expiryAt
+  const isReopened = ({ before, after }: tasks.TaskUpdate) => before.completedAt !== null && after.completedAt === null
   // Back at an expiry that was told before: what was told stays told, and what was dropped underway is true again.
   const back = changes.flatMap((one) => {
     const { id, expiryAt } = one.after

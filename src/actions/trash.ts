@@ -28,7 +28,7 @@ const smallestChunk = 50
 
 /** What the collection's last change must still be, where the caller cares; `now` for what has expired. */
 export interface Deleting {
-  readonly filter: trash.TaskFilter
+  readonly filter: trash.DeletionFilter
   readonly ifChange?: number | undefined
   /** ms since 1970. */
   readonly now: number
@@ -90,7 +90,7 @@ function expectLast(last: number, expected: number) {
 }
 
 /** Of the trash: some tasks, or all of one batch. */
-export type Restoring = Exclude<trash.Trashed, 'all'>
+export type Restoring = Exclude<trash.TrashSelection, 'all'>
 
 /**
  * The same tasks come back, under their ids and with their history. Few all or none; a large batch by chunks.
@@ -130,7 +130,7 @@ export async function restoreTasks(
 }
 
 /** For good. @returns how many */
-export async function purgeTrash(ctx: LongContext, { userId }: Actor, which: trash.Trashed): Promise<number> {
+export async function purgeTrash(ctx: LongContext, { userId }: Actor, which: trash.TrashSelection): Promise<number> {
   return inChunks(
     ctx,
     (done) => `${done} tasks are gone from the trash by now. Ask again, and the others follow.`,

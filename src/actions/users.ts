@@ -5,7 +5,7 @@ import { Problem } from '#core/problem.ts'
 import type { Defaults } from '#core/reminder.ts'
 import type { Transact } from '#store/engine/transact.ts'
 import type { Db } from '#store/schema.ts'
-import { deleteOwned } from '#store/user-data.ts'
+import { deleteUserRows } from '#store/user-data.ts'
 import * as users from '#store/users.ts'
 import { type Context, type LongContext, refuseIfStopping } from './context.ts'
 import { hashPassword } from './passwords.ts'
@@ -159,7 +159,7 @@ const chunkSize = 500
 /** A chunk of what is left of a user who was deleted, and at last himself. @returns whether that was all */
 async function deleteSome(transact: Transact, userId: number): Promise<boolean> {
   return transact(async (tx) => {
-    if ((await deleteOwned(tx, userId, chunkSize)) > 0) return false
+    if ((await deleteUserRows(tx, userId, chunkSize)) > 0) return false
     await users.deleteUserRow(tx, userId)
     return true
   })

@@ -1,4 +1,4 @@
-import { formatSpan, type Item, type Message } from '#core/notification.ts'
+import { formatSpan, type Message, type MessageItem } from '#core/notification.ts'
 
 /**
  * A message as people read it, whatever the medium. A kind takes from it what its medium has a place for and escapes it by the
@@ -43,7 +43,7 @@ const namedInSubject = 3
 export function toMessageText(message: Message): MessageText {
   const entry = toEntry(message, message.sentAt)
   const others = message.others.map((item) => toEntry(item, message.sentAt))
-  const all: readonly Item[] = [message, ...message.others]
+  const all: readonly MessageItem[] = [message, ...message.others]
   const named = [entry, ...others].slice(0, namedInSubject).map(({ title }) => title)
   const more = all.length > named.length ? ', …' : ''
   return {
@@ -53,7 +53,7 @@ export function toMessageText(message: Message): MessageText {
   }
 }
 
-function toEntry({ notification, task, timeZone, links }: Item, sentAt: number): Entry {
+function toEntry({ notification, task, timeZone, links }: MessageItem, sentAt: number): Entry {
   return {
     taskId: task.id,
     title: oneLine(task.title),
@@ -75,7 +75,7 @@ function toEntry({ notification, task, timeZone, links }: Item, sentAt: number):
   }
 }
 
-const isUrgent = ({ kind, notification, task }: Item) =>
+const isUrgent = ({ kind, notification, task }: MessageItem) =>
   task.priority === 'high' || (task.priority !== 'low' && (kind === 'expired' || notification.timing === 'late'))
 
 /** @param ms until the expiry; below zero after it */

@@ -6,53 +6,56 @@ import type { Scope } from './scope.ts'
 import { limits } from './task.ts'
 
 /**
- * Who may do what. A person is a user: everything that is his is his alone. What he asks with (a token, a session) reaches as far as
- * its scope; the server itself is for users who administer it.
+ * A user owns tasks, channels and settings, and sees only their own. A credential (a token, a session) is limited by its scope. Only
+ * administrators manage the server itself.
  */
 export interface User {
   readonly id: number
-  /** By which he signs in. Null for the first one as long as nobody has said who that is. */
+  /** The sign-in name. Null for the first user until one is set. */
   readonly name: string | null
   readonly email: string | null
   readonly role: Role
-  /** Instants in ms since 1970. He cannot come in; what he has is kept, and rings. */
+  /** Instants in ms since 1970. A disabled user cannot sign in. Their data stays, and their reminders fire. */
   readonly disabledAt: number | null
-  /** What is his is being deleted. */
+  /** Set while the data of the user is being deleted. */
   readonly removedAt: number | null
-  /** What his alarms are computed with. */
+  /** The defaults with which the user's alarms are computed. */
   readonly defaults: Defaults
   /** When these changed, in ms since 1970, while not all alarms follow from them; null once all do. */
   readonly staleSince: number | null
   readonly createdAt: number
-  /** Counts what administrators have changed. */
+  /** Counts the changes by administrators. */
   readonly version: number
 }
 
-/** `admin`: of the server as well, with its users, its figures, and its private network. `member`: of what is his alone. */
+/**
+ * `admin`: manages the server too, with its users, its metrics and channels into its private network. `member`: manages their own data
+ * only.
+ */
 export const roles = ['admin', 'member'] as const
 export type Role = (typeof roles)[number]
-/** What somebody can ask with. An `invitation` is good for one thing: to set the password of its user, once. */
+/** Credentials. An `invitation` does one thing: it sets the password of its user, once. */
 export const tokenKinds = ['token', 'session', 'invitation'] as const
 export type TokenKind = (typeof tokenKinds)[number]
 
-/** All that is known of a token; of the token itself only its hash is stored. Instants in ms since 1970. */
+/** A token as it is stored: the token itself only as a hash. Instants in ms since 1970. */
 export interface TokenRecord {
   readonly id: number
   readonly userId: number
   readonly kind: TokenKind
   readonly name: string
-  /** The first characters, by which a person tells his tokens apart. */
+  /** The first characters, so that users can tell their tokens apart. */
   readonly hint: string
   readonly scope: Scope
   readonly createdAt: number
   readonly expiresAt: number | null
   /** To the minute. */
   readonly lastUsedAt: number | null
-  /** The token that made it: revoked with it. Null where a session made it, or a command on the server. */
+  /** The token that created it: revoking that one revokes this one. Null when a session or a command on the server created it. */
   readonly parentId: number | null
 }
 
-/** Without what looks alike, needs quoting in a shell or an address, or differs by its capitals alone. */
+/** No characters that look alike or need quoting in a shell or an address, and no names that differ by capitals only. */
 const nameForm = /^[a-z0-9](?:[a-z0-9._-]{0,48}[a-z0-9])?$/
 
 /** @throws Problem `invalid` */
@@ -61,20 +64,20 @@ export function checkUserName(name: string): void {
     throw invalidMember('/name', 'must be 1 to 50 of a-z, 0-9, and between them dots, hyphens and underscores')
 }
 
-/** As written, in small letters: nobody's provider tells two by their capitals. @throws Problem `invalid` */
+/** In lower case: no identity provider tells two addresses apart by their capitals. @throws Problem `invalid` */
 export function parseEmail(text: string): string {
   if (!/^[^\s@"<>]{1,64}@[^\s@"<>]{1,189}$/.test(text) || !text.isWellFormed())
     throw invalidMember('/email', 'must be an address like ada@example.org')
   return text.toLowerCase()
 }
 
-export const passwordLength = { least: 10, max: 200 } as const
+export const passwordLength = { min: 10, max: 200 } as const
 
-/** Length is what counts, and no kinds of characters (NIST SP 800-63B, section 3.1.1.2). @throws Problem `invalid` */
+/** Length counts, not the kinds of characters (NIST SP 800-63B, section 3.1.1.2). @throws Problem `invalid` */
 export function checkPassword(password: string, name: string, member = '/password'): void {
   const length = [...password].length
-  if (length < passwordLength.least || length > passwordLength.max)
-    throw invalidMember(member, `must have ${passwordLength.least} to ${passwordLength.max} characters`)
+  if (length < passwordLength.min || length > passwordLength.max)
+    throw invalidMember(member, `must have ${passwordLength.min} to ${passwordLength.max} characters`)
   if (!password.isWellFormed() || password.includes('\0'))
     throw invalidMember(member, 'must be well-formed Unicode, without NUL')
   const bare = password.toLowerCase()
@@ -90,7 +93,7 @@ export function checkTimeZone(text: string): string {
   return zone
 }
 
-/** Leads alone: an instant that is right for one task is not for all. @throws Problem `invalid` */
+/** Only leads: an instant fits one task and not all. @throws Problem `invalid` */
 export function checkDefaultReminders(leads: readonly string[]): readonly string[] {
   if (leads.length > limits.reminders)
     throw invalidMember('/default_reminders', `must have at most ${limits.reminders} items`)

@@ -1,9 +1,9 @@
 import { type Defaults, nextReminder } from './reminder.ts'
 import type { NewTask, Task } from './task.ts'
 
-/** How the alarm of a task, `notifyAt`, follows from what happens to the task. */
+/** How the alarm of a task, `notifyAt`, follows from its changes. */
 
-export function changed(task: Task, after: Task, defaults: Defaults, now: number): Task {
+export function nextVersion(task: Task, after: Task, defaults: Defaults, now: number): Task {
   const members = Object.keys(after) as (keyof Task)[]
   if (members.every((member) => isSame(task[member], after[member]))) return task
   return { ...rearm(task, after, defaults, now), version: task.version + 1, updatedAt: now }
@@ -16,8 +16,8 @@ export function isSame(a: Task[keyof Task], b: Task[keyof Task]): boolean {
 }
 
 /**
- * Sets the alarm of a changed task. What is due already rings once, at once; a reminder added in the past to an expiry that
- * has fired does not; another expiry is told from the start, and ends a snooze, as completing does.
+ * Sets the alarm of a changed task. Reminders that are due fire once, at once. A reminder added in the past does not fire after the
+ * expiry has fired. A new expiry starts from scratch, and ends a snooze, as completing does.
  */
 export function rearm<T extends NewTask>(before: NewTask, after: T, defaults: Defaults, now: number): T {
   const hasMoved = before.expiryAt !== after.expiryAt
@@ -30,10 +30,11 @@ export function rearm<T extends NewTask>(before: NewTask, after: T, defaults: De
     before.snoozedUntilAt === after.snoozedUntilAt
   if (isUntouched) return after
 
-  const isDue = before.notifyAt !== null && before.notifyAt <= now // and about to ring: that must not be lost
+  const isDue = before.notifyAt !== null && before.notifyAt <= now // about to fire: it must not be lost
   let firedUntilAt = after.firedUntilAt
   if (hasMoved) firedUntilAt = null
-  // Also back to now, where the clock was put back after it had fired: what is ahead again rings; what has fired has its notification.
+  // Also lowered to now, when the clock was set back after it fired: reminders that are ahead again fire again, and those that fired
+  // have their notification.
   else if (hasOtherReminders && firedUntilAt !== null && !isDue) firedUntilAt = now
 
   const snoozedUntilAt = hasMoved || hasBeenDone ? null : after.snoozedUntilAt
@@ -41,7 +42,7 @@ export function rearm<T extends NewTask>(before: NewTask, after: T, defaults: De
   return withAlarm({ ...after, firedUntilAt, snoozedUntilAt }, defaults, dueSince)
 }
 
-/** What is due already is due since `dueSince`: since this write, or since the alarm that was about to ring. */
+/** @param dueSince since when due reminders are due: this write, or the alarm that was about to fire */
 export function withAlarm<T extends Parameters<typeof nextReminder>[0]>(
   task: T,
   defaults: Defaults,
@@ -52,7 +53,7 @@ export function withAlarm<T extends Parameters<typeof nextReminder>[0]>(
 }
 
 /**
- * A task whose expiry came back to one that has fired before: what was told then is not told again.
+ * For a task that returns to an expiry that has fired before: those reminders do not fire again.
  * @param firedUntilAt the latest reminder instant that has fired for this expiry
  */
 export function rememberFired(task: Task, firedUntilAt: number, defaults: Defaults, now: number): Task {
@@ -60,8 +61,8 @@ export function rememberFired(task: Task, firedUntilAt: number, defaults: Defaul
 }
 
 /**
- * A task that comes back from the trash. What has fired for its expiry stays told; what came due while it was away, and was never
- * told, rings once, at once. Its version counts, so that nobody writes over it by what was read before it was deleted.
+ * Restores a task from the trash. Reminders that have fired stay fired. Those that came due meanwhile fire once, at once. The version
+ * grows, so that a client cannot overwrite the task with what it read before the deletion.
  */
 export function restoreTask(task: Task, defaults: Defaults, now: number): Task {
   return { ...withAlarm(task, defaults, now), version: task.version + 1, updatedAt: now }

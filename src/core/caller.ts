@@ -2,31 +2,31 @@ import type { Role } from './account.ts'
 import type { Defaults } from './reminder.ts'
 import type { Scope } from './scope.ts'
 
-/** Who is asking. Every read and write of an owned thing is scoped to this user. */
+/** The user who acts. Every read and write of user data is scoped to this user. */
 export interface Actor {
   readonly userId: number
 }
 
-/** An actor, where it matters what they ask with. */
+/** An actor and the credential they use. */
 export interface Issuer extends Actor {
   readonly scope: Scope
   readonly by: Credential
 }
 
-/** Who is asking over HTTP, as authentication found them. */
+/** An authenticated caller over HTTP. */
 export interface Caller extends Issuer {
   readonly name: string | null
   readonly role: Role
-  /** As of at most half a second ago: to read by. Who writes reads them in his transaction. */
+  /** At most half a second old, so for reading only. A write reads them in its transaction. */
   readonly defaults: Defaults
 }
 
-/** What a request was authenticated with. Null on a server without login. */
+/** The credential of a request. Null on a server without login. */
 export type Credential = {
   readonly kind: 'token' | 'session' | 'socket' | 'link'
-  /** Null where no row stands for it. */
+  /** Null for a credential without a row. */
   readonly id: number | null
   readonly name: string
-  /** What a link is for: its own address is a key. */
+  /** The object of an action link, because the address of the link itself is a secret. */
   readonly object?: string
 } | null

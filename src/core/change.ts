@@ -1,4 +1,4 @@
-/** What can happen to a task, or to a notification of it: the kinds of a row in the list of changes. */
+/** The kinds of change in the change log: of a task, or of a notification about it. */
 export const changeKinds = [
   'created',
   'updated',
@@ -7,17 +7,17 @@ export const changeKinds = [
   'snoozed',
   'deleted',
   'restored',
-  // of many at once
+  // of many tasks at once
   'cleared',
   'imported',
-  // of a bell: no task changes by them
+  // of a notification: the task does not change
   'fired',
   'failed',
 ] as const
 
 export type ChangeKind = (typeof changeKinds)[number]
 
-/** What happens to a task without changing it. */
+/** Kinds that do not change the task. */
 export const notificationChangeKinds = ['fired', 'failed'] as const satisfies ChangeKind[]
 
 export type NotificationChangeKind = (typeof notificationChangeKinds)[number]

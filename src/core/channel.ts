@@ -3,11 +3,11 @@ import { invalidMember } from './problem.ts'
 import { limits, type Task } from './task.ts'
 
 /**
- * A way to tell one user. Where it goes is its kind's business (`options`); what it is told, and how calmly, is decided here.
+ * A channel delivers notifications to one user. Its kind decides where they go (`options`). These settings decide which, and when.
  *
  *   enabled ── gone for good, or nothing but failures for three days ──▶ disabled, with the reason, and a task that says so
  *      ▲                                                                    │
- *      └────────────────────────── a person ────────────────────────────────┘
+ *      └────────────────────────── the user ────────────────────────────────┘
  */
 export interface ChannelRecord {
   readonly id: number
@@ -15,33 +15,33 @@ export interface ChannelRecord {
   readonly name: string
   readonly kind: string
   readonly source: ChannelSource
-  /** As its kind has them, secrets too. Of one from the configuration file they are there and not here. */
+  /** The options of its kind, secrets included. Empty for a channel of the configuration file, which holds them itself. */
   readonly options: Readonly<Record<string, unknown>>
   readonly isEnabled: boolean
-  /** Why it was switched off, where the server did it. */
+  /** Why the server disabled it; null when the user did. */
   readonly disabledReason: string | null
-  /** Only for tasks that have one of these; for all when there is none. */
+  /** Delivers only for tasks with one of these tags, or for all when empty. */
   readonly tags: readonly string[]
-  /** Only for notifications of these kinds; for all when there is none. */
+  /** Delivers only notifications of these kinds, or all when empty. */
   readonly notifications: readonly NotificationKind[]
-  /** What rings within this span, in ms, goes out as one message. */
+  /** Notifications that fire within this span, in ms, are sent as one message. */
   readonly groupWaitMs: number | null
   readonly repeat: Repeat | null
-  /** Also told at hours in which its user wants quiet. */
+  /** Delivers during the user's quiet hours too. */
   readonly ignoresQuietHours: boolean
   readonly health: ChannelHealth
   /** ms since 1970. */
   readonly createdAt: number
   readonly updatedAt: number
-  /** Counts changes a person has made. */
+  /** Counts the user's changes. */
   readonly version: number
 }
 
-/** `built-in`: the console · `config`: declared in the configuration file, and changed there · `api`: made by a person */
+/** `built-in`: the console · `config`: declared in the configuration file, and changed there · `api`: created by a user */
 export const channelSources = ['built-in', 'config', 'api'] as const
 export type ChannelSource = (typeof channelSources)[number]
 
-/** Rings again every so often (ms), at most so many times, until somebody has seen it. */
+/** Repeats a notification every `everyMs`, at most `max` times, until the user acknowledges it. */
 export interface Repeat {
   readonly everyMs: number
   readonly max: number
@@ -49,18 +49,18 @@ export interface Repeat {
 
 /** Instants in ms since 1970. */
 export interface ChannelHealth {
-  /** The first attempt that failed since the last that went well; null while all is well. */
+  /** The first failed attempt since the last success; null while all is well. */
   readonly failingAt: number | null
-  /** When a notification was last given up since then. */
+  /** When a notification last failed for good since then. */
   readonly givenUpAt: number | null
-  /** To the minute: a write for each notification would be one more for what is written anyway. */
+  /** To the minute: exact times would cost one more write for each notification. */
   readonly lastSentAt: number | null
   readonly lastError: string | null
-  /** The receiver takes no more messages before this instant; it may lie in the past. */
+  /** The receiver accepts no messages before this instant, which may lie in the past. */
   readonly heldUntilAt: number | null
 }
 
-export const unused: ChannelHealth = {
+export const initialHealth: ChannelHealth = {
   failingAt: null,
   givenUpAt: null,
   lastSentAt: null,
@@ -68,20 +68,20 @@ export const unused: ChannelHealth = {
   heldUntilAt: null,
 }
 
-/** A channel that has done nothing but fail for this long is switched off. */
-export const failingForMs = 3 * 86_400_000
+/** A channel whose attempts have all failed for this long is disabled. */
+export const maxFailingMs = 3 * 86_400_000
 
 export const channelStatuses = ['ok', 'failing', 'disabled'] as const
 export type ChannelStatus = (typeof channelStatuses)[number]
 
-/** One that a notification was given up on is `failing`, until something is sent again; what is still tried is no more than delayed. */
+/** A channel is `failing` from a failed notification until the next success. Attempts that are still retried only delay it. */
 export function statusOf({ isEnabled, health }: ChannelRecord): ChannelStatus {
   if (!isEnabled) return 'disabled'
   return health.givenUpAt === null ? 'ok' : 'failing'
 }
 
-/** Whether a channel is told of a notification, were it enabled. */
-export function isFor(
+/** Whether a channel delivers a notification while it is enabled. */
+export function wantsNotification(
   { tags, notifications }: ChannelRecord,
   { kind }: Pick<Notification, 'kind'>,
   task: Pick<Task, 'tags'>,
@@ -90,7 +90,7 @@ export function isFor(
   return tags.length === 0 || tags.some((tag) => task.tags.includes(tag))
 }
 
-/** What a person decides about a channel. */
+/** The settings of a channel that the user can change. */
 export type ChannelConfig = Pick<
   ChannelRecord,
   'name' | 'options' | 'isEnabled' | 'tags' | 'notifications' | 'groupWaitMs' | 'repeat' | 'ignoresQuietHours'
@@ -98,7 +98,7 @@ export type ChannelConfig = Pick<
 
 export const channelLimits = {
   nameCharacters: 100,
-  /** ms: longer, and one would not call it waiting. */
+  /** ms */
   groupWaitMs: [1_000, 3_600_000],
   repeatEveryMs: [60_000, 7 * 86_400_000],
   repeats: 100,
@@ -108,7 +108,7 @@ export const channelLimits = {
 export function checkChannelConfig({ name, tags, groupWaitMs, repeat }: ChannelConfig): void {
   if (name.trim() === '' || name.length > channelLimits.nameCharacters)
     throw invalidMember('/name', `must have 1 to ${channelLimits.nameCharacters} characters`)
-  // biome-ignore lint/suspicious/noControlCharactersInRegex: they are what it is about
+  // biome-ignore lint/suspicious/noControlCharactersInRegex: the name must not hold them
   if (!name.isWellFormed() || /[\u0000-\u001f\u007f]/.test(name))
     throw invalidMember('/name', 'must not hold control characters')
   if (tags.length > limits.tags) throw invalidMember('/tags', `must be at most ${limits.tags}`)
@@ -121,10 +121,14 @@ export function checkChannelConfig({ name, tags, groupWaitMs, repeat }: ChannelC
     throw invalidMember('/repeat/max', `must be 1 to ${channelLimits.repeats}`)
 }
 
-const isOutside = (value: number, [least, max]: readonly [number, number]) => value < least || value > max
+const isOutside = (value: number, [min, max]: readonly [number, number]) => value < min || value > max
 
-/** Why a notification that was told once need not be told again, or null while it rings on. */
-export function whySettled(notification: Notification, task: Task | undefined, isAcknowledged: boolean): string | null {
+/** Why the repeats of a notification end, or null while they go on. */
+export function repeatEndReason(
+  notification: Notification,
+  task: Task | undefined,
+  isAcknowledged: boolean,
+): string | null {
   if (isAcknowledged) return 'it was acknowledged'
   if (task?.snoozedUntilAt != null && task.snoozedUntilAt > notification.dueAt) return 'the task was snoozed'
   return null

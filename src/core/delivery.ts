@@ -1,22 +1,22 @@
 /**
- * One notification to one channel.
+ * One notification on one channel.
  *
  *             claim (attempt n, lease)              sent
- *   pending ───────────────────────────▶ in hand ─────────▶ sent
+ *   pending ───────────────────────────▶ claimed ─────────▶ sent
  *      ▲ │                                │ │ │  refused for good, or out of time
- *      │ └── no longer true ──▶ dropped ◀─┘ │ └───────────▶ dead
+ *      │ └─ no longer true ─▶ cancelled ◀─┘ │ └───────────▶ failed
  *      └────────── failed for now: back-off ┘
  *
- * «In hand» is no state of its own: a pending delivery with a claim, whose `nextAt` is when the lease ends. After a crash
- * it is simply due again.
+ * «Claimed» is not a state of its own: it is a pending delivery with a claim, whose `nextAt` is the end of the lease. After a crash
+ * it is due again.
  */
 export const deliveryStates = ['pending', 'sent', 'cancelled', 'failed'] as const
 export type DeliveryState = (typeof deliveryStates)[number]
 
 /**
- * What a channel answers: done, later, never. A reason is for people, and holds no secret; a `status` is the receiver's own, where its
- * protocol has some. `isGone`: nobody will ever be there again, so that the channel itself is switched off. `isRateLimited`: the receiver
- * takes no more messages for now, whichever they are; HTTP says it by the status 429, other protocols need the flag.
+ * The outcome of an attempt: sent, retry later, or refused for good. The reason is shown to users and holds no secret. `status` is the
+ * receiver's own, if its protocol has one. `isGone`: the receiver no longer exists, so the channel is disabled. `isRateLimited`: the
+ * receiver accepts no messages at all for now. HTTP says so by the status 429, other protocols need the flag.
  */
 export type Outcome =
   | 'sent'
@@ -29,19 +29,19 @@ export type Outcome =
     }
   | { readonly retry: false; readonly reason: string; readonly status?: number; readonly isGone?: true }
 
-/** An attempt may take this long, in ms. */
+/** The timeout of an attempt, in ms. */
 export const attemptMs = 15_000
 
 export const timedOut = (ms: number): Outcome => ({ retry: true, reason: `timed out after ${ms / 1_000} s` })
 
-/** A throw means «retry». */
-export function thrown(error: unknown): Outcome {
+/** An exception means that the attempt is retried. */
+export function thrownOutcome(error: unknown): Outcome {
   return { retry: true, reason: error instanceof Error ? error.message : String(error) }
 }
 
 export interface AttemptResult {
   readonly state: DeliveryState
-  /** When the next attempt is due, in ms; null once settled for good. */
+  /** When the next attempt is due, in ms; null in a final state. */
   readonly nextAt: number | null
   readonly error: string | null
 }
@@ -50,7 +50,7 @@ const seconds = 1_000
 const minutes = 60 * seconds
 const hours = 60 * minutes
 
-/** The wait after each failed attempt; the last one repeats until `giveUpMs` is over. */
+/** The pause after each failed attempt. The last one repeats until `giveUpMs` is over. */
 export const backoffMs: readonly number[] = [
   5 * seconds,
   30 * seconds,
@@ -64,12 +64,12 @@ export const backoffMs: readonly number[] = [
   8 * hours,
 ]
 /**
- * A delivery is dead when an attempt fails this long after the first one. A limit by count lost 49 of 60 notifications in ten seconds to
+ * A delivery fails when an attempt fails this long after the first one. A limit by count lost 49 of 60 notifications in ten seconds to
  * a receiver that takes one a second and answers the others with `Retry-After: 1`.
  */
 export const giveUpMs = 24 * hours
 const jitter = 0.2
-/** The bounds within which a receiver's Retry-After is honoured: neither a tight loop nor a month. */
+/** The bounds of a receiver's Retry-After: neither a tight loop nor a month. */
 const retryAfterBoundsMs = [1 * seconds, 24 * hours] as const
 /**
  * A rate limit holds the whole queue of a channel for at most this long. Then one attempt shows whether the limit still stands, so a
@@ -78,19 +78,16 @@ const retryAfterBoundsMs = [1 * seconds, 24 * hours] as const
 export const maxHoldMs = 1 * hours
 const maxReasonLength = 500
 
-export interface Tries {
-  /** The number of the attempt that just ended, from 1. A retry by the user counts anew, and a rate limit does not count. */
+export interface AttemptCount {
+  /** The number of the attempt that just ended, from 1. A retry by the user starts at 1 again, and a rate limit does not count. */
   readonly attempt: number
   /** The instant from which `giveUpMs` counts, in ms since 1970. */
   readonly tryingSinceAt: number
 }
 
-/**
- * @param now ms since 1970
- * @param random in [0, 1): the jitter, so that what failed together does not come back together
- */
+/** @param now ms since 1970 @param random in [0, 1): the jitter, so that deliveries that failed together are not retried together */
 export function afterAttempt(
-  { attempt, tryingSinceAt }: Tries,
+  { attempt, tryingSinceAt }: AttemptCount,
   outcome: Outcome,
   now: number,
   random: number,
@@ -107,7 +104,7 @@ export function afterAttempt(
 }
 
 /**
- * When the attempts on a delivery began, for one that was attempted before the ledger recorded it: as long ago as its back-offs took.
+ * When the attempts on a delivery began, for one that was attempted before this was recorded: as long ago as its back-offs took.
  * @param attempt the attempt that begins now, from 1
  */
 export function assumeTryingSince(attempt: number, now: number): number {
@@ -127,10 +124,10 @@ export function isRateLimit(outcome: Outcome): outcome is Extract<Outcome, { ret
  *   that always answers `Retry-After: 1` would get 86,400 attempts a day.
  */
 export function holdMs(outcome: Extract<Outcome, { retry: true }>, count: number, random: number): number {
-  const asked = retryAfterOf(outcome)
-  const steps = asked === undefined ? count : count - 1
+  const requestedMs = retryAfterOf(outcome)
+  const steps = requestedMs === undefined ? count : count - 1
   const backoff = steps > 0 ? jittered(backoffAt(steps), random) : 0
-  return Math.round(Math.min(Math.max(asked ?? 0, backoff, retryAfterBoundsMs[0]), maxHoldMs))
+  return Math.round(Math.min(Math.max(requestedMs ?? 0, backoff, retryAfterBoundsMs[0]), maxHoldMs))
 }
 
 const backoffAt = (step: number) => backoffMs[Math.min(step, backoffMs.length) - 1] as number
@@ -138,6 +135,6 @@ const jittered = (ms: number, random: number) => ms * (1 - jitter + 2 * jitter *
 
 function retryAfterOf({ afterMs }: { readonly afterMs?: number }): number | undefined {
   if (afterMs === undefined || Number.isNaN(afterMs)) return undefined
-  const [least, max] = retryAfterBoundsMs
-  return Math.min(Math.max(afterMs, least), max)
+  const [min, max] = retryAfterBoundsMs
+  return Math.min(Math.max(afterMs, min), max)
 }

@@ -1,15 +1,15 @@
 const dayMs = 86_400_000
 
-/** Ten years and a bit: longer leads are typing errors, and a bound keeps date arithmetic in range. */
+/** A little over ten years. A longer lead is a typing error, and the bound keeps date arithmetic in range. */
 const maxLeadMs = 3_660 * dayMs
 
-/** In full, since Temporal takes a unit that is there twice, and only its last number: `PT15M1M` for one minute. */
+/** The complete syntax, because Temporal accepts a repeated unit and keeps its last number only: `PT15M1M` for one minute. */
 const leadForm =
   /^P(?!$)(?:\d+Y)?(?:\d+M)?(?:\d+W)?(?:\d+D)?(?:T(?!$)(?:\d+(?:[.,]\d+)?H)?(?:\d+(?:[.,]\d+)?M)?(?:\d+(?:[.,]\d+)?S)?)?$/
 
 /**
- * The reading of a lead: a fixed span, or one in calendar units, whose length depends on where in the year it is taken.
- * Undefined when the text is not an ISO 8601 duration (section 4.4.3), is negative, or is longer than ten years.
+ * Parses a lead: a fixed span, or one in calendar units, whose length depends on its date. Undefined for text that is not an ISO 8601
+ * duration (section 4.4.3), is negative, or is longer than ten years.
  */
 export function parseLead(text: string): { fixedMs: number } | { calendar: Temporal.Duration } | undefined {
   if (!leadForm.test(text)) return undefined
@@ -32,8 +32,8 @@ export function parseLead(text: string): { fixedMs: number } | { calendar: Tempo
 }
 
 /**
- * A duration as whole ms; days of 24 hours. Undefined for what is no lead either, for none at all, and for calendar units,
- * whose length nothing here decides.
+ * A duration in whole ms, with days of 24 hours. Undefined for invalid leads, for zero, and for months and years, whose length depends
+ * on their date.
  */
 export function parseSpan(text: string): number | undefined {
   if (!parseLead(text)) return undefined
@@ -43,15 +43,14 @@ export function parseSpan(text: string): number | undefined {
   return Math.trunc(ms) || undefined
 }
 
-// Nearly all tasks share a handful of leads: reading one costs 2 µs, finding it again 20 ns. Bounded, since a lead is input.
-// Nearly all tasks share a handful of leads: reading one costs 2 µs, finding it again 20 ns. Bounded, since a lead is input.
+// Nearly all tasks share a few leads: parsing one costs 2 µs, a cache hit 20 ns. Bounded, because a lead is user input.
 const leads = new Map<string, NonNullable<ReturnType<typeof parseLead>>>()
 
 export function readLead(text: string) {
   let lead = leads.get(text)
   if (!lead) {
     lead = parseLead(text)
-    if (!lead) throw new Error(`not a lead: ${text}`) // only a row changed by another hand can hold one
+    if (!lead) throw new Error(`not a lead: ${text}`) // only a row that another program has changed can hold one
     if (leads.size >= 1000) leads.clear()
     leads.set(text, lead)
   }

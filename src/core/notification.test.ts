@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { cancelReason, formatSpan, kindAt, type Message, sentence, visible } from './notification.ts'
+import { cancelReason, escapeControls, formatSpan, kindAt, type Message, sentence } from './notification.ts'
 import { newTask } from './task-changes.ts'
 
 const expiryAt = Date.parse('2026-12-01T10:00:00Z')
@@ -33,7 +33,7 @@ const message: Message = {
   others: [],
 }
 
-test('the words are those of the original, and follow the moment of sending', () => {
+test('the text is that of the original, and follows the time of sending', () => {
   assert.equal(
     sentence(message),
     'Your task (id:42,title:"Renew passport") will be expired at 2026-12-01T11:00:00+01:00!',
@@ -45,7 +45,7 @@ test('the words are those of the original, and follow the moment of sending', ()
   )
 })
 
-test('the kind follows the moment, and after a snooze is snooze', () => {
+test('the kind follows the time, and after a snooze is snooze', () => {
   assert.equal(kindAt('PT15M', expiryAt, expiryAt - 1), 'expiring')
   assert.equal(kindAt('PT15M', expiryAt, expiryAt), 'expired')
   assert.equal(kindAt(null, expiryAt, expiryAt - 1), 'snooze')
@@ -54,11 +54,11 @@ test('the kind follows the moment, and after a snooze is snooze', () => {
 test('a title stays on its line, and cannot play tricks on a terminal', () => {
   const nasty = 'a\r\nb\x1b[31m\u202Ec\u2028d\u0085«é😀"'
   const line = sentence({ ...message, task: { ...task, title: nasty } })
-  assert.equal(visible(nasty), 'a\\u000d\\u000ab\\u001b[31m\\u202ec\\u2028d\\u0085«é😀"')
+  assert.equal(escapeControls(nasty), 'a\\u000d\\u000ab\\u001b[31m\\u202ec\\u2028d\\u0085«é😀"')
   assert.equal(line.split(/[\r\n\u2028\u0085]/).length, 1)
 })
 
-test('a notification is dropped for a task that is done, gone, or expires at another time', () => {
+test('a notification is cancelled for a task that is completed, deleted, or expires at another time', () => {
   assert.equal(cancelReason(notification, task), null)
   assert.equal(cancelReason(notification, undefined), 'the task was deleted')
   assert.equal(cancelReason(notification, { ...task, completedAt: 1 }), 'the task was completed')

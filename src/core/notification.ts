@@ -1,8 +1,8 @@
 import type { Reminder, Task } from './task.ts'
 
 /**
- * A notification is the fact that a reminder fired: one per task, expiry and reminder instant. What it says is decided when it
- * is sent, from the task as it is then.
+ * A notification records that a reminder fired: one for each task, expiry and reminder instant. Its text is rendered when it is sent,
+ * from the task at that time.
  */
 export const notificationKinds = ['expiring', 'expired', 'snooze'] as const
 export type NotificationKind = (typeof notificationKinds)[number]
@@ -18,7 +18,7 @@ export interface Notification {
   readonly kind: NotificationKind
   /** Null for the end of a snooze. */
   readonly reminder: Reminder | null
-  /** The expiry it speaks of. */
+  /** The expiry that it announces. */
   readonly expiryAt: number
   readonly dueAt: number
   readonly firedAt: number
@@ -26,44 +26,44 @@ export interface Notification {
   readonly latenessMs: number
 }
 
-/** One thing to be said: a notification, and its task as it is at the moment of sending. */
-export interface Item {
+/** One part of a message: a notification, and its task at the time of sending. */
+export interface MessageItem {
   readonly notification: Notification
   readonly task: Task
   readonly kind: NotificationKind
-  /** The zone in which a person reads its times: the task's or its user's. */
+  /** The zone in which its times are shown: the task's or its user's. */
   readonly timeZone: string
-  /** Where a person can act on it with one button; null where the server does not know how it is reached. */
+  /** Links to act on it; null when the server has no public URL. */
   readonly links: Links | null
 }
 
-/** Signed addresses, each for one act on one task. A GET shows what a POST will do. */
+/** Signed URLs, each for one action on one task. A GET shows what a POST will do. */
 export interface Links {
   readonly complete: string
-  /** For an hour. */
+  /** Snoozes for an hour. */
   readonly snooze: string
   readonly acknowledge: string
 }
 
-/** A notification on its way to one channel: all that a channel may use to say it. */
-export interface Message extends Item {
-  /** The same over all attempts: the receiver's key for «at most once». */
+/** A notification on its way to one channel: all that the channel may use to render it. */
+export interface Message extends MessageItem {
+  /** The same for all attempts: the receiver's idempotency key. */
   readonly deliveryId: string
   /** Counts from 1. */
   readonly attempt: number
   /** ms since 1970. */
   readonly sentAt: number
-  /** What rang in the same while and is told in the same message, on a channel that waits for more; none on others. */
-  readonly others: readonly Item[]
+  /** The other notifications of its group, on a channel that groups; none on others. */
+  readonly others: readonly MessageItem[]
 }
 
-/** The kind at a moment: words follow the moment of sending, not of ringing. */
+/** The kind at the time of sending, not of firing. */
 export function kindAt(reminder: Reminder | null, expiryAt: number, now: number): NotificationKind {
   if (reminder === null) return 'snooze'
   return now < expiryAt ? 'expiring' : 'expired'
 }
 
-/** Why a delivery that was fired for is no longer true, or null when it still is. */
+/** Why a delivery is cancelled, or null while its notification is still true. */
 export function cancelReason(notification: Notification, task: Task | undefined): string | null {
   if (!task) return 'the task was deleted'
   if (task.completedAt !== null) return 'the task was completed'
@@ -72,21 +72,21 @@ export function cancelReason(notification: Notification, task: Task | undefined)
   return null
 }
 
-/** What a sentence says, and to whom: a message, or what has fired without being one. */
-export type Said = Pick<Message, 'task' | 'notification' | 'sentAt' | 'timeZone'>
+/** The input of a sentence: a message, or a fired notification that is no message. */
+export type SentenceInput = Pick<Message, 'task' | 'notification' | 'sentAt' | 'timeZone'>
 
-/** The original's words: `Your task (id:42,title:"Renew passport") will be expired at 2026-12-01T10:00:00+01:00!` */
-export function sentence({ task, notification, sentAt, timeZone }: Said): string {
+/** The original's text: `Your task (id:42,title:"Renew passport") will be expired at 2026-12-01T10:00:00+01:00!` */
+export function sentence({ task, notification, sentAt, timeZone }: SentenceInput): string {
   const verb = sentAt < notification.expiryAt ? 'will be expired at' : 'is expired already at'
   return `${formatTask(task)} ${verb} ${localTime(notification.expiryAt, timeZone)}!`
 }
 
 /** `Your task (id:42,title:"Renew passport")` */
 export function formatTask({ id, title }: Pick<Task, 'id' | 'title'>): string {
-  return `Your task (id:${id},title:"${visible(title)}")`
+  return `Your task (id:${id},title:"${escapeControls(title)}")`
 }
 
-/** `2 h 5 min`, of the two largest units. */
+/** `2 h 5 min`: the two largest units. */
 export function formatSpan(ms: number): string {
   const units = [
     ['d', 86_400_000],
@@ -104,10 +104,10 @@ export function formatSpan(ms: number): string {
   return words.join(' ')
 }
 
-// What falls due together mostly expires together, and a time costs 4 µs to write.
+// Reminders that fire together mostly share their expiry, and formatting a time costs 4 µs.
 let lastTime = { at: Number.NaN, timeZone: '', text: '' }
 
-/** RFC 3339 with the zone's offset, to the second, or to the millisecond where it has some. */
+/** RFC 3339 with the zone's offset, to the second, or to the millisecond when it has a fraction. */
 function localTime(at: number, timeZone: string): string {
   if (lastTime.at !== at || lastTime.timeZone !== timeZone) {
     const time = Temporal.Instant.fromEpochMilliseconds(at).toZonedDateTimeISO(timeZone)
@@ -118,11 +118,11 @@ function localTime(at: number, timeZone: string): string {
 }
 
 /**
- * A title as one line of a terminal or a log: what could start another line, move the cursor, or turn the reading direction
- * around is written as \u….
+ * A title as one line of a terminal or a log. Characters that could start another line, move the cursor or turn the reading direction
+ * are written as \u….
  */
-export function visible(text: string): string {
-  // biome-ignore lint/suspicious/noControlCharactersInRegex: they are what it is about
+export function escapeControls(text: string): string {
+  // biome-ignore lint/suspicious/noControlCharactersInRegex: these are what it escapes
   return text.replace(/[\u0000-\u001f\u007f-\u009f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]/g, (character) => {
     return `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`
   })

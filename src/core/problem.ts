@@ -1,16 +1,16 @@
 import type { Scope } from './scope.ts'
 
 /**
- * What can go wrong for the one who asks. A closed list: every face (HTTP, later CLI and CalDAV) maps each kind once,
- * and the compiler notices the forgotten one. No HTTP in here.
+ * The errors that a caller can get. A closed list: each interface (HTTP, later CLI and CalDAV) maps each kind once, and the compiler
+ * finds a missing one. No HTTP in here.
  */
 export type ProblemKind =
   | 'malformed' // cannot be parsed, or a bad query parameter
-  | 'invalid' // well-formed, and still not acceptable
+  | 'invalid' // well-formed, but not valid
   | 'not-found'
-  | 'gone' // was there, and is not kept any more
+  | 'gone' // existed, and is no longer kept
   | 'method-not-allowed'
-  | 'stale' // changed by somebody else since it was read
+  | 'stale' // changed by another client since it was read
   | 'conflict'
   | 'too-large'
   | 'unsupported-media-type'
@@ -19,7 +19,7 @@ export type ProblemKind =
   | 'rate-limited'
   | 'unavailable'
 
-/** One thing wrong with the input. `at` is a JSON pointer into the body (RFC 6901) or the name of a parameter. */
+/** An error of one member of the input. `at` is a JSON pointer into the body (RFC 6901) or the name of a parameter. */
 export interface Fault {
   readonly at: { readonly pointer: string } | { readonly parameter: string }
   readonly detail: string
@@ -27,15 +27,15 @@ export interface Fault {
 
 export interface ProblemExtras {
   readonly faults?: readonly Fault[]
-  /** For `stale`: the thing as it is now. */
+  /** For `stale`: the current representation. */
   readonly current?: unknown
-  /** For `not-found`, of many: the ids of those that are not there. */
+  /** For `not-found` of several: the ids that do not exist. */
   readonly missing?: readonly number[]
   /** For `unavailable` and `rate-limited`: milliseconds after which another try makes sense. */
   readonly retryAfterMs?: number
-  /** For `method-not-allowed`: the methods that are. */
+  /** For `method-not-allowed`: the allowed methods. */
   readonly allowed?: readonly string[]
-  /** For `forbidden`, where no more is wrong than that: the scope of a token with which it would be allowed. */
+  /** For `forbidden` for want of scope alone: the scope that would allow it. */
   readonly scope?: Scope
   readonly cause?: unknown
 }
@@ -57,12 +57,12 @@ export function invalidMember(pointer: string, detail: string): Problem {
   return new Problem('invalid', `${memberName(pointer)} ${detail}`, { faults: [{ at: { pointer }, detail }] })
 }
 
-/** A JSON pointer as one says it: `tags.3`. */
+/** A JSON pointer as a readable name: `tags.3`. */
 export function memberName(pointer: string): string {
   return pointer === '' ? 'the body' : pointer.slice(1).replaceAll('/', '.')
 }
 
-/** The known word nearest to a mistyped one, or undefined when none is near (Levenshtein distance above a third). */
+/** The known word nearest to a mistyped one, or undefined when none is near (a Levenshtein distance of at most a third). */
 export function nearest(word: string, known: Iterable<string>): string | undefined {
   let best: string | undefined
   let bestDistance = Math.max(2, Math.floor(word.length / 3)) + 1
@@ -87,8 +87,8 @@ function editDistance(a: string, b: string): number {
   return previous[b.length] as number
 }
 
-/** One sentence for all that is wrong: `title must not be empty; tags must have at most 20 items`. */
-export function describe(faults: readonly Fault[]): string {
+/** All faults in one sentence: `title must not be empty; tags must have at most 20 items`. */
+export function formatFaults(faults: readonly Fault[]): string {
   return faults
     .slice(0, 5)
     .map(({ at, detail }) => `${'pointer' in at ? memberName(at.pointer) : at.parameter} ${detail}`)

@@ -10,7 +10,7 @@ const keys = [
   ...Object.values(links ?? {}).map((link) => link.replace(/.*\//, '')),
 ]
 
-test('a key is redact wherever it stands, whole or not, and its kind is told', () => {
+test('a credential is redacted wherever it stands, whole or not, and its kind stays', () => {
   for (const key of keys)
     for (const one of [key, key.slice(0, -1), `${key}x`])
       for (const [before, after] of [
@@ -28,25 +28,25 @@ test('a key is redact wherever it stands, whole or not, and its kind is told', (
   assert.equal(redact(`/a/${keys[3]}`), '/a/complete.…')
 })
 
-test('what is none stays as it is', () => {
+test('other text stays as it is', () => {
   for (const text of ['dbl_', 'begins with dbl_0aZ9x', 'complete', '/v1/tasks/7/complete', 'version 1.2.3.4.5', ''])
     assert.equal(redact(text), text)
 })
 
-test('what Node quotes of a text that is no JSON is left out', () => {
+test('the piece of invalid JSON that Node quotes is left out', () => {
   for (const text of ['hush-hush', '{"a": hush}', `{"a": "x", \n hush}`, `${'x'.repeat(99)} hush`, '["hush",]']) {
-    let said = ''
+    let message = ''
     try {
       JSON.parse(text)
     } catch (error) {
-      said = (error as Error).stack ?? ''
+      message = (error as Error).stack ?? ''
     }
-    assert.match(redact(said), /^SyntaxError: [^\n]+\n +at /)
-    assert.doesNotMatch(redact(said), /hush/)
+    assert.match(redact(message), /^SyntaxError: [^\n]+\n +at /)
+    assert.doesNotMatch(redact(message), /hush/)
   }
 })
 
-test('of an address the query is left out, and a key in the path, also where it is encoded', () => {
+test('a URL loses its query, and the credentials in its path, also encoded ones', () => {
   for (const key of keys)
     for (const path of [
       key,

@@ -1,24 +1,24 @@
 /**
- * What is a key by its form, wherever it has got to, is not said again: people paste a token where its number belongs, and programs put one
- * into a query. Of a key its kind is left, so that whoever reads it knows what stood there.
+ * Redacts text that has the form of a credential, wherever it stands: users paste a token where its id belongs, and programs put one
+ * into a query. The kind of the credential stays readable.
  *
- *   dbl_ dbs_ dbi_   a token, a session, an invitation (actions/tokens.ts); what is cut or mistyped is most of one as well
- *   complete.7.…     the end of a link in a message (actions/links.ts)
+ *   dbl_ dbs_ dbi_   a token, a session, an invitation (actions/tokens.ts); a truncated or mistyped one is redacted too
+ *   complete.7.…     the end of an action link (actions/links.ts)
  */
 const keys = /(db[lsi]_)[0-9A-Za-z]{16,}|(complete|snooze|acknowledge)(?:\.\d+){4}\.[\w-]+/g
 /**
- * What Node quotes of a text that is no JSON: a piece of it, which may be of a secret. It quotes 21 characters at most; without a bound a
- * mebibyte of quotation marks would keep the bell waiting for minutes.
+ * The piece of invalid JSON that Node quotes in its error, which may be part of a secret. Node quotes at most 21 characters. Without a
+ * bound a mebibyte of quotation marks would block the reminders for minutes.
  */
 const quoted = /, (?:\.{3})?"[\s\S]{0,60}?"(?:\.{3})? is not valid JSON/g
 
 export function redact(text: string): string {
-  return text.replace(keys, (_, prefix = '', act = '') => `${prefix || `${act}.`}…`).replace(quoted, '')
+  return text.replace(keys, (_, prefix = '', action = '') => `${prefix || `${action}.`}…`).replace(quoted, '')
 }
 
 /**
- * A path and query as they may be logged, kept and repeated: without the query, which may hold anything, and without what is a key in the
- * path, also where some of it is encoded.
+ * A URL that is safe to log, store and repeat: without the query, which may hold anything, and without credentials in the path, also
+ * percent-encoded ones.
  */
 export function redactPath(url: string): string {
   const path = url.replace(/\?.*/s, '')
@@ -29,7 +29,7 @@ export function redactPath(url: string): string {
 
 function decoded(path: string): string {
   if (!path.includes('%')) return path
-  // Each for itself: one that is no escape must not save the others. Not those of control characters, which no key holds: PostgreSQL
-  // keeps no text with a NUL in it.
+  // One by one, so that an invalid escape does not protect the others. Escapes of control characters stay, because no credential holds
+  // one and PostgreSQL stores no text with a NUL.
   return path.replace(/%[2-7][0-9a-f]/gi, (one) => String.fromCharCode(Number.parseInt(one.slice(1), 16)))
 }

@@ -24,7 +24,7 @@ test('an empty list of reminders means never', () => {
   assert.equal(nextReminder({ ...task, reminders: [] }, defaults), null)
 })
 
-test('no expiry, no bell; done, no bell', () => {
+test('a task without an expiry, and a completed one, does not fire', () => {
   assert.equal(nextReminder({ ...task, expiryAt: null }, defaults), null)
   assert.equal(nextReminder({ ...task, expiryAt: null, reminders: [at('2026-12-01T08:00:00Z')] }, defaults), null)
   assert.equal(nextReminder({ ...task, completedAt: 1 }, defaults), null)
@@ -54,7 +54,7 @@ test('a snooze is one more instant besides the reminders', () => {
   assert.equal(fire(snoozed, defaults, at('2026-12-01T10:30:00Z')).notification?.reminder, 'snooze')
 })
 
-test('days are calendar days where the task is: the day before a change of clocks has the same time on the wall', () => {
+test('days are calendar days in the zone of the task: the day before a clock change has the same local time', () => {
   // Paris, 29 March 2026: 02:00 becomes 03:00, and the day has 23 hours.
   const expiryAt = at('2026-03-29T10:00:00+02:00')
   assert.equal(reminderAt('P1D', expiryAt, 'Europe/Paris'), at('2026-03-28T10:00:00+01:00'))
@@ -63,7 +63,7 @@ test('days are calendar days where the task is: the day before a change of clock
   assert.equal(reminderAt('P1M', at('2026-03-31T10:00:00Z'), 'UTC'), at('2026-02-28T10:00:00Z'))
 })
 
-test('what was missed rings once, for the latest of it, and the rest stays ahead', () => {
+test('missed reminders fire once, for the latest of them, and the others stay ahead', () => {
   const many = { ...task, reminders: ['P1D', 'PT1H', 'PT15M', 'PT0S'], notifyAt: at('2026-11-30T10:00:00Z') }
   const fired = fire(many, defaults, at('2026-12-01T09:50:00Z'))
   assert.deepEqual(fired, {
@@ -73,7 +73,7 @@ test('what was missed rings once, for the latest of it, and the rest stays ahead
   })
 })
 
-test('on time is on the second; due as it was accepted is immediate', () => {
+test('on time means on the second; a reminder due as it was accepted is immediate', () => {
   const dueAt = at('2026-12-01T09:45:00Z')
   const armed = { ...task, notifyAt: dueAt }
   assert.equal(fire(armed, defaults, dueAt).notification?.timing, 'on_time')
@@ -88,7 +88,7 @@ test('an alarm for which nothing is due makes no notification', () => {
   assert.equal(fire({ ...task, notifyAt: 0 }, defaults, at('2026-12-01T09:00:00Z')).notification, null)
 })
 
-test('what will ring is each instant once, in order, until the last that is asked for', () => {
+test('upcoming reminders are each instant once, in order, until the given end', () => {
   const many = { ...task, reminders: ['PT0S', 'P1D', 'PT24H', 'PT15M', at('2026-12-02T10:00:00Z')], notifyAt: 0 }
   const from = at('2026-11-30T09:00:00Z')
   const until = at('2026-12-02T10:00:00Z')
@@ -102,7 +102,7 @@ test('what will ring is each instant once, in order, until the last that is aske
   assert.deepEqual(upcomingReminders(many, defaults, from, from - 1), [])
 })
 
-test('what is due already will ring as one, now, for the latest of it; what was told will not', () => {
+test('due reminders will fire as one, now, for the latest of them; fired ones will not', () => {
   const many = { ...task, reminders: ['P1D', 'PT1H', 'PT15M', 'PT0S'], notifyAt: at('2026-11-30T10:00:00Z') }
   const from = at('2026-12-01T09:50:00Z')
   const last = { at: at('2026-12-01T10:00:00Z'), reminder: 'PT0S' }
@@ -113,13 +113,13 @@ test('what is due already will ring as one, now, for the latest of it; what was 
   assert.deepEqual(upcomingReminders({ ...many, firedUntilAt: last.at }, defaults, from, last.at), [])
 })
 
-test('a snooze will ring too; completed, and without an expiry, nothing will', () => {
+test('a snooze will fire too; a completed task, and one without an expiry, will not', () => {
   const from = at('2026-12-01T09:50:00Z')
   const napping = { ...task, firedUntilAt: at('2026-12-01T09:45:00Z'), snoozedUntilAt: from + 60_000 }
-  const rings = (more: object) => upcomingReminders({ ...napping, ...more }, defaults, from, from + 3_600_000)
-  assert.deepEqual(rings({}), [{ at: from + 60_000, reminder: 'snooze' }])
-  assert.deepEqual(rings({ completedAt: from }), [])
-  assert.deepEqual(rings({ expiryAt: null }), [])
+  const upcoming = (more: object) => upcomingReminders({ ...napping, ...more }, defaults, from, from + 3_600_000)
+  assert.deepEqual(upcoming({}), [{ at: from + 60_000, reminder: 'snooze' }])
+  assert.deepEqual(upcoming({ completedAt: from }), [])
+  assert.deepEqual(upcoming({ expiryAt: null }), [])
 })
 
 for (const [text, expected] of [

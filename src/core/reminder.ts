@@ -5,22 +5,22 @@ import { readLead } from './duration.ts'
 import type { Reminder, Task } from './task.ts'
 
 /**
- * When a task must remind next. A reminder is a lead before the expiry or an instant. What has fired is one number a task:
- * `firedUntilAt`, the latest reminder instant of this expiry that has fired. So a task needs no list of alarms, and everything here is a
- * function of the task.
+ * When a task must remind next. A reminder is a lead before the expiry, or an instant. A task needs no list of alarms, because one
+ * number says what has fired: `firedUntilAt`, the latest reminder instant of this expiry that has fired. Everything here is a function
+ * of the task.
  *
  *                 reminders' instants
  *   fired |──x───x─┤firedUntilAt      now│        x          x   expiry
  *                   └── due: fires once ┘        └ next: notifyAt
  */
 
-/** What applies where a task says nothing of its own: its user's settings. */
+/** The user's settings, for tasks without their own. */
 export interface Defaults {
   readonly reminders: readonly Reminder[]
   readonly timeZone: string
 }
 
-/** The instant at which a reminder rings for an expiry, in ms. Days and longer are calendar days in the zone. */
+/** The instant at which a reminder fires for an expiry, in ms. Days and longer units are calendar days in the zone. */
 export function reminderAt(reminder: Reminder, expiryAt: number, timeZone: string): number {
   if (typeof reminder === 'number') return reminder
   const lead = readLead(reminder)
@@ -50,20 +50,20 @@ export function expiriesOf(reminder: Reminder, after: number, until: number): { 
   }
 }
 
-type Alarmed = Pick<
+type AlarmFields = Pick<
   Task,
   'expiryAt' | 'timeZone' | 'reminders' | 'completedAt' | 'snoozedUntilAt' | 'firedUntilAt' | 'notifyAt'
 >
 
-/** When a task rings, and what for. */
+/** An instant at which a task fires, and its reminder. */
 export interface Instant {
   /** ms since 1970. */
   readonly at: number
   readonly reminder: Reminder | 'snooze'
 }
 
-/** Every instant at which this task rings or has fired for its present expiry, in no order. No expiry, no bell. */
-function instants(task: Alarmed, defaults: Defaults): Instant[] {
+/** Every instant at which this task fires or has fired for its current expiry, unsorted. None without an expiry. */
+function instants(task: AlarmFields, defaults: Defaults): Instant[] {
   if (task.completedAt !== null || task.expiryAt === null) return []
   const found: Instant[] = []
   for (const reminder of task.reminders ?? defaults.reminders)
@@ -72,45 +72,45 @@ function instants(task: Alarmed, defaults: Defaults): Instant[] {
   return found
 }
 
-/** The first instant not told yet, in ms; in the past means «at once»; null means never. */
-export function nextReminder(task: Alarmed, defaults: Defaults): number | null {
-  const told = task.firedUntilAt ?? Number.NEGATIVE_INFINITY
+/** The first instant that has not fired, in ms. One in the past means «at once», null means never. */
+export function nextReminder(task: AlarmFields, defaults: Defaults): number | null {
+  const firedUntil = task.firedUntilAt ?? Number.NEGATIVE_INFINITY
   let next = Number.POSITIVE_INFINITY
-  for (const { at } of instants(task, defaults)) if (at > told && at < next) next = at
+  for (const { at } of instants(task, defaults)) if (at > firedUntil && at < next) next = at
   return next === Number.POSITIVE_INFINITY ? null : next
 }
 
 export interface Firing {
-  /** Null when nothing is due after all (a zone's rules changed under a calendar lead). */
+  /** Null when nothing is due after all (the rules of a zone have changed under a calendar lead). */
   readonly notification: {
     readonly reminder: Reminder | 'snooze'
-    /** The latest of the instants that were due: what was missed before it collapses into this one. */
+    /** The latest of the due instants: earlier missed ones collapse into it. */
     readonly dueAt: number
-    /** `immediate` when it was due already as it was accepted, `late` when the bell was more than a second behind. */
+    /** `immediate` when it was due as it was accepted, `late` when it fired more than a second late. */
     readonly timing: 'on_time' | 'immediate' | 'late'
-    /** ms from `dueAt`, or from the write that accepted it where that was later, to `now`. */
+    /** ms from `dueAt` to `now`, or from the write that accepted it when that was later. */
     readonly latenessMs: number
   } | null
-  /** The task's alarm from here on. */
+  /** The next alarm of the task. */
   readonly firedUntilAt: number | null
   readonly notifyAt: number | null
 }
 
-/** Behind by more than this, a notification says so: «on time» means on the second. */
+/** A notification that is later than this is `late`: «on time» means on the second. */
 const lateAfterMs = 1_000
 
 /**
- * A task whose `notifyAt` has come: however many reminders are due, one notification, and the alarm set to the next of them.
+ * Fires a task whose `notifyAt` has come: one notification, however many reminders are due, and the next alarm.
  * @param now ms since 1970, at or after the task's `notifyAt`
  */
-export function fire(task: Alarmed, defaults: Defaults, now: number): Firing {
-  const told = task.firedUntilAt ?? Number.NEGATIVE_INFINITY
+export function fire(task: AlarmFields, defaults: Defaults, now: number): Firing {
+  const firedUntil = task.firedUntilAt ?? Number.NEGATIVE_INFINITY
   let due: Instant | undefined
   for (const instant of instants(task, defaults))
-    if (instant.at > told && instant.at <= now && (!due || instant.at > due.at)) due = instant
+    if (instant.at > firedUntil && instant.at <= now && (!due || instant.at > due.at)) due = instant
   if (!due) return { notification: null, firedUntilAt: task.firedUntilAt, notifyAt: nextReminder(task, defaults) }
   const after = { ...task, firedUntilAt: due.at }
-  // A write sets notifyAt to its own time where that is later than the reminder: it was due as it was accepted.
+  // A write sets notifyAt to its own time when that is later than the reminder: it was due as it was accepted.
   const couldFireAt = Math.max(task.notifyAt ?? due.at, due.at)
   const latenessMs = Math.max(0, now - couldFireAt)
   const timing = latenessMs > lateAfterMs ? 'late' : couldFireAt > due.at ? 'immediate' : 'on_time'
@@ -122,24 +122,24 @@ export function fire(task: Alarmed, defaults: Defaults, now: number): Firing {
 }
 
 /**
- * What will ring from an instant until another, in order: once an instant, however many reminders share it. What is due by `from`
- * and not told rings as one, at `from`.
+ * The reminders that will fire between two instants, in order. Reminders that share an instant count once. Those due by `from` fire as
+ * one, at `from`.
  */
-export function upcomingReminders(task: Alarmed, defaults: Defaults, from: number, until: number): Instant[] {
+export function upcomingReminders(task: AlarmFields, defaults: Defaults, from: number, until: number): Instant[] {
   if (until < from) return []
-  const told = task.firedUntilAt ?? Number.NEGATIVE_INFINITY
-  const rings: Instant[] = []
-  let latest = told
+  const firedUntil = task.firedUntilAt ?? Number.NEGATIVE_INFINITY
+  const upcoming: Instant[] = []
+  let latest = firedUntil
   for (const { at, reminder } of instants(task, defaults).sort((a, b) => a.at - b.at)) {
     if (at <= latest || at > until) continue
     latest = at
-    if (at <= from) rings[0] = { at: from, reminder }
-    else rings.push({ at, reminder })
+    if (at <= from) upcoming[0] = { at: from, reminder }
+    else upcoming.push({ at, reminder })
   }
-  return rings
+  return upcoming
 }
 
-/** A reminder that can be computed and stored for this expiry: far leads before year 1 cannot. */
+/** Whether a reminder can be computed and stored for this expiry: far leads before year 1 cannot. */
 export function isReachable(reminder: Reminder, expiryAt: number, timeZone: string): boolean {
   try {
     return isStorable(reminderAt(reminder, expiryAt, timeZone))

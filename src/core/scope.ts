@@ -1,6 +1,6 @@
 /**
- * Each takes the one before it in: `read` · `write`: tasks, and what rings · `admin`: also channels, settings, tokens, and what cannot be
- * undone.
+ * Each scope includes the one before. `read` · `write`: tasks and notifications · `admin`: also channels, settings, tokens, and
+ * operations that cannot be undone.
  */
 export const scopes = ['read', 'write', 'admin'] as const
 
@@ -10,12 +10,12 @@ export function covers(scope: Scope, needed: Scope): boolean {
   return scopes.indexOf(scope) >= scopes.indexOf(needed)
 }
 
-/** All that a scope takes in, itself the last. */
+/** The scopes that a scope includes, itself last. */
 export function scopesWithin(scope: Scope): Scope[] {
   return scopes.slice(0, scopes.indexOf(scope) + 1)
 }
 
-/** The one that takes all the others in; undefined when there is none. */
+/** The widest of these scopes; undefined when there is none. */
 export function widest(wanted: readonly string[]): Scope | undefined {
   return scopes.findLast((scope) => wanted.includes(scope))
 }

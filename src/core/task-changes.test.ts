@@ -18,11 +18,11 @@ function create(draft: Partial<TaskDraft> = {}): Task {
 }
 
 describe('the alarm follows', () => {
-  test('a new task rings 15 minutes before its expiry', () => {
+  test('a new task fires 15 minutes before its expiry', () => {
     assert.equal(create({ expiry: expiry('2026-12-01T10:00:00Z') }).notifyAt, at('2026-12-01T09:45:00Z'))
   })
 
-  test('a task that expires within 15 minutes, or has expired, rings at once', () => {
+  test('a task that expires within 15 minutes, or has expired, fires at once', () => {
     assert.equal(create({ expiry: expiry('2026-12-01T09:15:00Z') }).notifyAt, now)
     assert.equal(create({ expiry: expiry('2026-12-01T09:01:00Z') }).notifyAt, now)
     assert.equal(create({ expiry: expiry('2020-01-01T00:00:00Z') }).notifyAt, now)
@@ -41,7 +41,7 @@ describe('the alarm follows', () => {
     assert.deepEqual([moved.firedUntilAt, moved.notifyAt], [null, at('2026-12-01T11:45:00Z')])
   })
 
-  test('moving it back to an expiry that was told does not tell it twice', () => {
+  test('moving it back to an expiry that has fired does not fire it twice', () => {
     const task = create({ expiry: expiry('2026-12-01T10:00:00Z'), reminders: ['PT15M', 'PT5M'] })
     const back = rememberFired(task, at('2026-12-01T09:45:00Z'), defaults, at('2026-12-01T09:46:00Z'))
     assert.equal(back.notifyAt, at('2026-12-01T09:55:00Z'))
@@ -57,7 +57,7 @@ describe('the alarm follows', () => {
     assert.deepEqual([renamed.notifyAt, renamed.firedUntilAt], [null, fired.firedUntilAt])
   })
 
-  test('a reminder added in the past does not ring once the expiry has been told, and does before', () => {
+  test('a reminder added in the past does not fire after the expiry has fired, and does before', () => {
     const later = at('2026-12-01T09:50:00Z')
     const task = create({ expiry: expiry('2026-12-01T10:00:00Z'), reminders: ['PT2M'] })
     assert.equal(applyPatch(task, { reminders: ['PT30M', 'PT2M'] }, defaults, later).notifyAt, later)
@@ -68,7 +68,7 @@ describe('the alarm follows', () => {
     )
   })
 
-  test('an edit in the instant before the bell gets to it loses nothing', () => {
+  test('an edit just before a due reminder fires loses nothing', () => {
     const dueAt = at('2026-12-01T09:45:00Z')
     const task = create({ expiry: expiry('2026-12-01T10:00:00Z'), reminders: ['PT30M', 'PT15M'] })
     const due = { ...task, firedUntilAt: at('2026-12-01T09:30:00Z'), notifyAt: dueAt }
@@ -89,14 +89,14 @@ describe('the alarm follows', () => {
     assert.equal(applyPatch(task, { title: 'x' }, defaults, now).snoozedUntilAt, now + hour)
   })
 
-  test('a completed task has none; reopened, it rings for what nobody was told', () => {
+  test('a completed task has none; reopened, it fires for what has not fired', () => {
     const done = completeTask(create({ expiry: expiry('2026-12-01T10:00:00Z') }), defaults, now)
     assert.deepEqual([done.notifyAt, done.completedAt], [null, now])
     assert.equal(reopenTask(done, defaults, now + minute).notifyAt, at('2026-12-01T09:45:00Z'))
     const late = now + 50 * minute
     assert.equal(reopenTask(done, defaults, late).notifyAt, late)
-    const told = { ...done, firedUntilAt: at('2026-12-01T09:45:00Z') }
-    assert.equal(reopenTask(told, defaults, late).notifyAt, null)
+    const fired = { ...done, firedUntilAt: at('2026-12-01T09:45:00Z') }
+    assert.equal(reopenTask(fired, defaults, late).notifyAt, null)
   })
 
   const changed = (reminders: string[], staleSince: number | null) => ({
@@ -131,7 +131,7 @@ describe('a patch', () => {
     assert.equal(completeTask(done, defaults, now + 5), done)
   })
 
-  test('reads a time on the wall in the zone it brings, or has, or the default one', () => {
+  test('reads a local time in the zone it brings, or has, or the default one', () => {
     const local = Temporal.PlainDateTime.from('2026-12-01T10:00')
     assert.equal(create({ expiry: { local } }).expiryAt, at('2026-12-01T09:00:00Z'))
     assert.equal(create({ expiry: { local }, timeZone: 'America/New_York' }).expiryAt, at('2026-12-01T15:00:00Z'))
@@ -159,9 +159,9 @@ describe('a patch', () => {
 describe('a snooze', () => {
   test('must lie ahead, on an open task with an expiry', () => {
     const task = create({ expiry: expiry('2026-12-01T09:05:00Z') })
-    const kindOf = (act: () => unknown) => {
+    const kindOf = (action: () => unknown) => {
       try {
-        act()
+        action()
       } catch (error) {
         return (error as Problem).kind
       }
@@ -198,16 +198,16 @@ describe('a task that comes back from the trash', () => {
     assert.deepEqual(rest, before)
   })
 
-  test('rings once, at once, for all that came due while it was away; what lies ahead stays', () => {
+  test('fires once, at once, for all that came due meanwhile; reminders ahead stay', () => {
     const reminders = ['PT4H', 'PT3H', 'PT15M']
     const task = trashed({ expiry: expiry('2026-12-01T13:30:00Z'), reminders })
     const back = restoreTask(task, defaults, later) // 11:00; due were 9:30 and 10:30
     assert.equal(back.notifyAt, later)
-    const told = restoreTask({ ...task, firedUntilAt: at('2026-12-01T10:30:00Z') }, defaults, later)
-    assert.equal(told.notifyAt, at('2026-12-01T13:15:00Z'), 'what has fired stays told')
+    const fired = restoreTask({ ...task, firedUntilAt: at('2026-12-01T10:30:00Z') }, defaults, later)
+    assert.equal(fired.notifyAt, at('2026-12-01T13:15:00Z'), 'a fired reminder stays fired')
   })
 
-  test('rings no more for what has fired, when it is completed, or without an expiry', () => {
+  test('does not fire again for a fired reminder, when it is completed, or without an expiry', () => {
     const expired = { expiry: expiry('2026-12-01T10:00:00Z') }
     const firedUntilAt = at('2026-12-01T09:45:00Z')
     assert.equal(restoreTask(trashed(expired, { firedUntilAt }), defaults, later).notifyAt, null)
@@ -215,7 +215,7 @@ describe('a task that comes back from the trash', () => {
     assert.equal(restoreTask(trashed({}), defaults, later).notifyAt, null)
   })
 
-  test('rings for a snooze that ended while it was away', () => {
+  test('fires for a snooze that ended meanwhile', () => {
     const firedUntilAt = at('2026-12-01T09:45:00Z')
     const task = trashed({ expiry: expiry('2026-12-01T10:00:00Z') }, { firedUntilAt, snoozedUntilAt: now + hour })
     assert.equal(restoreTask(task, defaults, later).notifyAt, later)

@@ -1,19 +1,19 @@
 import { type Priority, priorities, type Task } from './task.ts'
 
-/** Which tasks a list has. All conditions hold at once. */
+/** Which tasks a list contains. All conditions hold at once. */
 export interface TaskFilter {
   readonly status?: 'all' | 'open' | 'expired' | 'completed'
-  /** Each of them. */
+  /** A task has all of them. */
   readonly tags?: readonly string[]
   readonly priority?: Priority
-  /** ms since 1970, as all of these. From then on … */
+  /** ms since 1970, as all instants here. Inclusive. */
   readonly expiresAfter?: number
-  /** … and before then. */
+  /** Exclusive. */
   readonly expiresBefore?: number
-  /** Later than then. */
+  /** Exclusive. */
   readonly updatedAfter?: number
   readonly ids?: readonly number[]
-  /** Each of them begins a word of title or description; see core/tokenize.ts. */
+  /** Each is the prefix of a word of title or description; see core/tokenize.ts. */
   readonly words?: readonly string[]
 }
 
@@ -24,7 +24,7 @@ export interface SortKey {
   readonly isDescending: boolean
 }
 
-/** What a task is sorted by: a value for each key. Tasks without an expiry are last, whichever way. */
+/** The values by which a task is sorted, one for each key. Tasks without an expiry come last in both directions. */
 export type Position = readonly (number | string | null)[]
 
 export function positionOf(task: Task, sort: readonly SortKey[]): Position {

@@ -3,19 +3,19 @@ import type { DateTimeInput } from './date-time.ts'
 export const priorities = ['none', 'low', 'medium', 'high'] as const
 export type Priority = (typeof priorities)[number]
 
-/** Instants are ms since 1970-01-01T00:00:00Z. Stored facts only: nothing in here changes because time passes. */
+/** Instants are ms since 1970-01-01T00:00:00Z. Stored facts only: no member changes because time passes. */
 export interface Task {
   readonly id: number
   readonly userId: number
   readonly uid: string
-  /** The caller's own name for it, unique for its user. */
+  /** The client's own name for it, unique for its user. */
   readonly key: string | null
   readonly title: string
   readonly description: string | null
   readonly expiryAt: number | null
-  /** Where wall times and calendar days are read; null: the user's zone. */
+  /** The zone of local times and calendar days; null: the user's zone. */
   readonly timeZone: string | null
-  /** Null: the user's default; empty: never. */
+  /** Null: the user's defaults; empty: no reminders. */
   readonly reminders: readonly Reminder[] | null
   readonly tags: readonly string[]
   readonly priority: Priority
@@ -23,15 +23,15 @@ export interface Task {
   readonly snoozedUntilAt: number | null
   readonly createdAt: number
   readonly updatedAt: number
-  /** Counts its changes, from 1. */
+  /** Counts changes, from 1. */
   readonly version: number
-  /** The alarm: when it must ring next, or null. Written in the same statement as what it follows from. */
+  /** The alarm: when it must fire next, or null. Written in the same statement as the members that it follows from. */
   readonly notifyAt: number | null
   /** The latest reminder instant of this expiry that has fired. */
   readonly firedUntilAt: number | null
 }
 
-/** What a caller may set. A member that is absent stays as it is; null clears it. */
+/** The members that a client may set. An absent member stays as it is; null clears it. */
 export interface TaskPatch {
   readonly key?: string | null
   readonly title?: string
@@ -60,7 +60,7 @@ export const limits = {
   uidCharacters: 255,
 } as const
 
-/** A task with everything but its number, which the store gives. */
+/** A task without its id, which the store assigns. */
 export type NewTask = Omit<Task, 'id'>
 /** A lead before the expiry as an ISO 8601 duration (`PT15M`), or an instant in ms since 1970. */
 export type Reminder = string | number

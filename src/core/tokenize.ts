@@ -1,34 +1,34 @@
 /**
- * What a search takes for a word, on every database alike: none of their own tokenizers has a part in it, with its stop words, least
- * lengths and ideas of an e-mail address. A word is a run of letters and digits, whatever their case and width. Han and kana are
- * written without spaces: there each character is a word.
+ * Splits text into the words that a search finds, the same on every database: their own tokenizers, with stop words, minimum lengths
+ * and rules for e-mail addresses, are not used. A word is a run of letters and digits in any case and width. Han and kana are written
+ * without spaces: there each character is a word.
  */
 const ideographs = '[[\\p{scx=Han}\\p{scx=Hiragana}\\p{scx=Katakana}]&&[\\p{L}\\p{N}]]'
 const word = new RegExp(`${ideographs}|(?:[[\\p{L}\\p{N}]--${ideographs}][[\\p{L}\\p{N}\\p{M}]--${ideographs}]*)`, 'gv')
-/** The same where there is nothing but ASCII, in a fifth of the time. */
+/** The same for ASCII text, in a fifth of the time. */
 const asciiWord = /[a-z0-9]+/g
 const isAscii = /^[\0-\x7f]*$/
 
-/** Characters of a word that count; no database keeps an index of longer ones for nothing. */
+/** Words are truncated to this many characters, so that no index holds longer ones. */
 export const maxWordLength = 60
 
-/** The words of some texts, each once. */
+/** The distinct words of these texts. */
 export function tokenize(...texts: readonly (string | null)[]): string[] {
   const found = new Set<string>()
   for (const text of texts) {
     if (text === null) continue
     const plain = isAscii.test(text) ? text.toLowerCase() : text.normalize('NFKC').toLowerCase()
-    for (const one of plain.match(isAscii.test(plain) ? asciiWord : word) ?? []) found.add(cut(one))
+    for (const one of plain.match(isAscii.test(plain) ? asciiWord : word) ?? []) found.add(truncate(one))
   }
   return [...found]
 }
 
-function cut(text: string): string {
+function truncate(text: string): string {
   return text.length <= maxWordLength ? text : [...text].slice(0, maxWordLength).join('')
 }
 
-/** Whether each of `wanted`, which are words, is one of the words of some texts or the beginning of one. */
-export function haveTokens(texts: readonly (string | null)[], wanted: readonly string[]): boolean {
+/** Whether each of `prefixes` begins a word of these texts. */
+export function haveTokens(texts: readonly (string | null)[], prefixes: readonly string[]): boolean {
   const words = tokenize(...texts)
-  return wanted.every((start) => words.some((one) => one.startsWith(start)))
+  return prefixes.every((prefix) => words.some((one) => one.startsWith(prefix)))
 }

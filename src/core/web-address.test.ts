@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { isConfidential } from './web-address.ts'
 
-test('what is encrypted, or never leaves this machine, is confidential', () => {
+test('encrypted and local traffic is confidential', () => {
   for (const url of [
     'https://id.example.org',
     'http://localhost:8080/a',

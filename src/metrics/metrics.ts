@@ -7,7 +7,7 @@ import {
   timings,
 } from '#core/notification.ts'
 import { type Backlog, maxPending, newestDeliveries } from '#store/backlog.ts'
-import type { DeliveryResult } from '#store/deliveries.ts'
+import type { DeliveryResult } from '#store/claims.ts'
 import { type FaultKind, faultKinds } from '#store/engine/storage.ts'
 import { expose, type Family, type Sample } from './exposition.ts'
 import { Histogram } from './histogram.ts'

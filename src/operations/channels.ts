@@ -4,7 +4,7 @@ import { changeSettings } from '#actions/defaults.ts'
 import type { SettingsWire } from '#api/schemas/settings.ts'
 import type { ChannelRecord } from '#core/channel.ts'
 import type { Defaults } from '#core/reminder.ts'
-import { getChannel, presentChannels } from '#store/channels.ts'
+import { channelsOfUser, getChannel } from '#store/channels.ts'
 import { getPreferences } from '#store/users.ts'
 import { toChannelWire, toKindsWire, toTestWire } from '#wire/channels.ts'
 import { toEtag } from '#wire/etag.ts'
@@ -22,7 +22,7 @@ export function channelOperations({ ctx }: { ctx: actions.ChannelContext }) {
     listChannelKinds: async () => ({ body: toKindsWire(ctx.kinds) }),
 
     listChannels: async ({ caller }) => ({
-      body: { channels: (await presentChannels(ctx.db, caller.userId)).map((channel) => wire(channel)) },
+      body: { channels: (await channelsOfUser(ctx.db, caller.userId)).map((channel) => wire(channel)) },
     }),
 
     async createChannel(call) {

@@ -4,13 +4,13 @@ import type { Query } from '#api/operation.ts'
 import type { notifications } from '#api/operations.ts'
 import type { NotificationWire } from '#api/schemas/notification.ts'
 import type { Actor } from '#core/caller.ts'
-import { channelKinds, presentChannels } from '#store/channels.ts'
+import { channelKinds, channelsOfUser } from '#store/channels.ts'
 import { deliveriesOf } from '#store/deliveries.ts'
 import { listNotifications, type NotificationFilter } from '#store/notification-list.ts'
 import { getNotification, type NotificationRecord } from '#store/notifications.ts'
 import type { Db } from '#store/schema.ts'
 import { getTask } from '#store/tasks.ts'
-import { upcoming } from '#store/upcoming.ts'
+import { selectUpcoming } from '#store/upcoming.ts'
 import { parseFilterCursor, toFilterCursor } from '#wire/cursor.ts'
 import { toNotificationWire, toSince } from '#wire/notification.ts'
 import { parseInstant } from '#wire/time.ts'
@@ -55,13 +55,13 @@ export function notificationOperations({ db, ctx, now }: { db: Db; ctx: LongCont
       const from = now()
       const until =
         query.until === undefined ? from + aheadMs : parseInstant('until', query.until, caller.defaults.timeZone)
-      const found = await upcoming(db, caller.userId, {
+      const found = await selectUpcoming(db, caller.userId, {
         defaults: caller.defaults,
         now: from,
         until,
         limit: query.limit,
       })
-      return { body: toUpcomingWire(found, until, await presentChannels(db, caller.userId)) }
+      return { body: toUpcomingWire(found, until, await channelsOfUser(db, caller.userId)) }
     },
 
     listNotifications: async ({ query, caller }) => ({ body: await page(caller, query) }),

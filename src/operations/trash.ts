@@ -4,7 +4,7 @@ import type { Query } from '#api/operation.ts'
 import type { tasks } from '#api/operations.ts'
 import { Problem } from '#core/problem.ts'
 import type { Db } from '#store/schema.ts'
-import { listTrash, type TaskFilter } from '#store/trash.ts'
+import { type DeletionFilter, listTrash } from '#store/trash.ts'
 import { parseTrashCursor, toTrashCursor } from '#wire/cursor.ts'
 import { parseCollectionIfMatch } from '#wire/etag.ts'
 import { parseIds } from '#wire/id-list.ts'
@@ -62,7 +62,10 @@ export function trashOperations({ db, ctx, now, trashDays }: Deps) {
   } satisfies Handlers<'deleteTasks' | 'listTrash' | 'restoreTasks' | 'purgeTrash'>
 }
 
-function toFilter({ ids, status, tag, expires_before }: Query<typeof tasks.deleteTasks>, timeZone: string): TaskFilter {
+function toFilter(
+  { ids, status, tag, expires_before }: Query<typeof tasks.deleteTasks>,
+  timeZone: string,
+): DeletionFilter {
   return {
     ...(ids !== undefined && { ids: parseIds(ids) }),
     ...(status !== undefined && { status }),

@@ -1,5 +1,5 @@
 import type { User } from '#core/account.ts'
-import { channelKinds, presentChannels } from '#store/channels.ts'
+import { channelKinds, channelsOfUser } from '#store/channels.ts'
 import { deliveriesOf } from '#store/deliveries.ts'
 import { listNotifications } from '#store/notification-list.ts'
 import type { Db } from '#store/schema.ts'
@@ -24,7 +24,7 @@ export async function* exportUser(db: Db, user: User): AsyncGenerator<string> {
     quiet_hours: quiet,
   })
   // Without their options: which of these are secret only their kinds know, and what goes on from here needs new ones.
-  for (const channel of await presentChannels(db, user.id)) yield line('channel', toChannelWire(channel, undefined))
+  for (const channel of await channelsOfUser(db, user.id)) yield line('channel', toChannelWire(channel, undefined))
 
   for (let after = 0; ; ) {
     const tasks = await listTasks(db, user.id, { after, limit: pageSize, offset: 0 })

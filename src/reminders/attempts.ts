@@ -1,16 +1,16 @@
 import type { Logger } from 'pino'
 import type { Channel } from '#channels/channel.ts'
 import type { Clock } from '#clock.ts'
-import { whySettled } from '#core/channel.ts'
-import { type Outcome, thrown, timedOut } from '#core/delivery.ts'
+import { repeatEndReason } from '#core/channel.ts'
+import { type Outcome, thrownOutcome, timedOut } from '#core/delivery.ts'
 import { cancelReason, kindAt, type Links, type Message, type Notification } from '#core/notification.ts'
 import type { Task } from '#core/task.ts'
-import type { Claim, DeliveryResult } from '#store/deliveries.ts'
+import type { Claim, DeliveryResult } from '#store/claims.ts'
 import type { Store } from '#store/engine/open.ts'
 import { isDamage } from '#store/engine/storage.ts'
 import { notificationsByIds } from '#store/notifications.ts'
 import { tasksByIds } from '#store/tasks.ts'
-import { unreadable } from '#store/unreadable-deliveries.ts'
+import { unreadableReason } from '#store/unreadable-deliveries.ts'
 import { type ChannelQueue, isHeld } from './channel-queues.ts'
 import type { ChannelSet } from './channel-registry.ts'
 import { type Live, toAttemptResult, toMessage, toMessages } from './messages.ts'
@@ -95,7 +95,7 @@ export function createAttempts(deps: {
       } catch (error) {
         if (!isDamage(store.db, error)) throw error
         queue.inFlight--
-        const settled = { claim, state: 'failed', nextAt: null, error: unreadable, latencyMs: null } as const
+        const settled = { claim, state: 'failed', nextAt: null, error: unreadableReason, latencyMs: null } as const
         notifyFailed(queue.channel.record.name, settled)
         deps.onDropped(queue, settled)
       }
@@ -109,7 +109,8 @@ export function createAttempts(deps: {
       const { notification } = claim
       const task = found.get(notification.taskId)
       const reason = cancelReason(notification, task)
-      const isOver = claim.repeats > 0 && (reason ?? whySettled(notification, task, seen.has(notification.id))) !== null
+      const isOver =
+        claim.repeats > 0 && (reason ?? repeatEndReason(notification, task, seen.has(notification.id))) !== null
       if (isOver || reason !== null || !task) {
         queue.inFlight--
         // Nothing is told again of what is no longer true; that it was told once stays true.
@@ -195,6 +196,6 @@ async function say(channel: Channel, message: Message, signal: AbortSignal): Pro
   try {
     return await channel.send(message, signal)
   } catch (error) {
-    return thrown(error)
+    return thrownOutcome(error)
   }
 }

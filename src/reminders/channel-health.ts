@@ -1,11 +1,13 @@
 import { randomUUIDv7 } from 'node:crypto'
 import type { Logger } from 'pino'
-import { type ChannelHealth, type ChannelRecord, failingForMs } from '#core/channel.ts'
+import { type ChannelHealth, type ChannelRecord, maxFailingMs } from '#core/channel.ts'
 import { giveUpMs, type Outcome } from '#core/delivery.ts'
 import { newTask } from '#core/task-changes.ts'
 import { recordChange } from '#store/changes.ts'
-import { disableChannel, holdChannel, readHealth, saveHealth, saveHold } from '#store/channels.ts'
-import { type DeliveryResult, dropForChannel } from '#store/deliveries.ts'
+import { readHealth, saveHealth, saveHold, tryLockChannel } from '#store/channel-health.ts'
+import { disableChannel } from '#store/channels.ts'
+import type { DeliveryResult } from '#store/claims.ts'
+import { cancelForChannel } from '#store/deliveries.ts'
 import type { Store } from '#store/engine/open.ts'
 import type { Db } from '#store/schema.ts'
 import { insertTask } from '#store/tasks.ts'
@@ -89,7 +91,7 @@ export function createChannelWatch(parts: {
       const isFailed = settled.state === 'failed'
       const lastedMs = health.failingAt === null ? 0 : now - health.failingAt
       const isHeldForDay = holdsInARow >= holdsOfDay && lastedMs >= giveUpMs
-      const hasLasted = lastedMs >= failingForMs || (isHeldForDay && health.givenUpAt === null)
+      const hasLasted = lastedMs >= maxFailingMs || (isHeldForDay && health.givenUpAt === null)
       // Another replica may have seen the channel work since: a notification that is given up is compared with the database.
       const isNews = health.failingAt === null || isGone || hasLasted || isFailed
       if (!isNews && health.lastError === reason) return
@@ -139,8 +141,8 @@ function writeHold(
   { store }: Pick<Parameters<typeof createChannelWatch>[0], 'store'>,
   { channel, untilAt }: { channel: ChannelRecord; untilAt: number },
 ): Promise<boolean> {
-  return store.transactBell(async (tx) => {
-    if (!(await holdChannel(tx, channel.id))) return false
+  return store.transactDeliveries(async (tx) => {
+    if (!(await tryLockChannel(tx, channel.id))) return false
     await saveHold(tx, channel, untilAt)
     return true
   })
@@ -157,12 +159,12 @@ async function writeOne(
     // A thousand that are given up one after the other cost a read each, and not a write.
     const stored = await readHealth(store.db, channel.id)
     const isSaid = stored?.givenUpAt != null && stored.lastError === failure.reason
-    if (isSaid && now - (stored.failingAt ?? now) < failingForMs) return stored
+    if (isSaid && now - (stored.failingAt ?? now) < maxFailingMs) return stored
   }
   // A task may be made, so the lists of changes may grow.
-  const transact = failure ? store.transactFiring : store.transactBell
+  const transact = failure ? store.transactFiring : store.transactDeliveries
   const saved = await transact(async (tx) =>
-    (await holdChannel(tx, channel.id)) ? saveNoted(tx, noted, known) : undefined,
+    (await tryLockChannel(tx, channel.id)) ? saveNoted(tx, noted, known) : undefined,
   )
   if (!saved) return undefined
   const { before, health, isTold } = saved
@@ -180,7 +182,7 @@ async function writeOne(
 }
 
 const isToSwitchOff = ({ isGone }: Failure, { failingAt }: Pick<ChannelHealth, 'failingAt'>, now: number) =>
-  isGone || now - (failingAt ?? now) >= failingForMs
+  isGone || now - (failingAt ?? now) >= maxFailingMs
 
 async function saveNoted(
   tx: Db,
@@ -220,7 +222,7 @@ async function tellFailing(tx: Db, channel: ChannelRecord, { isFailed, reason }:
 async function switchOff(tx: Db, channel: ChannelRecord, why: string, now: number, log: Logger) {
   const { id, name } = channel
   if (!(await disableChannel(tx, id, why))) return // another replica was first
-  const dropped = await dropForChannel(tx, id, 'the channel was switched off', now)
+  const dropped = await cancelForChannel(tx, id, 'the channel was switched off', now)
   log.error({ channel: name, reason: why, dropped }, 'the channel is switched off')
   await addTask(tx, channel, now, {
     title: `Channel «${name}» is switched off: ${why}`,

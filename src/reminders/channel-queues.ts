@@ -1,4 +1,4 @@
-import type { Claim } from '#store/deliveries.ts'
+import type { Claim } from '#store/claims.ts'
 import type { OpenChannel } from './channel-registry.ts'
 import { createRateLimit, type RateLimit } from './rate-limit.ts'
 

@@ -7,6 +7,7 @@ import { defaultChannelSettings } from '#channels/settings.ts'
 import type { ChannelRecord } from '#core/channel.ts'
 import Type from '#json-schema.ts'
 import * as records from '#store/channels.ts'
+import { bumpConfigVersion } from '#store/config-version.ts'
 import { openStore } from '#store/engine/open.ts'
 import { fakeClock } from '#support/fake-clock.ts'
 import { type ChannelSet, createChannelSet } from './channel-registry.ts'
@@ -66,7 +67,7 @@ async function start(t: TestContext) {
       const before = await records.getChannel(tx, 1, id)
       await records.saveChannel(tx, { ...before, ...with_, version: before.version + 1 })
     })
-  const bump = () => store.transact(records.bumpConfigVersion)
+  const bump = () => store.transact(bumpConfigVersion)
   const names = async (set: ChannelSet) => (await set.open(store.db)).map(({ record }) => record.name)
   return { store, log, openSet, add, change, bump, names }
 }

@@ -1,6 +1,6 @@
 import type { Logger } from 'pino'
 import type { Clock } from '#clock.ts'
-import { type Claim, claimDue } from '#store/deliveries.ts'
+import { type Claim, claimDue } from '#store/claims.ts'
 import type { Store } from '#store/engine/open.ts'
 import { isDamage } from '#store/engine/storage.ts'
 import { giveUpUnreadable, sortByReadability } from '#store/unreadable-deliveries.ts'
@@ -14,7 +14,7 @@ const damagedMoreMs = 1_000
 
 /** Takes due deliveries of a channel from the database into hand. */
 export function createClaiming(deps: {
-  store: Pick<Store, 'db' | 'transactBell'>
+  store: Pick<Store, 'db' | 'transactDeliveries'>
   clock: Clock
   batchSize: BatchSize
   leaseMs: number
@@ -27,7 +27,7 @@ export function createClaiming(deps: {
   async function claim(queue: ChannelQueue, only?: readonly number[]): Promise<number> {
     let claims: Claim[] = []
     try {
-      await store.transactBell(async (tx, now) => {
+      await store.transactDeliveries(async (tx, now) => {
         if (isHeld(queue, now)) return
         const { id, groupWaitMs } = queue.channel.record
         const max = Math.min(room(queue, now), batchSize.maxConcurrent())
@@ -54,7 +54,7 @@ export function createClaiming(deps: {
     const max = Math.min(room(queue, clock.now()), batchSize.maxConcurrent())
     const { readable, withoutNotification } = await sortByReadability(store.db, id, clock.now(), max, queue.unwritable)
     if (withoutNotification.length > 0) {
-      await store.transactBell((tx, now) => giveUpUnreadable(tx, id, withoutNotification, now))
+      await store.transactDeliveries((tx, now) => giveUpUnreadable(tx, id, withoutNotification, now))
       log.error(
         { channel: name, count: withoutNotification.length },
         'given up: notifications that cannot be read, since the database is damaged',

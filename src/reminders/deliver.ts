@@ -2,8 +2,9 @@ import type { Logger } from 'pino'
 import type { Clock } from '#clock.ts'
 import { attemptMs, type Outcome } from '#core/delivery.ts'
 import type { Links, Notification } from '#core/notification.ts'
-import { type Claim, type DeliveryResult, type NextDue, nextDue, releaseClaims } from '#store/deliveries.ts'
+import { type Claim, type DeliveryResult, releaseClaims } from '#store/claims.ts'
 import type { Store } from '#store/engine/open.ts'
+import { type NextDue, nextDue } from '#store/next-due.ts'
 import { createAttempts } from './attempts.ts'
 import type { BatchSize } from './batch-size.ts'
 import { createChannelWatch } from './channel-health.ts'
@@ -205,7 +206,7 @@ export function startDeliveries({
   /** @returns how many claims were given back */
   async function release(): Promise<number> {
     const batch = toRelease.slice()
-    if (batch.length > 0) await store.transactBell((tx) => releaseClaims(tx, batch))
+    if (batch.length > 0) await store.transactDeliveries((tx) => releaseClaims(tx, batch))
     toRelease.splice(0, batch.length)
     return batch.length
   }
@@ -317,7 +318,7 @@ export function startDeliveries({
       await settling.write().catch((error) => log.error({ err: error }, 'what was sent could not be written down'))
       if (waiting.length > 0)
         await store
-          .transactBell((tx) => releaseClaims(tx, waiting))
+          .transactDeliveries((tx) => releaseClaims(tx, waiting))
           .catch((error) => log.error({ err: error }, 'claims could not be given back; they end with their lease'))
     },
   }

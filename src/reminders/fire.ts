@@ -1,13 +1,14 @@
 import { randomUUIDv7 } from 'node:crypto'
 import type { Logger } from 'pino'
 import type { Clock } from '#clock.ts'
-import { type ChannelRecord, isFor } from '#core/channel.ts'
+import { type ChannelRecord, wantsNotification } from '#core/channel.ts'
 import { kindAt, type Notification } from '#core/notification.ts'
 import { fire } from '#core/reminder.ts'
 import { freshen } from '#core/stale-alarm.ts'
 import type { Task } from '#core/task.ts'
 import { recordChange } from '#store/changes.ts'
-import { type Claim, groupLeavesAt, insertCancelled, insertDeliveries } from '#store/deliveries.ts'
+import { type Claim, nextGroupAt } from '#store/claims.ts'
+import { insertCancelled, insertDeliveries } from '#store/deliveries.ts'
 import type { Store } from '#store/engine/open.ts'
 import { isDamage } from '#store/engine/storage.ts'
 import { insertNotifications } from '#store/notifications.ts'
@@ -197,7 +198,7 @@ async function planDeliveries(
     let left = leavesAt > now ? 0 : deliveries.room(channelId)
     for (const notification of theirs) {
       const task = taskOf.get(notification.taskId)
-      if (!task || !isFor(channel, notification, task)) continue
+      if (!task || !wantsNotification(channel, notification, task)) continue
       const id = randomUUIDv7()
       if (!channel.isEnabled) {
         dropped.push({ id, channelId, notification, reason: 'the channel is switched off' })
@@ -225,5 +226,5 @@ async function planDeliveries(
 /** When what rings now leaves a channel that gathers: with what waits already, or as the first of the next message. Others: now. */
 async function groupInstant(tx: Db, { id, groupWaitMs, isEnabled }: ChannelRecord, now: number): Promise<number> {
   if (groupWaitMs === null || !isEnabled) return now
-  return (await groupLeavesAt(tx, id, now, groupWaitMs)) ?? now + groupWaitMs
+  return (await nextGroupAt(tx, id, now, groupWaitMs)) ?? now + groupWaitMs
 }

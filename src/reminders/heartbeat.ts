@@ -1,6 +1,6 @@
 import type { Logger } from 'pino'
 import type { Clock } from '#clock.ts'
-import { type Outcome, thrown } from '#core/delivery.ts'
+import { type Outcome, thrownOutcome } from '#core/delivery.ts'
 import type { ReminderHealth } from './health.ts'
 import { type Loop, startLoop } from './loop.ts'
 
@@ -54,7 +54,7 @@ export function startHeartbeat({
     const answered = new AbortController()
     clock.sleep(timeoutMs, answered.signal).then(() => timeout.abort())
     const signal = AbortSignal.any([stopping.signal, timeout.signal])
-    const outcome = await beat(signal).catch(thrown)
+    const outcome = await beat(signal).catch(thrownOutcome)
     answered.abort('over')
     if (stopping.signal.aborted) return
     if (outcome === 'sent' && isUnheard) log.info('the heartbeat is heard again')

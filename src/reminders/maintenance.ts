@@ -4,7 +4,7 @@ import { trimAuditLog } from '#store/audit.ts'
 import { trimChangeLog, usersWithChanges } from '#store/changes.ts'
 import type { Store } from '#store/engine/open.ts'
 import { isDamage } from '#store/engine/storage.ts'
-import { deleteExpiredIdempotencyKeys, keptForMs } from '#store/idempotency-keys.ts'
+import { deleteExpiredIdempotencyKeys, keyLifetimeMs } from '#store/idempotency-keys.ts'
 import { purgeExpiredTokens } from '#store/tokens.ts'
 import { oldTrashIds, purgeOldTrash, purgeRows } from '#store/trash.ts'
 import { type Loop, startLoop } from './loop.ts'
@@ -101,7 +101,7 @@ export function emptyTrash({ db, transact }: Pick<Store, 'db' | 'transact'>, day
 export function purgeIdempotencyRecords({ transact }: Pick<Store, 'transact'>): MaintenanceTask {
   return {
     name: 'answers',
-    run: (now) => transact((tx) => deleteExpiredIdempotencyKeys(tx, now - keptForMs, batchSize)),
+    run: (now) => transact((tx) => deleteExpiredIdempotencyKeys(tx, now - keyLifetimeMs, batchSize)),
   }
 }
 

@@ -1,6 +1,6 @@
 import { afterAttempt, assumeTryingSince, isRateLimit, type Outcome } from '#core/delivery.ts'
-import type { Item, Message } from '#core/notification.ts'
-import type { Claim, DeliveryResult } from '#store/deliveries.ts'
+import type { Message, MessageItem } from '#core/notification.ts'
+import type { Claim, DeliveryResult } from '#store/claims.ts'
 import type { OpenChannel } from './channel-registry.ts'
 
 /** From claims to what is said, and from what came of it to how they are settled. */
@@ -8,7 +8,7 @@ import type { OpenChannel } from './channel-registry.ts'
 /** A claim, and what is to be said of it. */
 export interface Live {
   readonly claim: Claim
-  readonly item: Item
+  readonly item: MessageItem
 }
 
 /**

@@ -1,12 +1,12 @@
 import { cancelReason } from '#core/notification.ts'
 import { recordChange } from '#store/changes.ts'
-import { claimsInHand, type DeliveryResult, recordResults } from '#store/deliveries.ts'
+import { type DeliveryResult, lockHeldClaims, recordResults } from '#store/claims.ts'
 import type { Store } from '#store/engine/open.ts'
 import { isDamage } from '#store/engine/storage.ts'
 import type { Transact } from '#store/engine/transact.ts'
 import type { Db } from '#store/schema.ts'
 import { lockTasks } from '#store/tasks.ts'
-import { awaitTrashed } from '#store/trash.ts'
+import { waitForTrashed } from '#store/trash.ts'
 
 /**
  * How attempts ended, on the way into the database: those of one turn of the event loop in one transaction, one transaction at a time.
@@ -35,7 +35,7 @@ export function createSettling({
   onFailed,
   onUnwritable,
 }: {
-  store: Pick<Store, 'db' | 'transactBell' | 'transactFiring'>
+  store: Pick<Store, 'db' | 'transactDeliveries' | 'transactFiring'>
   onWritten: (batch: readonly DeliveryResult[], dueAt: number) => Promise<void>
   onFailed: () => void
   onUnwritable: (settled: DeliveryResult) => void
@@ -60,7 +60,7 @@ export function createSettling({
     const others = batch.filter(({ state }) => state !== 'failed')
     isWriting = true
     const outcomes = await Promise.allSettled([
-      settleAround(store.transactBell, others, lookAgain),
+      settleAround(store.transactDeliveries, others, lookAgain),
       settleAround(store.transactFiring, dead, recordFailed),
     ])
     isWriting = false
@@ -126,7 +126,7 @@ async function lookAgain(tx: Db, batch: readonly DeliveryResult[], now: number):
   const gone = ids.filter((id) => !found.has(id))
   if (gone.length > 0) {
     // One on its way back from the trash cannot be seen yet, but its row there is locked: wait for that, and look once more.
-    await awaitTrashed(tx, gone)
+    await waitForTrashed(tx, gone)
     for (const [id, task] of await lockTasks(tx, gone)) found.set(id, task)
   }
   return batch.map((settled) => {
@@ -140,7 +140,7 @@ async function lookAgain(tx: Db, batch: readonly DeliveryResult[], now: number):
 /** What is given up is told, as far as it is ours to give up: asked before it is settled, for then that cannot be told any more. */
 async function recordFailed(tx: Db, batch: readonly DeliveryResult[]): Promise<readonly DeliveryResult[]> {
   const claims = batch.map(({ claim }) => claim)
-  for (const { notification, channelId } of await claimsInHand(tx, claims)) {
+  for (const { notification, channelId } of await lockHeldClaims(tx, claims)) {
     const { id: notificationId, userId, taskId } = notification
     recordChange(tx, { userId, taskId, kind: 'failed', notificationId, channelId })
   }

@@ -2,21 +2,21 @@ import type { Selectable } from 'kysely'
 import { dialectOf } from './dialects/dialect.ts'
 import type { AuditTable, Db } from './schema.ts'
 
-/** Who did what to which object, from where. By names, as they were then: an entry outlasts the user and the token. */
+/** Who did what to which object, and from where. Users and tokens are stored by name, because an entry outlives them. */
 export interface AuditEntry {
   /** ms since 1970. */
   readonly at: number
-  /** Null when it is not known: a sign-in that failed. */
+  /** Null when unknown: a failed sign-in. */
   readonly userId: number | null
   readonly who: string | null
-  /** What was asked with: `token`, `session`, `link`, `socket`; null for nothing. */
+  /** The kind of credential: `token`, `session`, `link`, `socket`; null without one. */
   readonly byKind: string | null
   readonly byName: string | null
   /** The operationId. */
   readonly operation: string
-  /** The path of what it was done to. */
+  /** The path of the object. */
   readonly object: string
-  /** HTTP status: what was refused is here as well. */
+  /** HTTP status: refused requests are recorded too. */
   readonly status: number
   readonly address: string | null
   readonly requestId: string
@@ -43,7 +43,7 @@ export async function insertAudit(tx: Db, entries: readonly AuditEntry[]): Promi
   )
 }
 
-/** The newest first. @param page.before an id; of all when absent */
+/** The newest first. @param page.before an id; absent for the first page */
 export async function listAudit(
   db: Db,
   filter: { userId?: number | undefined; operation?: string | undefined },
@@ -56,7 +56,7 @@ export async function listAudit(
   return rows.map(toEntry)
 }
 
-/** What is older than an instant. @returns how many, at most `limit` */
+/** Deletes entries older than an instant. @returns how many, at most `limit` */
 export async function trimAuditLog(tx: Db, before: number, limit: number): Promise<number> {
   const rows = await tx.selectFrom('audit').select('id').where('at', '<', before).orderBy('at').limit(limit).execute()
   const ids = rows.map(({ id }) => id)

@@ -4,22 +4,22 @@ import { prepare } from './engine/prepare.ts'
 import type { Db } from './schema.ts'
 import { readOverdueMs } from './tasks.ts'
 
-/** What is left to do, and what was given up: for whoever watches the server from outside. */
+/** The work that is left, and what has failed, for monitoring. */
 export interface Backlog {
-  /** How long the oldest reminder has been due; 0 when none is. */
+  /** For how long the oldest reminder has been due, in ms; 0 when none is. */
   readonly overdueMs: number
-  /** How far the database's clock is ahead of ours; null where it has none of its own. */
+  /** How far the database's clock is ahead of ours, in ms; null when it uses ours. */
   readonly skewMs: number | null
   /** By channel. */
   readonly pending: ReadonlyMap<number, number>
   readonly failed: ReadonlyMap<number, number>
 }
 
-/** Counting costs 25 ns each on the embedded database, which does nothing else meanwhile: 2.5 ms at most a channel. */
+/** Counting costs 25 ns each on SQLite, which blocks the process meanwhile: at most 2.5 ms a channel. */
 export const maxPending = 100_000
 /**
- * The failed are looked for among so many: 0.5 ms. An index of them alone would cost nothing where an index may leave out rows, and on MySQL
- * and MariaDB an entry for each delivery there is. What was given up longer ago is told by /v1/notifications?status=failed.
+ * Failed deliveries are counted among this many of the newest: 0.5 ms. An index of failed ones is free where indexes can be partial,
+ * and on MySQL and MariaDB an entry for each delivery. Older failures are in /v1/notifications?status=failed.
  */
 export const newestDeliveries = 10_000
 

@@ -1,31 +1,33 @@
 import type { Selectable } from 'kysely'
 import { type ChangeKind, type NotificationChangeKind, notificationChangeKinds } from '#core/change.ts'
 import { dialectOf } from './dialects/dialect.ts'
+import { lockRows } from './engine/lock-rows.ts'
 import { prepare } from './engine/prepare.ts'
+import type { Collector } from './engine/transact.ts'
 import type { ChangeTable, Db } from './schema.ts'
 
 /**
- * The numbered list of what changed, for readers that follow it. Its promise: a number never becomes visible below one that is
- * visible already. So a reader that asks for everything above the last number it saw misses nothing.
+ * The numbered change log that clients follow. It promises that a number never becomes visible below one that is visible already.
+ * So a reader that asks for everything above the last number it saw misses nothing.
  *
- *   wish 1 ── recordChange ─┐
- *   wish 2 ── recordChange ─┼─▶ at the end of the transaction, for each user:
- *   wish 3 ── recordChange ─┘     1. counter += n     (locks the user's row until the COMMIT)
+ *   work 1 ── recordChange ─┐
+ *   work 2 ── recordChange ─┼─▶ at the end of the transaction, for each user:
+ *   work 3 ── recordChange ─┘     1. counter += n     (locks the user's row until the COMMIT)
  *                                 2. n rows, numbered up to the counter
- *                                 3. COMMIT           (the next in line gets its numbers now, above ours)
+ *                                 3. COMMIT           (the next transaction gets its numbers now, above ours)
  *
- * A sequence or an auto-increment cannot promise it: it gives numbers in the order of asking, and transactions end in another. See
- * docs/decisions/0007.
+ * A sequence or an auto-increment cannot promise that: it assigns numbers in the order of requests, and transactions commit in
+ * another. See docs/decisions/0007.
  */
 export interface Change {
   readonly userId: number
-  /** Null for many of the user's at once. */
+  /** Null for a change of many tasks at once. */
   readonly taskId: number | null
   readonly kind: ChangeKind
-  /** Of many tasks at once: their batch in the trash, and how many. A row each would be more than anybody wants to follow. */
+  /** For many tasks at once: their batch in the trash, and their number. A row for each would flood the readers. */
   readonly batch?: string
   readonly count?: number
-  /** What rang, or could not be delivered, and over which channel. */
+  /** The notification that fired or failed, and the channel it failed on. */
   readonly notificationId?: number
   readonly channelId?: number
 }
@@ -39,88 +41,97 @@ export interface NumberedChange extends Change {
 
 const pending = new WeakMap<Db, Change[]>()
 
-/** Takes note of a change made in this transaction; it is numbered and written at its end. */
+/** Records a change made in this transaction. It is numbered and written at the end of the transaction. */
 export function recordChange(tx: Db, change: Change): void {
   const changes = pending.get(tx)
-  if (!changes) throw new Error('a change outside of transact')
+  if (!changes) throw new Error('recordChange was called outside of transact')
   changes.push(change)
 }
 
-/** For `transact` alone: opens the list of a transaction. The answer drops what was noted after a point, for a wish that failed. */
-export function openChanges(tx: Db): {
-  length(): number
-  /** Whether one of them is of a task, and not of a bell. */
-  haveTasks(): boolean
-  dropFrom(length: number): void
-  /** @returns whose changes they were */
-  write(now: number): Promise<number[]>
-} {
+export interface ChangeHooks {
+  /** Called directly before a COMMIT that changes tasks, not only their notifications. */
+  readonly onTasksChanged: () => void
+  /** Called after a COMMIT that wrote changes, with the ids of their users. */
+  readonly onChangesCommitted: (userIds: readonly number[]) => void
+}
+
+/** Collects the changes of a transaction. It writes last, because it locks the counters of their users. */
+export function collectChanges(tx: Db, { onTasksChanged, onChangesCommitted }: ChangeHooks): Collector {
   const changes: Change[] = []
+  const isOfTask = ({ kind }: Change) => !notificationChangeKinds.includes(kind as NotificationChangeKind)
+  let userIds: readonly number[] = []
   pending.set(tx, changes)
   return {
     length: () => changes.length,
-    haveTasks: () => changes.some(({ kind }) => !notificationChangeKinds.includes(kind as NotificationChangeKind)),
-    dropFrom: (length) => changes.splice(length),
+    truncate: (length) => changes.splice(length),
     async write(now) {
-      // Users in order, so that two transactions that touch the same two wait for each other one way only.
+      // In the order of the users: two transactions that touch the same two cannot deadlock.
       const byUser = [...Map.groupBy(changes, ({ userId }) => userId)].sort(([a], [b]) => a - b)
-      for (const [userId, owned] of byUser) {
-        const last = await dialectOf(tx).addToCounter(tx, userId, owned.length)
-        const first = last - owned.length + 1
-        await dialectOf(tx).insertRows(
-          tx,
-          'changes',
-          ['user_id', 'number', 'task_id', 'kind', 'changed_at', 'batch', 'count', 'notification_id', 'channel_id'],
-          owned.map(({ taskId, kind, batch = null, count = null, notificationId = null, channelId = null }, i) => [
-            userId,
-            first + i,
-            taskId,
-            kind,
-            now,
-            batch,
-            count,
-            notificationId,
-            channelId,
-          ]),
-          [],
-        )
-        // Nobody who comes from before it can tell from the list what it did: they begin again.
-        const many = owned.findLastIndex(({ taskId, count }) => taskId === null && count !== undefined)
-        if (many >= 0) await forgetUntil(tx, userId, first + many)
-      }
-      return byUser.map(([userId]) => userId)
+      for (const [userId, owned] of byUser) await writeChanges(tx, userId, owned, now)
+      userIds = byUser.map(([userId]) => userId)
+    },
+    onCommit() {
+      if (changes.some(isOfTask)) onTasksChanged()
+    },
+    onCommitted() {
+      if (userIds.length > 0) onChangesCommitted(userIds)
     },
   }
+}
+
+async function writeChanges(tx: Db, userId: number, changes: readonly Change[], now: number): Promise<void> {
+  const last = await dialectOf(tx).addToCounter(tx, userId, changes.length)
+  const first = last - changes.length + 1
+  await dialectOf(tx).insertRows(
+    tx,
+    'changes',
+    ['user_id', 'number', 'task_id', 'kind', 'changed_at', 'batch', 'count', 'notification_id', 'channel_id'],
+    changes.map(({ taskId, kind, batch = null, count = null, notificationId = null, channelId = null }, i) => [
+      userId,
+      first + i,
+      taskId,
+      kind,
+      now,
+      batch,
+      count,
+      notificationId,
+      channelId,
+    ]),
+    [],
+  )
+  // A reader from before a change of many tasks cannot tell what it did: it must begin again.
+  const many = changes.findLastIndex(({ taskId, count }) => taskId === null && count !== undefined)
+  if (many >= 0) await markTrimmed(tx, userId, first + many)
 }
 
 const selectCounter = prepare((db, args: { userId: number }) =>
   db.selectFrom('counters').select(['changes', 'forgotten']).where('user_id', '=', args.userId),
 )
 
-/** The number of a user's last change, and of the last that is not in the list any more; 0 before the first. */
+/** The number of a user's last change, and of the last change that was trimmed from the log; 0 before the first. */
 export async function changeCounter(db: Db, userId: number): Promise<{ last: number; forgotten: number }> {
   const row = (await selectCounter(db, { userId })).rows[0]
   return { last: row?.changes ?? 0, forgotten: row?.forgotten ?? 0 }
 }
 
-/** The number of a user's last change; 0 before the first. What it is the same for, nothing of the user's has changed. */
+/** The number of a user's last change; 0 before the first. While it stays the same, nothing of the user's has changed. */
 export async function lastChange(db: Db, userId: number): Promise<number> {
   return (await changeCounter(db, userId)).last
 }
 
 /**
- * The same as it will be when this transaction ends, if it notes nothing more: nobody else's changes get a number before that. To be
- * asked last, as the counter is bumped last, or two transactions could wait for each other.
+ * The same as it will be when this transaction commits, if it records nothing more. The counter stays locked: no other change gets a
+ * number before that. Call it last, because the counter is locked last; otherwise two transactions could deadlock.
  */
 export async function lockLastChange(tx: Db, userId: number): Promise<number> {
   const counter = tx.selectFrom('counters').select('changes').where('user_id', '=', userId)
-  const row = await (dialectOf(tx).isShared ? counter.forUpdate() : counter).executeTakeFirst()
-  const noted = pending.get(tx)?.filter((change) => change.userId === userId).length ?? 0
-  return (row?.changes ?? 0) + noted
+  const row = await lockRows(tx, counter).executeTakeFirst()
+  const recorded = pending.get(tx)?.filter((change) => change.userId === userId).length ?? 0
+  return (row?.changes ?? 0) + recorded
 }
 
-/** Whoever asks for changes from below this number must begin again: they are not in the list any more. */
-async function forgetUntil(tx: Db, userId: number, number: number): Promise<void> {
+/** Readers that ask for changes from below this number must begin again. */
+async function markTrimmed(tx: Db, userId: number, number: number): Promise<void> {
   await tx
     .updateTable('counters')
     .set({ forgotten: number })
@@ -130,8 +141,8 @@ async function forgetUntil(tx: Db, userId: number, number: number): Promise<void
 }
 
 /**
- * Takes changes out of a user's list from its beginning: those before an instant, those that are more than `keep` behind the last, and
- * those that nobody may ask for any more. @returns how many, at most `limit`
+ * Deletes the oldest changes of a user: those before an instant, those more than `keep` behind the last, and those that readers may
+ * no longer ask for. @returns how many, at most `limit`
  */
 export async function trimChangeLog(
   tx: Db,
@@ -152,11 +163,11 @@ export async function trimChangeLog(
     .limit(limit)
     .execute()
   const staying = Math.max(counter.forgotten, counter.changes - keep)
-  // The list must begin somewhere: up to the first that stays, whatever a clock that was set back says of those behind it.
+  // Deletes up to the first that stays, whatever the times of those behind it: the clock may have been set back.
   const first = oldest.findIndex(({ number, changed_at }) => number > staying && changed_at >= before)
   const last = oldest.at(first === -1 ? -1 : first - 1)
   if (first === 0 || !last) return 0
-  await forgetUntil(tx, userId, last.number) // first, since it locks: another replica that does the same waits here
+  await markTrimmed(tx, userId, last.number) // first, because it locks: another replica that trims waits here
   const { numDeletedRows } = await tx
     .deleteFrom('changes')
     .where('user_id', '=', userId)
@@ -165,12 +176,11 @@ export async function trimChangeLog(
   return Number(numDeletedRows)
 }
 
-/** The users that have changes. */
 export async function usersWithChanges(db: Db): Promise<number[]> {
   return (await db.selectFrom('counters').select('user_id').execute()).map(({ user_id }) => user_id)
 }
 
-/** The number of the last change of each of some users; those that have none are left out. */
+/** The number of the last change of each of these users, without those that have none. */
 export async function lastChanges(db: Db, userIds: readonly number[]): Promise<Map<number, number>> {
   const rows = await db
     .selectFrom('counters')
@@ -180,13 +190,13 @@ export async function lastChanges(db: Db, userIds: readonly number[]): Promise<M
   return new Map(rows.map(({ user_id, changes }) => [user_id, changes]))
 }
 
-interface Span {
+interface ChangeRange {
   readonly userId: number
   readonly number: number
   readonly limit: number
 }
 
-const above = (db: Db, { userId, number, limit }: Span) =>
+const above = (db: Db, { userId, number, limit }: ChangeRange) =>
   db
     .selectFrom('changes')
     .selectAll()
@@ -195,15 +205,17 @@ const above = (db: Db, { userId, number, limit }: Span) =>
     .orderBy('number')
     .limit(limit)
 
-const selectAbove = prepare((db, span: Span) => above(db, span))
-const selectTasksAbove = prepare((db, span: Span) => above(db, span).where('kind', 'not in', notificationChangeKinds))
+const selectAbove = prepare((db, span: ChangeRange) => above(db, span))
+const selectTasksAbove = prepare((db, span: ChangeRange) =>
+  above(db, span).where('kind', 'not in', notificationChangeKinds),
+)
 
 /** A user's changes above a number, in order. */
 export async function changesSince(db: Db, userId: number, number: number, limit: number): Promise<NumberedChange[]> {
   return (await selectAbove(db, { userId, number, limit })).rows.map(toChange)
 }
 
-/** The same without what rang: of tasks alone. The numbers then have gaps. */
+/** The same for tasks only, without notifications. The numbers then have gaps. */
 export async function taskChangesSince(
   db: Db,
   userId: number,

@@ -1,12 +1,13 @@
 import { sql } from 'kysely'
 import { Problem } from '#core/problem.ts'
+import { columnTypes } from './column-types.ts'
 import { dialectOf } from './dialects/dialect.ts'
-import { columnTypes, type Db } from './schema.ts'
+import type { Db } from './schema.ts'
 
-/** `search` is known to the dialects alone. */
+/** The tables of the search index are known to the dialects only. */
 const ourTables = new Set([...Object.keys(columnTypes), 'search', 'search_words'])
 
-/** Tables of the database that we would read and write, by name: PostgreSQL tells those of all its schemas. */
+/** The names of the tables in the database. PostgreSQL lists those of all schemas. */
 export async function tableNames(db: Db): Promise<Set<string>> {
   const tables = await db.introspection.getTables({ withInternalKyselyTables: true })
   const ours = dialectOf(db).name === 'postgres' ? await currentSchema(db) : undefined
@@ -18,8 +19,8 @@ async function currentSchema(db: Db): Promise<string | undefined> {
 }
 
 /**
- * A database server may be shared: tables under other names are left alone. One under a name of ours that was there before the first
- * migration is another program's: migrations would take it for ours, and add columns and indexes to it.
+ * A database may be shared: tables with other names are left alone. A table with a name of ours from before the first migration belongs
+ * to another program: migrations would add columns and indexes to it.
  * @param found the tables, before the first migration
  * @throws Problem `unavailable`
  */
@@ -27,12 +28,12 @@ export async function refuseForeignTables(db: Db, found: ReadonlySet<string>, wh
   const foreign = (tables: ReadonlySet<string>) =>
     tables.has('kysely_migration') ? [] : [...tables].filter((name) => ourTables.has(name)).sort()
   if (foreign(found).length === 0) return
-  // MariaDB lists tables one by one, and another replica may be making them: its first table is seen by a second look at the latest.
+  // MariaDB lists tables one by one while another replica may create them. A second list shows the first of its tables at the latest.
   const names = foreign(await tableNames(db))
   if (names.length === 0) return
   const [tables, they] = names.length === 1 ? ['table', 'it is'] : ['tables', 'they are']
   throw new Problem(
     'unavailable',
-    `${where} has the ${tables} ${names.join(', ')}, and ${they} not Duebell's. Nothing was changed. Name a database of its own in --database-url.`,
+    `${where} has the ${tables} ${names.join(', ')}, and ${they} not Duebell's. Nothing was changed. Name another database in --database-url.`,
   )
 }

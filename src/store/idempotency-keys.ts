@@ -5,12 +5,12 @@ import { prepare } from './engine/prepare.ts'
 import type { Db, IdempotencyKeyTable } from './schema.ts'
 
 /**
- * What requests with an Idempotency-Key were answered, so that one that is repeated is not done again. A key is taken in the
- * transaction of what it is for, and its answer written there too:
+ * The responses to requests with an Idempotency-Key, so that a repeated request has no second effect. The key is reserved and its
+ * response saved in the transaction of the request:
  *
- *   free ── reserveKey ──▶ taken ── keepAnswer, COMMIT ──▶ kept ── 24 h ──▶ free
- *     ▲                   │
- *     └──── rollback ─────┘     whoever asks for a taken key waits for that transaction
+ *   free ── reserveKey ──▶ reserved ── saveResponse, COMMIT ──▶ saved ── 24 h ──▶ free
+ *     ▲                       │
+ *     └────── rollback ───────┘     a second request with a reserved key waits for that transaction
  */
 export interface IdempotencyRecord {
   readonly status: number
@@ -18,25 +18,25 @@ export interface IdempotencyRecord {
   readonly body: string
 }
 
-/** The key of a request, and what tells it from another one under the same key: a hash in hexadecimal. */
+/** The key of a request, and a hash of the request in hexadecimal, which tells apart two requests with the same key. */
 export interface RequestKey {
   readonly key: string
   readonly fingerprint: string
 }
 
-export const keptForMs = 24 * 3_600_000
+export const keyLifetimeMs = 24 * 3_600_000
 
-/** The status of a row whose answer is not known yet; nobody but its own transaction can see it. */
-const taken = 0
+/** The status of a row without a response. Only its own transaction can see it. */
+const reserved = 0
 
-const selectAnswer = prepare((db, args: { userId: number; key: string }) =>
+const selectKey = prepare((db, args: { userId: number; key: string }) =>
   db.selectFrom('idempotency_keys').selectAll().where('user_id', '=', args.userId).where('key', '=', args.key),
 )
 
 /**
- * Takes a key for this transaction.
- * @returns what the key was answered before, or undefined: then it is ours, and `keepAnswer` must follow
- * @throws Problem `invalid` when it was used for another request
+ * Reserves a key for this transaction.
+ * @returns the saved response, or undefined when the key is now reserved: then `saveResponse` must follow
+ * @throws Problem `invalid` when the key was used for another request
  */
 export async function reserveKey(
   tx: Db,
@@ -45,22 +45,22 @@ export async function reserveKey(
   now: number,
 ): Promise<IdempotencyRecord | undefined> {
   for (;;) {
-    // 1. It is ours, or somebody's who has committed: the insert waits for others who have it in hand.
+    // 1. The insert waits for other transactions with this key. Then the key is ours, or theirs has committed.
     await dialectOf(tx).insertRows(
       tx,
       'idempotency_keys',
       ['user_id', 'key', 'fingerprint', 'status', 'headers', 'body', 'created_at'],
-      [[userId, key, fingerprint, taken, '', '', now]],
+      [[userId, key, fingerprint, reserved, '', '', now]],
       [],
     )
-    const row = (await selectAnswer(tx, { userId, key })).rows[0]
-    if (!row) continue // forgotten in between
-    if (row.status === taken) return undefined
-    // 2. Too old to count: ours, unless somebody else has just seen the same.
-    if (row.created_at <= now - keptForMs) {
+    const row = (await selectKey(tx, { userId, key })).rows[0]
+    if (!row) continue // deleted in between
+    if (row.status === reserved) return undefined
+    // 2. An expired key is ours, unless another transaction has just taken it.
+    if (row.created_at <= now - keyLifetimeMs) {
       const { numUpdatedRows } = await tx
         .updateTable('idempotency_keys')
-        .set({ fingerprint, status: taken, headers: '', body: '', created_at: now })
+        .set({ fingerprint, status: reserved, headers: '', body: '', created_at: now })
         .where('user_id', '=', userId)
         .where('key', '=', key)
         .where('created_at', '=', row.created_at)
@@ -68,22 +68,22 @@ export async function reserveKey(
       if (numUpdatedRows === 1n) return undefined
       continue
     }
-    return toAnswer(row, fingerprint)
+    return toRecord(row, fingerprint)
   }
 }
 
-/** What a key was answered before, without taking it. @throws Problem `invalid` when it was used for another request */
-export async function findAnswer(
+/** Finds the saved response without reserving the key. @throws Problem `invalid` when the key was used for another request */
+export async function findResponse(
   db: Db,
   userId: number,
   { key, fingerprint }: RequestKey,
   now: number,
 ): Promise<IdempotencyRecord | undefined> {
-  const row = (await selectAnswer(db, { userId, key })).rows[0]
-  return row && row.created_at > now - keptForMs ? toAnswer(row, fingerprint) : undefined
+  const row = (await selectKey(db, { userId, key })).rows[0]
+  return row && row.created_at > now - keyLifetimeMs ? toRecord(row, fingerprint) : undefined
 }
 
-function toAnswer(row: Selectable<IdempotencyKeyTable>, fingerprint: string): IdempotencyRecord {
+function toRecord(row: Selectable<IdempotencyKeyTable>, fingerprint: string): IdempotencyRecord {
   if (row.fingerprint !== fingerprint)
     throw new Problem('invalid', 'This Idempotency-Key was used for another request.', {
       faults: [{ at: { parameter: 'Idempotency-Key' }, detail: 'was used for another request' }],
@@ -91,7 +91,7 @@ function toAnswer(row: Selectable<IdempotencyKeyTable>, fingerprint: string): Id
   return { status: row.status, headers: JSON.parse(row.headers), body: row.body }
 }
 
-const updateAnswer = prepare(
+const updateResponse = prepare(
   (db, args: { userId: number; key: string; status: number; headers: string; body: string }) =>
     db
       .updateTable('idempotency_keys')
@@ -100,15 +100,15 @@ const updateAnswer = prepare(
       .where('key', '=', args.key),
 )
 
-/** Writes what the request with a key is answered, if this transaction commits. */
-export async function keepAnswer(tx: Db, userId: number, key: string, answer: IdempotencyRecord): Promise<void> {
-  const { status, headers, body } = answer
-  await updateAnswer(tx, { userId, key, status, headers: JSON.stringify(headers), body })
+/** Saves the response, if this transaction commits. */
+export async function saveResponse(tx: Db, userId: number, key: string, response: IdempotencyRecord): Promise<void> {
+  const { status, headers, body } = response
+  await updateResponse(tx, { userId, key, status, headers: JSON.stringify(headers), body })
 }
 
 /**
- * Deletes answers that were kept before an instant, the oldest first.
- * @param limit about so many; those of one transaction go together
+ * Deletes responses that were saved before an instant, the oldest first.
+ * @param limit about this many; those of one transaction go together
  * @returns how many
  */
 export async function deleteExpiredIdempotencyKeys(tx: Db, before: number, limit: number): Promise<number> {

@@ -7,9 +7,9 @@ import { idsInOrder, lastId } from './engine/id-windows.ts'
 import { prepare } from './engine/prepare.ts'
 import type { Db, NotificationTable } from './schema.ts'
 
-/** A notification as the ledger knows it. */
+/** A stored notification. */
 export interface NotificationRecord extends Notification {
-  /** When a person said to have seen it, in ms since 1970. */
+  /** When the user acknowledged it, in ms since 1970. */
   readonly acknowledgedAt: number | null
 }
 
@@ -29,7 +29,7 @@ export function toNotification(row: Selectable<NotificationTable>): Notification
   }
 }
 
-/** Writes notifications, at most one a task. What was fired already for this instant is left out of the answer. */
+/** Inserts notifications, at most one a task, and returns them without those that exist already. */
 export async function insertNotifications(
   tx: Db,
   notifications: readonly Omit<Notification, 'id'>[],
@@ -70,7 +70,7 @@ const selectFiredUntil = prepare((db, args: { taskId: number; expiryAt: number }
     .limit(1),
 )
 
-/** The latest reminder instant, in ms, that has fired for the expiry of each of these tasks, by task; without those that have not. */
+/** The latest reminder instant, in ms, that has fired for the expiry of each task, by task. Tasks without one are left out. */
 export async function firedUntil(
   db: Db,
   tasks: readonly { readonly id: number; readonly expiryAt: number }[],
@@ -89,7 +89,7 @@ export async function firedUntil(
     .where((eb) => eb.and([among(eb.ref('task_id'), ids), among(eb.ref('expiry_at'), expiries)]))
     .groupBy(['task_id', 'expiry_at'])
     .execute()
-  // Some may be of one task and the expiry of another.
+  // The query also finds pairs of one task and the expiry of another.
   const expiryOf = new Map(tasks.map(({ id, expiryAt }) => [id, expiryAt]))
   const own = rows.filter((row) => expiryOf.get(row.task_id) === row.expiry_at)
   return new Map(own.map((row) => [row.task_id, row.due_at]))
@@ -122,7 +122,7 @@ export async function getNotification(db: Db, userId: number, id: number): Promi
   return notification
 }
 
-/** Those that nobody has acknowledged yet are, from here on. @returns how many */
+/** Acknowledges notifications that are not acknowledged yet. @returns how many */
 export async function acknowledgeNotifications(
   tx: Db,
   userId: number,
@@ -139,8 +139,11 @@ export async function acknowledgeNotifications(
   return Number(numUpdatedRows)
 }
 
-/** The ids of notifications that a channel has given up, as `idsInOrder` has them. @param sinceAt only what rang from this instant on */
-export async function* givenUpOn(
+/**
+ * The ids of notifications that failed on a channel, in lists as `idsInOrder` returns them.
+ * @param sinceAt only those that fired from this instant on
+ */
+export async function* failedNotificationIds(
   db: Db,
   userId: number,
   { channelId, sinceAt, max }: { channelId: number; sinceAt: number; max: number },
@@ -150,8 +153,8 @@ export async function* givenUpOn(
   yield* idsInOrder(db, 'notifications', userId, { where, last: await lastId(db, 'notifications', userId), max })
 }
 
-/** The ids up to one of notifications that nobody has acknowledged, in order and in lists of at most `max`. */
-export async function* unacknowledged(db: Db, userId: number, upTo: number, max: number): AsyncGenerator<number[]> {
+/** The ids of notifications that are not acknowledged, up to an id, in order and in lists of at most `max`. */
+export async function* unacknowledgedIds(db: Db, userId: number, upTo: number, max: number): AsyncGenerator<number[]> {
   const last = Math.min(upTo, await lastId(db, 'notifications', userId))
   yield* idsInOrder(db, 'notifications', userId, { where: sql<SqlBool>`acknowledged_at is null`, last, max })
 }

@@ -1,15 +1,16 @@
 import type { ExpressionBuilder } from 'kysely'
 import type { Task } from '#core/task.ts'
 import { dialectOf } from './dialects/dialect.ts'
+import { lockFreeRows } from './engine/lock-rows.ts'
 import type { Db, Schema } from './schema.ts'
 import { dueTasks, nextAlarmAt, toTask } from './tasks.ts'
 
 /**
- * Due tasks beside rows that cannot be read. A statement that meets a damaged page fails as a whole; the index on alarms has the ids, and
- * rows that are left out by their ids are not read.
+ * Reads due tasks beside damaged rows. A statement that meets a damaged page fails as a whole, but the index on alarms has the ids, and
+ * rows that are excluded by id are not read.
  */
 
-/** As `nextAlarmAt`, without some tasks. */
+/** As `nextAlarmAt`, without these tasks. */
 export async function nextReadableAlarmAt(db: Db, without: readonly number[]): Promise<number | null> {
   if (without.length === 0) return nextAlarmAt(db)
   const row = await db
@@ -23,7 +24,7 @@ export async function nextReadableAlarmAt(db: Db, without: readonly number[]): P
   return row?.notify_at ?? null
 }
 
-/** As `dueTasks`, without some tasks. */
+/** As `dueTasks`, without these tasks. */
 export async function readableDueTasks(
   tx: Db,
   now: number,
@@ -32,16 +33,16 @@ export async function readableDueTasks(
 ): Promise<Task[]> {
   if (without.length === 0) return dueTasks(tx, now, limit)
   const query = dueQuery(tx, now).selectAll().where(notAmong(tx, without)).orderBy('notify_at').limit(limit)
-  return (await (dialectOf(tx).isShared ? query.forUpdate().skipLocked() : query).execute()).map(toTask)
+  return (await lockFreeRows(tx, query).execute()).map(toTask)
 }
 
-/** One of them, if it is still due. */
+/** One task, if it is still due. */
 export async function dueTask(tx: Db, now: number, id: number): Promise<Task[]> {
   const query = dueQuery(tx, now).selectAll().where('id', '=', id)
-  return (await (dialectOf(tx).isShared ? query.forUpdate().skipLocked() : query).execute()).map(toTask)
+  return (await lockFreeRows(tx, query).execute()).map(toTask)
 }
 
-/** The ids of due tasks, the longest due first: from the index alone. */
+/** The ids of due tasks, the longest due first, from the index alone. */
 export async function dueIds(db: Db, now: number, limit: number, without: readonly number[]): Promise<number[]> {
   const query = dueQuery(db, now).select('id').orderBy('notify_at').limit(limit)
   const rows = await (without.length === 0 ? query : query.where(notAmong(db, without))).execute()

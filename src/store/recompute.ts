@@ -22,7 +22,7 @@ export async function findStaleUsers(db: Db): Promise<number[]> {
 /** All alarms of a user follow, unless his defaults have changed again since. @returns whether they do */
 export async function markFresh(tx: Db, userId: number, staleSince: number): Promise<boolean> {
   await tx.deleteFrom('recomputes').where('user_id', '=', userId).where('stale_at', '=', staleSince).execute()
-  await dialectOf(tx).inTurn?.alone(tx, userId)
+  await dialectOf(tx).userLockQueue?.alone(tx, userId)
   const { numUpdatedRows } = await tx
     .updateTable('users')
     .set({ alarms_stale: 0 })

@@ -2,24 +2,25 @@ import type { Task } from '#core/task.ts'
 import { tokenize } from '#core/tokenize.ts'
 import type { IndexEntry } from './dialects/dialect.ts'
 import { dialectOf } from './dialects/dialect.ts'
+import type { Collector } from './engine/transact.ts'
 import type { Db } from './schema.ts'
 
 /**
- * The words of titles and descriptions, by which tasks are searched. Written in the transaction of the task, at its end and all at once: on
- * the embedded database a create costs 2 µs more so, and 14 where each is written by itself, since each savepoint makes FTS5
- * write out what it has gathered.
+ * The search index: the words of titles and descriptions. It is written in the transaction of the task, at its end and in one statement.
+ * On SQLite a create then costs 2 µs more. Written one by one it costs 14, because each savepoint makes FTS5 write out what it has
+ * gathered.
  *
- * It may hold too much and never too little: a search looks at every task that it names, and ids are not given twice. So whoever
- * deletes tasks that may come back under their ids leaves it alone; whoever deletes them for good calls `forgetTasks`.
+ * The index may hold too much and never too little: a search checks every task that it names, and ids are not reused. So tasks that
+ * go to the trash stay in it, and tasks that are deleted for good are removed by `removeFromIndex`.
  */
 type Indexed = Pick<Task, 'id' | 'title' | 'description'>
 
 const pending = new WeakMap<Db, IndexEntry[]>()
 
-/** To be called for a task that is new, or has another title or description; it is written at the end of the transaction. */
+/** Indexes a new task, or one with a changed title or description, at the end of the transaction. */
 export function indexTask(tx: Db, task: Indexed, { isNew = false } = {}): void {
   const entries = pending.get(tx)
-  if (!entries) throw new Error('a task outside of transact')
+  if (!entries) throw new Error('indexTask was called outside of transact')
   entries.push(toEntry(task, isNew))
 }
 
@@ -27,16 +28,16 @@ export function toEntry({ id, title, description }: Indexed, isNew: boolean): In
   return { id, words: tokenize(title, description), isNew }
 }
 
-/** For `transact` alone, as `openChanges`. */
-export function openIndex(tx: Db): { length(): number; dropFrom(length: number): void; write(): Promise<void> } {
+/** Collects the index entries of a transaction. */
+export function collectIndexEntries(tx: Db): Collector {
   const entries: IndexEntry[] = []
   pending.set(tx, entries)
   return {
     length: () => entries.length,
-    dropFrom: (length) => entries.splice(length),
+    truncate: (length) => entries.splice(length),
     async write() {
       if (entries.length === 0) return
-      // Of a task that was written twice in this transaction, the last.
+      // A task that was written twice in this transaction is indexed by its last version.
       const last = new Map<number, IndexEntry>()
       for (const entry of entries) last.set(entry.id, last.get(entry.id)?.isNew ? { ...entry, isNew: true } : entry)
       await dialectOf(tx).search.write(tx, [...last.values()])
@@ -44,15 +45,15 @@ export function openIndex(tx: Db): { length(): number; dropFrom(length: number):
   }
 }
 
-/** Takes the words of tasks out that are gone for good. */
-export async function forgetTasks(tx: Db, ids: readonly number[]): Promise<void> {
-  if (ids.length > 0) await dialectOf(tx).search.forget(tx, ids)
+/** Removes tasks that are deleted for good. */
+export async function removeFromIndex(tx: Db, ids: readonly number[]): Promise<void> {
+  if (ids.length > 0) await dialectOf(tx).search.remove(tx, ids)
 }
 
-/** More tasks than this are not looked up one by one, but met soon in any order. */
+/** A search with more candidates than this scans the tasks in their order: it soon finds enough of them. */
 const maxCandidates = 10_000
 
-/** The ids of all tasks that may have each of these words or one that begins so; undefined for very many. */
-export async function candidates(db: Db, words: readonly string[]): Promise<number[] | undefined> {
+/** The ids of all tasks that may have words with each of these prefixes, or undefined for very many. */
+export async function findCandidates(db: Db, words: readonly string[]): Promise<number[] | undefined> {
   return dialectOf(db).search.find(db, words, maxCandidates)
 }

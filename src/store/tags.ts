@@ -1,19 +1,19 @@
-import { setImmediate as turn } from 'node:timers/promises'
+import { setImmediate as nextTurn } from 'node:timers/promises'
 import type { Db } from './schema.ts'
 import { isTagged } from './task-list.ts'
 import { parseList } from './tasks.ts'
 
-/** A tag, and how many tasks with it are open; those that have expired are open as well. */
+/** A tag, and the number of its open tasks, expired ones included. */
 export interface TagCount {
   readonly name: string
   readonly open: number
   readonly expired: number
 }
 
-/** Tasks read at once: with 100,000 of them in one statement no bell would ring for 0.4 s on the embedded database. */
+/** Tasks read in one statement. Reading 100,000 at once would block the reminders for 0.4 s on SQLite. */
 const maxRead = 2_000
 
-/** The tags of a user's tasks, by their names. Different lists of tags are few: each is taken apart once. */
+/** The tags of a user's tasks, by name. Few different lists of tags exist, and each is parsed once. */
 export async function countTags(db: Db, userId: number, now: number): Promise<TagCount[]> {
   const byList = new Map<string, { open: number; expired: number }>()
   for (let after = 0; ; ) {
@@ -34,7 +34,7 @@ export async function countTags(db: Db, userId: number, now: number): Promise<Ta
     }
     if (rows.length < maxRead) break
     after = rows.at(-1)?.id ?? after
-    await turn()
+    await nextTurn()
   }
   const byName = new Map<string, { open: number; expired: number }>()
   for (const [list, { open, expired }] of byList)

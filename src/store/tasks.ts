@@ -2,6 +2,7 @@ import type { Insertable, Selectable } from 'kysely'
 import { Problem } from '#core/problem.ts'
 import type { NewTask, Reminder, Task } from '#core/task.ts'
 import { dialectOf } from './dialects/dialect.ts'
+import { lockRows } from './engine/lock-rows.ts'
 import { prepare } from './engine/prepare.ts'
 import type { Db, TaskTable } from './schema.ts'
 import { indexTask } from './search.ts'
@@ -34,8 +35,8 @@ export function toTask(row: Row): Task {
 }
 
 /**
- * A list as it was written. Another hand may have put something else there: then that is its one item, to be seen by whoever reads
- * the task, and to be stumbled over by the bell for this task alone and not for all that are due with it.
+ * Parses a stored list. Another program may have stored something else: that becomes its only item, so that users can see it, and it
+ * fails the reminders of this task only, not of all that are due with it.
  */
 export function parseList<T>(text: string): readonly T[] {
   try {
@@ -69,7 +70,7 @@ function toRow(task: NewTask): Insertable<TaskTable> {
   }
 }
 
-/** All but the id. */
+/** All columns except for the id. */
 export const columns = [
   'user_id',
   'uid',
@@ -114,7 +115,7 @@ const selectByKey = prepare((db, args: { userId: number; key: string }) =>
   db.selectFrom('tasks').selectAll().where('user_id', '=', args.userId).where('key', '=', args.key),
 )
 
-/** The task with the caller's own name for it. @throws Problem `not-found` */
+/** The task with the client's own key. @throws Problem `not-found` */
 export async function getTaskByKey(db: Db, userId: number, key: string): Promise<Task> {
   const row = (await selectByKey(db, { userId, key })).rows[0]
   if (!row) throw new Problem('not-found', `There is no task with the key «${key}».`)
@@ -123,10 +124,10 @@ export async function getTaskByKey(db: Db, userId: number, key: string): Promise
 
 const selectOneLocked = prepare((db, args: { userId: number; id: number }) => {
   const query = db.selectFrom('tasks').selectAll().where('id', '=', args.id).where('user_id', '=', args.userId)
-  return dialectOf(db).isShared ? query.forUpdate() : query
+  return lockRows(db, query)
 })
 
-/** The same, to be changed in this transaction: nobody else can meanwhile. */
+/** Locks a task, to change it in this transaction. */
 export async function lockTask(tx: Db, userId: number, id: number): Promise<Task | undefined> {
   const row = (await selectOneLocked(tx, { userId, id })).rows[0]
   return row && toTask(row)
@@ -134,7 +135,7 @@ export async function lockTask(tx: Db, userId: number, id: number): Promise<Task
 
 const selectByKeyLocked = prepare((db, args: { userId: number; key: string }) => {
   const query = db.selectFrom('tasks').selectAll().where('user_id', '=', args.userId).where('key', '=', args.key)
-  return dialectOf(db).isShared ? query.forUpdate() : query
+  return lockRows(db, query)
 })
 
 export async function lockTaskByKey(tx: Db, userId: number, key: string): Promise<Task | undefined> {
@@ -162,7 +163,7 @@ export async function listTasks(
   return (await selectPage(db, { userId, ...page })).rows.map(toTask)
 }
 
-const insert = prepare((db, row: Insertable<TaskTable>) => {
+const insertOne = prepare((db, row: Insertable<TaskTable>) => {
   const query = db.insertInto('tasks').values(eachColumn(row))
   return db.getExecutor().adapter.supportsReturning ? query.returning('id') : query
 })
@@ -170,12 +171,12 @@ const insert = prepare((db, row: Insertable<TaskTable>) => {
 /** @throws Problem `conflict` when the user has a task with this uid or key */
 export async function insertTask(tx: Db, task: NewTask): Promise<Task> {
   try {
-    const { rows, insertId } = await insert(tx, toRow(task))
+    const { rows, insertId } = await insertOne(tx, toRow(task))
     const id = (rows as unknown as { id: number }[])[0]?.id ?? Number(insertId)
     indexTask(tx, { ...task, id }, { isNew: true })
     return { ...task, id }
   } catch (error) {
-    throw explainDuplicate(tx, error, task)
+    throw toConflict(tx, error, task)
   }
 }
 
@@ -183,12 +184,12 @@ type Column = (typeof columns)[number]
 type Update = ReturnType<typeof prepareUpdate>
 
 /**
- * A statement for each set of columns that change together. Not one that sets all: SQLite takes an entry out of an index and puts it in
- * again wherever a statement names one of its columns, whether or not it gets another value. An edit of an expiry then wrote the pages of
- * two indexes more.
+ * One statement for each set of columns that change together. A statement that sets all columns was rejected: SQLite deletes and
+ * inserts an index entry when a statement names one of its columns, whether or not its value changes. An edit of an expiry then wrote
+ * the pages of two more indexes.
  */
 const updates = new Map<string, Update>()
-/** Of a few hundred sets that there can be, a handful comes. */
+/** A handful of a few hundred possible sets occurs. */
 const maxUpdates = 200
 
 function prepareUpdate(changed: readonly Column[]) {
@@ -211,41 +212,40 @@ function updateOf(changed: readonly Column[]): Update {
   return made
 }
 
-/** A task as it is to be stored, and the columns in which that is another than before; the version also where it stays. */
-function toChangedRow({ before, after }: Change) {
+/** The row of a changed task, and its changed columns. The version is always among them. */
+function toChangedRow({ before, after }: TaskUpdate) {
   const [old, row] = [toRow(before), toRow(after)]
   return { before, row, changed: columns.filter((column) => column === 'version' || old[column] !== row[column]) }
 }
 
-async function saveTask(tx: Db, change: Change): Promise<void> {
+async function saveTask(tx: Db, change: TaskUpdate): Promise<void> {
   const { before, after } = change
   const { row, changed } = toChangedRow(change)
   try {
     const { numAffectedRows } = await updateOf(changed)(tx, { ...row, id: after.id, seen: before.version })
     if (numAffectedRows !== 1n) throw new Problem('stale', `Task ${after.id} was changed meanwhile.`)
   } catch (error) {
-    throw explainDuplicate(tx, error, after)
+    throw toConflict(tx, error, after)
   }
 }
 
-export interface Change {
+export interface TaskUpdate {
   readonly before: Task
   readonly after: Task
 }
 
 /**
- * Writes changed tasks, each over the version it was made from, in a few statements: one for those of which the same columns
- * changed. Not every column of all: a thousand tasks of 64 KiB would travel because of a title, and be more than a server takes
- * in one statement.
- * @throws Problem `stale` when one of them is no longer as it was, `conflict` when a key is taken
+ * Updates tasks, each only if it still has the version before. Takes a few statements: one for each set of changed columns. Setting all
+ * columns was rejected: a title of a thousand tasks of 64 KiB would transfer them all, more than a server accepts in one statement.
+ * @throws Problem `stale` when a task was changed meanwhile, `conflict` when a key is taken
  */
-export async function saveTasks(tx: Db, changes: readonly Change[]): Promise<void> {
+export async function saveTasks(tx: Db, changes: readonly TaskUpdate[]): Promise<void> {
   const [first] = changes
   if (first && changes.length === 1) return saveTask(tx, first)
-  const given = changes.filter(({ before, after }) => after.key !== null && after.key !== before.key)
+  const withNewKey = changes.filter(({ before, after }) => after.key !== null && after.key !== before.key)
   try {
-    // A key that goes from one of them to another is free in between: no database looks at what is unique only at the end.
-    const wanted = new Set(given.map(({ after }) => after.key))
+    // A key that moves from one task to another is released first: no database checks uniqueness only at the end.
+    const wanted = new Set(withNewKey.map(({ after }) => after.key))
     const releases = changes.filter(({ before, after }) => wanted.has(before.key) && after.key !== before.key)
     await overwrite(
       tx,
@@ -257,7 +257,7 @@ export async function saveTasks(tx: Db, changes: readonly Change[]): Promise<voi
       await overwrite(tx, group[0]?.changed ?? [], group)
   } catch (error) {
     if (dialectOf(tx).classify(error) !== 'duplicate') throw error
-    const keys = given.map(({ after }) => `«${after.key}»`)
+    const keys = withNewKey.map(({ after }) => `«${after.key}»`)
     const more = keys.length > 5 ? ` and ${keys.length - 5} more` : ''
     throw new Problem('conflict', `One of the keys ${keys.slice(0, 5).join(', ')}${more} is taken by another task.`, {
       cause: error,
@@ -275,7 +275,7 @@ async function overwrite(
   if (found !== rows.length) throw new Problem('stale', 'One of the tasks was changed meanwhile.')
 }
 
-function explainDuplicate(tx: Db, error: unknown, { uid, key }: NewTask): unknown {
+function toConflict(tx: Db, error: unknown, { uid, key }: NewTask): unknown {
   if (dialectOf(tx).classify(error) !== 'duplicate') return error
   const what = key === null ? `the uid «${uid}»` : `the uid «${uid}» or the key «${key}»`
   return new Problem('conflict', `There is a task with ${what} already.`, { cause: error })
@@ -287,19 +287,22 @@ export async function tasksByIds(db: Db, ids: readonly number[]): Promise<Map<nu
   return new Map(rows.map((row) => [row.id, toTask(row)]))
 }
 
-/** The same, and nobody else changes them before this transaction ends. */
+/** The same, locked until the transaction ends. */
 export async function lockTasks(tx: Db, ids: readonly number[]): Promise<Map<number, Task>> {
   const query = byIds(tx, ids).orderBy('id')
-  const rows = await (dialectOf(tx).isShared ? query.forUpdate() : query).execute()
+  const rows = await lockRows(tx, query).execute()
   return new Map(rows.map((row) => [row.id, toTask(row)]))
 }
 
-/** The same for those of one user. In the order of their ids: of two that lock the same tasks one waits for the other, and not both. */
+/**
+ * The same for the tasks of one user. Locked in the order of their ids, so that two transactions that lock the same tasks cannot
+ * deadlock.
+ */
 export async function lockTasksOf(tx: Db, userId: number, ids: readonly number[]): Promise<Map<number, Task>> {
-  // MariaDB makes a table of a list of 1,000, and locks in the order of that, whatever is sorted afterwards.
+  // MariaDB turns a list of 1,000 into a table, and locks in the order of that, whatever the sort.
   const inOrder = ids.toSorted((a, b) => a - b)
   const query = byIds(tx, inOrder).where('user_id', '=', userId).orderBy('id')
-  const rows = await (dialectOf(tx).isShared ? query.forUpdate() : query).execute()
+  const rows = await lockRows(tx, query).execute()
   return new Map(rows.map((row) => [row.id, toTask(row)]))
 }
 
@@ -319,7 +322,7 @@ export async function nextAlarmAt(db: Db): Promise<number | null> {
   return (await selectNextAlarm(db, {})).rows[0]?.notify_at ?? null
 }
 
-/** How long the oldest alarm has been due, in ms; 0 when none is. */
+/** For how long the oldest alarm has been due, in ms; 0 when none is. */
 export async function readOverdueMs(db: Db, now: number): Promise<number> {
   return Math.max(0, now - ((await nextAlarmAt(db)) ?? now))
 }
@@ -339,7 +342,7 @@ export async function dueTasks(tx: Db, now: number, limit: number): Promise<Task
   return (await selectDue(tx, { now, limit })).rows.map(toTask)
 }
 
-/** Moves alarms, each only if it still stands where it was seen. */
+/** Moves alarms, each only if it has not changed since it was read. */
 export async function moveAlarms(
   tx: Db,
   alarms: readonly { id: number; seenAt: number | null; notifyAt: number | null; firedUntilAt: number | null }[],

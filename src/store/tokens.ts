@@ -2,16 +2,17 @@ import type { Selectable } from 'kysely'
 import type { TokenKind, TokenRecord } from '#core/account.ts'
 import { Problem } from '#core/problem.ts'
 import { dialectOf } from './dialects/dialect.ts'
+import { lockRows } from './engine/lock-rows.ts'
 import { prepare } from './engine/prepare.ts'
 import type { Db, TokenTable } from './schema.ts'
 
-/** What people and programs ask with. Of each only the hash is here: who reads this table can ask for nothing. */
+/** Tokens, sessions and invitations. Only their hashes are stored, so this table gives no access. */
 
 const selectByHash = prepare((db, args: { hash: string }) =>
   db.selectFrom('tokens').selectAll().where('hash', '=', args.hash),
 )
 
-/** Whether it is expired is for who asks. */
+/** Finds expired tokens too: callers check that. */
 export async function findToken(db: Db, hash: string): Promise<TokenRecord | undefined> {
   const row = (await selectByHash(db, { hash })).rows[0]
   return row && toToken(row)
@@ -25,11 +26,11 @@ export async function insertToken(tx: Db, token: NewToken): Promise<TokenRecord>
   const { userId, kind, name, hint, scope, createdAt, expiresAt, parentId } = record
   const values = [userId, kind, name, hash, hint, scope, createdAt, expiresAt, parentId]
   const [row] = await dialectOf(tx).insertRows(tx, 'tokens', columns, [values], ['id', 'created_at'])
-  if (!row) throw new Error('two tokens with the same 256 bits')
+  if (!row) throw new Error('two tokens have the same 256 bits')
   return { ...record, id: row.id, lastUsedAt: null }
 }
 
-/** Those of a user that have not expired, the newest first; invitations are nobody's to see. */
+/** The valid tokens of a user, the newest first, without invitations. */
 export async function listTokens(db: Db, userId: number, now: number): Promise<TokenRecord[]> {
   const rows = await db
     .selectFrom('tokens')
@@ -42,14 +43,14 @@ export async function listTokens(db: Db, userId: number, now: number): Promise<T
   return rows.map(toToken)
 }
 
-/** Locked until the transaction ends: nobody revokes it meanwhile. */
+/** Locks a token until the transaction ends, so that it cannot be revoked meanwhile. */
 export async function lockToken(tx: Db, userId: number, id: number): Promise<TokenRecord | undefined> {
   const query = tx.selectFrom('tokens').selectAll().where('id', '=', id).where('user_id', '=', userId)
-  const row = await (dialectOf(tx).isShared ? query.forUpdate() : query).executeTakeFirst()
+  const row = await lockRows(tx, query).executeTakeFirst()
   return row && toToken(row)
 }
 
-/** How many tokens stand between a token and the session or command that the first was made by, itself included; at most `limit`. */
+/** The length of the chain of tokens from a session or command to this token, itself included; at most `limit`. */
 export async function countAncestors(tx: Db, token: TokenRecord, limit: number): Promise<number> {
   let count = 1
   for (let parentId = token.parentId; parentId !== null && count < limit; count++) {
@@ -59,7 +60,7 @@ export async function countAncestors(tx: Db, token: TokenRecord, limit: number):
   return count
 }
 
-/** Deletes a token, and all that were made with it. @returns what it was @throws Problem `not-found` */
+/** Deletes a token and all tokens created with it. @returns the deleted token @throws Problem `not-found` */
 export async function deleteToken(tx: Db, userId: number, id: number): Promise<TokenRecord> {
   const token = await lockToken(tx, userId, id)
   if (!token) throw new Problem('not-found', `There is no token ${id}.`)
@@ -69,17 +70,18 @@ export async function deleteToken(tx: Db, userId: number, id: number): Promise<T
 }
 
 /**
- * One generation a round, each locked before the next is read: a token that makes another at the same time either comes first, and its
- * child is found, or finds itself gone. Not a recursive query: MariaDB stops one after 1,000 rounds without an error.
+ * Deletes one generation a round, each locked before the next is read. A token that creates another at the same time either comes
+ * first, and its child is found, or finds itself deleted. A recursive query was rejected: MariaDB stops one after 1,000 rounds without
+ * an error.
  */
 async function deleteDescendants(tx: Db, id: number): Promise<void> {
-  const { among, isShared } = dialectOf(tx)
+  const { among } = dialectOf(tx)
   for (let parents = [id]; parents.length > 0; ) {
     const query = tx
       .selectFrom('tokens')
       .select('id')
       .where((eb) => among(eb.ref('parent_id'), parents))
-    const children = (await (isShared ? query.forUpdate() : query).execute()).map((row) => row.id)
+    const children = (await lockRows(tx, query).execute()).map((row) => row.id)
     if (children.length > 0)
       await tx
         .deleteFrom('tokens')
@@ -89,33 +91,33 @@ async function deleteDescendants(tx: Db, id: number): Promise<void> {
   }
 }
 
-/** All of a user's, of some kinds, but for one. @returns how many */
+/** Deletes a user's tokens of these kinds, except for one. @returns how many */
 export async function deleteTokens(
   tx: Db,
   userId: number,
   kinds: readonly TokenKind[],
-  but?: number | undefined,
+  except?: number | undefined,
 ): Promise<number> {
   const { numDeletedRows } = await tx
     .deleteFrom('tokens')
     .where('user_id', '=', userId)
     .where('kind', 'in', kinds)
-    .where('id', '!=', but ?? 0)
+    .where('id', '!=', except ?? 0)
     .executeTakeFirst()
   return Number(numDeletedRows)
 }
 
-/** Takes an invitation, if it is there and has not expired: once. @returns whose it was */
-export async function takeInvitation(tx: Db, hash: string, now: number): Promise<number | undefined> {
+/** Consumes an invitation, unless it has expired. @returns the id of its user */
+export async function consumeInvitation(tx: Db, hash: string, now: number): Promise<number | undefined> {
   const query = tx.selectFrom('tokens').selectAll().where('hash', '=', hash).where('kind', '=', 'invitation')
-  const row = await (dialectOf(tx).isShared ? query.forUpdate() : query).executeTakeFirst()
+  const row = await lockRows(tx, query).executeTakeFirst()
   if (!row || (row.expires_at ?? now) <= now) return undefined
   await tx.deleteFrom('tokens').where('id', '=', row.id).execute()
   return row.user_id
 }
 
-/** Of some tokens those that are still there and have not expired. */
-export async function goodTokens(db: Db, ids: readonly number[], now: number): Promise<Set<number>> {
+/** The tokens among these ids that exist, have not expired, and whose users are enabled. */
+export async function validTokens(db: Db, ids: readonly number[], now: number): Promise<Set<number>> {
   const rows = await db
     .selectFrom('tokens')
     .innerJoin('users', 'users.id', 'tokens.user_id')
@@ -132,12 +134,12 @@ export async function markTokenUsed(tx: Db, id: number, now: number): Promise<vo
   await tx.updateTable('tokens').set({ last_used_at: now }).where('id', '=', id).execute()
 }
 
-/** A session lasts as long as it is used. */
-export async function prolongToken(tx: Db, id: number, expiresAt: number): Promise<void> {
+/** Extends a session that is in use. */
+export async function extendSession(tx: Db, id: number, expiresAt: number): Promise<void> {
   await tx.updateTable('tokens').set({ expires_at: expiresAt }).where('id', '=', id).execute()
 }
 
-/** @returns how many, at most `limit` */
+/** Deletes expired tokens. @returns how many, at most `limit` */
 export async function purgeExpiredTokens(tx: Db, before: number, limit: number): Promise<number> {
   const rows = await tx.selectFrom('tokens').select('id').where('expires_at', '<', before).limit(limit).execute()
   const ids = rows.map(({ id }) => id)

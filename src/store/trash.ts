@@ -3,30 +3,31 @@ import { Problem } from '#core/problem.ts'
 import type { Task } from '#core/task.ts'
 import { dialectOf } from './dialects/dialect.ts'
 import { idsInOrder, lastId } from './engine/id-windows.ts'
+import { lockFreeRows, lockRows } from './engine/lock-rows.ts'
 import type { Db, TaskTable, TrashTable } from './schema.ts'
-import { forgetTasks } from './search.ts'
+import { removeFromIndex } from './search.ts'
 import { hasTag } from './task-list.ts'
 import { columns, toTask } from './tasks.ts'
 
 /**
- * Deleted tasks. Rows move between `tasks` and `trash` inside the database, a thousand for two statements; only what an alarm follows
- * from is read. `moveToTrash` is the one way out of `tasks`, `takeFromTrash` the one way back.
+ * Deleted tasks. Rows move between `tasks` and `trash` inside the database, a thousand in two statements. Only the columns that decide
+ * an alarm are read. `moveToTrash` is the only way out of `tasks`, `takeFromTrash` the only way back.
  *
- *            moveToTrash                 purge: asked for, or after some days
+ *            moveToTrash                 purge: requested, or after some days
  *   tasks ────────────────▶ trash ─────────────────────────────────────────▶ gone
  *     ▲                       │
- *     └──── takeFromTrash ────┘   the same ids; their notifications were there all the time
+ *     └──── takeFromTrash ────┘   the same ids; their notifications stayed
  */
 export interface TrashedTask {
   readonly task: Task
   /** ms since 1970. */
   readonly deletedAt: number
-  /** The same for all that one request deleted. */
+  /** The same for all tasks that one request deleted. */
   readonly batch: string
 }
 
-/** Which tasks are to be deleted; of all that is said, all must be true. */
-export interface TaskFilter {
+/** Which tasks to delete. All conditions must hold. */
+export interface DeletionFilter {
   readonly ids?: readonly number[]
   readonly status?: 'all' | 'open' | 'expired' | 'completed'
   readonly tags?: readonly string[]
@@ -34,7 +35,11 @@ export interface TaskFilter {
   readonly expiresBefore?: number
 }
 
-function taken(db: Db, { ids, status, tags = [], expiresBefore }: TaskFilter, now: number): Expression<SqlBool> {
+function deletionCondition(
+  db: Db,
+  { ids, status, tags = [], expiresBefore }: DeletionFilter,
+  now: number,
+): Expression<SqlBool> {
   const all: Expression<SqlBool>[] = []
   if (ids) all.push(dialectOf(db).among(sql.ref('id'), ids))
   if (status === 'open' || status === 'expired') all.push(sql`completed_at is null`)
@@ -45,53 +50,54 @@ function taken(db: Db, { ids, status, tags = [], expiresBefore }: TaskFilter, no
   return all.length === 0 ? sql`1 = 1` : sql`${sql.join(all, sql` and `)}`
 }
 
-/** The ids of tasks that a filter takes, in order and in lists of at most `max`; none that is created from now on. */
+/** The ids of tasks that match a filter, in order and in lists of at most `max`, without tasks created from now on. */
 export async function* idsToDelete(
   db: Db,
   userId: number,
-  filter: TaskFilter,
+  filter: DeletionFilter,
   now: number,
   max: number,
 ): AsyncGenerator<number[]> {
-  const where = taken(db, filter, now)
-  // Few are looked up, not looked for among all.
+  const where = deletionCondition(db, filter, now)
+  // Given ids are looked up, not searched among all.
   if (!filter.ids) yield* idsInOrder(db, 'tasks', userId, { where, last: await lastId(db, 'tasks', userId), max })
   else {
-    const found = await select(db, userId, where)
-    if (found.length > 0) yield found
+    const found = await selectTaskIds(db, userId, where).execute()
+    if (found.length > 0) yield found.map(({ id }) => id)
   }
 }
 
-/** Those among some ids that the filter still takes, and that nobody else changes before this transaction ends. */
+/** Locks the tasks among these ids that still match the filter until the transaction ends. */
 export async function lockToDelete(
   tx: Db,
   userId: number,
   ids: readonly number[],
-  filter: TaskFilter,
+  filter: DeletionFilter,
   now: number,
 ): Promise<number[]> {
-  const where = sql<SqlBool>`${dialectOf(tx).among(sql.ref('id'), ids)} and ${taken(tx, filter, now)}`
-  return select(tx, userId, where, dialectOf(tx).isShared ? sql` for update` : sql``)
-}
-
-async function select(db: Db, userId: number, where: Expression<SqlBool>, lock = sql``): Promise<number[]> {
-  const { rows } = await sql<{ id: number }>`
-    select id from tasks where user_id = ${userId} and ${where} order by id${lock}`.execute(db)
+  const where = sql<SqlBool>`${dialectOf(tx).among(sql.ref('id'), ids)} and ${deletionCondition(tx, filter, now)}`
+  const rows = await lockRows(tx, selectTaskIds(tx, userId, where)).execute()
   return rows.map(({ id }) => id)
 }
 
-const kept = ['id', ...columns.filter((column) => column !== 'notify_at')] as const satisfies (keyof TaskTable)[]
+const selectTaskIds = (db: Db, userId: number, where: Expression<SqlBool>) =>
+  db.selectFrom('tasks').select('id').where('user_id', '=', userId).where(where).orderBy('id')
 
-/** Moves tasks that are locked by this transaction. */
+const trashColumns = [
+  'id',
+  ...columns.filter((column) => column !== 'notify_at'),
+] as const satisfies (keyof TaskTable)[]
+
+/** Moves tasks that this transaction has locked. */
 export async function moveToTrash(tx: Db, ids: readonly number[], batch: string, deletedAt: number): Promise<void> {
   if (ids.length === 0) return
   await tx
     .insertInto('trash')
-    .columns([...kept, 'deleted_at', 'batch'])
+    .columns([...trashColumns, 'deleted_at', 'batch'])
     .expression(
       tx
         .selectFrom('tasks')
-        .select(kept)
+        .select(trashColumns)
         .select((eb) => [eb.val(deletedAt).as('deleted_at'), eb.val(batch).as('batch')])
         .where((eb) => dialectOf(tx).among(eb.ref('id'), ids)),
     )
@@ -102,16 +108,21 @@ export async function moveToTrash(tx: Db, ids: readonly number[], batch: string,
     .execute()
 }
 
-/** What of the trash is meant: some ids, one batch, or all of it. */
-export type Trashed = { readonly ids: readonly number[] } | { readonly batch: string } | 'all'
+/** A part of the trash: some ids, one batch, or all of it. */
+export type TrashSelection = { readonly ids: readonly number[] } | { readonly batch: string } | 'all'
 
-/** The ids of what is meant, in lists of at most `max`; nothing that is deleted from now on. */
-export async function* idsInTrash(db: Db, userId: number, which: Trashed, max: number): AsyncGenerator<number[]> {
+/** The ids of a part of the trash, in lists of at most `max`, without tasks deleted from now on. */
+export async function* idsInTrash(
+  db: Db,
+  userId: number,
+  which: TrashSelection,
+  max: number,
+): AsyncGenerator<number[]> {
   const newest = which === 'all' ? ((await listTrash(db, userId, { limit: 1 }))[0]?.deletedAt ?? 0) : 0
   let [deletedAt, id] = [0, 0]
   for (;;) {
     let query = db.selectFrom('trash').select(['id', 'deleted_at']).where('user_id', '=', userId).limit(max)
-    // In an order that an index has, or each list would sort all.
+    // In the order of an index, or each list would sort all.
     if (which === 'all')
       query = query
         .where('deleted_at', '>=', deletedAt)
@@ -128,7 +139,7 @@ export async function* idsInTrash(db: Db, userId: number, which: Trashed, max: n
   }
 }
 
-/** Those of some ids that are there, and that nobody else restores or purges before this transaction ends. */
+/** Locks the trashed tasks among these ids until the transaction ends. */
 export async function lockTrashed(tx: Db, userId: number, ids: readonly number[]): Promise<TrashedTask[]> {
   const query = tx
     .selectFrom('trash')
@@ -136,27 +147,27 @@ export async function lockTrashed(tx: Db, userId: number, ids: readonly number[]
     .where('user_id', '=', userId)
     .where((eb) => dialectOf(tx).among(eb.ref('id'), ids))
     .orderBy('id')
-  const rows = await (dialectOf(tx).isShared ? query.forUpdate() : query).execute()
+  const rows = await lockRows(tx, query).execute()
   return rows.map(toTrashed)
 }
 
 /**
- * Puts tasks back that are locked by this transaction, as `restoreTask` has made them.
- * @throws Problem `conflict` naming a uid or key that somebody else has taken meanwhile
+ * Restores tasks that this transaction has locked, as `restoreTask` returned them.
+ * @throws Problem `conflict` naming a uid or key that another task has by now
  */
 export async function takeFromTrash(tx: Db, tasks: readonly Task[]): Promise<void> {
   if (tasks.length === 0) return
   const ids = tasks.map(({ id }) => id)
-  for (const name of ['uid', 'key'] as const) await refuseTaken(tx, ids, name)
+  for (const name of ['uid', 'key'] as const) await requireFree(tx, ids, name)
   try {
-    // All in SQL, since a list of rows in one parameter would cut a long description on MySQL.
+    // All in SQL: rows in one parameter would truncate a long description on MySQL.
     await tx
       .insertInto('tasks')
-      .columns(kept)
+      .columns(trashColumns)
       .expression(
         tx
           .selectFrom('trash')
-          .select(kept)
+          .select(trashColumns)
           .where((eb) => dialectOf(tx).among(eb.ref('id'), ids)),
       )
       .execute()
@@ -174,7 +185,7 @@ export async function takeFromTrash(tx: Db, tasks: readonly Task[]): Promise<voi
   await deleteRows(tx, ids)
 }
 
-async function refuseTaken(tx: Db, ids: readonly number[], name: 'uid' | 'key'): Promise<void> {
+async function requireFree(tx: Db, ids: readonly number[], name: 'uid' | 'key'): Promise<void> {
   const other = await tx
     .selectFrom('trash')
     .innerJoin('tasks', (join) =>
@@ -188,11 +199,11 @@ async function refuseTaken(tx: Db, ids: readonly number[], name: 'uid' | 'key'):
   if (other)
     throw new Problem(
       'conflict',
-      `Task ${other.id} cannot come back: task ${other.by} has the ${name} «${other.value}» by now. Nothing was restored.`,
+      `Task ${other.id} cannot be restored: task ${other.by} has the ${name} «${other.value}». Nothing was restored.`,
     )
 }
 
-/** For good, their words too. @returns how many */
+/** Deletes tasks for good, with their entries in the search index. @returns how many */
 export async function purgeTrashed(tx: Db, userId: number, ids: readonly number[]): Promise<number> {
   const theirs = (await lockTrashed(tx, userId, ids)).map(({ task }) => task.id)
   await purgeRows(tx, theirs)
@@ -210,33 +221,33 @@ export async function purgeOldTrash(
   limit: number,
   without: readonly number[] = [],
 ): Promise<number> {
-  const query = oldTrash(tx, deletedBy, without).limit(limit)
-  // What somebody restores just now, or another replica purges, is theirs.
-  const rows = await (dialectOf(tx).isShared ? query.forUpdate().skipLocked() : query).execute()
+  const query = selectOldTrash(tx, deletedBy, without).limit(limit)
+  // Tasks that another transaction restores or purges are skipped.
+  const rows = await lockFreeRows(tx, query).execute()
   const ids = rows.map(({ id }) => id)
   await purgeRows(tx, ids)
   return ids.length
 }
 
-/** What `purgeOldTrash` would take: from the index alone, so that no damaged row is read. */
+/** The ids that `purgeOldTrash` would purge, from the index alone, so that no damaged row is read. */
 export async function oldTrashIds(
   db: Db,
   deletedBy: number,
   limit: number,
   without: readonly number[],
 ): Promise<number[]> {
-  return (await oldTrash(db, deletedBy, without).limit(limit).execute()).map(({ id }) => id)
+  return (await selectOldTrash(db, deletedBy, without).limit(limit).execute()).map(({ id }) => id)
 }
 
-function oldTrash(db: Db, deletedBy: number, without: readonly number[]) {
+function selectOldTrash(db: Db, deletedBy: number, without: readonly number[]) {
   const query = db.selectFrom('trash').select('id').where('deleted_at', '<=', deletedBy).orderBy('deleted_at')
   return without.length === 0 ? query : query.where((eb) => eb.not(dialectOf(db).among(eb.ref('id'), without)))
 }
 
-/** What is gone already is passed over. */
+/** Ignores tasks that are gone already. */
 export async function purgeRows(tx: Db, ids: readonly number[]): Promise<void> {
   if (ids.length === 0) return
-  await forgetTasks(tx, ids)
+  await removeFromIndex(tx, ids)
   await deleteRows(tx, ids)
 }
 
@@ -247,17 +258,17 @@ async function deleteRows(tx: Db, ids: readonly number[]): Promise<void> {
     .execute()
 }
 
-/** Waits for whoever has these in hand, to restore or to purge them. */
-export async function awaitTrashed(tx: Db, ids: readonly number[]): Promise<void> {
+/** Waits for transactions that restore or purge these tasks. */
+export async function waitForTrashed(tx: Db, ids: readonly number[]): Promise<void> {
   const query = tx
     .selectFrom('trash')
     .select('id')
     .where((eb) => dialectOf(tx).among(eb.ref('id'), ids))
     .orderBy('id')
-  await (dialectOf(tx).isShared ? query.forUpdate() : query).execute()
+  await lockRows(tx, query).execute()
 }
 
-/** The newest deletion first. @param page.before of the last one on the page before */
+/** The newest deletion first. @param page.before the position of the last one on the page before */
 export async function listTrash(
   db: Db,
   userId: number,

@@ -3,19 +3,20 @@ import { isDamage } from './engine/storage.ts'
 import { notificationsByIds } from './notifications.ts'
 import type { Db } from './schema.ts'
 
-/** Why a delivery is given up of which a part cannot be read. A person can ask for it again once the database is repaired. */
-export const unreadable = 'the database is damaged: what was to be sent cannot be read'
+/** The reason of a failed delivery that cannot be read completely. The user can retry it after the database is repaired. */
+export const unreadableReason = 'the database is damaged: what was to be sent cannot be read'
 
 export interface Readability {
-  /** Notifications of deliveries that can be claimed. */
+  /** The notifications of deliveries that can be claimed. */
   readonly readable: number[]
-  /** Those of deliveries that can be read, while the notification itself cannot. */
+  /** The notifications that cannot be read themselves, while their deliveries can. */
   readonly withoutNotification: number[]
 }
 
 /**
- * A channel's due deliveries, the longest due first: each is read by itself, since one on a damaged page fails a whole list.
- * @param without notifications that are passed over
+ * Sorts the due deliveries of a channel, the longest due first. Each is read by itself, because one on a damaged page fails a whole
+ * list.
+ * @param without notifications to skip
  */
 export async function sortByReadability(
   db: Db,
@@ -24,7 +25,7 @@ export async function sortByReadability(
   limit: number,
   without: ReadonlySet<number>,
 ): Promise<Readability> {
-  // The index has all of this: no row is read.
+  // The index holds all of this: no row is read.
   const rows = await db
     .selectFrom('deliveries')
     .select('notification_id')
@@ -60,7 +61,7 @@ async function canRead(db: Db, read: () => Promise<unknown>): Promise<boolean> {
   }
 }
 
-/** Gives up the deliveries of some notifications on a channel. Nobody is told by a change: whose they are cannot be read. */
+/** Fails the deliveries of these notifications on a channel. It records no change, because their users cannot be read. */
 export async function giveUpUnreadable(
   tx: Db,
   channelId: number,
@@ -70,7 +71,7 @@ export async function giveUpUnreadable(
   if (notificationIds.length === 0) return
   await tx
     .updateTable('deliveries')
-    .set({ state: 'failed', next_at: null, claimed_at: null, finished_at: now, error: unreadable })
+    .set({ state: 'failed', next_at: null, claimed_at: null, finished_at: now, error: unreadableReason })
     .where('channel_id', '=', channelId)
     .where((eb) => dialectOf(tx).among(eb.ref('notification_id'), notificationIds))
     .where('next_at', '<=', now)

@@ -11,47 +11,48 @@ import { listPage } from './task-list.ts'
 import { toTask } from './tasks.ts'
 import { findUser } from './users.ts'
 
-/** A ring that lies ahead, or is overdue and about to come. */
+/** A reminder that lies ahead, or is overdue and about to fire. */
 export interface Upcoming extends Instant {
   readonly task: Task
 }
 
 /**
- * What will ring until an instant, the next first. Computed, not stored: a task's row tells its next alarm, and its later ones follow
- * from it. So two orders are merged:
+ * The reminders that will fire until an instant, the next first. They are computed, not stored: a row has the next alarm of its task, and
+ * later ones follow from the row. So two orders are merged:
  *
  *   tasks by alarm      A 9:00 ─── B 9:10 ─── C 9:30 │ D 9:50 …     read so far │ not yet
- *   their rings         A 9:00, A 9:45, B 9:10, B 9:20, C 9:30
- *   certain             A 9:00, B 9:10, B 9:20, C 9:30              up to C's alarm: whoever is not read yet rings after that
+ *   their reminders     A 9:00, A 9:45, B 9:10, B 9:20, C 9:30
+ *   certain             A 9:00, B 9:10, B 9:20, C 9:30              up to C's alarm: tasks not read yet fire after that
  *
- * Read on until enough is certain, which nearly always is the first page of as many tasks as rings are wanted.
+ * Read on until enough is certain, which nearly always is the first page of as many tasks as found are wanted.
  *
  * While alarms are computed anew, a task may ring before its stored alarm. Then it is found by its expiry as well, which a reminder comes
  * before by its lead at most, from where the recompute has come to.
  */
-export async function upcoming(
+export async function selectUpcoming(
   db: Db,
   userId: number,
   { defaults, now, until, limit }: { defaults: Defaults; now: number; until: number; limit: number },
-): Promise<{ rings: Upcoming[]; hasMore: boolean }> {
+): Promise<{ reminders: Upcoming[]; hasMore: boolean }> {
   const wanted = limit + 1 // one more tells whether there is more
   const staleSince = (await findUser(db, userId))?.staleSince ?? null
   const query = { db, userId, settings: { defaults, staleSince }, now, until, wanted }
   const sources = staleSince === null ? [byAlarm(query, 0)] : [byAlarm(query, maxZoneShiftMs), await byExpiry(query)]
-  const rings: Upcoming[] = []
+  const found: Upcoming[] = []
   const seen = new Set<number>()
   for (;;) {
     const source = sources.reduce((a, b) => (b.certainUntil < a.certainUntil ? b : a))
     for (const task of await source.read()) {
       if (seen.has(task.id)) continue
       seen.add(task.id)
-      for (const fire of firingsOf(task, query.settings, now, until)) rings.push({ ...fire, task })
+      for (const fire of firingsOf(task, query.settings, now, until)) found.push({ ...fire, task })
     }
     const certainUntil = Math.min(...sources.map((one) => one.certainUntil))
     const isAll = certainUntil >= until
     // In the order of their alarms where they ring at one instant: the sort is stable.
-    const certain = rings.filter(({ at }) => at <= certainUntil).sort((a, b) => a.at - b.at)
-    if (isAll || certain.length >= wanted) return { rings: certain.slice(0, limit), hasMore: certain.length > limit }
+    const certain = found.filter(({ at }) => at <= certainUntil).sort((a, b) => a.at - b.at)
+    if (isAll || certain.length >= wanted)
+      return { reminders: certain.slice(0, limit), hasMore: certain.length > limit }
   }
 }
 
@@ -125,13 +126,13 @@ function firingsOf(task: Task, settings: AlarmSettings, now: number, until: numb
   }
 }
 
-type Args = { userId: number; until: number; from: number; notifyAt: number; id: number; limit: number }
+type ArmedTasksQuery = { userId: number; until: number; from: number; notifyAt: number; id: number; limit: number }
 
-const selectArmed = prepare((db, args: Args) =>
+const selectArmed = prepare((db, args: ArmedTasksQuery) =>
   db
     .selectFrom('tasks')
     .selectAll()
-    // The plus keeps SQLite from taking an index of user_id and sorting all that the user has.
+    // The plus keeps SQLite from using an index of user_id and sorting all tasks of the user.
     .where(sql`+user_id`, '=', args.userId)
     .where('notify_at', '>=', args.from)
     .where('notify_at', '<=', args.until)

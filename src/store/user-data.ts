@@ -1,14 +1,14 @@
 import { dialectOf } from './dialects/dialect.ts'
 import type { Db, Schema } from './schema.ts'
-import { forgetTasks } from './search.ts'
+import { removeFromIndex } from './search.ts'
 
-/** All that is a user's, as it is deleted with him and as it is exported. */
+/** Deletes the data of a user. */
 
-/** Tables whose rows have a number of their own and a user, in the order in which they go: what refers before what is referred to. */
+/** Tables whose rows have an id and a user, in the order of deletion: references before the rows that they refer to. */
 const byId = ['tasks', 'trash', 'notifications', 'channels', 'tokens'] as const
 
 /** Deletes rows of a user. @returns how many, at most `limit`; 0 when nothing is left */
-export async function deleteOwned(tx: Db, userId: number, limit: number): Promise<number> {
+export async function deleteUserRows(tx: Db, userId: number, limit: number): Promise<number> {
   for (const table of byId) {
     const rows = await tx.selectFrom(table).select('id').where('user_id', '=', userId).limit(limit).execute()
     const ids = rows.map(({ id }) => id)
@@ -18,8 +18,8 @@ export async function deleteOwned(tx: Db, userId: number, limit: number): Promis
         .deleteFrom('deliveries')
         .where((eb) => dialectOf(tx).among(eb.ref('notification_id'), ids))
         .execute()
-    // Words of tasks in the trash are still in the index.
-    if (table === 'tasks' || table === 'trash') await forgetTasks(tx, ids)
+    // Tasks in the trash are still in the search index.
+    if (table === 'tasks' || table === 'trash') await removeFromIndex(tx, ids)
     await tx
       .deleteFrom(table)
       .where((eb) => dialectOf(tx).among(eb.ref('id'), ids))

@@ -5,86 +5,88 @@ import type { QuietHours } from '#core/quiet-hours.ts'
 import type { Defaults } from '#core/reminder.ts'
 import type { AlarmSettings } from '#core/stale-alarm.ts'
 import type { Reminder } from '#core/task.ts'
-import { builtInChannel, bumpConfigVersion, recordChannels } from './channels.ts'
+import { bumpConfigVersion } from './config-version.ts'
+import { builtInChannel, recordChannels } from './declared-channels.ts'
 import { dialectOf } from './dialects/dialect.ts'
+import { lockRows } from './engine/lock-rows.ts'
 import { prepare } from './engine/prepare.ts'
 import type { Db, UserTable } from './schema.ts'
 
-/** The first user: of a server without login everything is his, and he is its first administrator. */
+/** The first user. Everything on a server without login belongs to them, and they are its first administrator. */
 export const builtInUserId = 1
 
 /**
- * Where the numbers of users come from: one more counter, under a user that nobody is. Not the database's own, which on PostgreSQL
- * does not know that the first was given by us; and no number is given twice.
+ * The counter from which user ids come, stored under a user id that no user has. The database's own ids are not used: PostgreSQL does
+ * not know that the first id was assigned by us. No id is reused.
  */
 const userNumbers = -1
 
-const select = prepare((db, args: { id: number }) => db.selectFrom('users').selectAll().where('id', '=', args.id))
+const selectUser = prepare((db, args: { id: number }) => db.selectFrom('users').selectAll().where('id', '=', args.id))
 
 const selectShared = prepare((db, args: { id: number }) => {
-  const { lockShared, inTurn } = dialectOf(db)
+  const { lockShared, userLockQueue } = dialectOf(db)
   let query = db.selectFrom('users').selectAll().where('id', '=', args.id)
-  if (inTurn) query = query.where(inTurn.shared(args.id))
+  if (userLockQueue) query = query.where(userLockQueue.shared(args.id))
   return lockShared ? query.modifyEnd(lockShared) : query
 })
 
-const known = new WeakMap<Db, Map<number, User>>()
+const userCache = new WeakMap<Db, Map<number, User>>()
 
 /**
- * The user of what is about to be written, who stays as he is until this transaction ends: whoever changes his settings waits for those
- * who compute by the old ones, and whoever deletes him for those who would leave something behind. Read once a transaction, which many
- * wishes share.
- * @throws Problem `unauthorized` when he is not there any more
+ * The user of a write. The row is locked against changes until the transaction ends: a change of the user's defaults waits for writes
+ * that use the old ones, and a deletion waits for writes that would leave data behind. It is read once in a transaction, which many
+ * units of work share.
+ * @throws Problem `unauthorized` when the user no longer exists
  */
 export async function userInTransaction(tx: Db, id: number): Promise<User> {
-  const seen = known.get(tx) ?? new Map<number, User>()
-  known.set(tx, seen)
+  const seen = userCache.get(tx) ?? new Map<number, User>()
+  userCache.set(tx, seen)
   let user = seen.get(id)
   if (!user) {
     const row = (await selectShared(tx, { id })).rows[0]
     user = row && toUser(row)
-    if (!user || user.removedAt !== null) throw new Problem('unauthorized', 'This account is not there any more.')
+    if (!user || user.removedAt !== null) throw new Problem('unauthorized', 'This account no longer exists.')
     seen.set(id, user)
   }
   return user
 }
 
-/** What his alarms are computed with. @throws Problem `unauthorized` when he is not there any more */
+/** The defaults for alarms. @throws Problem `unauthorized` when the user no longer exists */
 export async function defaultsInTransaction(tx: Db, userId: number): Promise<Defaults> {
   return (await userInTransaction(tx, userId)).defaults
 }
 
 export async function findUser(db: Db, id: number): Promise<User | undefined> {
-  const row = (await select(db, { id })).rows[0]
+  const row = (await selectUser(db, { id })).rows[0]
   return row && toUser(row)
 }
 
 /** @throws Problem `not-found` */
 export async function getUser(db: Db, id: number): Promise<User> {
   const user = await findUser(db, id)
-  if (!user) throw noUser(id)
+  if (!user) throw userNotFound(id)
   return user
 }
 
-const noUser = (id: number) => new Problem('not-found', `There is no user ${id}.`)
+const userNotFound = (id: number) => new Problem('not-found', `There is no user ${id}.`)
 
-/** To be changed in this transaction: nobody else can meanwhile. @throws Problem `not-found` */
+/** Locks a user, to change them in this transaction. @throws Problem `not-found` */
 export async function lockUser(tx: Db, id: number): Promise<User> {
-  await dialectOf(tx).inTurn?.alone(tx, id)
+  await dialectOf(tx).userLockQueue?.alone(tx, id)
   const query = tx.selectFrom('users').selectAll().where('id', '=', id)
-  const row = await (dialectOf(tx).isShared ? query.forUpdate() : query).executeTakeFirst()
-  if (!row) throw noUser(id)
-  known.get(tx)?.delete(id)
+  const row = await lockRows(tx, query).executeTakeFirst()
+  if (!row) throw userNotFound(id)
+  userCache.get(tx)?.delete(id)
   return toUser(row)
 }
 
-/** By id. @param after an id; 0 to begin */
+/** In the order of their ids. @param after an id; 0 to begin */
 export async function listUsers(db: Db, after: number, limit: number): Promise<User[]> {
   const rows = await db.selectFrom('users').selectAll().where('id', '>', after).orderBy('id').limit(limit).execute()
   return rows.map(toUser)
 }
 
-/** By what a person types: his name or his e-mail address. */
+/** Finds a user by what they type: a name or an e-mail address. */
 export async function findUserByLogin(
   db: Db,
   login: string,
@@ -102,14 +104,14 @@ export async function findUserByIdentity(db: Db, identity: string): Promise<User
   return row && toUser(row)
 }
 
-/** The hash of his password, or null. */
+/** The hash of the user's password, or null. */
 export async function findPassword(db: Db, id: number): Promise<string | null> {
   const row = await db.selectFrom('users').select('password').where('id', '=', id).executeTakeFirst()
   return row?.password ?? null
 }
 
-/** Whether anybody can come in who administers the server: with a password, through a provider, or by a token that may do everything. */
-export async function canAnybodyAdministrate(db: Db, now: number): Promise<boolean> {
+/** Whether an administrator can sign in: with a password, through a provider, or by a token with the scope `admin`. */
+export async function canAdministratorSignIn(db: Db, now: number): Promise<boolean> {
   const one = enabledAdmins(db).select('users.id').limit(1)
   const person = one.where((eb) => eb.or([eb('password', 'is not', null), eb('identity', 'is not', null)]))
   if (await person.executeTakeFirst()) return true
@@ -121,7 +123,7 @@ export async function canAnybodyAdministrate(db: Db, now: number): Promise<boole
   return (await program.executeTakeFirst()) !== undefined
 }
 
-/** Administrators that can come in, as far as their role and state say. */
+/** Counts administrators who are neither disabled nor removed. */
 export async function countAdmins(db: Db): Promise<number> {
   const { count } = await enabledAdmins(db)
     .select((eb) => eb.fn.countAll<number>().as('count'))
@@ -132,7 +134,7 @@ export async function countAdmins(db: Db): Promise<number> {
 const enabledAdmins = (db: Db) =>
   db.selectFrom('users').where('role', '=', 'admin').where('disabled_at', 'is', null).where('removed_at', 'is', null)
 
-/** Those who may make channels into the network of the server itself. */
+/** The users who may create channels into the private network of the server. */
 export async function adminIds(db: Db): Promise<Set<number>> {
   const rows = await db.selectFrom('users').select('id').where('role', '=', 'admin').execute()
   return new Set(rows.map(({ id }) => id))
@@ -147,10 +149,10 @@ export interface NewUser {
   readonly defaults: Defaults
 }
 
-/** @returns his number. @throws Problem `conflict` when the name or the address is taken */
+/** @returns the new id. @throws Problem `conflict` when the name or the address is taken */
 export async function insertUser(tx: Db, user: NewUser, now: number): Promise<number> {
   const { name, email, role, password, identity, defaults } = user
-  await refuseTaken(tx, 0, { name, email })
+  await requireFree(tx, 0, { name, email })
   const id = builtInUserId + (await dialectOf(tx).addToCounter(tx, userNumbers, 1))
   const reminders = JSON.stringify(defaults.reminders)
   try {
@@ -169,13 +171,13 @@ export async function insertUser(tx: Db, user: NewUser, now: number): Promise<nu
       })
       .execute()
   } catch (error) {
-    throw takenJustNow(tx, error)
+    throw toConflict(tx, error)
   }
   await recordChannels(tx, id, [builtInChannel], now)
   return id
 }
 
-/** What is given of a user. @throws Problem `conflict` when the name or the address is taken */
+/** Saves the given members of a user. @throws Problem `conflict` when the name or the address is taken */
 export async function saveUser(
   tx: Db,
   id: number,
@@ -191,8 +193,8 @@ export async function saveUser(
   }>,
 ): Promise<void> {
   const { disabledAt, removedAt, ...same } = changes
-  await refuseTaken(tx, id, changes)
-  known.get(tx)?.delete(id)
+  await requireFree(tx, id, changes)
+  userCache.get(tx)?.delete(id)
   const row = {
     ...same,
     ...(disabledAt !== undefined && { disabled_at: disabledAt }),
@@ -201,12 +203,12 @@ export async function saveUser(
   try {
     await tx.updateTable('users').set(row).where('id', '=', id).execute()
   } catch (error) {
-    throw takenJustNow(tx, error)
+    throw toConflict(tx, error)
   }
-  await bumpConfigVersion(tx) // a role decides where channels may reach
+  await bumpConfigVersion(tx) // a role decides which networks channels may reach
 }
 
-async function refuseTaken(tx: Db, id: number, { name, email }: { name?: string | null; email?: string | null }) {
+async function requireFree(tx: Db, id: number, { name, email }: { name?: string | null; email?: string | null }) {
   for (const [column, value] of [
     ['name', name],
     ['email', email],
@@ -220,19 +222,19 @@ async function refuseTaken(tx: Db, id: number, { name, email }: { name?: string 
   }
 }
 
-/** By somebody else, after `refuseTaken` had looked. */
-function takenJustNow(tx: Db, error: unknown): unknown {
+/** The conflict with a name or address that another transaction has taken after `requireFree`. */
+function toConflict(tx: Db, error: unknown): unknown {
   if (dialectOf(tx).classify(error) !== 'duplicate') return error
   return new Problem('conflict', 'This name or address was taken just now.', { cause: error })
 }
 
-/** Those whose rows are to go, with all that is theirs. */
+/** The users whose data is being deleted. */
 export async function removedUsers(db: Db): Promise<number[]> {
   const rows = await db.selectFrom('users').select('id').where('removed_at', 'is not', null).execute()
   return rows.map(({ id }) => id)
 }
 
-/** The row itself: last, when nothing is left that names it. */
+/** Deletes the row itself, last, when nothing refers to it. */
 export async function deleteUserRow(tx: Db, id: number): Promise<void> {
   await tx.deleteFrom('counters').where('user_id', '=', id).execute()
   await tx.deleteFrom('recomputes').where('user_id', '=', id).execute()
@@ -240,15 +242,15 @@ export async function deleteUserRow(tx: Db, id: number): Promise<void> {
   await bumpConfigVersion(tx)
 }
 
-// ── what alarms are computed with ──
+// ── defaults for alarms ──
 
-/** Of his own choice, where he has made one; the server's for the rest. */
+/** The user's own choices. The server's defaults apply where they are null. */
 export interface OwnDefaults {
   readonly reminders: readonly Reminder[] | null
   readonly timeZone: string | null
 }
 
-const effective = (own: OwnDefaults, server: Defaults): Defaults => ({
+const effectiveDefaults = (own: OwnDefaults, server: Defaults): Defaults => ({
   reminders: own.reminders ?? server.reminders,
   timeZone: own.timeZone ?? server.timeZone,
 })
@@ -264,10 +266,10 @@ export async function saveOwnDefaults(
   server: Defaults,
   now: number,
 ): Promise<boolean> {
-  const defaults = effective(own, server)
-  const row = (await select(tx, { id })).rows[0]
+  const defaults = effectiveDefaults(own, server)
+  const row = (await selectUser(tx, { id })).rows[0]
   const isSame = row && JSON.stringify(toUser(row).defaults) === JSON.stringify(defaults)
-  known.get(tx)?.delete(id)
+  userCache.get(tx)?.delete(id)
   await tx
     .updateTable('users')
     .set({
@@ -310,8 +312,8 @@ export async function adoptServerDefaults(tx: Db, server: Defaults, now: number)
   ] as const
   for (const [own, column, value] of others) {
     const changed = tx.selectFrom('users').select('id').where(own, 'is', null).where(column, '!=', value)
-    const { inTurn } = dialectOf(tx)
-    if (inTurn) for (const { id } of await changed.orderBy('id').execute()) await inTurn.alone(tx, id)
+    const { userLockQueue } = dialectOf(tx)
+    if (userLockQueue) for (const { id } of await changed.orderBy('id').execute()) await userLockQueue.alone(tx, id)
     const { numUpdatedRows } = await tx
       .updateTable('users')
       .set({ [column]: value, ...staleFrom(now) })
@@ -332,10 +334,10 @@ export async function allPreferences(db: Db): Promise<Map<number, NotificationPr
   return new Map(rows.map((row): [number, NotificationPreferences] => [row.id, toPreferences(row)]))
 }
 
-/** The same of one, and what of it is his own choice. @throws Problem `not-found` */
+/** The same for one user, with their own choices. @throws Problem `not-found` */
 export async function getPreferences(db: Db, userId: number): Promise<NotificationPreferences & { own: OwnDefaults }> {
-  const row = (await select(db, { id: userId })).rows[0]
-  if (!row) throw noUser(userId)
+  const row = (await selectUser(db, { id: userId })).rows[0]
+  if (!row) throw userNotFound(userId)
   return { ...toPreferences(row), own: toOwnDefaults(row) }
 }
 

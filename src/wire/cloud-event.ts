@@ -1,4 +1,4 @@
-import { type Message, type Said, sentence } from '#core/notification.ts'
+import { type Message, type SentenceInput, sentence } from '#core/notification.ts'
 import { toNotificationSummary } from './notification.ts'
 import { toTaskWire } from './task.ts'
 import { isoText } from './time.ts'
@@ -7,7 +7,7 @@ import { isoText } from './time.ts'
  * CloudEvents 1.0, JSON format. `type` follows the moment of sending, `id` is the same on every channel. On one that gathers it is of
  * the first that rang, and `others` are what else is told by it.
  */
-export function toCloudEvent(message: Said & Partial<Pick<Message, 'others' | 'links'>>) {
+export function toCloudEvent(message: SentenceInput & Partial<Pick<Message, 'others' | 'links'>>) {
   const { task, notification, sentAt, others = [], links = null } = message
   return {
     specversion: '1.0',
@@ -24,12 +24,12 @@ export function toCloudEvent(message: Said & Partial<Pick<Message, 'others' | 'l
   }
 }
 
-export function toData(said: Said & Pick<Message, 'links'>) {
-  const { task, notification, links } = said
+export function toData(input: SentenceInput & Pick<Message, 'links'>) {
+  const { task, notification, links } = input
   return {
     task: toTaskWire(task),
     notification: toNotificationSummary(notification),
-    message: sentence(said),
+    message: sentence(input),
     ...(links && { links }),
   }
 }

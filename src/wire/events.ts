@@ -1,7 +1,7 @@
 import type { EventType, EventWire } from '#api/schemas/event.ts'
 import type { DeliveryWire } from '#api/schemas/notification.ts'
 import type { ChangeKind } from '#core/change.ts'
-import { formatTask, type Notification, type Said } from '#core/notification.ts'
+import { formatTask, type Notification, type SentenceInput } from '#core/notification.ts'
 import type { Task } from '#core/task.ts'
 import type { NumberedChange } from '#store/changes.ts'
 import type { Delivery } from '#store/deliveries.ts'
@@ -38,7 +38,7 @@ export function toEvent(change: NumberedChange, found: Found, timeZone = 'UTC'):
   const { task, notification } = found
   const cursor = String(change.number)
   if (change.kind === 'fired' && task && notification) {
-    const said: Said = { task, notification, sentAt: change.at, timeZone: task.timeZone ?? timeZone }
+    const said: SentenceInput = { task, notification, sentAt: change.at, timeZone: task.timeZone ?? timeZone }
     return { ...toCloudEvent(said), cursor } as EventWire
   }
   const { taskId, count, batch } = change

@@ -1,7 +1,7 @@
 import type { SnoozeWire, TaskDraftWire, TaskPatchWire, TaskWire } from '#api/schemas/task.ts'
 import type { DateTimeInput } from '#core/date-time.ts'
 import { parseSpan } from '#core/duration.ts'
-import { describe, type Fault, Problem } from '#core/problem.ts'
+import { type Fault, formatFaults, Problem } from '#core/problem.ts'
 import type { Reminder, Task, TaskDraft, TaskPatch } from '#core/task.ts'
 import { isoOrNull, isoText, parseTime, timeHint } from './time.ts'
 // ── out ──
@@ -50,7 +50,7 @@ export function toPatch(wire: Omit<TaskPatchWire, 'id' | 'version'>, pointer = '
   if (wire.reminders !== undefined)
     patch.reminders =
       wire.reminders?.map((text, i) => (/^\d/.test(text) ? moment(`reminders/${i}`, text) : text)) ?? null
-  if (faults.length > 0) throw new Problem('invalid', describe(faults), { faults })
+  if (faults.length > 0) throw new Problem('invalid', formatFaults(faults), { faults })
   return patch
 }
 

@@ -1,7 +1,7 @@
 import type { Deleted } from '#actions/trash.ts'
 import type { DeletedTasksWire, DeletedTaskWire, RestoreWire, TrashedTaskWire } from '#api/schemas/trash.ts'
 import { Problem } from '#core/problem.ts'
-import type { Trashed, TrashedTask } from '#store/trash.ts'
+import type { TrashedTask, TrashSelection } from '#store/trash.ts'
 import { toTaskWire } from './task.ts'
 import { isoText } from './time.ts'
 
@@ -34,7 +34,7 @@ export function toTrashedTaskWire({ task, deletedAt, batch }: TrashedTask, trash
 // ── in ──
 
 /** @throws Problem `invalid` unless exactly one of `ids` and `batch` is there */
-export function toRestoring({ ids, batch }: RestoreWire): Exclude<Trashed, 'all'> {
+export function toRestoring({ ids, batch }: RestoreWire): Exclude<TrashSelection, 'all'> {
   if (ids !== undefined && batch === undefined) return { ids: [...new Set(ids)] }
   if (batch !== undefined && ids === undefined) return { batch }
   throw new Problem('invalid', 'Either "ids" or "batch" must be given.', {

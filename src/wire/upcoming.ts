@@ -1,17 +1,17 @@
 import type { UpcomingWire } from '#api/schemas/upcoming.ts'
-import { type ChannelRecord, isFor } from '#core/channel.ts'
+import { type ChannelRecord, wantsNotification } from '#core/channel.ts'
 import { kindAt } from '#core/notification.ts'
 import type { Upcoming } from '#store/upcoming.ts'
 import { reminderText } from './task.ts'
 import { isoText } from './time.ts'
 
 export function toUpcomingWire(
-  { rings, hasMore }: { rings: readonly Upcoming[]; hasMore: boolean },
+  { reminders, hasMore }: { reminders: readonly Upcoming[]; hasMore: boolean },
   until: number,
   channels: readonly ChannelRecord[],
 ): UpcomingWire {
   return {
-    upcoming: rings.map(({ task, at, ...fire }) => {
+    upcoming: reminders.map(({ task, at, ...fire }) => {
       const reminder = fire.reminder === 'snooze' ? null : fire.reminder
       const expiryAt = task.expiryAt ?? at // without one nothing rings
       const kind = kindAt(reminder, expiryAt, at)
@@ -23,7 +23,7 @@ export function toUpcomingWire(
         due_dt: isoText(at),
         kind,
         channels: channels
-          .filter((channel) => channel.isEnabled && isFor(channel, { kind }, task))
+          .filter((channel) => channel.isEnabled && wantsNotification(channel, { kind }, task))
           .map(({ id, name, kind }) => ({ id, name, kind })),
       }
     }),

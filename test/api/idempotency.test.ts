@@ -6,7 +6,7 @@ import type { Context } from '#actions/context.ts'
 import { once } from '#actions/idempotent.ts'
 import { createTask } from '#actions/tasks.ts'
 import { openStore } from '#store/engine/open.ts'
-import { deleteExpiredIdempotencyKeys, keptForMs } from '#store/idempotency-keys.ts'
+import { deleteExpiredIdempotencyKeys, keyLifetimeMs } from '#store/idempotency-keys.ts'
 import { migratedDatabase, testDatabase } from '#support/databases.ts'
 import { failingDatabase } from '#support/failing-database.ts'
 import { fakeClock } from '#support/fake-clock.ts'
@@ -139,7 +139,7 @@ test('a POST under a key', async (t) => {
 
   await t.test('is forgotten after 24 hours, and no sooner', async () => {
     const first = await post('a day', '/v1/tasks', { title: 'x' })
-    await clock.advance(keptForMs - 1)
+    await clock.advance(keyLifetimeMs - 1)
     assert.equal(isReplayed(await post('a day', '/v1/tasks', { title: 'x' })), 'true')
     await clock.advance(1)
     const next = await post('a day', '/v1/tasks', { title: 'y' })

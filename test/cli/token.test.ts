@@ -130,7 +130,7 @@ test('the program prints the token alone, and the rest beside it', {
   const { stdout, stderr } = await run('create', '--database-url', databaseUrl)
   assert.match(stdout, /^dbl_[0-9A-Za-z]{49}\n$/)
   // A path that is mistyped makes a database as well, to which no server will ever look.
-  assert.match(stderr, /^A new, empty database was made at \/.+\.\nToken 1 of the first user/)
+  assert.match(stderr, /^Created an empty database at \/.+\.\nToken 1 of the first user/)
   assert.match((await run('create', '--database-url', databaseUrl)).stderr, /^Token 2 of the first user/)
   await assert.rejects(run('create', '--scopes', 'all'), { code: 2 })
   await assert.rejects(run('mint'), { code: 2 })

@@ -87,7 +87,7 @@ test('mysql: a password that is refused is not said', { skip: await skipReason('
   for (const password of [right, wrong]) {
     const url = `mysql://${user}:${password}@${host}${pathname}_of_nobody`
     const { code, said } = await allOf(spawnServer(t, asLoud, { DUEBELL_DATABASE_URL: url }))
-    assert.match(said, /refuses us: /)
+    assert.match(said, /refused the connection: /)
     assert.equal(code, 2)
     assert.deepEqual(canaries.findIn(said), [], said)
   }

@@ -99,7 +99,7 @@ test('whoever asks for what is damaged is told so, without a path; the rest is s
     )
     assert.ok(error instanceof ProblemError)
     assert.equal(error.status, 503)
-    assert.match(error.message, /The database is damaged, and what was asked for cannot be read or changed\./)
+    assert.match(error.message, /The database is damaged, and this part of it cannot be read or changed\./)
     assert.ok(!error.message.includes(path))
   }
   assert.equal((await client.get(healthy[0] as number)).id, healthy[0])

@@ -50,15 +50,15 @@ test('a full disk: writes are refused, health says so at once, and both end once
   assert.equal((await client.get(id)).title, 'Before', 'reads go on')
   const { codes, text, status, database, full } = await health(url)
   assert.deepEqual([codes, text, status, full], [[503, 503, 503], 'Unhealthy', 'unhealthy', '1'])
-  assert.match(database, /full\. Free space on the disk of .*duebell\.db; the server goes on by itself\.$/)
+  assert.match(database, /full\. Free space on the disk of .*duebell\.db\. The server continues by itself\.$/)
   const about = (words: RegExp) => lines.filter((line) => words.test(line)).length
-  assert.equal(about(/The database stores nothing: /), 1)
+  assert.equal(about(/The database cannot store anything: /), 1)
   assert.equal(about(/unavailable/), 1, 'one line for fifty requests')
 
   rmSync(filler)
   await clock.advance(2 * clock.maxSleepMs)
   assert.deepEqual(await health(url), healthy)
-  assert.equal(about(/The database stores again what it is given; \d+ transactions failed/), 1)
+  assert.equal(about(/The database stores writes again; \d+ transactions failed/), 1)
   assert.deepEqual(bell.messages.length, 1, 'the reminder has fired')
   assert.equal((await client.list({ limit: 1_000 })).tasks.length, stored + 1, 'nothing that was refused is there')
 })

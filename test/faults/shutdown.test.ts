@@ -247,7 +247,7 @@ async function failure(t: TestContext, flags: string[], env: Record<string, stri
   const { ended, output } = spawnServer(t, flags, env)
   const { code } = await ended
   // What has happened until then is said: that a new database was made.
-  const others = output.stdout.split('\n').filter((line) => line !== '' && !/A new, empty database was made/.test(line))
+  const others = output.stdout.split('\n').filter((line) => line !== '' && !/Created an empty database/.test(line))
   assert.deepEqual(others, [])
   assert.doesNotMatch(output.stderr, /^ +at /m, 'no stack')
   return { code, lines: output.stderr.trimEnd().split('\n') }

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { saveHealth } from '#store/channels.ts'
+import { saveHealth } from '#store/channel-health.ts'
 import { testDatabase } from '#support/databases.ts'
 import { recorder } from '#support/recording-channel.ts'
 import { startTestApp, type TestApp } from '#support/test-app.ts'

@@ -31,8 +31,8 @@ async function fixture(t: TestContext) {
       statements++
       return run()
     })
-  const open = async (onListed = (_: readonly number[]) => {}) => {
-    const store = await openStore(url, { clock: systemClock, onBroken() {}, onListed, wrap })
+  const open = async (onChangesCommitted = (_: readonly number[]) => {}) => {
+    const store = await openStore(url, { clock: systemClock, onBroken() {}, onChangesCommitted, wrap })
     t.after(() => store[Symbol.asyncDispose]())
     return store
   }

@@ -82,7 +82,7 @@ for (const [fate, lose] of [
     assert.deepEqual(contents(folder), before)
 
     renameSync(log, `${folder}/aside`)
-    assert.deepEqual(await openOnce(path), [`A new, empty database was made at ${path}.`])
+    assert.deepEqual(await openOnce(path), [`Created an empty database at ${path}.`])
     assert.equal(contents(folder).aside, before['duebell.db-wal'])
   })
 
@@ -119,7 +119,7 @@ test('a file and its log are recovered together, and nobody speaks of a new data
 
 test('a new database is spoken of once', async (t) => {
   const path = join(temporaryFolder(t), 'made', 'duebell.db')
-  assert.deepEqual(await openOnce(path), [`A new, empty database was made at ${path}.`])
+  assert.deepEqual(await openOnce(path), [`Created an empty database at ${path}.`])
   assert.deepEqual(await openOnce(path), [])
 })
 

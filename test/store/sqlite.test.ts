@@ -155,12 +155,12 @@ test('SQLite: in memory it leaves no file, and works the same', async (t) => {
 
 for (const [errcode, what] of [
   [13, 'The disk is full: nothing was changed.'],
-  [8, 'The database is read-only just now: nothing was changed.'],
+  [8, 'The database is read-only at the moment: nothing was changed.'],
   [
     11,
-    'The database is damaged, and what was asked for cannot be read or changed. The log and /v1/health tell an administrator how to repair it.',
+    'The database is damaged, and this part of it cannot be read or changed. The log and /v1/health tell an administrator how to repair it.',
   ],
-  [5, 'The database cannot be reached just now.'],
+  [5, 'The database cannot be reached at the moment.'],
 ] as const)
   test(`SQLite: error ${errcode} is told as «${what}»`, async (t) => {
     let fails = false

@@ -110,7 +110,7 @@ describe('a start that is refused says in plain words why, and what to do', () =
       ],
       [
         `mysql://u:${canary}@127.0.0.1/db?ssl=true`,
-        /has ssl, which is not known; there are sslmode and sslrootcert\.$/,
+        /has the unknown option ssl\. Known options are sslmode and sslrootcert\.$/,
       ],
       [
         `postgres://u:${canary}@127.0.0.1/db?sslmode=verify-full&sslrootcert=/no/such/file`,
@@ -134,7 +134,7 @@ describe('a start that is refused says in plain words why, and what to do', () =
     const url = await startRefusing(t, '28P01', 'password authentication failed for user "postgres"')
     assert.match(
       await refusal(url),
-      /^postgres:\/\/127\.0\.0\.1:\d+\/duebell refuses us: password authentication failed for user "postgres"\. Check the user and the password in --database-url\.$/,
+      /^postgres:\/\/127\.0\.0\.1:\d+\/duebell refused the connection: password authentication failed for user "postgres"\. Check the user and the password in --database-url\.$/,
     )
   })
 
@@ -151,7 +151,7 @@ describe('a start that is refused says in plain words why, and what to do', () =
     const user = await createUser(t, 'mysql')
     assert.match(
       await refusal(withUser(servers.mysql, user, `${canary}-wrong`)),
-      /^mysql:\/\/127\.0\.0\.1:3306\/test refuses us: Access denied for user .+\. Check the user and the password in --database-url\.$/,
+      /^mysql:\/\/127\.0\.0\.1:3306\/test refused the connection: Access denied for user .+\. Check the user and the password in --database-url\.$/,
     )
   })
 
@@ -159,7 +159,7 @@ describe('a start that is refused says in plain words why, and what to do', () =
     test(`${server}: a missing database`, { skip: skip[server] }, async () => {
       assert.match(
         await refusal(servers[server].replace(/test$/, 'duebell_no_such')),
-        /duebell_no_such refuses us: .+duebell_no_such.+\. Create the database, or name another in --database-url\.$/,
+        /duebell_no_such refused the connection: .+duebell_no_such.+\. Create the database, or name another in --database-url\.$/,
       )
     })
 
@@ -179,7 +179,7 @@ describe('a start that is refused says in plain words why, and what to do', () =
       for (const mode of ['require', 'verify-full'])
         assert.match(
           await refusal(`${url}?sslmode=${mode}`),
-          / refuses us: .+\. Turn on TLS there, or leave sslmode out of --database-url\.$/,
+          / refused the connection: .+\. Turn on TLS there, or leave sslmode out of --database-url\.$/,
         )
     })
 
@@ -193,7 +193,7 @@ describe('a start that is refused says in plain words why, and what to do', () =
       )
       assert.match(
         await refusal(url),
-        /^The database was used by a newer Duebell: it has 9999-from-the-future, which this one does not know\. Nothing was changed\./,
+        /^The database was used by a newer Duebell: it has 9999-from-the-future, which this version does not know\. Nothing was changed\./,
       )
     })
   }
@@ -207,13 +207,13 @@ describe('a start that is refused says in plain words why, and what to do', () =
       const where = `${new URL(url).protocol}//${new URL(url).host}${new URL(url).pathname}`
       assert.equal(
         await refusal(url),
-        `${where} has the table tasks, and it is not Duebell's. Nothing was changed. Name a database of its own in --database-url.`,
+        `${where} has the table tasks, and it is not Duebell's. Nothing was changed. Name another database in --database-url.`,
       )
       await onServer(server, 'insert into tasks values (1, 1, null, 1)', url) // as many columns as before
       await onServer(server, 'drop table tasks', url)
       const lines: string[] = []
       await open(t, url, lines)
-      assert.deepEqual(lines, [`${where} had no tables of Duebell: new, empty ones were made.`])
+      assert.deepEqual(lines, [`Created empty tables in ${where}.`])
     })
 
     test(`${server}: tables of other names, shared with another program, are no reason to refuse`, {
@@ -262,7 +262,10 @@ describe('a start that is refused says in plain words why, and what to do', () =
     })
     const [code] = await once(child, 'close')
     assert.equal(code, 2)
-    assert.match(complaint, /^duebell: postgres:\/\/127\.0\.0\.1:5432\/duebell_no_such refuses us: [^\n]+\n$/)
+    assert.match(
+      complaint,
+      /^duebell: postgres:\/\/127\.0\.0\.1:5432\/duebell_no_such refused the connection: [^\n]+\n$/,
+    )
   })
 })
 
@@ -327,24 +330,24 @@ describe('a start looks at version and settings', () => {
       ],
       ['mysql', { version: '5.7.44' }, /^The server is 5\.7\.44: Duebell needs MySQL 8 or MariaDB 10\.6, or newer\.$/],
       ['mysql', { version: '10.5.23-MariaDB' }, /^The server is 10\.5\.23-MariaDB: Duebell needs /],
-      ['mysql', { isolation: 'REPEATABLE-READ' }, /did not take our session settings: isolation REPEATABLE-READ/],
+      ['mysql', { isolation: 'REPEATABLE-READ' }, /did not accept our session settings: isolation REPEATABLE-READ/],
       ['mysql', { charset: 'latin1' }, /charset latin1/],
     ]
     for (const [server, more, expected] of refused)
       await assert.rejects(inspect(server, more), (error) => error instanceof Problem && expected.test(error.message))
   })
 
-  test('a server that may lose answered writes is warned of, setting by setting', async () => {
+  test('a server that may lose acknowledged writes is warned of, setting by setting', async () => {
     assert.deepEqual(
       (await inspect('postgres', { fsync: 'off', full_page_writes: 'off', synchronous_commit: 'off' })).map(
-        (warning) => /with (\w+ = \w+): a crash of its machine may lose answered writes/.exec(warning)?.[1],
+        (warning) => /with (\w+ = \w+): a crash of its machine may lose acknowledged writes/.exec(warning)?.[1],
       ),
       ['fsync = off', 'full_page_writes = off', 'synchronous_commit = off'],
     )
     const [flush, binlog] = await inspect('mysql', { flush_log: 2, sync_binlog: 0 })
     assert.match(
       flush as string,
-      /innodb_flush_log_at_trx_commit = 2: a crash of its machine may lose answered writes\. Set it to 1\.$/,
+      /innodb_flush_log_at_trx_commit = 2: a crash of its machine may lose acknowledged writes\. Set it to 1\.$/,
     )
     assert.match(binlog as string, /sync_binlog = 0: after a crash its replicas may differ from it\. Set it to 1\.$/)
   })
@@ -358,7 +361,7 @@ describe('a start looks at version and settings', () => {
       await (await openStore(url, { clock, log, onBroken() {} }))[Symbol.asyncDispose]()
       assert.match(
         lines.join('\n'),
-        /The clock of the database is (89\.9|90\.\d) s ahead of this machine's: .+ Let both follow NTP\.$/,
+        /The clock of the database is (89\.9|90\.\d) s ahead of this machine's\. .+ Synchronise both with NTP\.$/,
       )
       lines.length = 0
       await (await openStore(url, { clock: systemClock, log, onBroken() {} }))[Symbol.asyncDispose]()
@@ -452,7 +455,7 @@ describe('the tasks of the original service', { skip: skip.mysql }, () => {
       'Took over 5 tasks of the original service from its table «task», times read in Europe/Paris.',
       'Without a title, now called «Task <id>»: 8, 40.',
       'With a title longer than 500 characters, kept whole in the description: 12, 13.',
-      `${url.replace('root@', '')} had no tables of Duebell: new, empty ones were made.`,
+      `Created empty tables in ${url.replace('root@', '')}.`,
     ])
 
     const { rows: theirs } = await store.db.executeQuery<object>(CompiledQuery.raw('select * from task order by id'))
@@ -501,7 +504,7 @@ describe('the tasks of the original service', { skip: skip.mysql }, () => {
     await onServer('mysql', 'create table task (id int primary key, name text)', url)
     const lines: string[] = []
     const store = await open(t, url, lines)
-    assert.deepEqual(lines, [`${url.replace('root@', '')} had no tables of Duebell: new, empty ones were made.`])
+    assert.deepEqual(lines, [`Created empty tables in ${url.replace('root@', '')}.`])
     assert.deepEqual(await store.db.selectFrom('tasks').selectAll().execute(), [])
   })
 })

@@ -80,7 +80,7 @@ test('postgres: a database that becomes read-only is unhealthy until it takes wr
       () => undefined,
       (error: unknown) => error,
     )
-    return error instanceof Problem && error.message === 'The database is read-only just now: nothing was changed.'
+    return error instanceof Problem && error.message === 'The database is read-only at the moment: nothing was changed.'
   })
   assert.equal(store.storage.fault()?.kind, 'read-only')
   await setReadOnly('off')
@@ -91,7 +91,10 @@ test('postgres: a database that becomes read-only is unhealthy until it takes wr
     ),
   )
   assert.equal(store.storage.fault(), null)
-  assert.match(lines.join('\n'), /^The database stores nothing: cannot execute .+\nThe database stores again .+$/)
+  assert.match(
+    lines.join('\n'),
+    /^The database cannot store anything: cannot execute .+\nThe database stores writes again.+$/,
+  )
 })
 
 for (const database of ['sqlite', 'postgres', 'mysql'] as const)
@@ -122,8 +125,8 @@ test('a fault of writing ends with the first write that is stored, and its log l
   storage.noteStored()
   assert.equal(storage.fault(), null)
   assert.deepEqual(lines, [
-    'The database stores nothing: could not extend file. Free space on the disk of the database server; Duebell goes on by itself.',
-    'The database stores again what it is given; 100 transactions failed in 7 s.',
+    'The database cannot store anything: could not extend file. Free space on the disk of the database server. Duebell continues by itself.',
+    'The database stores writes again; 100 transactions failed in 7 s.',
   ])
 })
 

@@ -10,9 +10,13 @@ import { Problem } from '#core/problem.ts'
 import type { NewTask, Task, TaskDraft } from '#core/task.ts'
 import { newTask } from '#core/task-changes.ts'
 import { changesSince, recordChange } from '#store/changes.ts'
-import { channelKinds, recordChannels } from '#store/channels.ts'
+import { channelKinds } from '#store/channels.ts'
+import type { Claim, DeliveryResult } from '#store/claims.ts'
+import * as claims from '#store/claims.ts'
+import { recordChannels } from '#store/declared-channels.ts'
 import * as deliveries from '#store/deliveries.ts'
 import type { Store } from '#store/engine/open.ts'
+import { nextDue } from '#store/next-due.ts'
 import { listNotifications } from '#store/notification-list.ts'
 import * as notifications from '#store/notifications.ts'
 import * as recompute from '#store/recompute.ts'
@@ -399,7 +403,7 @@ export function storeSuite(name: string, fresh: Fresh, migrated: Fresh): void {
         ),
       )
       const claim = (channelId: number, at: number, limit = 10) =>
-        store.transact((tx) => deliveries.claimDue(tx, { id: channelId, isGrouping: false }, at, leaseMs, limit))
+        store.transact((tx) => claims.claimDue(tx, { id: channelId, isGrouping: false }, at, leaseMs, limit))
       const stored = async () => {
         const all = [...(await deliveries.deliveriesOf(store.db, [one.id])).values()].flat()
         return new Map(all.map((delivery) => [delivery.id, delivery]))
@@ -419,9 +423,9 @@ export function storeSuite(name: string, fresh: Fresh, migrated: Fresh): void {
       return { store, first, second, notification: one, claimedId, dueId, claim, stored, held }
     }
 
-    const settle = ({ transact }: Store, claim: deliveries.Claim, more: Partial<deliveries.DeliveryResult> = {}) =>
+    const settle = ({ transact }: Store, claim: Claim, more: Partial<DeliveryResult> = {}) =>
       transact((tx) =>
-        deliveries.recordResults(
+        claims.recordResults(
           tx,
           [{ claim, state: 'sent', nextAt: null, error: null, latencyMs: 12, ...more }],
           now + 12,
@@ -430,9 +434,9 @@ export function storeSuite(name: string, fresh: Fresh, migrated: Fresh): void {
 
     test('one that was written as claimed is nobody else’s before its lease ends; one without is due', async (t) => {
       const { store, first, second, notification: one, claim, claimedId, dueId } = await fired(t)
-      assert.equal((await deliveries.nextDue(store.db)).get(first.id)?.at, now + leaseMs)
-      assert.equal((await deliveries.nextDue(store.db)).get(second.id)?.at, now)
-      assert.equal((await deliveries.nextDue(store.db)).size, 2)
+      assert.equal((await nextDue(store.db)).get(first.id)?.at, now + leaseMs)
+      assert.equal((await nextDue(store.db)).get(second.id)?.at, now)
+      assert.equal((await nextDue(store.db)).size, 2)
       assert.deepEqual(await claim(first.id, now + leaseMs - 1), [])
       const leaseUntil = now + leaseMs
       assert.deepEqual(await claim(second.id, now), [
@@ -509,7 +513,7 @@ export function storeSuite(name: string, fresh: Fresh, migrated: Fresh): void {
       })
       const [again] = await claim(first.id, nextAt)
       assert.equal(again?.attempt, 3)
-      assert.equal(await settle(store, again as deliveries.Claim), 1)
+      assert.equal(await settle(store, again as Claim), 1)
       assert.deepEqual(await claim(first.id, now + 100 * hourMs), [], 'sent is settled')
     })
 
@@ -523,7 +527,7 @@ export function storeSuite(name: string, fresh: Fresh, migrated: Fresh): void {
 
     test('a claim that is given back is due at once, and counts as no attempt', async (t) => {
       const { store, first, claim, claimedId, stored, held } = await fired(t)
-      await store.transact((tx) => deliveries.releaseClaims(tx, [held]))
+      await store.transact((tx) => claims.releaseClaims(tx, [held]))
       assert.deepEqual(
         [(await stored()).get(claimedId)?.attempts, (await stored()).get(claimedId)?.nextAt],
         [0, now],
@@ -533,7 +537,7 @@ export function storeSuite(name: string, fresh: Fresh, migrated: Fresh): void {
       assert.equal(again?.attempt, 1)
       const [second] = await claim(first.id, now + 1 + leaseMs)
       assert.ok(again && second)
-      await store.transact((tx) => deliveries.releaseClaims(tx, [again]))
+      await store.transact((tx) => claims.releaseClaims(tx, [again]))
       assert.equal((await stored()).get(claimedId)?.attempts, 2, 'only by whoever holds it')
     })
 
@@ -542,12 +546,12 @@ export function storeSuite(name: string, fresh: Fresh, migrated: Fresh): void {
       const [due] = await claim(second.id, now)
       assert.ok(due)
       await settle(store, due, { state: 'pending', nextAt: now + hourMs, error: '503' })
-      assert.equal(await store.transact((tx) => deliveries.freeAllClaims(tx, now + 1)), 1)
+      assert.equal(await store.transact((tx) => claims.releaseAllClaims(tx, now + 1)), 1)
       assert.deepEqual(
         (await claim(first.id, now + 1)).map(({ attempt }) => attempt),
         [2],
       )
-      assert.equal((await deliveries.nextDue(store.db)).get(second.id)?.at, now + hourMs)
+      assert.equal((await nextDue(store.db)).get(second.id)?.at, now + hourMs)
     })
 
     test('what was dropped is revived for its task and expiry, and nothing else is', async (t) => {
@@ -577,13 +581,13 @@ export function storeSuite(name: string, fresh: Fresh, migrated: Fresh): void {
     test('what waits for a channel that is gone is dropped with the reason, and is not revived', async (t) => {
       const { store, first, second, dueId, stored, held } = await fired(t)
       await settle(store, held)
-      const drop = (id: number) => store.transact((tx) => deliveries.dropForChannel(tx, id, 'gone', now + 1))
+      const drop = (id: number) => store.transact((tx) => deliveries.cancelForChannel(tx, id, 'gone', now + 1))
       await store.transact((tx) => recordChannels(tx, me, declared.slice(0, 1), now + 1))
       assert.equal(await drop(second.id), 1)
       assert.equal(await drop(first.id), 0, 'what was sent stays sent')
       const dropped = (await stored()).get(dueId)
       assert.deepEqual([dropped?.state, dropped?.nextAt, dropped?.error], ['cancelled', null, 'gone'])
-      assert.equal((await deliveries.nextDue(store.db)).get(second.id), undefined)
+      assert.equal((await nextDue(store.db)).get(second.id), undefined)
       const revived = await store.transact((tx) =>
         deliveries.reviveCancelled(tx, [{ id: 1, expiryAt: now + hourMs }], now + 2),
       )
@@ -742,7 +746,7 @@ export function storeSuite(name: string, fresh: Fresh, migrated: Fresh): void {
       await store.transact((tx) => users.saveUser(tx, ada, { removedAt: now }))
       await assert.rejects(
         store.transact((tx) => users.defaultsInTransaction(tx, ada)),
-        /not there any more/,
+        /no longer exists/,
       )
     })
   })
@@ -806,7 +810,7 @@ export function storeSuite(name: string, fresh: Fresh, migrated: Fresh): void {
         ['fulfilled', 'rejected', 'fulfilled'],
       )
       const isKnown = store.dialect.rowsChanged !== undefined
-      assert.deepEqual([runs, said.includes('savepoint wish')], isKnown ? [1, false] : [2, true])
+      assert.deepEqual([runs, said.includes('savepoint unit_of_work')], isKnown ? [1, false] : [2, true])
       assert.deepEqual(await titles(store), ['first', 'last'])
       assert.deepEqual(await changesSince(store.db, me, 0, 10), [], 'nor is anything told that it was about to do')
     })
@@ -917,7 +921,7 @@ export function storeSuite(name: string, fresh: Fresh, migrated: Fresh): void {
       const expected = Array.from({ length: 1_000 }, (_, i) => `task ${i}`)
       await Promise.all(expected.map((title) => insert(store, draft({ title }))))
       const done = await titles(store)
-      if (store.dialect.transactionsAtOnce === 1) assert.deepEqual(done, expected)
+      if (store.dialect.maxTransactions === 1) assert.deepEqual(done, expected)
       assert.deepEqual(done.toSorted(), expected.toSorted())
       const commits = said.filter((text) => text === 'commit').length
       assert.ok(commits >= 2 && commits <= 20, `${commits} commits`)

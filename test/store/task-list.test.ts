@@ -9,7 +9,7 @@ import { newTask } from '#core/task-changes.ts'
 import { type Position, positionOf, type SortKey, type TaskFilter } from '#core/task-query.ts'
 import type { DialectName } from '#store/dialects/dialect.ts'
 import { openStore, type Store } from '#store/engine/open.ts'
-import { candidates, forgetTasks, indexTask } from '#store/search.ts'
+import { findCandidates, indexTask, removeFromIndex } from '#store/search.ts'
 import { countTasks, listPage } from '#store/task-list.ts'
 import { insertTask, saveTasks } from '#store/tasks.ts'
 import { lockToDelete, moveToTrash, purgeTrashed } from '#store/trash.ts'
@@ -126,7 +126,7 @@ test(`${testDatabase}: what very many tasks have is found as well, in any order 
     title: `${i % 50 === 7 ? 'other' : 'Common'} word${i % 2_000 === 3 ? ' rare' : ''}`,
     expiryAt: i % 3 === 0 ? null : now + 1_000 * ((i * 7_919) % howMany),
   }))
-  assert.equal(await candidates(store.db, ['common']), undefined, 'too many to look up')
+  assert.equal(await findCandidates(store.db, ['common']), undefined, 'too many to look up')
   for (const sort of [
     [key('id')],
     [key('id', true)],
@@ -196,7 +196,7 @@ test(`${testDatabase}: the index holds a task's words of now, and none of those 
     store.transact((tx) => insertTask(tx, newTask({ title }, userId, randomUUID(), defaults, now)))
   const [a, b] = [await insert('first word'), await insert('second word')]
   const theirs = await insert('third word', 2)
-  const found = async (...words: string[]) => (await candidates(store.db, words))?.toSorted((x, y) => x - y)
+  const found = async (...words: string[]) => (await findCandidates(store.db, words))?.toSorted((x, y) => x - y)
   assert.deepEqual(await found('word'), [a.id, b.id, theirs.id])
   assert.deepEqual(await page(store, [key('id')], { filter: { words: ['third'] } }), [], 'of another user')
 
@@ -207,8 +207,8 @@ test(`${testDatabase}: the index holds a task's words of now, and none of those 
   })
   assert.deepEqual([await found('word'), await found('first'), await found('twice')], [[b.id, theirs.id], [], [a.id]])
 
-  await store.transact((tx) => forgetTasks(tx, [b.id, 999]))
-  await store.transact((tx) => forgetTasks(tx, []))
+  await store.transact((tx) => removeFromIndex(tx, [b.id, 999]))
+  await store.transact((tx) => removeFromIndex(tx, []))
   assert.deepEqual(await found('word'), [theirs.id])
   // What is in the trash may come back; what is gone from there does not.
   for (const { id, userId } of [a, theirs])
@@ -294,6 +294,6 @@ test(`${testDatabase}: tasks that were there before the index are in it after th
   }
   await store[Symbol.asyncDispose]()
   const { store: next } = await open(t, url)
-  assert.deepEqual(await candidates(next.db, ['w1199']), [1_200])
-  assert.equal((await candidates(next.db, ['task']))?.length, 1_200)
+  assert.deepEqual(await findCandidates(next.db, ['w1199']), [1_200])
+  assert.equal((await findCandidates(next.db, ['task']))?.length, 1_200)
 })

@@ -1,5 +1,6 @@
 import type { Dialect } from 'kysely'
-import { columnTypes, type Db, type Schema } from '#store/schema.ts'
+import { columnTypes } from '#store/column-types.ts'
+import type { Db, Schema } from '#store/schema.ts'
 import { wrapConnections } from './failing-database.ts'
 
 /** Every row there is, by table and user: `tasks of 2`. */

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { makeSecret } from '#actions/tokens.ts'
-import { prolongToken } from '#store/tokens.ts'
+import { extendSession } from '#store/tokens.ts'
 import type { Stranger } from './access.ts'
 import { type People, type Person, signIn } from './people.ts'
 import type { TestApp } from './test-app.ts'
@@ -73,7 +73,7 @@ export async function strangersOf(app: TestApp, people: People, user: Person): P
     assert.deepEqual(await out.json(), { signed_out: true })
     const over = await signIn(url, root.name)
     const { tokens } = await root.ask('GET', '/v1/tokens')
-    await app.store.transact((tx) => prolongToken(tx, tokens[0].id, clock.now()))
+    await app.store.transact((tx) => extendSession(tx, tokens[0].id, clock.now()))
     const gone = await add('gone', 'admin')
     const ofDisabled = await signIn(url, gone.name)
     await root.ask('PATCH', `/v1/users/${gone.id}`, { disabled: true })

@@ -57,7 +57,7 @@ export const email = nullable(Type.String({ maxLength: 254, examples: ['ada@exam
 
 export const password = Type.String({
   maxLength: 4 * passwordLength.max,
-  description: `${passwordLength.least} to ${passwordLength.max} characters`,
+  description: `${passwordLength.min} to ${passwordLength.max} characters`,
   writeOnly: true,
 })
 

@@ -9,7 +9,7 @@ import { Problem } from '#core/problem.ts'
 import { covers, type Scope } from '#core/scope.ts'
 import type { Transact } from '#store/engine/transact.ts'
 import type { Db } from '#store/schema.ts'
-import { findToken, markTokenUsed, prolongToken } from '#store/tokens.ts'
+import { extendSession, findToken, markTokenUsed } from '#store/tokens.ts'
 import { builtInUserId, findUser } from '#store/users.ts'
 import { watchCredentials } from './credential-watch.ts'
 import { secretOf, sessionCookie } from './session-cookie.ts'
@@ -154,7 +154,7 @@ export function createAuthenticator(parts: {
     const until = isToProlong({ kind, expiresAt }, now)
     const write = transact(async (tx) => {
       await markTokenUsed(tx, id, now)
-      if (until) await prolongToken(tx, id, now + sessionMs)
+      if (until) await extendSession(tx, id, now + sessionMs)
     }).then(
       () => {},
       () => {},

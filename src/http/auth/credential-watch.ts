@@ -1,6 +1,6 @@
 import type { Clock } from '#clock.ts'
 import type { Db } from '#store/schema.ts'
-import { goodTokens } from '#store/tokens.ts'
+import { validTokens } from '#store/tokens.ts'
 
 /** Ends what lasts longer than a request, a stream or a long poll, when the token or session that it was begun with ends. */
 export interface CredentialWatch {
@@ -42,7 +42,7 @@ export function watchCredentials({ db, clock }: { db: Db; clock: Clock }): Crede
     // Not those that arrive while the database answers: it was not asked about them.
     const ids = [...watched.keys()]
     // A failed query is repeated at the next check.
-    const good = await goodTokens(db, ids, clock.now()).catch(() => undefined)
+    const good = await validTokens(db, ids, clock.now()).catch(() => undefined)
     if (!good) return
     for (const id of ids) {
       if (good.has(id)) continue

@@ -71,7 +71,7 @@ export const problemPages: Record<ProblemKind | 'internal', ProblemPage> = {
     remedy: 'Look at the present state, resolve the contradiction, and ask again.',
     example: {
       request: { method: 'POST', path: '/v1/tasks/1/snooze', headers: json, body: '{"for":"PT1H"}' },
-      detail: 'A task without an expiry does not ring, so it cannot snooze.',
+      detail: 'A task without an expiry has no reminders, so it cannot be snoozed.',
     },
   },
   gone: {
@@ -139,6 +139,6 @@ export const problemPages: Record<ProblemKind | 'internal', ProblemPage> = {
       'The server cannot do this just now: it is starting or stopping, or its database does not answer or cannot write.',
     remedy:
       'Ask again, after the seconds in Retry-After where it is there. Nothing was changed, unless the connection to the database broke at the last moment.',
-    example: { detail: 'The database cannot be reached just now.' },
+    example: { detail: 'The database cannot be reached at the moment.' },
   },
 }

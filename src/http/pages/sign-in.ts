@@ -40,8 +40,8 @@ const password = (attributes: string, hint = '') =>
 
 const newPassword = (attributes = '') =>
   password(
-    `minlength="${passwordLength.least}" autocomplete="new-password" ${attributes}`,
-    `At least ${passwordLength.least} characters. A few words in a row are good.`,
+    `minlength="${passwordLength.min}" autocomplete="new-password" ${attributes}`,
+    `At least ${passwordLength.min} characters. A few words in a row are good.`,
   )
 
 const ofName = 'a-z, 0-9, and between them dots, hyphens and underscores'

@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto'
 import type { OutgoingHttpHeaders } from 'node:http'
 import type { Socket } from 'node:net'
 import type { FastifyReply, FastifyRequest } from 'fastify'
-import { describe, type Fault, nearest, Problem, type ProblemKind } from '#core/problem.ts'
+import { type Fault, formatFaults, nearest, Problem, type ProblemKind } from '#core/problem.ts'
 import { redact, redactPath } from '#core/redact.ts'
 import type { Task } from '#core/task.ts'
 import { failureLogOf } from '#http/failure-log.ts'
@@ -167,7 +167,7 @@ function toProblem(error: unknown, { routeOptions }: FastifyRequest): Problem | 
     const faults = validation.slice(0, maxFaults).map((fault) => toFault(fault, validationContext === 'body'))
     // A path that names no possible id names nothing.
     if (validationContext === 'params') return new Problem('not-found', 'There is no such resource.')
-    return new Problem(validationContext === 'body' ? 'invalid' : 'malformed', describe(faults), { faults })
+    return new Problem(validationContext === 'body' ? 'invalid' : 'malformed', formatFaults(faults), { faults })
   }
   if (code === 'FST_ERR_CTP_BODY_TOO_LARGE')
     return new Problem('too-large', `The body is larger than ${formatBytes(routeOptions.bodyLimit)}.`, { cause: error })

@@ -1,7 +1,7 @@
 import { sql } from 'kysely'
 import { prepare } from '#store/engine/prepare.ts'
 
-/** `addToCounter` where a statement can answer what it wrote. */
+/** `addToCounter` for databases with RETURNING. */
 export const addReturning = prepare((db, args: { userId: number; count: number }) =>
   db
     .insertInto('counters')

@@ -2,48 +2,51 @@ import type { Expression, Kysely, Dialect as KyselyDialect, QueryResult, RawBuil
 import type { Db, Schema } from '#store/schema.ts'
 
 /**
- * All that may differ between databases. Everything else in the store is one statement that all of them understand. A new
- * difference becomes a member here, never an `if` elsewhere.
+ * Everything that differs between databases. All other statements of the store run on all of them. A new difference becomes a member
+ * here, never an `if` elsewhere.
  */
 export interface Dialect {
   readonly name: DialectName
-  /** A write transaction's first statement. */
+  /** The first statement of a write transaction. */
   readonly begin: string
   /**
-   * Whether other processes may work on the same database. Then a row that is read to be changed is locked (`for update`),
-   * what others have locked is passed over where it is only one of many (`skip locked`), and claims end by their lease alone.
+   * Whether other processes may share the database. Then a row that is read for a change is locked (`for update`), locked rows are
+   * skipped in a queue (`skip locked`), and claims end with their lease only.
    */
   readonly isShared: boolean
-  /** Behind a select: the rows stay as they are until the transaction ends, while others may read them as well. Alone, nothing is needed. */
+  /**
+   * Appended to a select: locks the rows against changes until the transaction ends, while others may lock them in the same way. Absent
+   * where nothing is needed.
+   */
   readonly lockShared?: RawBuilder<unknown>
   /**
-   * A queue before the locks of a user's row, where the database gives a shared one to whoever comes, past who waits to have the row
-   * alone: by six clients who create without a pause he would wait for ever. `shared` is a condition of the select that locks, and
-   * waits for who was there before; `alone` goes before one that locks the row to change it. Both until the transaction ends.
+   * A queue for the locks of a user's row, where the database grants shared locks past a transaction that waits for an exclusive one:
+   * with six clients that create without a pause it would wait for ever. `shared` is a condition of the select that locks, and waits
+   * for earlier transactions. `alone` comes before an exclusive lock. Both last until the transaction ends.
    */
-  readonly inTurn?: {
+  readonly userLockQueue?: {
     shared(userId: number): Expression<SqlBool>
     alone(tx: Db, userId: number): Promise<void>
   }
   /**
-   * How many rows have been changed over this connection so far, where to ask costs next to nothing: by it `transact` knows that a wish
-   * which is refused has left no trace.
+   * How many rows this connection has changed so far, where that is nearly free to ask. It tells `transact` that refused work has left
+   * no trace.
    */
   readonly rowsChanged?: (tx: Db) => Promise<number>
-  /** How many write transactions one process runs side by side. */
-  readonly transactionsAtOnce: number
+  /** How many write transactions a process runs at once. */
+  readonly maxTransactions: number
   /**
-   * Runs a statement now, where the database is in this process: no queue for the one connection, and none of the promises that
-   * a network needs. Answers undefined when it cannot: a transaction is open, and the statement is not of it.
+   * Runs a statement synchronously, where the database is in this process: without the queue for the one connection, and without the
+   * promises that a network needs. Undefined when it cannot: a transaction is open, and the statement does not belong to it.
    */
-  readonly runAtOnce?: (
+  readonly runSync?: (
     text: string,
     parameters: readonly unknown[],
     isOfTransaction: boolean,
   ) => QueryResult<unknown> | undefined
   /**
-   * Many rows in one statement, whatever is there already left alone; answers the `returning` columns of those inserted. The
-   * second of them must be unique among the rows.
+   * Inserts many rows in one statement and leaves existing rows alone. Returns the `returning` columns of the inserted rows. The second
+   * of them must be unique among the rows.
    * @param rows values in the order of `columns`
    */
   insertRows<T extends keyof Schema, R extends keyof Schema[T] & string>(
@@ -54,9 +57,9 @@ export interface Dialect {
     returning: readonly [R, R] | readonly [],
   ): Promise<Record<R, number>[]>
   /**
-   * Changes many rows in one statement, each found by its values in the `keys` columns: compare and set.
+   * Updates many rows in one statement, each found by its values in the `keys` columns: compare and set.
    * @param rows the values of `keys`, then of `sets`
-   * @param fixed what is set to the same in all of them: a third less to hand over where most is
+   * @param fixed columns with the same value in all rows: a third less to transfer where most are the same
    * @returns how many rows were found
    */
   updateRows<T extends keyof Schema>(
@@ -67,36 +70,36 @@ export interface Dialect {
     rows: readonly (readonly unknown[])[],
     fixed?: Partial<Record<keyof Schema[T] & string, unknown>>,
   ): Promise<number>
-  /** `column in (…)` for a list of any length as one parameter. */
+  /** `column in (…)` with a list of any length as one parameter. */
   among(column: Expression<unknown>, values: readonly (number | string)[]): Expression<SqlBool>
-  /** Adds to the counter of a user's changes, which stays locked until the transaction ends. @returns its new value */
+  /** Adds to the change counter of a user, which stays locked until the transaction ends. @returns its new value */
   addToCounter(tx: Db, userId: number, count: number): Promise<number>
   readonly search: SearchIndex
-  /** The database's own time in ms since 1970: only to tell how far apart its clock and ours are. */
+  /** The database's own time in ms since 1970, to measure its difference to ours. */
   readonly clock: RawBuilder<number>
   /**
-   * Looks at version and settings at a start.
-   * @returns a sentence for each setting with which answered writes may be lost
-   * @throws Problem `unavailable` for a version we do not speak
+   * Checks version and settings at startup.
+   * @returns a warning for each setting that may lose acknowledged writes
+   * @throws Problem `unavailable` for an unsupported version
    */
   inspect(db: Db): Promise<string[]>
-  /** The words a migration uses; to be asked after `inspect`. */
-  words(): ColumnWords
+  /** The column types for migrations. Known after `inspect`. */
+  columnSyntax(): ColumnSyntax
   classify(error: unknown): ErrorClass
-  /** What a person can do about an error of the classes `refused`, `full`, `readonly`, `failed`, `broken` or `damaged`: sentences. */
+  /** How an administrator can fix an error of the classes `refused`, `full`, `readonly`, `failed`, `broken` or `damaged`: sentences. */
   remedy(error: unknown): string
-  /** Of an embedded database that is a file. */
+  /** The file of an embedded database. */
   readonly file?: DatabaseFile
 }
 
 export interface DatabaseFile {
-  /** Why the open file is not what is at its path, as a sentence with the way out, or null. */
+  /** Why the open file is not the one at its path, as a sentence with the remedy, or null. */
   fault(): string | null
   /** How many rows this process has changed. */
   changes(): number
   /**
-   * Copies the log into the file, so that a copy of the file alone has everything. Synchronous: 30 ms for the 8 MB that a log usually
-   * has at most. The log is not cut: a commit that makes it grow takes 0.5 ms, one that overwrites it 0.3.
+   * Copies the log into the file, so that a copy of the file alone is complete. Synchronous: 30 ms for the usual maximum of 8 MB. The
+   * log is not truncated: a commit that makes it grow takes 0.5 ms, one that overwrites it 0.3.
    * @returns false when a transaction is open
    */
   checkpoint(): boolean
@@ -105,11 +108,11 @@ export interface DatabaseFile {
 export type DialectName = 'sqlite' | 'postgres' | 'mysql'
 
 /**
- * `duplicate`: a unique key is taken · `busy`: somebody else holds it, try again · `gone`: the database cannot be reached ·
- * `full`: no room to write, reads still work · `readonly`: the same, because writing is forbidden · `failed`: the storage of a
- * database server failed · `broken`: ours failed, and nothing can be trusted before a restart · `damaged`: a page or row cannot be
- * read, others can · `exists`: a table, column or index is there already · `refused`: wrong password, missing database or privilege, encryption that one side
- * does not have
+ * `duplicate`: a unique key is taken · `busy`: another transaction holds a lock, try again · `gone`: the database cannot be reached ·
+ * `full`: no space to write, reads still work · `readonly`: the same, because writes are forbidden · `failed`: the storage of a
+ * database server failed · `broken`: the storage of this process failed, and only a restart helps · `damaged`: a page or row cannot be
+ * read, others can · `exists`: a table, column or index exists already · `refused`: a wrong password, a missing database or privilege,
+ * or encryption that one side does not have
  */
 export type ErrorClass =
   | 'duplicate'
@@ -124,21 +127,21 @@ export type ErrorClass =
   | 'refused'
   | 'other'
 
-export interface ColumnWords {
+export interface ColumnSyntax {
   readonly id: RawBuilder<unknown>
   readonly integer: RawBuilder<unknown>
   readonly text: (characters: number) => RawBuilder<unknown>
   readonly longText: RawBuilder<unknown>
-  /** What stands behind a table's columns. `hasOwnKey`: rows lie under their primary key, which is no id of one number. */
+  /** Appended to the columns of a table. `hasOwnKey`: rows are stored by their primary key, which is not a single id. */
   readonly tableEnd: (hasOwnKey: boolean) => RawBuilder<unknown>
-  /** Whether an index may leave out rows (`create index … where`). */
+  /** Whether an index can be partial (`create index … where`). */
   readonly partialIndexes: boolean
 }
 
 const dialects = new WeakMap<object, Dialect>()
 
-/** The same Kysely dialect, whose databases know which of ours they speak. */
-export function speaking(kysely: KyselyDialect, dialect: Dialect): KyselyDialect {
+/** A Kysely dialect whose databases are known to `dialectOf`. */
+export function withDialect(kysely: KyselyDialect, dialect: Dialect): KyselyDialect {
   return {
     createAdapter() {
       const adapter = kysely.createAdapter()
@@ -153,25 +156,25 @@ export function speaking(kysely: KyselyDialect, dialect: Dialect): KyselyDialect
 
 export function dialectOf(db: Db): Dialect {
   const dialect = dialects.get(db.getExecutor().adapter)
-  if (!dialect) throw new Error('a database that was not opened by store/engine/open.ts')
+  if (!dialect) throw new Error('this database was not opened by store/engine/open.ts')
   return dialect
 }
 
 /**
- * An index from words to the tasks that have them, in what each database does best. It narrows a search down and no more: it may name
- * a task too many, which was deleted or is another user's, and must name none too few. What is found is looked at (store/task-list.ts),
- * so that the same words find the same on all three.
+ * An index from words to tasks, in the best form of each database. It only narrows a search: it may name too many tasks, deleted ones
+ * or another user's, and must not miss one. Each candidate is checked (store/task-list.ts), so that a search finds the same on all
+ * databases.
  */
 export interface SearchIndex {
-  /** Makes it, where it is not there yet. */
-  // biome-ignore lint/suspicious/noExplicitAny: as migrations have it
+  /** Creates it, unless it exists. */
+  // biome-ignore lint/suspicious/noExplicitAny: migrations have no schema
   create(db: Kysely<any>): Promise<void>
-  /** Takes the place of what was there of these tasks; each of them once. */
+  /** Replaces the entries of these tasks, each of which occurs once. */
   write(tx: Db, entries: readonly IndexEntry[]): Promise<void>
-  forget(tx: Db, ids: readonly number[]): Promise<void>
+  remove(tx: Db, ids: readonly number[]): Promise<void>
   /**
-   * The ids of tasks that have a word beginning so, for each of `words` or for the rarest of them; undefined when those are more than
-   * `max`. What it costs is bounded by `max`, however many tasks there are.
+   * The ids of tasks with words of each prefix, or of the rarest one; undefined when those are more than `max`. `max` bounds the cost,
+   * however many tasks there are.
    */
   find(db: Db, words: readonly string[], max: number): Promise<number[] | undefined>
 }
@@ -179,6 +182,6 @@ export interface SearchIndex {
 export interface IndexEntry {
   readonly id: number
   readonly words: readonly string[]
-  /** Nothing is there of it. */
+  /** The index has no entry of it yet. */
   readonly isNew: boolean
 }

@@ -1,7 +1,7 @@
 import type { ErrorClass } from './dialect.ts'
-import { isCertificateError, isNetworkError, NoAnswer, remedies, storageRemedies } from './server.ts'
+import { DatabaseTimeout, isCertificateError, isNetworkError, remedies, storageRemedies } from './server.ts'
 
-/** Error numbers of MySQL and MariaDB: what they mean to us, and what a person can do. */
+/** Error numbers of MySQL and MariaDB: their classes, and the remedies. */
 
 export function remedyFor(error: unknown): string {
   const { errno, code } = (error ?? {}) as { errno?: number; code?: unknown }
@@ -16,17 +16,17 @@ const withoutTls = 'HANDSHAKE_NO_SSL_SUPPORT'
 
 const refusals = new Map([
   [1045, remedies.login], // access denied
-  [1698, remedies.login], // the same, of an account that knows no password
+  [1698, remedies.login], // the same, for an account without a password
   [1130, remedies.login], // not from this host
   [1049, remedies.database], // unknown database
   [1044, remedies.privilege], // to the database
   [1142, remedies.privilege], // to a table
-  [1227, remedies.privilege], // to something of the server
+  [1227, remedies.privilege], // to a part of the server
   [3159, remedies.withTls], // the server takes encrypted connections only
 ])
 
 export function classify(error: unknown): ErrorClass {
-  if (isNetworkError(error) || error instanceof NoAnswer) return 'gone'
+  if (isNetworkError(error) || error instanceof DatabaseTimeout) return 'gone'
   const {
     errno,
     code,
@@ -45,7 +45,7 @@ export function classify(error: unknown): ErrorClass {
   return fatal === true ? 'gone' : 'other'
 }
 
-/** Of errors of the server's own disk. */
+/** The class of an error of the server's disk. */
 function storageClass(errno: number | undefined, message: string): ErrorClass | undefined {
   if (errno === 1021 || errno === 1114) return 'full'
   if (errno !== undefined && fileErrors.has(errno)) {
@@ -58,7 +58,7 @@ function storageClass(errno: number | undefined, message: string): ErrorClass | 
   return errno !== undefined && damages.has(errno) ? 'damaged' : undefined
 }
 
-/** ER_ERROR_ON_READ, _WRITE, ER_GET_ERRNO, EE_READ, EE_WRITE: the number behind says what it was. */
+/** ER_ERROR_ON_READ, _WRITE, ER_GET_ERRNO, EE_READ, EE_WRITE: the number in the message is the cause. */
 const fileErrors = new Set([1024, 1026, 1030, 2, 3])
 
 /** HA_ERR_CRASHED and its kin, by `perror`; 28 is the system's ENOSPC. */

@@ -1,15 +1,15 @@
 import { sql } from 'kysely'
 import { runStatement } from '#store/engine/prepare.ts'
 import type { SearchIndex } from './dialect.ts'
-import { end, ofRarest } from './search.ts'
+import { findByRarestWord, prefixEnd } from './search.ts'
 
 /** Rows in one statement: at most 1.4 MB of them. */
 export const maxRows = 5_000
 
 /**
- * MySQL and MariaDB: a table of words. FULLTEXT finds all before it answers the first: 1.5 s for a word that 200,000 tasks have, and
- * with a million of them it is past what a statement may take. It would also need our words spelled in ASCII, of 84 letters at most.
- * @param tableEnd what stands behind a table's columns
+ * MySQL and MariaDB: a table of words. FULLTEXT finds all matches before it returns the first: 1.5 s for a word that 200,000 tasks
+ * have, and with a million it is past the statement timeout. It would also need our words in ASCII, of 84 letters at most.
+ * @param tableEnd appended to the columns of a table
  */
 export const wordTable = (tableEnd: () => ReturnType<typeof sql>): SearchIndex => ({
   async create(db) {
@@ -23,14 +23,14 @@ export const wordTable = (tableEnd: () => ReturnType<typeof sql>): SearchIndex =
     for (let i = 0; i < rows.length; i += maxRows)
       await runStatement(tx, 'insert into search (task_id, word) values ?', [rows.slice(i, i + maxRows)])
   },
-  async forget(tx, ids) {
+  async remove(tx, ids) {
     await runStatement(tx, 'delete from search where task_id in (?)', [ids])
   },
   find: (db, words, max) =>
-    ofRarest(
+    findByRarestWord(
       async (_, word, limit) => {
         const text = 'select task_id from search where word >= ? and word < ? limit ?'
-        const { rows } = await runStatement(db, text, [word, end(word), limit])
+        const { rows } = await runStatement(db, text, [word, prefixEnd(word), limit])
         return (rows as { task_id: number }[]).map(({ task_id }) => task_id)
       },
       db,

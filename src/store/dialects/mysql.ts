@@ -8,29 +8,30 @@ import {
 } from 'kysely'
 import mysql2 from 'mysql2'
 import { Problem } from '#core/problem.ts'
-import { columnTypes, type Schema } from '#store/schema.ts'
-import { type Dialect, speaking } from './dialect.ts'
+import { columnTypes } from '#store/column-types.ts'
+import type { Db, Schema } from '#store/schema.ts'
+import { type Dialect, withDialect } from './dialect.ts'
 import { classify, remedyFor } from './mysql-errors.ts'
 import { wordTable } from './mysql-search.ts'
-import { guard } from './pool.ts'
+import { guardPool } from './pool.ts'
 import {
   connections,
   connectMs,
+  DatabaseTimeout,
   idleTransactionSeconds,
   type Limits,
   lockWaitSeconds,
-  NoAnswer,
   parseServerUrl,
 } from './server.ts'
 
 /**
- * MySQL 8 and MariaDB 10.6 or newer, by `mysql2`. Any number of processes share it. One dialect: where the two differ is the name of
- * a collation and one session variable.
+ * MySQL 8 and MariaDB 10.6 or newer, by `mysql2`. Any number of processes share it. One dialect: the two differ by the name of a
+ * collation and one session variable.
  */
 interface Server {
   /**
-   * Compares bytes, trailing spaces too. The usual ones find 'a' and 'A ' equal, and the server's own default may be of latin1, in
-   * which 日本 cannot be stored.
+   * Compares bytes, trailing spaces included. Other collations find 'a' and 'A ' equal, and a server's default may be latin1, which
+   * cannot store 日本.
    */
   collation: 'utf8mb4_nopad_bin' | 'utf8mb4_0900_bin'
 }
@@ -42,9 +43,9 @@ const dialectFor = (server: Server): Dialect => ({
   name: 'mysql',
   begin: 'start transaction',
   isShared: true,
-  lockShared: sql`lock in share mode`, // MariaDB does not know `for share`
-  transactionsAtOnce: 4,
-  words: () => ({
+  lockShared: sql`lock in share mode`, // MariaDB has no `for share`
+  maxTransactions: 4,
+  columnSyntax: () => ({
     id: sql`bigint not null auto_increment primary key`,
     integer: sql`bigint`,
     text: (characters) => sql`varchar(${sql.lit(characters)})`,
@@ -53,7 +54,7 @@ const dialectFor = (server: Server): Dialect => ({
     partialIndexes: false,
   }),
 
-  // JSON_TABLE over one parameter. IGNORE leaves duplicates alone; all else it could ignore is checked before.
+  // JSON_TABLE over one parameter. IGNORE skips duplicates; all other errors that it could ignore are checked before.
   async insertRows(tx, table, columns, rows, returning) {
     if (rows.length === 0) return []
     const text =
@@ -62,18 +63,18 @@ const dialectFor = (server: Server): Dialect => ({
     const { insertId, numAffectedRows } = await tx.executeQuery(CompiledQuery.raw(text, [JSON.stringify(rows)]))
     const [first, second] = returning
     if (first === undefined || second === undefined || !numAffectedRows) return []
-    // No RETURNING in MySQL. Ours are those from the first new id on that have our values in a column that is unique here.
-    const place = (columns as readonly string[]).indexOf(second)
+    // MySQL has no RETURNING. Our rows are those from the first new id on with our values in a column that is unique here.
+    const index = (columns as readonly string[]).indexOf(second)
     const found = await tx.executeQuery(
       CompiledQuery.raw(
         `select ${quote(first)}, ${quote(second)} from ${table} where id >= ? and ${quote(second)} in (?)`,
-        [Number(insertId), rows.map((row) => row[place])],
+        [Number(insertId), rows.map((row) => row[index])],
       ),
     )
     return found.rows as never
   },
 
-  // STRAIGHT_JOIN: from the list to the table, whatever the optimizer thinks of how long the list is.
+  // STRAIGHT_JOIN: from the list to the table, whatever length the optimizer assumes for the list.
   async updateRows(tx, table, keys, sets, rows, fixed = {}) {
     if (rows.length === 0) return 0
     const columns = [...keys, ...sets]
@@ -81,7 +82,7 @@ const dialectFor = (server: Server): Dialect => ({
       ...sets.map((column, i) => `t.${quote(column)} = r.c${keys.length + i}`),
       ...Object.keys(fixed).map((column) => `t.${quote(column)} = ?`),
     ].join(', ')
-    // The list's text has a collation of its own, and two that differ are not compared unless it is said how.
+    // Text of the list has its own collation, and MySQL compares different collations only when told how.
     const types = columnTypes[table] as Record<string, 'integer' | 'text'>
     const value = (column: string, i: number) =>
       types[column] === 'text' ? `r.c${i} collate ${server.collation}` : `r.c${i}`
@@ -92,10 +93,10 @@ const dialectFor = (server: Server): Dialect => ({
     return Number(numAffectedRows ?? 0)
   },
 
-  // The driver writes a list as a list.
+  // The driver expands a list.
   among: (column, values) => (values.length === 0 ? sql`false` : sql`${column} in (${values})`),
 
-  // last_insert_id(x) answers x, so that no second statement has to ask.
+  // last_insert_id(x) returns x, which saves a second statement.
   async addToCounter(tx, userId, count) {
     const text =
       'insert into counters (user_id, changes) values (?, last_insert_id(?))' +
@@ -106,51 +107,53 @@ const dialectFor = (server: Server): Dialect => ({
   search: wordTable(() => tableEnd(server)),
   clock: sql<number>`cast(unix_timestamp(now(3)) * 1000 as signed)`,
 
-  async inspect(db) {
-    const { rows } = await sql<Record<string, string | number>>`
-      select version() as version, @@session.transaction_isolation as isolation, @@session.character_set_connection as charset,
-        @@innodb_flush_log_at_trx_commit as flush_log, @@log_bin as log_bin, @@sync_binlog as sync_binlog`
-      .execute(db)
-      // MariaDB before 11.1 has the older name of the variable.
-      .catch(() =>
-        sql<Record<string, string | number>>`
-          select version() as version, @@session.tx_isolation as isolation, @@session.character_set_connection as charset,
-            @@innodb_flush_log_at_trx_commit as flush_log, @@log_bin as log_bin, @@sync_binlog as sync_binlog`.execute(
-          db,
-        ),
-      )
-    const is = rows[0] ?? {}
-    const version = String(is.version)
-    server.collation = isMariaDb(version) ? 'utf8mb4_nopad_bin' : 'utf8mb4_0900_bin'
-    const [, major = 0, minor = 0] = (/^(\d+)\.(\d+)/.exec(version) ?? []).map(Number)
-    const isOldEnough = isMariaDb(version) ? major > 10 || (major === 10 && minor >= 6) : major >= 8
-    if (!isOldEnough)
-      throw new Problem('unavailable', `The server is ${version}: Duebell needs MySQL 8 or MariaDB 10.6, or newer.`)
-    if (is.isolation !== 'READ-COMMITTED' || is.charset !== 'utf8mb4')
-      throw new Problem(
-        'unavailable',
-        `The server did not take our session settings: isolation ${is.isolation}, charset ${is.charset}.`,
-      )
-    const warnings: string[] = []
-    if (Number(is.flush_log) !== 1)
-      warnings.push(
-        `The server runs with innodb_flush_log_at_trx_commit = ${is.flush_log}: a crash of its machine may lose answered writes. Set it to 1.`,
-      )
-    if (Number(is.log_bin) === 1 && Number(is.sync_binlog) !== 1)
-      warnings.push(
-        `The server runs with sync_binlog = ${is.sync_binlog}: after a crash its replicas may differ from it. Set it to 1.`,
-      )
-    return warnings
-  },
+  inspect: (db) => inspect(db, server),
 
   classify,
 
   remedy: remedyFor,
 })
 
+async function inspect(db: Db, server: Server): Promise<string[]> {
+  const { rows } = await sql<Record<string, string | number>>`
+    select version() as version, @@session.transaction_isolation as isolation, @@session.character_set_connection as charset,
+      @@innodb_flush_log_at_trx_commit as flush_log, @@log_bin as log_bin, @@sync_binlog as sync_binlog`
+    .execute(db)
+    // MariaDB before 11.1 uses the older name of the variable.
+    .catch(() =>
+      sql<Record<string, string | number>>`
+        select version() as version, @@session.tx_isolation as isolation, @@session.character_set_connection as charset,
+          @@innodb_flush_log_at_trx_commit as flush_log, @@log_bin as log_bin, @@sync_binlog as sync_binlog`.execute(
+        db,
+      ),
+    )
+  const is = rows[0] ?? {}
+  const version = String(is.version)
+  server.collation = isMariaDb(version) ? 'utf8mb4_nopad_bin' : 'utf8mb4_0900_bin'
+  const [, major = 0, minor = 0] = (/^(\d+)\.(\d+)/.exec(version) ?? []).map(Number)
+  const isOldEnough = isMariaDb(version) ? major > 10 || (major === 10 && minor >= 6) : major >= 8
+  if (!isOldEnough)
+    throw new Problem('unavailable', `The server is ${version}: Duebell needs MySQL 8 or MariaDB 10.6, or newer.`)
+  if (is.isolation !== 'READ-COMMITTED' || is.charset !== 'utf8mb4')
+    throw new Problem(
+      'unavailable',
+      `The server did not accept our session settings: isolation ${is.isolation}, charset ${is.charset}.`,
+    )
+  const warnings: string[] = []
+  if (Number(is.flush_log) !== 1)
+    warnings.push(
+      `The server runs with innodb_flush_log_at_trx_commit = ${is.flush_log}: a crash of its machine may lose acknowledged writes. Set it to 1.`,
+    )
+  if (Number(is.log_bin) === 1 && Number(is.sync_binlog) !== 1)
+    warnings.push(
+      `The server runs with sync_binlog = ${is.sync_binlog}: after a crash its replicas may differ from it. Set it to 1.`,
+    )
+  return warnings
+}
+
 const isMariaDb = (version: string) => /mariadb/i.test(version)
 
-/** @throws Problem `invalid` for a URL that is none */
+/** @throws Problem `invalid` for an invalid URL */
 export function openMysql(url: string, limits: Limits): KyselyDialect {
   const { host, port, user, password, database, tls } = parseServerUrl(url, { port: 3306, user: 'root' })
   const pool = mysql2.createPool({
@@ -159,24 +162,27 @@ export function openMysql(url: string, limits: Limits): KyselyDialect {
     user,
     password,
     database,
-    // The driver checks a certificate's name only when told.
+    // The driver checks the name in a certificate only when told to.
     ...(tls && { ssl: { ...tls, verifyIdentity: tls.rejectUnauthorized } }),
     charset: 'utf8mb4',
     connectionLimit: connections,
     connectTimeout: connectMs,
     enableKeepAlive: true,
-    dateStrings: true, // the original's times are of no zone: Date would give them one
+    dateStrings: true, // the original's times have no zone: Date would give them one
   })
   pool.on('connection', (connection) => {
     for (const setting of sessionSettings) connection.query(setting)
-    // MySQL has no such variable, and says so; nothing is lost but a limit.
+    // MySQL lacks this variable and reports an error; only a limit is lost.
     connection.query(`set session idle_transaction_timeout = ${idleTransactionSeconds}`, () => {})
   })
-  return speaking(new MysqlDialect({ pool: patientPool(pool, limits) }), dialectFor({ collation: 'utf8mb4_nopad_bin' }))
+  return withDialect(
+    new MysqlDialect({ pool: poolWithTimeouts(pool, limits) }),
+    dialectFor({ collation: 'utf8mb4_nopad_bin' }),
+  )
 }
 
-/** How long a server may take to see us off; one that is away does not answer that either. */
-const goodByeMs = 1_000
+/** How long closing a connection may take; an unreachable server does not answer that either. */
+const closeMs = 1_000
 
 const sessionSettings = [
   // REPEATABLE READ locks gaps: an insert waited 508 ms for one, READ COMMITTED 12.
@@ -185,16 +191,16 @@ const sessionSettings = [
   `set session innodb_lock_wait_timeout = ${lockWaitSeconds}`,
 ]
 
-/** mysql2 itself waits for ever for a free connection, an answer, or a server to say good-bye to. */
-function patientPool(pool: mysql2.Pool, limits: Limits): MysqlPool {
+/** mysql2 itself waits without a limit for a free connection, an answer, or the end of a connection. */
+function poolWithTimeouts(pool: mysql2.Pool, limits: Limits): MysqlPool {
   const opened = new Set<mysql2.PoolConnection>()
   pool.on('connection', (connection) => {
     opened.add(connection)
     connection.once('end', () => opened.delete(connection))
-    // Of one in use the statement fails, which is enough. An error unheard ends the process.
+    // While a connection is in use, the error of its statement is enough. An unhandled error event would end the process.
     connection.on('error', () => opened.delete(connection))
   })
-  const guarded = guard<mysql2.PoolConnection>({
+  const guarded = guardPool<mysql2.PoolConnection>({
     connect: () =>
       new Promise((resolve, reject) =>
         pool.getConnection((error, connection) => (error ? reject(error) : resolve(connection))),
@@ -205,7 +211,7 @@ function patientPool(pool: mysql2.Pool, limits: Limits): MysqlPool {
   return {
     getConnection(callback) {
       guarded.acquire().then(
-        (connection) => callback(undefined, limited(connection)),
+        (connection) => callback(undefined, withTimeout(connection)),
         (error) => callback(error, undefined as never),
       )
     },
@@ -216,12 +222,12 @@ function patientPool(pool: mysql2.Pool, limits: Limits): MysqlPool {
         opened.clear()
         callback(undefined as never)
       }
-      const timer = setTimeout(finish, goodByeMs)
+      const timer = setTimeout(finish, closeMs)
       pool.end(finish)
     },
   }
 
-  function limited(connection: mysql2.PoolConnection): MysqlPoolConnection {
+  function withTimeout(connection: mysql2.PoolConnection): MysqlPoolConnection {
     return {
       query(text: string, values: readonly unknown[], callback: (error: unknown, result: unknown) => void) {
         let isOver = false
@@ -229,11 +235,11 @@ function patientPool(pool: mysql2.Pool, limits: Limits): MysqlPool {
           if (isOver) return
           isOver = true
           clearTimeout(timer)
-          if (error && classify(error) === 'gone') guarded.doubt(connection)
+          if (error && classify(error) === 'gone') guarded.distrust(connection)
           callback(error, result)
         }
         const timer = setTimeout(
-          () => answer(new NoAnswer(`${limits.statementMs / 1_000} s for a statement`), undefined),
+          () => answer(new DatabaseTimeout(`${limits.statementMs / 1_000} s for a statement`), undefined),
           limits.statementMs,
         )
         connection.query(text, values as unknown[], answer)
@@ -247,7 +253,7 @@ function patientPool(pool: mysql2.Pool, limits: Limits): MysqlPool {
 
 const quote = (column: string) => `\`${column}\``
 
-/** mediumtext: text ends at 65,535 bytes, one less than a description may have. */
+/** mediumtext, because text ends at 65,535 bytes, one less than a description may have. */
 function jsonTable(table: keyof Schema, columns: readonly string[]): string {
   const types = columnTypes[table] as Record<string, 'integer' | 'text'>
   const list = columns.map(

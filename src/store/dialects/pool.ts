@@ -1,4 +1,4 @@
-import { connectMs, NoAnswer } from './server.ts'
+import { connectMs, DatabaseTimeout } from './server.ts'
 
 /** A driver's pool. */
 interface Pool<C> {
@@ -9,18 +9,18 @@ interface Pool<C> {
 }
 
 /**
- * What a driver's pool does not know of networks that swallow packets:
+ * Protects a driver's pool against networks that swallow packets:
  *
- * - Nobody waits for a connection longer than `connectMs`, whatever it is that takes so long.
- * - A connection on which an answer did not come is closed, not given to the next, who would get that answer.
- * - And so is every other that was opened before then. What swallowed one answer has likely swallowed theirs, and to find it
- *   out costs 3 s each: a pool of ten silent ones would refuse requests for half a minute after the network is back.
+ * - A caller waits at most `connectMs` for a connection, whatever the cause of the delay.
+ * - A connection without an answer is closed. It is not reused, because the next statement would get that answer.
+ * - So is every other connection opened before then. Its answers are likely lost too, and to find out costs 3 s each: a pool of ten
+ *   silent connections would refuse requests for half a minute after the network is back.
  */
-export function guard<C extends object>(
+export function guardPool<C extends object>(
   pool: Pool<C>,
 ): { acquire(): Promise<C>; release(connection: C): void } & {
-  /** To be called for a connection that failed, before it is released. */
-  doubt(connection: C): void
+  /** Call it for a connection that failed, before its release. */
+  distrust(connection: C): void
 } {
   let generation = 0
   const generationOf = new WeakMap<C, number>()
@@ -46,7 +46,7 @@ export function guard<C extends object>(
         let isOver = false
         const timer = setTimeout(() => {
           isOver = true
-          reject(new NoAnswer(`no connection within ${connectMs / 1_000} s`))
+          reject(new DatabaseTimeout(`no connection within ${connectMs / 1_000} s`))
         }, connectMs)
         connect().then(
           (connection) => {
@@ -62,8 +62,8 @@ export function guard<C extends object>(
       })
     },
     release,
-    doubt(connection) {
-      // One of an older generation tells nothing new.
+    distrust(connection) {
+      // A connection of an older generation says nothing new.
       if (isTrusted(connection)) generation++
     },
   }

@@ -2,7 +2,7 @@ import { sql } from 'kysely'
 import { runStatement } from '#store/engine/prepare.ts'
 import type { SearchIndex } from './dialect.ts'
 
-/** PostgreSQL: GIN over a tsvector that is made of our words, without its parsers and dictionaries. */
+/** PostgreSQL: GIN over a tsvector of our words, without its parsers and dictionaries. */
 export const gin: SearchIndex = {
   async create(db) {
     await sql`create table if not exists search (task_id bigint primary key, words tsvector not null)`.execute(db)
@@ -15,7 +15,7 @@ export const gin: SearchIndex = {
       ' on conflict (task_id) do update set words = excluded.words'
     await runStatement(tx, text, [entries.map(({ id }) => id), entries.map(({ words }) => words.join(' '))])
   },
-  async forget(tx, ids) {
+  async remove(tx, ids) {
     await runStatement(tx, 'delete from search where task_id = any($1::bigint[])', [ids])
   },
   async find(db, words, max) {

@@ -1,15 +1,15 @@
 import type { Db } from '#store/schema.ts'
-/** Above every word that begins so: no letter is as high as that. */
-export const end = (start: string) => `${start}\u{10ffff}`
+/** Greater than every word with this prefix: no letter is greater than this one. */
+export const prefixEnd = (start: string) => `${start}\u{10ffff}`
 
-/** Words of a query that are looked up, the longest first: they are the rarest as a rule. */
+/** The longest words of a query, usually the rarest, are looked up. */
 const maxLookups = 8
-/** Most are rarer than this: none of the common ones has to be read further than that on the way to the rare one. */
+/** Most words are rarer than this, so the common ones are not read further on the way to a rare one. */
 const firstBound = 200
 
 type Lookup = (db: Db, word: string, max: number) => Promise<number[]>
 
-export async function ofRarest(
+export async function findByRarestWord(
   lookUp: Lookup,
   db: Db,
   words: readonly string[],

@@ -3,24 +3,24 @@ import { Problem } from '#core/problem.ts'
 import type { ErrorClass } from './dialect.ts'
 
 /**
- * What the two database servers have in common: how they are addressed, and how long anything may take. A request must be
- * answered within 5 s, 503 if need be: 1.9 s to get a connection and 3 s for a statement.
+ * Shared by the two database servers: URLs and timeouts. A request must be answered within 5 s, with 503 if need be: 1.9 s to get a
+ * connection and 3 s for a statement.
  */
 export const connectMs = 1_900
 export const statementMs = 3_000
-/** While tables are changed, or another replica that does so is waited for. */
+/** For migrations, and while another replica runs them. */
 export const migrationMs = 3_600_000
 
-/** What a start may lift for a while. */
+/** Limits that startup raises for a while. */
 export interface Limits {
   statementMs: number
 }
 
-/** Less than `statementMs`, so that the database, which knows, speaks first. */
+/** Less than `statementMs`, so that the database reports the reason first. */
 export const lockWaitSeconds = 2
-/** A replica that stops in the middle of a transaction holds up others for this long, where the database can end it. */
+/** The database ends a transaction that is idle for this long, where it can: a frozen replica would block others. */
 export const idleTransactionSeconds = 5
-/** Connections of one process: as many transactions as run side by side, and as many reads as are worth it. */
+/** The connections of one process: for its concurrent transactions, and for as many reads as pay off. */
 export const connections = 10
 
 export interface ServerAddress {
@@ -33,8 +33,8 @@ export interface ServerAddress {
 }
 
 /**
- * `scheme://user:password@host:port/database`, with `?sslmode=require` (encrypted), `verify-full` (and the server's
- * certificate is checked) and `sslrootcert=<file>`, as PostgreSQL has them.
+ * `scheme://user:password@host:port/database`, with `?sslmode=require` (encrypted), `verify-full` (also checks the server's
+ * certificate) and `sslrootcert=<file>`, as in PostgreSQL.
  * @throws Problem `invalid`
  */
 export function parseServerUrl(text: string, defaults: { port: number; user: string }): ServerAddress {
@@ -42,10 +42,10 @@ export function parseServerUrl(text: string, defaults: { port: number; user: str
   if (!url?.hostname)
     throw new Problem('invalid', 'The database URL must look like scheme://user:password@host/database.')
   const database = decode(url.pathname.slice(1))
-  // What follows here is no name of a database but the rest of a password: not to be printed. Nor is what comes before: `user:12?x@host` is
-  // to a URL the host `user` and its port 12.
+  // This is the rest of a password, not the name of a database: it must not be printed. Neither must the part before it: in
+  // `user:12?x@host` a URL has the host `user` and the port 12.
   if (url.hash !== '' || /[@/]/.test(database) || url.search.includes('@')) throw new Problem('invalid', encodingHint)
-  if (!database) throw new Problem('invalid', `The database URL names no database: ${describeUrl(text)}/<database>.`)
+  if (!database) throw new Problem('invalid', `The database URL names no database: ${printableUrl(text)}/<database>.`)
   const mode = url.searchParams.get('sslmode') ?? 'disable'
   if (!['disable', 'require', 'verify-full'].includes(mode))
     throw new Problem('invalid', `sslmode in the database URL must be disable, require or verify-full, not ${mode}.`)
@@ -54,7 +54,7 @@ export function parseServerUrl(text: string, defaults: { port: number; user: str
     if (name !== 'sslmode' && name !== 'sslrootcert')
       throw new Problem(
         'invalid',
-        `The database URL has ${name}, which is not known; there are sslmode and sslrootcert.`,
+        `The database URL has the unknown option ${name}. Known options are sslmode and sslrootcert.`,
       )
   return {
     host: url.hostname.replace(/^\[|\]$/g, ''),
@@ -87,13 +87,13 @@ function readCertificate(path: string): string {
   }
 }
 
-/** The URL as one may print it: without password and options. */
-export function describeUrl(text: string): string {
+/** The URL without password and options, safe to print. */
+export function printableUrl(text: string): string {
   const url = URL.parse(text)
   return url?.hostname ? `${url.protocol}//${url.host}${url.pathname}` : text
 }
 
-/** An error of the network, whichever driver met it. */
+/** An error of the network, from any driver. */
 export function isNetworkError(error: unknown): boolean {
   const code = (error as { code?: unknown } | null)?.code
   return typeof code === 'string' && networkCodes.has(code)
@@ -111,13 +111,13 @@ const networkCodes = new Set([
   'EAI_AGAIN',
 ])
 
-/** The server's certificate is not one we were told to trust, or the two sides cannot agree on TLS. */
+/** The server's certificate is not trusted, or the two sides cannot agree on TLS. */
 export function isCertificateError(error: unknown): boolean {
   const code = (error as { code?: unknown } | null)?.code
   return typeof code === 'string' && /CERT|^UNABLE_TO_|^ERR_TLS_|^ERR_SSL_|^EPROTO$/.test(code)
 }
 
-/** What to do about a refusal, for both servers. */
+/** Remedies for refused connections, for both servers. */
 export const remedies = {
   login: 'Check the user and the password in --database-url.',
   database: 'Create the database, or name another in --database-url.',
@@ -127,16 +127,16 @@ export const remedies = {
   withoutTls: 'Turn on TLS there, or leave sslmode out of --database-url.',
 } as const
 
-/** What to do when the disk of a database server is the matter. */
+/** Remedies for faults of the database server's disk. */
 export const storageRemedies: Partial<Record<ErrorClass, string>> = {
-  full: 'Free space on the disk of the database server; Duebell goes on by itself.',
-  readonly: 'Let the database server take writes, or name the primary in --database-url; Duebell goes on by itself.',
+  full: 'Free space on the disk of the database server. Duebell continues by itself.',
+  readonly: 'Allow writes on the database server, or name the primary in --database-url. Duebell continues by itself.',
   failed: 'Check the disk and the log of the database server.',
-  damaged: 'Back up what can be read, then restore a backup or repair the table by the tools of the database server.',
+  damaged: 'Back up what can be read, then restore a backup or repair the table with the tools of the database server.',
 }
 
-/** Thrown in place of an answer that did not come in time. */
-export class NoAnswer extends Error {
+/** Thrown when an answer does not arrive in time. */
+export class DatabaseTimeout extends Error {
   constructor(what: string) {
     super(`no answer from the database: ${what}`)
     this.name = 'NoAnswer'

@@ -16,13 +16,13 @@ import { dirname, resolve } from 'node:path'
 import type { DatabaseSync } from 'node:sqlite'
 import { Problem } from '#core/problem.ts'
 
-/** The file of an embedded database: what may be opened, whose it is, and whether it is still at its path. */
+/** The file of a SQLite database: whether it may be opened, and whether it is still at its path. */
 
-/** «Dube», in the header of the file (PRAGMA application_id): tools and later starts know by it whose the file is. */
+/** «Dube», in the header of the file (PRAGMA application_id): it marks files of Duebell. */
 export const applicationId = 0x44756265
 
 /**
- * Makes the file where there is none. Called before SQLite sees the path, because SQLite deletes the log of a missing or empty file.
+ * Creates a missing file. Called before SQLite opens the path, because SQLite deletes the log of a missing or empty file.
  * @throws Problem `unavailable` for a file that must not be opened; nothing is changed then
  */
 export function prepareFile(path: string): void {
@@ -36,7 +36,7 @@ export function prepareFile(path: string): void {
   requireAccess(path)
 }
 
-/** SQLite takes any file below this size for a new database, and would overwrite it. */
+/** SQLite treats a smaller file as a new database, and would overwrite it. */
 const smallestDatabase = 512
 
 const unusable = (text: string, cause?: unknown) => new Problem('unavailable', text, { cause })
@@ -62,7 +62,10 @@ function refuseOrphans(path: string): void {
 
 const journalMagic = 'd9d505f920a163d7'
 
-/** Whether a rollback journal holds pages of a database. That of a file which was just being made holds none: SQLite may delete it. */
+/**
+ * Whether a rollback journal holds pages of a database. The journal of a file that was just being created holds none, and SQLite may
+ * delete it.
+ */
 function isHotJournal(path: string): boolean {
   if ((statOf(path)?.size ?? 0) < 20) return false
   const header = Buffer.alloc(20)
@@ -75,18 +78,18 @@ function isHotJournal(path: string): boolean {
   return header.toString('hex', 0, 8) === journalMagic && header.readUInt32BE(16) > 0
 }
 
-/** 0600 from its first byte, and the folder 0700 where we make it: tasks are private. */
+/** Mode 0600 from the first byte, and 0700 for a folder that we create: tasks are private. */
 function create(path: string): void {
   try {
     if (!existsSync(dirname(path))) mkdirSync(dirname(path), { recursive: true, mode: 0o700 })
     closeSync(openSync(path, constants.O_CREAT | constants.O_RDWR, 0o600))
-    chmodSync(path, 0o600) // a umask can only have taken more away; this is for a file that appeared in between
+    chmodSync(path, 0o600) // a umask only removes bits; this is for a file that appeared in between
   } catch (error) {
     throw unusable(`The database file ${resolve(path)} cannot be created: ${accessFault(error)}`, error)
   }
 }
 
-/** Both: SQLite writes a log beside the file. */
+/** Both the file and its folder must be writable: SQLite writes a log beside the file. */
 function requireAccess(path: string): void {
   for (const [name, text] of [
     [path, `The database file ${resolve(path)} cannot be opened for writing`],
@@ -107,7 +110,7 @@ function accessFault(error: unknown): string {
   return `${message}.`
 }
 
-/** The file or undefined. @throws Problem `unavailable` when it cannot be known whether there is one */
+/** @throws Problem `unavailable` when it cannot be determined whether the file exists */
 function statOf(path: string): Stats | undefined {
   try {
     return statSync(path, { throwIfNoEntry: false })
@@ -118,8 +121,8 @@ function statOf(path: string): Stats | undefined {
 }
 
 /**
- * Whether the file is ours to write to. Files that Duebell made before it set an application id are recognised by their tables.
- * @throws Problem `unavailable` for the database of another program
+ * Refuses a database of another program. Files from before Duebell set an application id are recognised by their tables.
+ * @throws Problem `unavailable`
  */
 export function refuseForeign(database: DatabaseSync, path: string): void {
   const id = Number(Object.values(database.prepare('pragma application_id').get() ?? {})[0])
@@ -140,15 +143,15 @@ export function refuseForeign(database: DatabaseSync, path: string): void {
 }
 
 function isOurs(database: DatabaseSync, tables: ReadonlySet<string>): boolean {
-  // Killed while it was made, it has no more than these.
+  // A server killed while it created the database leaves only these.
   if (tables.difference(new Set(['kysely_migration', 'kysely_migration_lock'])).size === 0) return true
   if (!['kysely_migration', 'users', 'tasks'].every((name) => tables.has(name))) return false
   return database.prepare("select 1 from kysely_migration where name = '0001-foundation'").get() !== undefined
 }
 
-/** Compares the open file and its log with what is at their paths. Two calls of stat, 4 µs. */
+/** Compares the open file and its log with those at their paths. Two calls of stat, 4 µs. */
 export interface OpenFile {
-  /** What is wrong, as a sentence with the way out, or null. */
+  /** The fault, as a sentence with the remedy, or null. */
   fault(): string | null
 }
 
@@ -160,17 +163,17 @@ export function watchFile(path: string): OpenFile {
       const moved = opened.find(({ name, id }) => ![id, undefined].includes(identityOf(name)))
       if (!moved) return null
       const fate = identityOf(moved.name) === null ? 'was deleted or moved' : 'was replaced by another file'
-      return `${moved.name} ${fate} while the server has it open: what is written since then may be lost when the server stops. Move the original back, or save it while the server runs (on Linux it is still in /proc/<pid>/fd), then restart the server.`
+      return `${moved.name} ${fate} while the server has it open: later writes may be lost when the server stops. Move the original back, or save it while the server runs (on Linux it is still in /proc/<pid>/fd), then restart the server.`
     },
   }
 }
 
-/** SQLite keeps the log beside the file itself, wherever links lead to it from. */
+/** SQLite keeps the log beside the file itself, behind any symbolic links. */
 function realPath(path: string): string {
   try {
     return realpathSync(path)
   } catch {
-    // Missing; a link may say where it would be.
+    // Missing; a symbolic link may name its path.
   }
   try {
     return resolve(dirname(path), readlinkSync(path))
@@ -179,7 +182,7 @@ function realPath(path: string): string {
   }
 }
 
-/** Device and inode; null where nothing is, undefined where it cannot be known. */
+/** Device and inode; null when nothing is there, undefined when it cannot be determined. */
 function identityOf(path: string): string | null | undefined {
   try {
     const found = statSync(path, { throwIfNoEntry: false, bigint: true })

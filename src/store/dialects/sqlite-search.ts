@@ -1,14 +1,13 @@
 import { sql } from 'kysely'
 import { runStatement } from '#store/engine/prepare.ts'
 import type { SearchIndex } from './dialect.ts'
-import { end, ofRarest } from './search.ts'
+import { findByRarestWord, prefixEnd } from './search.ts'
 
 /**
- * SQLite: FTS5, without the texts (contentless), without positions, and with a tokenizer that takes our words as they are: it folds
- * ASCII, which is folded already, and takes all else for letters. Words are read from its vocabulary, row by row, up to a bound:
- * `match 'renew*'` first merges all that begin so, for 85 to 200 ms among a million tasks, in which no bell rings.
- *
- * Not a plain table of (word, task): each word is another page of a tree then, 35 kB more to write for a create where this takes 2.
+ * SQLite: FTS5 without the texts (contentless), without positions, and with a tokenizer that accepts our words as they are: it folds
+ * ASCII, which is folded already, and treats all else as letters. Words are read from its vocabulary, row by row, up to a bound: `match
+ * 'renew*'` would first merge all words with that prefix, 85 to 200 ms among a million tasks, which blocks the reminders. A plain table
+ * of (word, task) was rejected: each word is then another page of a tree, and a create writes 35 kB more instead of 2.
  */
 export const fts5: SearchIndex = {
   async create(db) {
@@ -29,14 +28,14 @@ export const fts5: SearchIndex = {
         )
       }
   },
-  async forget(tx, ids) {
+  async remove(tx, ids) {
     await runStatement(tx, 'delete from search where rowid in (select value from json_each(?))', [JSON.stringify(ids)])
   },
   find: (db, words, max) =>
-    ofRarest(
+    findByRarestWord(
       async (_, word, limit) => {
         const text = 'select doc from search_words where term >= ? and term < ? limit ?'
-        const { rows } = await runStatement(db, text, [word, end(word), limit])
+        const { rows } = await runStatement(db, text, [word, prefixEnd(word), limit])
         return (rows as { doc: number }[]).map(({ doc }) => doc)
       },
       db,

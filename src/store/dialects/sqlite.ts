@@ -4,15 +4,15 @@ import { type Dialect as KyselyDialect, SqliteAdapter, SqliteDialect, sql } from
 import { Problem } from '#core/problem.ts'
 import { runStatement } from '#store/engine/prepare.ts'
 import { addReturning } from './counter.ts'
-import { type Dialect, type ErrorClass, speaking } from './dialect.ts'
+import { type Dialect, type ErrorClass, withDialect } from './dialect.ts'
 import { applicationId, noDatabase, prepareFile, refuseForeign, watchFile } from './sqlite-file.ts'
 import { fts5 } from './sqlite-search.ts'
 
 /**
- * SQLite inside the process, by `node:sqlite`. One connection: it is synchronous, so a second would not run beside it, and
- * EXCLUSIVE locking leaves the file to this process alone. That one setting gives four things: a second server on the file is
- * refused, reads take no lock, no shared-memory file is needed (with one, a restart on a full disk cannot even SELECT), and
- * the predecessor's claims are known to be nobody's.
+ * SQLite inside the process, by `node:sqlite`. One connection, because it is synchronous and a second would not run in parallel.
+ * EXCLUSIVE locking reserves the file for this process. That gives four things: a second server on the file is refused, reads take no
+ * lock, no shared-memory file is needed (with one, a restart on a full disk cannot even SELECT), and claims of the previous process are
+ * known to be abandoned.
  */
 export const sqlite: Dialect = {
   name: 'sqlite',
@@ -22,9 +22,9 @@ export const sqlite: Dialect = {
   async rowsChanged(tx) {
     return (await runStatement<{ n: number }>(tx, 'select total_changes() as n', [])).rows[0]?.n as number
   },
-  transactionsAtOnce: 1,
-  words: () => ({
-    // AUTOINCREMENT: without it the number of a deleted last row would be given again.
+  maxTransactions: 1,
+  columnSyntax: () => ({
+    // AUTOINCREMENT: without it the id of a deleted last row would be reused.
     id: sql`integer primary key autoincrement`,
     integer: sql`integer`,
     text: () => sql`text`,
@@ -39,7 +39,7 @@ export const sqlite: Dialect = {
     const answers: unknown[] = []
     for (const chunk of chunks(rows)) {
       const text =
-        // Not `or ignore`, which would pass over a missing value as well (SQLite, «The UPSERT Clause»).
+        // Not `or ignore`, which would also skip a missing value (SQLite, «The UPSERT Clause»).
         `insert into ${table} (${columns.join(', ')}) values ${tuples(chunk.length, columns.length)} on conflict do nothing` +
         (returning.length > 0 ? ` returning ${returning.join(', ')}` : '')
       const result = await runStatement(tx, text, chunk.flat())
@@ -74,7 +74,7 @@ export const sqlite: Dialect = {
 
   search: fts5,
   clock: sql<number>`cast(unixepoch('subsec') * 1000 as integer)`,
-  inspect: async () => [], // what matters is set, and read back, as it is opened
+  inspect: async () => [], // the settings are set and read back when the file is opened
 
   classify(error): ErrorClass {
     const code = (error as { errcode?: unknown })?.errcode
@@ -85,7 +85,7 @@ export const sqlite: Dialect = {
     if (primary === 5 || primary === 6) return 'busy' // SQLITE_BUSY, SQLITE_LOCKED
     if (primary === 13) return 'full' // SQLITE_FULL
     if (primary === 8) return 'readonly' // SQLITE_READONLY
-    // SQLITE_CORRUPT, NOTADB. Not a reason to stop: a start would meet the same page, and reminders behind it would not fire.
+    // SQLITE_CORRUPT, NOTADB. No reason to stop: after a restart the page is still damaged, and the reminders behind it would not fire.
     if (primary === 11 || primary === 26) return 'damaged'
     // SQLITE_IOERR. After a failed fsync the kernel may have dropped the pages it could not write, so a second fsync that succeeds
     // proves nothing: stop, and let the next start recover from the log.
@@ -97,7 +97,7 @@ export const sqlite: Dialect = {
 
 function remedyFor(error: unknown, file: string): string {
   const what = sqlite.classify(error)
-  if (what === 'full') return `Free space on the disk of ${file}; the server goes on by itself.`
+  if (what === 'full') return `Free space on the disk of ${file}. The server continues by itself.`
   if (what === 'readonly') return `Make ${file} and its folder writable, then restart the server.`
   if (what === 'broken') return `Check the disk of ${file}, then restart the server.`
   if (what === 'damaged')
@@ -105,7 +105,7 @@ function remedyFor(error: unknown, file: string): string {
   return ''
 }
 
-/** Lists of 100, 30, 10, 3 and 1 rows: any number of rows, and only five texts to prepare for each statement. */
+/** Chunks of 100, 30, 10, 3 and 1 rows: any number of rows with only five texts to prepare for each statement. */
 function* chunks<T>(rows: readonly T[]): Generator<readonly T[]> {
   let i = 0
   for (const size of [100, 30, 10, 3, 1]) for (; rows.length - i >= size; i += size) yield rows.slice(i, i + size)
@@ -119,7 +119,7 @@ function tuples(rows: number, columns: number): string {
 
 /**
  * @param path of the file, or `:memory:`
- * @param isWatched whether every statement must pass through Kysely's driver, where somebody stands between
+ * @param isWatched whether every statement must pass through Kysely's driver, because a test wraps it
  * @throws Problem `unavailable` when another process has the file, or it cannot be opened as a database
  */
 export function openSqlite(path: string, isWatched: boolean): KyselyDialect {
@@ -138,13 +138,13 @@ export function openSqlite(path: string, isWatched: boolean): KyselyDialect {
     configure(database, isFile ? path : undefined)
   } catch (error) {
     database.close()
-    throw explain(error, path)
+    throw toOpenProblem(error, path)
   }
   const statements = new Map<string, PreparedStatement>()
   function prepare(text: string): PreparedStatement {
     let statement = statements.get(text)
     if (!statement) {
-      // Statements are few, since values are parameters; the bound is for lists of filters of every shape.
+      // Statements are few, because values are parameters. The bound is for filters with lists of every length.
       if (statements.size >= 500) statements.clear()
       statement = prepareStatement(database.prepare(text))
       statements.set(text, statement)
@@ -152,7 +152,7 @@ export function openSqlite(path: string, isWatched: boolean): KyselyDialect {
     return statement
   }
   const inner = new SqliteDialect({ database: { prepare, close: () => database.close() } })
-  // Kysely does not claim it for SQLite, though CREATE TABLE rolls back there: a killed migration has not happened.
+  // Kysely does not claim it for SQLite, although CREATE TABLE rolls back there: a killed migration has not happened.
   inner.createAdapter = () => new TransactionalSqliteAdapter()
   const dialect: Dialect = isFile
     ? {
@@ -161,7 +161,7 @@ export function openSqlite(path: string, isWatched: boolean): KyselyDialect {
         file: { ...watchFile(path), changes, checkpoint },
       }
     : sqlite
-  return speaking(inner, isWatched ? dialect : { ...dialect, runAtOnce })
+  return withDialect(inner, isWatched ? dialect : { ...dialect, runSync })
 
   function changes(): number {
     return prepare('select total_changes() as n').all([])[0]?.n as number
@@ -173,8 +173,8 @@ export function openSqlite(path: string, isWatched: boolean): KyselyDialect {
     return true
   }
 
-  // Kysely's way to the connection is some ten promises: 5 µs beside a read of 3, and 4 beside an insert of 12.
-  function runAtOnce(text: string, parameters: readonly unknown[], isOfTransaction: boolean) {
+  // Kysely needs some ten promises to reach the connection: 5 µs beside a read of 3, and 4 beside an insert of 12.
+  function runSync(text: string, parameters: readonly unknown[], isOfTransaction: boolean) {
     if (!isOfTransaction && database.isTransaction) return undefined
     const statement = prepare(text)
     if (statement.reader) return { rows: statement.all(parameters) }
@@ -185,15 +185,18 @@ export function openSqlite(path: string, isWatched: boolean): KyselyDialect {
 
 type PreparedStatement = ReturnType<typeof prepareStatement>
 
-/** Rows as plain objects of one shape: those of node:sqlite take twice as long to make and to read (2.8 against 1.4 ms for 1,000). */
+/**
+ * Returns rows as plain objects of one shape: those of node:sqlite take twice as long to create and read (2.8 against 1.4 ms for
+ * 1,000).
+ */
 function prepareStatement(statement: StatementSync) {
   type Values = Parameters<StatementSync['all']>
   const names = statement.columns().map(({ name }) => name)
   statement.setReturnArrays(true)
-  // Of a statement without rows: the number of the last one inserted. FTS5 has some of its own above 2^53, which are read as numbers
-  // only to throw, after a COMMIT that went well.
+  // A statement without rows returns the id of the last inserted row. Those of FTS5 exceed 2^53, and reading them as numbers would
+  // throw after a successful COMMIT.
   if (names.length === 0) statement.setReadBigInts(true)
-  // Written out for its columns, `{ "id": v[0], "user_id": v[1], … }`: a loop over their names takes five times as long.
+  // Generated for its columns, `{ "id": v[0], "user_id": v[1], … }`: a loop over their names takes five times as long.
   const members = names.map((name, i) => `${JSON.stringify(name)}: v[${i}]`)
   const toRow = new Function('v', `return { ${members.join(', ')} }`) as (values: unknown) => Record<string, unknown>
   return {
@@ -212,7 +215,7 @@ class TransactionalSqliteAdapter extends SqliteAdapter {
   }
 }
 
-/** Settings, each read back: SQLite ignores a pragma it does not like. */
+/** Sets each setting and reads it back: SQLite ignores an invalid pragma. */
 function configure(database: DatabaseSync, path: string | undefined) {
   const isFile = path !== undefined
   const pragma = (name: string, value: string, expected: string | number) => {
@@ -222,24 +225,24 @@ function configure(database: DatabaseSync, path: string | undefined) {
   }
   pragma('locking_mode', 'exclusive', 'exclusive')
   if (isFile) refuseForeign(database, path) // before anything is written
-  // Only of a new file; one that is there keeps the size that it has. A task is 250 bytes, and each of its two dates another page of an
-  // index: of 2 kB there is half as much to write and to sync as of the usual 4. Creates are 1.2 to 1.3 times as many so, and reads the
-  // same. 1 kB is no better: the rows then take what the indexes save.
+  // Only for a new file; an existing one keeps its page size. A task is 250 bytes, and each of its two dates touches another page of
+  // an index. With 2 kB there is half as much to write and to sync as with the usual 4: creates are 1.2 to 1.3 times as fast, and
+  // reads the same. 1 kB is no better: the rows then cost what the indexes save.
   database.exec('pragma page_size = 2048')
   pragma('journal_mode', isFile ? 'wal' : 'memory', isFile ? 'wal' : 'memory')
-  // FULL syncs the log at each commit. NORMAL lost answered writes in 184 of 200 simulated power cuts, OFF in 191, FULL in 0;
-  // kill -9 shows no difference. Group commit pays for it.
+  // FULL syncs the log at each commit. NORMAL lost acknowledged writes in 184 of 200 simulated power cuts, OFF in 191, FULL in 0; kill
+  // -9 shows no difference. Group commit pays for it.
   pragma('synchronous', 'full', 2)
   pragma('cell_size_check', 'on', 1)
-  // Pages in the log until they are copied to the file: 8 MB. The usual 1,000 would be 2 MB of these, copied and synced four times as often.
+  // The number of pages in the log before a checkpoint: 8 MB. The usual 1,000 would be 2 MB, copied and synced four times as often.
   pragma('wal_autocheckpoint', '4000', 4000)
   pragma('cache_size', '-16000', -16000) // KiB: 16 MB
   pragma('journal_size_limit', String(64 << 20), 64 << 20) // after a burst the log shrinks again
-  // The lock is taken at the first write, so that a second server learns it now and not at its first task.
+  // The lock is taken at the first write, so that a second server fails now and not at its first task.
   database.exec(`begin immediate; pragma user_version = 1; pragma application_id = ${applicationId}; commit`)
 }
 
-function explain(error: unknown, path: string): unknown {
+function toOpenProblem(error: unknown, path: string): unknown {
   if (error instanceof Problem) return error
   const file = resolve(path)
   const { message } = error as Error

@@ -4,8 +4,8 @@ import { dialectOf } from '#store/dialects/dialect.ts'
 import type { Db } from '#store/schema.ts'
 
 /**
- * How far a database's clock is ahead of ours, in ms; 0 where that is less than the question took, and null where the database is in
- * this process and goes by our clock.
+ * How far the database's clock is ahead of ours, in ms; 0 when that is less than the round trip took. Null for a database in this
+ * process, which uses our clock.
  */
 export async function readClockSkew(db: Db, clock: Pick<Clock, 'now'>): Promise<number | null> {
   const dialect = dialectOf(db)

@@ -1,26 +1,26 @@
-import { setImmediate as turn } from 'node:timers/promises'
+import { setImmediate as nextTurn } from 'node:timers/promises'
 import { type Expression, type SqlBool, sql } from 'kysely'
 import type { Db } from '#store/schema.ts'
 
 /**
- * Going through very many rows in the order of their ids, a window at a time: a filter that finds a few among a million takes half a
- * second, and on the embedded database nothing else would run meanwhile.
+ * Scans very many rows in the order of their ids, one window at a time. A filter that finds a few among a million takes half a
+ * second, and with SQLite nothing else would run meanwhile.
  *
  *   ids  ├──────── window ────────┤├──────── window ────────┤├── …
- *         look · let others run    look · let others run
+ *         scan · yield             scan · yield
  */
-type Listed = 'tasks' | 'notifications'
+type ScannedTable = 'tasks' | 'notifications'
 
-/** Rows of a user in a window: 2 ms of looking on the embedded database. */
+/** The rows of a window: 2 ms of scanning on SQLite. */
 const windowRows = 5_000
 
 /**
- * The ids up to `last` of a user's rows of which `where` is true, in order, in lists of `max` and a shorter one at the end. They are
- * what was found: who acts on them looks again, under a lock.
+ * The ids up to `last` of a user's rows that match `where`, in order, in lists of `max` and a shorter one at the end. Rows may change
+ * meanwhile: callers check again under a lock.
  */
 export async function* idsInOrder(
   db: Db,
-  table: Listed,
+  table: ScannedTable,
   userId: number,
   { where, last, max }: { where: Expression<SqlBool>; last: number; max: number },
 ): AsyncGenerator<number[]> {
@@ -33,28 +33,28 @@ export async function* idsInOrder(
     for (const { id } of rows) found.push(id)
     for (; found.length >= max; found = found.slice(max)) yield found.slice(0, max)
     after = end
-    await turn()
+    await nextTurn()
   }
   if (found.length > 0) yield found
 }
 
-/** The last id of a window that begins beyond an id, or undefined when there are not so many rows. */
+/** The last id of a window that begins behind an id, or undefined when fewer rows are left. */
 export async function windowEnd(
   db: Db,
-  table: Listed,
+  table: ScannedTable,
   userId: number,
-  beyond: number,
+  start: number,
   direction: 'up' | 'down',
 ): Promise<number | undefined> {
   const [compare, order] = direction === 'up' ? ([sql`>`, sql`asc`] as const) : ([sql`<`, sql`desc`] as const)
   const { rows } = await sql<{ id: number }>`
-    select id from ${sql.table(table)} where user_id = ${userId} and id ${compare} ${beyond}
+    select id from ${sql.table(table)} where user_id = ${userId} and id ${compare} ${start}
     order by id ${order} limit 1 offset ${windowRows - 1}`.execute(db)
   return rows[0]?.id
 }
 
 /** The largest id of a user's rows, or 0. */
-export async function lastId(db: Db, table: Listed, userId: number): Promise<number> {
+export async function lastId(db: Db, table: ScannedTable, userId: number): Promise<number> {
   const { rows } = await sql<{ id: number }>`
     select id from ${sql.table(table)} where user_id = ${userId} order by id desc limit 1`.execute(db)
   return rows[0]?.id ?? 0

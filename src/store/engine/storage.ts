@@ -3,18 +3,18 @@ import { dialectOf } from '#store/dialects/dialect.ts'
 import type { Db } from '#store/schema.ts'
 
 /**
- * Whether the database stores what it is given. A read that works says nothing of that: on a full disk every read works.
+ * Whether the database stores what is written. A successful read does not show that: on a full disk every read works.
  *
  *   a write fails (full, read-only, failed) ──▶ fault ──▶ a write is stored ──▶ no fault
  *   a page cannot be read (damaged) ──────────▶ fault, until the server restarts
  *   the file is not at its path (moved) ──────▶ fault, while that is so
  */
 export interface Storage {
-  /** The worst that is wrong now, or null. */
+  /** The worst current fault, or null. */
   fault(): StorageFault | null
-  /** Notes any error of the database; those of other classes are passed over. */
+  /** Takes any error of the database and ignores those of other classes. */
   noteFailure(error: unknown): void
-  /** A transaction that wrote something was committed. */
+  /** Called after a transaction that wrote something. */
   noteStored(): void
   /** Whether the last write failed. */
   isWriteFailing(): boolean
@@ -25,7 +25,7 @@ export type FaultKind = (typeof faultKinds)[number]
 
 export interface StorageFault {
   readonly kind: FaultKind
-  /** What happened and what to do; it may name files and hosts. */
+  /** The error and what to do. It may name files and hosts. */
   readonly detail: string
 }
 
@@ -67,13 +67,13 @@ export function createStorage(dialect: Dialect, log: StorageLog, now: () => numb
       } else if (writing?.kind === kind) writing.count++
       else {
         writing = { kind, detail, since: now(), count: 1 }
-        log.error(`The database stores nothing: ${detail}`)
+        log.error(`The database cannot store anything: ${detail}`)
       }
     },
     noteStored() {
       if (!writing) return
       const seconds = Math.round((now() - writing.since) / 1_000)
-      log.info(`The database stores again what it is given; ${writing.count} transactions failed in ${seconds} s.`)
+      log.info(`The database stores writes again; ${writing.count} transactions failed in ${seconds} s.`)
       writing = null
     },
     isWriteFailing: () => writing !== null,
@@ -92,10 +92,10 @@ export function storageOf(db: Db): Storage | undefined {
   return storages.get(db.getExecutor().adapter)
 }
 
-/** Whether an error is a damaged page, row or index: the rest of the database may be healthy. */
+/** Whether the error is a damaged page, row or index. The rest of the database may be healthy. */
 export const isDamage = (db: Db, error: unknown): boolean => dialectOf(db).classify(causeOf(error)) === 'damaged'
 
-/** What the database said, under what we made of it. */
+/** The error of the database behind a Problem. */
 function causeOf(error: unknown): unknown {
   return error instanceof Error && error.name === 'Problem' && error.cause !== undefined ? error.cause : error
 }

@@ -1,173 +1,192 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Clock } from '#clock.ts'
 import { Problem } from '#core/problem.ts'
-import { openChanges } from '#store/changes.ts'
-import { dialectOf } from '#store/dialects/dialect.ts'
+import { type Dialect, dialectOf } from '#store/dialects/dialect.ts'
 import type { Db } from '#store/schema.ts'
-import { openIndex } from '#store/search.ts'
 import { markTransaction, runStatement } from './prepare.ts'
-import { storageOf } from './storage.ts'
 import { asProblem } from './unavailable.ts'
 
 /**
- * Group commit. Wishes that arrive together share one transaction and one fsync; each is answered after it.
+ * Group commit. Units of work that arrive together share one transaction and one fsync. Each caller is answered after the COMMIT.
  *
- *   wish ─┐                       ┌─ wish 1 ────────────────────────┐
- *   wish ─┼─▶ queue ─▶ BEGIN, now ┼─ wish 2 · ✗ has changed nothing ┼─▶ COMMIT ─▶ 1 and 3 answered, 2 refused
- *   wish ─┘                       └─ wish 3 ────────────────────────┘
+ *   work ─┐                       ┌─ work 1 ────────────────────────┐
+ *   work ─┼─▶ queue ─▶ BEGIN, now ┼─ work 2 · ✗ has changed nothing ┼─▶ COMMIT ─▶ 1 and 3 resolve, 2 rejects
+ *   work ─┘                       └─ work 3 ────────────────────────┘
  *
- * A synced commit costs 0.1 to 0.2 ms, a create without it 0.02: one commit a request allows 3,300 creates a second on the
- * machine where sharing allows five times as many. Wishes know nothing of each other: one that throws leaves no trace.
+ * A synced commit costs 0.1 to 0.2 ms, a create without it 0.02. One commit a request allows 3,300 creates a second on the
+ * machine where sharing allows five times as many. Units of work are isolated: one that throws leaves no trace.
  *
- * When one throws that may have changed something, everything is rolled back and run again, each behind a savepoint. So a wish may run
- * twice, and must do nothing outside its transaction. Not behind savepoints at once: over a network they are two more round trips a
- * wish, and SQLite copies each page before it is changed, a tenth of the time of an edit.
+ * When one throws that may have changed something, the transaction is rolled back and runs again, each unit behind a savepoint. So a
+ * unit may run twice, and must have no effect outside its transaction. Savepoints are not used at once: over a network they are two
+ * more round trips a unit, and SQLite copies each page before it is changed, a tenth of the time of an edit.
  */
-export type Transact = <T>(wish: (tx: Db, now: number) => Promise<T>) => Promise<T>
+export type Transact = <T>(work: (tx: Db, now: number) => Promise<T>) => Promise<T>
+
+/**
+ * Gathers what units of work add to a transaction besides their own statements, such as numbered changes, and writes it at the end.
+ * Records hand their collectors over (open.ts), so that the engine imports no record.
+ */
+export interface Collector {
+  /** How many entries it has so far. */
+  length(): number
+  /** Discards the entries from an index on, because the unit of work that added them has failed. */
+  truncate(length: number): void
+  write(now: number): Promise<void>
+  /** Called directly before the COMMIT. */
+  onCommit?(): void
+  /** Called after the COMMIT, before any caller is answered. */
+  onCommitted?(): void
+}
+
+export interface TransactDeps {
+  readonly db: Db
+  readonly clock: Clock
+  /** The collectors of a new transaction, in the order in which they write. One that takes locks comes last. */
+  readonly collect: (tx: Db) => readonly Collector[]
+  /** Called when the storage failed in a way that only a restart can mend. */
+  readonly onBroken: (error: unknown) => void
+  /** Called after each COMMIT: how many units of work shared it, and the time since its BEGIN. */
+  readonly onCommitted?: ((works: number, ms: number) => void) | undefined
+}
 
 interface Queued {
-  readonly wish: (tx: Db, now: number) => Promise<unknown>
+  readonly work: (tx: Db, now: number) => Promise<unknown>
   readonly resolve: (value: never) => void
   readonly reject: (error: unknown) => void
 }
 
-/** More would make the first of them wait for the last: 256 creates take about 10 ms. */
-const maxWishes = 256
-/** A deadlock or a lock held by another is over when the other is; a wish that met one is tried this often … */
+/** Calls back one caller with the result of its unit of work. */
+type Answer = () => void
+
+/** A larger batch would make its first unit wait for the last: 256 creates take about 10 ms. */
+const maxBatch = 256
+/** A batch that meets a deadlock or a lock is tried this often … */
 const maxTries = 10
-/** Up to this much longer after each try; in real time, which is the database's as well. */
-const restMs = 10
-/** … unless it has waited this long: then whoever holds the lock will not let go soon, and 5 s is all that a request has. */
+/** … with up to this much longer a pause after each try, in real time, which is the database's as well … */
+const pauseMs = 10
+/** … unless it has waited this long. Then the lock will not be released soon, and a request has only 5 s. */
 const patienceMs = 1_500
 
-/**
- * @param onBroken called when the storage failed in a way that only a restart can mend
- * @param onChanged called at each COMMIT that changes tasks, before anybody is answered
- * @param onListed called after each COMMIT by which lists of changes have grown, with their users
- * @param onCommitted called after each COMMIT: how many wishes shared it, and how long it took from its BEGIN
- */
-export function createTransact(
-  db: Db,
-  clock: Clock,
-  onBroken: (error: unknown) => void,
-  onChanged: () => void,
-  onListed: (userIds: readonly number[]) => void = () => {},
-  onCommitted: (wishes: number, ms: number) => void = () => {},
-): Transact {
-  const dialect = dialectOf(db)
+export function createTransact(deps: TransactDeps): Transact {
+  const dialect = dialectOf(deps.db)
   const queue: Queued[] = []
   let running = 0
 
-  /** One transaction for some wishes. Throws when none of them happened. */
-  async function runTogether(wishes: readonly Queued[], withSavepoints: boolean): Promise<(() => void)[]> {
-    return db.connection().execute(async (connection) => {
-      markTransaction(connection)
-      const run = (statement: string) => runStatement(connection, statement, [])
-      const startedAt = performance.now()
-      await run(dialect.begin)
-      try {
-        const now = clock.now()
-        const answers: (() => void)[] = []
-        const changes = openChanges(connection)
-        const index = openIndex(connection)
-        // Alone, or behind a savepoint, it need not be known what a wish has changed.
-        const rowsChanged = wishes.length > 1 && !withSavepoints ? dialect.rowsChanged : undefined
-        for (const { wish, resolve, reject } of wishes) {
-          if (withSavepoints) await run('savepoint wish')
-          const before = await rowsChanged?.(connection)
-          const noted = changes.length()
-          const indexed = index.length()
-          try {
-            const value = await wish(connection, now)
-            if (withSavepoints) await run('release savepoint wish')
-            answers.push(() => resolve(value as never))
-          } catch (error) {
-            if (isPassing(error)) throw error
-            if (withSavepoints) {
-              await run('rollback to savepoint wish')
-              await run('release savepoint wish')
-            } else {
-              // Only what we refuse ourselves: after some of its own errors SQLite has rolled all back.
-              const hasChanged = before === undefined || before !== (await rowsChanged?.(connection))
-              if (hasChanged || !(error instanceof Problem)) throw error
-            }
-            changes.dropFrom(noted)
-            index.dropFrom(indexed)
-            answers.push(() => reject(refusal(error)))
-          }
-        }
-        await index.write()
-        const userIds = await changes.write(now) // last, since it locks: others wait for the rest of this transaction alone
-        if (changes.haveTasks()) onChanged()
-        await run('commit')
-        onCommitted(wishes.length, performance.now() - startedAt)
-        if (userIds.length > 0) {
-          // One that wrote nothing goes well on a full disk too.
-          storageOf(db)?.noteStored()
-          onListed(userIds)
-        }
-        return answers
-      } catch (error) {
-        // A failed COMMIT may have ended the transaction or not; what counts is the first error. Where nobody answers any more,
-        // to wait for that would take as long again: the connection is closed, and the database rolls back.
-        if (dialect.classify(error) !== 'gone') await run('rollback').catch(() => {})
-        throw error
-      }
-    })
-  }
-
-  const isPassing = (error: unknown) => {
-    const what = dialect.classify(error)
-    return what === 'busy' || what === 'gone'
-  }
-
-  /** A lone wish never needs a savepoint: it is the transaction. */
-  async function run(wishes: readonly Queued[]): Promise<(() => void)[]> {
-    let withSavepoints = false
-    const startedAt = clock.now()
-    for (let attempt = 1; ; attempt++) {
-      try {
-        return await runTogether(wishes, withSavepoints)
-      } catch (error) {
-        const what = dialect.classify(error)
-        const isBusy = what === 'busy'
-        if (isBusy && (attempt >= maxTries || clock.now() - startedAt > patienceMs)) throw error
-        // What is wrong with one of them must not be told to all, however long they have waited: so that is found out first.
-        if (!isBusy && (wishes.length === 1 || withSavepoints || what === 'gone')) throw error
-        if (!isBusy) withSavepoints = true
-        // Each a while of its own: two that met in a deadlock would meet again.
-        else await sleep(Math.random() * restMs * attempt)
-      }
-    }
-  }
-
-  function refusal(error: unknown): unknown {
-    if (dialect.classify(error) === 'broken') onBroken(error)
-    return asProblem(db, error)
-  }
-
   async function drain() {
-    const wishes = queue.splice(0, maxWishes)
-    if (wishes.length > 0) {
+    const batch = queue.splice(0, maxBatch)
+    if (batch.length > 0) {
       try {
-        for (const answer of await run(wishes)) answer()
+        for (const answer of await runBatch(deps, batch)) answer()
       } catch (error) {
-        const problem = refusal(error)
-        // Who queued behind a database that does not answer has waited as long as those in front.
-        if (dialect.classify(error) === 'gone') wishes.push(...queue.splice(0))
-        for (const { reject } of wishes) reject(problem)
+        const problem = toRejection(deps, error)
+        // The units queued behind a database that does not answer have waited as long as those in front.
+        if (dialect.classify(error) === 'gone') batch.push(...queue.splice(0))
+        for (const { reject } of batch) reject(problem)
       }
     }
     if (queue.length > 0) setImmediate(drain)
     else running--
   }
 
-  return (wish) =>
+  return (work) =>
     new Promise((resolve, reject) => {
-      queue.push({ wish, resolve, reject })
-      if (running >= dialect.transactionsAtOnce) return
+      queue.push({ work, resolve, reject })
+      if (running >= dialect.maxTransactions) return
       running++
-      // Not a microtask: those run between two sockets' data. setImmediate comes after all that arrived in this turn.
+      // A microtask would run between the data of two sockets. setImmediate runs after everything that arrived in this turn.
       setImmediate(drain)
     })
+}
+
+/** Runs a batch until it commits. A batch of one never needs a savepoint: it is the transaction. */
+async function runBatch(deps: TransactDeps, batch: readonly Queued[]): Promise<Answer[]> {
+  const { db, clock } = deps
+  let withSavepoints = false
+  const startedAt = clock.now()
+  for (let attempt = 1; ; attempt++) {
+    try {
+      return await runTransaction(deps, batch, withSavepoints)
+    } catch (error) {
+      const what = dialectOf(db).classify(error)
+      const isBusy = what === 'busy'
+      if (isBusy && (attempt >= maxTries || clock.now() - startedAt > patienceMs)) throw error
+      // The error of one unit must not reject all, however long they have waited. Savepoints find out whose it is.
+      if (!isBusy && (batch.length === 1 || withSavepoints || what === 'gone')) throw error
+      if (!isBusy) withSavepoints = true
+      // Pauses are random: two transactions that met in a deadlock would meet again.
+      else await sleep(Math.random() * pauseMs * attempt)
+    }
+  }
+}
+
+interface Transaction {
+  readonly tx: Db
+  readonly dialect: Dialect
+  readonly now: number
+  readonly collectors: readonly Collector[]
+  readonly withSavepoints: boolean
+  /** Absent where a failed unit of work needs no check of what it changed: it is alone, or behind a savepoint. */
+  readonly rowsChanged: Dialect['rowsChanged']
+}
+
+/** One transaction for a batch. Throws when none of it happened. */
+function runTransaction(deps: TransactDeps, batch: readonly Queued[], withSavepoints: boolean): Promise<Answer[]> {
+  const { db, clock } = deps
+  const dialect = dialectOf(db)
+  return db.connection().execute(async (tx) => {
+    markTransaction(tx)
+    const startedAt = performance.now()
+    await runStatement(tx, dialect.begin, [])
+    try {
+      const now = clock.now()
+      const collectors = deps.collect(tx)
+      const rowsChanged = batch.length > 1 && !withSavepoints ? dialect.rowsChanged : undefined
+      const transaction = { tx, dialect, now, collectors, withSavepoints, rowsChanged }
+      const answers: Answer[] = []
+      for (const queued of batch) answers.push(await runWork(deps, transaction, queued))
+      for (const collector of collectors) await collector.write(now)
+      for (const collector of collectors) collector.onCommit?.()
+      await runStatement(tx, 'commit', [])
+      deps.onCommitted?.(batch.length, performance.now() - startedAt)
+      for (const collector of collectors) collector.onCommitted?.()
+      return answers
+    } catch (error) {
+      // A failed COMMIT may have ended the transaction or not; the first error counts. Where the database does not answer, a
+      // ROLLBACK would wait as long again: the connection is closed, and the database rolls back.
+      if (dialect.classify(error) !== 'gone') await runStatement(tx, 'rollback', []).catch(() => {})
+      throw error
+    }
+  })
+}
+
+/** @throws where the whole transaction has to be rolled back */
+async function runWork(deps: TransactDeps, transaction: Transaction, queued: Queued): Promise<Answer> {
+  const { tx, dialect, now, collectors, withSavepoints, rowsChanged } = transaction
+  const { work, resolve, reject } = queued
+  if (withSavepoints) await runStatement(tx, 'savepoint unit_of_work', [])
+  const before = await rowsChanged?.(tx)
+  const lengths = collectors.map((collector) => collector.length())
+  try {
+    const value = await work(tx, now)
+    if (withSavepoints) await runStatement(tx, 'release savepoint unit_of_work', [])
+    return () => resolve(value as never)
+  } catch (error) {
+    const what = dialect.classify(error)
+    if (what === 'busy' || what === 'gone') throw error
+    if (withSavepoints) {
+      await runStatement(tx, 'rollback to savepoint unit_of_work', [])
+      await runStatement(tx, 'release savepoint unit_of_work', [])
+    } else {
+      // Only a Problem leaves the transaction intact: after some of its own errors SQLite has rolled everything back.
+      const hasChanged = before === undefined || before !== (await rowsChanged?.(tx))
+      if (hasChanged || !(error instanceof Problem)) throw error
+    }
+    for (const [i, collector] of collectors.entries()) collector.truncate(lengths[i] as number)
+    return () => reject(toRejection(deps, error))
+  }
+}
+
+function toRejection({ db, onBroken }: TransactDeps, error: unknown): unknown {
+  if (dialectOf(db).classify(error) === 'broken') onBroken(error)
+  return asProblem(db, error)
 }

@@ -3,7 +3,7 @@ import type { Dialect } from '#store/dialects/dialect.ts'
 import { repeatable } from './repeatable.ts'
 
 export function foundation(dialect: Dialect): Migration {
-  const { id, integer, text, longText, tableEnd } = dialect.words()
+  const { id, integer, text, longText, tableEnd } = dialect.columnSyntax()
   const { createIndex } = repeatable(dialect)
 
   return {

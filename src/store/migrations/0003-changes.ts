@@ -3,7 +3,7 @@ import type { Dialect } from '#store/dialects/dialect.ts'
 
 /** The numbered list of changes, and the counter that numbers it. */
 export function changes(dialect: Dialect): Migration {
-  const { integer, text, tableEnd } = dialect.words()
+  const { integer, text, tableEnd } = dialect.columnSyntax()
   return {
     async up(db) {
       // A table of its own, not a column of users: its row is locked by every transaction that changes something.

@@ -4,7 +4,7 @@ import { repeatable } from './repeatable.ts'
 
 /** What the whole API stands on: the trash, answers kept for a repeated request, what has been acknowledged, and more about changes. */
 export function api(dialect: Dialect): Migration {
-  const { integer, text, longText, tableEnd, partialIndexes } = dialect.words()
+  const { integer, text, longText, tableEnd, partialIndexes } = dialect.columnSyntax()
   const { createIndex, addColumn } = repeatable(dialect)
   return {
     async up(db) {

@@ -15,7 +15,7 @@ export function search(dialect: Dialect, { log }: { log: { info(text: string): v
     async up(untyped) {
       const db = untyped as Kysely<Schema>
       // Only where it can leave out those without any: then a million of them cost what asks for tags nothing.
-      if (dialect.words().partialIndexes)
+      if (dialect.columnSyntax().partialIndexes)
         await createIndex(
           db.schema
             .createIndex('tasks_tagged')

@@ -4,7 +4,7 @@ import { repeatable } from './repeatable.ts'
 
 /** Channels that people make, what is known of each, and how calmly it is told. */
 export function channels(dialect: Dialect): Migration {
-  const { integer, text, longText, tableEnd } = dialect.words()
+  const { integer, text, longText, tableEnd } = dialect.columnSyntax()
   const { addColumn } = repeatable(dialect)
   return {
     async up(db) {

@@ -4,7 +4,7 @@ import { repeatable } from './repeatable.ts'
 
 /** Several people on one server: who they are, by what they are known, and what each has done. */
 export function accounts(dialect: Dialect): Migration {
-  const { id, integer, text, longText, tableEnd } = dialect.words()
+  const { id, integer, text, longText, tableEnd } = dialect.columnSyntax()
   const { addColumn, createIndex } = repeatable(dialect)
   return {
     async up(db) {

@@ -4,7 +4,7 @@ import { repeatable } from './repeatable.ts'
 
 /** The token that made a token, so that it is revoked with it. Null: made by a session, or on the server itself. */
 export function tokenParents(dialect: Dialect): Migration {
-  const { integer } = dialect.words()
+  const { integer } = dialect.columnSyntax()
   const { addColumn, createIndex } = repeatable(dialect)
   return {
     async up(db) {

@@ -7,7 +7,7 @@ import { repeatable } from './repeatable.ts'
  * tables. A delivery that was attempted before has its time estimated at its next attempt, from the number of its attempts.
  */
 export function retryByTime(dialect: Dialect): Migration {
-  const { integer } = dialect.words()
+  const { integer } = dialect.columnSyntax()
   const { addColumn } = repeatable(dialect)
   return {
     async up(db) {

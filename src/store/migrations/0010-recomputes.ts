@@ -10,7 +10,7 @@ import { repeatable } from './repeatable.ts'
  * a restart. A table of its own: while a chunk holds this row, those who write tasks share the row of the user.
  */
 export function recomputes(dialect: Dialect, { clock }: { clock: Pick<Clock, 'now'> }): Migration {
-  const { integer, tableEnd } = dialect.words()
+  const { integer, tableEnd } = dialect.columnSyntax()
   const { addColumn } = repeatable(dialect)
   return {
     async up(untyped) {

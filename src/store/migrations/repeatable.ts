@@ -6,7 +6,7 @@ import type { Dialect } from '#store/dialects/dialect.ts'
  * have `ifNotExists` for that.
  */
 export function repeatable(dialect: Dialect) {
-  const { partialIndexes } = dialect.words()
+  const { partialIndexes } = dialect.columnSyntax()
 
   async function unlessThere(step: { execute(): Promise<void> }) {
     try {
