@@ -91,7 +91,7 @@ describe('configuration', () => {
       'sqlite:/var/lib/duebell.db',
     )
     assert.deepEqual(faultsOf({ env: { DUEBELL_DATABASE_URL_FILE: '/nowhere' } }), [
-      'DUEBELL_DATABASE_URL_FILE: must be the path of a file that can be read',
+      'DUEBELL_DATABASE_URL_FILE: must be the path of a readable file',
     ])
   })
 
@@ -120,10 +120,10 @@ describe('configuration', () => {
   test('a file that cannot be read, or is not an object of JSON, is said so', () => {
     assert.deepEqual(faultsOf({ argv: ['--config', 'gone.json'] }), ['gone.json: cannot be read'])
     assert.deepEqual(faultsOf({ argv: ['--config', 'c.json'], files: { 'c.json': '[]' } }), [
-      'c.json: must hold a JSON object',
+      'c.json: must contain a JSON object',
     ])
     assert.match(faultsOf({ argv: ['--config', 'c.json'], files: { 'c.json': '{' } })[0] ?? '', /^c\.json: is not JSON/)
-    assert.deepEqual(faultsOf({ argv: ['--port'] }), ['--port: needs a value'])
+    assert.deepEqual(faultsOf({ argv: ['--port'] }), ['--port: requires a value'])
   })
 
   test('channels are checked against the options of their kind, and a secret is never repeated', () => {
@@ -144,7 +144,7 @@ describe('configuration', () => {
     assert.equal(faults.length, 5)
     assert.match(faults[0] ?? '', /kind «webhok»: is not known; did you mean webhook\?/)
     assert.match(faults[1] ?? '', /secrt: is not known; did you mean secret\?/)
-    assert.match(faults[2] ?? '', /options\/secret: must look like/)
+    assert.match(faults[2] ?? '', /options\/secret: must match/)
     assert.match(faults[3] ?? '', /the name is taken/)
     assert.match(faults[4] ?? '', /the name is taken/)
     assert.ok(!faults.join().includes(secret))
@@ -157,7 +157,7 @@ describe('configuration', () => {
       ['hc-ping.com/7c1f-token', 'must be an http or https URL'],
       ['ftp://hc-ping.com/7c1f-token', 'must be an http or https URL'],
       ['https://me:7c1f-token@hc-ping.com/', 'must not hold a user name or password'],
-      ['http://169.254.169.254/7c1f-token', 'is an address that is never spoken to'],
+      ['http://169.254.169.254/7c1f-token', 'is an address that is never allowed'],
     ] as const)
       assert.deepEqual(faultsOf({ env: { DUEBELL_HEARTBEAT_URL: wrong } }), [`DUEBELL_HEARTBEAT_URL: ${why}`])
   })
@@ -167,7 +167,7 @@ describe('configuration', () => {
     assert.deepEqual(parse({ argv: ['--member-hosts', listed.join(', ')] }).memberHosts, listed)
     assert.deepEqual(parse({ env: { DUEBELL_MEMBER_HOSTS: '' } }).memberHosts, [])
     const files = { 'c.json': { memberHosts: ['nas.home', 'http://nas.home', '10.0.0.0/33'] } }
-    const why = 'is no host name, no address that is ever spoken to, and no range like 192.168.1.0/24'
+    const why = 'must be a host name, an allowed address, or a range like 192.168.1.0/24'
     assert.deepEqual(faultsOf({ argv: ['--config=c.json'], files }), [
       `memberHosts/1 in c.json: ${why}`,
       `memberHosts/2 in c.json: ${why}`,
@@ -188,14 +188,14 @@ describe('configuration', () => {
       ['https://id.example.org/realms/home', 'duebell', 'single sign-on', false],
     )
     assert.deepEqual(faultsOf({ argv: ['--oidc-issuer=https://id.example.org'] }), [
-      '--oidc-issuer: needs --oidc-client-id (DUEBELL_OIDC_CLIENT_ID) too',
-      '--oidc-issuer: needs --login (DUEBELL_LOGIN) too',
-      '--oidc-issuer: needs --public-url (DUEBELL_PUBLIC_URL) too, to which the provider sends people back',
+      '--oidc-issuer: also requires --oidc-client-id (DUEBELL_OIDC_CLIENT_ID)',
+      '--oidc-issuer: also requires --login (DUEBELL_LOGIN)',
+      '--oidc-issuer: also requires --public-url (DUEBELL_PUBLIC_URL), to which the provider sends users back',
     ])
     const others = { CLIENT_ID: 'duebell', CLIENT_SECRET: 'hush!', NAME: 'Example', NEW_USERS: 'true' }
     for (const [name, value] of Object.entries(others))
       assert.deepEqual(faultsOf({ env: { [`DUEBELL_OIDC_${name}`]: value } }), [
-        `DUEBELL_OIDC_${name}: is of no use without --oidc-issuer (DUEBELL_OIDC_ISSUER)`,
+        `DUEBELL_OIDC_${name}: requires --oidc-issuer (DUEBELL_OIDC_ISSUER)`,
       ])
     assert.equal(parse({ env: { DUEBELL_OIDC_ISSUER: '', DUEBELL_OIDC_CLIENT_SECRET: '' } }).oidcIssuer, '')
   })
@@ -204,13 +204,13 @@ describe('configuration', () => {
     for (const issuer of ['http://127.0.0.1:8080', 'http://localhost/a', 'http://[::1]:8080/', 'https://10.0.0.7'])
       assert.equal(parse({ env: { ...signOn, DUEBELL_OIDC_ISSUER: issuer } }).oidcIssuer, issuer)
     for (const [issuer, why] of [
-      ['http://id.example.org', 'must be an https URL; http is for a provider on this machine alone'],
-      ['http://localhost.example.org', 'must be an https URL; http is for a provider on this machine alone'],
-      ['http://10.0.0.7', 'must be an https URL; http is for a provider on this machine alone'],
+      ['http://id.example.org', 'must be an https URL; http is for a provider on this machine only'],
+      ['http://localhost.example.org', 'must be an https URL; http is for a provider on this machine only'],
+      ['http://10.0.0.7', 'must be an https URL; http is for a provider on this machine only'],
       ['id.example.org', 'must be an http or https URL'],
       ['file:///etc/passwd', 'must be an http or https URL'],
       ['https://me:hush@id.example.org', 'must not hold a user name or password'],
-      ['https://169.254.169.254', 'is an address that is never spoken to'],
+      ['https://169.254.169.254', 'is an address that is never allowed'],
       ['https://id.example.org/?tenant=1', 'must not have a query or a fragment'],
     ] as const)
       assert.deepEqual(faultsOf({ env: { ...signOn, DUEBELL_OIDC_ISSUER: issuer } }), [`DUEBELL_OIDC_ISSUER: ${why}`])
@@ -230,7 +230,7 @@ describe('configuration', () => {
   test('a secret is not a flag, and is repeated in no fault, whatever is wrong with it', () => {
     const secret = 'hush-canary'
     const why =
-      '--oidc-client-secret: is not a flag, since everybody on this machine can read command lines; set DUEBELL_OIDC_CLIENT_SECRET, or DUEBELL_OIDC_CLIENT_SECRET_FILE to the path of a file that holds it'
+      '--oidc-client-secret: is not a flag, since every user of this machine can read command lines; set DUEBELL_OIDC_CLIENT_SECRET, or DUEBELL_OIDC_CLIENT_SECRET_FILE to the path of a file that contains it'
     for (const argv of [
       ['--oidc-client-secret', secret],
       [`--oidc-client-secret=${secret}`],
@@ -258,12 +258,10 @@ describe('configuration', () => {
   test('a certificate and its key go together, and not with a socket', () => {
     const config = parse({ argv: ['--tls-cert=c.pem'], env: { DUEBELL_TLS_KEY: 'k.pem' } })
     assert.deepEqual([config.tlsCert, config.tlsKey], ['c.pem', 'k.pem'])
-    assert.deepEqual(faultsOf({ argv: ['--tls-cert=c.pem'] }), ['--tls-cert: is of no use without a tlsKey'])
-    assert.deepEqual(faultsOf({ env: { DUEBELL_TLS_KEY: 'k.pem' } }), [
-      'DUEBELL_TLS_KEY: is of no use without a tlsCert',
-    ])
+    assert.deepEqual(faultsOf({ argv: ['--tls-cert=c.pem'] }), ['--tls-cert: requires a tlsKey'])
+    assert.deepEqual(faultsOf({ env: { DUEBELL_TLS_KEY: 'k.pem' } }), ['DUEBELL_TLS_KEY: requires a tlsCert'])
     assert.deepEqual(faultsOf({ argv: ['--tls-cert=c.pem', '--tls-key=k.pem', '--socket=s'] }), [
-      '--tls-cert: is of no use with a socket, which takes the place of host and port: leave out one of the two',
+      '--tls-cert: cannot be combined with a socket, which replaces host and port: remove one of the two',
     ])
   })
 
@@ -348,7 +346,7 @@ describe('configuration', () => {
 
   test('a flag that shows a secret to everybody on the machine is told so, with what to use instead', () => {
     const warning = (flag: string, variable: string) =>
-      `${flag} holds a secret, and everybody on this machine can read command lines: set ${variable} instead, or ${variable}_FILE to the path of a file that holds it.`
+      `${flag} contains a secret, and every user of this machine can read command lines: set ${variable} instead, or ${variable}_FILE to the path of a file that contains it.`
     const ofDatabase = warning('--database-url', 'DUEBELL_DATABASE_URL')
     const ofHeartbeat = warning('--heartbeat-url', 'DUEBELL_HEARTBEAT_URL')
     assert.deepEqual(
@@ -413,6 +411,6 @@ test('people come back from a provider over https, or on the machine itself: bro
   for (const url of ['https://tasks.example.org', 'http://localhost:8888'])
     assert.equal(parse({ env: { ...env, DUEBELL_PUBLIC_URL: url } }).publicUrl, url)
   assert.deepEqual(faultsOf({ env: { ...env, DUEBELL_PUBLIC_URL: 'http://tasks.example.org' } }), [
-    'DUEBELL_OIDC_ISSUER: needs a public URL of https, since browsers keep no session over http; http is for a server on this machine alone',
+    'DUEBELL_OIDC_ISSUER: requires an https public URL, since browsers keep no session over http; http is for a server on this machine only',
   ])
 })

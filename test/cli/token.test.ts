@@ -4,7 +4,7 @@ import { statSync } from 'node:fs'
 import { test } from 'node:test'
 import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
-import { type CommandWorld, tokenCreate } from '#cli/token.ts'
+import { type CommandEnvironment, tokenCreate } from '#cli/token.ts'
 import { createClient, ProblemError } from '#client/client.ts'
 import { openStore } from '#store/engine/open.ts'
 import { findUser } from '#store/users.ts'
@@ -17,7 +17,7 @@ import { rawRequest } from '../api/wire.ts'
 const isEmbedded = testDatabase === 'sqlite'
 
 function command(databaseUrl: string, ...argv: string[]) {
-  const world: CommandWorld = {
+  const world: CommandEnvironment = {
     argv: [...argv, `--database-url=${databaseUrl}`],
     env: {},
     readFile: () => assert.fail('no file is read'),
@@ -39,7 +39,7 @@ test('while the server runs', async (t) => {
 
   await t.test('the token is good at once, and for what its scope says', async () => {
     const { token, about } = await command(databaseUrl, '--name=watcher', '--scopes=read,write')
-    assert.match(about, /^Token \d+ of the first user, with the scope write, is good until it is revoked\./)
+    assert.match(about, /^Token \d+ of the first user, with the scope write, is valid until it is revoked\./)
     const client = createClient(app.url, { token, tries: 1 })
     assert.equal((await client.create({ title: 'x' })).id, 1)
     await assert.rejects(client.channels(), (error) => error instanceof ProblemError && error.status === 403)
@@ -108,11 +108,11 @@ test('it changes nothing of what the server goes by: another time zone here is n
 test('what is wrong is said in a sentence, and nothing is made', async (t) => {
   const databaseUrl = await freshDatabase(t)
   for (const [argv, words] of [
-    [['--scopes=wriet'], /--scopes: «wriet» is not one; did you mean write\?/],
+    [['--scopes=wriet'], /--scopes: «wriet» is not a scope; did you mean write\?/],
     [['--expires=tomorrow'], /--expires: must be a time/],
     [['--expires=2020-01-01'], /is past/],
-    [['--name='], /--name: needs a value/],
-    [['--name'], /--name: needs a value/],
+    [['--name='], /--name: requires a value/],
+    [['--name'], /--name: requires a value/],
     [[`--name=${'x'.repeat(101)}`], /at most 100 characters/],
     [['--nmae=x'], /--nmae: is not known/],
   ] as const)
