@@ -112,7 +112,7 @@ test('any IPv6 address at all is of some range, and the same however it is writt
   )
 })
 
-test('what is no address is never spoken to', () => {
+test('what is no address is never allowed', () => {
   for (const text of ['', 'localhost', '127.1', '0177.0.0.1', '1.2.3.4.5', 'x%1.2.3.4'])
     assert.equal(rangeOf(text), 'never', text)
 })

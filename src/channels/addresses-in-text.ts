@@ -2,10 +2,10 @@
 const address = /https?:\/\/[^\s<>"…]+/gi
 
 /**
- * Writes a text in the syntax of a medium so that the addresses in it stay links. Escaping inside an address makes a dead link: of
- * `https://example.org/Renew_the_passport` it made `…/Renew\_the\_passport`.
- * @param write writes the text around addresses
- * @param link writes one address; it is absolute, http or https, and has no user name
+ * Renders a text in the syntax of a medium and keeps the addresses in it as links. Escaping inside an address makes a dead link: it turned
+ * `https://example.org/Renew_the_passport` into `…/Renew\_the\_passport`.
+ * @param write renders the text around addresses
+ * @param link renders one address, which is absolute, http or https, and has no user name
  */
 export function writeText(text: string, write: (plain: string) => string, link: (url: string) => string): string {
   return splitAtAddresses(text)
@@ -13,13 +13,13 @@ export function writeText(text: string, write: (plain: string) => string, link: 
     .join('')
 }
 
-/** The parts of a text, in order; joined they are the text. */
+/** The parts of a text, in order. Joined, they are the text. */
 export function splitAtAddresses(text: string): readonly { readonly text: string; readonly isAddress: boolean }[] {
   const parts: { text: string; isAddress: boolean }[] = []
   let end = 0
   for (const { 0: found, index } of text.matchAll(address)) {
     const url = withoutPunctuation(found)
-    // Cut by us: it leads nowhere. A user name before the host is the way to make one host look like another.
+    // A truncated address leads nowhere. A user name before the host makes one host look like another.
     const isCut = text[index + found.length] === '…'
     const parsed = URL.parse(url)
     if (isCut || !parsed || parsed.username || parsed.password) continue
@@ -31,7 +31,7 @@ export function splitAtAddresses(text: string): readonly { readonly text: string
   return parts
 }
 
-/** A full stop ends the sentence, and not the address; a parenthesis belongs to it where it was opened in it. */
+/** A full stop ends the sentence, not the address. A closing parenthesis belongs to an address that also has the opening one. */
 function withoutPunctuation(url: string): string {
   const bare = url.replace(/[.,;:!?'*_~|`\]]+$/, '')
   const isClosedOnly = bare.endsWith(')') && !bare.includes('(')

@@ -1,15 +1,15 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import type { Outcome } from '#core/delivery.ts'
-import { openLink, Refused, type Tether } from './broker-connection.ts'
+import { type ConnectionHandle, openBrokerConnection, Refused } from './broker-connection.ts'
 
 /** A link over connections that a test makes and breaks. */
 function openTestLink() {
-  const connections: (Tether & { connected(): void; fail(error: Error): void })[] = []
-  const link = openLink(1_024, (tether) => {
+  const connections: (ConnectionHandle & { connected(): void; fail(error: Error): void })[] = []
+  const link = openBrokerConnection(1_024, (handle) => {
     const { promise, resolve, reject } = Promise.withResolvers<number>()
     const number = connections.length
-    connections.push({ ...tether, connected: () => resolve(number), fail: reject })
+    connections.push({ ...handle, connected: () => resolve(number), fail: reject })
     return promise
   })
   const send = (work: (connection: number) => Promise<Outcome>, signal = new AbortController().signal) =>
@@ -109,7 +109,7 @@ test('a broker that sends too much ends all attempts under way, with the reason;
   // 1,024 as it greets, and 100 for each of the two.
   assert.ok(connections[0]?.budget.take(1_224))
   assert.equal(connections[0]?.budget.take(1), false)
-  const reason = 'the other side kept sending data that is no answer, so the connection was closed'
+  const reason = 'the other side kept sending data that is no response, so the connection was closed'
   assert.deepEqual(await both, [reason, reason])
   assert.deepEqual(isClosed(), [true])
   const again = send(sent)

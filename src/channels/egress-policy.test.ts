@@ -2,12 +2,19 @@ import assert from 'node:assert/strict'
 import type { NetworkInterfaceInfo } from 'node:os'
 import { test } from 'node:test'
 import { Problem } from '#core/problem.ts'
-import { anywhere, type EgressPolicy, formatBlockReason, isListable, lookupWithin, publicAnd } from './egress-policy.ts'
+import {
+  anywhere,
+  createLookup,
+  type EgressPolicy,
+  formatBlockReason,
+  isListable,
+  publicOrListed,
+} from './egress-policy.ts'
 import { parseTarget } from './http-client.ts'
 import { checkHost } from './socket.ts'
 
 /** Of a machine that is connected to nothing. */
-const within = (...listed: string[]) => publicAnd(listed, () => ({}))
+const within = (...listed: string[]) => publicOrListed(listed, () => ({}))
 
 test('an administrator goes everywhere, but not where clouds tell secrets', () => {
   for (const address of ['127.0.0.1', '10.0.0.1', '192.168.1.1', '93.184.216.34', '::1', 'fd12::1', '2a00:1450::1'])
@@ -23,16 +30,16 @@ test('an administrator goes everywhere, but not where clouds tell secrets', () =
 })
 
 test('a member goes where everybody can', () => {
-  const reach = within()
+  const egress = within()
   for (const address of ['93.184.216.34', '2a00:1450::1', '::ffff:93.184.216.34'])
-    assert.equal(reach.blockReason(address), undefined, address)
+    assert.equal(egress.blockReason(address), undefined, address)
   for (const address of ['127.0.0.1', '10.0.0.1', '::1', 'fd12::1', '::ffff:10.0.0.1', '64:ff9b::10.0.0.1'])
-    assert.equal(reach.blockReason(address, 'nas.home'), 'private', address)
-  assert.equal(reach.blockReason('169.254.169.254'), 'never')
+    assert.equal(egress.blockReason(address, 'nas.home'), 'private', address)
+  assert.equal(egress.blockReason('169.254.169.254'), 'never')
 })
 
 test('and where an entry of the list says so: a name wherever it leads, an address whatever led there', () => {
-  const reach = within(
+  const egress = within(
     'NAS.home.',
     'bücher.example',
     '192.168.1.7',
@@ -61,11 +68,11 @@ test('and where an entry of the list says so: a name wherever it leads, an addre
     ['::1', undefined, undefined],
     ['127.0.0.1', undefined, 'private'],
   ] as const)
-    assert.equal(reach.blockReason(address, name), blockReason, `${address} by ${name}`)
+    assert.equal(egress.blockReason(address, name), blockReason, `${address} by ${name}`)
 })
 
-test('no entry leads to an address that is never spoken to', () => {
-  const reach = within('metadata.google.internal', '0.0.0.0/0', '::/0')
+test('no entry leads to an address that is never allowed', () => {
+  const egress = within('metadata.google.internal', '0.0.0.0/0', '::/0')
   for (const address of [
     '169.254.169.254',
     '100.100.100.200',
@@ -74,8 +81,8 @@ test('no entry leads to an address that is never spoken to', () => {
     'fd00:ec2::254',
     '0.0.0.0',
   ])
-    assert.equal(reach.blockReason(address, 'metadata.google.internal'), 'never', address)
-  assert.equal(reach.blockReason('10.0.0.1'), undefined)
+    assert.equal(egress.blockReason(address, 'metadata.google.internal'), 'never', address)
+  assert.equal(egress.blockReason('10.0.0.1'), undefined)
   assert.equal(within('::/0').blockReason('10.0.0.1'), 'private', 'an IPv6 range holds no IPv4')
   assert.equal(within('::/0').blockReason('::ffff:10.0.0.1'), 'private')
 })
@@ -87,7 +94,7 @@ test('what is as public as can be and yet next door is not: a router that keeps 
     eth0: [at('2003:a:b:c::2/64'), at('93.184.216.34/28')],
     tun0: [at('5.6.7.8/0')],
   }
-  const reach = publicAnd(['2003:a:b:c::7'], () => interfaces)
+  const egress = publicOrListed(['2003:a:b:c::7'], () => interfaces)
   for (const address of [
     '2003:a:b:c::1',
     '2003:a:b:c:ffff::',
@@ -95,13 +102,13 @@ test('what is as public as can be and yet next door is not: a router that keeps 
     '93.184.216.33',
     '::ffff:93.184.216.33',
   ])
-    assert.equal(reach.blockReason(address), 'private', address)
+    assert.equal(egress.blockReason(address), 'private', address)
   for (const address of ['2003:a:b:d::1', '93.184.216.48', '5.6.7.9', '2003:a:b:c::7'])
-    assert.equal(reach.blockReason(address), undefined, address)
+    assert.equal(egress.blockReason(address), undefined, address)
   assert.equal(anywhere.blockReason('2003:a:b:c::1'), undefined)
   // A provider gives it another prefix over night.
   interfaces = { lo: [], eth0: [at('2003:a:b:d::2/64')], tun0: [] }
-  assert.equal(reach.blockReason('2003:a:b:d::1'), 'private')
+  assert.equal(egress.blockReason('2003:a:b:d::1'), 'private')
 })
 
 test('an entry of the list is a host name, an address or a range, each as one usually writes it', () => {
@@ -180,7 +187,7 @@ const spellings = [
 ]
 
 test('an address is refused in every spelling, as the host of a URL and as a host, and the member is named', () => {
-  const refused = (refuse: (reach: EgressPolicy) => void, text: string) =>
+  const refused = (refuse: (egress: EgressPolicy) => void, text: string) =>
     assert.throws(
       () => refuse(within()),
       (error) =>
@@ -191,9 +198,9 @@ test('an address is refused in every spelling, as the host of a URL and as a hos
       text,
     )
   for (const host of spellings) {
-    refused((reach) => parseTarget(`http://${host}:8080/x`, '/url', reach), host)
-    refused((reach) => parseTarget(`https://${host}`, '/url', reach), host)
-    refused((reach) => checkHost(host.replace(/^\[|\]$/g, ''), '/url', reach), host)
+    refused((egress) => parseTarget(`http://${host}:8080/x`, '/url', egress), host)
+    refused((egress) => parseTarget(`https://${host}`, '/url', egress), host)
+    refused((egress) => checkHost(host.replace(/^\[|\]$/g, ''), '/url', egress), host)
     parseTarget(`http://${host}/`, '/url', anywhere)
     checkHost(host.replace(/^\[|\]$/g, ''), '/url', anywhere)
   }
@@ -203,13 +210,13 @@ test('an address is refused in every spelling, as the host of a URL and as a hos
 
 test('a name is judged each time that it is looked up, and the refusal says why', async () => {
   // An address is looked up as itself, which is as good as a name that somebody made lead there.
-  const look = (reach: EgressPolicy, name: string, all = false) =>
+  const look = (egress: EgressPolicy, name: string, all = false) =>
     new Promise((resolve) =>
-      lookupWithin(reach)(name, { all }, (error, address) => resolve(error ? formatBlockReason(error.code) : address)),
+      createLookup(egress)(name, { all }, (error, address) => resolve(error ? formatBlockReason(error.code) : address)),
     )
   const isPrivate =
     'its name leads to an address of a private network, which only channels of administrators may reach, unless memberHosts lists it'
-  const isNever = 'its name leads to an address that is never spoken to'
+  const isNever = 'its name leads to an address that is never allowed'
   assert.equal(await look(within(), '127.0.0.1'), isPrivate)
   assert.equal(await look(within(), 'localhost', true), isPrivate)
   assert.equal(await look(within('localhost'), '127.0.0.1'), isPrivate)

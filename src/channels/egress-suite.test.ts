@@ -11,8 +11,8 @@ import { peerSubjects } from '#support/peer-subjects.ts'
 import { channelDeps, send } from '#support/peers.ts'
 import { catalog } from './catalog.ts'
 import type { Channel, ChannelDeps, ChannelKind } from './channel.ts'
-import { anywhere, type EgressPolicy, publicAnd } from './egress-policy.ts'
-import { describeFailure, openHttpClient, parseTarget, Unreachable } from './http-client.ts'
+import { anywhere, type EgressPolicy, publicOrListed } from './egress-policy.ts'
+import { formatFailure, openHttpClient, parseTarget, Unreachable } from './http-client.ts'
 import { ReadBudget } from './read-budget.ts'
 import { openSocket } from './socket.ts'
 
@@ -48,7 +48,7 @@ const travellers: readonly Traveller[] = [
 
 const message = messageAbout({})
 const isPrivate = /an address of a private network, which only channels of administrators may reach/
-const within = (...listed: string[]): ChannelDeps => ({ ...channelDeps, reach: publicAnd(listed) })
+const within = (...listed: string[]): ChannelDeps => ({ ...channelDeps, egress: publicOrListed(listed) })
 
 /** A server of the private network, which hangs up on everybody. */
 async function startPrivateServer(t: TestContext, behave = (socket: Socket): unknown => socket.destroy()) {
@@ -175,7 +175,7 @@ const dial = ({ hostname, port }: URL) => connect(Number(port), hostname.replace
 const strays: readonly [
   what: string,
   tells: [address: boolean, name: boolean],
-  (url: URL, reach: EgressPolicy) => Stray,
+  (url: URL, egress: EgressPolicy) => Stray,
 ][] = [
   ['calls fetch', [true, true], (url) => ({ send: () => fetch(url) })],
   ['opens a socket of its own', [true, true], (url) => ({ send: () => once(dial(url), 'close') })],
@@ -183,8 +183,8 @@ const strays: readonly [
   [
     'checks the address and then opens a socket of its own',
     [false, true],
-    (url, reach) => {
-      parseTarget(url.href, '/url', reach)
+    (url, egress) => {
+      parseTarget(url.href, '/url', egress)
       return { send: () => once(dial(url), 'close') }
     },
   ],
@@ -199,11 +199,11 @@ const strays: readonly [
   [
     'forgets to look at the address',
     [true, false],
-    ({ hostname: host, port }, reach) => ({
+    ({ hostname: host, port }, egress) => ({
       send: () =>
-        openSocket({ host, port: Number(port), isEncrypted: false, reach }, signal(), new ReadBudget(1_024)).catch(
+        openSocket({ host, port: Number(port), isEncrypted: false, egress }, signal(), new ReadBudget(1_024)).catch(
           (error) => {
-            throw new Unreachable(describeFailure(error))
+            throw new Unreachable(formatFailure(error))
           },
         ),
     }),
@@ -215,8 +215,8 @@ for (const [what, tells, stray] of strays)
     const traveller: Traveller = {
       kind: { kind: 'stray', label: 'Stray', about: 'Goes astray.', options: Type.Object({}), concurrency: 1 } as never,
       member: 'url',
-      async open(host, port, _, { reach }) {
-        const { open, send } = stray(new URL(`http://${host}:${port}/`), reach)
+      async open(host, port, _, { egress }) {
+        const { open, send } = stray(new URL(`http://${host}:${port}/`), egress)
         open?.()
         return {
           async send() {

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { createLinks } from '#actions/links.ts'
-import { cleaned, secretsOf } from './error-response.ts'
+import { safeErrorText, secretsOf } from './error-response.ts'
 
 /** What a receiver says of its refusal, and what of it is never repeated. */
 
@@ -19,7 +19,7 @@ test('of an address everything is cleaned that may be its key, as it is sent and
     'third%2Bkey is none',
     'third+key is none',
   ]) {
-    const line = cleaned(words, secrets) ?? ''
+    const line = safeErrorText(words, secrets) ?? ''
     assert.doesNotMatch(line, /key/, `${words} became ${line}`)
   }
 })
@@ -27,7 +27,7 @@ test('of an address everything is cleaned that may be its key, as it is sent and
 test('what is secret besides is cleaned however short it is; a host alone is not', () => {
   const secrets = secretsOf(new URL('https://ntfy.sh/'), ['hush', 'hush-hush'])
   assert.equal(
-    cleaned('not with hush-hush or hush: see https://ntfy.sh/docs', secrets),
+    safeErrorText('not with hush-hush or hush: see https://ntfy.sh/docs', secrets),
     'not with … or …: see https://ntfy.sh/docs',
   )
 })
@@ -42,5 +42,5 @@ test('a message that is repeated is repeated without its links, also where it is
     `${'x'.repeat(130)} ${complete}`,
     complete.slice(0, -5),
   ])
-    assert.ok(!cleaned(words, [])?.includes(signature.slice(0, 8)), words)
+    assert.ok(!safeErrorText(words, [])?.includes(signature.slice(0, 8)), words)
 })

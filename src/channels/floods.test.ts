@@ -21,7 +21,7 @@ import { openHttpClient } from './http-client.ts'
 const maxSaid = 24 * 1024 * 1024
 const failed: Outcome = {
   retry: true,
-  reason: 'the other side kept sending data that is no answer, so the connection was closed',
+  reason: 'the other side kept sending data that is no response, so the connection was closed',
 }
 const message = messageAbout({})
 
@@ -116,7 +116,7 @@ test('http: informational responses are taken as long as there are few of them',
   await once(server, 'listening')
   t.after(() => server.close())
   const url = new URL(`http://127.0.0.1:${(server.address() as AddressInfo).port}/`)
-  await using outbound = openHttpClient({ url, reach: anywhere })
-  const answer = await outbound.request({ headers: {}, body: '', signal: new AbortController().signal })
+  await using client = openHttpClient({ url, egress: anywhere })
+  const answer = await client.request({ headers: {}, body: '', signal: new AbortController().signal })
   assert.equal(answer.status, 201)
 })

@@ -323,6 +323,6 @@ test('ntfy: an address with a topic in it is refused, since JSON is published at
   for (const url of ['https://ntfy.sh/mytopic', 'https://ntfy.sh/?auth=x', 'https://ntfy.sh/#mytopic'])
     await assert.rejects(ntfyKind.open({ url, topic: 'tasks' }, channelDeps), {
       kind: 'invalid',
-      message: /must be the address of the server alone; the topic has a member of its own/,
+      message: /must be the address of the server alone; the topic belongs in the member topic/,
     })
 })

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { messageAbout } from '#support/messages.ts'
-import { cut, oneLine, plainText, toMessageText } from './message-text.ts'
+import { oneLine, plainText, toMessageText, truncate } from './message-text.ts'
 
 test('it says what expires, when, and how late it comes', () => {
   const { subject, entries, urgency } = toMessageText(
@@ -36,8 +36,8 @@ test('a title stays one line and turns nothing around', () => {
 })
 
 test('it is cut between characters', () => {
-  assert.equal(cut('abc', 3), 'abc')
-  assert.equal(cut('abcd', 3), 'ab…')
-  assert.equal(cut('a🎉🎉', 4), 'a🎉…')
-  assert.equal(cut('a🎉🎉', 3), 'a…')
+  assert.equal(truncate('abc', 3), 'abc')
+  assert.equal(truncate('abcd', 3), 'ab…')
+  assert.equal(truncate('a🎉🎉', 4), 'a🎉…')
+  assert.equal(truncate('a🎉🎉', 3), 'a…')
 })

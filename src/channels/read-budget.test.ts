@@ -42,7 +42,7 @@ test('what a handshake leaves is not for later', () => {
   const budget = new ReadBudget(100)
   budget.extend(1_000)
   assert.ok(budget.take(500))
-  budget.settle()
+  budget.capToReserved()
   assert.equal(budget.take(101), false)
 })
 

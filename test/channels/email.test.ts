@@ -178,7 +178,7 @@ const refusals: readonly [string, SMTPServerOptions, object][] = [
   [
     'every mail of this sender, for now, by the code of Gmail',
     { onRcptTo: (_, __, done) => done(refusal(421, '4.7.28 hush')) },
-    { retry: true, reason: '421 4.7.28: the server refuses to be spoken to', status: 421, isRateLimited: true },
+    { retry: true, reason: '421 4.7.28: the server refused the connection', status: 421, isRateLimited: true },
   ],
   [
     'more mails, for now, in words',

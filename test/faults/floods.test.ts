@@ -46,7 +46,7 @@ test('receivers that never stop talking keep the server neither from a healthy o
     return notifications.flatMap(({ deliveries }) => deliveries.flatMap(({ error }) => error ?? []))
   }
   await eventually('all others have failed', async () => (await errors()).length === hostile.length)
-  const reason = 'the other side kept sending data that is no answer, so the connection was closed'
+  const reason = 'the other side kept sending data that is no response, so the connection was closed'
   assert.deepEqual([...new Set(await errors())], [reason])
 
   const before = hostile.map(({ floods }) => floods())

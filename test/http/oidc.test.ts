@@ -225,7 +225,7 @@ describe('a provider that is not what it should be', () => {
         flood(response.socket as Socket, `HTTP/1.1 ${status}\r\n\r\n`).then(said.resolve)
       })
       const problem = await assertRefused(oidc.begin({}), 'unavailable', /cannot be reached just now/)
-      assert.match(causeOf(problem), /kept sending data that is no answer/)
+      assert.match(causeOf(problem), /kept sending data that is no response/)
       assert.ok((await said.promise) < 24 * 1024 * 1024)
     })
 

@@ -18,7 +18,7 @@ export const channelDeps: ChannelDeps = {
   clock: systemClock,
   print: async () => {},
   toEvent: toCloudEvent,
-  reach: anywhere,
+  egress: anywhere,
 }
 
 /** Where the brokers of the tests are, if there are any. */
