@@ -87,7 +87,7 @@ test('a Retry-After of any shape is a time from now, or none', () => {
   const date = (at: number) => new Date(at).toUTCString()
   assert.equal(afterMs({ 'retry-after': date(now + 60_000) }), 60_000)
   assert.equal(afterMs({ 'retry-after': date(now - 60_000) }), 0)
-  for (const garbage of ['', 'soon', 'NaN', '1e9', 'Infinity', '99999999999999999999'])
+  for (const garbage of ['', 'soon', '-1', 'NaN', '1e9', 'Infinity', '99999999999999999999'])
     assert.equal(afterMs({ 'retry-after': garbage }), undefined, garbage)
   // A receiver whose clock is an hour ahead or behind asks for a minute all the same (RFC 9110 sections 6.6.1 and 10.2.3).
   for (const skew of [3_600_000, -3_600_000])

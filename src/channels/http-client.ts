@@ -2,6 +2,7 @@ import type { IncomingHttpHeaders, IncomingMessage } from 'node:http'
 import https from 'node:https'
 import type { Outcome } from '#core/delivery.ts'
 import { invalidMember } from '#core/problem.ts'
+import { parseRetryAfter } from '#core/retry-after.ts'
 import { checkAddress, createLookup, type EgressPolicy, formatBlockReason } from './egress-policy.ts'
 import { openLimitedAgent } from './limited-agent.ts'
 import { floodCode, floodReason } from './read-budget.ts'
@@ -171,17 +172,6 @@ export function toOutcome(
   if (status >= 300 && status < 400) return { retry: true, reason: `${reason}: redirects are not followed`, status }
   if (status === 410) return { retry: false, reason, status, isGone: true }
   if (status === 401 || status === 403) return { retry: false, reason, status }
-  const afterMs = parseRetryAfter(headers, now)
+  const afterMs = parseRetryAfter(headers['retry-after'], headers.date, now)
   return afterMs === undefined ? { retry: true, reason, status } : { retry: true, reason, status, afterMs }
-}
-
-/** Seconds or an HTTP date (RFC 9110 section 10.2.3), in ms from now; undefined for anything else. */
-function parseRetryAfter({ 'retry-after': value, date }: IncomingHttpHeaders, now: number): number | undefined {
-  if (value === undefined) return undefined
-  if (/^\d{1,9}$/.test(value)) return Number(value) * 1_000
-  const at = Date.parse(value)
-  if (Number.isNaN(at)) return undefined
-  // By the receiver's own clock where it tells it (section 6.6.1): an hour of skew would be an hour of waiting, or none at all.
-  const sentAt = Date.parse(date ?? '')
-  return Math.max(0, at - (Number.isNaN(sentAt) ? now : sentAt))
 }

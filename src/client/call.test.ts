@@ -50,8 +50,8 @@ const problem = (status: number, headers: Record<string, string> = {}) =>
   )
 const cutOff: Answer = () => Promise.reject(new TypeError('fetch failed'))
 
-async function failure(wish: Promise<unknown>): Promise<ProblemError> {
-  const error = await wish.then(
+async function failure(request: Promise<unknown>): Promise<ProblemError> {
+  const error = await request.then(
     () => assert.fail('did not fail'),
     (error: unknown) => error,
   )
@@ -121,6 +121,11 @@ test('Retry-After is waited for, and is in the error when it would take too long
   const dated = callOver([problem(503, { 'retry-after': 'Tue, 01 Dec 2026 09:00:20 GMT' }), ok])
   await dated.call('GET', '/v1/tasks')
   assert.deepEqual(dated.waits, [20_000])
+  // A server whose clock is an hour ahead asks for 20 s all the same (RFC 9110 sections 6.6.1 and 10.2.3).
+  const ahead = { 'retry-after': 'Tue, 01 Dec 2026 10:00:20 GMT', date: 'Tue, 01 Dec 2026 10:00:00 GMT' }
+  const skewed = callOver([problem(503, ahead), ok])
+  await skewed.call('GET', '/v1/tasks')
+  assert.deepEqual(skewed.waits, [20_000])
 })
 
 test('tries begin within 30 s, however slow each was', async () => {

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { maxMs, parseRetryAfter, tries, waitBeforeRetry } from './retry.ts'
+import { maxMs, tries, waitBeforeRetry } from './retry.ts'
 
 const first = { attempt: 1, elapsedMs: 0, failure: { status: 503 }, isRepeatable: true, random: 0, tries }
 
@@ -37,13 +37,4 @@ test('Retry-After is waited for, and never less than the own wait, if that leave
   assert.equal(wait(maxMs + 1), undefined)
   assert.equal(wait(5_000, maxMs - 4_999), undefined)
   assert.equal(wait(0, maxMs), undefined)
-})
-
-test('Retry-After is seconds or a date; anything else is none', () => {
-  const now = Date.parse('2026-12-01T09:00:00Z')
-  assert.equal(parseRetryAfter('120', now), 120_000)
-  assert.equal(parseRetryAfter('Tue, 01 Dec 2026 09:00:30 GMT', now), 30_000)
-  assert.equal(parseRetryAfter('Tue, 01 Dec 2026 08:00:00 GMT', now), 0)
-  for (const value of [null, '', 'soon', '-1', '1.5x'])
-    assert.equal(parseRetryAfter(value, now), undefined, String(value))
 })
