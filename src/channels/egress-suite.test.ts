@@ -1,10 +1,11 @@
 import assert from 'node:assert/strict'
 import { once } from 'node:events'
 import { readdirSync, readFileSync } from 'node:fs'
-import { type AddressInfo, connect, createServer, type Socket } from 'node:net'
+import { connect, type Socket } from 'node:net'
 import { type TestContext, test } from 'node:test'
 import { Problem } from '#core/problem.ts'
 import Type from '#json-schema.ts'
+import { startTcpServer } from '#kit/tcp-server.ts'
 import { subjects } from '#support/http-subjects.ts'
 import { messageAbout } from '#support/messages.ts'
 import { peerSubjects } from '#support/peer-subjects.ts'
@@ -52,21 +53,12 @@ const within = (...listed: string[]): ChannelDeps => ({ ...channelDeps, egress: 
 
 /** A server of the private network, which hangs up on everybody. */
 async function startPrivateServer(t: TestContext, behave = (socket: Socket): unknown => socket.destroy()) {
-  const sockets: Socket[] = []
   const visitors: (number | undefined)[] = []
   const own = new Set<number | undefined>()
-  const server = createServer((socket) => {
-    sockets.push(socket)
+  const { server, port } = await startTcpServer(t, (socket) => {
     visitors.push(socket.remotePort)
-    socket.on('error', () => {})
     behave(socket)
-  }).listen(0, '127.0.0.1')
-  await once(server, 'listening')
-  t.after(() => {
-    for (const socket of sockets) socket.destroy()
-    server.close()
   })
-  const { port } = server.address() as AddressInfo
   return {
     port,
     /** How many have come. Connections are taken in the order in which they were made: behind one of ours there is none to come. */

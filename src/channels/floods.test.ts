@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict'
-import { once } from 'node:events'
-import { type AddressInfo, createServer, type Socket } from 'node:net'
+import type { Socket } from 'node:net'
 import { after, before, test } from 'node:test'
 import { getCACertificates, setDefaultCACertificates } from 'node:tls'
 import type { Outcome } from '#core/delivery.ts'
+import { startTcpServer } from '#kit/tcp-server.ts'
 import { answers, type Flood, httpFloods, lateHttpFloods, peerFloods, startFlooder } from '#support/floods.ts'
 import { openSubject, subjects } from '#support/http-subjects.ts'
 import { messageAbout } from '#support/messages.ts'
@@ -43,10 +43,10 @@ const floodsOf = (kind: string): readonly Flood[] => peerFloods.filter((one) => 
 for (const { kind, at } of peerSubjects as readonly PeerSubject[]) {
   for (const one of floodsOf(kind.kind))
     test(`${kind.kind}: a peer that never stops talking: ${one.what}`, async (t) => {
-      const { port, said, giveUp } = await startFlooder(t, one)
+      const { port, sent, giveUp } = await startFlooder(t, one)
       await using channel = await kind.open({ ...at('127.0.0.1', port), ...one.options }, channelDeps)
       assert.deepEqual(await send(channel, message, giveUp), failed)
-      const bytes = await said
+      const bytes = await sent
       assert.ok(bytes < maxSaid, `${bytes} bytes`)
     })
 
@@ -54,10 +54,10 @@ for (const { kind, at } of peerSubjects as readonly PeerSubject[]) {
   // NATS begins in the clear: it is among the above.
   if (first)
     test(`${kind.kind}: a peer that never stops talking from its first byte under TLS: ${first.what}`, async (t) => {
-      const { port, said, giveUp } = await startFlooder(t, first, { isEncrypted: true })
+      const { port, sent, giveUp } = await startFlooder(t, first, { isEncrypted: true })
       await using channel = await kind.open(at('127.0.0.1', port, true), channelDeps)
       assert.deepEqual(await send(channel, message, giveUp), failed)
-      const bytes = await said
+      const bytes = await sent
       assert.ok(bytes < maxSaid, `${bytes} bytes`)
     })
 }
@@ -68,10 +68,10 @@ for (const subject of subjects)
   for (const isEncrypted of [false, true])
     for (const one of httpFloods)
       test(`${subject.kind}: a peer that never stops talking${isEncrypted ? ' under TLS' : ''}: ${one.what}`, async (t) => {
-        const { port, said, giveUp } = await startFlooder(t, one, { isEncrypted })
+        const { port, sent, giveUp } = await startFlooder(t, one, { isEncrypted })
         const send = await openSubject(t, subject, urlOf(port, isEncrypted))
         assert.deepEqual(await send(message, giveUp), failed)
-        const bytes = await said
+        const bytes = await sent
         assert.ok(bytes < maxSaid, `${bytes} bytes`)
       })
 
@@ -80,11 +80,11 @@ const webhook = subjects.find(({ kind }) => kind === 'webhook') as (typeof subje
 for (const isEncrypted of [false, true])
   for (const one of lateHttpFloods)
     test(`http: a peer that has answered and goes on${isEncrypted ? ' under TLS' : ''}: ${one.what}`, async (t) => {
-      const { port, said, giveUp } = await startFlooder(t, one, { isEncrypted })
+      const { port, sent, giveUp } = await startFlooder(t, one, { isEncrypted })
       const send = await openSubject(t, webhook, urlOf(port, isEncrypted))
       // The status has come, and it is the answer.
       assert.equal(await send(message, giveUp), 'sent')
-      const bytes = await said
+      const bytes = await sent
       assert.ok(bytes < maxSaid, `${bytes} bytes`)
     })
 
@@ -97,25 +97,21 @@ for (const isEncrypted of [false, true])
       return socket
     }
     // An empty line is the least fault: parsers skip it before an answer.
-    const { port, said, giveUp } = await startFlooder(t, { block: '\r\n', leadUp }, { isEncrypted })
+    const { port, sent, giveUp } = await startFlooder(t, { block: '\r\n', leadUp }, { isEncrypted })
     const send = await openSubject(t, webhook, urlOf(port, isEncrypted))
     assert.equal(await send(message, giveUp), 'sent')
     answered.resolve()
     // RFC 9112 section 9.2: it is no answer, and the connection should be closed.
-    const bytes = await said
+    const bytes = await sent
     assert.ok(bytes < maxSaid, `${bytes} bytes`)
   })
 
 test('http: informational responses are taken as long as there are few of them', async (t) => {
   const few = 'HTTP/1.1 103 Early Hints\r\nLink: </style.css>; rel=preload\r\n\r\n'.repeat(20)
-  const server = createServer((socket) => {
-    socket.on('error', () => {})
-    socket.once('data', () => socket.end(`${few}HTTP/1.1 201 Created\r\nContent-Length: 0\r\n\r\n`))
-  })
-  server.listen(0, '127.0.0.1')
-  await once(server, 'listening')
-  t.after(() => server.close())
-  const url = new URL(`http://127.0.0.1:${(server.address() as AddressInfo).port}/`)
+  const { port } = await startTcpServer(t, (socket) =>
+    socket.once('data', () => socket.end(`${few}HTTP/1.1 201 Created\r\nContent-Length: 0\r\n\r\n`)),
+  )
+  const url = new URL(`http://127.0.0.1:${port}/`)
   await using client = openHttpClient({ url, egress: anywhere })
   const answer = await client.request({ headers: {}, body: '', signal: new AbortController().signal })
   assert.equal(answer.status, 201)

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { type TestContext, test } from 'node:test'
 import type { Message } from '#core/notification.ts'
-import { answers, type Request, startHostileReceiver } from '#support/hostile-receiver.ts'
+import { answers, type Request, startHttpReceiver } from '#kit/http-receiver.ts'
 import { openSubject, stringsIn, subjects } from '#support/http-subjects.ts'
 import { messageAbout } from '#support/messages.ts'
 import { channelDeps } from '#support/peers.ts'
@@ -31,7 +31,7 @@ const groups = [...long, single].map((message): Message => {
 async function open(t: TestContext, kind: string) {
   const subject = subjects.find((one) => one.kind === kind)
   assert.ok(subject)
-  const receiver = await startHostileReceiver(t, answers(200))
+  const receiver = await startHttpReceiver(t, answers(200))
   const send = await openSubject(t, subject, receiver.url)
   const request = async (message: Message) => {
     assert.equal(await send(message), 'sent')

@@ -1,9 +1,7 @@
 import assert from 'node:assert/strict'
-import { createServer } from 'node:http'
-import type { AddressInfo } from 'node:net'
 import { test } from 'node:test'
 import { Problem } from '#core/problem.ts'
-import { answers, startHostileReceiver } from '#support/hostile-receiver.ts'
+import { answers, answersEndlessly, startHttpReceiver } from '#kit/http-receiver.ts'
 import { anywhere } from './egress-policy.ts'
 import { openHttpClient, parseTarget, toOutcome } from './http-client.ts'
 
@@ -28,27 +26,15 @@ test('a URL with an address by which clouds tell secrets is refused before anyth
 })
 
 test('of a long answer 16 KiB are kept, and the connection is closed', async (t) => {
-  const server = createServer((_, response) => {
-    response.on('error', () => {})
-    const more = () => {
-      while (response.writable && response.write('x'.repeat(65_536)));
-    }
-    response.on('drain', more)
-    more()
-  })
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
-  t.after(() => {
-    server.closeAllConnections()
-    server.close()
-  })
-  await using client = openHttpClient(parse(`http://127.0.0.1:${(server.address() as AddressInfo).port}/`))
+  const receiver = await startHttpReceiver(t, answersEndlessly(200))
+  await using client = openHttpClient(parse(receiver.url))
   const answer = await client.request({ headers: {}, body: '', signal: new AbortController().signal })
   assert.equal(answer.status, 200)
   assert.equal(answer.text().length, 16 * 1024)
 })
 
 test('a path stands behind the target, and its query behind both', async (t) => {
-  const { url, requests } = await startHostileReceiver(t, answers(200))
+  const { url, requests } = await startHttpReceiver(t, answers(200))
   for (const [target, path] of [
     ['', '/message'],
     ['/', '/message'],

@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict'
-import { once } from 'node:events'
-import { type AddressInfo, createServer, type Server, type Socket } from 'node:net'
-import { type TestContext, test } from 'node:test'
-import { createServer as createTlsServer, TLSSocket, Server as TlsServer } from 'node:tls'
+import type { Socket } from 'node:net'
+import { test } from 'node:test'
+import { TLSSocket } from 'node:tls'
 import type { Outcome } from '#core/delivery.ts'
+import { startTcpServer } from '#kit/tcp-server.ts'
 import { messageAbout } from '#support/messages.ts'
 import { canary, type PeerSubject, peerSubjects as subjects } from '#support/peer-subjects.ts'
 import { channelDeps, freePort, send } from '#support/peers.ts'
@@ -11,32 +11,7 @@ import { selfSigned } from '#support/self-signed.ts'
 import { natsKind } from './nats.ts'
 import { redisKind } from './redis.ts'
 
-/** What speaks something else than HTTP to a peer that does everything but what it should. */
-interface Peer {
-  readonly port: number
-  readonly sockets: Socket[]
-}
-
-async function startPeer(
-  t: TestContext,
-  behave: (socket: Socket) => void,
-  server: Server = createServer(),
-): Promise<Peer> {
-  const sockets: Socket[] = []
-  server.on(server instanceof TlsServer ? 'secureConnection' : 'connection', (socket: Socket) => {
-    sockets.push(socket)
-    socket.on('error', () => {})
-    behave(socket)
-  })
-  server.on('tlsClientError', () => {})
-  server.listen(0, '127.0.0.1')
-  await once(server, 'listening')
-  t.after(() => {
-    for (const socket of sockets) socket.destroy()
-    server.close()
-  })
-  return { port: (server.address() as AddressInfo).port, sockets }
-}
+/** Channels of protocols other than HTTP, with every misbehaviour of a peer. */
 
 /** Later, and with a reason in which nothing is the peer's or secret. */
 function assertLater(outcome: Outcome, reason?: RegExp): void {
@@ -80,7 +55,7 @@ for (const { kind, at, greeting } of subjects) {
     await t.test('falls silent: the signal ends it, and the connection', async (t) => {
       const giveUp = new AbortController()
       const ended = Promise.withResolvers<void>()
-      const { port, sockets } = await startPeer(t, (socket) => {
+      const { port, sockets } = await startTcpServer(t, (socket) => {
         socket.resume().on('close', () => ended.resolve())
         socket.write(greeting, () => giveUp.abort())
       })
@@ -93,7 +68,7 @@ for (const { kind, at, greeting } of subjects) {
     await t.test('falls silent: whoever closes the channel does not wait', async (t) => {
       const connected = Promise.withResolvers<void>()
       const ended = Promise.withResolvers<void>()
-      const { port } = await startPeer(t, (socket) => {
+      const { port } = await startTcpServer(t, (socket) => {
         socket.resume().on('close', () => ended.resolve())
         connected.resolve()
       })
@@ -106,7 +81,7 @@ for (const { kind, at, greeting } of subjects) {
     })
 
     await t.test('hangs up, and the next attempt calls again', async (t) => {
-      const { port, sockets } = await startPeer(t, (socket) => {
+      const { port, sockets } = await startTcpServer(t, (socket) => {
         socket.once('data', () => socket.destroy())
         if (greeting) socket.end(greeting)
         else socket.end()
@@ -118,7 +93,7 @@ for (const { kind, at, greeting } of subjects) {
     })
 
     await t.test('resets in the middle', async (t) => {
-      const { port } = await startPeer(t, (socket) => {
+      const { port } = await startTcpServer(t, (socket) => {
         socket.once('data', () => socket.resetAndDestroy())
         socket.write(greeting)
       })
@@ -128,7 +103,7 @@ for (const { kind, at, greeting } of subjects) {
 
     await t.test('talks rubbish, with what it was told in it', async (t) => {
       const printed = t.mock.method(console, 'log', () => {})
-      const { port } = await startPeer(t, (socket) => {
+      const { port } = await startTcpServer(t, (socket) => {
         socket.on('data', (bytes) => socket.write(bytes))
         socket.write(`${greeting}500 ${canary} \u001b[31m\r\n-ERR ${canary}\r\n${canary}\r\n`)
       })
@@ -149,7 +124,7 @@ for (const { kind, at, greeting } of subjects) {
       await t.test(`says something without an end, ${what}`, async (t) => {
         let written = 0
         const giveUp = new AbortController()
-        const { port } = await startPeer(t, (socket) => {
+        const { port } = await startTcpServer(t, (socket) => {
           socket.resume()
           socket.write(beginning ?? '')
           const more = () => {
@@ -173,8 +148,9 @@ for (const { kind, at, greeting } of subjects) {
     if (kind.kind !== 'nats')
       await t.test('has a certificate that nobody vouches for', async (t) => {
         let heard = ''
-        const server = createTlsServer(selfSigned)
-        const { port } = await startPeer(t, (socket) => socket.on('data', (bytes) => (heard += bytes)), server)
+        const { port } = await startTcpServer(t, (socket) => socket.on('data', (bytes) => (heard += bytes)), {
+          isEncrypted: true,
+        })
         await using channel = await open(port, true)
         assertLater(await send(channel, message), /SELF_SIGNED/)
         assert.equal(heard, '')
@@ -182,7 +158,7 @@ for (const { kind, at, greeting } of subjects) {
 
     await t.test('speaks no TLS where it must', async (t) => {
       let heard = ''
-      const { port } = await startPeer(t, (socket) => {
+      const { port } = await startTcpServer(t, (socket) => {
         socket.on('data', (bytes) => (heard += bytes))
         socket.end(greeting || 'hello\r\n')
       })
@@ -231,7 +207,7 @@ const refusals: readonly [string, PeerSubject, object, (socket: Socket) => void]
 
 for (const [name, { kind, at }, more, behave] of refusals)
   test(`${name}: a password that is refused is refused for good`, async (t) => {
-    const { port } = await startPeer(t, behave)
+    const { port } = await startTcpServer(t, behave)
     await using channel = await kind.open({ ...at('127.0.0.1', port), ...more }, channelDeps)
     const outcome = await send(channel, message)
     assert.ok(typeof outcome === 'object' && !outcome.retry, JSON.stringify(outcome))
@@ -241,7 +217,7 @@ for (const [name, { kind, at }, more, behave] of refusals)
 
 test('nats: a certificate that nobody vouches for', async (t) => {
   let heard = ''
-  const { port } = await startPeer(t, (socket) => {
+  const { port } = await startTcpServer(t, (socket) => {
     socket.write(of('nats').greeting.replace('}', ',"tls_required":true}'), () => {
       const encrypted = new TLSSocket(socket, { isServer: true, ...selfSigned })
       encrypted.on('error', () => {}).on('data', (bytes) => (heard += bytes))

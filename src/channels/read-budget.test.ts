@@ -1,8 +1,9 @@
 import assert from 'node:assert/strict'
 import { once } from 'node:events'
-import { type AddressInfo, createServer, type LookupFunction, type Socket } from 'node:net'
+import type { LookupFunction, Socket } from 'node:net'
 import { buffer } from 'node:stream/consumers'
 import { type TestContext, test } from 'node:test'
+import { startTcpServer } from '#kit/tcp-server.ts'
 import { LimitedSocket, ReadBudget } from './read-budget.ts'
 
 test('a peer may greet, and then send as much as its answers need', () => {
@@ -49,11 +50,8 @@ test('what a handshake leaves is not for later', () => {
 const nowhere: LookupFunction = () => assert.fail('an address needs no lookup')
 
 async function startServer(t: TestContext, behave: (socket: Socket) => void) {
-  const server = createServer((socket) => behave(socket.on('error', () => {})))
-  server.listen(0, '127.0.0.1')
-  await once(server, 'listening')
-  t.after(() => server.close())
-  return { host: '127.0.0.1', port: (server.address() as AddressInfo).port, lookup: nowhere }
+  const { port } = await startTcpServer(t, behave)
+  return { host: '127.0.0.1', port, lookup: nowhere }
 }
 
 test('what was sent before the end is read, however late', async (t) => {

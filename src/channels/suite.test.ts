@@ -8,8 +8,8 @@ import {
   closesMidWay,
   hangsUp,
   type Request,
-  startHostileReceiver,
-} from '#support/hostile-receiver.ts'
+  startHttpReceiver,
+} from '#kit/http-receiver.ts'
 import { openSubject, stringsIn, subjects } from '#support/http-subjects.ts'
 import { messageAbout } from '#support/messages.ts'
 import { catalog } from './catalog.ts'
@@ -52,7 +52,7 @@ for (const subject of subjects) {
 
   test(`${kind}: it is sent`, async (t) => {
     for (const status of [200, 202, 204]) {
-      const receiver = await startHostileReceiver(t, answers(status))
+      const receiver = await startHttpReceiver(t, answers(status))
       const send = await openSubject(t, subject, receiver.url)
       assert.equal(await send(message), 'sent')
       assert.equal(receiver.requests.length, 1)
@@ -60,7 +60,7 @@ for (const subject of subjects) {
   })
 
   test(`${kind}: refused for good, and it says why`, async (t) => {
-    const receiver = await startHostileReceiver(t, answers(401, words('not_known_here')))
+    const receiver = await startHttpReceiver(t, answers(401, words('not_known_here')))
     const outcome = failed(await (await openSubject(t, subject, receiver.url))(message))
     assert.equal(outcome.retry, false)
     assert.equal(outcome.status, 401)
@@ -68,7 +68,7 @@ for (const subject of subjects) {
   })
 
   test(`${kind}: not now`, async (t) => {
-    const receiver = await startHostileReceiver(t, answers(500, '<html>a proxy says no</html>'))
+    const receiver = await startHttpReceiver(t, answers(500, '<html>a proxy says no</html>'))
     const send = await openSubject(t, subject, receiver.url)
     assert.deepEqual(await send(message), { retry: true, reason: '500 Internal Server Error', status: 500 })
     receiver.behave = answers(429, words('rate_limited'), { 'retry-after': '30' })
@@ -78,13 +78,13 @@ for (const subject of subjects) {
 
   test(`${kind}: who falls silent is given up when the signal says so`, async (t) => {
     const giveUp = new AbortController()
-    const receiver = await startHostileReceiver(t, () => giveUp.abort())
+    const receiver = await startHttpReceiver(t, () => giveUp.abort())
     const send = await openSubject(t, subject, receiver.url)
     assert.deepEqual(await send(message, giveUp.signal), { retry: true, reason: 'timed out' })
   })
 
   test(`${kind}: an endless answer is not read to its end`, async (t) => {
-    const receiver = await startHostileReceiver(t, answersEndlessly(200))
+    const receiver = await startHttpReceiver(t, answersEndlessly(200))
     const send = await openSubject(t, subject, receiver.url)
     assert.equal(await send(message), 'sent')
     receiver.behave = answersEndlessly(500)
@@ -92,7 +92,7 @@ for (const subject of subjects) {
   })
 
   test(`${kind}: who hangs up, or closes mid-way, is tried again`, async (t) => {
-    const receiver = await startHostileReceiver(t, hangsUp)
+    const receiver = await startHttpReceiver(t, hangsUp)
     const send = await openSubject(t, subject, receiver.url)
     const cutOff = failed(await send(message))
     assert.ok(cutOff.retry && /^cannot be reached/.test(cutOff.reason), JSON.stringify(cutOff))
@@ -101,15 +101,15 @@ for (const subject of subjects) {
   })
 
   test(`${kind}: a certificate that nobody vouches for is a reason, and nothing is sent`, async (t) => {
-    const receiver = await startHostileReceiver(t, answers(200), { isSecure: true })
+    const receiver = await startHttpReceiver(t, answers(200), { isSecure: true })
     const outcome = await (await openSubject(t, subject, receiver.url))(message)
     assert.deepEqual(outcome, { retry: true, reason: 'cannot be reached: DEPTH_ZERO_SELF_SIGNED_CERT' })
     assert.equal(receiver.requests.length, 0)
   })
 
   test(`${kind}: a redirect is not followed`, async (t) => {
-    const elsewhere = await startHostileReceiver(t, answers(200))
-    const receiver = await startHostileReceiver(t, answers(307, '', { location: elsewhere.url }))
+    const elsewhere = await startHttpReceiver(t, answers(200))
+    const receiver = await startHttpReceiver(t, answers(307, '', { location: elsewhere.url }))
     const outcome = failed(await (await openSubject(t, subject, receiver.url))(message))
     assert.match(outcome.reason, /redirects are not followed$/)
     assert.equal(elsewhere.requests.length, 0)
@@ -126,7 +126,7 @@ for (const subject of subjects) {
       ...secrets.map((secret) => () => 'x'.repeat(190) + secret),
       ...secrets.map((secret) => () => [...secret].join('\u0000')),
     ]
-    const receiver = await startHostileReceiver(t, answers(200))
+    const receiver = await startHttpReceiver(t, answers(200))
     const send = await openSubject(t, subject, receiver.url)
     for (const status of [302, 400, 401, 403, 404, 410, 429, 500])
       for (const echo of echoes) {
@@ -140,14 +140,14 @@ for (const subject of subjects) {
   })
 
   test(`${kind}: words of a receiver are one clean line`, async (t) => {
-    const receiver = await startHostileReceiver(t, answers(400, words('a\r\nb\u001b[31m \u202ec')))
+    const receiver = await startHttpReceiver(t, answers(400, words('a\r\nb\u001b[31m \u202ec')))
     const { reason } = failed(await (await openSubject(t, subject, receiver.url))(message))
     // biome-ignore lint/suspicious/noControlCharactersInRegex: they are what it is about
     assert.doesNotMatch(reason, /[\u0000-\u001f\u202e]/)
   })
 
   test(`${kind}: an answer that is no object, or of other types, is no error of ours`, async (t) => {
-    const receiver = await startHostileReceiver(t, answers(200))
+    const receiver = await startHttpReceiver(t, answers(200))
     const send = await openSubject(t, subject, receiver.url)
     const bodies = [
       'null',
@@ -171,7 +171,7 @@ for (const subject of subjects) {
     const title =
       'Pay\r\nX-Evil: 1 \u001b[31m<script>alert(1)</script> \u202eabc "q" \'s\' `code` **b** _i_ ~s~ | [x](y) # &amp; ' +
       '@everyone @channel @room <!channel> <@U1> {{DATE(1)}} 🎉𝒳日'
-    const receiver = await startHostileReceiver(t, answers(200))
+    const receiver = await startHttpReceiver(t, answers(200))
     const send = await openSubject(t, subject, receiver.url)
     const others = [messageAbout({ title }), messageAbout({ title: '# second', description: '> third\n- fourth' })]
     for (const told of [messageAbout({ title }), { ...messageAbout({}), others }]) {
@@ -280,7 +280,7 @@ for (const [kind, what, behaviour, expected] of particular)
   test(`${kind}: ${what}`, async (t) => {
     const subject = subjects.find((one) => one.kind === kind)
     assert.ok(subject)
-    const receiver = await startHostileReceiver(t, behaviour)
+    const receiver = await startHttpReceiver(t, behaviour)
     const outcome = failed(await (await openSubject(t, subject, receiver.url))(message))
     assert.deepEqual({ ...outcome, ...expected }, outcome)
   })

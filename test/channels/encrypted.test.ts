@@ -1,10 +1,10 @@
 import assert from 'node:assert/strict'
 import { once } from 'node:events'
 import { writeFileSync } from 'node:fs'
-import { type AddressInfo, connect } from 'node:net'
+import { connect, type Socket } from 'node:net'
 import { join } from 'node:path'
 import { type TestContext, test } from 'node:test'
-import { createServer, getCACertificates, setDefaultCACertificates } from 'node:tls'
+import { getCACertificates, setDefaultCACertificates } from 'node:tls'
 import { jetstreamManager } from '@nats-io/jetstream'
 import { connect as connectNats } from '@nats-io/transport-node'
 import { Redis } from 'ioredis'
@@ -15,6 +15,7 @@ import { emailKind } from '#channels/email.ts'
 import { mqttKind } from '#channels/mqtt.ts'
 import { natsKind } from '#channels/nats.ts'
 import { redisKind } from '#channels/redis.ts'
+import { startTcpServer } from '#kit/tcp-server.ts'
 import { temporaryFolder } from '#support/databases.ts'
 import { messageAbout } from '#support/messages.ts'
 import {
@@ -39,17 +40,13 @@ function trustSelfSigned(t: TestContext): void {
 /** TLS before a broker that has none. @returns its port */
 async function encrypt(t: TestContext, url: string): Promise<number> {
   const { hostname, port } = new URL(url)
-  const server = createServer(selfSigned, (client) => {
+  const behave = (client: Socket) => {
     const broker = connect({ host: hostname, port: Number(port) })
     client.on('error', () => broker.destroy()).on('close', () => broker.destroy())
     broker.on('error', () => client.destroy()).on('close', () => client.destroy())
     client.pipe(broker).pipe(client)
-  })
-  server.on('tlsClientError', () => {})
-  server.listen(0, '127.0.0.1')
-  await once(server, 'listening')
-  t.after(() => server.close())
-  return (server.address() as AddressInfo).port
+  }
+  return (await startTcpServer(t, behave, { isEncrypted: true })).port
 }
 
 async function assertSent(opening: Promise<Channel>, what: string) {
