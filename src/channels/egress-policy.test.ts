@@ -13,10 +13,10 @@ import {
 import { parseTarget } from './http-client.ts'
 import { checkHost } from './socket.ts'
 
-/** Of a machine that is connected to nothing. */
+/** The policy of a machine without networks. */
 const within = (...listed: string[]) => publicOrListed(listed, () => ({}))
 
-test('an administrator goes everywhere, but not where clouds tell secrets', () => {
+test('administrators reach every address except the metadata services of clouds', () => {
   for (const address of ['127.0.0.1', '10.0.0.1', '192.168.1.1', '93.184.216.34', '::1', 'fd12::1', '2a00:1450::1'])
     assert.equal(anywhere.blockReason(address), undefined, address)
   for (const address of [
@@ -29,7 +29,7 @@ test('an administrator goes everywhere, but not where clouds tell secrets', () =
     assert.equal(anywhere.blockReason(address), 'never', address)
 })
 
-test('a member goes where everybody can', () => {
+test('members reach public addresses', () => {
   const egress = within()
   for (const address of ['93.184.216.34', '2a00:1450::1', '::ffff:93.184.216.34'])
     assert.equal(egress.blockReason(address), undefined, address)
@@ -38,7 +38,7 @@ test('a member goes where everybody can', () => {
   assert.equal(egress.blockReason('169.254.169.254'), 'never')
 })
 
-test('and where an entry of the list says so: a name wherever it leads, an address whatever led there', () => {
+test('members reach listed hosts: a name at every address, an address by every name', () => {
   const egress = within(
     'NAS.home.',
     'bücher.example',
@@ -71,7 +71,7 @@ test('and where an entry of the list says so: a name wherever it leads, an addre
     assert.equal(egress.blockReason(address, name), blockReason, `${address} by ${name}`)
 })
 
-test('no entry leads to an address that is never allowed', () => {
+test('no entry allows an address that is never allowed', () => {
   const egress = within('metadata.google.internal', '0.0.0.0/0', '::/0')
   for (const address of [
     '169.254.169.254',
@@ -87,7 +87,7 @@ test('no entry leads to an address that is never allowed', () => {
   assert.equal(within('::/0').blockReason('::ffff:10.0.0.1'), 'private')
 })
 
-test('what is as public as can be and yet next door is not: a router that keeps others out has let this machine in', () => {
+test('a public address of an attached network counts as private: the server is already behind its router', () => {
   const at = (cidr: string) => ({ cidr }) as NetworkInterfaceInfo
   let interfaces = {
     lo: [at('127.0.0.1/8')],
@@ -106,12 +106,12 @@ test('what is as public as can be and yet next door is not: a router that keeps 
   for (const address of ['2003:a:b:d::1', '93.184.216.48', '5.6.7.9', '2003:a:b:c::7'])
     assert.equal(egress.blockReason(address), undefined, address)
   assert.equal(anywhere.blockReason('2003:a:b:c::1'), undefined)
-  // A provider gives it another prefix over night.
+  // A provider changes the prefix over night.
   interfaces = { lo: [], eth0: [at('2003:a:b:d::2/64')], tun0: [] }
   assert.equal(egress.blockReason('2003:a:b:d::1'), 'private')
 })
 
-test('an entry of the list is a host name, an address or a range, each as one usually writes it', () => {
+test('an entry is a host name, an address or a range, in its usual spelling', () => {
   for (const text of [
     ...['nas', 'nas.home', 'NAS.Home.', 'my_nas', 'bücher.example', 'xn--bcher-kva.example', '7zip.example'],
     ...['10.0.0.1', '127.0.0.1', '::1', 'fd12::1', '::ffff:10.0.0.1', '93.184.216.34'],
@@ -186,7 +186,7 @@ const spellings = [
   ],
 ]
 
-test('an address is refused in every spelling, as the host of a URL and as a host, and the member is named', () => {
+test('an address is refused in every spelling, as a host and in a URL, and the error names the member', () => {
   const refused = (refuse: (egress: EgressPolicy) => void, text: string) =>
     assert.throws(
       () => refuse(within()),
@@ -208,8 +208,8 @@ test('an address is refused in every spelling, as the host of a URL and as a hos
   checkHost('nas.home', '/url', within())
 })
 
-test('a name is judged each time that it is looked up, and the refusal says why', async () => {
-  // An address is looked up as itself, which is as good as a name that somebody made lead there.
+test('a name is checked at each look-up, and the error has the reason', async () => {
+  // An address resolves to itself, like a name that points to it.
   const look = (egress: EgressPolicy, name: string, all = false) =>
     new Promise((resolve) =>
       createLookup(egress)(name, { all }, (error, address) => resolve(error ? formatBlockReason(error.code) : address)),

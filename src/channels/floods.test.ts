@@ -15,8 +15,8 @@ import { anywhere } from './egress-policy.ts'
 import { openHttpClient } from './http-client.ts'
 
 /**
- * A peer that never stops talking: before its answer, beside it and after it. The attempt fails with a reason, the connection is closed, and
- * the peer could say no more than buffers hold: those of TCP grow to some 10 MiB on the loopback interface.
+ * A peer that never stops sending: before, during and after its response. The attempt fails with a reason, the connection is closed, and the
+ * peer sends no more than buffers hold. Those of TCP grow to some 10 MiB on the loopback interface.
  */
 const maxSaid = 24 * 1024 * 1024
 const failed: Outcome = {
@@ -29,9 +29,9 @@ const authorities = getCACertificates('default')
 before(() => setDefaultCACertificates([...authorities, selfSigned.cert]))
 after(() => setDefaultCACertificates(authorities))
 
-test('there is a flood for every kind of the catalog that is spoken to over a network', () => {
+test('every kind that uses the network has a flood', () => {
   const flooded = new Set([...peerFloods, ...subjects].map(({ kind }) => kind))
-  const others = ['console', 'command'] // the latter has a test of its own
+  const others = ['console', 'command'] // the latter has its own test
   assert.deepEqual(
     catalog.map(({ kind }) => kind).filter((kind) => !flooded.has(kind)),
     others.filter((kind) => !flooded.has(kind)),
@@ -51,7 +51,7 @@ for (const { kind, at } of peerSubjects as readonly PeerSubject[]) {
     })
 
   const [first] = floodsOf(kind.kind).filter(({ leadUp }) => !leadUp)
-  // NATS begins in the clear: it is among the above.
+  // NATS starts without TLS: its floods are among the above.
   if (first)
     test(`${kind.kind}: a peer that never stops talking from its first byte under TLS: ${first.what}`, async (t) => {
       const { port, sent, giveUp } = await startFlooder(t, first, { isEncrypted: true })
@@ -79,34 +79,34 @@ const webhook = subjects.find(({ kind }) => kind === 'webhook') as (typeof subje
 
 for (const isEncrypted of [false, true])
   for (const one of lateHttpFloods)
-    test(`http: a peer that has answered and goes on${isEncrypted ? ' under TLS' : ''}: ${one.what}`, async (t) => {
+    test(`http: a peer that continues after its response${isEncrypted ? ' under TLS' : ''}: ${one.what}`, async (t) => {
       const { port, sent, giveUp } = await startFlooder(t, one, { isEncrypted })
       const send = await openSubject(t, webhook, urlOf(port, isEncrypted))
-      // The status has come, and it is the answer.
+      // The status has arrived, and decides the outcome.
       assert.equal(await send(message, giveUp), 'sent')
       const bytes = await sent
       assert.ok(bytes < maxSaid, `${bytes} bytes`)
     })
 
 for (const isEncrypted of [false, true])
-  test(`http: a peer that talks on a connection where nothing is asked${isEncrypted ? ', under TLS' : ''}`, async (t) => {
+  test(`http: a peer that sends on an idle connection${isEncrypted ? ', under TLS' : ''}`, async (t) => {
     const answered = Promise.withResolvers<void>()
     const leadUp = async (socket: Socket) => {
       await answers('HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n')(socket)
       await answered.promise
       return socket
     }
-    // An empty line is the least fault: parsers skip it before an answer.
+    // An empty line is the smallest fault: parsers skip it before a response.
     const { port, sent, giveUp } = await startFlooder(t, { block: '\r\n', leadUp }, { isEncrypted })
     const send = await openSubject(t, webhook, urlOf(port, isEncrypted))
     assert.equal(await send(message, giveUp), 'sent')
     answered.resolve()
-    // RFC 9112 section 9.2: it is no answer, and the connection should be closed.
+    // RFC 9112 section 9.2: it is no response, and the connection should be closed.
     const bytes = await sent
     assert.ok(bytes < maxSaid, `${bytes} bytes`)
   })
 
-test('http: informational responses are taken as long as there are few of them', async (t) => {
+test('http: a few informational responses are accepted', async (t) => {
   const few = 'HTTP/1.1 103 Early Hints\r\nLink: </style.css>; rel=preload\r\n\r\n'.repeat(20)
   const { port } = await startTcpServer(t, (socket) =>
     socket.once('data', () => socket.end(`${few}HTTP/1.1 201 Created\r\nContent-Length: 0\r\n\r\n`)),

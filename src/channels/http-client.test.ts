@@ -7,7 +7,7 @@ import { openHttpClient, parseTarget, toOutcome } from './http-client.ts'
 
 const parse = (url: string) => parseTarget(url, '/url', anywhere)
 
-test('a URL with an address by which clouds tell secrets is refused before anything is sent, in every spelling that a URL knows', () => {
+test('a URL with a metadata address of clouds is refused before anything is sent, in every spelling of a URL', () => {
   for (const url of [
     'http://169.254.169.254/latest/meta-data',
     'http://0xa9fea9fe/',
@@ -25,7 +25,7 @@ test('a URL with an address by which clouds tell secrets is refused before anyth
   assert.equal(parse('http://127.0.0.1:9000/').url.port, '9000')
 })
 
-test('of a long answer 16 KiB are kept, and the connection is closed', async (t) => {
+test('16 KiB of a long response are kept, and the connection is closed', async (t) => {
   const receiver = await startHttpReceiver(t, answersEndlessly(200))
   await using client = openHttpClient(parse(receiver.url))
   const answer = await client.request({ headers: {}, body: '', signal: new AbortController().signal })
@@ -33,7 +33,7 @@ test('of a long answer 16 KiB are kept, and the connection is closed', async (t)
   assert.equal(answer.text().length, 16 * 1024)
 })
 
-test('a path stands behind the target, and its query behind both', async (t) => {
+test('a path is appended to the path of the target, before its query', async (t) => {
   const { url, requests } = await startHttpReceiver(t, answers(200))
   for (const [target, path] of [
     ['', '/message'],
@@ -47,7 +47,7 @@ test('a path stands behind the target, and its query behind both', async (t) => 
   }
 })
 
-test('what an answer means', () => {
+test('the outcome of each response', () => {
   const answer = (status: number, headers = {}) => ({ status, headers })
   assert.equal(toOutcome(answer(204), 0), 'sent')
   assert.deepEqual(toOutcome(answer(503), 0), { retry: true, reason: '503 Service Unavailable', status: 503 })
@@ -64,7 +64,7 @@ test('what an answer means', () => {
   assert.deepEqual(toOutcome(answer(302), 0), redirect)
 })
 
-test('a Retry-After of any shape is a time from now, or none', () => {
+test('a Retry-After is a time from now, and ignored if malformed', () => {
   const now = Date.parse('2026-12-01T09:00:00Z')
   const afterMs = (headers: Record<string, string>) => {
     const outcome = toOutcome({ status: 503, headers }, now)
@@ -75,7 +75,7 @@ test('a Retry-After of any shape is a time from now, or none', () => {
   assert.equal(afterMs({ 'retry-after': date(now - 60_000) }), 0)
   for (const garbage of ['', 'soon', '-1', 'NaN', '1e9', 'Infinity', '99999999999999999999'])
     assert.equal(afterMs({ 'retry-after': garbage }), undefined, garbage)
-  // A receiver whose clock is an hour ahead or behind asks for a minute all the same (RFC 9110 sections 6.6.1 and 10.2.3).
+  // A receiver whose clock is an hour off still asks for a minute (RFC 9110 sections 6.6.1 and 10.2.3).
   for (const skew of [3_600_000, -3_600_000])
     assert.equal(afterMs({ 'retry-after': date(now + skew + 60_000), date: date(now + skew) }), 60_000)
 })

@@ -13,7 +13,7 @@ import { redisKind } from './redis.ts'
 
 /** Channels of protocols other than HTTP, with every misbehaviour of a peer. */
 
-/** Later, and with a reason in which nothing is the peer's or secret. */
+/** A retry, with a reason that contains no text of the peer and no secret. */
 function assertLater(outcome: Outcome, reason?: RegExp): void {
   assert.ok(typeof outcome === 'object' && outcome.retry, JSON.stringify(outcome))
   assertClean(outcome.reason)
@@ -21,7 +21,7 @@ function assertLater(outcome: Outcome, reason?: RegExp): void {
 }
 
 function assertClean(reason: string): void {
-  // biome-ignore lint/suspicious/noControlCharactersInRegex: they are what it is about
+  // biome-ignore lint/suspicious/noControlCharactersInRegex: this looks for control characters
   assert.doesNotMatch(reason, /canary|[\u0000-\u001f\u007f]|127\.0\.0\.1|:\/\//)
   assert.ok(reason.length > 3 && reason.length < 200)
 }
@@ -32,13 +32,13 @@ for (const { kind, at, greeting } of subjects) {
   test(kind.kind, async (t) => {
     const open = (port: number, isEncrypted?: boolean) => kind.open(at('127.0.0.1', port, isEncrypted), channelDeps)
 
-    await t.test('hides what is secret: the address that holds it, or the password', () => {
+    await t.test('hides its secret: the address that contains it, or the password', () => {
       const { properties } = kind.options as unknown as { properties: Record<string, Record<string, unknown>> }
       for (const [name, { title, description }] of Object.entries(properties)) assert.ok(title && description, name)
       assert.equal((properties.url ?? properties.password)?.writeOnly, true)
     })
 
-    await t.test('never goes where a cloud tells secrets, in any spelling', async () => {
+    await t.test('never connects to the metadata service of a cloud, in any spelling', async () => {
       for (const host of ['169.254.169.254', '[::ffff:a9fe:a9fe]', '0xa9fea9fe', '2852039166', '[fe80::1]', '0'])
         await assert.rejects(
           kind.open(at(host, 1), channelDeps),
@@ -47,7 +47,7 @@ for (const { kind, at, greeting } of subjects) {
         )
     })
 
-    await t.test('nobody listens', async () => {
+    await t.test('a closed port', async () => {
       await using channel = await open(await freePort())
       assertLater(await send(channel, message), /^cannot be reached: ECONNREFUSED$/)
     })
@@ -65,7 +65,7 @@ for (const { kind, at, greeting } of subjects) {
       assert.equal(sockets.length, 1)
     })
 
-    await t.test('falls silent: whoever closes the channel does not wait', async (t) => {
+    await t.test('falls silent: closing the channel does not wait', async (t) => {
       const connected = Promise.withResolvers<void>()
       const ended = Promise.withResolvers<void>()
       const { port } = await startTcpServer(t, (socket) => {
@@ -80,7 +80,7 @@ for (const { kind, at, greeting } of subjects) {
       await ended.promise
     })
 
-    await t.test('hangs up, and the next attempt calls again', async (t) => {
+    await t.test('hangs up, and the next attempt reconnects', async (t) => {
       const { port, sockets } = await startTcpServer(t, (socket) => {
         socket.once('data', () => socket.destroy())
         if (greeting) socket.end(greeting)
@@ -89,7 +89,7 @@ for (const { kind, at, greeting } of subjects) {
       await using channel = await open(port)
       assertLater(await send(channel, message))
       assertLater(await send(channel, message))
-      assert.equal(sockets.length, 2, 'no library calls again by itself')
+      assert.equal(sockets.length, 2, 'no library reconnects by itself')
     })
 
     await t.test('resets in the middle', async (t) => {
@@ -101,7 +101,7 @@ for (const { kind, at, greeting } of subjects) {
       assertLater(await send(channel, message))
     })
 
-    await t.test('talks rubbish, with what it was told in it', async (t) => {
+    await t.test('sends malformed data that contains the secret', async (t) => {
       const printed = t.mock.method(console, 'log', () => {})
       const { port } = await startTcpServer(t, (socket) => {
         socket.on('data', (bytes) => socket.write(bytes))
@@ -121,7 +121,7 @@ for (const { kind, at, greeting } of subjects) {
       ['as one line', '+'],
       ['as one long string', '$999999999\r\n'],
     ])
-      await t.test(`says something without an end, ${what}`, async (t) => {
+      await t.test(`sends data without end, ${what}`, async (t) => {
         let written = 0
         const giveUp = new AbortController()
         const { port } = await startTcpServer(t, (socket) => {
@@ -132,7 +132,7 @@ for (const { kind, at, greeting } of subjects) {
               written += 65_536
               if (!socket.write(Buffer.alloc(65_536, '9'))) return socket.once('drain', more)
             }
-            // It was let have its way for 100 MB.
+            // It could send 100 MB.
             giveUp.abort()
           }
           more()
@@ -144,9 +144,9 @@ for (const { kind, at, greeting } of subjects) {
         assert.ok(process.memoryUsage().rss - before < 2e8)
       })
 
-    // TLS of NATS begins after its greeting, which has a test of its own below.
+    // TLS of NATS starts after its greeting; a test below covers it.
     if (kind.kind !== 'nats')
-      await t.test('has a certificate that nobody vouches for', async (t) => {
+      await t.test('has an untrusted certificate', async (t) => {
         let heard = ''
         const { port } = await startTcpServer(t, (socket) => socket.on('data', (bytes) => (heard += bytes)), {
           isEncrypted: true,
@@ -156,7 +156,7 @@ for (const { kind, at, greeting } of subjects) {
         assert.equal(heard, '')
       })
 
-    await t.test('speaks no TLS where it must', async (t) => {
+    await t.test('does not speak TLS', async (t) => {
       let heard = ''
       const { port } = await startTcpServer(t, (socket) => {
         socket.on('data', (bytes) => (heard += bytes))
@@ -169,13 +169,13 @@ for (const { kind, at, greeting } of subjects) {
   })
 }
 
-/** Answers line by line, or packet by packet, as the first function of the script that knows what to say. */
+/** Responds to each line or packet with the result of a function, if it has one. */
 const answering =
   (greeting: string | Buffer, answer: (heard: string) => string | Buffer | undefined) => (socket: Socket) => {
     socket.write(greeting)
     socket.on('data', (bytes) => {
-      const said = answer(bytes.toString('latin1'))
-      if (said !== undefined) socket.write(said)
+      const response = answer(bytes.toString('latin1'))
+      if (response !== undefined) socket.write(response)
     })
   }
 
@@ -206,7 +206,7 @@ const refusals: readonly [string, PeerSubject, object, (socket: Socket) => void]
 ]
 
 for (const [name, { kind, at }, more, behave] of refusals)
-  test(`${name}: a password that is refused is refused for good`, async (t) => {
+  test(`${name}: a refused password is permanent`, async (t) => {
     const { port } = await startTcpServer(t, behave)
     await using channel = await kind.open({ ...at('127.0.0.1', port), ...more }, channelDeps)
     const outcome = await send(channel, message)
@@ -215,7 +215,7 @@ for (const [name, { kind, at }, more, behave] of refusals)
     assert.match(outcome.reason, /the user(,| or) (the )?password.* was refused/)
   })
 
-test('nats: a certificate that nobody vouches for', async (t) => {
+test('nats: an untrusted certificate', async (t) => {
   let heard = ''
   const { port } = await startTcpServer(t, (socket) => {
     socket.write(of('nats').greeting.replace('}', ',"tls_required":true}'), () => {
@@ -230,7 +230,7 @@ test('nats: a certificate that nobody vouches for', async (t) => {
   assert.equal(heard, '')
 })
 
-test('a URL is refused without being repeated', async () => {
+test('an error never repeats a URL', async () => {
   for (const [text, fault] of [
     [`http://user:${canary}@h`, /must be a URL that begins with redis:\/\/ or rediss:\/\//],
     [canary, /must be a URL/],

@@ -74,7 +74,7 @@ test('a receiver that uses the library of Standard Webhooks accepts it, and read
   assert.equal(data.task.title, message.task.title)
 })
 
-test('while a secret is changed a receiver may know either, until the old one has ended', async (t) => {
+test('during a rotation a receiver may have either secret, until the old one ends', async (t) => {
   const next = 'whsec_C2FVsBQIhrscChlQIMV+b5sSYspob7oD'
   const { url, requests } = await startHttpReceiver(t, answers(204))
   for (const previous_until of [new Date(now + 1_000).toISOString(), new Date(now).toISOString()]) {
@@ -93,7 +93,7 @@ test('while a secret is changed a receiver may know either, until the old one ha
   assert.throws(() => verify(secret, 1))
 })
 
-test('of several that are told together each is there, and so are the links by which to act', async (t) => {
+test('a grouped message contains every task, and the action links', async (t) => {
   let event: { data: { others?: { task: { title: string }; message: string }[]; links?: object } } = { data: {} }
   const links = { complete: 'https://x/a/c', snooze: 'https://x/a/s', acknowledge: 'https://x/a/k' }
   const send = await openWebhook(
@@ -133,7 +133,7 @@ test('Retry-After is passed on, in seconds and as a date', async (t) => {
   assert.ok(Math.abs(outcome.afterMs - 60_000) <= 1_000)
 })
 
-test('a receiver that is not there, or hangs up, means later; the address is not repeated', async (t) => {
+test('an unavailable receiver, or one that hangs up, is retried; the address is not repeated', async (t) => {
   const send = await openWebhook(t, hangsUp)
   const cutOff = await send()
   assert.ok(
@@ -145,13 +145,13 @@ test('a receiver that is not there, or hangs up, means later; the address is not
   assert.deepEqual(refused, { retry: true, reason: 'cannot be reached: ECONNREFUSED' })
 })
 
-test('a receiver that falls silent is given up when the signal says so', async (t) => {
+test('the signal ends an attempt at a silent receiver', async (t) => {
   const giveUp = new AbortController()
   const send = await openWebhook(t, () => giveUp.abort())
   assert.deepEqual(await send(giveUp.signal), { retry: true, reason: 'timed out' })
 })
 
-test('an endless answer is not read: its status is enough', async (t) => {
+test('an endless response is not read: its status is enough', async (t) => {
   let written = 0
   const send = await openWebhook(
     t,
@@ -168,6 +168,6 @@ for (const [url, fault] of [
   ['no url', 'must be an http or https URL'],
   ['http://user:hush@example.org/', 'must not hold a user name or password'],
 ] as const)
-  test(`${url} is no address of a webhook`, async () => {
+  test(`${url} is no URL of a webhook`, async () => {
     await assert.rejects(webhookKind.open({ url, secret }, channelDeps), { kind: 'invalid', message: `url ${fault}` })
   })

@@ -57,7 +57,7 @@ describe('a stream of server-sent events (WHATWG HTML section 9.2)', () => {
     assert.equal(message?.[1]?.length, 50 * 65_537 - 1)
   })
 
-  test('a message is named by its last event line, for itself alone', () => {
+  test('a message has the type of its last event line, which applies to no other', () => {
     assert.deepEqual(parsed('event: a\nevent: b\ndata: 1\n\ndata: 2\n\nevent: c\n\ndata: 3\n\n'), [
       ['b', '1'],
       ['message', '2'],
@@ -80,7 +80,7 @@ describe('a stream of server-sent events (WHATWG HTML section 9.2)', () => {
     )
   })
 
-  test('an id stays until there is another, counts without a message, and not with a NUL', () => {
+  test('an id stays until the next one, counts without a message, and not with a NUL', () => {
     const { messages, lastId } = parse('id: 1\ndata: a\n\ndata: b\n\nid: 2\n\nid: 3\0\ndata: c\n\nid: 4\n')
     assert.deepEqual(
       messages.map((message) => message.lastId),
@@ -112,7 +112,7 @@ describe('a stream of server-sent events (WHATWG HTML section 9.2)', () => {
   })
 })
 
-describe('a stream that is followed', () => {
+describe('following a stream', () => {
   const bytes = (...pieces: (string | Error)[]) =>
     new ReadableStream<Uint8Array>({
       async pull(controller) {
@@ -123,7 +123,7 @@ describe('a stream that is followed', () => {
       },
     })
 
-  test('goes on after the last id, whether the connection ended or broke, and stops at the signal', async () => {
+  test('continues after the last id, whether the connection ended or broke, and stops at the signal', async () => {
     const asked: (string | undefined)[] = []
     const stopping = new AbortController()
     const connections = [
@@ -152,7 +152,7 @@ describe('a stream that is followed', () => {
     assert.deepEqual(asked, [undefined, '11', '12', '12', '14'])
   })
 
-  test('a refusal that will not heal ends it with that error', async () => {
+  test('a permanent error ends it with that error', async () => {
     const refused = new Error('400')
     const messages = followStream({
       open: () => Promise.reject(refused),
@@ -176,7 +176,7 @@ describe('a stream that is followed', () => {
     assert.equal(Math.max(...mock.calls.map(({ arguments: [, ms = 0] }) => ms)), 2 ** 31 - 1)
   })
 
-  test('characters that are cut in two are read whole', async () => {
+  test('characters that arrive in pieces are decoded whole', async () => {
     const all = new TextEncoder().encode('data: 日本🎉\n\n')
     const one = new ReadableStream<Uint8Array>({
       start(controller) {
@@ -185,7 +185,7 @@ describe('a stream that is followed', () => {
     })
     for await (const { data } of followStream({ open: async () => one, waitAfter: () => undefined })) {
       assert.equal(data, '日本🎉')
-      break // leaves the connection to be closed
+      break // closes the connection
     }
   })
 })

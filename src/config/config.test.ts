@@ -36,7 +36,7 @@ function faultsOf(sources: Parameters<typeof parse>[0]): readonly string[] {
 }
 
 describe('configuration', () => {
-  test('nothing has to be said', () => {
+  test('every setting has a default', () => {
     assert.deepEqual(parse(), {
       host: '127.0.0.1',
       port: 8888,
@@ -68,7 +68,7 @@ describe('configuration', () => {
     assert.ok(Object.isFrozen(parse()))
   })
 
-  test('flags go over the environment, that over the file, that over the defaults', () => {
+  test('flags take precedence over the environment, that over the file, that over the defaults', () => {
     const files = { 'duebell.json': { port: 1, host: '::1', logLevel: 'warn' } }
     const config = parse({
       argv: ['--port', '3', '--config=duebell.json'],
@@ -95,7 +95,7 @@ describe('configuration', () => {
     ])
   })
 
-  test('all faults of all sources are told at once, each under the name it was given by', () => {
+  test('one error names all faults of all sources, as the user wrote them', () => {
     const faults = faultsOf({
       argv: ['--prot', '9', '--port', 'x', '--log-level=loud', 'stray'],
       env: { DUEBELL_HOTS: '1', DUEBELL_DEFAULT_REMINDERS: 'PT15,P1D', DUEBELL_CONFIG: 'c.json' },
@@ -113,11 +113,11 @@ describe('configuration', () => {
     ])
   })
 
-  test('variables of others are none of our business', () => {
+  test('variables of other programs are ignored', () => {
     assert.equal(parse({ env: { PATH: '/bin', DUEBEL_PORT: '1' } }).port, 8888)
   })
 
-  test('a file that cannot be read, or is not an object of JSON, is said so', () => {
+  test('an unreadable file, or one without a JSON object, is a fault', () => {
     assert.deepEqual(faultsOf({ argv: ['--config', 'gone.json'] }), ['gone.json: cannot be read'])
     assert.deepEqual(faultsOf({ argv: ['--config', 'c.json'], files: { 'c.json': '[]' } }), [
       'c.json: must contain a JSON object',
@@ -150,7 +150,7 @@ describe('configuration', () => {
     assert.ok(!faults.join().includes(secret))
   })
 
-  test('a heartbeat goes to an address that may be spoken to, which is never repeated', () => {
+  test('a heartbeat needs an allowed address, which is never repeated', () => {
     const url = 'https://hc-ping.com/7c1f-token'
     assert.equal(parse({ env: { DUEBELL_HEARTBEAT_URL: url } }).heartbeatUrl, url)
     for (const [wrong, why] of [
@@ -162,7 +162,7 @@ describe('configuration', () => {
       assert.deepEqual(faultsOf({ env: { DUEBELL_HEARTBEAT_URL: wrong } }), [`DUEBELL_HEARTBEAT_URL: ${why}`])
   })
 
-  test('what members may reach is a list of host names, addresses and ranges, and nothing else', () => {
+  test('memberHosts is a list of host names, addresses and ranges', () => {
     const listed = ['nas.home', 'ntfy', '192.168.1.7', 'fd12::/16']
     assert.deepEqual(parse({ argv: ['--member-hosts', listed.join(', ')] }).memberHosts, listed)
     assert.deepEqual(parse({ env: { DUEBELL_MEMBER_HOSTS: '' } }).memberHosts, [])
@@ -181,7 +181,7 @@ describe('configuration', () => {
     DUEBELL_PUBLIC_URL: 'https://tasks.example.org',
   }
 
-  test('a provider to sign in by is configured as a whole, or not at all', () => {
+  test('a provider for signing in is configured completely, or not at all', () => {
     const { oidcIssuer, oidcClientId, oidcName, oidcNewUsers } = parse({ env: signOn })
     assert.deepEqual(
       [oidcIssuer, oidcClientId, oidcName, oidcNewUsers],
@@ -200,7 +200,7 @@ describe('configuration', () => {
     assert.equal(parse({ env: { DUEBELL_OIDC_ISSUER: '', DUEBELL_OIDC_CLIENT_SECRET: '' } }).oidcIssuer, '')
   })
 
-  test('a provider is spoken to by TLS, unless it is on this machine', () => {
+  test('a provider requires TLS, unless it is on this machine', () => {
     for (const issuer of ['http://127.0.0.1:8080', 'http://localhost/a', 'http://[::1]:8080/', 'https://10.0.0.7'])
       assert.equal(parse({ env: { ...signOn, DUEBELL_OIDC_ISSUER: issuer } }).oidcIssuer, issuer)
     for (const [issuer, why] of [
@@ -216,7 +216,7 @@ describe('configuration', () => {
       assert.deepEqual(faultsOf({ env: { ...signOn, DUEBELL_OIDC_ISSUER: issuer } }), [`DUEBELL_OIDC_ISSUER: ${why}`])
   })
 
-  test('a secret comes from a variable, from a file that one names, or from the configuration file', () => {
+  test('a secret comes from a variable, from the file of a variable, or from the configuration file', () => {
     const secret = 'hush-canary'
     const files = { '/run/secrets/oidc': `${secret}\n`, 'c.json': { oidcClientSecret: secret } }
     for (const sources of [
@@ -227,7 +227,7 @@ describe('configuration', () => {
       assert.equal(parse({ ...sources, files }).oidcClientSecret, secret)
   })
 
-  test('a secret is not a flag, and is repeated in no fault, whatever is wrong with it', () => {
+  test('a secret is not a flag, and no fault repeats it', () => {
     const secret = 'hush-canary'
     const why =
       '--oidc-client-secret: is not a flag, since every user of this machine can read command lines; set DUEBELL_OIDC_CLIENT_SECRET, or DUEBELL_OIDC_CLIENT_SECRET_FILE to the path of a file that contains it'
@@ -265,10 +265,10 @@ describe('configuration', () => {
     ])
   })
 
-  test('a socket has a path that programs can name', () => {
-    const longest = `/${'x'.repeat(80)}/${'y'.repeat(21)}` // 103 bytes, which all systems take
-    assert.equal(parse({ argv: [`--socket=${longest}`] }).socket, longest)
-    for (const path of [`${longest}/abcde`, `/${'x'.repeat(99)}/s`, `/${'é'.repeat(60)}/duebell.sock`])
+  test('a socket has a path that programs can open', () => {
+    const maxPath = `/${'x'.repeat(80)}/${'y'.repeat(21)}` // 103 bytes, which all systems accept
+    assert.equal(parse({ argv: [`--socket=${maxPath}`] }).socket, maxPath)
+    for (const path of [`${maxPath}/abcde`, `/${'x'.repeat(99)}/s`, `/${'é'.repeat(60)}/duebell.sock`])
       assert.match(
         faultsOf({ argv: ['--socket', path] }).join(),
         /^--socket: is too long: a socket's path has at most \d+/,
@@ -339,12 +339,12 @@ describe('configuration', () => {
     assert.doesNotMatch(help, /--oidc-client-secret/)
     for (const name of Object.keys(parse())) {
       if (name === 'channels' || name === 'oidcClientSecret') continue // has no one-line form; is a secret
-      const flag = `--${name.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)}, DUEBELL_`
+      const flag = `--${name.replace(/[A-Z]/g, (capital) => `-${capital.toLowerCase()}`)}, DUEBELL_`
       assert.ok(help.includes(flag), flag)
     }
   })
 
-  test('a flag that shows a secret to everybody on the machine is told so, with what to use instead', () => {
+  test('a flag that shows a secret to every user of the machine causes a warning with the alternative', () => {
     const warning = (flag: string, variable: string) =>
       `${flag} contains a secret, and every user of this machine can read command lines: set ${variable} instead, or ${variable}_FILE to the path of a file that contains it.`
     const ofDatabase = warning('--database-url', 'DUEBELL_DATABASE_URL')
@@ -359,7 +359,7 @@ describe('configuration', () => {
   })
 })
 
-test('a public URL is the root of a host: below a path nothing is served, and each link would be dead', () => {
+test('a public URL is the root of a host: the server serves no base path, and each link would be dead', () => {
   for (const url of ['https://example.org/tasks', 'https://example.org/?a=1', 'https://example.org/#a'])
     assert.deepEqual(faultsOf({ argv: ['--public-url', url] }), [
       '--public-url: must not have a path, a query or a fragment: the server answers at the root of a host only. Give it a host name of its own, like https://tasks.example.org',
@@ -371,7 +371,7 @@ test('a public URL is the root of a host: below a path nothing is served, and ea
     assert.equal(parse({ argv: ['--public-url', url] }).publicUrl, url)
 })
 
-test('an allowed host is a name or an address that a Host header can have: any other would let nobody in', () => {
+test('an allowed host is a name or an address that a Host header can have: any other would match no request', () => {
   const allowed = [
     'tasks.example.org',
     'Bell',
@@ -402,7 +402,7 @@ test('an allowed host is a name or an address that a Host header can have: any o
     ])
 })
 
-test('people come back from a provider over https, or on the machine itself: browsers keep no session over http', () => {
+test('a provider sends users back over https, or on the machine itself: browsers keep no session over http', () => {
   const env = {
     DUEBELL_LOGIN: 'true',
     DUEBELL_OIDC_ISSUER: 'https://id.example.org',

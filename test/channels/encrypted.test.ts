@@ -29,15 +29,15 @@ import {
 } from '#support/peers.ts'
 import { selfSigned } from '#support/self-signed.ts'
 
-/** Through TLS to peers whose certificate somebody vouches for, by name and by address. That it is refused otherwise: peers.test.ts. */
+/** TLS to peers with a trusted certificate, by name and by address. peers.test.ts has the untrusted ones. */
 
 function trustSelfSigned(t: TestContext): void {
-  const usual = getCACertificates('default')
-  setDefaultCACertificates([...usual, selfSigned.cert])
-  t.after(() => setDefaultCACertificates(usual))
+  const authorities = getCACertificates('default')
+  setDefaultCACertificates([...authorities, selfSigned.cert])
+  t.after(() => setDefaultCACertificates(authorities))
 }
 
-/** TLS before a broker that has none. @returns its port */
+/** A TLS proxy for a broker without TLS. @returns its port */
 async function encrypt(t: TestContext, url: string): Promise<number> {
   const { hostname, port } = new URL(url)
   const behave = (client: Socket) => {
@@ -88,7 +88,7 @@ test('redis, mqtt and amqp', {
   }
 })
 
-test('nats, which begins TLS after a greeting', { skip: skipReasonOfProgram('nats-server') }, async (t) => {
+test('nats, which starts TLS after a greeting', { skip: skipReasonOfProgram('nats-server') }, async (t) => {
   trustSelfSigned(t)
   const files = temporaryFolder(t)
   const [cert, key] = [join(files, 'cert.pem'), join(files, 'key.pem')]
@@ -116,7 +116,7 @@ test('nats, which begins TLS after a greeting', { skip: skipReasonOfProgram('nat
   const connection = await connectNats({ servers: `localhost:${peer.port}`, tls: {} })
   await (await jetstreamManager(connection)).streams.add({ name: 's', subjects: ['s.notifications'] })
   await connection.close()
-  // Also where the URL does not ask for it, since this server does.
+  // Also if the URL does not ask for it, since this server does.
   for (const scheme of ['tls', 'nats'])
     for (const host of scheme === 'tls' ? hosts : ['localhost']) {
       const url = `${scheme}://${host}:${peer.port}`
