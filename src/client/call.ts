@@ -60,6 +60,9 @@ export function createCall(baseUrl: string, options: ClientOptions = {}, deps: C
   const { signal, token, timeoutMs = 10_000, tries: maxTries = tries } = options
   const authorization: Record<string, string> = token === undefined ? {} : { authorization: `Bearer ${token}` }
 
+  /** Reads the global `fetch` at each call, so that a later replacement is used. */
+  const sendRequest = (url: URL, init: RequestInit) => (options.fetch ?? fetch)(url, init)
+
   async function call<T>(method: string, path: string, body?: unknown, options: CallOptions = {}): Promise<T> {
     const conditions = toHeaders(options)
     const headers: Record<string, string> = { accept: 'application/json', ...conditions, ...authorization }
@@ -73,11 +76,11 @@ export function createCall(baseUrl: string, options: ClientOptions = {}, deps: C
 
     const begunAt = deps.now()
     for (let attempt = 1; ; attempt++) {
-      const { value, error, failure } = await attemptOnce<T>(
-        url,
-        init,
-        options.isLong ? Math.max(timeoutMs, longMs) : timeoutMs,
-      )
+      const send = () => {
+        const timeout = AbortSignal.timeout(options.isLong ? Math.max(timeoutMs, longMs) : timeoutMs)
+        return sendRequest(url, { ...init, signal: signal ? AbortSignal.any([signal, timeout]) : timeout })
+      }
+      const { value, error, failure } = await attemptOnce<T>(send, deps.now)
       if (!failure) return value as T
       signal?.throwIfAborted()
       const elapsedMs = deps.now() - begunAt
@@ -95,52 +98,45 @@ export function createCall(baseUrl: string, options: ClientOptions = {}, deps: C
     }
   }
 
-  const retryAfterOf = ({ headers }: Response) =>
-    parseRetryAfter(headers.get('retry-after'), headers.get('date'), deps.now())
-
-  async function attemptOnce<T>(
-    url: URL,
-    init: RequestInit,
-    timeoutMs: number,
-  ): Promise<{ value?: T; error?: unknown; failure?: Failure }> {
-    const timeout = AbortSignal.timeout(timeoutMs)
-    let response: Response
-    let text: string
-    try {
-      // Read at each call, so that a later replacement of the global `fetch` is used.
-      response = await (options.fetch ?? fetch)(url, {
-        ...init,
-        signal: signal ? AbortSignal.any([signal, timeout]) : timeout,
-      })
-      text = await response.text()
-    } catch (error) {
-      return { error, failure: {} }
-    }
-    if (response.ok) {
-      try {
-        return { value: JSON.parse(text) }
-      } catch {
-        // Not JSON but a page, of a proxy or of a network with a login.
-        return { error: new ProblemError(toProblem(response, ''), undefined), failure: { status: response.status } }
-      }
-    }
-    const retryAfterMs = retryAfterOf(response)
-    return { error: toProblemError(response, text, retryAfterMs), failure: { status: response.status, retryAfterMs } }
-  }
-
   return Object.assign(call, {
     async stream(path: string, headers: Record<string, string>, own: AbortSignal) {
-      const response = await (options.fetch ?? fetch)(new URL(path, baseUrl), {
+      const response = await sendRequest(new URL(path, baseUrl), {
         headers: { accept: 'text/event-stream', ...headers, ...authorization },
         signal: signal ? AbortSignal.any([signal, own]) : own,
         cache: 'no-store',
       })
       if (response.ok && response.body) return response.body
-      const retryAfterMs = retryAfterOf(response)
+      const retryAfterMs = retryAfterOf(response, deps.now())
       throw toProblemError(response, await response.text(), retryAfterMs)
     },
   })
 }
+
+type Attempt<T> = { readonly value?: T; readonly error?: unknown; readonly failure?: Failure }
+
+async function attemptOnce<T>(send: () => Promise<Response>, now: () => number): Promise<Attempt<T>> {
+  let response: Response
+  let text: string
+  try {
+    response = await send()
+    text = await response.text()
+  } catch (error) {
+    return { error, failure: {} }
+  }
+  if (response.ok) {
+    try {
+      return { value: JSON.parse(text) }
+    } catch {
+      // Not JSON but a page, of a proxy or of a network with a login.
+      return { error: new ProblemError(toProblem(response, ''), undefined), failure: { status: response.status } }
+    }
+  }
+  const retryAfterMs = retryAfterOf(response, now())
+  return { error: toProblemError(response, text, retryAfterMs), failure: { status: response.status, retryAfterMs } }
+}
+
+const retryAfterOf = ({ headers }: Response, now: number) =>
+  parseRetryAfter(headers.get('retry-after'), headers.get('date'), now)
 
 /** Without a response, `fetch` of Node.js fails after five minutes anyway, with a less specific error. */
 const longMs = 290_000
