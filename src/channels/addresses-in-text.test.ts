@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { splitAtAddresses, writeText } from './addresses-in-text.ts'
+import { renderText, splitAtAddresses } from './addresses-in-text.ts'
 
 const addressesIn = (text: string) => splitAtAddresses(text).flatMap(({ text, isAddress }) => (isAddress ? [text] : []))
 
@@ -33,7 +33,7 @@ test('the text around addresses is escaped, and nothing is lost', () => {
   const text = 'a_b https://example.org/c_d, e_f'
   const write = (plain: string) => plain.replaceAll('_', '\\_')
   assert.equal(
-    writeText(text, write, (url) => `<${url}>`),
+    renderText(text, write, (url) => `<${url}>`),
     'a\\_b <https://example.org/c_d>, e\\_f',
   )
   assert.equal(

@@ -4,12 +4,12 @@ const address = /https?:\/\/[^\s<>"…]+/gi
 /**
  * Renders a text in the syntax of a medium and keeps the addresses in it as links. Escaping inside an address makes a dead link: it turned
  * `https://example.org/Renew_the_passport` into `…/Renew\_the\_passport`.
- * @param write renders the text around addresses
+ * @param render renders the text around addresses
  * @param link renders one address, which is absolute, http or https, and has no user name
  */
-export function writeText(text: string, write: (plain: string) => string, link: (url: string) => string): string {
+export function renderText(text: string, render: (plain: string) => string, link: (url: string) => string): string {
   return splitAtAddresses(text)
-    .map(({ text, isAddress }) => (isAddress ? link(text) : write(text)))
+    .map(({ text, isAddress }) => (isAddress ? link(text) : render(text)))
     .join('')
 }
 
@@ -20,9 +20,9 @@ export function splitAtAddresses(text: string): readonly { readonly text: string
   for (const { 0: found, index } of text.matchAll(address)) {
     const url = withoutPunctuation(found)
     // A truncated address leads nowhere. A user name before the host makes one host look like another.
-    const isCut = text[index + found.length] === '…'
+    const isTruncated = text[index + found.length] === '…'
     const parsed = URL.parse(url)
-    if (isCut || !parsed || parsed.username || parsed.password) continue
+    if (isTruncated || !parsed || parsed.username || parsed.password) continue
     if (index > end) parts.push({ text: text.slice(end, index), isAddress: false })
     parts.push({ text: url, isAddress: true })
     end = index + url.length
@@ -39,5 +39,5 @@ function withoutPunctuation(url: string): string {
 }
 
 /** Percent-encodes characters of an address that a medium would read as its own syntax (RFC 3986 section 2.1). */
-export const encodeSigns = (url: string, signs: RegExp) =>
-  url.replace(signs, (sign) => `%${sign.charCodeAt(0).toString(16).toUpperCase()}`)
+export const percentEncode = (url: string, characters: RegExp) =>
+  url.replace(characters, (character) => `%${character.charCodeAt(0).toString(16).toUpperCase()}`)

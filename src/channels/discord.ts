@@ -1,4 +1,4 @@
-import { writeText } from './addresses-in-text.ts'
+import { renderText } from './addresses-in-text.ts'
 import { asPermanent, parseJsonObject, withRetryAfter } from './error-response.ts'
 import { formatBody, truncateEscaped } from './formatting.ts'
 import { incomingWebhook } from './incoming-webhook.ts'
@@ -36,7 +36,7 @@ export const discordKind = incomingWebhook({
 })
 
 /** < starts mentions, emojis and timestamps. */
-const escaped = (text: string) => writeText(text, (plain) => escapeMarkdown(plain).replaceAll('<', '\\<'), autolink)
+const escaped = (text: string) => renderText(text, (plain) => escapeMarkdown(plain).replaceAll('<', '\\<'), autolink)
 
 function toEmbed(messageText: MessageText): object {
   return {

@@ -113,6 +113,6 @@ test('http: a few informational responses are accepted', async (t) => {
   )
   const url = new URL(`http://127.0.0.1:${port}/`)
   await using client = openHttpClient({ url, egress: anywhere })
-  const answer = await client.request({ headers: {}, body: '', signal: new AbortController().signal })
-  assert.equal(answer.status, 201)
+  const response = await client.request({ headers: {}, body: '', signal: new AbortController().signal })
+  assert.equal(response.status, 201)
 })

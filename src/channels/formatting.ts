@@ -93,9 +93,9 @@ export function buttonsOf({ entries }: MessageText): readonly Action[] {
 }
 
 /** One line that is short enough once it is escaped, without splitting an escape sequence. */
-export function truncateEscaped(text: string, max: number, write: (plain: string) => string): string {
+export function truncateEscaped(text: string, max: number, escapeText: (plain: string) => string): string {
   for (let length = max; ; length = Math.floor(length * 0.9)) {
-    const escaped = write(truncate(text, length))
+    const escaped = escapeText(truncate(text, length))
     if (escaped.length <= max) return escaped
   }
 }

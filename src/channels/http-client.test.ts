@@ -28,9 +28,9 @@ test('a URL with a metadata address of clouds is refused before anything is sent
 test('16 KiB of a long response are kept, and the connection is closed', async (t) => {
   const receiver = await startHttpReceiver(t, answersEndlessly(200))
   await using client = openHttpClient(parse(receiver.url))
-  const answer = await client.request({ headers: {}, body: '', signal: new AbortController().signal })
-  assert.equal(answer.status, 200)
-  assert.equal(answer.text().length, 16 * 1024)
+  const response = await client.request({ headers: {}, body: '', signal: new AbortController().signal })
+  assert.equal(response.status, 200)
+  assert.equal(response.text().length, 16 * 1024)
 })
 
 test('a path is appended to the path of the target, before its query', async (t) => {
@@ -48,20 +48,20 @@ test('a path is appended to the path of the target, before its query', async (t)
 })
 
 test('the outcome of each response', () => {
-  const answer = (status: number, headers = {}) => ({ status, headers })
-  assert.equal(toOutcome(answer(204), 0), 'sent')
-  assert.deepEqual(toOutcome(answer(503), 0), { retry: true, reason: '503 Service Unavailable', status: 503 })
-  assert.deepEqual(toOutcome(answer(429, { 'retry-after': '7' }), 0, 'slow down'), {
+  const response = (status: number, headers = {}) => ({ status, headers })
+  assert.equal(toOutcome(response(204), 0), 'sent')
+  assert.deepEqual(toOutcome(response(503), 0), { retry: true, reason: '503 Service Unavailable', status: 503 })
+  assert.deepEqual(toOutcome(response(429, { 'retry-after': '7' }), 0, 'slow down'), {
     retry: true,
     reason: '429 Too Many Requests: slow down',
     afterMs: 7_000,
     status: 429,
   })
-  assert.deepEqual(toOutcome(answer(401), 0), { retry: false, reason: '401 Unauthorized', status: 401 })
+  assert.deepEqual(toOutcome(response(401), 0), { retry: false, reason: '401 Unauthorized', status: 401 })
   const gone = { retry: false, reason: '410 Gone', status: 410, isGone: true }
-  assert.deepEqual(toOutcome(answer(410), 0), gone)
+  assert.deepEqual(toOutcome(response(410), 0), gone)
   const redirect = { retry: true, reason: '302 Found: redirects are not followed', status: 302 }
-  assert.deepEqual(toOutcome(answer(302), 0), redirect)
+  assert.deepEqual(toOutcome(response(302), 0), redirect)
 })
 
 test('a Retry-After is a time from now, and ignored if malformed', () => {

@@ -1,4 +1,4 @@
-import { encodeSigns } from './addresses-in-text.ts'
+import { percentEncode } from './addresses-in-text.ts'
 import type { Markup } from './formatting.ts'
 
 /**
@@ -15,7 +15,7 @@ export function escapeMarkdown(text: string): string {
 /**
  * An address that both read verbatim (CommonMark section 6.5, «Autolinks»). A bare address would include the asterisks of a bold title.
  */
-export const autolink = (url: string) => `<${encodeSigns(url, /[\\`|[\]*~]/g)}>`
+export const autolink = (url: string) => `<${percentEncode(url, /[\\`|[\]*~]/g)}>`
 
 /** @param text escapes by the rules of a chat */
 export function markdown(text: (plain: string) => string): Markup {
@@ -27,7 +27,7 @@ export function markdown(text: (plain: string) => string): Markup {
       actions
         .map(
           ({ label, url }) =>
-            `[${text(label)}](${url.replace(/[()\s]/g, (sign) => `%${sign.charCodeAt(0).toString(16)}`)})`,
+            `[${text(label)}](${url.replace(/[()\s]/g, (character) => `%${character.charCodeAt(0).toString(16)}`)})`,
         )
         .join(' · '),
   }

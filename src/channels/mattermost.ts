@@ -1,4 +1,4 @@
-import { writeText } from './addresses-in-text.ts'
+import { renderText } from './addresses-in-text.ts'
 import { asPermanent, parseJsonObject } from './error-response.ts'
 import { formatBody, truncateEscaped } from './formatting.ts'
 import { incomingWebhook } from './incoming-webhook.ts'
@@ -30,7 +30,7 @@ export const mattermostKind = incomingWebhook({
  * webhooks», «Slack compatibility»), where `<!channel>` and `<!here>` notify everyone.
  */
 const escaped = (text: string) =>
-  writeText(
+  renderText(
     text,
     (plain) => escapeMarkdown(plain).replaceAll('@', '@\u200b').replaceAll('<', '<\u200b'),
     (url) => autolink(url.replaceAll('@', '%40')),

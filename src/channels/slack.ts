@@ -1,4 +1,4 @@
-import { writeText } from './addresses-in-text.ts'
+import { renderText } from './addresses-in-text.ts'
 import { asPermanent } from './error-response.ts'
 import { buttonsOf, formatBody, type Markup, truncateEscaped } from './formatting.ts'
 import { incomingWebhook } from './incoming-webhook.ts'
@@ -28,7 +28,7 @@ export const slackKind = incomingWebhook({
 
 function toBlocks(messageText: MessageText): object {
   const buttons = buttonsOf(messageText).filter(({ url }) => url.length <= urlCharacters)
-  const subject = truncateEscaped(messageText.subject, subjectCharacters, written)
+  const subject = truncateEscaped(messageText.subject, subjectCharacters, mrkdwnText)
   const text = formatBody(messageText, buttons.length > 0 ? mrkdwn : mrkdwnWithLinks, sectionCharacters)
   const elements = buttons.map(({ label, url }) => ({ type: 'button', text: { type: 'plain_text', text: label }, url }))
   return {
@@ -37,7 +37,7 @@ function toBlocks(messageText: MessageText): object {
   }
 }
 
-/** `verbatim` disables mentions and links by name or address («Text object»); `written` makes links of addresses. */
+/** `verbatim` disables mentions and links by name or address («Text object»); `mrkdwnText` makes links of addresses. */
 const section = (text: string) => ({ type: 'section', text: { type: 'mrkdwn', text, verbatim: true } })
 
 /**
@@ -48,11 +48,11 @@ const escaped = (text: string) => text.replaceAll('&', '&amp;').replaceAll('<', 
 
 /** «Linking to URLs»: an address between < and > is a link. A bar would start its label. */
 const link = (url: string) => `<${escaped(url).replaceAll('|', '%7C')}>`
-const written = (text: string) => writeText(text, escaped, link)
+const mrkdwnText = (text: string) => renderText(text, escaped, link)
 
 const mrkdwn: Markup = {
-  text: written,
-  bold: (plain) => `*${written(plain)}*`,
+  text: mrkdwnText,
+  bold: (plain) => `*${mrkdwnText(plain)}*`,
 }
 
 const mrkdwnWithLinks: Markup = {

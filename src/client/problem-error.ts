@@ -34,8 +34,8 @@ export class ProblemError extends Error {
  * The problem of an error response. A proxy may respond in its own format: the problem then has the type `about:blank` (RFC 9457 section
  * 4.2.1).
  */
-export function toProblem(answer: Response, text: string): ProblemDocument {
-  const { status, statusText, headers, url } = answer
+export function toProblem(response: Response, text: string): ProblemDocument {
+  const { status, statusText, headers, url } = response
   const document = parseObject(text)
   if (typeof document?.type === 'string' && typeof document.title === 'string') {
     const { type, title, detail = title, instance = '', request_id = headers.get('x-request-id') ?? '' } = document

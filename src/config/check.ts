@@ -19,7 +19,7 @@ const ajv = new Ajv({ allErrors: true, strict: false, verbose: true, validateSch
 const isConfig = ajv.compile(configSchema)
 
 /** Adds a message for everything wrong with the values, by their names. */
-export function check(values: Record<string, unknown>, names: Record<string, string>, faults: string[]) {
+export function checkValues(values: Record<string, unknown>, names: Record<string, string>, faults: string[]) {
   isConfig(values)
   for (const error of isConfig.errors ?? []) {
     const [, key = '', ...rest] = error.instancePath.split('/')

@@ -1,6 +1,6 @@
 import { catalog } from '#channels/catalog.ts'
 import { parseTimeZone } from '#core/date-time.ts'
-import { check, checkChannels } from './check.ts'
+import { checkChannels, checkValues } from './check.ts'
 import { formatUnknown } from './faults.ts'
 import { type Config, flagOf, isSecret, type Key, keys, members, plainKeys, variableOf } from './schema.ts'
 import { type ConfigSources, originalDatabase, parseText, readConfigFile, readFlags, readVariables } from './sources.ts'
@@ -47,7 +47,7 @@ export function readConfig(sources: ConfigSources): { config: Config; warnings: 
   for (const key of Object.keys(file))
     if (!(key in members)) faults.push(formatUnknown(`${key} in ${path?.text}`, key, keys))
 
-  check(values, names, faults)
+  checkValues(values, names, faults)
   const config = values as Config
   if (faults.length === 0) checkChannels(config, sources.catalog ?? catalog, names.channels as string, faults)
   if (faults.length > 0) throw new ConfigError(faults)
