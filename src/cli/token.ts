@@ -1,6 +1,7 @@
 import { createToken } from '#actions/tokens.ts'
 import type { Clock } from '#clock.ts'
 import { type Config, readConfig } from '#config/config.ts'
+import { flagAt } from '#config/flags.ts'
 import { instantOf } from '#core/date-time.ts'
 import { nearest, Problem } from '#core/problem.ts'
 import { type Scope, scopes, widest } from '#core/scope.ts'
@@ -120,15 +121,14 @@ function parseArgs(argv: readonly string[]): {
   const values = new Map<string, string>()
   const rest: string[] = []
   for (let i = 0; i < argv.length; i++) {
-    const [, name = '', inline] = /^(--[^=]+)(?:=(.*))?$/s.exec(argv[i] as string) ?? []
+    const { name, isInline, value } = flagAt(argv, i)
     if (!flags.includes(name as (typeof flags)[number])) {
       rest.push(argv[i] as string)
       continue
     }
-    const value = inline ?? argv[++i]
-    if (value === undefined || value === '' || (inline === undefined && value.startsWith('--')))
-      throw new Problem('invalid', `${name}: requires a value`)
+    if (!value) throw new Problem('invalid', `${name}: requires a value`)
     values.set(name, value)
+    if (!isInline) i++
   }
   const name = values.get('--name') ?? 'command line'
   if ([...name].length > 100) throw new Problem('invalid', '--name: must have at most 100 characters')

@@ -1,6 +1,7 @@
 import type { ChannelKind } from '#channels/channel.ts'
 import { redact } from '#core/redact.ts'
 import { formatUnknown } from './faults.ts'
+import { flagAt } from './flags.ts'
 import { flagOf, isSecret, type Key, members, plainKeys, variableOf } from './schema.ts'
 
 /** Reads flags, variables and the file, each as it is. `config.ts` decides which takes precedence. */
@@ -26,7 +27,7 @@ export function readFlags(argv: readonly string[], faults: string[]): Map<string
   const values = new Map<string, RawValue>()
   const byFlag = new Map([...plainKeys, 'config'].map((key) => [flagOf(key), key]))
   for (let i = 0; i < argv.length; i++) {
-    const [, name = '', inline] = /^(--[^=]+)(?:=(.*))?$/s.exec(argv[i] as string) ?? []
+    const { name, isInline, value } = flagAt(argv, i)
     const key = byFlag.get(name)
     if (!key) {
       // Does not repeat the argument, which may be half of a password with a space.
@@ -35,26 +36,25 @@ export function readFlags(argv: readonly string[], faults: string[]): Map<string
           ? formatUnknown(name, name, byFlag.keys())
           : `argument ${i + 1}: is not a flag; quote a value that has spaces`,
       )
-      if (name && inline === undefined && argv[i + 1] && !argv[i + 1]?.startsWith('--')) i++
+      if (name && !isInline && value) i++
       continue
     }
-    const isSwitch = members[key as Key]?.type === 'boolean'
-    const next = argv[i + 1]
     if (isSecret(key)) {
       const variable = variableOf(key)
       faults.push(
         `${name}: is not a flag, since every user of this machine can read command lines; set ${variable}, or ${variable}_FILE to the path of a file that contains it`,
       )
       // The next argument is the secret, which no message may repeat.
-      if (inline === undefined && next !== undefined && !byFlag.has(next.replace(/=.*/s, ''))) i++
+      const next = argv[i + 1]
+      if (!isInline && next !== undefined && !byFlag.has(next.replace(/=.*/s, ''))) i++
       continue
     }
-    if (inline !== undefined) values.set(key, { name, text: inline })
-    else if (isSwitch) values.set(key, { name, text: 'true' })
-    else if (next === undefined || next.startsWith('--')) faults.push(`${name}: requires a value`)
+    const isSwitch = members[key as Key]?.type === 'boolean'
+    if (isSwitch && !isInline) values.set(key, { name, text: 'true' })
+    else if (value === undefined) faults.push(`${name}: requires a value`)
     else {
-      values.set(key, { name, text: next })
-      i++
+      values.set(key, { name, text: value })
+      if (!isInline) i++
     }
   }
   return values
