@@ -11,7 +11,7 @@ import { firstInvitation } from '#actions/sign-in.ts'
 import { goOnDeleting } from '#actions/users.ts'
 import { catalog } from '#channels/catalog.ts'
 import type { ChannelKind, SharedDeps } from '#channels/channel.ts'
-import { anywhere, type EgressPolicyOf, publicAnd } from '#channels/egress-policy.ts'
+import { anywhere, type EgressPolicyOf, publicOrListed } from '#channels/egress-policy.ts'
 import { openHttpClient, parseTarget, toOutcome } from '#channels/http-client.ts'
 import { toChannelSettings } from '#channels/settings.ts'
 import { makeVapidKeys, type VapidKeys } from '#channels/vapid.ts'
@@ -360,7 +360,7 @@ function openHeartbeat(url: string, clock: Clock) {
  * Into the private network go channels of the configuration, and of administrators; those of others only where it is listed.
  */
 function egressPolicyReader(memberHosts: readonly string[]): (db: Db) => Promise<EgressPolicyOf> {
-  const ofMembers = publicAnd(memberHosts)
+  const ofMembers = publicOrListed(memberHosts)
   return async (db) => {
     const admins = await adminIds(db)
     return ({ userId, source }) => (source !== 'api' || admins.has(userId) ? anywhere : ofMembers)

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { type TestContext, test } from 'node:test'
-import { anywhere, publicAnd } from '#channels/egress-policy.ts'
+import { anywhere, publicOrListed } from '#channels/egress-policy.ts'
 import { ntfyKind } from '#channels/ntfy.ts'
 import { Problem } from '#core/problem.ts'
 import { openStore } from '#store/engine/open.ts'
@@ -18,7 +18,7 @@ async function start(t: TestContext) {
   t.after(() => store[Symbol.asyncDispose]())
   await addUsers(store)
   const role = { isAdministrator: true }
-  const ofMembers = publicAnd([])
+  const ofMembers = publicOrListed([])
   const ctx: ChannelContext = {
     db: store.db,
     transact: store.transact,

@@ -276,7 +276,7 @@ async function open(
 ) {
   const egressPolicyOf = await readEgressPolicy(db)
   try {
-    return await kind.open(options, { ...channelDeps, reach: egressPolicyOf({ userId, source: 'api' }) })
+    return await kind.open(options, { ...channelDeps, egress: egressPolicyOf({ userId, source: 'api' }) })
   } catch (error) {
     if (!(error instanceof Problem)) throw error
     // What a kind says of its options, said of the body that holds them.

@@ -4,7 +4,7 @@ import { test } from 'node:test'
 import fc from 'fast-check'
 import { type Range, rangeOf } from './address.ts'
 
-/** The registry of special purposes (RFC 6890) and what clouds add to it, first and last; all else is public. */
+/** The registry of special-purpose addresses (RFC 6890) with the additions of clouds, first and last of each; all else is public. */
 const special: readonly [first: string, last: string, range: Range][] = [
   ['0.0.0.0', '0.255.255.255', 'never'],
   ['10.0.0.0', '10.255.255.255', 'private'],
@@ -33,7 +33,7 @@ const textOf = (number: number) => [24, 16, 8, 0].map((bits) => (number >>> bits
 const expected = (number: number): Range =>
   special.find(([first, last]) => numberOf(first) <= number && number <= numberOf(last))?.[2] ?? 'public'
 
-/** The same address of IPv4, as IPv6 can have it. */
+/** The same IPv4 address, embedded in IPv6. */
 function embedded(number: number): string[] {
   const [high, low] = [(number >>> 16).toString(16), (number & 0xffff).toString(16)]
   const dotted = textOf(number)
@@ -43,7 +43,7 @@ function embedded(number: number): string[] {
   ]
 }
 
-test('each range of IPv4 that has a special purpose ends where it ends, whatever IPv6 it stands in', () => {
+test('each special-purpose range of IPv4 has exact bounds, also embedded in IPv6', () => {
   for (const [first, last] of special)
     for (const number of [numberOf(first) - 1, numberOf(first), numberOf(last), numberOf(last) + 1]) {
       if (number < 0 || number >= 2 ** 32) continue
@@ -52,7 +52,7 @@ test('each range of IPv4 that has a special purpose ends where it ends, whatever
     }
 })
 
-test('so does any other', () => {
+test('any other range has exact bounds, too', () => {
   fc.assert(
     fc.property(fc.integer({ min: 0, max: 2 ** 32 - 1 }), (number) => {
       for (const address of [textOf(number), ...embedded(number)])
@@ -61,7 +61,7 @@ test('so does any other', () => {
   )
 })
 
-test('of IPv6 only what is given out to be reachable is public', () => {
+test('only global unicast addresses of IPv6 are public', () => {
   const table: Record<Range, readonly string[]> = {
     never: [
       ...['::', '0:0:0:0:0:0:0:0', 'fe80::', 'fe80::1%eth0', 'febf:ffff::', 'ff00::', 'ff02::1', 'ff0e::1'],
@@ -101,7 +101,7 @@ test('of IPv6 only what is given out to be reachable is public', () => {
     for (const address of addresses) assert.equal(rangeOf(address), range, address)
 })
 
-test('any IPv6 address at all is of some range, and the same however it is written', () => {
+test('every IPv6 address has a range, the same in every spelling', () => {
   fc.assert(
     fc.property(fc.ipV6(), (address) => {
       if (isIP(address) === 0) return
@@ -112,7 +112,7 @@ test('any IPv6 address at all is of some range, and the same however it is writt
   )
 })
 
-test('what is no address is never spoken to', () => {
+test('text that is no address is never allowed', () => {
   for (const text of ['', 'localhost', '127.1', '0177.0.0.1', '1.2.3.4.5', 'x%1.2.3.4'])
     assert.equal(rangeOf(text), 'never', text)
 })

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { splitAtAddresses, writeText } from './addresses-in-text.ts'
+import { renderText, splitAtAddresses } from './addresses-in-text.ts'
 
 const addressesIn = (text: string) => splitAtAddresses(text).flatMap(({ text, isAddress }) => (isAddress ? [text] : []))
 
@@ -19,7 +19,7 @@ test('an address ends where a reader would end it', () => {
     assert.deepEqual(addressesIn(text), expected, text)
 })
 
-test('no address: other schemes, one that was cut, one that hides its host behind a user name', () => {
+test('no links: other schemes, truncated addresses, and a host behind a user name', () => {
   for (const text of [
     'javascript:alert(1)',
     'https://',
@@ -29,11 +29,11 @@ test('no address: other schemes, one that was cut, one that hides its host behin
     assert.deepEqual(addressesIn(text), [], text)
 })
 
-test('the text around addresses is escaped, and nothing gets lost', () => {
+test('the text around addresses is escaped, and nothing is lost', () => {
   const text = 'a_b https://example.org/c_d, e_f'
   const write = (plain: string) => plain.replaceAll('_', '\\_')
   assert.equal(
-    writeText(text, write, (url) => `<${url}>`),
+    renderText(text, write, (url) => `<${url}>`),
     'a\\_b <https://example.org/c_d>, e\\_f',
   )
   assert.equal(

@@ -2,27 +2,27 @@
 const address = /https?:\/\/[^\s<>"…]+/gi
 
 /**
- * Writes a text in the syntax of a medium so that the addresses in it stay links. Escaping inside an address makes a dead link: of
- * `https://example.org/Renew_the_passport` it made `…/Renew\_the\_passport`.
- * @param write writes the text around addresses
- * @param link writes one address; it is absolute, http or https, and has no user name
+ * Renders a text in the syntax of a medium and keeps the addresses in it as links. Escaping inside an address makes a dead link: it turned
+ * `https://example.org/Renew_the_passport` into `…/Renew\_the\_passport`.
+ * @param render renders the text around addresses
+ * @param link renders one address, which is absolute, http or https, and has no user name
  */
-export function writeText(text: string, write: (plain: string) => string, link: (url: string) => string): string {
+export function renderText(text: string, render: (plain: string) => string, link: (url: string) => string): string {
   return splitAtAddresses(text)
-    .map(({ text, isAddress }) => (isAddress ? link(text) : write(text)))
+    .map(({ text, isAddress }) => (isAddress ? link(text) : render(text)))
     .join('')
 }
 
-/** The parts of a text, in order; joined they are the text. */
+/** The parts of a text, in order. Joined, they are the text. */
 export function splitAtAddresses(text: string): readonly { readonly text: string; readonly isAddress: boolean }[] {
   const parts: { text: string; isAddress: boolean }[] = []
   let end = 0
   for (const { 0: found, index } of text.matchAll(address)) {
     const url = withoutPunctuation(found)
-    // Cut by us: it leads nowhere. A user name before the host is the way to make one host look like another.
-    const isCut = text[index + found.length] === '…'
+    // A truncated address leads nowhere. A user name before the host makes one host look like another.
+    const isTruncated = text[index + found.length] === '…'
     const parsed = URL.parse(url)
-    if (isCut || !parsed || parsed.username || parsed.password) continue
+    if (isTruncated || !parsed || parsed.username || parsed.password) continue
     if (index > end) parts.push({ text: text.slice(end, index), isAddress: false })
     parts.push({ text: url, isAddress: true })
     end = index + url.length
@@ -31,7 +31,7 @@ export function splitAtAddresses(text: string): readonly { readonly text: string
   return parts
 }
 
-/** A full stop ends the sentence, and not the address; a parenthesis belongs to it where it was opened in it. */
+/** A full stop ends the sentence, not the address. A closing parenthesis belongs to an address that also has the opening one. */
 function withoutPunctuation(url: string): string {
   const bare = url.replace(/[.,;:!?'*_~|`\]]+$/, '')
   const isClosedOnly = bare.endsWith(')') && !bare.includes('(')
@@ -39,5 +39,5 @@ function withoutPunctuation(url: string): string {
 }
 
 /** Percent-encodes characters of an address that a medium would read as its own syntax (RFC 3986 section 2.1). */
-export const encodeSigns = (url: string, signs: RegExp) =>
-  url.replace(signs, (sign) => `%${sign.charCodeAt(0).toString(16).toUpperCase()}`)
+export const percentEncode = (url: string, characters: RegExp) =>
+  url.replace(characters, (character) => `%${character.charCodeAt(0).toString(16).toUpperCase()}`)

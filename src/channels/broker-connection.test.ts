@@ -1,28 +1,28 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import type { Outcome } from '#core/delivery.ts'
-import { openLink, Refused, type Tether } from './broker-connection.ts'
+import { type ConnectionHandle, openBrokerConnection, Refused } from './broker-connection.ts'
 
-/** A link over connections that a test makes and breaks. */
-function openTestLink() {
-  const connections: (Tether & { connected(): void; fail(error: Error): void })[] = []
-  const link = openLink(1_024, (tether) => {
+/** A broker connection whose underlying connections a test opens and breaks. */
+function openTestConnection() {
+  const connections: (ConnectionHandle & { connected(): void; fail(error: Error): void })[] = []
+  const broker = openBrokerConnection(1_024, (handle) => {
     const { promise, resolve, reject } = Promise.withResolvers<number>()
     const number = connections.length
-    connections.push({ ...tether, connected: () => resolve(number), fail: reject })
+    connections.push({ ...handle, connected: () => resolve(number), fail: reject })
     return promise
   })
   const send = (work: (connection: number) => Promise<Outcome>, signal = new AbortController().signal) =>
-    link.send(signal, 100, work).catch((error: Error) => error.message)
+    broker.send(signal, 100, work).catch((error: Error) => error.message)
   const isClosed = () => connections.map(({ closing }) => closing.aborted)
-  return { link, connections, send, isClosed }
+  return { broker, connections, send, isClosed }
 }
 
 const sent = async () => 'sent' as const
 
-test('what is sent at once goes over one connection; it is closed when nobody has used it for 30 s', async (t) => {
+test('concurrent attempts share one connection, which is closed after 30 s without use', async (t) => {
   t.mock.timers.enable({ apis: ['setTimeout'] })
-  const { connections, send, isClosed } = openTestLink()
+  const { connections, send, isClosed } = openTestConnection()
   const both = Promise.all([send(sent), send(sent)])
   connections[0]?.connected()
   assert.deepEqual(await both, ['sent', 'sent'])
@@ -37,8 +37,8 @@ test('what is sent at once goes over one connection; it is closed when nobody ha
   assert.equal(await again, 'sent')
 })
 
-test('after a failure the next has another; who is still under way keeps the old one', async () => {
-  const { connections, send, isClosed } = openTestLink()
+test('after a failure the next attempt gets another connection; attempts in flight keep the old one', async () => {
+  const { connections, send, isClosed } = openTestConnection()
   const slow = Promise.withResolvers<Outcome>()
   const first = send(() => slow.promise)
   const second = send(async () => {
@@ -55,8 +55,8 @@ test('after a failure the next has another; who is still under way keeps the old
   assert.deepEqual(isClosed(), [true, false])
 })
 
-test('a connection that ends fails all that go over it', async () => {
-  const { connections, send, isClosed } = openTestLink()
+test('a connection that ends fails all of its attempts', async () => {
+  const { connections, send, isClosed } = openTestConnection()
   const both = Promise.all([send(() => new Promise(() => {})), send(() => new Promise(() => {}))])
   connections[0]?.connected()
   connections[0]?.lost(new Error('hush'))
@@ -64,8 +64,8 @@ test('a connection that ends fails all that go over it', async () => {
   assert.deepEqual(isClosed(), [true])
 })
 
-test('a refusal is for good, whoever tells of it', async () => {
-  const { connections, send } = openTestLink()
+test('a refusal is permanent, whether the connection or the attempt reports it', async () => {
+  const { connections, send } = openTestConnection()
   const both = [send(sent), send(sent)]
   connections[0]?.fail(new Refused('no'))
   assert.deepEqual(await Promise.all(both), [
@@ -74,8 +74,8 @@ test('a refusal is for good, whoever tells of it', async () => {
   ])
 })
 
-test('what was given up is not said later', async () => {
-  const { connections, send, isClosed } = openTestLink()
+test('an aborted attempt sends nothing later', async () => {
+  const { connections, send, isClosed } = openTestConnection()
   const giveUp = new AbortController()
   let isSaid = false
   const late = send(async () => {
@@ -92,24 +92,24 @@ test('what was given up is not said later', async () => {
   assert.equal(connections.length, 1, 'for what is given up already nobody is called')
 })
 
-test('closing it ends all at once', async () => {
-  const { link, connections, send, isClosed } = openTestLink()
+test('closing it ends all attempts at once', async () => {
+  const { broker, connections, send, isClosed } = openTestConnection()
   const inFlight = send(() => new Promise(() => {}))
   connections[0]?.connected()
-  await link[Symbol.asyncDispose]()
+  await broker[Symbol.asyncDispose]()
   assert.deepEqual(isClosed(), [true])
   assert.equal(await inFlight, 'is being closed')
   assert.equal(await send(sent), 'is being closed')
 })
 
-test('a broker that sends too much ends all attempts under way, with the reason; the next has another connection', async () => {
-  const { connections, send, isClosed } = openTestLink()
+test('a broker that sends too much fails all attempts in flight, with the reason; the next one gets another connection', async () => {
+  const { connections, send, isClosed } = openTestConnection()
   const both = Promise.all([send(() => new Promise(() => {})), send(() => new Promise(() => {}))])
   connections[0]?.connected()
-  // 1,024 as it greets, and 100 for each of the two.
+  // 1,024 for the greeting, and 100 for each of the two.
   assert.ok(connections[0]?.budget.take(1_224))
   assert.equal(connections[0]?.budget.take(1), false)
-  const reason = 'the other side kept sending data that is no answer, so the connection was closed'
+  const reason = 'the other side kept sending data that is no response, so the connection was closed'
   assert.deepEqual(await both, [reason, reason])
   assert.deepEqual(isClosed(), [true])
   const again = send(sent)
@@ -117,8 +117,8 @@ test('a broker that sends too much ends all attempts under way, with the reason;
   assert.equal(await again, 'sent')
 })
 
-test('what a broker may send for an attempt it may not send after it', async () => {
-  const { connections, send } = openTestLink()
+test('the bytes that a broker may send for an attempt lapse with it', async () => {
+  const { connections, send } = openTestConnection()
   const first = send(sent)
   connections[0]?.connected()
   assert.equal(await first, 'sent')

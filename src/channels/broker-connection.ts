@@ -1,22 +1,22 @@
 import type { Outcome } from '#core/delivery.ts'
-import { describeFailure, Unreachable } from './http-client.ts'
+import { formatFailure, Unreachable } from './http-client.ts'
 import { floodReason, ReadBudget } from './read-budget.ts'
 
 /**
- * A connection to a broker that all sends of a channel share: the first opens it, and after a failure the next opens another. The
- * clients' own reconnecting and queueing is off, since the scheduler does both: what a client sends from its queue after the
- * attempt has failed comes twice, or after the task was done.
+ * A connection to a broker that all attempts of a channel share. The first attempt opens it; after a failure the next one opens another.
+ * The clients' own reconnecting and queueing is off, since `reminders/` retries: a message that a client sends from its queue after the
+ * attempt has failed arrives twice, or after the task was completed.
  */
-export interface Link<C> extends AsyncDisposable {
+export interface BrokerConnection<C> extends AsyncDisposable {
   /**
-   * Gives up when the signal aborts, whatever the client is waiting for.
-   * @param answerBytes how much the broker may send for it
-   * @throws Unreachable with a reason in which no word is the peer's
+   * Stops waiting when the signal aborts, whatever the client is doing.
+   * @param responseBytes how much the broker may send in response
+   * @throws Unreachable with a reason that contains no text of the peer
    */
-  send(signal: AbortSignal, answerBytes: number, work: (connection: C) => Promise<Outcome>): Promise<Outcome>
+  send(signal: AbortSignal, responseBytes: number, work: (connection: C) => Promise<Outcome>): Promise<Outcome>
 }
 
-/** What no retry heals: a user or a password that was refused. Its message may be shown. */
+/** A permanent failure: the broker refused the user or the password. Its message may be shown. */
 export class Refused extends Error {
   constructor(reason: string) {
     super(reason)
@@ -24,33 +24,36 @@ export class Refused extends Error {
   }
 }
 
-/** What a connector is told, and tells. */
-export interface Tether {
-  /** Aborts when the connection is to end, at any time: while it is made, too. Then everything of it is destroyed at once. */
+/** Connects the code that opens a connection with its owner. */
+export interface ConnectionHandle {
+  /** Aborts when the connection must close, even while it is being opened. Everything of it is then destroyed at once. */
   readonly closing: AbortSignal
-  /** What the broker may send. The code that opens the socket applies it. */
+  /** Limits the bytes that the broker may send. The code that opens the socket applies it. */
   readonly budget: ReadBudget
-  /** To be called when it has ended of itself. */
+  /** Call this when the connection has ended by itself. */
   readonly lost: (error: Error) => void
 }
 
 interface Connection<C> {
   readonly ready: Promise<C>
   readonly ended: Promise<never>
-  readonly lost: Tether['lost']
+  readonly lost: ConnectionHandle['lost']
   readonly closing: AbortController
   readonly budget: ReadBudget
   users: number
 }
 
 /**
- * A connection without work is closed after this. One that a router has forgotten meanwhile would cost the next notification its 15 s and
- * a retry; another one costs some milliseconds. So none needs heartbeats, which are off where the protocol lets them be.
+ * An idle connection is closed after this. A connection that a router has dropped meanwhile would cost the next notification its 15 s and
+ * a retry; a new one costs some milliseconds. So heartbeats are not needed, and are off if the protocol allows it.
  */
 const idleMs = 30_000
 
-/** @param greetingBytes how much the broker may send beside answers: as it greets, and unasked */
-export function openLink<C>(greetingBytes: number, connect: (tether: Tether) => Promise<C>): Link<C> {
+/** @param greetingBytes how much the broker may send besides responses: its greeting, and unsolicited messages */
+export function openBrokerConnection<C>(
+  greetingBytes: number,
+  connect: (handle: ConnectionHandle) => Promise<C>,
+): BrokerConnection<C> {
   const all = new Set<Connection<C>>()
   let current: Connection<C> | undefined
   let idle: NodeJS.Timeout | undefined
@@ -69,7 +72,7 @@ export function openLink<C>(greetingBytes: number, connect: (tether: Tether) => 
     return connection
   }
 
-  /** Nobody else takes it up; it ends with the last who has. */
+  /** No further attempt uses the connection. It closes with its last user. */
   function retire(connection: Connection<C>) {
     if (current === connection) current = undefined
     if (connection.users === 0) close(connection)
@@ -78,7 +81,7 @@ export function openLink<C>(greetingBytes: number, connect: (tether: Tether) => 
   function close(connection: Connection<C>) {
     if (current === connection) current = undefined
     all.delete(connection)
-    // Nobody's concern but of those who are under way when the channel is closed.
+    // Only attempts in flight see this, when the channel is closed.
     connection.lost(new Unreachable('is being closed'))
     connection.closing.abort()
   }
@@ -91,19 +94,19 @@ export function openLink<C>(greetingBytes: number, connect: (tether: Tether) => 
   }
 
   return {
-    async send(signal, answerBytes, work) {
+    async send(signal, responseBytes, work) {
       if (isDisposed || signal.aborted) throw new Unreachable(isDisposed ? 'is being closed' : 'timed out')
       clearTimeout(idle)
       current ??= open()
       const connection = current
       connection.users++
-      connection.budget.reserve(answerBytes)
+      connection.budget.reserve(responseBytes)
       const { promise: aborted, reject } = Promise.withResolvers<never>()
       const abort = () => reject(new Unreachable('timed out'))
       signal.addEventListener('abort', abort, { once: true })
       try {
         const done = connection.ready.then((ready) => {
-          // Not a byte of it after the attempt was given up.
+          // After an abort not a byte may be sent.
           if (signal.aborted) throw new Unreachable('timed out')
           return work(ready)
         })
@@ -111,10 +114,10 @@ export function openLink<C>(greetingBytes: number, connect: (tether: Tether) => 
       } catch (error) {
         retire(connection)
         if (error instanceof Refused) return { retry: false, reason: error.message }
-        throw error instanceof Unreachable ? error : new Unreachable(describeFailure(Object(error)))
+        throw error instanceof Unreachable ? error : new Unreachable(formatFailure(Object(error)))
       } finally {
         signal.removeEventListener('abort', abort)
-        connection.budget.release(answerBytes)
+        connection.budget.release(responseBytes)
         release(connection)
       }
     },

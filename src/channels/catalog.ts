@@ -17,7 +17,7 @@ import { teamsKind } from './teams.ts'
 import { telegramKind } from './telegram.ts'
 import { webhookKind } from './webhook.ts'
 
-/** Every kind of channel there is. A new one is a file and a line here. */
+/** Every kind of channel. A new kind is one file and one line here. */
 export const catalog: readonly ChannelKind[] = [
   consoleKind,
   webhookKind,

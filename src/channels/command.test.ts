@@ -15,18 +15,18 @@ async function outcomeOf(t: TestContext, script: string, ...rest: string[]) {
   return send(channel, messageAbout({ title: '$(id) `id` "; id\r\n' }))
 }
 
-/** Resolves when the file is there. */
+/** Resolves once the file exists. */
 async function waitFor(folder: string, name: string): Promise<void> {
   const stop = new AbortController()
   await new Promise<void>((resolve) => {
-    const look = () => existsSync(join(folder, name)) && resolve()
-    watch(folder, { signal: stop.signal }, look)
-    look()
+    const check = () => existsSync(join(folder, name)) && resolve()
+    watch(folder, { signal: stop.signal }, check)
+    check()
   })
   stop.abort()
 }
 
-/** It is dead, though whoever inherits it may not have looked yet: a zombie has no command line. */
+/** Resolves once the process has ended. A zombie, which its new parent has not reaped yet, has no command line. */
 async function assertEnded(pid: number): Promise<void> {
   const commandLine = () => {
     try {
@@ -38,7 +38,7 @@ async function assertEnded(pid: number): Promise<void> {
   while (commandLine().includes('sleep')) await new Promise((resolve) => setImmediate(resolve))
 }
 
-test('it reads an event, is told the id of the delivery, and of the server nothing', async (t) => {
+test('the program gets the event and the id of the delivery, and nothing of the server', async (t) => {
   process.env.DUEBELL_CANARY = 'canary'
   t.after(() => delete process.env.DUEBELL_CANARY)
   const folder = temporaryFolder(t)
@@ -68,26 +68,26 @@ for (const [what, script, outcome] of [
     assert.deepEqual(await outcomeOf(t, script), outcome)
   })
 
-test('a program that never stops writing is ended, with all that it has started', async (t) => {
+test('a program that never stops writing is killed, with all of its children', async (t) => {
   const folder = temporaryFolder(t)
   const outcome = await outcomeOf(t, 'sleep 600 & echo $! > "$1/child"; while :; do cat /dev/zero; done >&2', folder)
   assert.deepEqual(outcome, { retry: true, reason: 'the program wrote more than 1 MiB to standard error' })
   await assertEnded(Number(readFileSync(join(folder, 'child'), 'utf8')))
 })
 
-test('a program that leaves a child behind, which holds its output, has ended all the same', async (t) => {
+test('a program that leaves a child with its output behind has ended', async (t) => {
   const outcome = await outcomeOf(t, 'sleep 600 & echo $! >&2; exit 4')
   const [, pid] = /^exit status 4: (\d+)$/.exec(typeof outcome === 'object' ? outcome.reason : '') ?? []
   assert.ok(pid, JSON.stringify(outcome))
   process.kill(Number(pid))
 })
 
-test('of a program that talks a lot one line is kept', async (t) => {
+test('one line is kept of a long error output', async (t) => {
   const outcome = await outcomeOf(t, 'head -c 1000000 /dev/zero | tr "\\0" x >&2; exit 1')
   assert.ok(typeof outcome === 'object' && outcome.reason.length < 250, JSON.stringify(outcome).slice(0, 300))
 })
 
-test('a program that is not there', async () => {
+test('a missing program', async () => {
   await using channel = await commandKind.open({ argv: ['/nonexistent/program'] }, channelDeps)
   assert.deepEqual(await send(channel, messageAbout({})), {
     retry: true,
@@ -96,7 +96,7 @@ test('a program that is not there', async () => {
 })
 
 for (const how of ['the signal', 'closing the channel'])
-  test(`${how} ends it, and all that it has started`, async (t) => {
+  test(`${how} kills the program and all of its children`, async (t) => {
     const folder = temporaryFolder(t)
     const channel = await commandKind.open(
       run('sleep 600 & echo $! > "$1/pid.tmp"; mv "$1/pid.tmp" "$1/pid"; wait', folder),

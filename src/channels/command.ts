@@ -1,23 +1,24 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 import { homedir } from 'node:os'
-// The one thing of a process that is touched here: only by its number can a group be ended, not the first of it alone.
+// The only use of `process` here: a process group can be killed by its id alone.
 import { kill } from 'node:process'
 import type { Outcome } from '#core/delivery.ts'
 import Type from '#json-schema.ts'
 import type { Channel, ChannelKind } from './channel.ts'
 import { Unreachable } from './http-client.ts'
-import { cut, oneLine } from './message-text.ts'
+import { oneLine, truncate } from './message-text.ts'
 
 /**
- * A program of the administrator's own, started for each notification with a CloudEvent 1.0 as JSON on its standard input. Without a shell,
- * and nothing of a task in its arguments: a title is read where it is data. Exit status 0 is sent, 78 (EX_CONFIG of sysexits.h) is
- * never, and any other is later.
+ * A program of the administrator. Each notification starts it once, with a CloudEvent 1.0 as JSON on its standard input. It runs without a
+ * shell, and its arguments contain nothing of a task: titles arrive as data only. Exit status 0 means sent, 78 (EX_CONFIG of sysexits.h)
+ * means no retry, and any other status means retry.
  */
 const options = Type.Object(
   {
     argv: Type.Array(Type.String({ maxLength: 4_096, pattern: '^[^\\u0000]*$' }), {
       title: 'Program and arguments',
-      description: 'The program, best by its whole path, and its arguments, each for itself; no shell reads them',
+      description:
+        'The program, preferably by its absolute path, and its arguments as separate items; no shell parses them',
       minItems: 1,
       maxItems: 64,
     }),
@@ -26,25 +27,25 @@ const options = Type.Object(
 )
 
 /**
- * That of a login shell. The server's own environment is not passed on: what configures it may hold passwords, and each program that
- * this one starts would read them.
+ * The path of a login shell. The server's own environment is not passed on: its configuration may hold passwords, which every child of the
+ * program could read.
  */
 const path = '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin'
 
-const configurationFault = 78
-/** Of standard error, in characters; the rest is read and thrown away. */
-const maxKept = 4_096
-/** Of standard error, in characters. A program that writes more is ended, and the attempt has failed. */
-const maxWritten = 1024 * 1024
+const configurationExitCode = 78
+/** Characters of standard error that are kept; the rest is discarded. */
+const maxKeptLength = 4_096
+/** Characters of standard error. A program that writes more is killed, and the attempt has failed. */
+const maxWrittenLength = 1024 * 1024
 const maxLineLength = 200
-/** What a program has written is there when it ends, but for what still lies in the pipe. A child that it left behind may hold it open. */
-const lastWordsMs = 100
+/** How long to read standard error after the program has exited. A child that it left behind may keep the pipe open. */
+const drainMs = 100
 
 export const commandKind: ChannelKind<typeof options> = {
   kind: 'command',
   label: 'Command',
   about:
-    'A program on this machine, which reads a CloudEvent from its standard input. Only the configuration file may name it.',
+    'A program on this machine that reads a CloudEvent from its standard input. Only the configuration file may define it.',
   options,
   isConfigOnly: true,
   concurrency: 4,
@@ -57,7 +58,7 @@ export const commandKind: ChannelKind<typeof options> = {
         const child = spawn(program, rest, {
           env: environment,
           shell: false,
-          // A group of its own, so that what it starts ends with it.
+          // Its own process group, so that its children are killed with it.
           detached: true,
           stdio: ['pipe', 'ignore', 'pipe'],
         })
@@ -72,61 +73,61 @@ export const commandKind: ChannelKind<typeof options> = {
 
 function outcomeOf(child: ChildProcess, input: string, signal: AbortSignal): Promise<Outcome> {
   const { stdin, stderr } = child
-  let said = ''
-  let written = 0
-  const endless = new AbortController()
+  let stderrText = ''
+  let writtenLength = 0
+  const overflow = new AbortController()
   stderr?.setEncoding('utf8').on('data', (text: string) => {
-    if (said.length < maxKept) said += text
-    written += text.length
-    if (written > maxWritten) endless.abort('endless')
+    if (stderrText.length < maxKeptLength) stderrText += text
+    writtenLength += text.length
+    if (writtenLength > maxWrittenLength) overflow.abort('endless')
   })
-  // One that reads nothing and ends well has done what it was to do.
+  // A program may succeed without reading its input.
   stdin?.on('error', () => {})
   stdin?.end(input)
   return new Promise((resolve, reject) => {
-    const end = (settle: () => void) => {
+    const end = (complete: () => void) => {
       signal.removeEventListener('abort', abort)
-      endless.signal.removeEventListener('abort', abort)
-      clearTimeout(lastWords)
+      overflow.signal.removeEventListener('abort', abort)
+      clearTimeout(drainTimer)
       stdin?.destroy()
       stderr?.destroy()
-      settle()
+      complete()
     }
     const abort = () => {
       killGroup(child)
-      const reason = endless.signal.aborted ? 'the program wrote more than 1 MiB to standard error' : 'timed out'
+      const reason = overflow.signal.aborted ? 'the program wrote more than 1 MiB to standard error' : 'timed out'
       end(() => reject(new Unreachable(reason)))
     }
-    let lastWords: NodeJS.Timeout | undefined
+    let drainTimer: NodeJS.Timeout | undefined
     child.once('error', (error: NodeJS.ErrnoException) =>
       end(() => reject(new Unreachable(`the program cannot be started: ${error.code}`))),
     )
-    child.once('exit', (code, killer) => {
-      const finish = () => end(() => resolve(toOutcome(code, killer, said)))
-      lastWords = setTimeout(finish, lastWordsMs)
+    child.once('exit', (code, signalName) => {
+      const finish = () => end(() => resolve(toOutcome(code, signalName, stderrText)))
+      drainTimer = setTimeout(finish, drainMs)
       child.once('close', finish)
     })
     signal.addEventListener('abort', abort, { once: true })
-    endless.signal.addEventListener('abort', abort, { once: true })
+    overflow.signal.addEventListener('abort', abort, { once: true })
     if (signal.aborted) abort()
   })
 }
 
-/** Not politely first: it has had its time. */
+/** SIGKILL without SIGTERM first: the program has had its time. */
 function killGroup({ pid, exitCode, signalCode }: ChildProcess): void {
-  // Once it has ended its number may be another's.
+  // The id of an ended process may belong to another one.
   if (pid === undefined || exitCode !== null || signalCode !== null) return
   try {
     kill(-pid, 'SIGKILL')
   } catch {
-    // It was faster.
+    // It has ended meanwhile.
   }
 }
 
-/** What it says on standard error is the administrator's own program speaking to the administrator: its first line is repeated. */
-function toOutcome(code: number | null, killer: string | null, said: string): Outcome {
+/** The reason includes the first line of standard error: the program belongs to the administrator who reads it. */
+function toOutcome(code: number | null, signalName: string | null, stderrText: string): Outcome {
   if (code === 0) return 'sent'
-  const line = cut(oneLine(said.trimStart().split(/[\r\n]/, 1)[0] ?? ''), maxLineLength)
-  const end = killer ? `ended by ${killer}` : `exit status ${code}`
-  return { retry: code !== configurationFault, reason: line ? `${end}: ${line}` : end }
+  const line = truncate(oneLine(stderrText.trimStart().split(/[\r\n]/, 1)[0] ?? ''), maxLineLength)
+  const end = signalName ? `ended by ${signalName}` : `exit status ${code}`
+  return { retry: code !== configurationExitCode, reason: line ? `${end}: ${line}` : end }
 }

@@ -3,15 +3,15 @@ import Type from '#json-schema.ts'
 import type { ChannelKind } from './channel.ts'
 
 /**
- * A line on standard output, in the words of the original, ending the line where the log is text. Every user has it. Not a
- * log entry: a higher log level must not silence the bell.
+ * A line on standard output, with the text of the original service. Every user has this channel. The line is no log entry: a higher log
+ * level must not silence notifications.
  */
 const options = Type.Object({}, { additionalProperties: false })
 
 export const consoleKind: ChannelKind<typeof options> = {
   kind: 'console',
   label: 'Console',
-  about: "A line on the server's own output. Every user has it; there is nothing to set.",
+  about: "A line on the server's own output. Every user has it, without options.",
   options,
   concurrency: 1_000,
   async open(_, { print }) {

@@ -1,14 +1,14 @@
-import { writeText } from './addresses-in-text.ts'
-import { forGood, jsonOf, notBefore } from './error-response.ts'
-import { compose, cutEscaped } from './formatting.ts'
+import { renderText } from './addresses-in-text.ts'
+import { asPermanent, parseJsonObject, withRetryAfter } from './error-response.ts'
+import { formatBody, truncateEscaped } from './formatting.ts'
 import { incomingWebhook } from './incoming-webhook.ts'
 import { autolink, escapeMarkdown, markdown } from './markdown.ts'
 import type { MessageText } from './message-text.ts'
 
 /**
  * A message by a webhook of Discord (docs.discord.com, «Execute Webhook»). Limits: a content of 2,000 characters; of an embed
- * («Embed Limits») a description of 4,096 and a title of 256, which is why the subject is the content, also for the sake of phones:
- * they show no more of it. Buttons are for webhooks of applications; these links are words in the text.
+ * («Embed Limits») a description of 4,096 and a title of 256. So the subject is the content, which is also all that phones show. Buttons
+ * are for webhooks of applications only, so actions are links in the text.
  */
 const contentCharacters = 2_000
 const descriptionCharacters = 4_096
@@ -17,37 +17,37 @@ const colours = { low: 0x95a5a6, normal: 0x3498db, high: 0xe74c3c } as const
 export const discordKind = incomingWebhook({
   kind: 'discord',
   label: 'Discord',
-  about: 'A message to a channel in Discord; it needs the URL of a webhook.',
+  about: 'A message to a channel in Discord. Requires the URL of a webhook.',
   urlDescription: 'https://discord.com/api/webhooks/…, from the settings of a channel',
-  // Without it Discord says yes before it has kept the message, and nothing when it cannot.
+  // Without it Discord responds before it has stored the message, and never reports a failure.
   prepare: ({ searchParams }) => searchParams.set('wait', 'true'),
-  write: (messageText) => JSON.stringify(toEmbed(messageText)),
-  tokenize: (answer) => jsonOf(answer).message,
-  judge(outcome, answer) {
-    // «Unknown Webhook»: somebody deleted it.
-    if (answer.status === 404) return forGood(outcome, { isGone: true })
-    // «Rate limits»: in seconds and parts of them, more exact than the header.
-    const { retry_after: seconds } = jsonOf(answer)
-    if (typeof seconds === 'number') return notBefore(outcome, seconds * 1_000)
-    if (answer.status !== 429 || answer.headers['retry-after'] !== undefined) return outcome
-    // «Header Examples»: the only time in an answer without a body.
-    return notBefore(outcome, Number(answer.headers['x-ratelimit-reset-after']) * 1_000)
+  render: (messageText) => JSON.stringify(toEmbed(messageText)),
+  errorText: (response) => parseJsonObject(response).message,
+  classify(outcome, response) {
+    // «Unknown Webhook»: it was deleted.
+    if (response.status === 404) return asPermanent(outcome, { isGone: true })
+    // «Rate limits»: fractional seconds, more exact than the header.
+    const { retry_after: seconds } = parseJsonObject(response)
+    if (typeof seconds === 'number') return withRetryAfter(outcome, seconds * 1_000)
+    if (response.status !== 429 || response.headers['retry-after'] !== undefined) return outcome
+    // «Header Examples»: the only wait in a response without a body.
+    return withRetryAfter(outcome, Number(response.headers['x-ratelimit-reset-after']) * 1_000)
   },
 })
 
-/** < begins mentions, emojis and times. */
-const escaped = (text: string) => writeText(text, (plain) => escapeMarkdown(plain).replaceAll('<', '\\<'), autolink)
+/** < starts mentions, emojis and timestamps. */
+const escaped = (text: string) => renderText(text, (plain) => escapeMarkdown(plain).replaceAll('<', '\\<'), autolink)
 
 function toEmbed(messageText: MessageText): object {
   return {
-    content: cutEscaped(messageText.subject, contentCharacters, escaped),
+    content: truncateEscaped(messageText.subject, contentCharacters, escaped),
     embeds: [
       {
-        description: compose(messageText, markdown(escaped), descriptionCharacters),
+        description: formatBody(messageText, markdown(escaped), descriptionCharacters),
         color: colours[messageText.urgency],
       },
     ],
-    // «Allowed Mentions»: whatever a title says, nobody is called.
+    // «Allowed Mentions»: a title mentions no one.
     allowed_mentions: { parse: [] },
   }
 }

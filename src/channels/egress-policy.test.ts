@@ -2,14 +2,21 @@ import assert from 'node:assert/strict'
 import type { NetworkInterfaceInfo } from 'node:os'
 import { test } from 'node:test'
 import { Problem } from '#core/problem.ts'
-import { anywhere, type EgressPolicy, formatBlockReason, isListable, lookupWithin, publicAnd } from './egress-policy.ts'
+import {
+  anywhere,
+  createLookup,
+  type EgressPolicy,
+  formatBlockReason,
+  isListable,
+  publicOrListed,
+} from './egress-policy.ts'
 import { parseTarget } from './http-client.ts'
 import { checkHost } from './socket.ts'
 
-/** Of a machine that is connected to nothing. */
-const within = (...listed: string[]) => publicAnd(listed, () => ({}))
+/** The policy of a machine without networks. */
+const within = (...listed: string[]) => publicOrListed(listed, () => ({}))
 
-test('an administrator goes everywhere, but not where clouds tell secrets', () => {
+test('administrators reach every address except the metadata services of clouds', () => {
   for (const address of ['127.0.0.1', '10.0.0.1', '192.168.1.1', '93.184.216.34', '::1', 'fd12::1', '2a00:1450::1'])
     assert.equal(anywhere.blockReason(address), undefined, address)
   for (const address of [
@@ -22,17 +29,17 @@ test('an administrator goes everywhere, but not where clouds tell secrets', () =
     assert.equal(anywhere.blockReason(address), 'never', address)
 })
 
-test('a member goes where everybody can', () => {
-  const reach = within()
+test('members reach public addresses', () => {
+  const egress = within()
   for (const address of ['93.184.216.34', '2a00:1450::1', '::ffff:93.184.216.34'])
-    assert.equal(reach.blockReason(address), undefined, address)
+    assert.equal(egress.blockReason(address), undefined, address)
   for (const address of ['127.0.0.1', '10.0.0.1', '::1', 'fd12::1', '::ffff:10.0.0.1', '64:ff9b::10.0.0.1'])
-    assert.equal(reach.blockReason(address, 'nas.home'), 'private', address)
-  assert.equal(reach.blockReason('169.254.169.254'), 'never')
+    assert.equal(egress.blockReason(address, 'nas.home'), 'private', address)
+  assert.equal(egress.blockReason('169.254.169.254'), 'never')
 })
 
-test('and where an entry of the list says so: a name wherever it leads, an address whatever led there', () => {
-  const reach = within(
+test('members reach listed hosts: a name at every address, an address by every name', () => {
+  const egress = within(
     'NAS.home.',
     'bücher.example',
     '192.168.1.7',
@@ -61,11 +68,11 @@ test('and where an entry of the list says so: a name wherever it leads, an addre
     ['::1', undefined, undefined],
     ['127.0.0.1', undefined, 'private'],
   ] as const)
-    assert.equal(reach.blockReason(address, name), blockReason, `${address} by ${name}`)
+    assert.equal(egress.blockReason(address, name), blockReason, `${address} by ${name}`)
 })
 
-test('no entry leads to an address that is never spoken to', () => {
-  const reach = within('metadata.google.internal', '0.0.0.0/0', '::/0')
+test('no entry allows an address that is never allowed', () => {
+  const egress = within('metadata.google.internal', '0.0.0.0/0', '::/0')
   for (const address of [
     '169.254.169.254',
     '100.100.100.200',
@@ -74,20 +81,20 @@ test('no entry leads to an address that is never spoken to', () => {
     'fd00:ec2::254',
     '0.0.0.0',
   ])
-    assert.equal(reach.blockReason(address, 'metadata.google.internal'), 'never', address)
-  assert.equal(reach.blockReason('10.0.0.1'), undefined)
+    assert.equal(egress.blockReason(address, 'metadata.google.internal'), 'never', address)
+  assert.equal(egress.blockReason('10.0.0.1'), undefined)
   assert.equal(within('::/0').blockReason('10.0.0.1'), 'private', 'an IPv6 range holds no IPv4')
   assert.equal(within('::/0').blockReason('::ffff:10.0.0.1'), 'private')
 })
 
-test('what is as public as can be and yet next door is not: a router that keeps others out has let this machine in', () => {
+test('a public address of an attached network counts as private: the server is already behind its router', () => {
   const at = (cidr: string) => ({ cidr }) as NetworkInterfaceInfo
   let interfaces = {
     lo: [at('127.0.0.1/8')],
     eth0: [at('2003:a:b:c::2/64'), at('93.184.216.34/28')],
     tun0: [at('5.6.7.8/0')],
   }
-  const reach = publicAnd(['2003:a:b:c::7'], () => interfaces)
+  const egress = publicOrListed(['2003:a:b:c::7'], () => interfaces)
   for (const address of [
     '2003:a:b:c::1',
     '2003:a:b:c:ffff::',
@@ -95,16 +102,16 @@ test('what is as public as can be and yet next door is not: a router that keeps 
     '93.184.216.33',
     '::ffff:93.184.216.33',
   ])
-    assert.equal(reach.blockReason(address), 'private', address)
+    assert.equal(egress.blockReason(address), 'private', address)
   for (const address of ['2003:a:b:d::1', '93.184.216.48', '5.6.7.9', '2003:a:b:c::7'])
-    assert.equal(reach.blockReason(address), undefined, address)
+    assert.equal(egress.blockReason(address), undefined, address)
   assert.equal(anywhere.blockReason('2003:a:b:c::1'), undefined)
-  // A provider gives it another prefix over night.
+  // A provider changes the prefix over night.
   interfaces = { lo: [], eth0: [at('2003:a:b:d::2/64')], tun0: [] }
-  assert.equal(reach.blockReason('2003:a:b:d::1'), 'private')
+  assert.equal(egress.blockReason('2003:a:b:d::1'), 'private')
 })
 
-test('an entry of the list is a host name, an address or a range, each as one usually writes it', () => {
+test('an entry is a host name, an address or a range, in its usual spelling', () => {
   for (const text of [
     ...['nas', 'nas.home', 'NAS.Home.', 'my_nas', 'bücher.example', 'xn--bcher-kva.example', '7zip.example'],
     ...['10.0.0.1', '127.0.0.1', '::1', 'fd12::1', '::ffff:10.0.0.1', '93.184.216.34'],
@@ -179,8 +186,8 @@ const spellings = [
   ],
 ]
 
-test('an address is refused in every spelling, as the host of a URL and as a host, and the member is named', () => {
-  const refused = (refuse: (reach: EgressPolicy) => void, text: string) =>
+test('an address is refused in every spelling, as a host and in a URL, and the error names the member', () => {
+  const refused = (refuse: (egress: EgressPolicy) => void, text: string) =>
     assert.throws(
       () => refuse(within()),
       (error) =>
@@ -191,9 +198,9 @@ test('an address is refused in every spelling, as the host of a URL and as a hos
       text,
     )
   for (const host of spellings) {
-    refused((reach) => parseTarget(`http://${host}:8080/x`, '/url', reach), host)
-    refused((reach) => parseTarget(`https://${host}`, '/url', reach), host)
-    refused((reach) => checkHost(host.replace(/^\[|\]$/g, ''), '/url', reach), host)
+    refused((egress) => parseTarget(`http://${host}:8080/x`, '/url', egress), host)
+    refused((egress) => parseTarget(`https://${host}`, '/url', egress), host)
+    refused((egress) => checkHost(host.replace(/^\[|\]$/g, ''), '/url', egress), host)
     parseTarget(`http://${host}/`, '/url', anywhere)
     checkHost(host.replace(/^\[|\]$/g, ''), '/url', anywhere)
   }
@@ -201,15 +208,15 @@ test('an address is refused in every spelling, as the host of a URL and as a hos
   checkHost('nas.home', '/url', within())
 })
 
-test('a name is judged each time that it is looked up, and the refusal says why', async () => {
-  // An address is looked up as itself, which is as good as a name that somebody made lead there.
-  const look = (reach: EgressPolicy, name: string, all = false) =>
+test('a name is checked at each look-up, and the error has the reason', async () => {
+  // An address resolves to itself, like a name that points to it.
+  const look = (egress: EgressPolicy, name: string, all = false) =>
     new Promise((resolve) =>
-      lookupWithin(reach)(name, { all }, (error, address) => resolve(error ? formatBlockReason(error.code) : address)),
+      createLookup(egress)(name, { all }, (error, address) => resolve(error ? formatBlockReason(error.code) : address)),
     )
   const isPrivate =
     'its name leads to an address of a private network, which only channels of administrators may reach, unless memberHosts lists it'
-  const isNever = 'its name leads to an address that is never spoken to'
+  const isNever = 'its name leads to an address that is never allowed'
   assert.equal(await look(within(), '127.0.0.1'), isPrivate)
   assert.equal(await look(within(), 'localhost', true), isPrivate)
   assert.equal(await look(within('localhost'), '127.0.0.1'), isPrivate)

@@ -6,34 +6,35 @@ import { invalidMember } from '#core/problem.ts'
 import { plainOf, rangeOf, toRanges } from './address.ts'
 
 /**
- * Where a channel may go. What opens connections (`http-client.ts`, `socket.ts`) cannot be called without. An address in numbers is judged
- * as the channel is opened; what a name leads to, each time that it is looked up to connect: it can be made to lead anywhere, also later.
+ * The addresses that a channel may connect to. `http-client.ts` and `socket.ts`, which open connections, require it. A numeric address is
+ * checked when the channel is opened. A name is checked at each look-up for a connection, since its owner can point it anywhere at any time.
  */
 export interface EgressPolicy {
   /**
-   * What keeps a channel from an address, or undefined.
-   * @param address in numbers
-   * @param name what led there, if anything did
+   * Why a channel may not connect to an address, or undefined when it may.
+   * @param address numeric
+   * @param name the host name that resolved to it, if any
    */
   blockReason(address: string, name?: string): BlockReason | undefined
 }
 
 export type BlockReason = 'never' | 'private'
 
-/** By whose a channel is, and where it was made. The same reach is always the same value: a channel that has another is opened anew. */
+/** The policy by a channel's user and source. Equal policies are the same object: a channel is reopened when its policy is another. */
 export type EgressPolicyOf = (channel: Pick<ChannelRecord, 'userId' | 'source'>) => EgressPolicy
 
-/** Of who administers the server: everywhere, but for addresses that nobody has any business with. */
+/** The policy of administrators: everywhere except the addresses that are never allowed. */
 export const anywhere: EgressPolicy = {
   blockReason: (address) => (rangeOf(address) === 'never' ? 'never' : undefined),
 }
 
 /**
- * Of who does not: what is public, and what is listed. The networks that this machine is connected to are not public, whatever their
- * addresses: in a home with IPv6 each thing has one that is, and it is the router that keeps others out, past which we are already.
- * @param listed host names, addresses and ranges that `isListable`
+ * The policy of everyone else: public addresses, and the listed ones. Networks that this machine is attached to do not count as public,
+ * whatever their addresses. In a home with IPv6 each device has a public address, and the router keeps strangers out: the server is
+ * already behind it.
+ * @param listed host names, addresses and ranges that `isListable` accepts
  */
-export function publicAnd(
+export function publicOrListed(
   listed: readonly string[],
   interfaces: typeof networkInterfaces = networkInterfaces,
 ): EgressPolicy {
@@ -52,28 +53,28 @@ export function publicAnd(
   }
 }
 
-/** Whether an address is this machine's, or of a network that it is connected to. 50 µs, once a connection. */
+/** Whether an address belongs to this machine or to an attached network. Takes 50 µs, once a connection. */
 function isNear(plain: string, interfaces: ReturnType<typeof networkInterfaces>): boolean {
   const connected = Object.values(interfaces).flatMap((addresses) => addresses ?? [])
-  // A tunnel through which everything goes is no neighbourhood.
+  // A tunnel that carries all traffic is no local network.
   return toRanges(connected.flatMap(({ cidr }) => (cidr && !cidr.endsWith('/0') ? [cidr] : [])))(plain)
 }
 
-/** Whether an entry of a list is a host name, an address or a range of addresses, each as one usually writes it. */
+/** Whether an entry is a host name, an address or a range of addresses, in its usual spelling. */
 export const isListable = (text: string): boolean => parseListed(text) !== undefined
 
 function parseListed(text: string): { readonly name?: string; readonly range?: string } | undefined {
   const [address = '', bits, ...more] = text.split('/')
   const version = address.includes('%') ? 0 : isIP(address)
   if (version === 0) {
-    // As URLs have it: in small letters, other scripts in ASCII. What becomes an address by that (127.1) is one, badly written.
+    // URL normalises a name to lower case and ASCII. A name that becomes an address by that (127.1) is a misspelt address.
     const name = /^[^\s/?#@\\:[\]%]+$/.test(text) ? withoutRoot(URL.parse(`http://${text}/`)?.hostname ?? '') : ''
     return /^(?=.{1,253}$)[a-z0-9_-]{1,63}(\.[a-z0-9_-]{1,63})*$/.test(name) && isIP(name) === 0 ? { name } : undefined
   }
   const plain = plainOf(address)
   if (bits === undefined)
     return rangeOf(plain) === 'never' ? undefined : { range: `${plain}/${isIP(plain) === 4 ? 32 : 128}` }
-  // A range of addresses that are IPv4 inside IPv6 is written as the one of IPv4 that it is.
+  // A range of IPv4 embedded in IPv6 is written as the range of IPv4.
   const isRange = more.length === 0 && /^\d{1,3}$/.test(bits) && Number(bits) <= (version === 4 ? 32 : 128)
   return isRange && plain === address ? { range: text } : undefined
 }
@@ -82,7 +83,7 @@ function parseListed(text: string): { readonly name?: string; readonly range?: s
 const withoutRoot = (name: string) => name.toLowerCase().replace(/\.$/, '')
 
 const blockReasons: Readonly<Record<BlockReason, { readonly code: string; readonly where: string }>> = {
-  never: { code: 'EFORBIDDEN', where: 'an address that is never spoken to' },
+  never: { code: 'EFORBIDDEN', where: 'an address that is never allowed' },
   private: {
     code: 'EPRIVATE',
     where:
@@ -91,24 +92,24 @@ const blockReasons: Readonly<Record<BlockReason, { readonly code: string; readon
 }
 
 /**
- * @param host a name, or an address as a URL has it, with or without brackets
- * @param member of the options, to name in the refusal: `/url`
- * @throws Problem `invalid` for an address that is out of reach. A name is none yet.
+ * @param host a name, or an address as in a URL, with or without brackets
+ * @param member the option to name in the error: `/url`
+ * @throws Problem `invalid` for a blocked address. A name passes here; its addresses are checked when it is looked up.
  */
-export function refuseOutOfReach(host: string, member: string, reach: EgressPolicy): void {
+export function checkAddress(host: string, member: string, egress: EgressPolicy): void {
   const address = host.replace(/^\[|\]$/g, '')
-  const blockReason = isIP(address) === 0 ? undefined : reach.blockReason(address)
+  const blockReason = isIP(address) === 0 ? undefined : egress.blockReason(address)
   if (blockReason) throw invalidMember(member, `is ${blockReasons[blockReason].where}`)
 }
 
-/** As dns.lookup, but a name of which a single address is out of reach is an error, with a code that `formatBlockReason` knows. */
-export function lookupWithin(reach: EgressPolicy): LookupFunction {
+/** Like dns.lookup, but a name with even one blocked address is an error, with a code that `formatBlockReason` knows. */
+export function createLookup(egress: EgressPolicy): LookupFunction {
   return (hostname, options, callback) => {
     resolve(hostname, { ...options, all: true }, (error, addresses) => {
       if (error) return callback(error, '', 0)
       const [first] = addresses
       const blockReason = addresses
-        .map(({ address }) => reach.blockReason(address, hostname))
+        .map(({ address }) => egress.blockReason(address, hostname))
         .find((one) => one !== undefined)
       if (!first || blockReason) {
         const { code } = blockReasons[blockReason ?? 'never']
@@ -120,7 +121,7 @@ export function lookupWithin(reach: EgressPolicy): LookupFunction {
   }
 }
 
-/** What such an error says, in words that may be shown; undefined for any other. */
+/** Such an error as text that may be shown; undefined for any other error. */
 export function formatBlockReason(code: unknown): string | undefined {
   const blockReason = Object.values(blockReasons).find((one) => one.code === code)
   return blockReason && `its name leads to ${blockReason.where}`

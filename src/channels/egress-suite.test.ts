@@ -1,28 +1,29 @@
 import assert from 'node:assert/strict'
 import { once } from 'node:events'
 import { readdirSync, readFileSync } from 'node:fs'
-import { type AddressInfo, connect, createServer, type Socket } from 'node:net'
+import { connect, type Socket } from 'node:net'
 import { type TestContext, test } from 'node:test'
 import { Problem } from '#core/problem.ts'
 import Type from '#json-schema.ts'
+import { startTcpServer } from '#kit/tcp-server.ts'
 import { subjects } from '#support/http-subjects.ts'
 import { messageAbout } from '#support/messages.ts'
 import { peerSubjects } from '#support/peer-subjects.ts'
 import { channelDeps, send } from '#support/peers.ts'
 import { catalog } from './catalog.ts'
 import type { Channel, ChannelDeps, ChannelKind } from './channel.ts'
-import { anywhere, type EgressPolicy, publicAnd } from './egress-policy.ts'
-import { describeFailure, openHttpClient, parseTarget, Unreachable } from './http-client.ts'
+import { anywhere, type EgressPolicy, publicOrListed } from './egress-policy.ts'
+import { formatFailure, openHttpClient, parseTarget, Unreachable } from './http-client.ts'
 import { ReadBudget } from './read-budget.ts'
 import { openSocket } from './socket.ts'
 
 /**
- * What holds for every kind that goes anywhere: a channel of somebody who does not administer the server is no way into its private
- * network. A kind that opens a connection of its own fails here.
+ * A channel of a user who is not an administrator never reaches the server's private network. This holds for every kind that connects to
+ * a host. A kind that opens its own connection fails here.
  */
 interface Traveller {
   readonly kind: ChannelKind
-  /** Of its options, the one that says where to. */
+  /** The option with the destination. */
   readonly member: string
   open(host: string, port: number, isEncrypted: boolean, deps: ChannelDeps): Promise<Channel>
 }
@@ -48,28 +49,19 @@ const travellers: readonly Traveller[] = [
 
 const message = messageAbout({})
 const isPrivate = /an address of a private network, which only channels of administrators may reach/
-const within = (...listed: string[]): ChannelDeps => ({ ...channelDeps, reach: publicAnd(listed) })
+const within = (...listed: string[]): ChannelDeps => ({ ...channelDeps, egress: publicOrListed(listed) })
 
-/** A server of the private network, which hangs up on everybody. */
+/** A server in the private network that closes every connection. */
 async function startPrivateServer(t: TestContext, behave = (socket: Socket): unknown => socket.destroy()) {
-  const sockets: Socket[] = []
   const visitors: (number | undefined)[] = []
   const own = new Set<number | undefined>()
-  const server = createServer((socket) => {
-    sockets.push(socket)
+  const { server, port } = await startTcpServer(t, (socket) => {
     visitors.push(socket.remotePort)
-    socket.on('error', () => {})
     behave(socket)
-  }).listen(0, '127.0.0.1')
-  await once(server, 'listening')
-  t.after(() => {
-    for (const socket of sockets) socket.destroy()
-    server.close()
   })
-  const { port } = server.address() as AddressInfo
   return {
     port,
-    /** How many have come. Connections are taken in the order in which they were made: behind one of ours there is none to come. */
+    /** The number of connections so far. They are accepted in order: after our own, none is pending. */
     async visits() {
       const mine = connect(port, '127.0.0.1').on('error', () => {})
       await once(mine, 'connect')
@@ -97,7 +89,7 @@ const addresses = [
   ...['[::1]', '[::ffff:127.0.0.1]', '[::ffff:7f00:1]', '[64:ff9b::7f00:1]', '[2002:7f00:1::]', '[fd12::1]'],
 ]
 
-/** An address is refused as it is opened, and the member named, before anything is connected. */
+/** Opening a channel with a private address fails and names the option, without a connection. */
 async function assertAddressesRefused(t: TestContext, { member, open }: Traveller) {
   const server = await startPrivateServer(t)
   for (const host of addresses)
@@ -113,7 +105,7 @@ async function assertAddressesRefused(t: TestContext, { member, open }: Travelle
   assert.equal(await server.visits(), 0)
 }
 
-/** A name that leads there is refused as it is sent to, and nobody is connected to. */
+/** Sending to a name that resolves to a private address fails, without a connection. */
 async function assertNamesRefused(t: TestContext, { open }: Traveller) {
   const server = await startPrivateServer(t)
   for (const isEncrypted of [false, true]) {
@@ -125,27 +117,27 @@ async function assertNamesRefused(t: TestContext, { open }: Traveller) {
   }
 }
 
-test('every kind that is not for administrators alone is held to its reach, by each option that says where to', () => {
-  // The console goes nowhere.
+test('every kind that members may use is checked, by each option with a destination', () => {
+  // The console connects to nothing.
   const kinds = catalog.filter(({ kind, isConfigOnly }) => kind !== 'console' && !isConfigOnly)
   assert.deepEqual(travellers.map(({ kind }) => kind.kind).sort(), kinds.map(({ kind }) => kind).sort())
   for (const { kind, member } of travellers) {
     const { properties } = kind.options as unknown as { properties: object }
-    const sayWhere = Object.keys(properties).filter((name) =>
+    const destinations = Object.keys(properties).filter((name) =>
       /(^|_)(ur[il]|host|server|broker|address|endpoint|proxy)s?$/.test(name),
     )
-    assert.deepEqual(sayWhere, [member], `${kind.kind}: how is another one held to its reach?`)
+    assert.deepEqual(destinations, [member], `${kind.kind}: what checks the other one?`)
   }
 })
 
 for (const traveller of travellers) {
   const { kind, open } = traveller
 
-  test(`${kind.kind}: a private address is refused as it is opened`, (t) => assertAddressesRefused(t, traveller))
+  test(`${kind.kind}: opening it with a private address fails`, (t) => assertAddressesRefused(t, traveller))
 
-  test(`${kind.kind}: a name that leads to one is not connected to`, (t) => assertNamesRefused(t, traveller))
+  test(`${kind.kind}: it does not connect to a name with a private address`, (t) => assertNamesRefused(t, traveller))
 
-  test(`${kind.kind}: what is listed is connected to, by its name and by its address`, async (t) => {
+  test(`${kind.kind}: it connects to listed hosts, by name and by address`, async (t) => {
     for (const [host, deps] of [
       ['localhost', within('localhost')],
       ['localhost', within('127.0.0.0/8', '::1')],
@@ -158,7 +150,7 @@ for (const traveller of travellers) {
         await using channel = await open(host, server.port, isEncrypted, deps)
         const outcome = await send(channel, message)
         assert.ok(typeof outcome === 'object' && outcome.retry && !isPrivate.test(outcome.reason))
-        assert.equal(await server.visits(), 1, `${host}: it is the reach alone that keeps it away`)
+        assert.equal(await server.visits(), 1, `${host}: only the policy prevents the connection`)
       }
   })
 }
@@ -171,11 +163,11 @@ interface Stray {
 const signal = () => AbortSignal.timeout(10_000)
 const dial = ({ hostname, port }: URL) => connect(Number(port), hostname.replace(/^\[|\]$/g, '')).on('error', () => {})
 
-/** Kinds by people who have never heard of a reach, or would rather not have; and whether an address, or a name, is what tells. */
+/** Kinds that ignore or bypass the policy, and whether the test with an address, or with a name, detects it. */
 const strays: readonly [
   what: string,
-  tells: [address: boolean, name: boolean],
-  (url: URL, reach: EgressPolicy) => Stray,
+  detected: [address: boolean, name: boolean],
+  (url: URL, egress: EgressPolicy) => Stray,
 ][] = [
   ['calls fetch', [true, true], (url) => ({ send: () => fetch(url) })],
   ['opens a socket of its own', [true, true], (url) => ({ send: () => once(dial(url), 'close') })],
@@ -183,40 +175,40 @@ const strays: readonly [
   [
     'checks the address and then opens a socket of its own',
     [false, true],
-    (url, reach) => {
-      parseTarget(url.href, '/url', reach)
+    (url, egress) => {
+      parseTarget(url.href, '/url', egress)
       return { send: () => once(dial(url), 'close') }
     },
   ],
   [
-    'goes by a reach of its own choice',
+    'chooses its own policy',
     [true, true],
     (url) => {
-      const outbound = openHttpClient(parseTarget(url.href, '/url', anywhere))
-      return { send: () => outbound.request({ headers: {}, body: '', signal: signal() }) }
+      const client = openHttpClient(parseTarget(url.href, '/url', anywhere))
+      return { send: () => client.request({ headers: {}, body: '', signal: signal() }) }
     },
   ],
   [
-    'forgets to look at the address',
+    'does not check the address',
     [true, false],
-    ({ hostname: host, port }, reach) => ({
+    ({ hostname: host, port }, egress) => ({
       send: () =>
-        openSocket({ host, port: Number(port), isEncrypted: false, reach }, signal(), new ReadBudget(1_024)).catch(
+        openSocket({ host, port: Number(port), isEncrypted: false, egress }, signal(), new ReadBudget(1_024)).catch(
           (error) => {
-            throw new Unreachable(describeFailure(error))
+            throw new Unreachable(formatFailure(error))
           },
         ),
     }),
   ],
 ]
 
-for (const [what, tells, stray] of strays)
+for (const [what, detected, stray] of strays)
   test(`a kind that ${what} does not pass`, async (t) => {
     const traveller: Traveller = {
       kind: { kind: 'stray', label: 'Stray', about: 'Goes astray.', options: Type.Object({}), concurrency: 1 } as never,
       member: 'url',
-      async open(host, port, _, { reach }) {
-        const { open, send } = stray(new URL(`http://${host}:${port}/`), reach)
+      async open(host, port, _, { egress }) {
+        const { open, send } = stray(new URL(`http://${host}:${port}/`), egress)
         open?.()
         return {
           async send() {
@@ -230,11 +222,11 @@ for (const [what, tells, stray] of strays)
     const both = await Promise.allSettled([assertAddressesRefused(t, traveller), assertNamesRefused(t, traveller)])
     assert.deepEqual(
       both.map((one) => one.status === 'rejected' && one.reason.code === 'ERR_ASSERTION'),
-      tells,
+      detected,
     )
   })
 
-/** Answers that name another server, in the protocols that have some. */
+/** Responses that refer to another server, in the protocols that have them. */
 const hints: readonly [
   kind: string,
   what: string,
@@ -280,7 +272,7 @@ for (const [name, what, expected, behave] of hints)
     const elsewhere = await startPrivateServer(t)
     const server = await startPrivateServer(t, behave(elsewhere.port))
     const traveller = travellers.find(({ kind }) => kind.kind === name) as Traveller
-    // Of an administrator: whoever may go there is not sent there either.
+    // A channel of an administrator, who may connect there: even that one does not follow.
     await using channel = await traveller.open('127.0.0.1', server.port, false, channelDeps)
     for (const _ of [1, 2]) {
       const outcome = await send(channel, message)
@@ -290,7 +282,7 @@ for (const [name, what, expected, behave] of hints)
     assert.equal(await elsewhere.visits(), 0)
   })
 
-/** Whose way of connecting was looked at: they are handed a socket, or a lookup. */
+/** Reviewed connections: each library gets a checked socket, or a checked lookup. */
 const clients: Readonly<Record<string, readonly string[]>> = {
   'amqp.ts': ['amqplib', 'node:diagnostics_channel'],
   'command.ts': ['node:child_process'],
@@ -304,7 +296,7 @@ const clients: Readonly<Record<string, readonly string[]>> = {
   'redis.ts': ['ioredis'],
   'socket.ts': ['node:net', 'node:tls'],
 }
-/** What connects to nothing. */
+/** Modules without connections. */
 const harmless = [
   '#json-schema.ts',
   'ajv',
@@ -316,7 +308,7 @@ const harmless = [
   'node:util',
 ]
 
-test('no kind has a way out that the tests above do not go: what connects is loaded where it was looked at', () => {
+test('no kind connects in a way that the tests above miss: only reviewed files load modules that connect', () => {
   const folder = new URL('./', import.meta.url)
   const loaded: Record<string, string[]> = {}
   for (const file of readdirSync(folder).filter((name) => name.endsWith('.ts') && !name.endsWith('.test.ts'))) {
@@ -328,7 +320,7 @@ test('no kind has a way out that the tests above do not go: what connects is loa
     ]
     for (const [, names = '', quoted = ''] of imports) {
       const from = quoted.replace(/^'(.*)'$/, '$1')
-      // Of node:net anybody may ask what an address is.
+      // Any file may use node:net to parse addresses.
       const isAsking = from === 'node:net' && /^\{ ((isIP|BlockList|type \w+)(, )?)+ \} from $/.test(names)
       if (isAsking || /^(\.\/|#core\/)/.test(from) || harmless.includes(from)) continue
       loaded[file] = [...new Set([...(loaded[file] ?? []), from])].sort()

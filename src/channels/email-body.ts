@@ -2,14 +2,14 @@ import { escapeHtml } from './html.ts'
 import { type Entry, type MessageText, plainText } from './message-text.ts'
 
 /**
- * A letter as the two parts of a mail (RFC 2046 section 5.1.4): text, and HTML for which nothing is fetched from anywhere. Tables and
- * inline styles, since Outlook and Gmail know little else; the dark colours are in a style element, for those that ask
- * `prefers-color-scheme`, and the others turn the light ones around by themselves.
+ * A message as the two parts of a mail (RFC 2046 section 5.1.4): text, and HTML that loads nothing. It uses tables and inline styles, since
+ * Outlook and Gmail support little else. Dark colours are in a style element, for clients with `prefers-color-scheme`; other clients invert
+ * the light colours themselves.
  */
 export function textBody(messageText: MessageText): string {
   const blocks = messageText.entries.map((entry) => {
-    const said = plainText({ ...messageText, entries: [entry] })
-    const head = messageText.entries.length === 1 ? said : `${entry.title} ${entry.state}\n${said}`
+    const text = plainText({ ...messageText, entries: [entry] })
+    const head = messageText.entries.length === 1 ? text : `${entry.title} ${entry.state}\n${text}`
     return [head, entry.actions.map(({ label, url }) => `${label}: ${url}`).join('\n')].filter(Boolean).join('\n\n')
   })
   // RFC 3676 section 4.3: the line before a signature.
@@ -17,7 +17,7 @@ export function textBody(messageText: MessageText): string {
 }
 
 export function htmlBody(messageText: MessageText): string {
-  const accent = messageText.urgency === 'high' ? 'urgent' : 'calm'
+  const accent = messageText.urgency === 'high' ? 'urgent' : 'normal'
   const { entries } = messageText
   const heading =
     entries.length === 1
@@ -41,7 +41,7 @@ export function htmlBody(messageText: MessageText): string {
 <table role="presentation" width="100%" cellpadding="0" cellspacing="0" border="0" style="max-width:560px;table-layout:fixed">
 ${heading}
 ${entries.map((entry) => card(entry, accent)).join('\n')}
-<tr><td style="padding:4px 4px 0;${font}font-size:13px;line-height:20px;${colour.quiet}" class="quiet">Sent by Duebell, since a reminder of ${entries.length === 1 ? 'this task' : 'these tasks'} fell due.</td></tr>
+<tr><td style="padding:4px 4px 0;${font}font-size:13px;line-height:20px;${colour.quiet}" class="quiet">Sent by Duebell, because ${entries.length === 1 ? 'a reminder of this task' : 'reminders of these tasks'} fired.</td></tr>
 </table>
 </td></tr>
 </table>
@@ -51,9 +51,9 @@ ${entries.map((entry) => card(entry, accent)).join('\n')}
 }
 
 const font = "font-family:-apple-system,BlinkMacSystemFont,'Segoe UI',Roboto,Helvetica,Arial,sans-serif;"
-/** Text on the card's white, at 4.5 : 1 and more (WCAG 2.2, 1.4.3). */
-const colour = { text: 'color:#16181d;', quiet: 'color:#5b6270;', calm: 'color:#3f3cbb;', urgent: 'color:#b42318;' }
-const bar = { calm: '#5b57e0', urgent: '#d92d20' }
+/** Text on a white card, with a contrast of at least 4.5 : 1 (WCAG 2.2, 1.4.3). */
+const colour = { text: 'color:#16181d;', quiet: 'color:#5b6270;', normal: 'color:#3f3cbb;', urgent: 'color:#b42318;' }
+const bar = { normal: '#5b57e0', urgent: '#d92d20' }
 
 const darkStyle = `
 :root { color-scheme: light dark; supported-color-schemes: light dark }
@@ -63,7 +63,7 @@ a { text-decoration: none }
   .card { background: #1a1d24 !important; border-left-color: #2b303b !important; border-right-color: #2b303b !important; border-bottom-color: #2b303b !important }
   .text { color: #f0f1f4 !important }
   .quiet { color: #a3aab8 !important }
-  .calm { color: #b3b1ff !important }
+  .normal { color: #b3b1ff !important }
   .urgent { color: #ff9d94 !important }
   .tag { background: #262b35 !important; color: #c3c9d5 !important }
   .first { background: #5f5be6 !important; color: #ffffff !important; border-color: #5f5be6 !important }
@@ -71,12 +71,12 @@ a { text-decoration: none }
 }
 `
 
-function card(entry: Entry, accent: 'calm' | 'urgent'): string {
+function card(entry: Entry, accent: 'normal' | 'urgent'): string {
   const { title, state, when, late, description, tags, actions } = entry
   const size = title.length > longTitle ? 'font-size:18px;line-height:25px' : 'font-size:22px;line-height:29px'
   const parts = [
     row(`${font}font-size:14px;line-height:20px;font-weight:600;${colour[accent]}`, accent, escapeHtml(capital(state))),
-    // dir=auto: a title in Arabic or Hebrew reads from its own side, and turns nothing else around.
+    // dir=auto: a title in Arabic or Hebrew has its own direction, and changes nothing else.
     row(
       `padding-top:4px;${font}${size};font-weight:700;${colour.text}${breaking}`,
       'text',
@@ -115,10 +115,10 @@ ${parts.filter(Boolean).join('\n')}
 </td></tr>`
 }
 
-/** Characters; three lines of a telephone in large type. */
+/** Characters: three lines on a phone in large type. */
 const longTitle = 80
 
-/** A title without a space is as wide as it likes, elsewhere than here. */
+/** Breaks a long title without spaces. */
 const breaking = 'overflow-wrap:anywhere;word-break:break-word;'
 
 const row = (style: string, name: string, inner: string, attributes = '') =>
@@ -127,7 +127,7 @@ const row = (style: string, name: string, inner: string, attributes = '') =>
 const tag = (text: string) =>
   `<span class="tag" dir="auto" style="display:inline-block;margin:0 6px 6px 0;padding:2px 10px;border-radius:10px;background:#eceef2;${font}font-size:13px;line-height:20px;color:#454c5a;${breaking}">${escapeHtml(text)}</span>`
 
-/** 44 px high: what a thumb hits (WCAG 2.2, 2.5.5). */
+/** 44 px high, the target size of WCAG 2.2, 2.5.5. */
 function button(label: string, url: string, isFirst: boolean): string {
   const look = isFirst
     ? 'background:#4b47d6;color:#ffffff;border:1px solid #4b47d6'
@@ -135,7 +135,7 @@ function button(label: string, url: string, isFirst: boolean): string {
   return `<a href="${escapeHtml(url)}" class="${isFirst ? 'first' : 'other'}" style="display:inline-block;margin:6px 6px 0 0;padding:10px 16px;border-radius:8px;${look};${font}font-size:15px;line-height:22px;font-weight:600;text-decoration:none">${escapeHtml(label)}</a>`
 }
 
-/** What a list of mails shows after the subject, which has said the title. */
+/** The preview after the subject in a list of mails. The subject has the title already. */
 const preview = (entries: MessageText['entries']) =>
   entries.length === 1
     ? [entries[0].when, entries[0].description].filter(Boolean).join(' · ').slice(0, 160)

@@ -6,16 +6,15 @@ import { invalidMember } from '#core/problem.ts'
 import Type from '#json-schema.ts'
 import type { ChannelKind } from './channel.ts'
 import { htmlBody, textBody } from './email-body.ts'
-import { rateLimited } from './error-response.ts'
-import { describeFailure, Unreachable } from './http-client.ts'
-import { cut, toMessageText } from './message-text.ts'
+import { asRateLimited } from './error-response.ts'
+import { formatFailure, Unreachable } from './http-client.ts'
+import { toMessageText, truncate } from './message-text.ts'
 import { floodReason, ReadBudget } from './read-budget.ts'
 import { checkHost, openSocket, openUpgradable, type Server } from './socket.ts'
 
 /**
- * A mail by SMTP (RFC 5321) to the addresses of the options and to nobody else. Its Message-ID is the delivery's id, the same over all
- * attempts, by which many mail servers leave out what comes twice. Auto-Submitted (RFC 3834 section 5) keeps an out-of-office answer
- * from coming back.
+ * A mail by SMTP (RFC 5321) to the addresses of the options only. Its Message-ID is the delivery's id, the same for all attempts, by which
+ * many mail servers remove duplicates. Auto-Submitted (RFC 3834 section 5) prevents out-of-office replies.
  */
 const address = '^[^\\s<>@,;:"()\\u0000-\\u001f\\u007f]+@[^\\s<>@,;:"()\\u0000-\\u001f\\u007f]+$'
 const maxAddressLength = 254 // RFC 5321 section 4.5.3.1.3, without its brackets
@@ -26,14 +25,14 @@ const options = Type.Object(
   {
     host: Type.String({
       title: 'Server',
-      description: 'The host that takes mails: smtp.example.org',
+      description: 'The host of the SMTP server: smtp.example.org',
       maxLength: 253,
       affectsSecrets: true,
     }),
     port: Type.Optional(
       Type.Integer({
         title: 'Port',
-        description: 'Where absent 465 for tls, 587 for starttls, 25 for none',
+        description: 'Default: 465 for tls, 587 for starttls, 25 for none',
         minimum: 1,
         maximum: 65_535,
         affectsSecrets: true,
@@ -43,14 +42,14 @@ const options = Type.Object(
       Type.Enum(securities, {
         title: 'Security',
         description:
-          'tls from the first byte, or starttls before anything is said; none only for a server that is near. tls where absent',
+          'tls encrypts from the first byte, starttls before the login; none is for a server on the same network only. Default: tls',
         affectsSecrets: true,
       }),
     ),
     user: Type.Optional(
       Type.String({
         title: 'User',
-        description: 'Where the server asks for a login',
+        description: 'If the server requires a login',
         maxLength: 254,
         affectsSecrets: true,
       }),
@@ -58,7 +57,7 @@ const options = Type.Object(
     password: Type.Optional(
       Type.String({
         title: 'Password',
-        description: 'Of that user; many providers have one for programs',
+        description: 'Password of that user; many providers issue one for programs',
         maxLength: 1_000,
         writeOnly: true,
       }),
@@ -72,7 +71,7 @@ const options = Type.Object(
     }),
     to: Type.Array(Type.String({ pattern: address, maxLength: maxAddressLength }), {
       title: 'To',
-      description: 'The addresses of those who are told; each sees the others',
+      description: 'Addresses of the recipients, who see each other',
       minItems: 1,
       maxItems: 20,
       uniqueItems: true,
@@ -84,25 +83,24 @@ const options = Type.Object(
 
 const defaultPorts = { tls: 465, starttls: 587, none: 25 } as const
 /**
- * For all replies to one mail, in bytes. A line has 512 (RFC 5321 section 4.5.3.1.5); 20 recipients that are each refused in three lines
- * are 30 KiB.
+ * Bytes for all replies to one mail. A line has 512 (RFC 5321 section 4.5.3.1.5); refusing 20 recipients in three lines each takes 30 KiB.
  */
 const replyBytes = 32 * 1024
-/** Characters. RFC 5322 folds longer lines; people read no more. */
+/** Characters. RFC 5322 folds longer lines, and mail clients show no more. */
 const maxSubjectLength = 200
 
 export const emailKind: ChannelKind<typeof options> = {
   kind: 'email',
   label: 'Email',
-  about: 'A mail to one or several addresses, by an SMTP server that takes mails of yours.',
+  about: 'A mail to one or several addresses, by an SMTP server that accepts your mail.',
   options,
-  // Each by a connection of its own: one that is kept is closed by most servers in the pause between two notifications.
+  // Each mail has its own connection: most servers would close an idle one between two notifications.
   concurrency: 4,
-  async open({ host, security = 'tls', port = defaultPorts[security], user, password, from, to }, { reach }) {
-    const server: Server = { host: checkHost(host, '/host', reach), port, isEncrypted: security === 'tls', reach }
+  async open({ host, security = 'tls', port = defaultPorts[security], user, password, from, to }, { egress }) {
+    const server: Server = { host: checkHost(host, '/host', egress), port, isEncrypted: security === 'tls', egress }
     if ((user === undefined) !== (password === undefined))
       throw invalidMember(user === undefined ? '/user' : '/password', 'is missing; a login has both')
-    // Here and not at the first send, which it would make 15 ms late; who has no such channel never loads it.
+    // Loaded here and not at the first send, which would be 15 ms late. A server without such a channel never loads it.
     const { createTransport } = await import('nodemailer')
     const closing = new AbortController()
     return {
@@ -113,7 +111,7 @@ export const emailKind: ChannelKind<typeof options> = {
         const opening =
           security === 'starttls' ? openUpgradable(server, ending, budget) : openSocket(server, ending, budget)
         const socket = await opening.catch((error) => {
-          throw new Unreachable(ending.aborted ? 'timed out' : describeFailure(error))
+          throw new Unreachable(ending.aborted ? 'timed out' : formatFailure(error))
         })
         const transport = createTransport({
           host: server.host,
@@ -132,9 +130,9 @@ export const emailKind: ChannelKind<typeof options> = {
           const sent = await transport.sendMail({
             from: { name: 'Duebell', address: from },
             to: to.map((one) => ({ name: '', address: one })),
-            // Said by itself, so that no header decides who gets it.
+            // Explicit, so that no header decides who receives it.
             envelope: { from, to: [...to] },
-            subject: cut(messageText.subject, maxSubjectLength),
+            subject: truncate(messageText.subject, maxSubjectLength),
             text: textBody(messageText),
             html: htmlBody(messageText),
             messageId: `<${message.deliveryId}@${from.slice(from.lastIndexOf('@') + 1)}>`,
@@ -142,11 +140,11 @@ export const emailKind: ChannelKind<typeof options> = {
             ...(messageText.urgency === 'high' ? { priority: 'high' as const } : {}),
             headers: { 'Auto-Submitted': 'auto-generated', 'X-Auto-Response-Suppress': 'All' },
           })
-          return outcomeOf(sent, to.length)
+          return sentOutcome(sent, to.length)
         } catch (error) {
           if (budget.isSpent) throw new Unreachable(floodReason)
           if (ending.aborted) throw new Unreachable('timed out')
-          return explain(error as SmtpError)
+          return failureOutcome(error as SmtpError)
         } finally {
           socket.destroy()
         }
@@ -159,9 +157,9 @@ export const emailKind: ChannelKind<typeof options> = {
 }
 
 /**
- * The name in EHLO: a domain name of the client (RFC 5321 section 4.1.1.1). The host's where it is a full one; in a container it is not,
- * and nodemailer would say `[127.0.0.1]`, which Google's relay refuses. Then the sender's domain: a server must not refuse a mail
- * because that name does not lead to the client (section 4.1.4).
+ * The name in EHLO: a domain name of the client (RFC 5321 section 4.1.1.1). The host's name is used if it is fully qualified. In a container
+ * it is not, and nodemailer would send `[127.0.0.1]`, which Google's relay refuses. Then it is the sender's domain: a server must not refuse
+ * a mail because that name does not resolve to the client (section 4.1.4).
  */
 export function greetingName(host: string, from: string): string | undefined {
   const isFull = /^[a-z0-9-]+(\.[a-z0-9-]+)*\.[a-z][a-z0-9-]*$/i
@@ -176,8 +174,8 @@ interface SmtpError extends Error {
   readonly command?: string | undefined
 }
 
-/** The mail was taken for some. Those get it once more where another's refusal is for now: their Message-ID is the same. */
-function outcomeOf(
+/** The mail was accepted for some recipients. A temporary refusal of another repeats the mail to all, with the same Message-ID. */
+function sentOutcome(
   { rejectedErrors = [] }: { readonly rejectedErrors?: readonly SmtpError[] | undefined },
   all: number,
 ): Outcome {
@@ -188,16 +186,15 @@ function outcomeOf(
 }
 
 /**
- * 4xx is for now, 5xx is for good (RFC 5321 section 4.2.1) where it is about the login, the sender or the recipient. What else a server
- * refuses by 5xx, such as a mail that it takes for spam today, is tried again.
+ * 4xx is temporary, 5xx is permanent (RFC 5321 section 4.2.1) if it concerns the login, the sender or the recipient. Any other 5xx is
+ * retried, such as for a mail that a server takes for spam today.
  */
-function explain(error: SmtpError): Outcome {
+function failureOutcome(error: SmtpError): Outcome {
   const { code, responseCode = 0, command = '' } = error
-  if (code === 'EAUTH' && responseCode === 0)
-    return { retry: false, reason: 'the server has no login that is known here' }
-  // A server that offers no STARTTLS answers it by a number, too.
+  if (code === 'EAUTH' && responseCode === 0) return { retry: false, reason: 'the server offers no supported login' }
+  // A server without STARTTLS replies with a code, too.
   if (responseCode === 0 || code === 'ETLS')
-    throw new Unreachable(failures[code ?? ''] ?? describeFailure(error as NodeJS.ErrnoException))
+    throw new Unreachable(failures[code ?? ''] ?? formatFailure(error as NodeJS.ErrnoException))
   const isLogin = code === 'EAUTH' || responseCode === 530 || responseCode === 535
   const isEnvelope = code === 'EENVELOPE' && /^(MAIL|RCPT)/.test(command)
   const what = isLogin
@@ -208,23 +205,23 @@ function explain(error: SmtpError): Outcome {
         ? 'every recipient was refused'
         : command.startsWith('DATA')
           ? 'the mail was refused'
-          : 'the server refuses to be spoken to'
+          : 'the server refused the connection'
   const retry = responseCode < 500 || !(isLogin || isEnvelope)
   const reason = `${replyOf(error)}: ${what}`
   return limitedBy(error, { retry, reason, ...statusOf(error) })
 }
 
 /**
- * SMTP has no code of its own for a rate limit. 421 closes the connection to all mails (RFC 5321 section 4.2.3), 4.7.28 is too much mail of one
- * sender (support.google.com, «SMTP error reference»), and servers that use another code of 4xx say so in words.
+ * SMTP has no code for a rate limit. 421 closes the connection for all mails (RFC 5321 section 4.2.3), 4.7.28 means too much mail of one
+ * sender (support.google.com, «SMTP error reference»), and servers with another code of 4xx say so in their text.
  */
 function limitedBy({ responseCode = 0, response = '' }: SmtpError, outcome: Outcome): Outcome {
   if (responseCode < 400 || responseCode >= 500) return outcome
   const isLimit = responseCode === 421 || /\b4\.7\.28\b|too (many|much|fast|quickly)|rate limit|throttl/i.test(response)
-  return isLimit ? rateLimited(outcome) : outcome
+  return isLimit ? asRateLimited(outcome) : outcome
 }
 
-/** Codes of nodemailer that say less than these words. */
+/** Explanations for unclear codes of nodemailer. */
 const failures: Readonly<Record<string, string>> = {
   ETLS: 'cannot be reached: TLS failed, or is not offered',
   EPROTOCOL: 'cannot be reached: it does not speak SMTP',
@@ -233,7 +230,7 @@ const failures: Readonly<Record<string, string>> = {
 
 const statusOf = ({ responseCode }: SmtpError) => (responseCode ? { status: responseCode } : {})
 
-/** `550 5.1.1`: the numbers of a reply (RFC 3463), whose words are not repeated. */
+/** `550 5.1.1`: the codes of a reply (RFC 3463), without its text. */
 function replyOf({ responseCode, response = '' }: SmtpError): string {
   const enhanced = /^\d{3}[ -]([245]\.\d{1,3}\.\d{1,3})\b/.exec(response)?.[1]
   return [responseCode, enhanced].filter(Boolean).join(' ')

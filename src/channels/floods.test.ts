@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict'
-import { once } from 'node:events'
-import { type AddressInfo, createServer, type Socket } from 'node:net'
+import type { Socket } from 'node:net'
 import { after, before, test } from 'node:test'
 import { getCACertificates, setDefaultCACertificates } from 'node:tls'
 import type { Outcome } from '#core/delivery.ts'
+import { startTcpServer } from '#kit/tcp-server.ts'
 import { answers, type Flood, httpFloods, lateHttpFloods, peerFloods, startFlooder } from '#support/floods.ts'
 import { openSubject, subjects } from '#support/http-subjects.ts'
 import { messageAbout } from '#support/messages.ts'
@@ -15,13 +15,13 @@ import { anywhere } from './egress-policy.ts'
 import { openHttpClient } from './http-client.ts'
 
 /**
- * A peer that never stops talking: before its answer, beside it and after it. The attempt fails with a reason, the connection is closed, and
- * the peer could say no more than buffers hold: those of TCP grow to some 10 MiB on the loopback interface.
+ * A peer that never stops sending: before, during and after its response. The attempt fails with a reason, the connection is closed, and the
+ * peer sends no more than buffers hold. Those of TCP grow to some 10 MiB on the loopback interface.
  */
 const maxSaid = 24 * 1024 * 1024
 const failed: Outcome = {
   retry: true,
-  reason: 'the other side kept sending data that is no answer, so the connection was closed',
+  reason: 'the other side kept sending data that is no response, so the connection was closed',
 }
 const message = messageAbout({})
 
@@ -29,9 +29,9 @@ const authorities = getCACertificates('default')
 before(() => setDefaultCACertificates([...authorities, selfSigned.cert]))
 after(() => setDefaultCACertificates(authorities))
 
-test('there is a flood for every kind of the catalog that is spoken to over a network', () => {
+test('every kind that uses the network has a flood', () => {
   const flooded = new Set([...peerFloods, ...subjects].map(({ kind }) => kind))
-  const others = ['console', 'command'] // the latter has a test of its own
+  const others = ['console', 'command'] // the latter has its own test
   assert.deepEqual(
     catalog.map(({ kind }) => kind).filter((kind) => !flooded.has(kind)),
     others.filter((kind) => !flooded.has(kind)),
@@ -43,21 +43,21 @@ const floodsOf = (kind: string): readonly Flood[] => peerFloods.filter((one) => 
 for (const { kind, at } of peerSubjects as readonly PeerSubject[]) {
   for (const one of floodsOf(kind.kind))
     test(`${kind.kind}: a peer that never stops talking: ${one.what}`, async (t) => {
-      const { port, said, giveUp } = await startFlooder(t, one)
+      const { port, sent, giveUp } = await startFlooder(t, one)
       await using channel = await kind.open({ ...at('127.0.0.1', port), ...one.options }, channelDeps)
       assert.deepEqual(await send(channel, message, giveUp), failed)
-      const bytes = await said
+      const bytes = await sent
       assert.ok(bytes < maxSaid, `${bytes} bytes`)
     })
 
   const [first] = floodsOf(kind.kind).filter(({ leadUp }) => !leadUp)
-  // NATS begins in the clear: it is among the above.
+  // NATS starts without TLS: its floods are among the above.
   if (first)
     test(`${kind.kind}: a peer that never stops talking from its first byte under TLS: ${first.what}`, async (t) => {
-      const { port, said, giveUp } = await startFlooder(t, first, { isEncrypted: true })
+      const { port, sent, giveUp } = await startFlooder(t, first, { isEncrypted: true })
       await using channel = await kind.open(at('127.0.0.1', port, true), channelDeps)
       assert.deepEqual(await send(channel, message, giveUp), failed)
-      const bytes = await said
+      const bytes = await sent
       assert.ok(bytes < maxSaid, `${bytes} bytes`)
     })
 }
@@ -68,10 +68,10 @@ for (const subject of subjects)
   for (const isEncrypted of [false, true])
     for (const one of httpFloods)
       test(`${subject.kind}: a peer that never stops talking${isEncrypted ? ' under TLS' : ''}: ${one.what}`, async (t) => {
-        const { port, said, giveUp } = await startFlooder(t, one, { isEncrypted })
+        const { port, sent, giveUp } = await startFlooder(t, one, { isEncrypted })
         const send = await openSubject(t, subject, urlOf(port, isEncrypted))
         assert.deepEqual(await send(message, giveUp), failed)
-        const bytes = await said
+        const bytes = await sent
         assert.ok(bytes < maxSaid, `${bytes} bytes`)
       })
 
@@ -79,44 +79,40 @@ const webhook = subjects.find(({ kind }) => kind === 'webhook') as (typeof subje
 
 for (const isEncrypted of [false, true])
   for (const one of lateHttpFloods)
-    test(`http: a peer that has answered and goes on${isEncrypted ? ' under TLS' : ''}: ${one.what}`, async (t) => {
-      const { port, said, giveUp } = await startFlooder(t, one, { isEncrypted })
+    test(`http: a peer that continues after its response${isEncrypted ? ' under TLS' : ''}: ${one.what}`, async (t) => {
+      const { port, sent, giveUp } = await startFlooder(t, one, { isEncrypted })
       const send = await openSubject(t, webhook, urlOf(port, isEncrypted))
-      // The status has come, and it is the answer.
+      // The status has arrived, and decides the outcome.
       assert.equal(await send(message, giveUp), 'sent')
-      const bytes = await said
+      const bytes = await sent
       assert.ok(bytes < maxSaid, `${bytes} bytes`)
     })
 
 for (const isEncrypted of [false, true])
-  test(`http: a peer that talks on a connection where nothing is asked${isEncrypted ? ', under TLS' : ''}`, async (t) => {
+  test(`http: a peer that sends on an idle connection${isEncrypted ? ', under TLS' : ''}`, async (t) => {
     const answered = Promise.withResolvers<void>()
     const leadUp = async (socket: Socket) => {
       await answers('HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n')(socket)
       await answered.promise
       return socket
     }
-    // An empty line is the least fault: parsers skip it before an answer.
-    const { port, said, giveUp } = await startFlooder(t, { block: '\r\n', leadUp }, { isEncrypted })
+    // An empty line is the smallest fault: parsers skip it before a response.
+    const { port, sent, giveUp } = await startFlooder(t, { block: '\r\n', leadUp }, { isEncrypted })
     const send = await openSubject(t, webhook, urlOf(port, isEncrypted))
     assert.equal(await send(message, giveUp), 'sent')
     answered.resolve()
-    // RFC 9112 section 9.2: it is no answer, and the connection should be closed.
-    const bytes = await said
+    // RFC 9112 section 9.2: it is no response, and the connection should be closed.
+    const bytes = await sent
     assert.ok(bytes < maxSaid, `${bytes} bytes`)
   })
 
-test('http: informational responses are taken as long as there are few of them', async (t) => {
+test('http: a few informational responses are accepted', async (t) => {
   const few = 'HTTP/1.1 103 Early Hints\r\nLink: </style.css>; rel=preload\r\n\r\n'.repeat(20)
-  const server = createServer((socket) => {
-    socket.on('error', () => {})
-    socket.once('data', () => socket.end(`${few}HTTP/1.1 201 Created\r\nContent-Length: 0\r\n\r\n`))
-  })
-  server.listen(0, '127.0.0.1')
-  await once(server, 'listening')
-  t.after(() => server.close())
-  const url = new URL(`http://127.0.0.1:${(server.address() as AddressInfo).port}/`)
-  await using outbound = openHttpClient({ url, reach: anywhere })
-  const answer = await outbound.request({ headers: {}, body: '', signal: new AbortController().signal })
-  assert.equal(answer.status, 201)
+  const { port } = await startTcpServer(t, (socket) =>
+    socket.once('data', () => socket.end(`${few}HTTP/1.1 201 Created\r\nContent-Length: 0\r\n\r\n`)),
+  )
+  const url = new URL(`http://127.0.0.1:${port}/`)
+  await using client = openHttpClient({ url, egress: anywhere })
+  const response = await client.request({ headers: {}, body: '', signal: new AbortController().signal })
+  assert.equal(response.status, 201)
 })

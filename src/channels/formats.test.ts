@@ -1,23 +1,23 @@
 import assert from 'node:assert/strict'
 import { type TestContext, test } from 'node:test'
 import type { Message } from '#core/notification.ts'
-import { answers, type Request, startHostileReceiver } from '#support/hostile-receiver.ts'
+import { answers, type Request, startHttpReceiver } from '#kit/http-receiver.ts'
 import { openSubject, stringsIn, subjects } from '#support/http-subjects.ts'
 import { messageAbout } from '#support/messages.ts'
 import { channelDeps } from '#support/peers.ts'
 import { ntfyKind } from './ntfy.ts'
 
-/** What each API is sent, and that it stays within the limits which its documentation names. */
+/** The requests to each API, which stay within its documented limits. */
 
 const links = {
-  complete: 'https://bell.example.org/act/c.1',
-  snooze: 'https://bell.example.org/act/s.1',
-  acknowledge: 'https://bell.example.org/act/a.1?x=(1)&y=2',
+  complete: 'https://tasks.example.org/act/c.1',
+  snooze: 'https://tasks.example.org/act/s.1',
+  acknowledge: 'https://tasks.example.org/act/a.1?x=(1)&y=2',
 }
 const at = 'Tue, 1 Dec 2026, 10:00 (Europe/Paris)'
 const single = messageAbout({ description: 'Two photos', tags: ['travel'], priority: 'high' }, { links })
 
-/** The worst of each: signs that are escaped, quotes that JSON doubles, characters of four bytes. */
+/** The worst cases: escaped characters, quotes that JSON doubles, characters of four bytes. */
 const fillings = ['<&>"\'', '*_`~|', '🎉𝒳', '"\\', '日本']
 const long = fillings.map((filling) => {
   const title = filling.repeat(500 / filling.length)
@@ -27,18 +27,18 @@ const groups = [...long, single].map((message): Message => {
   return { ...message, others: Array.from({ length: 49 }, () => message) }
 })
 
-/** @returns what was asked of the API for a message */
+/** @returns functions that send a message and return the request to the API */
 async function open(t: TestContext, kind: string) {
   const subject = subjects.find((one) => one.kind === kind)
   assert.ok(subject)
-  const receiver = await startHostileReceiver(t, answers(200))
+  const receiver = await startHttpReceiver(t, answers(200))
   const send = await openSubject(t, subject, receiver.url)
   const request = async (message: Message) => {
     assert.equal(await send(message), 'sent')
     return receiver.requests.at(-1) as Request
   }
   const body = async (message: Message) => JSON.parse((await request(message)).body)
-  /** For each of many messages too long for any medium: that none is too long, and that nothing of a group goes unsaid. */
+  /** Checks requests for messages that are too long for any medium. Every task of a group must be named or counted. */
   const within = async (check: (body: never, request: Request) => void) => {
     for (const message of [...long, ...groups]) {
       const one = await request(message)
@@ -50,15 +50,15 @@ async function open(t: TestContext, kind: string) {
   return { request, body, within }
 }
 
-/** 50 tasks, be it by name or by number. */
+/** The text names or counts all 50 tasks. */
 function assertComplete(text: string) {
-  const told = text.split(/ expires in 15 min: /).length - 1
-  const left = Number(/… and (\d+) more/.exec(text)?.[1] ?? 0)
-  assert.ok(told >= 1)
-  assert.equal(told + left, 50)
+  const named = text.split(/ expires in 15 min: /).length - 1
+  const omitted = Number(/… and (\d+) more/.exec(text)?.[1] ?? 0)
+  assert.ok(named >= 1)
+  assert.equal(named + omitted, 50)
 }
 
-test('ntfy: a push with buttons that act, published to the root', async (t) => {
+test('ntfy: a push with action buttons, published to the root', async (t) => {
   const { request, within } = await open(t, 'ntfy')
   const { method, path, headers, body } = await request(single)
   assert.deepEqual([method, path, headers.authorization], ['POST', '/', 'Bearer tk_canary0123456789'])
@@ -114,7 +114,7 @@ test('pushover: a push with one address', async (t) => {
   })
 })
 
-test('telegram: plain text, with buttons where their addresses are public', async (t) => {
+test('telegram: plain text, with buttons if their addresses are public', async (t) => {
   const { request, body, within } = await open(t, 'telegram')
   const { path, body: text } = await request(single)
   assert.equal(path, '/bot123456:canaryBotToken_01234567890/sendMessage')
@@ -134,7 +134,7 @@ test('telegram: plain text, with buttons where their addresses are public', asyn
     },
   })
   for (const host of [
-    'http://bell.example.org',
+    'http://tasks.example.org',
     'https://192.168.1.2',
     'https://[::1]',
     'https://nas',
@@ -167,7 +167,7 @@ test('matrix: a transaction of the delivery, as text and as HTML', async (t) => 
   await within((_, { body }) => assert.ok(Buffer.byteLength(body) <= 60_000))
 })
 
-test('slack: sections, and buttons that lead somewhere', async (t) => {
+test('slack: sections, and buttons with links', async (t) => {
   const { body, within } = await open(t, 'slack')
   const button = (text: string, url: string) => ({ type: 'button', text: { type: 'plain_text', text }, url })
   const section = (text: string) => ({ type: 'section', text: { type: 'mrkdwn', text, verbatim: true } })
@@ -194,7 +194,7 @@ test('slack: sections, and buttons that lead somewhere', async (t) => {
   })
 })
 
-test('discord: a content, and an embed that calls nobody', async (t) => {
+test('discord: a content, and an embed without mentions', async (t) => {
   const { request, body, within } = await open(t, 'discord')
   assert.match((await request(single)).path, /\?wait=true$/)
   assert.deepEqual(await body(single), {
@@ -203,7 +203,7 @@ test('discord: a content, and an embed that calls nobody', async (t) => {
       {
         description:
           `${at}\nTwo photos\n[Done](${links.complete}) · [Snooze 1 h](${links.snooze}) · ` +
-          '[Seen](https://bell.example.org/act/a.1?x=%281%29&y=2)',
+          '[Seen](https://tasks.example.org/act/a.1?x=%281%29&y=2)',
         color: 0xe74c3c,
       },
     ],
@@ -222,12 +222,12 @@ test('mattermost: one post in Markdown', async (t) => {
   assert.deepEqual(await body(single), {
     text:
       `**Renew passport expires in 15 min**\n${at}\nTwo photos\n[Done](${links.complete}) · ` +
-      `[Snooze 1 h](${links.snooze}) · [Seen](https://bell.example.org/act/a.1?x=%281%29&y=2)`,
+      `[Snooze 1 h](${links.snooze}) · [Seen](https://tasks.example.org/act/a.1?x=%281%29&y=2)`,
   })
   await within(({ text }: { text: string }) => assert.ok(text.length <= 16_383))
 })
 
-test('teams: a card whose text is no Markdown', async (t) => {
+test('teams: a card with verbatim text', async (t) => {
   const { body, within } = await open(t, 'teams')
   const line = (text: string, style: object = {}) => ({
     type: 'RichTextBlock',
@@ -248,11 +248,11 @@ test('teams: a card whose text is no Markdown', async (t) => {
     { type: 'Action.OpenUrl', title: 'Snooze 1 h', url: links.snooze },
     { type: 'Action.OpenUrl', title: 'Seen', url: links.acknowledge },
   ])
-  // The card counts as a string of JSON within the message that the workflow makes: 28 KB with what the workflow adds.
+  // The card counts as a string of JSON in the workflow's message: 28 KB including the parts that the workflow adds.
   await within((_, { body }) => assert.ok(Buffer.byteLength(JSON.stringify(body)) <= 28 * 1024 - 2_000))
 })
 
-test('mattermost: the syntax of Slack, which it translates in webhooks, calls nobody and hides no address', async (t) => {
+test('mattermost: the syntax of Slack, which it translates in webhooks, mentions no one and hides no address', async (t) => {
   const { body } = await open(t, 'mattermost')
   for (const title of [
     '<!channel>',
@@ -271,7 +271,7 @@ test('mattermost: the syntax of Slack, which it translates in webhooks, calls no
   assert.doesNotMatch(text, /<[^<|]+\|[^>]+>/, 'the expression by which Mattermost finds a link of Slack')
 })
 
-test('an address in a title and in a description is a link in every chat, as it was written', async (t) => {
+test('an address in a title or a description is an unchanged link in every chat', async (t) => {
   const url = 'https://example.org/Renew_the_passport?a=1'
   const message = messageAbout({ title: `Read ${url}`, description: `*First* see ${url}.` })
   const written: Record<string, string> = {
@@ -311,7 +311,7 @@ test('a hostile address does not break out of its link', async (t) => {
   }
 })
 
-test('of a group that fits, every task is told with what can be done about it', async (t) => {
+test('every task of a group that fits has its actions', async (t) => {
   const group = { ...single, others: [single, messageAbout({ title: 'Call' }, { links })] }
   for (const kind of ['slack', 'discord', 'mattermost', 'matrix']) {
     const { request } = await open(t, kind)
@@ -319,10 +319,10 @@ test('of a group that fits, every task is told with what can be done about it', 
   }
 })
 
-test('ntfy: an address with a topic in it is refused, since JSON is published at the root alone', async () => {
+test('ntfy: an address with a topic is refused, since ntfy accepts JSON at the root only', async () => {
   for (const url of ['https://ntfy.sh/mytopic', 'https://ntfy.sh/?auth=x', 'https://ntfy.sh/#mytopic'])
     await assert.rejects(ntfyKind.open({ url, topic: 'tasks' }, channelDeps), {
       kind: 'invalid',
-      message: /must be the address of the server alone; the topic has a member of its own/,
+      message: /must be the address of the server alone; the topic belongs in the member topic/,
     })
 })

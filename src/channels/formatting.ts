@@ -1,45 +1,48 @@
-import { type Action, cut, type Entry, type MessageText } from './message-text.ts'
+import { type Action, type Entry, type MessageText, truncate } from './message-text.ts'
 
-/** How a medium writes. What comes in is plain text, what goes out is the medium's own. */
+/** Converts plain text to the markup of a medium. */
 export interface Markup {
   text(plain: string): string
   bold(plain: string): string
-  /** One line for all that can be done about a task. Absent where the medium has buttons for it, or nothing to press. */
+  /** All actions of a task as one line of links. Absent if the medium has buttons, or no links. */
   links?(actions: readonly Action[]): string
 }
 
 export const plain: Markup = { text: (text) => text, bold: (text) => text }
 
-/** For one task only: addresses in full are more to read than a list of tasks. */
+/** For one task only: full addresses would bury a list of tasks. */
 export const plainWithLinks: Markup = {
   ...plain,
   links: (actions) => actions.map(({ label, url }) => `${label}: ${url}`).join('\n'),
 }
 
-/** What is given up, one after the other, where a letter is too long: to know of a task is worth more than to read all about one. */
-const shortenings: readonly ((entry: Entry) => Entry)[] = [
+/** Steps that make a long message fit, in order: naming every task matters more than the details of one. */
+const reductions: readonly ((entry: Entry) => Entry)[] = [
   (entry) => entry,
-  (entry) => shortened(entry, 400),
-  (entry) => shortened(entry, 100),
+  (entry) => truncateDescription(entry, 400),
+  (entry) => truncateDescription(entry, 100),
   (entry) => ({ ...entry, description: '' }),
   (entry) => ({ ...entry, description: '', actions: [] }),
 ]
 
-const shortened = (entry: Entry, max: number): Entry => ({ ...entry, description: cut(entry.description, max) })
+const truncateDescription = (entry: Entry, max: number): Entry => ({
+  ...entry,
+  description: truncate(entry.description, max),
+})
 
 /**
- * The most of a letter that fits. Entries are shortened before they are written and never afterwards: a cut through what is
- * written could leave half of an escape. Of many, those that rang first are told, and how many more there are.
- * @param build writes these entries, and that so many more were left out
+ * Builds the longest message that fits. Entries are reduced before they are rendered and never afterwards: truncating markup could leave
+ * half of an escape sequence. If there are still too many, the reminders that fired first are named, and the rest is counted.
+ * @param build renders these entries, and the number of omitted ones
  */
-export function fitting<T>(
+export function fitEntries<T>(
   entries: readonly Entry[],
-  build: (entries: readonly Entry[], left: number) => T,
+  build: (entries: readonly Entry[], omitted: number) => T,
   fits: (built: T) => boolean,
 ): T {
   let bare = entries
-  for (const shorten of shortenings) {
-    bare = entries.map(shorten)
+  for (const reduce of reductions) {
+    bare = entries.map(reduce)
     const built = build(bare, 0)
     if (fits(built)) return built
   }
@@ -55,44 +58,44 @@ export function fitting<T>(
 }
 
 /**
- * A letter without its subject, an entry a paragraph.
- * @param most of what `measure` counts; where absent, UTF-16 code units
+ * The message without its subject, one paragraph an entry.
+ * @param max in the unit of `measure`. Default: UTF-16 code units
  */
-export function compose(
+export function formatBody(
   { entries }: MessageText,
   markup: Markup,
   max: number,
   measure = (text: string) => text.length,
 ): string {
   const isOnly = entries.length === 1
-  return fitting(
+  return fitEntries(
     entries,
-    (some, left) => {
+    (some, omitted) => {
       const paragraphs = some.map((entry) => paragraph(entry, isOnly, markup))
-      return [...paragraphs, ...(left > 0 ? [markup.text(leftOut(left))] : [])].join('\n\n')
+      return [...paragraphs, ...(omitted > 0 ? [markup.text(formatOmitted(omitted))] : [])].join('\n\n')
     },
     (text) => measure(text) <= max,
   )
 }
 
-/** The subject says of an only task what it is, so that here it need not be said again. */
+/** For a single task, the subject has the title and the state: they are not repeated here. */
 function paragraph({ title, state, when, late, description, actions }: Entry, isOnly: boolean, markup: Markup): string {
   const head = isOnly ? markup.text(when) : `${markup.bold(title)} ${markup.text(`${state}: ${when}`)}`
   const lines = [head, late && markup.text(late), description && markup.text(description)]
   return [...lines, actions.length > 0 && markup.links?.(actions)].filter(Boolean).join('\n')
 }
 
-export const leftOut = (count: number) => `… and ${count} more`
+export const formatOmitted = (count: number) => `… and ${count} more`
 
-/** The buttons of a message: those of its only task. Under several nobody could tell whose they are. */
+/** The buttons of a message about a single task. Under several tasks it would be unclear which one a button is for. */
 export function buttonsOf({ entries }: MessageText): readonly Action[] {
   return entries.length === 1 ? entries[0].actions : []
 }
 
-/** One line, cut so that it is short enough after it is escaped, and no escape is cut in half. */
-export function cutEscaped(text: string, max: number, write: (plain: string) => string): string {
+/** One line that is short enough once it is escaped, without splitting an escape sequence. */
+export function truncateEscaped(text: string, max: number, escapeText: (plain: string) => string): string {
   for (let length = max; ; length = Math.floor(length * 0.9)) {
-    const escaped = write(cut(text, length))
+    const escaped = escapeText(truncate(text, length))
     if (escaped.length <= max) return escaped
   }
 }

@@ -2,39 +2,40 @@ import type { IncomingHttpHeaders, IncomingMessage } from 'node:http'
 import https from 'node:https'
 import type { Outcome } from '#core/delivery.ts'
 import { invalidMember } from '#core/problem.ts'
-import { type EgressPolicy, formatBlockReason, lookupWithin, refuseOutOfReach } from './egress-policy.ts'
+import { parseRetryAfter } from '#core/retry-after.ts'
+import { checkAddress, createLookup, type EgressPolicy, formatBlockReason } from './egress-policy.ts'
 import { openLimitedAgent } from './limited-agent.ts'
 import { floodCode, floodReason } from './read-budget.ts'
 
 /**
- * HTTP to servers of others, for every kind of channel that speaks it. What it never does: connect to an address out of the channel's
- * reach, follow a redirect, read more of an answer than it needs or of what comes with it (`limited-agent.ts`), say in an error where it was going (an address may hold
- * a token). By `node:http`: `fetch` takes four times as long for a message (170 against 45 µs).
+ * The HTTP client of every kind of channel that speaks HTTP. It never connects to a blocked address, never follows a redirect, and never
+ * reads more than it needs of a response or its framing (`limited-agent.ts`). Its errors never name the address, which may hold a token.
+ * It uses `node:http`, since `fetch` takes four times as long for a message (170 against 45 µs).
  */
 export interface HttpClient extends AsyncDisposable {
   /**
-   * Resolves with whatever was answered, be it an error.
-   * @throws Unreachable when nothing was, with a reason that may be shown
+   * Resolves with any response, including an error status.
+   * @throws Unreachable without a response, with a reason that may be shown
    */
-  request(request: HttpRequest): Promise<Answer>
+  request(request: HttpRequest): Promise<HttpResponse>
 }
 
 export interface HttpRequest {
-  /** What stands behind the target's path, encoded, with its slash; nothing where absent. */
+  /** Appended to the target's path: encoded, with its leading slash. Absent means nothing. */
   readonly path?: string
-  /** POST where absent. */
+  /** Default: POST. */
   readonly method?: string
   readonly headers: Readonly<Record<string, string | number>>
   readonly body: string
   readonly signal: AbortSignal
 }
 
-export interface Answer {
+export interface HttpResponse {
   readonly status: number
   readonly headers: IncomingHttpHeaders
-  /** The first 16 KiB of the body, or as much as was asked for. Of somebody else's making: shown to nobody as it is. */
+  /** The first 16 KiB of the body, or the requested number of bytes. It is foreign text: never show it unchanged. */
   text(): string
-  /** Whether that is all of it. */
+  /** Whether `text` is the whole body. */
   readonly isWhole: boolean
 }
 
@@ -45,40 +46,40 @@ export class Unreachable extends Error {
   }
 }
 
-// Not imported: an import reads all that a module of Node has, and of this one the WebSocket, for which it loads undici: 4 MB.
+// Not imported: an import reads every export of a Node module, and here WebSocket would load undici: 4 MB.
 const http = process.getBuiltinModule('node:http')
 
-/** Of a body this much is read, so that the connection can be used again; of a longer one it is closed. */
+/** A body up to this size is read to its end, so that the connection can be reused. A longer one closes the connection. */
 const defaultBodyBytes = 16 * 1024
-/** A connection that nobody uses is closed after this: before receivers do it, which would cost the next notification a retry. */
+/** An idle connection is closed after this: before receivers close it, which would cost the next notification a retry. */
 const idleMs = 4_000
 
-/** Where requests go, and how far a name in it may lead. */
+/** The base URL of requests, and the addresses to which its name may resolve. */
 export interface Target {
   readonly url: URL
-  readonly reach: EgressPolicy
+  readonly egress: EgressPolicy
 }
 
 /**
- * @param member of the options, to name in a refusal: `/url`
- * @throws Problem `invalid` for what is no http or https URL, holds a password, or leads out of reach
+ * @param member the option to name in an error: `/url`
+ * @throws Problem `invalid` unless it is an http or https URL without a password and with an allowed address
  */
-export function parseTarget(text: string, member: string, reach: EgressPolicy): Target {
+export function parseTarget(text: string, member: string, egress: EgressPolicy): Target {
   const url = URL.parse(text)
   if (!url || !/^https?:$/.test(url.protocol)) throw invalidMember(member, 'must be an http or https URL')
   if (url.username || url.password) throw invalidMember(member, 'must not hold a user name or password')
-  refuseOutOfReach(url.hostname, member, reach)
-  return { url, reach }
+  checkAddress(url.hostname, member, egress)
+  return { url, egress }
 }
 
 /**
  * @param target all requests go to this host, below this path
- * @param bodyBytes of an answer so much of its body is read
+ * @param bodyBytes how much of a response's body is read
  */
-export function openHttpClient({ url: target, reach }: Target, bodyBytes = defaultBodyBytes): HttpClient {
+export function openHttpClient({ url: target, egress }: Target, bodyBytes = defaultBodyBytes): HttpClient {
   const isEncrypted = target.protocol === 'https:'
   const request = isEncrypted ? https.request : http.request
-  const lookup = lookupWithin(reach)
+  const lookup = createLookup(egress)
   const { agent, watch } = openLimitedAgent({ isEncrypted, lookup, idleMs, bodyBytes })
   const base = {
     agent,
@@ -104,7 +105,7 @@ export function openHttpClient({ url: target, reach }: Target, bodyBytes = defau
         let isAnswered = false
         const sent = request(options, (response) => {
           isAnswered = true
-          // The status has come, and it is the answer, however the body ends.
+          // The status decides, however the body ends.
           readSome(response, bodyBytes).then(({ chunks, isWhole }) =>
             resolve({
               status: response.statusCode ?? 0,
@@ -117,7 +118,7 @@ export function openHttpClient({ url: target, reach }: Target, bodyBytes = defau
         watch(sent)
         sent
           .on('error', (error) => {
-            if (!isAnswered) reject(new Unreachable(signal.aborted ? 'timed out' : describeFailure(error)))
+            if (!isAnswered) reject(new Unreachable(signal.aborted ? 'timed out' : formatFailure(error)))
           })
           .end(body)
       })
@@ -128,7 +129,7 @@ export function openHttpClient({ url: target, reach }: Target, bodyBytes = defau
   }
 }
 
-/** Resolves at the end of an answer, or of what is read of it; never rejects. */
+/** Resolves at the end of the body, or at its limit; never rejects. */
 function readSome(response: IncomingMessage, maxBytes: number): Promise<{ chunks: Buffer[]; isWhole: boolean }> {
   return new Promise((resolve) => {
     const chunks: Buffer[] = []
@@ -144,44 +145,33 @@ function readSome(response: IncomingMessage, maxBytes: number): Promise<{ chunks
   })
 }
 
-/** The error's code, never its message: that may hold the address, and the address a token. */
-export function describeFailure({ code }: NodeJS.ErrnoException): string {
+/** The error's code, never its message: the message may hold the address, and the address a token. */
+export function formatFailure({ code }: NodeJS.ErrnoException): string {
   const blockReason = formatBlockReason(code)
   if (blockReason) return blockReason
   if (code === floodCode) return floodReason
-  // In capitals, as Node, OpenSSL and c-ares write theirs: whatever else a library calls a code may be words of the peer.
+  // Node, OpenSSL and c-ares write codes in capitals. Any other `code` of a library may be text of the peer.
   return /^[A-Z][A-Z0-9_]{1,60}$/.test(String(code)) ? `cannot be reached: ${code}` : 'cannot be reached'
 }
 
 /**
- * What an answer means, as most servers mean it. 401, 403 and 410 are final: a refused key does not heal by itself, and to hear of
- * it now is worth more than a day of attempts.
+ * The outcome by the usual meaning of a status. 401, 403 and 410 are final: a refused key does not recover by itself, and the user should
+ * learn of it now, not after a day of attempts.
  * @param now ms since 1970
- * @param words what the receiver says went wrong, where its API defines that; cleaned and short
+ * @param errorText the receiver's own description, if its API defines one: redacted and short
  */
 export function toOutcome(
-  { status, headers }: Pick<Answer, 'status' | 'headers'>,
+  { status, headers }: Pick<HttpResponse, 'status' | 'headers'>,
   now: number,
-  words?: string,
+  errorText?: string,
 ): Outcome {
   if (status >= 200 && status < 300) return 'sent'
-  // The status's own name, not the receiver's: what it answers is nobody's to repeat.
+  // The standard name of the status: the receiver's own reason phrase is foreign text.
   const name = `${status} ${http.STATUS_CODES[status] ?? ''}`.trim()
-  const reason = words ? `${name}: ${words}` : name
+  const reason = errorText ? `${name}: ${errorText}` : name
   if (status >= 300 && status < 400) return { retry: true, reason: `${reason}: redirects are not followed`, status }
   if (status === 410) return { retry: false, reason, status, isGone: true }
   if (status === 401 || status === 403) return { retry: false, reason, status }
-  const afterMs = parseRetryAfter(headers, now)
+  const afterMs = parseRetryAfter(headers['retry-after'], headers.date, now)
   return afterMs === undefined ? { retry: true, reason, status } : { retry: true, reason, status, afterMs }
-}
-
-/** Seconds or an HTTP date (RFC 9110 section 10.2.3), in ms from now; undefined for anything else. */
-function parseRetryAfter({ 'retry-after': value, date }: IncomingHttpHeaders, now: number): number | undefined {
-  if (value === undefined) return undefined
-  if (/^\d{1,9}$/.test(value)) return Number(value) * 1_000
-  const at = Date.parse(value)
-  if (Number.isNaN(at)) return undefined
-  // By the receiver's own clock where it tells it (section 6.6.1): an hour of skew would be an hour of waiting, or none at all.
-  const sentAt = Date.parse(date ?? '')
-  return Math.max(0, at - (Number.isNaN(sentAt) ? now : sentAt))
 }

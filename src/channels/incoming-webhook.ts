@@ -1,28 +1,28 @@
 import type { Outcome } from '#core/delivery.ts'
 import Type, { type Static } from '#json-schema.ts'
 import type { ChannelKind } from './channel.ts'
-import { cleaned, secretsOf } from './error-response.ts'
-import { type Answer, openHttpClient, parseTarget, toOutcome } from './http-client.ts'
+import { safeErrorText, secretsOf } from './error-response.ts'
+import { type HttpResponse, openHttpClient, parseTarget, toOutcome } from './http-client.ts'
 import { type MessageText, toMessageText } from './message-text.ts'
 
 /**
- * What the incoming webhooks of chats have in common: one address, which is the key as well, and a POST of JSON to it. How a chat writes,
- * and what its refusals mean, is its own file's.
+ * The incoming webhooks of chats: a POST of JSON to one address, which is also the key. The file of each chat has its markup and the
+ * meaning of its errors.
  */
 export interface Chat {
   readonly kind: string
   readonly label: string
   readonly about: string
-  /** What the person is to look for: how the address begins, and whose it is. */
+  /** Helps the user find the address: how it begins, and where it comes from. */
   readonly urlDescription: string
-  /** Adds to the address what every message needs. */
+  /** Adds parameters to the address that every message needs. */
   readonly prepare?: (target: URL) => void
   /** @returns JSON */
-  write(messageText: MessageText): string
-  /** What the chat says went wrong, where its documentation names a place for that. */
-  tokenize(answer: Answer): unknown
-  /** What that means, where it is not what most servers mean by the status. */
-  readonly judge?: (outcome: Outcome, answer: Answer) => Outcome
+  render(messageText: MessageText): string
+  /** The chat's error text, if its documentation defines one. */
+  errorText(response: HttpResponse): unknown
+  /** Corrects the outcome where the chat deviates from the usual meaning of a status. */
+  readonly classify?: (outcome: Outcome, response: HttpResponse) => Outcome
 }
 
 const optionsOf = (description: string) =>
@@ -35,24 +35,27 @@ type Options = ReturnType<typeof optionsOf>
 const headers = { 'content-type': 'application/json' }
 
 export function incomingWebhook(chat: Chat): ChannelKind<Options> {
-  const { kind, label, about, judge = (outcome) => outcome } = chat
+  const { kind, label, about, classify = (outcome) => outcome } = chat
   return {
     kind,
     label,
     about,
     options: optionsOf(chat.urlDescription),
     concurrency: 4,
-    async open({ url }: Static<Options>, { reach }) {
-      const target = parseTarget(url, '/url', reach)
+    async open({ url }: Static<Options>, { egress }) {
+      const target = parseTarget(url, '/url', egress)
       const secrets = secretsOf(target.url)
       chat.prepare?.(target.url)
-      const outbound = openHttpClient(target)
+      const client = openHttpClient(target)
       return {
         async send(message, signal) {
-          const answer = await outbound.request({ headers, body: chat.write(toMessageText(message)), signal })
-          return judge(toOutcome(answer, message.sentAt, cleaned(chat.tokenize(answer), secrets)), answer)
+          const response = await client.request({ headers, body: chat.render(toMessageText(message)), signal })
+          return classify(
+            toOutcome(response, message.sentAt, safeErrorText(chat.errorText(response), secrets)),
+            response,
+          )
         },
-        [Symbol.asyncDispose]: () => outbound[Symbol.asyncDispose](),
+        [Symbol.asyncDispose]: () => client[Symbol.asyncDispose](),
       }
     },
   }

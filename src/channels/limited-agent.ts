@@ -4,28 +4,27 @@ import { connect, type LookupFunction, type Socket } from 'node:net'
 import type { Duplex } from 'node:stream'
 import { type Address, floodError, LimitedSocket, limitReading, ReadBudget, readInPieces } from './read-budget.ts'
 
-// Not imported: an import reads all that a module of Node has, and of this one the WebSocket, for which it loads undici: 4 MB.
+// Not imported: an import reads every export of a Node module, and here WebSocket would load undici: 4 MB.
 const http = process.getBuiltinModule('node:http')
 
 /**
- * Connections for `node:http` on which a receiver can send no more than an answer needs. That covers informational responses before the
- * answer, headers, trailers and the framing of chunks. Node's agent itself closes an idle connection at the first byte that comes
- * (RFC 9112 section 9.2).
+ * Connections for `node:http` on which a receiver can send no more than a response needs. That covers informational responses, headers,
+ * trailers and the framing of chunks. Node's agent itself closes an idle connection at the first byte that arrives (RFC 9112 section 9.2).
  */
 export interface LimitedAgent {
   readonly agent: Agent
-  /** To be called for each request. */
+  /** Call this for each request. */
   watch(request: ClientRequest): void
 }
 
-/** Beside the body, in bytes: 16 KiB of headers, which is Node's own limit, and the rest of a read of 64 KiB in which an answer comes. */
+/** Bytes in addition to the body: 16 KiB of headers, which is Node's own limit, and the rest of a 64 KiB read. */
 const headBytes = 112 * 1024
-/** Servers send one or two informational responses, if any (RFC 9110 section 15.2). Go's client takes five. */
+/** Servers send one or two informational responses, if any (RFC 9110 section 15.2). Go's client accepts five. */
 const maxInformational = 20
-/** 20 informational responses as servers send them are 1 or 2 KiB. */
+/** 20 typical informational responses are 1 or 2 KiB. */
 const pieceBytes = 4 * 1024
 
-/** @param bodyBytes of an answer so much is read, and then the connection is closed */
+/** @param bodyBytes how much of a body is read before the connection is closed */
 export function openLimitedAgent({
   isEncrypted,
   lookup,
@@ -41,7 +40,7 @@ export function openLimitedAgent({
   const agent = isEncrypted
     ? new https.Agent({ keepAlive: true, timeout: idleMs })
     : new http.Agent({ keepAlive: true, timeout: idleMs })
-  /** Of `https.Agent`: with its cache of TLS sessions. */
+  /** The method of `https.Agent`, with its cache of TLS sessions. */
   const encrypt = agent.createConnection.bind(agent)
 
   agent.createConnection = (options) => {
@@ -57,10 +56,10 @@ export function openLimitedAgent({
   function encryptLimited(address: Address, options: object, budget: ReadBudget): Duplex {
     const carrier = new LimitedSocket(address, budget)
     const socket = encrypt({ ...options, socket: carrier } as object) as Socket
-    // The agent lets an idle connection keep no process alive. It knows nothing of what carries this one.
+    // The agent unrefs an idle connection, so that it keeps no process alive. It does not know the carrier of this one.
     socket.ref = () => carrier.ref() && socket
     socket.unref = () => carrier.unref() && socket
-    return socket.once('secureConnect', () => budget.settle())
+    return socket.once('secureConnect', () => budget.capToReserved())
   }
 
   return {

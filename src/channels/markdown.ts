@@ -1,9 +1,9 @@
-import { encodeSigns } from './addresses-in-text.ts'
+import { percentEncode } from './addresses-in-text.ts'
 import type { Markup } from './formatting.ts'
 
 /**
- * Markdown as chats speak it. A backslash makes a sign be itself, but each chat knows only some: what is escaped here, Discord and
- * Mattermost both know. Not for an address: see `autolink`.
+ * Markdown of chats. A backslash escapes a character, but each chat supports only some: Discord and Mattermost both support these. For
+ * addresses see `autolink`.
  */
 export function escapeMarkdown(text: string): string {
   return text
@@ -13,12 +13,11 @@ export function escapeMarkdown(text: string): string {
 }
 
 /**
- * An address as both read it without a look at its signs (CommonMark section 6.5, «Autolinks»). A bare one would take the stars of a
- * bold title along.
+ * An address that both read verbatim (CommonMark section 6.5, «Autolinks»). A bare address would include the asterisks of a bold title.
  */
-export const autolink = (url: string) => `<${encodeSigns(url, /[\\`|[\]*~]/g)}>`
+export const autolink = (url: string) => `<${percentEncode(url, /[\\`|[\]*~]/g)}>`
 
-/** @param text escapes by the rules of one chat */
+/** @param text escapes by the rules of a chat */
 export function markdown(text: (plain: string) => string): Markup {
   return {
     text,
@@ -28,7 +27,7 @@ export function markdown(text: (plain: string) => string): Markup {
       actions
         .map(
           ({ label, url }) =>
-            `[${text(label)}](${url.replace(/[()\s]/g, (sign) => `%${sign.charCodeAt(0).toString(16)}`)})`,
+            `[${text(label)}](${url.replace(/[()\s]/g, (character) => `%${character.charCodeAt(0).toString(16)}`)})`,
         )
         .join(' · '),
   }

@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { messageAbout } from '#support/messages.ts'
-import { cut, oneLine, plainText, toMessageText } from './message-text.ts'
+import { oneLine, plainText, toMessageText, truncate } from './message-text.ts'
 
-test('it says what expires, when, and how late it comes', () => {
+test('a message says what expires, when, and how late it is', () => {
   const { subject, entries, urgency } = toMessageText(
     messageAbout({ title: 'Renew passport', description: 'Two photos' }),
   )
@@ -14,7 +14,7 @@ test('it says what expires, when, and how late it comes', () => {
   assert.equal(plainText(toMessageText(messageAbout({ description: 'Two photos' }))).split('\n')[1], 'Two photos')
 })
 
-test('afterwards it says so, and is urgent', () => {
+test('after the expiry it says so, and is urgent', () => {
   const late = toMessageText(messageAbout({}, { sentMs: 2 * 3_600_000, timing: 'late' }))
   assert.match(late.subject, /expired 1 h 45 min ago$/)
   assert.equal(late.entries[0].late, 'This notification is 2 h late.')
@@ -22,7 +22,7 @@ test('afterwards it says so, and is urgent', () => {
   assert.match(toMessageText(messageAbout({}, { sentMs: 15 * 60_000 })).subject, /expires now$/)
 })
 
-test('several are one letter', () => {
+test('several tasks are one message', () => {
   const others = ['B', 'C', 'D'].map((title) => messageAbout({ title }))
   const messageText = toMessageText({ ...messageAbout({ title: 'A' }), others })
   assert.equal(messageText.subject, '4 tasks: A, B, C, …')
@@ -30,14 +30,14 @@ test('several are one letter', () => {
   assert.equal(plainText(messageText).split('\n\n').length, 4)
 })
 
-test('a title stays one line and turns nothing around', () => {
+test('a title stays one line and changes no reading direction', () => {
   assert.equal(oneLine('a\r\nBcc: x\u0085y\u2028z\t\u001b[31mred\u202e'), 'a Bcc: x y z [31mred')
   assert.equal(oneLine('日本 🎉 "quoted" <b>'), '日本 🎉 "quoted" <b>')
 })
 
-test('it is cut between characters', () => {
-  assert.equal(cut('abc', 3), 'abc')
-  assert.equal(cut('abcd', 3), 'ab…')
-  assert.equal(cut('a🎉🎉', 4), 'a🎉…')
-  assert.equal(cut('a🎉🎉', 3), 'a…')
+test('text is truncated between characters', () => {
+  assert.equal(truncate('abc', 3), 'abc')
+  assert.equal(truncate('abcd', 3), 'ab…')
+  assert.equal(truncate('a🎉🎉', 4), 'a🎉…')
+  assert.equal(truncate('a🎉🎉', 3), 'a…')
 })

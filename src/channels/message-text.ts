@@ -1,13 +1,13 @@
 import { formatSpan, type Message, type MessageItem } from '#core/notification.ts'
 
 /**
- * A message as people read it, whatever the medium. A kind takes from it what its medium has a place for and escapes it by the
- * medium's rules: here is plain text, that starts no line, moves no cursor and turns no reading direction of its own accord.
+ * A message as plain text for people, independent of the medium. Each kind takes the parts that its medium can show and escapes them. The
+ * text here contains no control characters: it starts no line, moves no cursor and overrides no reading direction.
  */
 export interface MessageText {
   /** One line: `Renew passport expires in 15 min`, or `3 tasks: Renew passport, …`. */
   readonly subject: string
-  /** One for each task, in the order in which they rang. */
+  /** One for each task, in the order in which their reminders fired. */
   readonly entries: readonly [Entry, ...Entry[]]
   readonly urgency: Urgency
 }
@@ -24,10 +24,10 @@ export interface Entry {
   readonly when: string
   /** `This notification is 2 h late.`, or null. */
   readonly late: string | null
-  /** Some lines, cut where it is long; empty where there is none. */
+  /** Several lines, truncated; empty without a description. */
   readonly description: string
   readonly tags: readonly string[]
-  /** What a person can do about it, each by a button where the medium has some: a POST to `url` acts, a GET asks first. */
+  /** Actions on the task, as buttons if the medium has them. A POST to `url` acts; a GET asks for confirmation first. */
   readonly actions: readonly Action[]
 }
 
@@ -36,15 +36,15 @@ export interface Action {
   readonly url: string
 }
 
-/** Characters of a description: more is read in the task itself. */
+/** Characters of a description. The task itself has the rest. */
 const maxDescriptionLength = 1_000
-const namedInSubject = 3
+const maxTitlesInSubject = 3
 
 export function toMessageText(message: Message): MessageText {
   const entry = toEntry(message, message.sentAt)
   const others = message.others.map((item) => toEntry(item, message.sentAt))
   const all: readonly MessageItem[] = [message, ...message.others]
-  const named = [entry, ...others].slice(0, namedInSubject).map(({ title }) => title)
+  const named = [entry, ...others].slice(0, maxTitlesInSubject).map(({ title }) => title)
   const more = all.length > named.length ? ', …' : ''
   return {
     subject: others.length === 0 ? `${entry.title} ${entry.state}` : `${all.length} tasks: ${named.join(', ')}${more}`,
@@ -63,7 +63,7 @@ function toEntry({ notification, task, timeZone, links }: MessageItem, sentAt: n
       notification.timing === 'late'
         ? `This notification is ${formatLateness(sentAt - notification.dueAt)} late.`
         : null,
-    description: cut(harmless(task.description ?? '').trim(), maxDescriptionLength),
+    description: truncate(sanitize(task.description ?? '').trim(), maxDescriptionLength),
     tags: task.tags.map(oneLine),
     actions: links
       ? [
@@ -86,7 +86,7 @@ function formatState(ms: number): string {
 
 const formatLateness = (ms: number) => formatRounded(Math.max(ms, 1_000))
 
-/** To the second below a minute, to the minute above: «in 14 min 59 s» is what nobody wants to read of a quarter of an hour. */
+/** Rounds to seconds below a minute, to minutes above: a quarter of an hour must not read «in 14 min 59 s». */
 function formatRounded(ms: number): string {
   const unit = ms < 59_500 ? 1_000 : 60_000
   return formatSpan(Math.round(ms / unit) * unit)
@@ -97,7 +97,7 @@ const formats = new Map<string, Intl.DateTimeFormat>()
 function formatTime(at: number, timeZone: string): string {
   let format = formats.get(timeZone)
   if (!format) {
-    // In English, as all of these words are; a day before its month, which nobody can take for another day.
+    // English, like all of the text. The month has a name, so that no reader can confuse it with the day.
     const style = { weekday: 'short', day: 'numeric', month: 'short', year: 'numeric' } as const
     format = new Intl.DateTimeFormat('en-GB', { ...style, hour: '2-digit', minute: '2-digit', timeZone })
     formats.set(timeZone, format)
@@ -105,30 +105,30 @@ function formatTime(at: number, timeZone: string): string {
   return `${format.format(at)} (${timeZone})`
 }
 
-/** Control characters but for the line feed, and what embeds or overrides a reading direction. */
-// biome-ignore lint/suspicious/noControlCharactersInRegex: they are what it is about
-const harmful = /[\u0000-\u0009\u000b-\u001f\u007f-\u009f\u202a-\u202e\u2066-\u2069]/g
+/** Control characters except the line feed, and characters that embed or override a reading direction. */
+// biome-ignore lint/suspicious/noControlCharactersInRegex: this removes control characters
+const unsafeCharacters = /[\u0000-\u0009\u000b-\u001f\u007f-\u009f\u202a-\u202e\u2066-\u2069]/g
 
-function harmless(text: string): string {
+function sanitize(text: string): string {
   return text
     .replace(/\r\n?|[\u0085\u2028\u2029]/g, '\n')
     .replaceAll('\t', ' ')
-    .replace(harmful, '')
+    .replace(unsafeCharacters, '')
 }
 
-/** Text as one line, with nothing in it that a terminal, a mail header or a chat would obey. */
+/** Text as one line, without characters that control a terminal, a mail header or a chat. */
 export function oneLine(text: string): string {
-  return harmless(text).replace(/\s+/g, ' ').trim()
+  return sanitize(text).replace(/\s+/g, ' ').trim()
 }
 
-/** At most so many characters (UTF-16 code units, as all these media count), never half of a surrogate pair, with … where it was cut. */
-export function cut(text: string, max: number): string {
+/** At most `max` characters (UTF-16 code units, as all these media count), with … at the end. Never splits a surrogate pair. */
+export function truncate(text: string, max: number): string {
   if (text.length <= max) return text
   const end = /[\ud800-\udbff]/.test(text[max - 2] ?? '') ? max - 2 : max - 1
   return `${text.slice(0, end).trimEnd()}…`
 }
 
-/** A letter as plain text, for media that know no other: an entry a paragraph, without its first line where the subject says it. */
+/** The body as plain text, one paragraph an entry. A single entry has no title line, since the subject has it. */
 export function plainText({ entries }: MessageText): string {
   return entries
     .map(({ title, state, when, late, description }) => {

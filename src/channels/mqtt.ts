@@ -2,14 +2,14 @@ import { randomBytes } from 'node:crypto'
 import type { MqttClient } from 'mqtt'
 import { invalidMember } from '#core/problem.ts'
 import Type from '#json-schema.ts'
-import { openLink, Refused, type Tether } from './broker-connection.ts'
+import { type ConnectionHandle, openBrokerConnection, Refused } from './broker-connection.ts'
 import type { ChannelKind } from './channel.ts'
 import { Unreachable } from './http-client.ts'
 import { type BrokerUrl, openSocket, parseBrokerUrl } from './socket.ts'
 
 /**
- * A PUBLISH of QoS 1 to one topic, that of the options: a title is nowhere but in the payload, a CloudEvent 1.0 as JSON. In MQTT 5
- * the delivery's id is the user property `delivery-id`. Said again after a lost answer, it is the same event again.
+ * A PUBLISH of QoS 1 to the topic of the options. The payload is a CloudEvent 1.0 as JSON, and task titles are nowhere else. In MQTT 5 the
+ * user property `delivery-id` has the delivery's id. A retry after a lost acknowledgement repeats the same event.
  */
 const options = Type.Object(
   {
@@ -21,8 +21,8 @@ const options = Type.Object(
     }),
     topic: Type.String({
       title: 'Topic',
-      description: 'All notifications go to this one; without the wildcards + and #',
-      // MQTT 5.0 section 4.7: no wildcards, no NUL. The $ at the front is the broker's own.
+      description: 'All notifications go to this topic; without the wildcards + and #',
+      // MQTT 5.0 section 4.7: no wildcards, no NUL. A leading $ is reserved for the broker.
       pattern: '^[^+#$\\u0000-\\u001f\\u007f][^+#\\u0000-\\u001f\\u007f]*$',
       maxLength: 1_000,
       affectsSecrets: false,
@@ -30,14 +30,14 @@ const options = Type.Object(
     version: Type.Optional(
       Type.Enum(['5', '3.1.1'], {
         title: 'Version',
-        description: 'Of the protocol; 5 where absent',
+        description: 'Version of the protocol. Default: 5',
         affectsSecrets: false,
       }),
     ),
     retain: Type.Optional(
       Type.Boolean({
         title: 'Retain',
-        description: 'Whether the broker keeps the last notification for who subscribes later; no where absent',
+        description: 'Whether the broker keeps the last notification for later subscribers. Default: no',
         affectsSecrets: false,
       }),
     ),
@@ -51,16 +51,16 @@ export const mqttKind: ChannelKind<typeof options> = {
   about: 'A message to a topic of an MQTT broker, such as that of a home automation.',
   options,
   concurrency: 32,
-  async open({ url, topic, version = '5', retain = false }, { toEvent, reach }) {
-    const target = parseBrokerUrl(url, '/url', reach, ['mqtt', 1883], ['mqtts', 8883])
+  async open({ url, topic, version = '5', retain = false }, { toEvent, egress }) {
+    const target = parseBrokerUrl(url, '/url', egress, ['mqtt', 1883], ['mqtts', 8883])
     if (target.path !== undefined)
       throw invalidMember('/url', 'must end with the host; the topic is an option of its own')
-    // Here and not at the first send, which it would make 25 ms late; who has no such channel never loads it.
+    // Loaded here and not at the first send, which would be 25 ms late. A server without such a channel never loads it.
     const { MqttClient } = await import('mqtt')
-    const link = openLink(greetingBytes, (tether) => connect(MqttClient, target, version === '5', tether))
+    const broker = openBrokerConnection(greetingBytes, (handle) => connect(MqttClient, target, version === '5', handle))
     return {
       send: (message, signal) =>
-        link.send(signal, answerBytes, async (client) => {
+        broker.send(signal, responseBytes, async (client) => {
           const properties =
             version === '5'
               ? {
@@ -73,27 +73,27 @@ export const mqttKind: ChannelKind<typeof options> = {
             const payload = JSON.stringify(toEvent(message))
             await client.publishAsync(topic, payload, { qos: 1, retain, ...(properties ? { properties } : {}) })
           } catch (error) {
-            throw explain(error as Error)
+            throw toMqttError(error as Error)
           }
           return 'sent'
         }),
-      [Symbol.asyncDispose]: () => link[Symbol.asyncDispose](),
+      [Symbol.asyncDispose]: () => broker[Symbol.asyncDispose](),
     }
   },
 }
 
 /**
- * CONNACK has 4 bytes, or some hundred with its properties; PUBACK has 4, or as many more as its reason. Close to that, since 2 bytes are a
- * message here: 128 Ki of them kept the client busy for 4 s.
+ * CONNACK has 4 bytes, or some hundred with its properties; PUBACK has 4, plus its reason. The limits are tight, since 2 bytes are a
+ * message: 128 Ki of them kept the client busy for 4 s.
  */
 const greetingBytes = 4 * 1024
-const answerBytes = 256
+const responseBytes = 256
 
 async function connect(
   Client: typeof MqttClient,
   target: BrokerUrl,
   isFive: boolean,
-  { closing, budget, lost }: Tether,
+  { closing, budget, lost }: ConnectionHandle,
 ) {
   const socket = await openSocket(target, closing, budget)
   const client = new Client(() => socket, {
@@ -102,10 +102,10 @@ async function connect(
     clientId: `duebell-${randomBytes(6).toString('hex')}`,
     clean: true,
     reconnectPeriod: 0,
-    // Nothing waits here for a better time.
+    // The client queues nothing: reminders/ retries.
     queueQoSZero: false,
     resubscribe: false,
-    // The signal is earlier.
+    // The signal aborts earlier.
     connectTimeout: 60_000,
     keepalive: 60,
     timerVariant: 'native',
@@ -113,7 +113,7 @@ async function connect(
     ...(target.password === undefined ? {} : { password: target.password }),
   })
   closing.addEventListener('abort', () => client.end(true), { once: true })
-  client.on('error', (error) => lost(explain(error)))
+  client.on('error', (error) => lost(toMqttError(error)))
   client.on('close', () => lost(Object.assign(new Error('closed'), { code: 'ECONNRESET' })))
   const connected = new Promise<void>((resolve) => client.once('connect', () => resolve()))
   client.connect()
@@ -121,8 +121,8 @@ async function connect(
   return client
 }
 
-/** By its number, of MQTT 3.1.1 section 3.2.2.3 or MQTT 5.0 section 2.4. */
-function explain(error: Error & { code?: unknown }): Error {
+/** Maps the return codes of MQTT 3.1.1 section 3.2.2.3 and the reason codes of MQTT 5.0 section 2.4. */
+function toMqttError(error: Error & { code?: unknown }): Error {
   const { code } = error
   if (code === 4 || code === 134) return new Refused('the user or password was refused')
   if (code === 5 || code === 135) return new Refused('the broker says: not authorized')

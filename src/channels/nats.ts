@@ -4,27 +4,27 @@ import type { ConnectionOptions } from '@nats-io/transport-node'
 import type { NodeTransport } from '@nats-io/transport-node/lib/node_transport.js'
 import { invalidMember } from '#core/problem.ts'
 import Type from '#json-schema.ts'
-import { openLink, Refused, type Tether } from './broker-connection.ts'
+import { type ConnectionHandle, openBrokerConnection, Refused } from './broker-connection.ts'
 import type { ChannelKind } from './channel.ts'
 import { Unreachable } from './http-client.ts'
 import { type BrokerUrl, openUpgradable, parseBrokerUrl } from './socket.ts'
 
 /**
- * A message to one subject that a stream of JetStream takes, sent once it is stored. `Nats-Msg-Id` is the delivery's id: what is sent
- * again within the stream's window, two minutes unless it says otherwise, is stored once. The payload is a CloudEvent 1.0 as JSON.
+ * A message to a subject that a JetStream stream captures. It counts as sent once it is stored. `Nats-Msg-Id` is the delivery's id: a
+ * repeat within the stream's duplicate window, two minutes by default, is stored once. The payload is a CloudEvent 1.0 as JSON.
  */
 const options = Type.Object(
   {
     url: Type.String({
       title: 'URL',
-      description: 'nats://user:password@host:4222, or nats://token@host; tls:// where it must be encrypted',
+      description: 'nats://user:password@host:4222, or nats://token@host; tls:// requires encryption',
       maxLength: 2_000,
       writeOnly: true,
     }),
     subject: Type.String({
       title: 'Subject',
-      description: 'All notifications go to this one, of which a stream must take care; without the wildcards * and >',
-      // «Subject-Based Messaging»: tokens of printing characters with dots between them.
+      description: 'All notifications go to this subject, which a stream must capture; without the wildcards * and >',
+      // «Subject-Based Messaging»: tokens of printable characters, separated by dots.
       pattern:
         '^[^\\s.*>$\\u0000-\\u001f\\u007f][^\\s.*>\\u0000-\\u001f\\u007f]*(\\.[^\\s.*>\\u0000-\\u001f\\u007f]+)*$',
       maxLength: 255,
@@ -37,63 +37,63 @@ const options = Type.Object(
 export const natsKind: ChannelKind<typeof options> = {
   kind: 'nats',
   label: 'NATS JetStream',
-  about: 'A message to a subject of NATS, kept by a stream of JetStream, which leaves out what comes twice.',
+  about: 'A message to a subject of NATS. A JetStream stream keeps it and removes duplicates.',
   options,
   concurrency: 32,
-  async open({ url, subject }, { toEvent, reach }) {
-    const target = parseBrokerUrl(url, '/url', reach, ['nats', 4222], ['tls', 4222])
+  async open({ url, subject }, { toEvent, egress }) {
+    const target = parseBrokerUrl(url, '/url', egress, ['nats', 4222], ['tls', 4222])
     if (target.path !== undefined)
       throw invalidMember('/url', 'must end with the host; the subject is an option of its own')
-    // Here and not at the first send, which it would make 15 ms late; who has no such channel never loads it.
+    // Loaded here and not at the first send, which would be 15 ms late. A server without such a channel never loads it.
     const client = await loadClient()
-    const link = openLink(greetingBytes, (tether) => connect(client, target, tether))
+    const broker = openBrokerConnection(greetingBytes, (handle) => connect(client, target, handle))
     return {
       send: (message, signal) =>
-        link.send(signal, answerBytes, async ({ jetStream, headers }) => {
+        broker.send(signal, responseBytes, async ({ jetStream, headers }) => {
           const fields = headers()
           fields.set('Content-Type', 'application/cloudevents+json')
-          const choices = { msgID: message.deliveryId, headers: fields, timeout: maxWaitMs }
+          const options = { msgID: message.deliveryId, headers: fields, timeout: maxWaitMs }
           try {
-            await jetStream.publish(subject, JSON.stringify(toEvent(message)), choices)
+            await jetStream.publish(subject, JSON.stringify(toEvent(message)), options)
           } catch (error) {
-            throw explain(error)
+            throw toNatsError(error)
           }
           return 'sent'
         }),
-      [Symbol.asyncDispose]: () => link[Symbol.asyncDispose](),
+      [Symbol.asyncDispose]: () => broker[Symbol.asyncDispose](),
     }
   },
 }
 
-/** INFO has 0.5 KiB, and 3 where it lists a cluster of a hundred; it comes again when one joins. An acknowledgement has 0.3. */
+/** INFO has 0.5 KiB, or 3 with a cluster of a hundred servers; it is sent again when one joins. An acknowledgement has 0.3 KiB. */
 const greetingBytes = 16 * 1024
-const answerBytes = 1_024
+const responseBytes = 1_024
 
-/** Of the client itself, in ms. The signal is earlier. */
+/** The client's own timeout. The signal aborts earlier. */
 const maxWaitMs = 60_000
 
-type Where = Parameters<NodeTransport['dial']>[0]
+type HostPort = Parameters<NodeTransport['dial']>[0]
 
-type Dialling = ConnectionOptions & {
+type DialOptions = ConnectionOptions & {
   readonly dial: () => Promise<Duplex>
-  /** Empty for an address: only a name is told to a server (RFC 6066 section 3). */
+  /** Empty for an address: server name indication is for names only (RFC 6066 section 3). */
   readonly serverName: string
-  readonly budget: Tether['budget']
-  readonly lost: Tether['lost']
+  readonly budget: ConnectionHandle['budget']
+  readonly lost: ConnectionHandle['lost']
 }
 
 async function loadClient() {
   const { NatsConnectionImpl, setTransportFactory, headers } = await import('@nats-io/transport-node')
   const { NodeTransport: Plain } = await import('@nats-io/transport-node/lib/node_transport.js')
   const { jetstream } = await import('@nats-io/jetstream')
-  // The client dials by itself; but how is a method of its transport, which finds the connection's options in `this`. The factory is
-  // one for the whole process: connections that are not ours have no such options.
+  // The client opens its own sockets. Its transport does so in a method that finds the connection's options in `this`. The factory is
+  // process-wide: other connections lack these options.
   class Transport extends Plain {
-    override dial(where: Where): Promise<Socket> {
-      const { dial, serverName } = this.options as Partial<Dialling>
+    override dial(where: HostPort): Promise<Socket> {
+      const { dial, serverName } = this.options as Partial<DialOptions>
       if (!dial) return super.dial(where)
       this.tlsName = serverName ?? ''
-      // What its TLS begins on may be any Duplex; its types know sockets only.
+      // Its TLS accepts any Duplex; its types name sockets only.
       return dial().then(keepErrors) as Promise<Socket>
     }
 
@@ -101,19 +101,19 @@ async function loadClient() {
       return keepErrors(await super.startTLS())
     }
 
-    /** Once it has its TLS, or needs none. */
+    /** Called once TLS is established, or is not needed. */
     override setupHandlers() {
       super.setupHandlers()
-      const { budget } = this.options as Partial<Dialling>
-      budget?.settle()
+      const { budget } = this.options as Partial<DialOptions>
+      budget?.capToReserved()
     }
 
     /**
-     * Upon rubbish the client's reader ends, prints what the peer has said on standard output, and the connection stays as if it were
-     * silent. It prints once the iterator has been told that it is not needed: this one never says that it has understood.
+     * On malformed input the client's reader ends, prints the peer's bytes to standard output, and the connection stays open, silent. It
+     * prints once `return` of the iterator has resolved: this one never resolves.
      */
     override [Symbol.asyncIterator]() {
-      const { lost } = this.options as Partial<Dialling>
+      const { lost } = this.options as Partial<DialOptions>
       const frames = super[Symbol.asyncIterator]()
       if (!lost) return frames
       return Object.assign(frames, {
@@ -124,35 +124,39 @@ async function loadClient() {
       })
     }
   }
-  const connect = (choices: Dialling) => {
+  const connect = (options: DialOptions) => {
     setTransportFactory({ factory: () => new Transport() })
-    return NatsConnectionImpl.connect(choices)
+    return NatsConnectionImpl.connect(options)
   }
   return { connect, headers, jetstream }
 }
 
 /**
- * The client takes all listeners away when a socket closes. TLS over a stream tells of an error after that, and an error to which nobody
- * listens ends the process.
+ * The client removes all listeners when a socket closes. TLS over a stream emits an error after that, and an `error` event without a
+ * listener ends the process.
  */
 function keepErrors<S extends Duplex>(socket: S): S {
   const removeAll = socket.removeAllListeners.bind(socket)
-  // Even an undefined argument would mean one event.
+  // An explicit undefined would count as the name of an event.
   socket.removeAllListeners = (...events: [event?: string | symbol]) => removeAll(...events).on('error', () => {})
   return socket
 }
 
 type Client = Awaited<ReturnType<typeof loadClient>>
 
-async function connect({ connect, headers, jetstream }: Client, target: BrokerUrl, { closing, budget, lost }: Tether) {
-  const { host, port, user, password, reach } = target
+async function connect(
+  { connect, headers, jetstream }: Client,
+  target: BrokerUrl,
+  { closing, budget, lost }: ConnectionHandle,
+) {
+  const { host, port, user, password, egress } = target
   const serverName = isIP(host) ? '' : host
-  const choices: Dialling = {
+  const options: DialOptions = {
     servers: `${host.includes(':') ? `[${host}]` : host}:${port}`,
     serverName,
     budget,
     lost,
-    dial: () => openUpgradable({ host, port, reach }, closing, budget),
+    dial: () => openUpgradable({ host, port, egress }, closing, budget),
     resolve: false,
     reconnect: false,
     ignoreClusterUpdates: true,
@@ -163,19 +167,19 @@ async function connect({ connect, headers, jetstream }: Client, target: BrokerUr
     ...(user === undefined ? {} : password === undefined ? { token: user } : { user, pass: password }),
   }
   try {
-    const connection = await connect(choices)
+    const connection = await connect(options)
     closing.addEventListener('abort', () => connection.close().catch(() => {}), { once: true })
     connection
       .closed()
-      .then((error) => lost(error ? explain(error) : Object.assign(new Error('closed'), { code: 'ECONNRESET' })))
+      .then((error) => lost(error ? toNatsError(error) : Object.assign(new Error('closed'), { code: 'ECONNRESET' })))
     return { jetStream: jetstream(connection), headers }
   } catch (error) {
-    throw explain(error)
+    throw toNatsError(error)
   }
 }
 
-/** By the class of the error. Its words may hold the subject, the server's address, or what the server said. */
-function explain(thrown: unknown): Error {
+/** Maps the class of the error. Its message may hold the subject, the server's address, or text of the server. */
+function toNatsError(thrown: unknown): Error {
   const error = thrown instanceof Error ? thrown : new Error('failed')
   if (/^(UserAuthenticationExpired|Authorization|PermissionViolation)Error$/.test(error.name))
     return new Refused('the user, the password or the right to do this was refused')

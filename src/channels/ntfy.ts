@@ -1,15 +1,15 @@
 import { invalidMember } from '#core/problem.ts'
 import Type from '#json-schema.ts'
 import type { ChannelKind } from './channel.ts'
-import { cleaned, jsonOf, secretsOf } from './error-response.ts'
-import { buttonsOf, compose, plain } from './formatting.ts'
+import { parseJsonObject, safeErrorText, secretsOf } from './error-response.ts'
+import { buttonsOf, formatBody, plain } from './formatting.ts'
 import { openHttpClient, parseTarget, toOutcome } from './http-client.ts'
-import { cut, type MessageText, toMessageText } from './message-text.ts'
+import { type MessageText, toMessageText, truncate } from './message-text.ts'
 
 /**
- * A push by ntfy (docs.ntfy.sh, «Publish as JSON»): to the root of the server, so that no title stands in a header, where ntfy
- * reads it, too, but HTTP would have it in ASCII. Its limits («Limitations»): a message of 4,096 bytes, and what is longer becomes
- * an attachment; the JSON of all may be twice as long. Three buttons («Action buttons»), pressed without leaving the notification.
+ * A push by ntfy (docs.ntfy.sh, «Publish as JSON»), as JSON to the root of the server. ntfy also reads titles from headers, but HTTP
+ * headers are ASCII. Limits («Limitations»): a message of 4,096 bytes, beyond which it becomes an attachment; the whole JSON may be twice
+ * as long. Up to three buttons («Action buttons») work without leaving the notification.
  */
 const standardUrl = 'https://ntfy.sh'
 const messageBytes = 4_096
@@ -17,9 +17,9 @@ const titleCharacters = 250
 const maxTags = 5
 const tagCharacters = 40
 const maxButtons = 3
-/** Their addresses share the other half of the JSON with the title. */
+/** Buttons share the other half of the JSON with the title. */
 const buttonsBytes = 2_400
-/** «Message priority»: 5 breaks through «do not disturb», which is not ours to decide. */
+/** «Message priority»: 5 overrides «do not disturb», which is the user's decision. */
 const priorities = { low: 2, normal: 3, high: 4 } as const
 
 const options = Type.Object(
@@ -27,16 +27,16 @@ const options = Type.Object(
     url: Type.Optional(
       Type.String({
         title: 'Server',
-        description: 'Its address',
+        description: 'The address of the server',
         default: standardUrl,
         maxLength: 2_000,
         affectsSecrets: true,
       }),
     ),
-    // Not a secret in the sense of the schema, though who knows it may read along: one has to see it to subscribe to it.
+    // Not `writeOnly`, though anyone who knows the topic can read it: users need to see it to subscribe.
     topic: Type.String({
       title: 'Topic',
-      description: 'Who knows its name may read it, unless the server protects it',
+      description: 'Anyone who knows the name can read it, unless the server protects it',
       pattern: '^[-_A-Za-z0-9]{1,64}$',
       affectsSecrets: false,
     }),
@@ -55,25 +55,25 @@ const options = Type.Object(
 export const ntfyKind: ChannelKind<typeof options> = {
   kind: 'ntfy',
   label: 'ntfy',
-  about: 'A push to phones and browsers by ntfy, on its public server or your own; it needs a topic.',
+  about: 'A push to phones and browsers by ntfy, on its public server or your own. Requires a topic.',
   options,
   concurrency: 4,
-  async open({ url = standardUrl, topic, token }, { reach }) {
-    const target = parseTarget(url, '/url', reach)
-    // ntfy publishes JSON at the root alone (docs.ntfy.sh, «Publish as JSON»). Below a path it would take the JSON for the text of a
-    // message to the topic of that name, and say 200.
+  async open({ url = standardUrl, topic, token }, { egress }) {
+    const target = parseTarget(url, '/url', egress)
+    // ntfy accepts JSON at the root only (docs.ntfy.sh, «Publish as JSON»). Below a path it would publish the JSON as the text of a message
+    // to the topic of that name, and respond with 200.
     if (target.url.pathname !== '/' || target.url.search !== '' || target.url.hash !== '')
-      throw invalidMember('/url', 'must be the address of the server alone; the topic has a member of its own, topic')
+      throw invalidMember('/url', 'must be the address of the server alone; the topic belongs in the member topic')
     const secrets = secretsOf(target.url, token ? [token] : [])
-    const outbound = openHttpClient(target)
+    const client = openHttpClient(target)
     const headers = { 'content-type': 'application/json', ...(token ? { authorization: `Bearer ${token}` } : {}) }
     return {
       async send(message, signal) {
         const body = JSON.stringify({ topic, ...toPush(toMessageText(message)) })
-        const answer = await outbound.request({ headers, body, signal })
-        return toOutcome(answer, message.sentAt, cleaned(jsonOf(answer).error, secrets))
+        const response = await client.request({ headers, body, signal })
+        return toOutcome(response, message.sentAt, safeErrorText(parseJsonObject(response).error, secrets))
       },
-      [Symbol.asyncDispose]: () => outbound[Symbol.asyncDispose](),
+      [Symbol.asyncDispose]: () => client[Symbol.asyncDispose](),
     }
   },
 }
@@ -84,14 +84,14 @@ function toPush(messageText: MessageText): object {
     .slice(0, maxButtons)
     .map(({ label, url }) => ({ action: 'http', label, url, method: 'POST', clear: true }))
   return {
-    title: cut(messageText.subject, titleCharacters),
-    message: compose(messageText, plain, messageBytes, jsonBytes),
+    title: truncate(messageText.subject, titleCharacters),
+    message: formatBody(messageText, plain, messageBytes, jsonBytes),
     priority: priorities[messageText.urgency],
-    tags: tags.slice(0, maxTags).map((tag) => cut(tag, tagCharacters)),
-    // Without buttons the message still says what it is about; with too much of them it would be refused.
+    tags: tags.slice(0, maxTags).map((tag) => truncate(tag, tagCharacters)),
+    // Without its buttons the message is still useful; with too many bytes ntfy would reject it.
     actions: jsonBytes(actions) <= buttonsBytes ? actions : [],
   }
 }
 
-/** As JSON, where it is never shorter than as a message. */
+/** The size as JSON, which is never smaller than the size as a message. */
 const jsonBytes = (value: unknown) => Buffer.byteLength(JSON.stringify(value))

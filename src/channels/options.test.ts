@@ -7,7 +7,7 @@ import { emailKind } from './email.ts'
 import { mask, patchOptions } from './options.ts'
 import { pushoverKind } from './pushover.ts'
 
-/** A stored secret is used only where it was given for. */
+/** A stored secret is used only for the destination it was given for. */
 
 interface Member {
   readonly writeOnly?: boolean
@@ -20,7 +20,7 @@ const membersOf = ({ options }: ChannelKind) =>
 const secretsOf = (kind: ChannelKind) => membersOf(kind).flatMap(([name, { writeOnly }]) => (writeOnly ? [name] : []))
 const othersOf = (kind: ChannelKind) => membersOf(kind).filter(([, { writeOnly }]) => !writeOnly)
 
-/** Every option set, to a value of its own. */
+/** Every option, each with its own value. */
 const stored = (kind: ChannelKind) => Object.fromEntries(membersOf(kind).map(([name]) => [name, `stored ${name}`]))
 
 function faultsOf(change: () => unknown): (string | undefined)[] {
@@ -35,7 +35,7 @@ function faultsOf(change: () => unknown): (string | undefined)[] {
 for (const kind of catalog.filter((kind) => secretsOf(kind).length > 0)) {
   const pointers = secretsOf(kind).map((name) => `/options/${name}`)
 
-  test(`${kind.kind}: every option that is no secret says whether it affects the secrets`, () => {
+  test(`${kind.kind}: every option that is no secret declares whether it affects the secrets`, () => {
     for (const [name, { affectsSecrets }] of othersOf(kind)) assert.equal(typeof affectsSecrets, 'boolean', name)
   })
 
@@ -59,7 +59,7 @@ for (const kind of catalog.filter((kind) => secretsOf(kind).length > 0)) {
         }
       })
     else
-      test(`${kind.kind}: another ${name} sends no secret anywhere else`, () => {
+      test(`${kind.kind}: another ${name} requires no secret again`, () => {
         for (const change of changes)
           assert.deepEqual(
             faultsOf(() => patchOptions(kind, stored(kind), change)),
@@ -68,13 +68,13 @@ for (const kind of catalog.filter((kind) => secretsOf(kind).length > 0)) {
       })
   }
 
-  test(`${kind.kind}: what was read can be sent back, and the secrets stay`, () => {
+  test(`${kind.kind}: options that were read can be sent back, and the secrets stay`, () => {
     const shown = { ...stored(kind), ...Object.fromEntries(secretsOf(kind).map((secret) => [secret, mask])) }
     assert.deepEqual(patchOptions(kind, stored(kind), shown), stored(kind))
   })
 }
 
-test('an address that is left out is its default, and to write that down is no change', () => {
+test('an absent address is the default, and setting it explicitly is no change', () => {
   const keys = { token: 'a', user: 'b' }
   const url = 'https://api.pushover.net'
   assert.deepEqual(patchOptions(pushoverKind, keys, { url }), { ...keys, url })
@@ -94,13 +94,13 @@ test('one secret given again does not release the other', () => {
   )
 })
 
-test('a channel without a stored secret has none to give again', () => {
+test('a channel without a stored secret requires none again', () => {
   const before = { host: 'a.example', from: 'a@a.example', to: ['b@a.example'] }
   const after = { ...before, host: 'b.example' }
   assert.deepEqual(patchOptions(emailKind, before, { host: 'b.example' }), after)
 })
 
-test('a kind that forgot to decide asks for its secrets', () => {
+test('a kind without the declaration requires its secrets again', () => {
   const properties = { server: { type: 'string' }, key: { type: 'string', writeOnly: true } }
   const kind = { ...emailKind, options: { type: 'object', properties } } as unknown as ChannelKind
   assert.deepEqual(

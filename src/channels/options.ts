@@ -4,15 +4,15 @@ import { type Fault, nearest, Problem } from '#core/problem.ts'
 import type { TSchema } from '#json-schema.ts'
 import type { ChannelKind } from './channel.ts'
 
-/** Options of a channel as they come from a person and go back to one: checked against their kind, and never with a secret in them. */
+/** A channel's options in the API: validated against the schema of their kind, and returned without secrets. */
 export type Options = Readonly<Record<string, unknown>>
 
-/** What stands for a secret that is set. Sent back, it leaves that as it is. */
+/** Stands for a secret that is set. A request that sends it back keeps the secret. */
 export const mask = '********'
 
 const ajv = new Ajv({ allErrors: true, strict: false, validateSchema: false })
 
-/** @throws Problem `invalid` naming every member at fault, below `/options`; never a value, which may be a secret */
+/** @throws Problem `invalid` that names every faulty member below `/options`, and never a value, which may be a secret */
 export function checkOptions({ kind, label, options: schema }: ChannelKind, options: Options): void {
   const isValid = ajv.compile(schema)
   if (isValid(options)) return
@@ -32,16 +32,16 @@ function toFault({ keyword, params, instancePath, message }: ErrorObject, schema
 export function maskOptions({ options: schema }: ChannelKind, options: Options): Record<string, unknown> {
   const members = membersOf(schema)
   return Object.fromEntries(
-    // Of a kind that this server does not know any more, or a member of it, nobody can say whether it is secret.
+    // A kind or member that this server no longer knows may be secret.
     Object.entries(options).map(([name, value]) => [name, members[name] && !members[name].writeOnly ? value : mask]),
   )
 }
 
 /**
- * A merge patch (RFC 7396) of the options, in which a mask stands for what is there.
+ * A merge patch (RFC 7396) of the options, in which a mask keeps the stored value.
  *
- * A stored secret is used only where it was given for. A patch that changes its destination or its protection must contain the secret
- * again. Otherwise one request would send the secret to any address.
+ * A stored secret is used only for the destination it was given for. A patch that changes its destination or its protection must contain
+ * the secret again. Otherwise one request could send the secret to any address.
  * @throws Problem `invalid` that names every secret to give again
  */
 export function patchOptions({ options: schema }: ChannelKind, before: Options, patch: Options): Options {
@@ -53,21 +53,23 @@ export function patchOptions({ options: schema }: ChannelKind, before: Options, 
     .filter(([, { writeOnly, affectsSecrets = true }]) => affectsSecrets && !writeOnly)
     .map(([name]) => name)
     .filter((name) => !isDeepStrictEqual(effective(before, name), effective(after, name)))
-  const kept = Object.keys(after).filter((name) => members[name]?.writeOnly && isKept(patch[name], before[name]))
-  if (changed.length > 0 && kept.length > 0) throw toMissingSecrets(changed, kept)
+  const unchanged = Object.keys(after).filter(
+    (name) => members[name]?.writeOnly && isUnchanged(patch[name], before[name]),
+  )
+  if (changed.length > 0 && unchanged.length > 0) throw toMissingSecrets(changed, unchanged)
   return after
 }
 
-const isKept = (given: unknown, before: unknown) => before !== undefined && (given === undefined || given === mask)
+const isUnchanged = (given: unknown, before: unknown) => before !== undefined && (given === undefined || given === mask)
 
-function toMissingSecrets(changed: readonly string[], kept: readonly string[]): Problem {
+function toMissingSecrets(changed: readonly string[], unchanged: readonly string[]): Problem {
   const verb = changed.length === 1 ? 'changes' : 'change'
-  const why = `because ${changed.join(' and ')} ${verb}: a stored secret is not sent to another address or with other protection`
-  const faults = kept.map((name) => ({
+  const reason = `because ${changed.join(' and ')} ${verb}: a stored secret is not sent to another address or with other protection`
+  const faults = unchanged.map((name) => ({
     at: { pointer: `/options/${name}` },
-    detail: `must be given again in this request, ${why}`,
+    detail: `must be given again in this request, ${reason}`,
   }))
-  return new Problem('invalid', `Give ${kept.join(' and ')} again in this request, ${why}.`, { faults })
+  return new Problem('invalid', `Give ${unchanged.join(' and ')} again in this request, ${reason}.`, { faults })
 }
 
 function merge(before: Options, patch: Options): Options {

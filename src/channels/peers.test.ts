@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict'
-import { once } from 'node:events'
-import { type AddressInfo, createServer, type Server, type Socket } from 'node:net'
-import { type TestContext, test } from 'node:test'
-import { createServer as createTlsServer, TLSSocket, Server as TlsServer } from 'node:tls'
+import type { Socket } from 'node:net'
+import { test } from 'node:test'
+import { TLSSocket } from 'node:tls'
 import type { Outcome } from '#core/delivery.ts'
+import { startTcpServer } from '#kit/tcp-server.ts'
 import { messageAbout } from '#support/messages.ts'
 import { canary, type PeerSubject, peerSubjects as subjects } from '#support/peer-subjects.ts'
 import { channelDeps, freePort, send } from '#support/peers.ts'
@@ -11,34 +11,9 @@ import { selfSigned } from '#support/self-signed.ts'
 import { natsKind } from './nats.ts'
 import { redisKind } from './redis.ts'
 
-/** What speaks something else than HTTP to a peer that does everything but what it should. */
-interface Peer {
-  readonly port: number
-  readonly sockets: Socket[]
-}
+/** Channels of protocols other than HTTP, with every misbehaviour of a peer. */
 
-async function startPeer(
-  t: TestContext,
-  behave: (socket: Socket) => void,
-  server: Server = createServer(),
-): Promise<Peer> {
-  const sockets: Socket[] = []
-  server.on(server instanceof TlsServer ? 'secureConnection' : 'connection', (socket: Socket) => {
-    sockets.push(socket)
-    socket.on('error', () => {})
-    behave(socket)
-  })
-  server.on('tlsClientError', () => {})
-  server.listen(0, '127.0.0.1')
-  await once(server, 'listening')
-  t.after(() => {
-    for (const socket of sockets) socket.destroy()
-    server.close()
-  })
-  return { port: (server.address() as AddressInfo).port, sockets }
-}
-
-/** Later, and with a reason in which nothing is the peer's or secret. */
+/** A retry, with a reason that contains no text of the peer and no secret. */
 function assertLater(outcome: Outcome, reason?: RegExp): void {
   assert.ok(typeof outcome === 'object' && outcome.retry, JSON.stringify(outcome))
   assertClean(outcome.reason)
@@ -46,7 +21,7 @@ function assertLater(outcome: Outcome, reason?: RegExp): void {
 }
 
 function assertClean(reason: string): void {
-  // biome-ignore lint/suspicious/noControlCharactersInRegex: they are what it is about
+  // biome-ignore lint/suspicious/noControlCharactersInRegex: this looks for control characters
   assert.doesNotMatch(reason, /canary|[\u0000-\u001f\u007f]|127\.0\.0\.1|:\/\//)
   assert.ok(reason.length > 3 && reason.length < 200)
 }
@@ -57,22 +32,22 @@ for (const { kind, at, greeting } of subjects) {
   test(kind.kind, async (t) => {
     const open = (port: number, isEncrypted?: boolean) => kind.open(at('127.0.0.1', port, isEncrypted), channelDeps)
 
-    await t.test('hides what is secret: the address that holds it, or the password', () => {
+    await t.test('hides its secret: the address that contains it, or the password', () => {
       const { properties } = kind.options as unknown as { properties: Record<string, Record<string, unknown>> }
       for (const [name, { title, description }] of Object.entries(properties)) assert.ok(title && description, name)
       assert.equal((properties.url ?? properties.password)?.writeOnly, true)
     })
 
-    await t.test('never goes where a cloud tells secrets, in any spelling', async () => {
+    await t.test('never connects to the metadata service of a cloud, in any spelling', async () => {
       for (const host of ['169.254.169.254', '[::ffff:a9fe:a9fe]', '0xa9fea9fe', '2852039166', '[fe80::1]', '0'])
         await assert.rejects(
           kind.open(at(host, 1), channelDeps),
-          (error: Error) => /never spoken to/.test(error.message) && !error.message.includes(canary),
+          (error: Error) => /never allowed/.test(error.message) && !error.message.includes(canary),
           host,
         )
     })
 
-    await t.test('nobody listens', async () => {
+    await t.test('a closed port', async () => {
       await using channel = await open(await freePort())
       assertLater(await send(channel, message), /^cannot be reached: ECONNREFUSED$/)
     })
@@ -80,7 +55,7 @@ for (const { kind, at, greeting } of subjects) {
     await t.test('falls silent: the signal ends it, and the connection', async (t) => {
       const giveUp = new AbortController()
       const ended = Promise.withResolvers<void>()
-      const { port, sockets } = await startPeer(t, (socket) => {
+      const { port, sockets } = await startTcpServer(t, (socket) => {
         socket.resume().on('close', () => ended.resolve())
         socket.write(greeting, () => giveUp.abort())
       })
@@ -90,10 +65,10 @@ for (const { kind, at, greeting } of subjects) {
       assert.equal(sockets.length, 1)
     })
 
-    await t.test('falls silent: whoever closes the channel does not wait', async (t) => {
+    await t.test('falls silent: closing the channel does not wait', async (t) => {
       const connected = Promise.withResolvers<void>()
       const ended = Promise.withResolvers<void>()
-      const { port } = await startPeer(t, (socket) => {
+      const { port } = await startTcpServer(t, (socket) => {
         socket.resume().on('close', () => ended.resolve())
         connected.resolve()
       })
@@ -105,8 +80,8 @@ for (const { kind, at, greeting } of subjects) {
       await ended.promise
     })
 
-    await t.test('hangs up, and the next attempt calls again', async (t) => {
-      const { port, sockets } = await startPeer(t, (socket) => {
+    await t.test('hangs up, and the next attempt reconnects', async (t) => {
+      const { port, sockets } = await startTcpServer(t, (socket) => {
         socket.once('data', () => socket.destroy())
         if (greeting) socket.end(greeting)
         else socket.end()
@@ -114,11 +89,11 @@ for (const { kind, at, greeting } of subjects) {
       await using channel = await open(port)
       assertLater(await send(channel, message))
       assertLater(await send(channel, message))
-      assert.equal(sockets.length, 2, 'no library calls again by itself')
+      assert.equal(sockets.length, 2, 'no library reconnects by itself')
     })
 
     await t.test('resets in the middle', async (t) => {
-      const { port } = await startPeer(t, (socket) => {
+      const { port } = await startTcpServer(t, (socket) => {
         socket.once('data', () => socket.resetAndDestroy())
         socket.write(greeting)
       })
@@ -126,9 +101,9 @@ for (const { kind, at, greeting } of subjects) {
       assertLater(await send(channel, message))
     })
 
-    await t.test('talks rubbish, with what it was told in it', async (t) => {
+    await t.test('sends malformed data that contains the secret', async (t) => {
       const printed = t.mock.method(console, 'log', () => {})
-      const { port } = await startPeer(t, (socket) => {
+      const { port } = await startTcpServer(t, (socket) => {
         socket.on('data', (bytes) => socket.write(bytes))
         socket.write(`${greeting}500 ${canary} \u001b[31m\r\n-ERR ${canary}\r\n${canary}\r\n`)
       })
@@ -146,10 +121,10 @@ for (const { kind, at, greeting } of subjects) {
       ['as one line', '+'],
       ['as one long string', '$999999999\r\n'],
     ])
-      await t.test(`says something without an end, ${what}`, async (t) => {
+      await t.test(`sends data without end, ${what}`, async (t) => {
         let written = 0
         const giveUp = new AbortController()
-        const { port } = await startPeer(t, (socket) => {
+        const { port } = await startTcpServer(t, (socket) => {
           socket.resume()
           socket.write(beginning ?? '')
           const more = () => {
@@ -157,7 +132,7 @@ for (const { kind, at, greeting } of subjects) {
               written += 65_536
               if (!socket.write(Buffer.alloc(65_536, '9'))) return socket.once('drain', more)
             }
-            // It was let have its way for 100 MB.
+            // It could send 100 MB.
             giveUp.abort()
           }
           more()
@@ -169,20 +144,21 @@ for (const { kind, at, greeting } of subjects) {
         assert.ok(process.memoryUsage().rss - before < 2e8)
       })
 
-    // TLS of NATS begins after its greeting, which has a test of its own below.
+    // TLS of NATS starts after its greeting; a test below covers it.
     if (kind.kind !== 'nats')
-      await t.test('has a certificate that nobody vouches for', async (t) => {
+      await t.test('has an untrusted certificate', async (t) => {
         let heard = ''
-        const server = createTlsServer(selfSigned)
-        const { port } = await startPeer(t, (socket) => socket.on('data', (bytes) => (heard += bytes)), server)
+        const { port } = await startTcpServer(t, (socket) => socket.on('data', (bytes) => (heard += bytes)), {
+          isEncrypted: true,
+        })
         await using channel = await open(port, true)
         assertLater(await send(channel, message), /SELF_SIGNED/)
         assert.equal(heard, '')
       })
 
-    await t.test('speaks no TLS where it must', async (t) => {
+    await t.test('does not speak TLS', async (t) => {
       let heard = ''
-      const { port } = await startPeer(t, (socket) => {
+      const { port } = await startTcpServer(t, (socket) => {
         socket.on('data', (bytes) => (heard += bytes))
         socket.end(greeting || 'hello\r\n')
       })
@@ -193,13 +169,13 @@ for (const { kind, at, greeting } of subjects) {
   })
 }
 
-/** Answers line by line, or packet by packet, as the first function of the script that knows what to say. */
+/** Responds to each line or packet with the result of a function, if it has one. */
 const answering =
   (greeting: string | Buffer, answer: (heard: string) => string | Buffer | undefined) => (socket: Socket) => {
     socket.write(greeting)
     socket.on('data', (bytes) => {
-      const said = answer(bytes.toString('latin1'))
-      if (said !== undefined) socket.write(said)
+      const response = answer(bytes.toString('latin1'))
+      if (response !== undefined) socket.write(response)
     })
   }
 
@@ -230,8 +206,8 @@ const refusals: readonly [string, PeerSubject, object, (socket: Socket) => void]
 ]
 
 for (const [name, { kind, at }, more, behave] of refusals)
-  test(`${name}: a password that is refused is refused for good`, async (t) => {
-    const { port } = await startPeer(t, behave)
+  test(`${name}: a refused password is permanent`, async (t) => {
+    const { port } = await startTcpServer(t, behave)
     await using channel = await kind.open({ ...at('127.0.0.1', port), ...more }, channelDeps)
     const outcome = await send(channel, message)
     assert.ok(typeof outcome === 'object' && !outcome.retry, JSON.stringify(outcome))
@@ -239,9 +215,9 @@ for (const [name, { kind, at }, more, behave] of refusals)
     assert.match(outcome.reason, /the user(,| or) (the )?password.* was refused/)
   })
 
-test('nats: a certificate that nobody vouches for', async (t) => {
+test('nats: an untrusted certificate', async (t) => {
   let heard = ''
-  const { port } = await startPeer(t, (socket) => {
+  const { port } = await startTcpServer(t, (socket) => {
     socket.write(of('nats').greeting.replace('}', ',"tls_required":true}'), () => {
       const encrypted = new TLSSocket(socket, { isServer: true, ...selfSigned })
       encrypted.on('error', () => {}).on('data', (bytes) => (heard += bytes))
@@ -254,12 +230,12 @@ test('nats: a certificate that nobody vouches for', async (t) => {
   assert.equal(heard, '')
 })
 
-test('a URL is refused without being repeated', async () => {
+test('an error never repeats a URL', async () => {
   for (const [text, fault] of [
     [`http://user:${canary}@h`, /must be a URL that begins with redis:\/\/ or rediss:\/\//],
     [canary, /must be a URL/],
     [`redis://user:${canary}@h?x`, /must not hold a \?/],
-    [`redis://user:${canary}%zz@h`, /holds a % that is no escape/],
+    [`redis://user:${canary}%zz@h`, /contains a % that starts no escape/],
     [`redis://user:${canary}@h/first`, /must end in the number of a database/],
   ] as const)
     await assert.rejects(

@@ -1,19 +1,19 @@
 import Type from '#json-schema.ts'
 import type { ChannelKind } from './channel.ts'
-import { cleaned, forGood, jsonOf, notBefore, secretsOf } from './error-response.ts'
-import { buttonsOf, compose, plain } from './formatting.ts'
+import { asPermanent, parseJsonObject, safeErrorText, secretsOf, withRetryAfter } from './error-response.ts'
+import { buttonsOf, formatBody, plain } from './formatting.ts'
 import { openHttpClient, parseTarget, toOutcome } from './http-client.ts'
-import { cut, type MessageText, toMessageText } from './message-text.ts'
+import { type MessageText, toMessageText, truncate } from './message-text.ts'
 
 /**
  * A push by Pushover (pushover.net/api, «Pushing Messages»). Limits: a title of 250 characters, a message of 1,024, one address of 512.
- * «Being Friendly to our API»: what it answers with 4xx must not be sent again as it is, but for 429, the quota of the month.
+ * «Being Friendly to our API»: a request that was answered with 4xx must not be repeated unchanged, except 429, the monthly quota.
  */
 const standardUrl = 'https://api.pushover.net'
 const titleCharacters = 250
 const messageCharacters = 1_024
 const urlCharacters = 512
-/** «Message Priority»: 2 rings until somebody answers it, for which there are reminders here. */
+/** «Message Priority»: 2 repeats until it is acknowledged, which `repeat` of a channel does here. */
 const priorities = { low: -1, normal: 0, high: 1 } as const
 
 const options = Type.Object(
@@ -21,7 +21,7 @@ const options = Type.Object(
     url: Type.Optional(
       Type.String({
         title: 'API server',
-        description: 'Only for a proxy in between',
+        description: 'Only for a proxy',
         default: standardUrl,
         maxLength: 2_000,
         affectsSecrets: true,
@@ -29,7 +29,7 @@ const options = Type.Object(
     ),
     token: Type.String({
       title: 'Application token',
-      description: '30 letters and digits, of an application you made there',
+      description: '30 letters and digits, of your application at Pushover',
       pattern: '^[A-Za-z0-9]{30}$',
       writeOnly: true,
     }),
@@ -42,7 +42,7 @@ const options = Type.Object(
     device: Type.Optional(
       Type.String({
         title: 'Device',
-        description: 'All of them where empty',
+        description: 'Names of devices; empty for all',
         pattern: '^[A-Za-z0-9_,-]{0,200}$',
         affectsSecrets: false,
       }),
@@ -54,42 +54,42 @@ const options = Type.Object(
 export const pushoverKind: ChannelKind<typeof options> = {
   kind: 'pushover',
   label: 'Pushover',
-  about: 'A push to phones by Pushover; it needs the token of an application and the key of a user or group there.',
+  about: 'A push to phones by Pushover. Requires the token of an application and the key of a user or group.',
   options,
   concurrency: 2, // «no more than 2 concurrent HTTP requests»
-  async open({ url = standardUrl, token, user, device }, { reach }) {
-    const target = parseTarget(url, '/url', reach)
+  async open({ url = standardUrl, token, user, device }, { egress }) {
+    const target = parseTarget(url, '/url', egress)
     const secrets = secretsOf(target.url, [token, user])
-    const outbound = openHttpClient(target)
+    const client = openHttpClient(target)
     const headers = { 'content-type': 'application/json' }
     const to = { token, user, ...(device ? { device } : {}) }
     return {
       async send(message, signal) {
         const body = JSON.stringify({ ...to, ...toPush(toMessageText(message)) })
-        const answer = await outbound.request({ path: '/1/messages.json', headers, body, signal })
-        const { errors } = jsonOf(answer)
-        const words = Array.isArray(errors) ? cleaned(errors.join(', '), secrets) : undefined
-        const outcome = toOutcome(answer, message.sentAt, words)
-        if (answer.status === 429) return notBefore(outcome, untilReset(answer.headers, message.sentAt))
-        return answer.status >= 400 && answer.status < 500 ? forGood(outcome) : outcome
+        const response = await client.request({ path: '/1/messages.json', headers, body, signal })
+        const { errors } = parseJsonObject(response)
+        const errorText = Array.isArray(errors) ? safeErrorText(errors.join(', '), secrets) : undefined
+        const outcome = toOutcome(response, message.sentAt, errorText)
+        if (response.status === 429) return withRetryAfter(outcome, untilReset(response.headers, message.sentAt))
+        return response.status >= 400 && response.status < 500 ? asPermanent(outcome) : outcome
       },
-      [Symbol.asyncDispose]: () => outbound[Symbol.asyncDispose](),
+      [Symbol.asyncDispose]: () => client[Symbol.asyncDispose](),
     }
   },
 }
 
-/** «Limitations»: when the month's quota begins anew, in seconds since 1970. A Retry-After is nearer to the matter. */
+/** «Limitations»: the time at which the monthly quota resets, in seconds since 1970. A Retry-After is more specific. */
 function untilReset(headers: Readonly<Record<string, unknown>>, now: number): number | undefined {
   const reset = Number(headers['x-limit-app-reset'])
   return headers['retry-after'] === undefined && reset > 0 ? reset * 1_000 - now : undefined
 }
 
 function toPush(messageText: MessageText): object {
-  // It has room for one address; the first act is the one that is done most.
+  // Pushover shows one address. The first action is the most common one.
   const action = buttonsOf(messageText).find(({ url }) => url.length <= urlCharacters)
   return {
-    title: cut(messageText.subject, titleCharacters),
-    message: compose(messageText, plain, messageCharacters),
+    title: truncate(messageText.subject, titleCharacters),
+    message: formatBody(messageText, plain, messageCharacters),
     priority: priorities[messageText.urgency],
     ...(action ? { url: action.url, url_title: action.label } : {}),
   }

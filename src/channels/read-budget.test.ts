@@ -1,11 +1,12 @@
 import assert from 'node:assert/strict'
 import { once } from 'node:events'
-import { type AddressInfo, createServer, type LookupFunction, type Socket } from 'node:net'
+import type { LookupFunction, Socket } from 'node:net'
 import { buffer } from 'node:stream/consumers'
 import { type TestContext, test } from 'node:test'
+import { startTcpServer } from '#kit/tcp-server.ts'
 import { LimitedSocket, ReadBudget } from './read-budget.ts'
 
-test('a peer may greet, and then send as much as its answers need', () => {
+test('a peer may greet, and then send as much as its responses need', () => {
   const budget = new ReadBudget(100)
   let spent = 0
   budget.onSpent = () => spent++
@@ -19,7 +20,7 @@ test('a peer may greet, and then send as much as its answers need', () => {
   assert.equal(spent, 1)
 })
 
-test('a connection may live for ever, as long as its peer only answers', () => {
+test('a connection may stay open for ever if its peer only responds', () => {
   const budget = new ReadBudget(100)
   for (let i = 0; i < 10_000; i++) {
     budget.reserve(50)
@@ -28,7 +29,7 @@ test('a connection may live for ever, as long as its peer only answers', () => {
   }
 })
 
-test('what answers leave is not saved up', () => {
+test('unused bytes of responses are not saved up', () => {
   const budget = new ReadBudget(100)
   for (let i = 0; i < 10_000; i++) {
     budget.reserve(50)
@@ -38,30 +39,27 @@ test('what answers leave is not saved up', () => {
   assert.equal(budget.take(1), false)
 })
 
-test('what a handshake leaves is not for later', () => {
+test('unused bytes of a handshake lapse', () => {
   const budget = new ReadBudget(100)
   budget.extend(1_000)
   assert.ok(budget.take(500))
-  budget.settle()
+  budget.capToReserved()
   assert.equal(budget.take(101), false)
 })
 
 const nowhere: LookupFunction = () => assert.fail('an address needs no lookup')
 
 async function startServer(t: TestContext, behave: (socket: Socket) => void) {
-  const server = createServer((socket) => behave(socket.on('error', () => {})))
-  server.listen(0, '127.0.0.1')
-  await once(server, 'listening')
-  t.after(() => server.close())
-  return { host: '127.0.0.1', port: (server.address() as AddressInfo).port, lookup: nowhere }
+  const { port } = await startTcpServer(t, behave)
+  return { host: '127.0.0.1', port, lookup: nowhere }
 }
 
-test('what was sent before the end is read, however late', async (t) => {
+test('data from before the end is read, however late', async (t) => {
   const budget = new ReadBudget(1e6)
   const address = await startServer(t, (socket) => socket.end(Buffer.alloc(200_000, 'x')))
   const socket = new LimitedSocket(address, budget)
   await once(socket, 'readable')
-  // So that all of it has come, and the connection is closed.
+  // By then all data has arrived, and the connection is closed.
   await new Promise((resolve) => setImmediate(resolve))
   assert.equal((await buffer(socket)).length, 200_000)
   if (!socket.closed) await once(socket, 'close')

@@ -12,11 +12,11 @@ export class ReadBudget {
   #left: number
   #reserved = 0
   readonly #base: number
-  /** Called once, when the peer has sent more. */
+  /** Called once, when the peer exceeds the budget. */
   onSpent: () => void = () => {}
   isSpent = false
 
-  /** @param base bytes for the greeting, and for what a peer says unasked */
+  /** @param base bytes for the greeting, and for unsolicited messages of the peer */
   constructor(base: number) {
     this.#base = base
     this.#left = base
@@ -32,48 +32,48 @@ export class ReadBudget {
     return !this.isSpent
   }
 
-  /** For an exchange that begins: the peer may send so much more until it ends. */
+  /** An exchange begins: the peer may send this much more until it ends. */
   reserve(bytes: number): void {
     this.#reserved += bytes
     this.#left = Math.min(this.#left + bytes, this.#base + this.#reserved)
   }
 
-  /** The exchange has ended. What it left is not saved up: a busy connection would collect gigabytes within a day. */
+  /** The exchange has ended. Unused bytes are not saved up: a busy connection would collect gigabytes within a day. */
   release(bytes: number): void {
     this.#reserved -= bytes
-    this.settle()
+    this.capToReserved()
   }
 
-  /** Further bytes until `settle`. */
+  /** Allows further bytes until `capToReserved`. */
   extend(bytes: number): void {
     this.#left += bytes
   }
 
-  /** What is left of such bytes lapses. */
-  settle(): void {
+  /** Unused bytes of `extend` lapse. */
+  capToReserved(): void {
     this.#left = Math.min(this.#left, this.#base + this.#reserved)
   }
 
-  /** For an exchange that begins on a connection where there is only one at a time. */
+  /** An exchange begins on a connection that has only one at a time. */
   restart(): void {
     this.#left = this.#base
   }
 }
 
 /**
- * For the handshake of TLS, in bytes. Certificates come in 3 to 6 KiB; Go's crypto/tls long took no handshake message above 64 KiB.
+ * Bytes for the handshake of TLS. Certificates take 3 to 6 KiB; Go's crypto/tls long refused handshake messages above 64 KiB.
  */
 const handshakeBytes = 64 * 1024
 
-/** The code of the error with which such a connection ends. */
+/** The error code of a connection that exceeded its budget. */
 export const floodCode = 'EFLOOD'
-export const floodReason = 'the other side kept sending data that is no answer, so the connection was closed'
+export const floodReason = 'the other side kept sending data that is no response, so the connection was closed'
 
 export const floodError = () => Object.assign(new Error('too much'), { code: floodCode })
 
 /**
- * Counts in `push`, where a socket's bytes come in. A listener for `data` would take them from clients that read by `readable`. The bytes
- * of TLS itself never come here: LimitedSocket counts those.
+ * Counts in `push`, where a socket's bytes arrive. A listener for `data` would take them from clients that read by `readable`. Bytes of
+ * TLS itself never arrive here: LimitedSocket counts those.
  */
 export function limitReading(socket: Duplex, budget: ReadBudget): void {
   const push = socket.push.bind(socket)
@@ -85,8 +85,8 @@ export function limitReading(socket: Duplex, budget: ReadBudget): void {
 }
 
 /**
- * Hands a reader a few messages at a time, so that it can close the socket in between. The parser of HTTP goes through everything in one
- * read, even after its request was destroyed: 2,600 informational responses took 20 ms.
+ * Gives a reader a few messages at a time, so that it can close the socket in between. The HTTP parser processes a whole read, even after
+ * its request was destroyed: 2,600 informational responses took 20 ms.
  */
 export function readInPieces(socket: Duplex, bytes: number): void {
   const push = socket.push.bind(socket)
@@ -102,14 +102,14 @@ export function readInPieces(socket: Duplex, bytes: number): void {
 export interface Address {
   readonly host: string
   readonly port: number
-  /** How far its name may lead. */
+  /** Resolves the name to allowed addresses only. */
   readonly lookup: LookupFunction
 }
 
 /**
- * A TCP connection whose bytes are counted before anything reads them, for TLS to be put on it. Given a plain socket, TLS takes over its
- * handle, and no byte passes JavaScript any more. Floods of KeyUpdate (RFC 8446 section 4.6.3) then reached no listener at all. The
- * detour costs nothing that can be measured: 0.16 ms a request either way.
+ * A TCP connection that counts its bytes before anything reads them; TLS runs on top. With a plain socket, TLS takes over the handle, and
+ * no byte passes through JavaScript: floods of KeyUpdate (RFC 8446 section 4.6.3) reached no listener at all. The detour has no measurable
+ * cost: 0.16 ms a request either way.
  */
 export class LimitedSocket extends Duplex {
   readonly #socket: Socket
@@ -128,7 +128,7 @@ export class LimitedSocket extends Duplex {
     })
     socket.on('end', () => this.push(null))
     socket.on('error', (error) => this.destroy(error))
-    // What came before the end is still to be read.
+    // Data from before the end is still to be read.
     socket.on('close', () => (socket.readableEnded ? this.end() : this.destroy()))
   }
 

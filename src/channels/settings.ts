@@ -5,20 +5,20 @@ import { invalidMember } from '#core/problem.ts'
 import Type, { type Static } from '#json-schema.ts'
 
 /**
- * What a channel is told, and how calmly, as JSON: the same members in the API and in the configuration file, so that one can be copied
- * into the other.
+ * Which notifications a channel gets, and how they are grouped and repeated. The JSON is the same in the API and in the configuration
+ * file, so that settings can be copied between them.
  */
 export const channelSettingMembers = {
   tags: Type.Array(Type.String({ minLength: 1, maxLength: 50 }), {
     maxItems: 20,
-    description: 'Only for tasks with one of these tags; empty for all',
+    description: 'Only notifications of tasks with one of these tags; empty for all',
   }),
   notifications: Type.Array(Type.Enum(notificationKinds), {
     maxItems: notificationKinds.length,
     description: 'Only notifications of these kinds; empty for all',
   }),
   group_wait: Type.Union([Type.String({ maxLength: 100 }), Type.Null()], {
-    description: 'What rings within this span goes out as one message: an ISO 8601 duration of a second to an hour',
+    description: 'Reminders that fire within this time become one message: an ISO 8601 duration of a second to an hour',
     examples: ['PT30S'],
   }),
   repeat: Type.Union(
@@ -26,18 +26,18 @@ export const channelSettingMembers = {
       Type.Object(
         {
           every: Type.String({ maxLength: 100, description: 'An ISO 8601 duration of a minute to a week' }),
-          max: Type.Integer({ minimum: 1, maximum: 100, description: 'How often at most' }),
+          max: Type.Integer({ minimum: 1, maximum: 100, description: 'Maximum number of repeats' }),
         },
         { additionalProperties: false },
       ),
       Type.Null(),
     ],
     {
-      description: 'Rings again until the notification is acknowledged, or the task is completed or snoozed',
+      description: 'Repeats the notification until it is acknowledged, or the task is completed or snoozed',
       examples: [{ every: 'PT10M', max: 5 }],
     },
   ),
-  ignore_quiet_hours: Type.Boolean({ description: 'Also told in the quiet hours of its user' }),
+  ignore_quiet_hours: Type.Boolean({ description: 'Delivers also during the quiet hours of the user' }),
 }
 const ChannelSettings = Type.Partial(Type.Object(channelSettingMembers))
 export type ChannelSettingsWire = Static<typeof ChannelSettings>
@@ -55,7 +55,7 @@ export const defaultChannelSettings: ChannelSettings = {
   ignoresQuietHours: false,
 }
 
-/** What of a policy is said; the rest stays as it is. @throws Problem `invalid` for a span that cannot be read */
+/** Settings that are absent keep their value. @throws Problem `invalid` for a duration that cannot be parsed */
 export function toChannelSettings(
   wire: ChannelSettingsWire,
   before: ChannelSettings = defaultChannelSettings,

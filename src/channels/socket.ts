@@ -2,51 +2,51 @@ import { connect, isIP, type Socket } from 'node:net'
 import type { Duplex } from 'node:stream'
 import { connect as connectEncrypted } from 'node:tls'
 import { invalidMember } from '#core/problem.ts'
-import { type EgressPolicy, lookupWithin, refuseOutOfReach } from './egress-policy.ts'
+import { checkAddress, createLookup, type EgressPolicy } from './egress-policy.ts'
 import { LimitedSocket, limitReading, type ReadBudget } from './read-budget.ts'
 
 /**
- * TCP and TLS to servers of others, for the kinds whose client library can be handed a socket; `http-client.ts` is the same for HTTP.
- * Certificates are always checked, against the system's authorities of Node and those of NODE_EXTRA_CA_CERTS: there is no option to
- * look away, since what goes through holds a password.
+ * Opens TCP and TLS connections for client libraries that accept a socket; `http-client.ts` does the same for HTTP. Certificates are always
+ * verified, against the authorities of Node and of NODE_EXTRA_CA_CERTS. There is no option to skip that, since the connections carry
+ * passwords.
  */
 export interface Server {
   /** A name, or an address without brackets. */
   readonly host: string
   readonly port: number
   readonly isEncrypted: boolean
-  /** How far its name may lead. */
-  readonly reach: EgressPolicy
+  /** The addresses to which its name may resolve. */
+  readonly egress: EgressPolicy
 }
 
-/** What a URL of a broker says, as its clients write it: `amqps://user:password@host:5671/path`. */
+/** The parts of a broker's URL, in the usual form: `amqps://user:password@host:5671/path`. */
 export interface BrokerUrl extends Server {
   readonly user: string | undefined
   readonly password: string | undefined
-  /** Decoded, without its first slash; undefined where there is none, which is not the same as an empty one. */
+  /** Decoded, without its first slash. Undefined is not the same as empty. */
   readonly path: string | undefined
 }
 
-/** A scheme and its port, where the URL names none. */
+/** A scheme and its default port. */
 type Scheme = readonly [name: string, port: number]
 
-/** @throws Problem `invalid` for what is no host, or an address out of reach */
-export function checkHost(host: string, member: string, reach: EgressPolicy): string {
-  // Read as the host of an http URL, in which each spelling of an address becomes the same one: 0xa9fea9fe is 169.254.169.254.
+/** @throws Problem `invalid` unless it is a host, and not a blocked address */
+export function checkHost(host: string, member: string, egress: EgressPolicy): string {
+  // Parsed as the host of an http URL, which normalises every spelling of an address: 0xa9fea9fe is 169.254.169.254.
   const hostname = URL.parse(`http://${isIP(host) === 6 ? `[${host}]` : host}/`)?.hostname.replace(/^\[|\]$/g, '')
   if (!hostname || /[/?#@\\]/.test(host)) throw invalidMember(member, 'must name a host')
-  refuseOutOfReach(hostname, member, reach)
+  checkAddress(hostname, member, egress)
   return hostname
 }
 
 /**
- * @param member of the options, to name in a refusal: `/url`
- * @throws Problem `invalid`, which never repeats the URL: it may hold a password
+ * @param member the option to name in an error: `/url`
+ * @throws Problem `invalid` that never repeats the URL, which may hold a password
  */
 export function parseBrokerUrl(
   text: string,
   member: string,
-  reach: EgressPolicy,
+  egress: EgressPolicy,
   plain: Scheme,
   encrypted: Scheme,
 ): BrokerUrl {
@@ -55,19 +55,19 @@ export function parseBrokerUrl(
   if (!url || !scheme)
     throw invalidMember(member, `must be a URL that begins with ${plain[0]}:// or ${encrypted[0]}://`)
   if (url.search || url.hash) throw invalidMember(member, 'must not hold a ? or #; in a password they are %3F and %23')
-  const host = checkHost(url.hostname.replace(/^\[|\]$/g, ''), member, reach)
+  const host = checkHost(url.hostname.replace(/^\[|\]$/g, ''), member, egress)
   const decode = (part: string) => {
     try {
       return part === '' ? undefined : decodeURIComponent(part)
     } catch {
-      throw invalidMember(member, 'holds a % that is no escape; the sign itself is %25')
+      throw invalidMember(member, 'contains a % that starts no escape; write %25 for the character itself')
     }
   }
   return {
     host,
     port: url.port === '' ? scheme[1] : Number(url.port),
     isEncrypted: scheme === encrypted,
-    reach,
+    egress,
     user: decode(url.username),
     password: decode(url.password),
     path: url.pathname.length > 1 ? decode(url.pathname.slice(1)) : undefined,
@@ -75,8 +75,7 @@ export function parseBrokerUrl(
 }
 
 /**
- * A socket that is connected, and for TLS has its certificate checked; destroyed when the signal aborts, or when the peer sends more than
- * the budget.
+ * A connected socket, for TLS with a verified certificate. It is destroyed when the signal aborts, or when the peer exceeds the budget.
  * @throws Error with a `code`
  */
 export function openSocket(server: Server, signal: AbortSignal, budget: ReadBudget): Promise<Socket> {
@@ -84,14 +83,18 @@ export function openSocket(server: Server, signal: AbortSignal, budget: ReadBudg
 }
 
 /**
- * The same for a client that may itself begin TLS on it (STARTTLS, NATS): its bytes are counted then, too.
+ * The same for a client that may start TLS itself (STARTTLS, NATS): bytes are still counted then.
  * @throws Error with a `code`
  */
 export function openUpgradable(server: Omit<Server, 'isEncrypted'>, signal: AbortSignal, budget: ReadBudget) {
   return whenReady(new LimitedSocket(addressOf(server), budget), 'connect', signal)
 }
 
-const addressOf = ({ host, port, reach }: Omit<Server, 'isEncrypted'>) => ({ host, port, lookup: lookupWithin(reach) })
+const addressOf = ({ host, port, egress }: Omit<Server, 'isEncrypted'>) => ({
+  host,
+  port,
+  lookup: createLookup(egress),
+})
 
 function dial(server: Server, budget: ReadBudget): Socket {
   const { host } = server
@@ -118,10 +121,10 @@ function whenReady<S extends Duplex>(
       signal.removeEventListener('abort', abort)
       reject(Object.assign(new Error('closed'), { code: 'ECONNRESET' }))
     })
-    // Stays, so that an error between two listeners of a library ends no process.
+    // This listener stays, so that an error between two listeners of a library does not end the process.
     socket.on('error', reject)
     socket.once(event, () => {
-      budget?.settle()
+      budget?.capToReserved()
       resolve(socket)
     })
     if (signal.aborted) abort()

@@ -1,14 +1,14 @@
 import { splitAtAddresses } from './addresses-in-text.ts'
-import { jsonOf } from './error-response.ts'
-import { buttonsOf, fitting, leftOut } from './formatting.ts'
+import { parseJsonObject } from './error-response.ts'
+import { buttonsOf, fitEntries, formatOmitted } from './formatting.ts'
 import { incomingWebhook } from './incoming-webhook.ts'
-import { cut, type Entry, type MessageText } from './message-text.ts'
+import { type Entry, type MessageText, truncate } from './message-text.ts'
 
 /**
  * A card by a workflow of Microsoft Teams, «When a Teams webhook request is received» (learn.microsoft.com, «Create incoming
- * webhooks with Workflows»; the connectors before it are retired). Limit: 28 KB for the message that the workflow makes of it, in
- * which the card is a string of JSON, so that each quote and backslash counts twice: 23,190 bytes that were sent were 34,569 counted. The
- * workflow answers 202 before it finds out, and the message is lost. What the workflow adds is not ours to count: 2 KB are left to it.
+ * webhooks with Workflows»; the older connectors are retired). Limit: 28 KB for the message that the workflow builds. There the card is a
+ * string of JSON, so that each quote and backslash counts twice: 23,190 bytes sent counted as 34,569. The workflow responds with 202 before
+ * it notices, and the message is lost. 2 KB are left for the parts that the workflow adds.
  */
 const cardBytes = 26_000
 const subjectCharacters = 600
@@ -16,23 +16,23 @@ const subjectCharacters = 600
 export const teamsKind = incomingWebhook({
   kind: 'teams',
   label: 'Microsoft Teams',
-  about: 'A card to a channel or chat in Teams; it needs the URL of a workflow that waits for webhook requests.',
-  urlDescription: 'Of a workflow that posts to a channel or chat when a webhook request is received',
-  write: toEnvelope,
-  // The code alone: the sentence beside it may name the workflow. 404 is no end: a workflow that is off answers so, too.
-  tokenize: (answer) => (jsonOf(answer) as { error?: { code?: unknown } | null }).error?.code,
+  about: 'A card to a channel or chat in Teams. Requires the URL of a workflow that receives webhook requests.',
+  urlDescription: 'URL of a workflow that posts to a channel or chat when a webhook request is received',
+  render: toEnvelope,
+  // The code alone: the message may name the workflow. 404 is not permanent: a disabled workflow responds with it, too.
+  errorText: (response) => (parseJsonObject(response) as { error?: { code?: unknown } | null }).error?.code,
 })
 
 function toEnvelope(messageText: MessageText): string {
   const actions = buttonsOf(messageText).map(({ label, url }) => ({ type: 'Action.OpenUrl', title: label, url }))
   const isOnly = messageText.entries.length === 1
-  return fitting(
+  return fitEntries(
     messageText.entries,
-    (entries, left) => {
+    (entries, omitted) => {
       const body = [
-        line(cut(messageText.subject, subjectCharacters), { weight: 'Bolder', size: 'Medium' }),
+        line(truncate(messageText.subject, subjectCharacters), { weight: 'Bolder', size: 'Medium' }),
         ...entries.flatMap((entry) => linesOf(entry, isOnly)),
-        ...(left > 0 ? [line(leftOut(left))] : []),
+        ...(omitted > 0 ? [line(formatOmitted(omitted))] : []),
       ]
       return JSON.stringify(envelope({ body, actions }))
     },
@@ -63,8 +63,8 @@ function linesOf({ title, state, when, late, description }: Entry, isOnly: boole
 }
 
 /**
- * Not a TextBlock: that reads Markdown and {{DATE(…)}}, and has no escape for them. A TextRun shows what it is given, and an address is
- * a link by its `selectAction`.
+ * Not a TextBlock, which parses Markdown and {{DATE(…)}} without an escape for them. A TextRun shows its text verbatim, and `selectAction`
+ * makes an address a link.
  */
 const line = (text: string, style: object = {}) => ({
   type: 'RichTextBlock',

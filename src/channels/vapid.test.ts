@@ -3,7 +3,7 @@ import { createECDH } from 'node:crypto'
 import { test } from 'node:test'
 import { makeVapidKeys } from './vapid.ts'
 
-test('the public key is the point that belongs to the private one, uncompressed', () => {
+test('the public key is the uncompressed point of the private key', () => {
   const { publicKey, privateKey } = makeVapidKeys()
   const curve = createECDH('prime256v1')
   curve.setPrivateKey(privateKey, 'base64url')

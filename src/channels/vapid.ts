@@ -1,11 +1,11 @@
 import { generateKeyPairSync } from 'node:crypto'
 
 /**
- * The key by which this server makes itself known to the push services of browsers (RFC 8292, VAPID): P-256. All replicas share one, and it
- * stays for ever, since a browser's subscription is bound to it. Made by `node:crypto`; the kind of channel that uses it comes with the web app.
+ * The P-256 key that identifies this server to the push services of browsers (VAPID, RFC 8292). All replicas share it, and it never
+ * changes, since browsers bind their subscriptions to it. The kind of channel that uses it comes with the web app.
  */
 export interface VapidKeys {
-  /** The point, uncompressed, in base64url: what a browser subscribes with (RFC 8292 section 3.2). */
+  /** The uncompressed point in base64url, with which a browser subscribes (RFC 8292 section 3.2). */
   readonly publicKey: string
   /** The scalar, in base64url. */
   readonly privateKey: string

@@ -1,11 +1,10 @@
 import assert from 'node:assert/strict'
-import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
-import type { AddressInfo } from 'node:net'
 import { type TestContext, test } from 'node:test'
 import { Webhook } from 'standardwebhooks'
 import type { Message } from '#core/notification.ts'
 import { newTask } from '#core/task-changes.ts'
-import { channelDeps } from '#support/peers.ts'
+import { answers, answersEndlessly, type Behaviour, hangsUp, startHttpReceiver } from '#kit/http-receiver.ts'
+import { channelDeps, freePort } from '#support/peers.ts'
 import { sign, webhookKind } from './webhook.ts'
 
 const secret = 'whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw'
@@ -38,32 +37,21 @@ const message: Message = {
   others: [],
 }
 
-type Answer = (request: IncomingMessage, response: ServerResponse, body: string) => void
-
-/** A webhook channel and the receiver it posts to. */
-async function openWebhook(t: TestContext, answer: Answer, said: Message = message) {
-  const server = createServer(async (request, response) => {
-    let body = ''
-    for await (const chunk of request) body += chunk
-    answer(request, response, body)
-  })
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
-  t.after(() => {
-    server.closeAllConnections()
-    server.close()
-  })
-  const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}/hook?token=hush`
-  const channel = await webhookKind.open({ url, secret }, channelDeps)
-  // As the scheduler does: a throw means «retry».
-  const send = (signal = new AbortController().signal) =>
-    channel.send(said, signal).catch((error: Error) => ({ retry: true, reason: error.message }))
-  return { send, server }
+/** A function that sends by a webhook channel, with its own receiver. */
+async function openWebhook(t: TestContext, behave: Behaviour, message?: Message) {
+  return openWebhookTo(t, (await startHttpReceiver(t, behave)).url, message)
 }
 
-const status =
-  (code: number, headers: Record<string, string> = {}): Answer =>
-  (_, response) =>
-    response.writeHead(code, headers).end('whatever the receiver says')
+async function openWebhookTo(t: TestContext, base: string, sent: Message = message) {
+  const channel = await webhookKind.open({ url: `${base}/hook?token=hush`, secret }, channelDeps)
+  t.after(() => channel[Symbol.asyncDispose]())
+  // A throw means «retry», as in reminders/.
+  return (signal = new AbortController().signal) =>
+    channel.send(sent, signal).catch((error: Error) => ({ retry: true, reason: error.message }))
+}
+
+const status = (code: number, headers: Record<string, string> = {}) =>
+  answers(code, 'any text of the receiver', headers)
 
 test('the signature is that of the test vector of Standard Webhooks', () => {
   const key = Buffer.from(secret.slice(6), 'base64')
@@ -73,9 +61,9 @@ test('the signature is that of the test vector of Standard Webhooks', () => {
 
 test('a receiver that uses the library of Standard Webhooks accepts it, and reads a CloudEvent', async (t) => {
   let event: Record<string, unknown> = {}
-  const { send } = await openWebhook(t, (request, response, body) => {
-    event = new Webhook(secret).verify(body, request.headers as Record<string, string>) as Record<string, unknown>
-    assert.equal(request.headers['webhook-id'], message.deliveryId)
+  const send = await openWebhook(t, ({ headers, body }, response) => {
+    event = new Webhook(secret).verify(body, headers as Record<string, string>) as Record<string, unknown>
+    assert.equal(headers['webhook-id'], message.deliveryId)
     response.writeHead(204).end()
   })
   assert.equal(await send(), 'sent')
@@ -86,17 +74,9 @@ test('a receiver that uses the library of Standard Webhooks accepts it, and read
   assert.equal(data.task.title, message.task.title)
 })
 
-test('while a secret is changed a receiver may know either, until the old one has ended', async () => {
+test('during a rotation a receiver may have either secret, until the old one ends', async (t) => {
   const next = 'whsec_C2FVsBQIhrscChlQIMV+b5sSYspob7oD'
-  const heard: { headers: Record<string, string>; body: string }[] = []
-  const server = createServer(async (request, response) => {
-    let body = ''
-    for await (const chunk of request) body += chunk
-    heard.push({ headers: request.headers as Record<string, string>, body })
-    response.writeHead(204).end()
-  })
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
-  const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}/`
+  const { url, requests } = await startHttpReceiver(t, answers(204))
   for (const previous_until of [new Date(now + 1_000).toISOString(), new Date(now).toISOString()]) {
     await using channel = await webhookKind.open(
       { url, secret: next, previous_secret: secret, previous_until },
@@ -104,19 +84,21 @@ test('while a secret is changed a receiver may know either, until the old one ha
     )
     assert.equal(await channel.send(message, new AbortController().signal), 'sent')
   }
-  const [during, afterwards] = heard as [(typeof heard)[0], (typeof heard)[0]]
-  for (const key of [secret, next]) new Webhook(key).verify(during.body, during.headers)
-  new Webhook(next).verify(afterwards.body, afterwards.headers)
-  assert.throws(() => new Webhook(secret).verify(afterwards.body, afterwards.headers))
-  server.close()
+  const verify = (key: string, at: number) => {
+    const { headers, body } = requests[at] as (typeof requests)[number]
+    return new Webhook(key).verify(body, headers as Record<string, string>)
+  }
+  for (const key of [secret, next]) verify(key, 0)
+  verify(next, 1)
+  assert.throws(() => verify(secret, 1))
 })
 
-test('of several that are told together each is there, and so are the links by which to act', async (t) => {
+test('a grouped message contains every task, and the action links', async (t) => {
   let event: { data: { others?: { task: { title: string }; message: string }[]; links?: object } } = { data: {} }
   const links = { complete: 'https://x/a/c', snooze: 'https://x/a/s', acknowledge: 'https://x/a/k' }
-  const { send } = await openWebhook(
+  const send = await openWebhook(
     t,
-    (_, response, body) => {
+    ({ body }, response) => {
       event = JSON.parse(body)
       response.writeHead(204).end()
     },
@@ -139,49 +121,45 @@ for (const [code, outcome] of [
   [302, { retry: true, reason: '302 Found: redirects are not followed', status: 302 }],
 ] as const)
   test(`${code} means ${typeof outcome === 'string' ? outcome : outcome.retry ? 'later' : 'never'}`, async (t) => {
-    const { send } = await openWebhook(t, status(code, { location: 'http://127.0.0.1:1/' }))
+    const send = await openWebhook(t, status(code, { location: 'http://127.0.0.1:1/' }))
     assert.deepEqual(await send(), outcome)
   })
 
 test('Retry-After is passed on, in seconds and as a date', async (t) => {
-  const { send } = await openWebhook(t, status(503, { 'retry-after': '120' }))
+  const send = await openWebhook(t, status(503, { 'retry-after': '120' }))
   assert.deepEqual(await send(), { retry: true, reason: '503 Service Unavailable', status: 503, afterMs: 120_000 })
   // Counted from the receiver's own Date, in whole seconds.
   const dates = [now, now + 60_000].map((at) => new Date(at).toUTCString())
-  const date = await openWebhook(t, status(429, { date: dates[0] as string, 'retry-after': dates[1] as string }))
-  assert.equal(((await date.send()) as { afterMs: number }).afterMs, 60_000)
+  const sendDated = await openWebhook(t, status(429, { date: dates[0] as string, 'retry-after': dates[1] as string }))
+  assert.equal(((await sendDated()) as { afterMs: number }).afterMs, 60_000)
 })
 
-test('a receiver that is not there, or hangs up, means later; the address is not repeated', async (t) => {
-  const { send, server } = await openWebhook(t, (request) => request.socket.destroy())
+test('an unavailable receiver, or one that hangs up, is retried; the address is not repeated', async (t) => {
+  const send = await openWebhook(t, hangsUp)
   const cutOff = await send()
   assert.ok(
     typeof cutOff === 'object' && cutOff.retry && !/hush|127\.0\.0\.1/.test(cutOff.reason),
     JSON.stringify(cutOff),
   )
-  await new Promise((resolve) => server.close(resolve))
-  const refused = await send()
+  const sendNowhere = await openWebhookTo(t, `http://127.0.0.1:${await freePort()}`)
+  const refused = await sendNowhere()
   assert.deepEqual(refused, { retry: true, reason: 'cannot be reached: ECONNREFUSED' })
 })
 
-test('a receiver that falls silent is given up when the signal says so', async (t) => {
+test('the signal ends an attempt at a silent receiver', async (t) => {
   const giveUp = new AbortController()
-  const { send } = await openWebhook(t, () => giveUp.abort())
+  const send = await openWebhook(t, () => giveUp.abort())
   assert.deepEqual(await send(giveUp.signal), { retry: true, reason: 'timed out' })
 })
 
-test('an endless answer is not read: its status is enough', async (t) => {
+test('an endless response is not read: its status is enough', async (t) => {
   let written = 0
-  const { send } = await openWebhook(t, (_, response) => {
-    response.writeHead(200)
-    const more = () => {
-      while (!response.destroyed && written < 1e9) {
-        written += 65_536
-        if (!response.write(Buffer.alloc(65_536))) return response.once('drain', more)
-      }
-    }
-    more()
-  })
+  const send = await openWebhook(
+    t,
+    answersEndlessly(200, (bytes) => {
+      written = bytes
+    }),
+  )
   assert.equal(await send(), 'sent')
   assert.ok(written < 50e6, `${written} bytes`)
 })
@@ -191,6 +169,6 @@ for (const [url, fault] of [
   ['no url', 'must be an http or https URL'],
   ['http://user:hush@example.org/', 'must not hold a user name or password'],
 ] as const)
-  test(`${url} is no address of a webhook`, async () => {
+  test(`${url} is no URL of a webhook`, async () => {
     await assert.rejects(webhookKind.open({ url, secret }, channelDeps), { kind: 'invalid', message: `url ${fault}` })
   })

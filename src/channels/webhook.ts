@@ -5,18 +5,18 @@ import type { ChannelKind } from './channel.ts'
 import { openHttpClient, parseTarget, toOutcome } from './http-client.ts'
 
 /**
- * A POST to a URL, signed as Standard Webhooks 1.0 (standardwebhooks.com): `webhook-id` is the delivery's id, the same over
- * all attempts. The body is a CloudEvent 1.0 in the JSON format. Its media type is application/json, not the
- * application/cloudevents+json of the CloudEvents HTTP binding: that is what receivers of webhooks parse without being told.
+ * A POST to a URL, signed as Standard Webhooks 1.0 (standardwebhooks.com). `webhook-id` is the delivery's id, the same for all attempts.
+ * The body is a CloudEvent 1.0 in the JSON format. Its media type is application/json, which every receiver of webhooks parses by default,
+ * and not the application/cloudevents+json of the CloudEvents HTTP binding.
  */
 const secretForm = '^whsec_[A-Za-z0-9+/]{32,88}={0,2}$'
 const options = Type.Object(
   {
     url: Type.String({
       title: 'URL',
-      description: 'Where to POST to, http or https',
+      description: 'The http or https URL to POST to',
       maxLength: 2_000,
-      // The secret is never sent. A signature (HMAC-SHA256) does not reveal its key, whoever receives it.
+      // The secret is never sent. A signature (HMAC-SHA256) does not reveal its key to any receiver.
       affectsSecrets: false,
     }),
     secret: Type.String({
@@ -28,7 +28,7 @@ const options = Type.Object(
     previous_secret: Type.Optional(
       Type.String({
         title: 'Previous secret',
-        description: 'While a secret is changed: signs as well, so that the receiver can change it in its own time',
+        description: 'Also signs during a rotation, so that the receiver can switch later',
         pattern: secretForm,
         writeOnly: true,
       }),
@@ -36,7 +36,7 @@ const options = Type.Object(
     previous_until: Type.Optional(
       Type.String({
         title: 'Previous secret until',
-        description: 'RFC 3339; without it, for ever',
+        description: 'RFC 3339. Default: no end',
         maxLength: 40,
         affectsSecrets: false,
       }),
@@ -48,7 +48,7 @@ const options = Type.Object(
 export const webhookKind: ChannelKind<typeof options> = {
   kind: 'webhook',
   label: 'Webhook',
-  about: 'A signed POST to a program of your own, as Standard Webhooks 1.0 with a CloudEvent as its body.',
+  about: 'A signed POST to your own program, as Standard Webhooks 1.0 with a CloudEvent as its body.',
   options,
   concurrency: 32,
   ownSecret: {
@@ -61,8 +61,8 @@ export const webhookKind: ChannelKind<typeof options> = {
       previous_until: new Date(now + rotationMs).toISOString(),
     }),
   },
-  async open({ url, secret, previous_secret, previous_until }, { toEvent, reach }) {
-    const outbound = openHttpClient(parseTarget(url, '/url', reach))
+  async open({ url, secret, previous_secret, previous_until }, { toEvent, egress }) {
+    const client = openHttpClient(parseTarget(url, '/url', egress))
     const key = toKey(secret, '/secret')
     const previousKey = previous_secret === undefined ? null : toKey(previous_secret, '/previous_secret')
     const previousUntil = previous_until === undefined ? Number.POSITIVE_INFINITY : Date.parse(previous_until)
@@ -79,15 +79,15 @@ export const webhookKind: ChannelKind<typeof options> = {
           'webhook-timestamp': String(timestamp),
           'webhook-signature': keys.map((one) => sign(one, id, timestamp, body)).join(' '),
         }
-        // Of what it answers nothing is repeated: it may be anybody's.
-        return toOutcome(await outbound.request({ headers, body, signal }), message.sentAt)
+        // The response's text is never repeated: any server may be at that address.
+        return toOutcome(await client.request({ headers, body, signal }), message.sentAt)
       },
-      [Symbol.asyncDispose]: () => outbound[Symbol.asyncDispose](),
+      [Symbol.asyncDispose]: () => client[Symbol.asyncDispose](),
     }
   },
 }
 
-/** How long a receiver has to learn of a new secret. */
+/** How long the previous secret keeps signing. */
 const rotationMs = 24 * 3_600_000
 
 function toKey(secret: string, member: string): KeyObject {

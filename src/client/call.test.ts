@@ -12,7 +12,7 @@ interface Sent {
 
 type Answer = () => Response | Promise<Response>
 
-/** A call over a network that answers as the test says, the last answer over and over, and a clock that jumps. */
+/** A call over a simulated network, which repeats its last response, and a clock that jumps. */
 function callOver(answers: readonly Answer[], options: ClientOptions = {}) {
   const sent: Sent[] = []
   const waits: number[] = []
@@ -50,8 +50,8 @@ const problem = (status: number, headers: Record<string, string> = {}) =>
   )
 const cutOff: Answer = () => Promise.reject(new TypeError('fetch failed'))
 
-async function failure(wish: Promise<unknown>): Promise<ProblemError> {
-  const error = await wish.then(
+async function failure(request: Promise<unknown>): Promise<ProblemError> {
+  const error = await request.then(
     () => assert.fail('did not fail'),
     (error: unknown) => error,
   )
@@ -59,7 +59,7 @@ async function failure(wish: Promise<unknown>): Promise<ProblemError> {
   return error
 }
 
-test('a request says what it takes, what it brings, and who asks', async () => {
+test('a request has its media types, its condition and its token', async () => {
   const { call, sent } = callOver([ok], { token: 'due_secret' })
   assert.deepEqual(await call('PATCH', '/v1/tasks/1', { title: 'x' }, { ifVersion: 3 }), { id: 1 })
   const [{ url, method, headers, body } = assert.fail()] = sent
@@ -72,7 +72,7 @@ test('a request says what it takes, what it brings, and who asks', async () => {
   })
 })
 
-test('what fails for a while is asked again, up to four times', async () => {
+test('a temporary failure is retried, up to four attempts', async () => {
   for (const trouble of [cutOff, problem(503), problem(429), problem(502), problem(504)]) {
     const mended = callOver([trouble, trouble, trouble, ok])
     assert.deepEqual(await mended.call('GET', '/v1/tasks'), { id: 1 })
@@ -83,7 +83,7 @@ test('what fails for a while is asked again, up to four times', async () => {
   }
 })
 
-test('a POST has an Idempotency-Key, the same over its tries and another for the next wish', async () => {
+test('a POST has an Idempotency-Key, the same for its attempts and another for the next request', async () => {
   const { call, sent } = callOver([cutOff, problem(503), ok])
   await call('POST', '/v1/tasks', { title: 'x' })
   await call('POST', '/v1/tasks', { title: 'x' })
@@ -95,7 +95,7 @@ test('a POST has an Idempotency-Key, the same over its tries and another for the
   assert.ok(sent.every(({ body }) => body === '{"title":"x"}'))
 })
 
-test('only a POST has one, and what is conditional is not repeated where it may have been done', async () => {
+test('only a POST has one, and a conditional request is not repeated if it may have succeeded', async () => {
   for (const method of ['PUT', 'PATCH', 'DELETE']) {
     const free = callOver([cutOff, ok])
     await free.call(method, '/v1/tasks/1')
@@ -111,7 +111,7 @@ test('only a POST has one, and what is conditional is not repeated where it may 
   }
 })
 
-test('Retry-After is waited for, and is in the error when it would take too long', async () => {
+test('a retry waits for Retry-After; if that takes too long, the error has it', async () => {
   const short = callOver([problem(503, { 'retry-after': '7' }), ok])
   await short.call('GET', '/v1/tasks')
   assert.deepEqual(short.waits, [7_000])
@@ -121,22 +121,27 @@ test('Retry-After is waited for, and is in the error when it would take too long
   const dated = callOver([problem(503, { 'retry-after': 'Tue, 01 Dec 2026 09:00:20 GMT' }), ok])
   await dated.call('GET', '/v1/tasks')
   assert.deepEqual(dated.waits, [20_000])
+  // A server whose clock is an hour ahead still asks for 20 s (RFC 9110 sections 6.6.1 and 10.2.3).
+  const ahead = { 'retry-after': 'Tue, 01 Dec 2026 10:00:20 GMT', date: 'Tue, 01 Dec 2026 10:00:00 GMT' }
+  const skewed = callOver([problem(503, ahead), ok])
+  await skewed.call('GET', '/v1/tasks')
+  assert.deepEqual(skewed.waits, [20_000])
 })
 
-test('tries begin within 30 s, however slow each was', async () => {
+test('attempts start within 30 s, however slow each was', async () => {
   const { call, sent } = callOver([problem(503, { 'retry-after': '14' })])
   await failure(call('GET', '/v1/tasks'))
   assert.equal(sent.length, 3) // at 0, 14 and 28 s
 })
 
-test('a problem is told in its own words, and is not asked about again', async () => {
+test('a problem keeps its text, and is not retried', async () => {
   const { call, sent } = callOver([problem(422)])
   const error = await failure(call('POST', '/v1/tasks', {}))
   assert.deepEqual([error.status, error.message, error.problem.type], [422, 'because', '/problems/x'])
   assert.equal(sent.length, 1)
 })
 
-test('what is no problem document becomes one: pages of proxies, no JSON, no object', async () => {
+test('an error without a problem document becomes one: pages of proxies, no JSON, no object', async () => {
   const page =
     (status: number, text: string): Answer =>
     () =>
@@ -156,7 +161,7 @@ test('what is no problem document becomes one: pages of proxies, no JSON, no obj
   }
 })
 
-test('a try that takes too long is given up, and tried again', async () => {
+test('an attempt that takes too long is aborted, and retried', async () => {
   const hang = (): typeof fetch => {
     let calls = 0
     return ((_, init) => {
@@ -179,7 +184,7 @@ test('a try that takes too long is given up, and tried again', async () => {
   })
 })
 
-test("the caller's signal ends it: underway, while it waits, and before it begins", async () => {
+test("the caller's signal ends a request: in flight, while it waits, and before it starts", async () => {
   const stop = new AbortController()
   const stopping: Answer = () => {
     stop.abort()

@@ -1,62 +1,67 @@
+import { parseRetryAfter } from '#core/retry-after.ts'
 import { ProblemError, toProblem } from './problem-error.ts'
-import { type Failure, maxMs, parseRetryAfter, tries, waitBeforeRetry } from './retry.ts'
+import { type Failure, tries, waitBeforeRetry } from './retry.ts'
+import { sleep } from './sleep.ts'
 
 export interface ClientOptions {
-  /** Instead of the global one. */
+  /** Replaces the global `fetch`. */
   readonly fetch?: typeof fetch
-  /** Ends what is underway, and all that is begun later. */
+  /** Aborts all requests, present and future. */
   readonly signal?: AbortSignal
   /** Sent as `Authorization: Bearer`. */
   readonly token?: string
-  /** How long one try may take, in ms; 10 s when absent. */
+  /** The timeout of one attempt, in ms. Default: 10 s */
   readonly timeoutMs?: number
-  /** How often a request is sent at most; 4 when absent, 1 for no second try. */
+  /** The maximum number of attempts. Default: 4; 1 means no retry */
   readonly tries?: number
 }
 
-export interface Condition {
-  /** The version the task must still have, or one of several. */
+export interface Precondition {
+  /** The resource must have this version, or one of these. */
   readonly ifVersion?: number | readonly number[]
-  /** The task must be there (`true`), or must not be there yet. */
+  /** The resource must exist (`true`), or must not exist yet. */
   readonly ifExists?: boolean
 }
 
-export interface CollectionCondition {
-  /** The ETag that the list must still have, as it was read. */
+export interface CollectionPrecondition {
+  /** The list must still have this ETag, as it was read. */
   readonly ifEtag?: string
 }
 
-export interface CallOptions extends Condition, CollectionCondition {
+export interface CallOptions extends Precondition, CollectionPrecondition {
   /** Preferences (RFC 7240). */
   readonly prefer?: readonly string[]
-  /** It may be about a million tasks: one try may then take as long as `fetch` allows. */
+  /** The request may concern a million tasks: an attempt may take as long as `fetch` allows. */
   readonly isLong?: boolean
 }
 
 export interface Call {
   <T>(method: string, path: string, body?: unknown, options?: CallOptions): Promise<T>
   /**
-   * The body of a stream of events, tried once: whoever follows it comes back by himself.
-   * @throws ProblemError when the server refuses, and what fetch throws
+   * The body of an event stream, with a single attempt: `followStream` reconnects.
+   * @throws ProblemError for an error response, and the errors of fetch
    */
   stream(path: string, headers: Record<string, string>, signal: AbortSignal): Promise<ReadableStream<Uint8Array>>
 }
 
-/** What a test puts in place of the world. */
-export interface World {
+/** The effects that a test replaces. */
+export interface CallDeps {
   readonly now: () => number
   readonly random: () => number
   readonly sleep: (ms: number, signal: AbortSignal | undefined) => Promise<void>
 }
 
 /**
- * One request and its answer, sent again where that makes sense (retry.ts). Every POST carries an Idempotency-Key, the same over its tries:
- * so it may be sent twice and is done once. A PUT, PATCH or DELETE has the same effect twice, unless it has a condition: its
- * second try would be refused for what the first has done. So that one is repeated only where the server did nothing.
+ * Sends requests, with retries (retry.ts). Every POST has an Idempotency-Key, the same for all attempts, so that it takes effect once. PUT,
+ * PATCH and DELETE are idempotent, unless they have a condition: a second attempt would fail because the first has succeeded. Such a
+ * request is repeated only if the server did nothing.
  */
-export function createCall(baseUrl: string, options: ClientOptions = {}, world: World = theWorld): Call {
+export function createCall(baseUrl: string, options: ClientOptions = {}, deps: CallDeps = defaultDeps): Call {
   const { signal, token, timeoutMs = 10_000, tries: maxTries = tries } = options
   const authorization: Record<string, string> = token === undefined ? {} : { authorization: `Bearer ${token}` }
+
+  /** Reads the global `fetch` at each call, so that a later replacement is used. */
+  const sendRequest = (url: URL, init: RequestInit) => (options.fetch ?? fetch)(url, init)
 
   async function call<T>(method: string, path: string, body?: unknown, options: CallOptions = {}): Promise<T> {
     const conditions = toHeaders(options)
@@ -69,78 +74,74 @@ export function createCall(baseUrl: string, options: ClientOptions = {}, world: 
     const init: RequestInit = { method, headers }
     if (body !== undefined) init.body = JSON.stringify(body)
 
-    const begunAt = world.now()
+    const begunAt = deps.now()
     for (let attempt = 1; ; attempt++) {
-      const { value, error, failure } = await attemptOnce<T>(
-        url,
-        init,
-        options.isLong ? Math.max(timeoutMs, longMs) : timeoutMs,
-      )
+      const send = () => {
+        const timeout = AbortSignal.timeout(options.isLong ? Math.max(timeoutMs, longMs) : timeoutMs)
+        return sendRequest(url, { ...init, signal: signal ? AbortSignal.any([signal, timeout]) : timeout })
+      }
+      const { value, error, failure } = await attemptOnce<T>(send, deps.now)
       if (!failure) return value as T
       signal?.throwIfAborted()
-      const elapsedMs = world.now() - begunAt
+      const elapsedMs = deps.now() - begunAt
       const waitMs = waitBeforeRetry({
         attempt,
         elapsedMs,
         failure,
         isRepeatable,
-        random: world.random(),
+        random: deps.random(),
         tries: maxTries,
       })
       if (waitMs === undefined) throw error
-      await world.sleep(waitMs, signal)
+      await deps.sleep(waitMs, signal)
       signal?.throwIfAborted()
     }
   }
 
-  async function attemptOnce<T>(
-    url: URL,
-    init: RequestInit,
-    timeoutMs: number,
-  ): Promise<{ value?: T; error?: unknown; failure?: Failure }> {
-    const timeout = AbortSignal.timeout(timeoutMs)
-    let response: Response
-    let text: string
-    try {
-      // Looked up at each call: whoever replaces the global one later means us too.
-      response = await (options.fetch ?? fetch)(url, {
-        ...init,
-        signal: signal ? AbortSignal.any([signal, timeout]) : timeout,
-      })
-      text = await response.text()
-    } catch (error) {
-      return { error, failure: {} }
-    }
-    if (response.ok) {
-      try {
-        return { value: JSON.parse(text) }
-      } catch {
-        // A page where an answer should be: of a proxy, or of a network that wants a login first.
-        return { error: new ProblemError(toProblem(response, ''), undefined), failure: { status: response.status } }
-      }
-    }
-    const retryAfterMs = parseRetryAfter(response.headers.get('retry-after'), world.now())
-    return { error: refusal(response, text, retryAfterMs), failure: { status: response.status, retryAfterMs } }
-  }
-
   return Object.assign(call, {
     async stream(path: string, headers: Record<string, string>, own: AbortSignal) {
-      const response = await (options.fetch ?? fetch)(new URL(path, baseUrl), {
+      const response = await sendRequest(new URL(path, baseUrl), {
         headers: { accept: 'text/event-stream', ...headers, ...authorization },
         signal: signal ? AbortSignal.any([signal, own]) : own,
         cache: 'no-store',
       })
       if (response.ok && response.body) return response.body
-      const retryAfterMs = parseRetryAfter(response.headers.get('retry-after'), world.now())
-      throw refusal(response, await response.text(), retryAfterMs)
+      const retryAfterMs = retryAfterOf(response, deps.now())
+      throw toProblemError(response, await response.text(), retryAfterMs)
     },
   })
 }
 
-/** In Node.js a `fetch` without an answer ends after five minutes anyway, with an error that says less. */
+type Attempt<T> = { readonly value?: T; readonly error?: unknown; readonly failure?: Failure }
+
+async function attemptOnce<T>(send: () => Promise<Response>, now: () => number): Promise<Attempt<T>> {
+  let response: Response
+  let text: string
+  try {
+    response = await send()
+    text = await response.text()
+  } catch (error) {
+    return { error, failure: {} }
+  }
+  if (response.ok) {
+    try {
+      return { value: JSON.parse(text) }
+    } catch {
+      // Not JSON but a page, of a proxy or of a network with a login.
+      return { error: new ProblemError(toProblem(response, ''), undefined), failure: { status: response.status } }
+    }
+  }
+  const retryAfterMs = retryAfterOf(response, now())
+  return { error: toProblemError(response, text, retryAfterMs), failure: { status: response.status, retryAfterMs } }
+}
+
+const retryAfterOf = ({ headers }: Response, now: number) =>
+  parseRetryAfter(headers.get('retry-after'), headers.get('date'), now)
+
+/** Without a response, `fetch` of Node.js fails after five minutes anyway, with a less specific error. */
 const longMs = 290_000
 
-function refusal(response: Response, text: string, retryAfterMs: number | undefined): ProblemError {
+function toProblemError(response: Response, text: string, retryAfterMs: number | undefined): ProblemError {
   const retryAfter = retryAfterMs === undefined ? undefined : Math.ceil(retryAfterMs / 1_000)
   return new ProblemError(toProblem(response, text), retryAfter)
 }
@@ -158,29 +159,19 @@ function toHeaders({ ifVersion, ifExists, ifEtag }: CallOptions): Record<string,
   return headers
 }
 
-/** A write of many may have its conditions in the body, one an item. */
+/** A bulk update may have conditions in its body, one for each item. */
 function hasVersions(body: unknown): boolean {
   const { tasks } = (body ?? {}) as { tasks?: unknown }
   return Array.isArray(tasks) && tasks.some((task) => task?.version !== undefined)
 }
 
-/** Not randomUUID, which browsers have only on secure pages: a server in a network without TLS is not one. */
+/** Not randomUUID, which browsers offer only in secure contexts: a server in a network without TLS is none. */
 function randomKey(): string {
   return Array.from(crypto.getRandomValues(new Uint8Array(16)), (byte) => byte.toString(16).padStart(2, '0')).join('')
 }
 
-const theWorld: World = {
+const defaultDeps: CallDeps = {
   now: () => Date.now(),
   random: () => Math.random(),
-  sleep: (ms, signal) =>
-    new Promise((resolve) => {
-      const end = () => {
-        clearTimeout(timer)
-        signal?.removeEventListener('abort', end)
-        resolve()
-      }
-      const timer = setTimeout(end, Math.min(ms, maxMs))
-      signal?.addEventListener('abort', end, { once: true })
-      if (signal?.aborted) end()
-    }),
+  sleep,
 }

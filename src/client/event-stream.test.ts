@@ -8,11 +8,11 @@ function parse(...pieces: string[]) {
   for (const piece of pieces) parser.push(piece)
   return { messages, lastId: parser.lastId, retryMs: parser.retryMs }
 }
-const said = (...pieces: string[]) => parse(...pieces).messages.map(({ type, data }) => [type, data])
+const parsed = (...pieces: string[]) => parse(...pieces).messages.map(({ type, data }) => [type, data])
 
 describe('a stream of server-sent events (WHATWG HTML section 9.2)', () => {
   test('the examples of the standard', () => {
-    assert.deepEqual(said('data: YHOO\ndata: +2\ndata: 10\n\n'), [['message', 'YHOO\n+2\n10']])
+    assert.deepEqual(parsed('data: YHOO\ndata: +2\ndata: 10\n\n'), [['message', 'YHOO\n+2\n10']])
     const { messages, lastId } = parse(
       ': test stream\n\ndata: first event\nid: 1\n\ndata:second event\nid\n\ndata:  third event\n\n',
     )
@@ -25,18 +25,19 @@ describe('a stream of server-sent events (WHATWG HTML section 9.2)', () => {
       ],
     )
     assert.equal(lastId, '')
-    assert.deepEqual(said('data\n\ndata\ndata\n\ndata:'), [
+    assert.deepEqual(parsed('data\n\ndata\ndata\n\ndata:'), [
       ['message', ''],
       ['message', '\n'],
     ])
-    assert.deepEqual(said('data:test\n\ndata: test\n\n'), [
+    assert.deepEqual(parsed('data:test\n\ndata: test\n\n'), [
       ['message', 'test'],
       ['message', 'test'],
     ])
   })
 
   test('a message without an end is given up after 4 MiB', () => {
-    for (const piece of ['x'.repeat(65_536), `data: ${'x'.repeat(65_529)}\n`, 'data\n'.repeat(13_107)]) {
+    const pieces = ['data: '.padEnd(65_536, 'x'), `data: ${'x'.repeat(65_529)}\n`, 'data\n'.repeat(13_107)]
+    for (const piece of [...pieces, 'id: '.padEnd(65_536, 'x')]) {
       const parser = createStreamParser(() => assert.fail('it has no end'))
       let pushed = 0
       assert.throws(() => {
@@ -45,31 +46,41 @@ describe('a stream of server-sent events (WHATWG HTML section 9.2)', () => {
     }
   })
 
+  test('a line that is no field is skipped, however long it is', () => {
+    assert.deepEqual(parsed(...Array.from({ length: 100 }, () => 'x'.repeat(65_536)), '\ndata: a\n\n'), [
+      ['message', 'a'],
+    ])
+  })
+
   test('a long message is one', () => {
-    const [message] = said(...Array.from({ length: 50 }, () => `data: ${'x'.repeat(65_536)}\n`), '\n')
+    const [message] = parsed(...Array.from({ length: 50 }, () => `data: ${'x'.repeat(65_536)}\n`), '\n')
     assert.equal(message?.[1]?.length, 50 * 65_537 - 1)
   })
 
-  test('a message is named by its last event line, for itself alone', () => {
-    assert.deepEqual(said('event: a\nevent: b\ndata: 1\n\ndata: 2\n\nevent: c\n\ndata: 3\n\n'), [
+  test('a message has the type of its last event line, which applies to no other', () => {
+    assert.deepEqual(parsed('event: a\nevent: b\ndata: 1\n\ndata: 2\n\nevent: c\n\ndata: 3\n\n'), [
       ['b', '1'],
       ['message', '2'],
       ['message', '3'],
     ])
   })
 
-  test('CR, LF and CR LF end a line, a byte order mark begins the first, comments and unknown fields say nothing', () => {
+  test('CR, LF and CR LF end a line, a byte order mark begins the first, comments and unknown fields are ignored', () => {
     for (const end of ['\n', '\r', '\r\n'])
-      assert.deepEqual(said(`\uFEFF: comment${end}data: a${end}colour: red${end}:${end}${end}data: b${end}${end}`), [
+      assert.deepEqual(parsed(`\uFEFF: comment${end}data: a${end}colour: red${end}:${end}${end}data: b${end}${end}`), [
         ['message', 'a'],
         ['message', 'b'],
       ])
-    assert.deepEqual(said('data: a\n\n\uFEFFdata: b\n\n'), [['message', 'a']], 'later it is part of a name')
-    assert.deepEqual(said('Data: a\n\n data: b\n\ndata : c\n\n'), [], 'names are as they are')
-    assert.deepEqual(said('data: a: b\u2028c\u0085d\n\n'), [['message', 'a: b\u2028c\u0085d']], 'no other ends a line')
+    assert.deepEqual(parsed('data: a\n\n\uFEFFdata: b\n\n'), [['message', 'a']], 'later it is part of a name')
+    assert.deepEqual(parsed('Data: a\n\n data: b\n\ndata : c\n\n'), [], 'names are as they are')
+    assert.deepEqual(
+      parsed('data: a: b\u2028c\u0085d\n\n'),
+      [['message', 'a: b\u2028c\u0085d']],
+      'no other ends a line',
+    )
   })
 
-  test('an id stays until there is another, counts without a message, and not with a NUL', () => {
+  test('an id stays until the next one, counts without a message, and not with a NUL', () => {
     const { messages, lastId } = parse('id: 1\ndata: a\n\ndata: b\n\nid: 2\n\nid: 3\0\ndata: c\n\nid: 4\n')
     assert.deepEqual(
       messages.map((message) => message.lastId),
@@ -82,8 +93,8 @@ describe('a stream of server-sent events (WHATWG HTML section 9.2)', () => {
     assert.equal(parse('retry: 100\nretry: 1.5\nretry: -1\nretry\nretry: 1e3\n').retryMs, 100)
   })
 
-  test('what has not ended is not said', () => {
-    assert.deepEqual(said('data: a\n\ndata: b\n'), [['message', 'a']])
+  test('a message that has not ended is not reported', () => {
+    assert.deepEqual(parsed('data: a\n\ndata: b\n'), [['message', 'a']])
   })
 
   test('pieces may end anywhere', () => {
@@ -101,7 +112,7 @@ describe('a stream of server-sent events (WHATWG HTML section 9.2)', () => {
   })
 })
 
-describe('a stream that is followed', () => {
+describe('following a stream', () => {
   const bytes = (...pieces: (string | Error)[]) =>
     new ReadableStream<Uint8Array>({
       async pull(controller) {
@@ -112,7 +123,7 @@ describe('a stream that is followed', () => {
       },
     })
 
-  test('goes on after the last id, whether the connection ended or broke, and stops at the signal', async () => {
+  test('continues after the last id, whether the connection ended or broke, and stops at the signal', async () => {
     const asked: (string | undefined)[] = []
     const stopping = new AbortController()
     const connections = [
@@ -141,7 +152,7 @@ describe('a stream that is followed', () => {
     assert.deepEqual(asked, [undefined, '11', '12', '12', '14'])
   })
 
-  test('a refusal that will not heal ends it with that error', async () => {
+  test('a permanent error ends it with that error', async () => {
     const refused = new Error('400')
     const messages = followStream({
       open: () => Promise.reject(refused),
@@ -150,7 +161,22 @@ describe('a stream that is followed', () => {
     await assert.rejects(() => messages.next(), refused)
   })
 
-  test('characters that are cut in two are read whole', async () => {
+  test('a wait that is longer than setTimeout supports does not end at once', async (t) => {
+    const { mock } = t.mock.method(globalThis, 'setTimeout')
+    const stopping = new AbortController()
+    const messages = followStream({
+      signal: stopping.signal,
+      open: () => Promise.reject(new Error('503')),
+      waitAfter() {
+        setImmediate(() => stopping.abort())
+        return 999_999_999 * 1_000 // the longest Retry-After
+      },
+    })
+    assert.equal((await messages.next()).done, true)
+    assert.equal(Math.max(...mock.calls.map(({ arguments: [, ms = 0] }) => ms)), 2 ** 31 - 1)
+  })
+
+  test('characters that arrive in pieces are decoded whole', async () => {
     const all = new TextEncoder().encode('data: 日本🎉\n\n')
     const one = new ReadableStream<Uint8Array>({
       start(controller) {
@@ -159,7 +185,7 @@ describe('a stream that is followed', () => {
     })
     for await (const { data } of followStream({ open: async () => one, waitAfter: () => undefined })) {
       assert.equal(data, '日本🎉')
-      break // leaves the connection to be closed
+      break // closes the connection
     }
   })
 })

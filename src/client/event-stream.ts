@@ -1,76 +1,51 @@
+import { createParser } from 'eventsource-parser'
+import { sleep } from './sleep.ts'
+
 /** One message of a stream of server-sent events. */
 export interface StreamMessage {
-  /** `message` where the stream names none. */
+  /** `message` if the stream names none. */
   readonly type: string
   readonly data: string
-  /** The last id the stream has named: what comes after this message is asked for by it. */
+  /** The last id of the stream, with which a client asks for the messages after this one. */
   readonly lastId: string
 }
 
 /**
- * The longest message, in characters. The largest task is 0.5 Mi of them as JSON; a server that sends more without an end of line or of
- * message would fill the memory.
+ * The maximum length of a message, in characters. The largest task has 0.5 Mi of them as JSON. Without the limit, a server that never ends
+ * a line or a message would fill the memory.
  */
 const maxMessageLength = 4 * 1024 * 1024
 
 /**
- * Reads `text/event-stream` as the HTML standard has it (WHATWG HTML section 9.2.6), from pieces that may end anywhere. In browsers
- * EventSource does it; but it sends no headers, does not say why it was refused, and is not in Node.
- * @param startId the last id of the connection before
+ * Parses `text/event-stream` (WHATWG HTML section 9.2.6) from pieces that may end anywhere. EventSource of browsers sends no headers, does
+ * not report why it was refused, and is not in Node.
+ * @param startId the last id of the previous connection
  */
 export function createStreamParser(onMessage: (message: StreamMessage) => void, startId = '') {
-  let rest = ''
-  let isFirst = true
-  let isAfterReturn = false
-  let data: string[] = []
-  /** Characters of `data`. */
-  let length = 0
-  let type = ''
-  let id = startId
   let lastId = startId
   let retryMs: number | undefined
-
-  function readLine(line: string) {
-    if (line === '') return dispatch()
-    const colon = line.indexOf(':')
-    const field = colon === -1 ? line : line.slice(0, colon)
-    const value = colon === -1 ? '' : line.slice(colon + (line[colon + 1] === ' ' ? 2 : 1))
-    if (field === 'data') {
-      data.push(value)
-      length += value.length + 1
-    } else if (field === 'event') type = value
-    else if (field === 'id' && !value.includes('\0')) id = value
-    else if (field === 'retry' && /^\d+$/.test(value)) retryMs = Number(value)
-    // Any other is for somebody else; a comment is a field without a name.
-  }
-
-  function dispatch() {
-    lastId = id // also where there is no message
-    if (data.length > 0) onMessage({ type: type || 'message', data: data.join('\n'), lastId })
-    data = []
-    length = 0
-    type = ''
-  }
-
+  const parser = createParser({
+    maxBufferSize: maxMessageLength,
+    // Also called for an id without a message.
+    onId: (id) => {
+      lastId = id
+    },
+    onEvent: ({ event = 'message', data }) => onMessage({ type: event, data, lastId }),
+    onRetry: (ms) => {
+      retryMs = ms
+    },
+    onError: ({ type }) => {
+      // Unknown fields are ignored, as the standard requires.
+      if (type === 'max-buffer-size-exceeded') throw new Error('a message of the event stream is longer than 4 MiB')
+    },
+  })
   return {
     /** @throws when a message is longer than any that Duebell sends */
-    push(text: string) {
-      if (text === '') return
-      let fresh = text
-      if (isFirst && fresh.startsWith('\uFEFF')) fresh = fresh.slice(1)
-      isFirst = false
-      // The other half of a CR LF that was cut in two.
-      if (isAfterReturn && fresh.startsWith('\n')) fresh = fresh.slice(1)
-      isAfterReturn = fresh.endsWith('\r')
-      const lines = (rest + fresh).split(/\r\n|\n|\r/)
-      rest = lines.pop() as string
-      for (const line of lines) readLine(line)
-      if (rest.length + length > maxMessageLength) throw new Error('a message of the event stream is longer than 4 MiB')
-    },
+    push: (text: string) => parser.feed(text),
     get lastId() {
       return lastId
     },
-    /** How long the server wants us to wait before we come back. */
+    /** The wait before a reconnect that the server asks for. */
     get retryMs() {
       return retryMs
     },
@@ -79,43 +54,42 @@ export function createStreamParser(onMessage: (message: StreamMessage) => void, 
 
 const defaultRetryMs = 2_000
 const maxRetryMs = 30_000
-/** The server says something every 15 s: one that has said nothing for so long is not there any more, whatever TCP thinks. */
-const silentMs = 45_000
+/** The server sends a heartbeat every 15 s. After three missed ones it is gone, even if TCP has not noticed. */
+const maxSilenceMs = 45_000
 
-export interface Following {
-  /** Asks for the stream from after an id on; undefined for the first time. @throws when there is none */
+export interface FollowOptions {
+  /** Opens the stream after an id; undefined for the first time. @throws if the stream cannot be opened */
   readonly open: (lastId: string | undefined, signal: AbortSignal) => Promise<ReadableStream<Uint8Array>>
-  /** After an error of `open`: the least wait in ms, or undefined when it will be the same next time. */
+  /** The minimum wait in ms after an error of `open`, or undefined for a permanent error. */
   readonly waitAfter: (error: unknown) => number | undefined
   /** Ends it, without an error. */
   readonly signal?: AbortSignal | undefined
 }
 
 /**
- * The messages of a stream, over as many connections as it takes: each goes on after the last id of the one before. Waits before it
- * comes back, longer each time it is in vain, and never as long as others do: or all would come back to a server that has just
- * started in the same instant.
+ * The messages of a stream, over any number of connections. Each connection continues after the last id of the previous one. The wait
+ * before a reconnect grows with each failure and is random, so that not all clients return to a restarted server at the same instant.
  */
-export async function* followStream({ open, waitAfter, signal }: Following): AsyncGenerator<StreamMessage> {
+export async function* followStream({ open, waitAfter, signal }: FollowOptions): AsyncGenerator<StreamMessage> {
   let lastId: string | undefined
   let retryMs = defaultRetryMs
   for (let failures = 0; !signal?.aborted; failures++) {
-    let leastMs = 0
+    let minWaitMs = 0
     const attempt = new AbortController()
     const abort = () => attempt.abort()
     signal?.addEventListener('abort', abort, { once: true })
-    /** The server has so long, whoever takes the messages as long as it likes. */
-    const patiently = async <T>(answer: Promise<T>): Promise<T> => {
-      const silence = setTimeout(abort, silentMs)
-      return answer.finally(() => clearTimeout(silence))
+    /** Limits the time of the server. The consumer of the messages may take any time. */
+    const withSilenceLimit = async <T>(response: Promise<T>): Promise<T> => {
+      const silence = setTimeout(abort, maxSilenceMs)
+      return response.finally(() => clearTimeout(silence))
     }
     try {
       const messages: StreamMessage[] = []
       const parser = createStreamParser((message) => messages.push(message), lastId)
-      const reader = (await patiently(open(lastId, attempt.signal))).getReader()
-      const decoder = new TextDecoder('utf-8', { ignoreBOM: true }) // that is the parser's
+      const reader = (await withSilenceLimit(open(lastId, attempt.signal))).getReader()
+      const decoder = new TextDecoder('utf-8', { ignoreBOM: true }) // the parser removes it
       for (;;) {
-        const { value, done } = await patiently(reader.read())
+        const { value, done } = await withSilenceLimit(reader.read())
         if (done) break
         parser.push(decoder.decode(value, { stream: true }))
         failures = 0
@@ -127,25 +101,12 @@ export async function* followStream({ open, waitAfter, signal }: Following): Asy
       if (signal?.aborted) return
       const wait = waitAfter(error)
       if (wait === undefined) throw error
-      leastMs = wait
+      minWaitMs = wait
     } finally {
       signal?.removeEventListener('abort', abort)
-      attempt.abort() // also where the reader of the messages wants no more
+      attempt.abort() // also when the consumer stops early
     }
     const waitMs = Math.min(retryMs * 2 ** failures, Math.max(retryMs, maxRetryMs)) * (0.5 + Math.random())
-    await pause(Math.max(leastMs, waitMs), signal)
+    await sleep(Math.max(minWaitMs, waitMs), signal)
   }
-}
-
-function pause(ms: number, signal: AbortSignal | undefined): Promise<void> {
-  return new Promise((resolve) => {
-    if (signal?.aborted) return resolve()
-    const finish = () => {
-      clearTimeout(timer)
-      signal?.removeEventListener('abort', finish)
-      resolve()
-    }
-    const timer = setTimeout(finish, ms)
-    signal?.addEventListener('abort', finish, { once: true })
-  })
 }

@@ -1,6 +1,6 @@
 import type { TaskWire } from '#api/schemas/task.ts'
 
-/** A problem as the server told it (RFC 9457). */
+/** A problem document of the server (RFC 9457). */
 export interface ProblemDocument {
   readonly type: string
   readonly title: string
@@ -9,15 +9,15 @@ export interface ProblemDocument {
   readonly instance: string
   readonly request_id: string
   readonly errors?: readonly { readonly pointer?: string; readonly parameter?: string; readonly detail: string }[]
-  /** With 412: the task as it is now. */
+  /** With 412: the current task. */
   readonly current?: TaskWire
-  /** With 404 for many: the ids of those that are not there. */
+  /** With 404 for several tasks: the ids of the missing ones. */
   readonly missing?: readonly number[]
 }
 
 export class ProblemError extends Error {
   readonly status: number
-  /** Seconds after which another try makes sense, where the server said so. */
+  /** Seconds to wait before a retry, if the server asks for it. */
   readonly retryAfter: number | undefined
   readonly problem: ProblemDocument
 
@@ -31,22 +31,22 @@ export class ProblemError extends Error {
 }
 
 /**
- * What an answer says that is no success. Not every one comes from the server: a proxy between answers in its own way, and then
- * a problem is made of what there is, of the type `about:blank` (RFC 9457 section 4.2.1).
+ * The problem of an error response. A proxy may respond in its own format: the problem then has the type `about:blank` (RFC 9457 section
+ * 4.2.1).
  */
-export function toProblem(answer: Response, text: string): ProblemDocument {
-  const { status, statusText, headers, url } = answer
-  const told = parseObject(text)
-  if (typeof told?.type === 'string' && typeof told.title === 'string') {
-    const { type, title, detail = title, instance = '', request_id = headers.get('x-request-id') ?? '' } = told
-    return { ...told, type, title, status, detail, instance, request_id } as ProblemDocument
+export function toProblem(response: Response, text: string): ProblemDocument {
+  const { status, statusText, headers, url } = response
+  const document = parseObject(text)
+  if (typeof document?.type === 'string' && typeof document.title === 'string') {
+    const { type, title, detail = title, instance = '', request_id = headers.get('x-request-id') ?? '' } = document
+    return { ...document, type, title, status, detail, instance, request_id } as ProblemDocument
   }
   const name = `${status} ${statusText}`.trim()
   return {
     type: 'about:blank',
     title: statusText || String(status),
     status,
-    detail: `The answer is ${name}, and nothing that Duebell would say.`,
+    detail: `The response is ${name}, without a problem document of Duebell.`,
     instance: URL.parse(url)?.pathname ?? '',
     request_id: headers.get('x-request-id') ?? '',
   }

@@ -1,10 +1,10 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { maxMs, parseRetryAfter, tries, waitBeforeRetry } from './retry.ts'
+import { maxMs, tries, waitBeforeRetry } from './retry.ts'
 
 const first = { attempt: 1, elapsedMs: 0, failure: { status: 503 }, isRepeatable: true, random: 0, tries }
 
-test('what was answered is final, but for the statuses that say «later»', () => {
+test('every response is final, except the statuses of temporary errors', () => {
   const statuses = [
     200, 304, 400, 401, 403, 404, 405, 408, 409, 410, 412, 413, 415, 422, 425, 429, 500, 501, 502, 503, 504,
   ]
@@ -12,7 +12,7 @@ test('what was answered is final, but for the statuses that say «later»', () =
   assert.deepEqual(again, [429, 502, 503, 504])
 })
 
-test('what may have been done is repeated only where twice is once', () => {
+test('a request that may have succeeded is repeated only if it is idempotent', () => {
   for (const failure of [{}, { status: 502 }, { status: 504 }]) {
     assert.ok(waitBeforeRetry({ ...first, failure }) !== undefined)
     assert.equal(waitBeforeRetry({ ...first, failure, isRepeatable: false }), undefined)
@@ -21,14 +21,14 @@ test('what may have been done is repeated only where twice is once', () => {
     assert.ok(waitBeforeRetry({ ...first, failure, isRepeatable: false }) !== undefined)
 })
 
-test('the waits double, between half of them and all, and end with the last try', () => {
+test('the waits double, with a jitter of a half, and end with the last attempt', () => {
   const waits = (random: number) => [1, 2, 3, 4].map((attempt) => waitBeforeRetry({ ...first, attempt, random }))
   assert.deepEqual(waits(0), [200, 400, 800, undefined])
   assert.deepEqual(waits(1), [100, 200, 400, undefined])
   assert.equal(waitBeforeRetry({ ...first, tries: 1 }), undefined)
 })
 
-test('Retry-After is waited for, and never less than the own wait, if that leaves time', () => {
+test('the longer of Retry-After and back-off counts, if time is left', () => {
   const wait = (retryAfterMs: number, elapsedMs = 0) =>
     waitBeforeRetry({ ...first, elapsedMs, failure: { status: 503, retryAfterMs } })
   assert.equal(wait(5_000), 5_000)
@@ -37,13 +37,4 @@ test('Retry-After is waited for, and never less than the own wait, if that leave
   assert.equal(wait(maxMs + 1), undefined)
   assert.equal(wait(5_000, maxMs - 4_999), undefined)
   assert.equal(wait(0, maxMs), undefined)
-})
-
-test('Retry-After is seconds or a date; anything else is none', () => {
-  const now = Date.parse('2026-12-01T09:00:00Z')
-  assert.equal(parseRetryAfter('120', now), 120_000)
-  assert.equal(parseRetryAfter('Tue, 01 Dec 2026 09:00:30 GMT', now), 30_000)
-  assert.equal(parseRetryAfter('Tue, 01 Dec 2026 08:00:00 GMT', now), 0)
-  for (const value of [null, '', 'soon', '-1', '1.5x'])
-    assert.equal(parseRetryAfter(value, now), undefined, String(value))
 })

@@ -4,7 +4,7 @@ import { Webhook } from 'standardwebhooks'
 import { sign } from '#channels/webhook.ts'
 import { verifyWebhook, WebhookError } from './webhook.ts'
 
-// The vector of Standard Webhooks.
+// The test vector of Standard Webhooks.
 const secret = 'whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw'
 const id = 'msg_p5jXN8AQM9LWM0D4loKWxJek'
 const at = 1614265330
@@ -22,7 +22,7 @@ test('the vector of Standard Webhooks is accepted, as text or bytes, with header
       assert.deepEqual(await verifyWebhook(raw, given, secret, now), { test: 2432232314 })
 })
 
-test('what our channel and the library of Standard Webhooks sign is accepted', async () => {
+test('signatures of our channel and of the library of Standard Webhooks are accepted', async () => {
   const text = JSON.stringify({ specversion: '1.0', data: { message: 'déjà vu 日本 😀' } })
   const ours = { ...headers, 'webhook-signature': sign(keyOf(secret), id, at, text) }
   assert.deepEqual(await verifyWebhook(text, ours, secret, now), JSON.parse(text))
@@ -30,7 +30,7 @@ test('what our channel and the library of Standard Webhooks sign is accepted', a
   assert.deepEqual(await verifyWebhook(text, theirs, secret, now), JSON.parse(text))
 })
 
-test('one good signature among several is enough, wherever it stands', async () => {
+test('one valid signature among several is enough, at any position', async () => {
   for (const all of [
     `${other} ${signature}`,
     `${signature} ${other}`,
@@ -40,7 +40,7 @@ test('one good signature among several is enough, wherever it stands', async () 
     await verifyWebhook(body, { ...headers, 'webhook-signature': all }, secret, now)
 })
 
-test('a message up to five minutes old or ahead is accepted, beyond that none', async () => {
+test('a message is accepted up to five minutes old or ahead', async () => {
   for (const apart of [-300_000, 0, 300_000]) await verifyWebhook(body, headers, secret, now + apart)
   await assert.rejects(verifyWebhook(body, headers, secret, now + 300_001), /too old/)
   await assert.rejects(verifyWebhook(body, headers, secret, now - 300_001), /from the future/)
@@ -72,7 +72,7 @@ for (const [words, text, changed, by = secret] of wrong)
     await assert.rejects(verifyWebhook(text, { ...headers, ...changed }, by, now), WebhookError)
   })
 
-test('a body that is signed and no JSON is refused as such', async () => {
+test('a signed body that is no JSON is refused as such', async () => {
   const given = { ...headers, 'webhook-signature': sign(keyOf(secret), id, at, 'hello') }
   await assert.rejects(verifyWebhook('hello', given, secret, now), /not JSON/)
 })

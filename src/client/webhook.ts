@@ -1,25 +1,25 @@
 import type { toCloudEvent } from '#wire/cloud-event.ts'
 
-/** What a webhook of Duebell says: a CloudEvent 1.0. */
+/** The body of Duebell's webhooks: a CloudEvent 1.0. */
 export type WebhookEvent = ReturnType<typeof toCloudEvent>
 
-/** A request that is not to be trusted, and why. */
+/** Why a request cannot be trusted. */
 export class WebhookError extends Error {
   override readonly name = 'WebhookError'
 }
 
-/** How old or how far ahead a message may be: older ones may be somebody's recording. */
+/** The maximum age of a message, and the maximum skew of clocks. An older message may be a replay. */
 const toleranceMs = 5 * 60_000
 
-/** As Node has them in a request, or as fetch has them. */
+/** Headers of a Node request, or of fetch. */
 export type WebhookHeaders = Headers | Readonly<Record<string, string | readonly string[] | undefined>>
 
 /**
- * The event in a webhook's request, after its signature was verified (Standard Webhooks 1.0). By WebCrypto, so in Node, browsers
- * and workers alike; its `verify` compares in constant time.
- * @param rawBody as it came: JSON that was parsed and written again may have other bytes
- * @param secret `whsec_…`, as the channel has it
- * @throws WebhookError unless somebody who knows the secret sent it within the last five minutes
+ * The event of a webhook's request, once its signature is verified (Standard Webhooks 1.0). It uses WebCrypto, so it works in Node,
+ * browsers and workers; `verify` compares in constant time.
+ * @param rawBody the body as received: JSON that was parsed and serialised again may have other bytes
+ * @param secret the channel's secret, `whsec_…`
+ * @throws WebhookError unless a sender with the secret sent it within the last five minutes
  */
 export async function verifyWebhook(
   rawBody: string | Uint8Array,
@@ -30,7 +30,7 @@ export async function verifyWebhook(
   const id = headerOf(headers, 'webhook-id')
   const timestamp = headerOf(headers, 'webhook-timestamp')
   const signatures = headerOf(headers, 'webhook-signature')
-  if (!/^\d{1,12}$/.test(timestamp)) throw new WebhookError('webhook-timestamp is no time')
+  if (!/^\d{1,12}$/.test(timestamp)) throw new WebhookError('webhook-timestamp is not a time')
   const ageMs = now - Number(timestamp) * 1_000
   if (Math.abs(ageMs) > toleranceMs)
     throw new WebhookError(ageMs > 0 ? 'the message is too old' : 'the message is from the future')
@@ -42,7 +42,7 @@ export async function verifyWebhook(
   signed.set(head)
   signed.set(body, head.length)
 
-  // Several while a secret is being replaced, and of versions that are not ours to know.
+  // There may be several: during a rotation of the secret, and of other versions.
   for (const one of signatures.split(' ')) {
     const [version, text = ''] = one.split(',')
     const signature = version === 'v1' ? fromBase64(text) : undefined
@@ -54,19 +54,19 @@ export async function verifyWebhook(
       }
     }
   }
-  throw new WebhookError('no signature is by this secret')
+  throw new WebhookError('no signature matches this secret')
 }
 
 function headerOf(headers: WebhookHeaders, name: string): string {
   const found = headers instanceof Headers ? headers.get(name) : headers[name]
-  // Node joins what is there twice, or makes a list of it: neither is a value that was signed.
+  // Node joins repeated headers, or makes an array: neither is the value that was signed.
   if (typeof found !== 'string' || found === '') throw new WebhookError(`${name} is missing`)
   return found
 }
 
 function keyOf(secret: string): Uint8Array<ArrayBuffer> {
   const key = fromBase64(secret.replace(/^whsec_/, ''))
-  if (!key || key.length === 0) throw new WebhookError('the secret is not whsec_ and base64')
+  if (!key || key.length === 0) throw new WebhookError('the secret must be whsec_ and base64')
   return key
 }
 

@@ -36,7 +36,7 @@ function faultsOf(sources: Parameters<typeof parse>[0]): readonly string[] {
 }
 
 describe('configuration', () => {
-  test('nothing has to be said', () => {
+  test('every setting has a default', () => {
     assert.deepEqual(parse(), {
       host: '127.0.0.1',
       port: 8888,
@@ -68,7 +68,7 @@ describe('configuration', () => {
     assert.ok(Object.isFrozen(parse()))
   })
 
-  test('flags go over the environment, that over the file, that over the defaults', () => {
+  test('flags take precedence over the environment, that over the file, that over the defaults', () => {
     const files = { 'duebell.json': { port: 1, host: '::1', logLevel: 'warn' } }
     const config = parse({
       argv: ['--port', '3', '--config=duebell.json'],
@@ -91,11 +91,11 @@ describe('configuration', () => {
       'sqlite:/var/lib/duebell.db',
     )
     assert.deepEqual(faultsOf({ env: { DUEBELL_DATABASE_URL_FILE: '/nowhere' } }), [
-      'DUEBELL_DATABASE_URL_FILE: must be the path of a file that can be read',
+      'DUEBELL_DATABASE_URL_FILE: must be the path of a readable file',
     ])
   })
 
-  test('all faults of all sources are told at once, each under the name it was given by', () => {
+  test('one error names all faults of all sources, as the user wrote them', () => {
     const faults = faultsOf({
       argv: ['--prot', '9', '--port', 'x', '--log-level=loud', 'stray'],
       env: { DUEBELL_HOTS: '1', DUEBELL_DEFAULT_REMINDERS: 'PT15,P1D', DUEBELL_CONFIG: 'c.json' },
@@ -113,17 +113,17 @@ describe('configuration', () => {
     ])
   })
 
-  test('variables of others are none of our business', () => {
+  test('variables of other programs are ignored', () => {
     assert.equal(parse({ env: { PATH: '/bin', DUEBEL_PORT: '1' } }).port, 8888)
   })
 
-  test('a file that cannot be read, or is not an object of JSON, is said so', () => {
+  test('an unreadable file, or one without a JSON object, is a fault', () => {
     assert.deepEqual(faultsOf({ argv: ['--config', 'gone.json'] }), ['gone.json: cannot be read'])
     assert.deepEqual(faultsOf({ argv: ['--config', 'c.json'], files: { 'c.json': '[]' } }), [
-      'c.json: must hold a JSON object',
+      'c.json: must contain a JSON object',
     ])
     assert.match(faultsOf({ argv: ['--config', 'c.json'], files: { 'c.json': '{' } })[0] ?? '', /^c\.json: is not JSON/)
-    assert.deepEqual(faultsOf({ argv: ['--port'] }), ['--port: needs a value'])
+    assert.deepEqual(faultsOf({ argv: ['--port'] }), ['--port: requires a value'])
   })
 
   test('channels are checked against the options of their kind, and a secret is never repeated', () => {
@@ -144,30 +144,30 @@ describe('configuration', () => {
     assert.equal(faults.length, 5)
     assert.match(faults[0] ?? '', /kind «webhok»: is not known; did you mean webhook\?/)
     assert.match(faults[1] ?? '', /secrt: is not known; did you mean secret\?/)
-    assert.match(faults[2] ?? '', /options\/secret: must look like/)
+    assert.match(faults[2] ?? '', /options\/secret: must match/)
     assert.match(faults[3] ?? '', /the name is taken/)
     assert.match(faults[4] ?? '', /the name is taken/)
     assert.ok(!faults.join().includes(secret))
   })
 
-  test('a heartbeat goes to an address that may be spoken to, which is never repeated', () => {
+  test('a heartbeat needs an allowed address, which is never repeated', () => {
     const url = 'https://hc-ping.com/7c1f-token'
     assert.equal(parse({ env: { DUEBELL_HEARTBEAT_URL: url } }).heartbeatUrl, url)
     for (const [wrong, why] of [
       ['hc-ping.com/7c1f-token', 'must be an http or https URL'],
       ['ftp://hc-ping.com/7c1f-token', 'must be an http or https URL'],
       ['https://me:7c1f-token@hc-ping.com/', 'must not hold a user name or password'],
-      ['http://169.254.169.254/7c1f-token', 'is an address that is never spoken to'],
+      ['http://169.254.169.254/7c1f-token', 'is an address that is never allowed'],
     ] as const)
       assert.deepEqual(faultsOf({ env: { DUEBELL_HEARTBEAT_URL: wrong } }), [`DUEBELL_HEARTBEAT_URL: ${why}`])
   })
 
-  test('what members may reach is a list of host names, addresses and ranges, and nothing else', () => {
+  test('memberHosts is a list of host names, addresses and ranges', () => {
     const listed = ['nas.home', 'ntfy', '192.168.1.7', 'fd12::/16']
     assert.deepEqual(parse({ argv: ['--member-hosts', listed.join(', ')] }).memberHosts, listed)
     assert.deepEqual(parse({ env: { DUEBELL_MEMBER_HOSTS: '' } }).memberHosts, [])
     const files = { 'c.json': { memberHosts: ['nas.home', 'http://nas.home', '10.0.0.0/33'] } }
-    const why = 'is no host name, no address that is ever spoken to, and no range like 192.168.1.0/24'
+    const why = 'must be a host name, an allowed address, or a range like 192.168.1.0/24'
     assert.deepEqual(faultsOf({ argv: ['--config=c.json'], files }), [
       `memberHosts/1 in c.json: ${why}`,
       `memberHosts/2 in c.json: ${why}`,
@@ -181,42 +181,42 @@ describe('configuration', () => {
     DUEBELL_PUBLIC_URL: 'https://tasks.example.org',
   }
 
-  test('a provider to sign in by is configured as a whole, or not at all', () => {
+  test('a provider for signing in is configured completely, or not at all', () => {
     const { oidcIssuer, oidcClientId, oidcName, oidcNewUsers } = parse({ env: signOn })
     assert.deepEqual(
       [oidcIssuer, oidcClientId, oidcName, oidcNewUsers],
       ['https://id.example.org/realms/home', 'duebell', 'single sign-on', false],
     )
     assert.deepEqual(faultsOf({ argv: ['--oidc-issuer=https://id.example.org'] }), [
-      '--oidc-issuer: needs --oidc-client-id (DUEBELL_OIDC_CLIENT_ID) too',
-      '--oidc-issuer: needs --login (DUEBELL_LOGIN) too',
-      '--oidc-issuer: needs --public-url (DUEBELL_PUBLIC_URL) too, to which the provider sends people back',
+      '--oidc-issuer: also requires --oidc-client-id (DUEBELL_OIDC_CLIENT_ID)',
+      '--oidc-issuer: also requires --login (DUEBELL_LOGIN)',
+      '--oidc-issuer: also requires --public-url (DUEBELL_PUBLIC_URL), to which the provider sends users back',
     ])
     const others = { CLIENT_ID: 'duebell', CLIENT_SECRET: 'hush!', NAME: 'Example', NEW_USERS: 'true' }
     for (const [name, value] of Object.entries(others))
       assert.deepEqual(faultsOf({ env: { [`DUEBELL_OIDC_${name}`]: value } }), [
-        `DUEBELL_OIDC_${name}: is of no use without --oidc-issuer (DUEBELL_OIDC_ISSUER)`,
+        `DUEBELL_OIDC_${name}: requires --oidc-issuer (DUEBELL_OIDC_ISSUER)`,
       ])
     assert.equal(parse({ env: { DUEBELL_OIDC_ISSUER: '', DUEBELL_OIDC_CLIENT_SECRET: '' } }).oidcIssuer, '')
   })
 
-  test('a provider is spoken to by TLS, unless it is on this machine', () => {
+  test('a provider requires TLS, unless it is on this machine', () => {
     for (const issuer of ['http://127.0.0.1:8080', 'http://localhost/a', 'http://[::1]:8080/', 'https://10.0.0.7'])
       assert.equal(parse({ env: { ...signOn, DUEBELL_OIDC_ISSUER: issuer } }).oidcIssuer, issuer)
     for (const [issuer, why] of [
-      ['http://id.example.org', 'must be an https URL; http is for a provider on this machine alone'],
-      ['http://localhost.example.org', 'must be an https URL; http is for a provider on this machine alone'],
-      ['http://10.0.0.7', 'must be an https URL; http is for a provider on this machine alone'],
+      ['http://id.example.org', 'must be an https URL; http is for a provider on this machine only'],
+      ['http://localhost.example.org', 'must be an https URL; http is for a provider on this machine only'],
+      ['http://10.0.0.7', 'must be an https URL; http is for a provider on this machine only'],
       ['id.example.org', 'must be an http or https URL'],
       ['file:///etc/passwd', 'must be an http or https URL'],
       ['https://me:hush@id.example.org', 'must not hold a user name or password'],
-      ['https://169.254.169.254', 'is an address that is never spoken to'],
+      ['https://169.254.169.254', 'is an address that is never allowed'],
       ['https://id.example.org/?tenant=1', 'must not have a query or a fragment'],
     ] as const)
       assert.deepEqual(faultsOf({ env: { ...signOn, DUEBELL_OIDC_ISSUER: issuer } }), [`DUEBELL_OIDC_ISSUER: ${why}`])
   })
 
-  test('a secret comes from a variable, from a file that one names, or from the configuration file', () => {
+  test('a secret comes from a variable, from the file of a variable, or from the configuration file', () => {
     const secret = 'hush-canary'
     const files = { '/run/secrets/oidc': `${secret}\n`, 'c.json': { oidcClientSecret: secret } }
     for (const sources of [
@@ -227,10 +227,10 @@ describe('configuration', () => {
       assert.equal(parse({ ...sources, files }).oidcClientSecret, secret)
   })
 
-  test('a secret is not a flag, and is repeated in no fault, whatever is wrong with it', () => {
+  test('a secret is not a flag, and no fault repeats it', () => {
     const secret = 'hush-canary'
     const why =
-      '--oidc-client-secret: is not a flag, since everybody on this machine can read command lines; set DUEBELL_OIDC_CLIENT_SECRET, or DUEBELL_OIDC_CLIENT_SECRET_FILE to the path of a file that holds it'
+      '--oidc-client-secret: is not a flag, since every user of this machine can read command lines; set DUEBELL_OIDC_CLIENT_SECRET, or DUEBELL_OIDC_CLIENT_SECRET_FILE to the path of a file that contains it'
     for (const argv of [
       ['--oidc-client-secret', secret],
       [`--oidc-client-secret=${secret}`],
@@ -258,19 +258,17 @@ describe('configuration', () => {
   test('a certificate and its key go together, and not with a socket', () => {
     const config = parse({ argv: ['--tls-cert=c.pem'], env: { DUEBELL_TLS_KEY: 'k.pem' } })
     assert.deepEqual([config.tlsCert, config.tlsKey], ['c.pem', 'k.pem'])
-    assert.deepEqual(faultsOf({ argv: ['--tls-cert=c.pem'] }), ['--tls-cert: is of no use without a tlsKey'])
-    assert.deepEqual(faultsOf({ env: { DUEBELL_TLS_KEY: 'k.pem' } }), [
-      'DUEBELL_TLS_KEY: is of no use without a tlsCert',
-    ])
+    assert.deepEqual(faultsOf({ argv: ['--tls-cert=c.pem'] }), ['--tls-cert: requires a tlsKey'])
+    assert.deepEqual(faultsOf({ env: { DUEBELL_TLS_KEY: 'k.pem' } }), ['DUEBELL_TLS_KEY: requires a tlsCert'])
     assert.deepEqual(faultsOf({ argv: ['--tls-cert=c.pem', '--tls-key=k.pem', '--socket=s'] }), [
-      '--tls-cert: is of no use with a socket, which takes the place of host and port: leave out one of the two',
+      '--tls-cert: cannot be combined with a socket, which replaces host and port: remove one of the two',
     ])
   })
 
-  test('a socket has a path that programs can name', () => {
-    const longest = `/${'x'.repeat(80)}/${'y'.repeat(21)}` // 103 bytes, which all systems take
-    assert.equal(parse({ argv: [`--socket=${longest}`] }).socket, longest)
-    for (const path of [`${longest}/abcde`, `/${'x'.repeat(99)}/s`, `/${'é'.repeat(60)}/duebell.sock`])
+  test('a socket has a path that programs can open', () => {
+    const maxPath = `/${'x'.repeat(80)}/${'y'.repeat(21)}` // 103 bytes, which all systems accept
+    assert.equal(parse({ argv: [`--socket=${maxPath}`] }).socket, maxPath)
+    for (const path of [`${maxPath}/abcde`, `/${'x'.repeat(99)}/s`, `/${'é'.repeat(60)}/duebell.sock`])
       assert.match(
         faultsOf({ argv: ['--socket', path] }).join(),
         /^--socket: is too long: a socket's path has at most \d+/,
@@ -341,14 +339,14 @@ describe('configuration', () => {
     assert.doesNotMatch(help, /--oidc-client-secret/)
     for (const name of Object.keys(parse())) {
       if (name === 'channels' || name === 'oidcClientSecret') continue // has no one-line form; is a secret
-      const flag = `--${name.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)}, DUEBELL_`
+      const flag = `--${name.replace(/[A-Z]/g, (capital) => `-${capital.toLowerCase()}`)}, DUEBELL_`
       assert.ok(help.includes(flag), flag)
     }
   })
 
-  test('a flag that shows a secret to everybody on the machine is told so, with what to use instead', () => {
+  test('a flag that shows a secret to every user of the machine causes a warning with the alternative', () => {
     const warning = (flag: string, variable: string) =>
-      `${flag} holds a secret, and everybody on this machine can read command lines: set ${variable} instead, or ${variable}_FILE to the path of a file that holds it.`
+      `${flag} contains a secret, and every user of this machine can read command lines: set ${variable} instead, or ${variable}_FILE to the path of a file that contains it.`
     const ofDatabase = warning('--database-url', 'DUEBELL_DATABASE_URL')
     const ofHeartbeat = warning('--heartbeat-url', 'DUEBELL_HEARTBEAT_URL')
     assert.deepEqual(
@@ -361,7 +359,7 @@ describe('configuration', () => {
   })
 })
 
-test('a public URL is the root of a host: below a path nothing is served, and each link would be dead', () => {
+test('a public URL is the root of a host: the server serves no base path, and each link would be dead', () => {
   for (const url of ['https://example.org/tasks', 'https://example.org/?a=1', 'https://example.org/#a'])
     assert.deepEqual(faultsOf({ argv: ['--public-url', url] }), [
       '--public-url: must not have a path, a query or a fragment: the server answers at the root of a host only. Give it a host name of its own, like https://tasks.example.org',
@@ -373,7 +371,7 @@ test('a public URL is the root of a host: below a path nothing is served, and ea
     assert.equal(parse({ argv: ['--public-url', url] }).publicUrl, url)
 })
 
-test('an allowed host is a name or an address that a Host header can have: any other would let nobody in', () => {
+test('an allowed host is a name or an address that a Host header can have: any other would match no request', () => {
   const allowed = [
     'tasks.example.org',
     'Bell',
@@ -404,7 +402,7 @@ test('an allowed host is a name or an address that a Host header can have: any o
     ])
 })
 
-test('people come back from a provider over https, or on the machine itself: browsers keep no session over http', () => {
+test('a provider sends users back over https, or on the machine itself: browsers keep no session over http', () => {
   const env = {
     DUEBELL_LOGIN: 'true',
     DUEBELL_OIDC_ISSUER: 'https://id.example.org',
@@ -413,6 +411,6 @@ test('people come back from a provider over https, or on the machine itself: bro
   for (const url of ['https://tasks.example.org', 'http://localhost:8888'])
     assert.equal(parse({ env: { ...env, DUEBELL_PUBLIC_URL: url } }).publicUrl, url)
   assert.deepEqual(faultsOf({ env: { ...env, DUEBELL_PUBLIC_URL: 'http://tasks.example.org' } }), [
-    'DUEBELL_OIDC_ISSUER: needs a public URL of https, since browsers keep no session over http; http is for a server on this machine alone',
+    'DUEBELL_OIDC_ISSUER: requires an https public URL, since browsers keep no session over http; http is for a server on this machine only',
   ])
 })

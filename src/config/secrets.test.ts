@@ -6,7 +6,7 @@ import { secretKinds, secretOptions, writeOnlyOptions } from '#support/secret-op
 import { ConfigError, type ConfigSources, parseConfig } from './config.ts'
 import { configSchema } from './schema.ts'
 
-/** A secret that has got to a wrong place of the configuration: what is wrong is said, and not with what. */
+/** A secret in a wrong place of the configuration: the error says what is wrong, and never repeats it. */
 
 type Fields = Record<string, unknown>
 const members = configSchema.properties as unknown as Record<string, Fields>
@@ -45,7 +45,7 @@ function parse({ argv = [], env = {}, files = {} }: Sources) {
   return parseConfig({ argv, env, systemTimeZone: 'UTC', readFile })
 }
 
-/** What was said of it, if it was refused at all. */
+/** The secrets that the error repeats, if the configuration is refused. */
 function leaksOf(sources: Sources): unknown[] {
   try {
     parse(sources)
@@ -58,14 +58,14 @@ function leaksOf(sources: Sources): unknown[] {
 }
 const inFile = (file: unknown) => ({ argv: ['--config=c.json'], files: { 'c.json': file } })
 
-test('there is one in each member that may hold one, and all of them together are accepted', () => {
+test('each member that may hold a secret has one, and all together are accepted', () => {
   const holding = Object.entries(members).filter(([, { writeOnly, mayHoldSecret }]) => writeOnly || mayHoldSecret)
   assert.deepEqual(holding.map(([name]) => name).sort(), Object.keys(secrets).sort())
   for (const option of writeOnlyOptions) assert.ok(canaries.has(`config: ${option}`), option)
   assert.deepEqual(parse(inFile(whole)).channels, channels)
 })
 
-test('what is called like a secret is one', () => {
+test('a member with the name of a secret is one', () => {
   // A name of a queue, and the path of a file.
   const others = ['routing_key', 'tlsKey']
   const isCalledSo = (name: string) => /secret|password|token|key$/i.test(name) && !others.includes(name)
@@ -75,7 +75,7 @@ test('what is called like a secret is one', () => {
       if (isCalledSo(name)) assert.ok(member.writeOnly, `${kind}.${name}`)
 })
 
-test('nothing is said, however the JSON around it is broken', () => {
+test('malformed JSON around a secret does not reveal it', () => {
   const text = JSON.stringify(whole)
   const spaced = JSON.stringify(whole, null, 2)
   for (let at = 0; at < text.length; at++)
@@ -87,7 +87,7 @@ test('nothing is said, however the JSON around it is broken', () => {
       assert.deepEqual(leaksOf(inFile(broken)), [], broken)
 })
 
-test('nothing is said, whichever member it stands in, and as whatever', () => {
+test('no member reveals a secret, whatever its type', () => {
   for (const one of texts) {
     const wraps = [one, [one], { a: one }, [{ url: one }]]
     for (const value of wraps) {
@@ -106,14 +106,14 @@ test('nothing is said, whichever member it stands in, and as whatever', () => {
   }
 })
 
-test('nothing is said on a command line or of a variable', () => {
+test('no flag and no variable reveals a secret', () => {
   const plain = Object.keys(members).filter((name) => name !== 'channels')
   for (const one of texts) {
     for (const argv of [[one], ['--port', '1', one], ['--databse-url', one], ['--oidc-client-secret', one], [one, one]])
       assert.deepEqual(leaksOf({ argv }), [], argv.join(' '))
     for (const name of plain) {
-      const flag = `--${name.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)}`
-      const variable = `DUEBELL_${name.replace(/[A-Z]/g, (letter) => `_${letter}`).toUpperCase()}`
+      const flag = `--${name.replace(/[A-Z]/g, (capital) => `-${capital.toLowerCase()}`)}`
+      const variable = `DUEBELL_${name.replace(/[A-Z]/g, (capital) => `_${capital}`).toUpperCase()}`
       assert.deepEqual(leaksOf({ argv: ['--prot', '1', flag, one] }), [], flag)
       assert.deepEqual(leaksOf({ argv: ['--prot=1', `${flag}=${one}`] }), [], flag)
       for (const ending of ['', '_FILE', '_FIL', 'S'])

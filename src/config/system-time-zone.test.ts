@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import { checkSystemTimeZone } from './system-time-zone.ts'
 
-/** What Duebell makes of a value of TZ, through what Node makes of it: Node reads the variable anew when it is set. */
+/** Duebell's reading of TZ by way of Node's: Node reads the variable again whenever it is set. */
 function withTz(variable: string) {
   const before = process.env.TZ
   try {
@@ -43,7 +43,7 @@ describe('the time zone of the system', () => {
       assert.ok(warning.startsWith(`TZ=${JSON.stringify(variable)} is not a time zone`), warning)
     })
 
-  test('a system that names none by itself is UTC, with a warning', () => {
+  test('a system without a time zone is UTC, with a warning', () => {
     const { timeZone, warning = '' } = checkSystemTimeZone('Etc/Unknown', undefined)
     assert.equal(timeZone, 'UTC')
     assert.match(warning, /^The system's time zone, Etc\/Unknown, is not a time zone .* UTC\. Set TZ, --time-zone/)

@@ -3,19 +3,19 @@ import { parseTimeZone } from '#core/date-time.ts'
 export interface SystemTimeZone {
   /** IANA name under its canonical spelling. */
   readonly timeZone: string
-  /** Why this is UTC and not what the system says, and what to do; absent when the system's zone is used. */
+  /** Why this is UTC and not the system's zone, and what to do. Absent when the system's zone is used. */
   readonly warning?: string
 }
 
 /**
- * The system's time zone, held to the rule of a configured one: a named zone of the IANA database. Node reports three kinds of others:
+ * The system's time zone. Like a configured one, it must be a named zone of the IANA database. Node reports three kinds of others:
  *
  *   TZ is empty, «:», Factory          `Etc/Unknown`, which Temporal refuses
- *   TZ is an offset, such as GMT+2     `+02:00`, which knows no summer time
- *   TZ is mistyped, or holds quotes    `UTC`, silently
+ *   TZ is an offset, such as GMT+2     `+02:00`, without daylight saving time
+ *   TZ is mistyped, or contains quotes `UTC`, silently
  *
  * @param detected what `Temporal.Now.timeZoneId()` reports
- * @param variable the environment variable TZ (POSIX.1-2024, section 8.3), of which an empty value names no zone
+ * @param variable the environment variable TZ (POSIX.1-2024, section 8.3); an empty value names no zone
  */
 export function checkSystemTimeZone(detected: string, variable: string | undefined): SystemTimeZone {
   const timeZone = parseTimeZone(detected)
@@ -28,7 +28,7 @@ export function checkSystemTimeZone(detected: string, variable: string | undefin
   }
 }
 
-/** As a name of the IANA database (UTC, Etc/UTC, GMT, Zulu …), or in the form of POSIX (UTC0). */
+/** Whether TZ means UTC: as a name of the IANA database (UTC, Etc/UTC, GMT, Zulu …), or in the form of POSIX (UTC0). */
 function meansUtc(variable: string): boolean {
   const name = variable.replace(/^:/, '').replace(/^(posix|right)\//, '')
   if (/^(UTC|GMT)[+-]?00?$/.test(name)) return true

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { type TestContext, test } from 'node:test'
 import { pino } from 'pino'
 import type { ChannelKind } from '#channels/channel.ts'
-import { anywhere, type EgressPolicyOf, publicAnd } from '#channels/egress-policy.ts'
+import { anywhere, type EgressPolicyOf, publicOrListed } from '#channels/egress-policy.ts'
 import { defaultChannelSettings } from '#channels/settings.ts'
 import type { ChannelRecord } from '#core/channel.ts'
 import Type from '#json-schema.ts'
@@ -23,10 +23,10 @@ async function start(t: TestContext) {
     about: 'Notes what becomes of it.',
     options: Type.Object({}),
     concurrency: 7,
-    async open(options, { reach }) {
+    async open(options, { egress }) {
       const { name, fails } = options as { name: string; fails?: boolean }
       if (fails) throw new Error('no such place')
-      log.push(`+${name}${reach === anywhere ? '' : ' within'}`)
+      log.push(`+${name}${egress === anywhere ? '' : ' within'}`)
       return {
         send: async () => 'sent',
         async [Symbol.asyncDispose]() {
@@ -122,7 +122,7 @@ test('one that is changed is opened anew, and the old one closed after what is u
 
 test('one whose user is an administrator no more is opened anew, though it is the same, and the old one closed', async (t) => {
   const { store, log, openSet, add, bump } = await start(t)
-  const ofMembers = publicAnd([])
+  const ofMembers = publicOrListed([])
   const administrators = new Set([1])
   const asked: object[] = []
   const set = openSet(({ userId, source }) => {

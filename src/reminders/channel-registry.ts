@@ -84,15 +84,15 @@ export function createChannelSet(parts: {
     const egressPolicyOf = await readEgressPolicy(db)
     const list: OpenChannel[] = []
     for (const record of enabled) {
-      const reach = egressPolicyOf(record)
+      const egress = egressPolicyOf(record)
       let handle = handles.get(record.id)
-      if (handle && !(isSame(handle.record, record) && handle.reach === reach)) {
+      if (handle && !(isSame(handle.record, record) && handle.egress === egress)) {
         handle.retire()
         handle = undefined
       }
       if (handle) handle.record = record
       else {
-        handle = openHandle(record, reach, await openChannel(record, reach))
+        handle = openHandle(record, egress, await openChannel(record, egress))
         parts.onOpened?.(record.id, record.kind)
       }
       handles.set(record.id, handle)
@@ -113,12 +113,12 @@ export function createChannelSet(parts: {
    * One whose options its kind does not take any more fails each attempt with the reason, so that it is seen.
    * @throws Problem `invalid` for a declared one at the start: then somebody is there to correct it
    */
-  async function openChannel({ name, kind: kindName, source, options }: ChannelRecord, reach: EgressPolicy) {
+  async function openChannel({ name, kind: kindName, source, options }: ChannelRecord, egress: EgressPolicy) {
     const kind = kinds.find((one) => one.kind === kindName)
     try {
       if (!kind) throw new Error(`there is no kind «${kindName}»`)
       const given = source === 'api' ? options : (declared.get(name) ?? {})
-      const channel = await kind.open(given, { ...deps, reach })
+      const channel = await kind.open(given, { ...deps, egress })
       return { channel, concurrency: kind.concurrency }
     } catch (error) {
       const reason = `cannot be opened: ${describe(error as Error)}`
@@ -178,14 +178,14 @@ function toConfigVersion(
 interface Handle extends OpenChannel {
   record: ChannelRecord
   /** That it was opened with. */
-  readonly reach: EgressPolicy
+  readonly egress: EgressPolicy
   /** Nobody begins another attempt: it is closed after the last that is underway. */
   retire(): void
 }
 
 function openHandle(
   record: ChannelRecord,
-  reach: EgressPolicy,
+  egress: EgressPolicy,
   { channel, concurrency }: { channel: Channel; concurrency: number },
 ): Handle {
   let inFlight = 0
@@ -196,7 +196,7 @@ function openHandle(
   }
   return {
     record,
-    reach,
+    egress,
     channel,
     concurrency,
     hold() {

@@ -3,7 +3,7 @@ import { type TestContext, test } from 'node:test'
 import { emailKind } from '#channels/email.ts'
 import { ntfyKind } from '#channels/ntfy.ts'
 import type { ProblemError } from '#client/client.ts'
-import { answers, startHostileReceiver } from '#support/hostile-receiver.ts'
+import { answers, startHttpReceiver } from '#kit/http-receiver.ts'
 import { startTestApp } from '#support/test-app.ts'
 
 /** One request to `PATCH /v1/channels/{id}` or `POST /v1/channels/{id}/test` must not send a stored secret to another address. */
@@ -27,7 +27,7 @@ async function assertRefused(request: Promise<unknown>, pointers: readonly strin
 
 test('a token that is stored goes to the server that it was given for, and to no other', async (t) => {
   const { client } = await open(t)
-  const [home, evil] = [await startHostileReceiver(t, answers(200)), await startHostileReceiver(t, answers(200))]
+  const [home, evil] = [await startHttpReceiver(t, answers(200)), await startHttpReceiver(t, answers(200))]
   const options = { url: home.url, topic: 'tasks', token }
   const { id } = await client.createChannel({ name: 'Phone', kind: 'ntfy', options })
   for (const more of [{}, { token: '********' }]) {
@@ -50,7 +50,7 @@ test('a token that is stored goes to the server that it was given for, and to no
 
 test('an address that is removed would be the public server: the token is needed again', async (t) => {
   const { client } = await open(t)
-  const home = await startHostileReceiver(t, answers(200))
+  const home = await startHttpReceiver(t, answers(200))
   const options = { url: home.url, topic: 'tasks', token }
   const { id } = await client.createChannel({ name: 'Phone', kind: 'ntfy', options })
   await assertRefused(client.updateChannel(id, { options: { url: null } }), ['/options/token'])

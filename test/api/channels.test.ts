@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { Webhook } from 'standardwebhooks'
 import type { ProblemError } from '#client/client.ts'
-import { startReceiver } from '#support/receiver.ts'
+import { startReceiver } from '#kit/webhook-receiver.ts'
 import { startTestApp } from '#support/test-app.ts'
 
 const secret = 'whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw'

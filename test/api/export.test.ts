@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
+import { startReceiver } from '#kit/webhook-receiver.ts'
 import { type LoginApp, type Person, startWithLogin } from '#support/accounts.ts'
 import { failingDatabase } from '#support/failing-database.ts'
 import { insertMany } from '#support/many-tasks.ts'
-import { startReceiver } from '#support/receiver.ts'
 import { eventually } from '#support/server-process.ts'
 import { refusal, wireTo } from './wire.ts'
 

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { type TestContext, test } from 'node:test'
 import type { TaskDraftWire } from '#api/schemas/task.ts'
-import type { TaskFilter, TaskQuery } from '#client/client.ts'
+import type { TaskListFilter, TaskQuery } from '#client/client.ts'
 import { startTestApp } from '#support/test-app.ts'
 import { assertProblem, wireTo } from './wire.ts'
 
@@ -174,7 +174,7 @@ test('an order is by each key in turn, then by id; what has no expiry is last ei
     })
 })
 
-const orders: TaskFilter[] = [
+const orders: TaskListFilter[] = [
   {},
   { sort: 'expiry_dt' },
   { sort: '-expiry_dt' },

@@ -16,7 +16,7 @@ import { messageAbout } from '#support/messages.ts'
 import { brokers, channelDeps, send, skipReasonOfBroker, skipReasonOfProgram, startOwnPeer } from '#support/peers.ts'
 import { startTcpProxy } from '#support/tcp-proxy.ts'
 
-/** The kinds of channel that speak to a broker, with a broker: through a network that breaks, and over its death. */
+/** The channels of brokers, with real brokers: over a network that breaks, and through a restart of the broker. */
 
 interface Arrival {
   /** Of the delivery. */
@@ -26,12 +26,12 @@ interface Arrival {
   readonly fields?: Readonly<Record<string, unknown>>
 }
 
-/** Where a test finds what it sent: a place of its own on a broker, which is gone with it. */
+/** The destination of a test on a broker, removed after it. */
 interface Place extends AsyncDisposable {
   open(url: string): Promise<Channel>
-  /** Resolves when its reader would miss nothing, if it has one that could. */
+  /** Resolves once a reader, if it has one, misses nothing. */
   readonly ready?: () => Promise<void>
-  /** All that is there; waits until so many different ids are. */
+  /** Everything that has arrived. Waits for so many different ids. */
   read(least: number): Promise<Arrival[]>
 }
 
@@ -60,7 +60,7 @@ async function redisPlace(url: string): Promise<Place> {
 async function mqttPlace(url: string, version: '5' | '3.1.1'): Promise<Place> {
   const topic = freshName()
   const arrivals: Arrival[] = []
-  // QoS 0 and no keep-alive: with nothing of this reader's unread, a broker that is killed loses nothing that it had written.
+  // QoS 0 and no keep-alive: with an empty queue for this reader, a killed broker loses nothing that it had written.
   const reader = mqtt.connect(url, { protocolVersion: 5, reconnectPeriod: 20, keepalive: 0, resubscribe: false })
   let isListening = false
   let listening = Promise.withResolvers<void>()
@@ -97,7 +97,7 @@ async function mqttPlace(url: string, version: '5' | '3.1.1'): Promise<Place> {
 async function natsPlace(url: string): Promise<Place> {
   const name = freshName()
   const subject = `${name}.notifications`
-  // Each time anew: what a client asks while it has lost its server may never be answered.
+  // A new client each time: a request during a disconnect may never be answered.
   const atServer = async <T>(
     work: (connection: NatsConnection, manager: JetStreamManager) => Promise<T>,
   ): Promise<T> => {
@@ -163,7 +163,7 @@ const media: readonly (readonly [string, keyof typeof brokers, (url: string) => 
   ['amqp', 'amqp', amqpPlace],
 ]
 
-/** Each of its own id, which is its title, too. */
+/** Messages with different ids, which are also their titles. */
 function messages(count: number): Message[] {
   return Array.from({ length: count }, () => {
     const deliveryId = randomUUID()
@@ -171,7 +171,7 @@ function messages(count: number): Message[] {
   })
 }
 
-/** What was not sent, and why. */
+/** The messages that were not sent, and why. */
 async function sendAll(channel: Channel, all: readonly Message[], signal?: AbortSignal) {
   const outcomes = await Promise.all(all.map((message) => send(channel, message, signal)))
   return all.flatMap((message, at) => {
@@ -187,7 +187,7 @@ async function assertAllSent(channel: Channel, all: readonly Message[]) {
   )
 }
 
-/** Everything is there; what is there twice is so under one id, and says the same. */
+/** Every message has arrived. Duplicates have the same id and content. */
 async function assertArrived(place: Place, all: readonly Message[], maxTwice: number) {
   const arrivals = await place.read(all.length)
   assert.deepEqual(idsOf(arrivals), new Set(all.map(({ deliveryId }) => deliveryId)))
@@ -240,7 +240,7 @@ for (const [name, broker, makePlace] of media)
       await proxy.set('pass')
       await assertAllSent(channel, unsent)
 
-      // The connection that is there falls silent, under way.
+      // The connection falls silent during attempts.
       const giveUp = new AbortController()
       const silent = sendAll(channel, all.slice(40), giveUp.signal)
       await proxy.set('blackHole')
@@ -255,7 +255,7 @@ for (const [name, broker, makePlace] of media)
     })
   })
 
-/** Brokers that a test may start and kill. RabbitMQ takes half a minute to start, and is not one of them. */
+/** Brokers that a test may start and kill. RabbitMQ, which takes half a minute to start, is not among them. */
 const own: readonly (readonly [
   string,
   string,
@@ -281,7 +281,7 @@ const own: readonly (readonly [
 ]
 
 for (const [scheme, program, argsOf, ready, makePlace] of own)
-  test(`${scheme}: a broker that is killed and comes back has everything`, {
+  test(`${scheme}: a broker that is killed and restarted has everything`, {
     skip: skipReasonOfProgram(program),
   }, async (t) => {
     const peer = await startOwnPeer(t, program, argsOf, ready)
@@ -293,7 +293,7 @@ for (const [scheme, program, argsOf, ready, makePlace] of own)
     let sent = 0
     let killed: Promise<void> | undefined
     const queue = all.values()
-    // As many at once as the scheduler lets be; in the middle of them it dies.
+    // As many at once as reminders/ allows. The broker is killed in the middle of them.
     const sendMany = async () => {
       for (const message of queue) {
         if ((await send(channel, message)) !== 'sent') unsent.push(message)
@@ -310,7 +310,7 @@ for (const [scheme, program, argsOf, ready, makePlace] of own)
     await assertArrived(place, all, 32)
   })
 
-test('amqp: what no queue takes is not sent, and neither is what the broker refuses', {
+test('amqp: an unroutable message is not sent, and neither is a rejected one', {
   skip: await skipReasonOfBroker('amqp'),
 }, async () => {
   const at = (url: string, more: object) => amqpKind.open({ url, routing_key: freshName(), ...more }, channelDeps)
@@ -330,7 +330,7 @@ test('amqp: what no queue takes is not sent, and neither is what the broker refu
   }
 })
 
-test('amqp: what comes back whole may be as long as it was sent, many at once', {
+test('amqp: returned messages may be as long as the sent ones, many at once', {
   skip: await skipReasonOfBroker('amqp'),
 }, async () => {
   await using channel = await amqpKind.open({ url: brokers.amqp, routing_key: freshName() }, channelDeps)
@@ -341,7 +341,7 @@ test('amqp: what comes back whole may be as long as it was sent, many at once', 
     assert.deepEqual(outcome, { retry: true, reason: 'no queue is bound for it: unroutable' })
 })
 
-test('amqp: a message is persistent and says what it is', { skip: await skipReasonOfBroker('amqp') }, async () => {
+test('amqp: a message is persistent and has its properties', { skip: await skipReasonOfBroker('amqp') }, async () => {
   await using place = await amqpPlace(brokers.amqp)
   await using channel = await place.open(brokers.amqp)
   await assertAllSent(channel, messages(1))
@@ -349,7 +349,7 @@ test('amqp: a message is persistent and says what it is', { skip: await skipReas
   assert.deepEqual(arrival?.fields, { deliveryMode: 2, contentType: 'application/cloudevents+json' })
 })
 
-test('nats: twice is once, and what no stream takes is not sent', {
+test('nats: duplicates are removed, and a message without a stream is not sent', {
   skip: await skipReasonOfBroker('nats'),
 }, async () => {
   await using place = await natsPlace(brokers.nats)
@@ -363,7 +363,7 @@ test('nats: twice is once, and what no stream takes is not sent', {
   assert.deepEqual(await send(astray, message), { retry: true, reason: 'no stream takes this subject' })
 })
 
-test('redis: the stream keeps about so many; a key that is something else is said', {
+test('redis: the stream keeps about the maximum length; a key of another type is the reason', {
   skip: await skipReasonOfBroker('redis'),
 }, async (t) => {
   const stream = freshName()

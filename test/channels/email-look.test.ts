@@ -8,7 +8,7 @@ import { toMessageText } from '#channels/message-text.ts'
 import { messageAbout } from '#support/messages.ts'
 
 /**
- * The mail as a browser shows it, which is how most mail programs do. MAIL_PICTURES names a folder for pictures of each, to look at.
+ * The mail in a browser, which renders it like most mail programs. MAIL_PICTURES names a folder for screenshots.
  */
 const browser = '/usr/bin/chromium'
 const skip = existsSync(browser) ? false : `no browser at ${browser}`
@@ -68,7 +68,7 @@ interface Seen {
   readonly lowestButton: number
 }
 
-test('a mail fits its window, fetches nothing, runs nothing, and can be read in the light and in the dark', {
+test('a mail fits its window, loads nothing, runs nothing, and is readable in light and dark mode', {
   skip,
 }, async (t) => {
   const chrome = await openBrowser(t)

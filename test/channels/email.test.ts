@@ -10,7 +10,7 @@ import { messageAbout } from '#support/messages.ts'
 import { channelDeps, freePort, send } from '#support/peers.ts'
 import { selfSigned } from '#support/self-signed.ts'
 
-/** Mails, as a server of somebody else's making takes them and a parser of somebody else's reads them. */
+/** Mails, received by an independent server and read by an independent parser. */
 
 interface Mail {
   readonly from: string
@@ -25,7 +25,7 @@ interface Mailbox {
   stop(): Promise<void>
 }
 
-/** Refuses with a reply code and words of its own. */
+/** Refuses with a reply code and a text. */
 const refusal = (responseCode: number, words: string) => Object.assign(new Error(words), { responseCode })
 
 function makeMailbox(t: TestContext, port: number, options: SMTPServerOptions): Mailbox {
@@ -81,7 +81,7 @@ const links = {
   acknowledge: 'https://tasks.example.org/c',
 }
 
-test('a mail says what a letter says, as text and as HTML, to whom the options name', async (t) => {
+test('a mail has the message as text and as HTML, and the recipients of the options', async (t) => {
   const { say, mails } = await openMail(t, {}, { to: ['me@example.org', 'you@example.org'] })
   const message = messageAbout({ title: 'Renew passport', description: 'Two photos', tags: ['errands'] }, { links })
   assert.equal(await say(message), 'sent')
@@ -99,7 +99,7 @@ test('a mail says what a letter says, as text and as HTML, to whom the options n
   assert.deepEqual(parsed.attachments, [])
 })
 
-test('one that is late and matters says so in its headers, too; several tasks are one mail', async (t) => {
+test('an urgent late mail says so in its headers, too; several tasks are one mail', async (t) => {
   const { say, mails } = await openMail(t)
   const late = messageAbout({ priority: 'high' }, { sentMs: 7_200_000, timing: 'late' })
   assert.equal(await say({ ...late, others: [messageAbout({ title: 'Water the plants' })] }), 'sent')
@@ -120,7 +120,7 @@ for (const title of [
   `日本 🎉 ${'ö🎉'.repeat(100)}`,
   '.\r\n.\r\nMAIL FROM:<evil@example.org>\r\nRCPT TO:<evil@example.org>\r\nDATA\r\n',
 ])
-  test(`a title is a subject and nothing else: ${JSON.stringify(title).slice(0, 60)}`, async (t) => {
+  test(`a title is the subject and nothing else: ${JSON.stringify(title).slice(0, 60)}`, async (t) => {
     const { say, mails } = await openMail(t)
     assert.equal(await say(messageAbout({ title, description: title, tags: [title.slice(0, 40)] })), 'sent')
     assert.equal(mails.length, 1)
@@ -143,7 +143,7 @@ for (const title of [
       [parsed.to].flat().flatMap((one) => one?.value.map(({ address }) => address)),
       ['me@example.org'],
     )
-    // biome-ignore lint/suspicious/noControlCharactersInRegex: they are what it is about
+    // biome-ignore lint/suspicious/noControlCharactersInRegex: this looks for control characters
     assert.doesNotMatch(`${parsed.subject}${parsed.text}`, /[\u0000-\u0009\u000b-\u001f\u202a-\u202e]/)
     assert.ok(parsed.subject?.startsWith(title.slice(0, 1).trim() || 'evil') || parsed.subject?.startsWith('[2J'))
     assert.doesNotMatch(parsed.html || '', /<script/)
@@ -178,7 +178,7 @@ const refusals: readonly [string, SMTPServerOptions, object][] = [
   [
     'every mail of this sender, for now, by the code of Gmail',
     { onRcptTo: (_, __, done) => done(refusal(421, '4.7.28 hush')) },
-    { retry: true, reason: '421 4.7.28: the server refuses to be spoken to', status: 421, isRateLimited: true },
+    { retry: true, reason: '421 4.7.28: the server refused the connection', status: 421, isRateLimited: true },
   ],
   [
     'more mails, for now, in words',
@@ -199,7 +199,7 @@ for (const [what, options, outcome] of refusals)
     assert.deepEqual(await say(messageAbout({})), outcome)
   })
 
-test('one of two recipients is refused: the other has it, and it is said', async (t) => {
+test('one of two recipients is refused: the other gets the mail, and the reason says so', async (t) => {
   const { say, mails } = await openMail(
     t,
     { onRcptTo: ({ address }, _, done) => done(/^you/.test(address) ? refusal(550, '5.1.1 hush') : null) },
@@ -213,7 +213,7 @@ test('one of two recipients is refused: the other has it, and it is said', async
   )
 })
 
-test('it logs in where a server wants it', async (t) => {
+test('it logs in if the server requires it', async (t) => {
   const { say, mails } = await openMail(
     t,
     {
@@ -228,7 +228,7 @@ test('it logs in where a server wants it', async (t) => {
   assert.equal(mails.length, 1)
 })
 
-test('STARTTLS comes before everything, and a certificate that nobody vouches for ends it', async (t) => {
+test('STARTTLS comes before everything, and an untrusted certificate ends the attempt', async (t) => {
   const seen: string[] = []
   const options: SMTPServerOptions = {
     disabledCommands: [],
@@ -248,7 +248,7 @@ test('STARTTLS comes before everything, and a certificate that nobody vouches fo
   assert.deepEqual(seen, [])
 })
 
-test('a server that stops and comes back gets everything, under the same Message-IDs', async (t) => {
+test('a restarted server gets everything, with the same Message-IDs', async (t) => {
   const { say, mails, start, stop } = await openMail(t)
   const all = Array.from({ length: 20 }, (_, at) => ({
     ...messageAbout({ title: `Task ${at}` }),
@@ -269,7 +269,7 @@ test('a server that stops and comes back gets everything, under the same Message
   assert.deepEqual(new Set(ids), new Set(all.map(({ deliveryId }) => `<${deliveryId}@example.org>`)))
 })
 
-test('a login is whole or is none; an address is an address', async () => {
+test('a login needs a user and a password; addresses are validated', async () => {
   await assert.rejects(emailKind.open({ ...settings, user: 'me' }, channelDeps), {
     message: 'password is missing; a login has both',
   })
@@ -280,7 +280,7 @@ test('a login is whole or is none; an address is an address', async () => {
   for (const good of ['a@b', 'a+b@mail.example.org', 'jörg@bücher.example']) assert.match(good, pattern)
 })
 
-test('the greeting names a domain, as RFC 5321 section 4.1.1.1 demands, and not [127.0.0.1]', async (t) => {
+test('the greeting has a domain name (RFC 5321 section 4.1.1.1), and not [127.0.0.1]', async (t) => {
   const greetings: string[] = []
   const { say } = await openMail(t, {
     onMailFrom(_, { hostNameAppearsAs }, done) {
@@ -290,7 +290,7 @@ test('the greeting names a domain, as RFC 5321 section 4.1.1.1 demands, and not 
   })
   assert.equal(await say(messageAbout({})), 'sent')
   assert.deepEqual(greetings, [greetingName(hostname(), settings.from)])
-  // The host name of a container is an id without a domain.
+  // The host name of a container is a bare id.
   assert.equal(greetingName('9f86d081884c', settings.from), 'example.org')
   assert.equal(greetingName('bell.home.arpa', settings.from), 'bell.home.arpa')
   assert.equal(greetingName('localhost', 'bell@bücher.example'), 'xn--bcher-kva.example')

@@ -1,10 +1,10 @@
 import assert from 'node:assert/strict'
 import { once } from 'node:events'
 import { writeFileSync } from 'node:fs'
-import { type AddressInfo, connect } from 'node:net'
+import { connect, type Socket } from 'node:net'
 import { join } from 'node:path'
 import { type TestContext, test } from 'node:test'
-import { createServer, getCACertificates, setDefaultCACertificates } from 'node:tls'
+import { getCACertificates, setDefaultCACertificates } from 'node:tls'
 import { jetstreamManager } from '@nats-io/jetstream'
 import { connect as connectNats } from '@nats-io/transport-node'
 import { Redis } from 'ioredis'
@@ -15,6 +15,7 @@ import { emailKind } from '#channels/email.ts'
 import { mqttKind } from '#channels/mqtt.ts'
 import { natsKind } from '#channels/nats.ts'
 import { redisKind } from '#channels/redis.ts'
+import { startTcpServer } from '#kit/tcp-server.ts'
 import { temporaryFolder } from '#support/databases.ts'
 import { messageAbout } from '#support/messages.ts'
 import {
@@ -28,28 +29,24 @@ import {
 } from '#support/peers.ts'
 import { selfSigned } from '#support/self-signed.ts'
 
-/** Through TLS to peers whose certificate somebody vouches for, by name and by address. That it is refused otherwise: peers.test.ts. */
+/** TLS to peers with a trusted certificate, by name and by address. peers.test.ts has the untrusted ones. */
 
 function trustSelfSigned(t: TestContext): void {
-  const usual = getCACertificates('default')
-  setDefaultCACertificates([...usual, selfSigned.cert])
-  t.after(() => setDefaultCACertificates(usual))
+  const authorities = getCACertificates('default')
+  setDefaultCACertificates([...authorities, selfSigned.cert])
+  t.after(() => setDefaultCACertificates(authorities))
 }
 
-/** TLS before a broker that has none. @returns its port */
+/** A TLS proxy for a broker without TLS. @returns its port */
 async function encrypt(t: TestContext, url: string): Promise<number> {
   const { hostname, port } = new URL(url)
-  const server = createServer(selfSigned, (client) => {
+  const behave = (client: Socket) => {
     const broker = connect({ host: hostname, port: Number(port) })
     client.on('error', () => broker.destroy()).on('close', () => broker.destroy())
     broker.on('error', () => client.destroy()).on('close', () => client.destroy())
     client.pipe(broker).pipe(client)
-  })
-  server.on('tlsClientError', () => {})
-  server.listen(0, '127.0.0.1')
-  await once(server, 'listening')
-  t.after(() => server.close())
-  return (server.address() as AddressInfo).port
+  }
+  return (await startTcpServer(t, behave, { isEncrypted: true })).port
 }
 
 async function assertSent(opening: Promise<Channel>, what: string) {
@@ -91,7 +88,7 @@ test('redis, mqtt and amqp', {
   }
 })
 
-test('nats, which begins TLS after a greeting', { skip: skipReasonOfProgram('nats-server') }, async (t) => {
+test('nats, which starts TLS after a greeting', { skip: skipReasonOfProgram('nats-server') }, async (t) => {
   trustSelfSigned(t)
   const files = temporaryFolder(t)
   const [cert, key] = [join(files, 'cert.pem'), join(files, 'key.pem')]
@@ -119,7 +116,7 @@ test('nats, which begins TLS after a greeting', { skip: skipReasonOfProgram('nat
   const connection = await connectNats({ servers: `localhost:${peer.port}`, tls: {} })
   await (await jetstreamManager(connection)).streams.add({ name: 's', subjects: ['s.notifications'] })
   await connection.close()
-  // Also where the URL does not ask for it, since this server does.
+  // Also if the URL does not ask for it, since this server does.
   for (const scheme of ['tls', 'nats'])
     for (const host of scheme === 'tls' ? hosts : ['localhost']) {
       const url = `${scheme}://${host}:${peer.port}`

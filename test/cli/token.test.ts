@@ -3,7 +3,7 @@ import { execFile } from 'node:child_process'
 import { statSync } from 'node:fs'
 import { test } from 'node:test'
 import { promisify } from 'node:util'
-import { type CommandWorld, tokenCreate } from '#cli/token.ts'
+import { type CommandEnvironment, tokenCreate } from '#cli/token.ts'
 import { createClient, ProblemError } from '#client/client.ts'
 import { openStore } from '#store/engine/open.ts'
 import { findUser } from '#store/users.ts'
@@ -13,18 +13,18 @@ import { duebell } from '#support/server-process.ts'
 import { startTestApp } from '#support/test-app.ts'
 import { rawRequest } from '../api/wire.ts'
 
-/** `duebell token create`, on the server itself: whoever may open the database needs no token to make one. */
+/** `duebell token create`, on the server's machine: access to the database replaces a token. */
 const isEmbedded = testDatabase === 'sqlite'
 
 function command(databaseUrl: string, ...argv: string[]) {
-  const world: CommandWorld = {
+  const environment: CommandEnvironment = {
     argv: [...argv, `--database-url=${databaseUrl}`],
     env: {},
     readFile: () => assert.fail('no file is read'),
     systemTimeZone: 'Europe/Paris',
     clock: fakeClock(),
   }
-  return tokenCreate(world)
+  return tokenCreate(environment)
 }
 
 /** A server, and the URL of its database. */
@@ -39,7 +39,7 @@ test('while the server runs', async (t) => {
 
   await t.test('the token is good at once, and for what its scope says', async () => {
     const { token, about } = await command(databaseUrl, '--name=watcher', '--scopes=read,write')
-    assert.match(about, /^Token \d+ of the first user, with the scope write, is good until it is revoked\./)
+    assert.match(about, /^Token \d+ of the first user, with the scope write, is valid until it is revoked\./)
     const client = createClient(app.url, { token, tries: 1 })
     assert.equal((await client.create({ title: 'x' })).id, 1)
     await assert.rejects(client.channels(), (error) => error instanceof ProblemError && error.status === 403)
@@ -82,13 +82,13 @@ test('while the server runs', async (t) => {
   )
 })
 
-test('who asks over the network has none of these rights, whatever he calls himself', async (t) => {
+test('a request over the network has none of these rights, whatever its headers claim', async (t) => {
   const { app } = await start(t)
   const answer = await rawRequest(app.url, ['GET /v1/tokens HTTP/1.1', 'Host: localhost', 'Duebell-User: 1'])
   assert.equal(answer.status, 401)
 })
 
-test('while no server runs, the database is opened, and made if there is none', async (t) => {
+test('without a running server the database is opened, and created if needed', async (t) => {
   const databaseUrl = await freshDatabase(t)
   const { token } = await command(databaseUrl)
   const app = await startTestApp(t, { flags: ['--login', `--database-url=${databaseUrl}`] })
@@ -96,7 +96,7 @@ test('while no server runs, the database is opened, and made if there is none', 
   assert.ok(!app.lines.join('').includes('/set-up#'), 'somebody can come in: nobody is invited')
 })
 
-test('it changes nothing of what the server goes by: another time zone here is not another there', async (t) => {
+test('it changes no settings of the server: its own time zone is not saved', async (t) => {
   const databaseUrl = await freshDatabase(t)
   const app = await startTestApp(t, { flags: ['--time-zone=Asia/Tokyo', `--database-url=${databaseUrl}`] })
   await app.stop()
@@ -105,14 +105,14 @@ test('it changes nothing of what the server goes by: another time zone here is n
   assert.deepEqual((await findUser(store.db, 1))?.defaults, { reminders: ['PT15M'], timeZone: 'Asia/Tokyo' })
 })
 
-test('what is wrong is said in a sentence, and nothing is made', async (t) => {
+test('an error is a sentence, and creates nothing', async (t) => {
   const databaseUrl = await freshDatabase(t)
   for (const [argv, words] of [
-    [['--scopes=wriet'], /--scopes: «wriet» is not one; did you mean write\?/],
+    [['--scopes=wriet'], /--scopes: «wriet» is not a scope; did you mean write\?/],
     [['--expires=tomorrow'], /--expires: must be a time/],
     [['--expires=2020-01-01'], /is past/],
-    [['--name='], /--name: needs a value/],
-    [['--name'], /--name: needs a value/],
+    [['--name='], /--name: requires a value/],
+    [['--name'], /--name: requires a value/],
     [[`--name=${'x'.repeat(101)}`], /at most 100 characters/],
     [['--nmae=x'], /--nmae: is not known/],
   ] as const)
@@ -121,7 +121,7 @@ test('what is wrong is said in a sentence, and nothing is made', async (t) => {
   assert.deepEqual(await store.db.selectFrom('tokens').selectAll().execute(), [])
 })
 
-test('the program prints the token alone, and the rest beside it', {
+test('the program prints the token alone to standard output', {
   skip: !isEmbedded && 'once is enough',
 }, async (t) => {
   const databaseUrl = await freshDatabase(t)
@@ -129,7 +129,7 @@ test('the program prints the token alone, and the rest beside it', {
     promisify(execFile)(process.execPath, [...duebell, 'token', ...argv], { env: { PATH: process.env.PATH } })
   const { stdout, stderr } = await run('create', '--database-url', databaseUrl)
   assert.match(stdout, /^dbl_[0-9A-Za-z]{49}\n$/)
-  // A path that is mistyped makes a database as well, to which no server will ever look.
+  // A mistyped path also creates a database, which no server ever opens.
   assert.match(stderr, /^Created an empty database at \/.+\.\nToken 1 of the first user/)
   assert.match((await run('create', '--database-url', databaseUrl)).stderr, /^Token 2 of the first user/)
   await assert.rejects(run('create', '--scopes', 'all'), { code: 2 })

@@ -100,7 +100,7 @@ test('a secret that was given as a flag, where everybody on the machine can read
   const server = spawnServer(t, [...asLoud, '--database-url', database, '--heartbeat-url', heartbeat])
   await server.ready
   assert.equal(canaries.findIn(readFileSync(`/proc/${server.child.pid}/cmdline`, 'utf8')).length, 1, 'it is to be read')
-  await eventually('it warns', () => server.output.stdout.includes('--heartbeat-url holds a secret'))
+  await eventually('it warns', () => server.output.stdout.includes('--heartbeat-url contains a secret'))
   server.child.kill('SIGTERM')
   const { said } = await allOf(server)
   assert.match(said, /set DUEBELL_HEARTBEAT_URL instead, or DUEBELL_HEARTBEAT_URL_FILE to the path of a file/)

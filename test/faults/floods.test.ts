@@ -3,10 +3,10 @@ import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { test } from 'node:test'
 import { createClient } from '#client/client.ts'
+import { startReceiver } from '#kit/webhook-receiver.ts'
 import { temporaryFolder } from '#support/databases.ts'
 import { httpFloods, peerFloods, startFlooder } from '#support/floods.ts'
 import { peerSubjects } from '#support/peer-subjects.ts'
-import { startReceiver } from '#support/receiver.ts'
 import { selfSigned } from '#support/self-signed.ts'
 import { eventually, spawnServer } from '#support/server-process.ts'
 
@@ -46,7 +46,7 @@ test('receivers that never stop talking keep the server neither from a healthy o
     return notifications.flatMap(({ deliveries }) => deliveries.flatMap(({ error }) => error ?? []))
   }
   await eventually('all others have failed', async () => (await errors()).length === hostile.length)
-  const reason = 'the other side kept sending data that is no answer, so the connection was closed'
+  const reason = 'the other side kept sending data that is no response, so the connection was closed'
   assert.deepEqual([...new Set(await errors())], [reason])
 
   const before = hostile.map(({ floods }) => floods())

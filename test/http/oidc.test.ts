@@ -2,9 +2,9 @@ import assert from 'node:assert/strict'
 import type { Socket } from 'node:net'
 import { describe, type TestContext, test } from 'node:test'
 import { getCACertificates, setDefaultCACertificates } from 'node:tls'
+import { answers, answersEndlessly, type Behaviour, startHttpReceiver } from '#kit/http-receiver.ts'
 import { openBrowser } from '#support/browser.ts'
 import { flood } from '#support/floods.ts'
-import { answers, answersEndlessly, type Behaviour, startHostileReceiver } from '#support/hostile-receiver.ts'
 import { signInAt } from '#support/oidc-provider.ts'
 import { selfSigned } from '#support/self-signed.ts'
 import { assertRefused, at, causeOf, json, redirectUri, start } from './sign-in.ts'
@@ -75,7 +75,7 @@ describe('signing in by a provider', () => {
 
   test('takes a browser there and back, with a cookie that it keeps meanwhile', async (t) => {
     const answer: { now: Behaviour } = { now: answers(404) }
-    const own = await startHostileReceiver(t, (request, response) => answer.now(request, response))
+    const own = await startHttpReceiver(t, (request, response) => answer.now(request, response))
     const callback = `${own.url}/auth/oidc/callback`
     const { provider, replica } = await start(t, { redirectUri: callback })
     const oidc = replica({ redirectUri: callback })
@@ -225,12 +225,12 @@ describe('a provider that is not what it should be', () => {
         flood(response.socket as Socket, `HTTP/1.1 ${status}\r\n\r\n`).then(said.resolve)
       })
       const problem = await assertRefused(oidc.begin({}), 'unavailable', /cannot be reached just now/)
-      assert.match(causeOf(problem), /kept sending data that is no answer/)
+      assert.match(causeOf(problem), /kept sending data that is no response/)
       assert.ok((await said.promise) < 24 * 1024 * 1024)
     })
 
   test('sends us elsewhere, answers with a page, or for ever', async (t) => {
-    const elsewhere = await startHostileReceiver(t, answers(200, '{}'))
+    const elsewhere = await startHttpReceiver(t, answers(200, '{}'))
     for (const [behaviour, why] of [
       [answers(302, '', { location: elsewhere.url }), /it answered 302/],
       [answers(200, '<h1>Welcome</h1>', { 'content-type': 'text/html' }), /content-type/],

@@ -5,9 +5,9 @@ import { inspect } from 'node:util'
 import { Problem, type ProblemKind } from '#core/problem.ts'
 import { createOidc, type OidcOptions } from '#http/auth/oidc.ts'
 import { createSealedCookie } from '#http/auth/sealed-cookie.ts'
+import { answers, type Behaviour } from '#kit/http-receiver.ts'
 import { openBrowser } from '#support/browser.ts'
 import { fakeClock } from '#support/fake-clock.ts'
-import { answers, type Behaviour } from '#support/hostile-receiver.ts'
 import { type OidcProviderOptions, signInAt, startOidcProvider } from '#support/oidc-provider.ts'
 
 /** Nobody listens at our own address in these tests: the browser stops before it. */

@@ -1,37 +1,34 @@
-import type { AddressInfo } from 'node:net'
-import { createServer, type Server, type Socket } from 'node:net'
 import type { TestContext } from 'node:test'
-import { createServer as createSecureServer } from 'node:tls'
-import { type Request, startHostileReceiver } from './hostile-receiver.ts'
+import { type Request, startHttpReceiver } from '#kit/http-receiver.ts'
+import { startTcpServer } from '#kit/tcp-server.ts'
 import { subjects } from './http-subjects.ts'
 import { peerSubjects } from './peer-subjects.ts'
 import { freePort } from './peers.ts'
 import type { Place } from './secret-options.ts'
-import { selfSigned } from './self-signed.ts'
 
-/** What goes wrong between a channel and its receiver. */
+/** Faults between a channel and its receiver. */
 export const faults = ['repeats', 'hangs', 'resets', 'refuses', 'untrusted'] as const
 export type Fault = (typeof faults)[number]
 
 export interface BadReceivers {
-  /** Where one is for this kind that has this fault. */
+  /** The receiver with this fault for this kind. */
   place(kind: string, fault: Fault): Place
-  /** So often a kind has to be tried until its receiver has repeated everything in each of its ways. */
+  /** How many attempts make a receiver repeat everything in each of its ways. */
   readonly ways: number
-  /** What those who repeat were sent over HTTP. */
+  /** The requests that the repeating HTTP receivers got. */
   readonly requests: readonly Request[]
 }
 
 /**
- * Receivers of every kind with every fault: one repeats what it was sent in its refusal, where its protocol has a place for words; one says
- * nothing; one hangs up; one is not there; the certificate of the last is nobody's.
+ * Receivers of every kind with every fault: one repeats its input in an error, if its protocol has error texts; one sends nothing; one
+ * hangs up; one does not listen; the last has an untrusted certificate.
  */
 export async function startBadReceivers(t: TestContext): Promise<BadReceivers> {
   const requests: Request[] = []
   const repeating = new Map<string, number>()
   for (const { kind, refusal } of subjects) {
     let turn = 0
-    const receiver = await startHostileReceiver(t, (request, response) => {
+    const receiver = await startHttpReceiver(t, (request, response) => {
       requests.push(request)
       const [status, repeat] = [statuses[turn % statuses.length] as number, repeats[turn % repeats.length] as Repeat]
       turn++
@@ -40,34 +37,28 @@ export async function startBadReceivers(t: TestContext): Promise<BadReceivers> {
     repeating.set(kind, Number(new URL(receiver.url).port))
   }
   for (const { kind, greeting } of peerSubjects) {
-    const answer: Answer = answersOf[kind.kind] ?? ((said) => said)
-    const server = createServer((socket) => {
+    const answer: Answer = answersOf[kind.kind] ?? ((bytes) => bytes)
+    const { port } = await startTcpServer(t, (socket) => {
       socket.write(greeting)
-      socket.on('data', (said: Buffer) => void socket.write(answer(said)))
+      socket.on('data', (bytes: Buffer) => void socket.write(answer(bytes)))
     })
-    repeating.set(kind.kind, await listen(t, server))
+    repeating.set(kind.kind, port)
   }
+  const hanging = await startTcpServer(t)
+  const resetting = await startTcpServer(t, (socket) => socket.once('data', () => socket.resetAndDestroy()))
+  const untrusted = await startTcpServer(t, () => {}, { isEncrypted: true })
   const ports: Record<Exclude<Fault, 'repeats'>, number> = {
-    hangs: await listen(
-      t,
-      createServer(() => {}),
-    ),
-    resets: await listen(
-      t,
-      createServer((socket) => void socket.once('data', () => socket.resetAndDestroy())),
-    ),
+    hangs: hanging.port,
+    resets: resetting.port,
     refuses: await freePort(),
-    untrusted: await listen(
-      t,
-      createSecureServer(selfSigned, () => {}),
-    ),
+    untrusted: untrusted.port,
   }
   return {
     ways: repeats.length,
     requests,
     place(kind, fault) {
       const port = fault === 'repeats' ? repeating.get(kind) : ports[fault]
-      if (port === undefined) throw new Error(`nobody repeats what a channel of the kind ${kind} says`)
+      if (port === undefined) throw new Error(`no receiver repeats the input of a channel of the kind ${kind}`)
       return { port, isEncrypted: fault === 'untrusted' }
     },
   }
@@ -75,7 +66,7 @@ export async function startBadReceivers(t: TestContext): Promise<BadReceivers> {
 
 type Repeat = (request: Request) => string
 const statuses = [401, 400, 500, 404, 302, 410, 429]
-/** The first characters are what is read of it. */
+/** Channels read the first characters only. */
 const repeats: readonly Repeat[] = [
   ({ headers }) => `not with ${Object.values(headers).toReversed().join(' ')}`,
   ({ path }) => `there is no ${path}`,
@@ -85,36 +76,20 @@ const repeats: readonly Repeat[] = [
   ({ path }) => `https://127.0.0.1${path}`,
 ]
 
-/** As the protocol has it; where it has no words, the bytes themselves. */
-type Answer = (said: Buffer) => string | Buffer
+/** An error of the protocol, or the bytes themselves if it has no error texts. */
+type Answer = (bytes: Buffer) => string | Buffer
 const answersOf: Readonly<Record<string, Answer>> = {
-  email: (said) => {
-    const line = said.toString('latin1').trim()
+  email: (bytes) => {
+    const line = bytes.toString('latin1').trim()
     return line.startsWith('EHLO') ? '250-mail.example.org\r\n250 AUTH PLAIN LOGIN\r\n' : `535 5.7.8 not ${line}\r\n`
   },
-  redis: (said) => `-WRONGPASS not ${said.toString('latin1').replaceAll(/\s+/g, ' ')}\r\n`,
-  nats: (said) => `-ERR 'Authorization Violation ${said.toString('latin1').replaceAll(/\s+/g, ' ')}'\r\n`,
-  mqtt: (said) => {
+  redis: (bytes) => `-WRONGPASS not ${bytes.toString('latin1').replaceAll(/\s+/g, ' ')}\r\n`,
+  nats: (bytes) => `-ERR 'Authorization Violation ${bytes.toString('latin1').replaceAll(/\s+/g, ' ')}'\r\n`,
+  mqtt: (bytes) => {
     // CONNACK with «bad user name or password», and all of it as its reason string (MQTT 5.0 sections 3.2 and 3.2.2.3.9).
-    const words = said.subarray(0, 100)
+    const words = bytes.subarray(0, 100)
     const properties = Buffer.concat([Buffer.from([0x1f, 0, words.length]), words])
     const rest = Buffer.concat([Buffer.from([0, 134, properties.length]), properties])
     return Buffer.concat([Buffer.from([0x20, rest.length]), rest])
   },
-}
-
-async function listen(t: TestContext, server: Server): Promise<number> {
-  const sockets = new Set<Socket>()
-  server.on('connection', (socket) => {
-    sockets.add(socket)
-    socket.on('error', () => {}) // the sender may be gone
-    socket.on('close', () => sockets.delete(socket))
-  })
-  server.on('tlsClientError', () => {})
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
-  t.after(() => {
-    for (const socket of sockets) socket.destroy()
-    return new Promise<void>((resolve) => server.close(() => resolve()))
-  })
-  return (server.address() as AddressInfo).port
 }

@@ -3,10 +3,10 @@ import { readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import type { TestContext } from 'node:test'
 import { hashSecret } from '#actions/tokens.ts'
+import { type HttpReceiver, startHttpReceiver } from '#kit/http-receiver.ts'
 import { type BadReceivers, faults, startBadReceivers } from './bad-receivers.ts'
 import { type Canaries, createCanaries } from './canaries.ts'
 import { temporaryFolder, testDatabase } from './databases.ts'
-import { type HostileReceiver, startHostileReceiver } from './hostile-receiver.ts'
 import { type LyingProvider, startLyingProvider } from './lying-provider.ts'
 import { openSecretDatabase, type SecretDatabase } from './secret-database.ts'
 import { secretKinds, secretOptions, shownToItsUser } from './secret-options.ts'
@@ -21,7 +21,7 @@ export interface CanaryFixture {
   readonly receivers: BadReceivers
   readonly provider: LyingProvider
   /** Where its heartbeat goes. */
-  readonly deadMan: HostileReceiver
+  readonly deadMan: HttpReceiver
   /** As the server runs just now. */
   readonly url: string
   readonly output: ServerProcess['output']
@@ -48,7 +48,7 @@ export async function startCanaryFixture(t: TestContext): Promise<CanaryFixture>
   const database = await openSecretDatabase(t, canaries)
   const receivers = await startBadReceivers(t)
   const provider = await startLyingProvider(t)
-  const deadMan = await startHostileReceiver(t, ({ path }, response) => response.writeHead(503, 'No').end(path))
+  const deadMan = await startHttpReceiver(t, ({ path }, response) => response.writeHead(503, 'No').end(path))
 
   const file = (name: string, text: string) => {
     writeFileSync(join(folder, name), text)

@@ -1,27 +1,27 @@
-import { once } from 'node:events'
-import { type AddressInfo, createServer, type Socket } from 'node:net'
+import type { Socket } from 'node:net'
 import type { TestContext } from 'node:test'
-import { createServer as createTlsServer, TLSSocket } from 'node:tls'
+import { TLSSocket } from 'node:tls'
+import { startTcpServer } from '#kit/tcp-server.ts'
 import { selfSigned } from './self-signed.ts'
 
-/** What a peer sends without end, from its first byte or after a beginning that is right. */
+/** Data that a peer sends endlessly, from its first byte or after a correct start. */
 export interface Flood {
-  /** Of the channel. */
+  /** The kind of channel. */
   readonly kind: string
   readonly what: string
   readonly block: string | Buffer
-  /** Speaks the protocol until it is time; resolves with the socket to flood. */
+  /** Follows the protocol until the flood; resolves with the socket to flood. */
   readonly leadUp?: (socket: Socket) => Promise<Socket>
   /** Further options of the channel. */
   readonly options?: object
 }
 
-/** The next bytes that come, as latin1. */
+/** The next bytes that arrive, as latin1. */
 export const heard = (socket: Socket): Promise<string> =>
   new Promise((resolve) => socket.once('data', (bytes: Buffer) => resolve(bytes.toString('latin1'))))
 
-/** Says these one after the other, each when it has heard something; the first at once. */
-const says =
+/** Sends these one after the other, each after something has arrived; the first at once. */
+const replies =
   (...lines: (string | Buffer)[]) =>
   async (socket: Socket) => {
     for (const line of lines) {
@@ -52,7 +52,7 @@ function method(channel: number, classId: number, methodId: number, ...parts: Bu
 const long = (text: string) => Buffer.concat([Buffer.from([0, 0, 0, text.length]), Buffer.from(text)])
 const heartbeat = Buffer.from([8, 0, 0, 0, 0, 0, 0, 0xce])
 
-/** As RabbitMQ does until a channel confirms: start, tune, open-ok, channel open-ok, confirm select-ok. */
+/** The handshake of RabbitMQ up to publisher confirms: start, tune, open-ok, channel open-ok, confirm select-ok. */
 async function leadUpToConfirms(socket: Socket): Promise<Socket> {
   await heard(socket)
   socket.write(method(0, 10, 10, Buffer.from([0, 9, 0, 0, 0, 0]), long('PLAIN'), long('en_US')))
@@ -68,53 +68,53 @@ async function leadUpToConfirms(socket: Socket): Promise<Socket> {
   return socket
 }
 
-/** Of kinds that speak something else than HTTP. */
+/** Floods of protocols other than HTTP. */
 export const peerFloods: readonly Flood[] = [
   { kind: 'email', what: 'a greeting without a last line', block: '220-mail.example.org\r\n' },
   {
     kind: 'email',
     what: 'a reply to EHLO without a last line',
     block: '250-x\r\n',
-    leadUp: says('220 mail.example.org\r\n'),
+    leadUp: replies('220 mail.example.org\r\n'),
   },
-  { kind: 'email', what: 'replies to nothing', block: '250 ok\r\n', leadUp: says('220 mail.example.org\r\n') },
+  { kind: 'email', what: 'replies to nothing', block: '250 ok\r\n', leadUp: replies('220 mail.example.org\r\n') },
   {
     kind: 'email',
     what: 'a reply without a last line under STARTTLS',
     block: '250-x\r\n',
     options: { security: 'starttls' },
     async leadUp(socket) {
-      await says('220 mail.example.org\r\n', '250 STARTTLS\r\n')(socket)
+      await replies('220 mail.example.org\r\n', '250 STARTTLS\r\n')(socket)
       socket.write('220 go ahead\r\n')
-      return says('')(encrypt(socket))
+      return replies('')(encrypt(socket))
     },
   },
   { kind: 'mqtt', what: 'PINGRESP before CONNACK', block: pingresp },
-  { kind: 'mqtt', what: 'PINGRESP', block: pingresp, leadUp: says('', connack) },
-  { kind: 'mqtt', what: 'messages, each of which is acknowledged', block: publish, leadUp: says('', connack) },
-  { kind: 'amqp', what: 'heartbeats before the handshake', block: heartbeat, leadUp: says('') },
+  { kind: 'mqtt', what: 'PINGRESP', block: pingresp, leadUp: replies('', connack) },
+  { kind: 'mqtt', what: 'messages, each of which is acknowledged', block: publish, leadUp: replies('', connack) },
+  { kind: 'amqp', what: 'heartbeats before the handshake', block: heartbeat, leadUp: replies('') },
   { kind: 'amqp', what: 'heartbeats', block: heartbeat, leadUp: leadUpToConfirms },
   {
     kind: 'nats',
     what: 'PING, which is answered by PONG of the same length',
     block: 'PING\r\n',
-    leadUp: says(info({})),
+    leadUp: replies(info({})),
   },
-  { kind: 'nats', what: '+OK', block: '+OK\r\n', leadUp: says(info({})) },
+  { kind: 'nats', what: '+OK', block: '+OK\r\n', leadUp: replies(info({})) },
   {
     kind: 'nats',
     what: 'PING under TLS',
     block: 'PING\r\n',
     async leadUp(socket) {
       await new Promise((resolve) => socket.write(info({ tls_required: true }), resolve))
-      return says('')(encrypt(socket))
+      return replies('')(encrypt(socket))
     },
   },
   { kind: 'redis', what: 'replies to nothing', block: ':1\r\n' },
-  { kind: 'redis', what: 'replies that never end', block: '*1\r\n', leadUp: says('') },
+  { kind: 'redis', what: 'replies that never end', block: '*1\r\n', leadUp: replies('') },
 ]
 
-/** Once a request has come. */
+/** Floods once a request has arrived. */
 export const answers =
   (beginning = '') =>
   async (socket: Socket) => {
@@ -123,7 +123,7 @@ export const answers =
     return socket
   }
 
-/** Of every kind that speaks HTTP. */
+/** Floods of HTTP, for every kind that uses it. */
 export const httpFloods: readonly Omit<Flood, 'kind'>[] = [
   { what: '100 Continue', block: 'HTTP/1.1 100 Continue\r\n\r\n', leadUp: answers() },
   { what: '102 Processing', block: 'HTTP/1.1 102 Processing\r\n\r\n', leadUp: answers() },
@@ -134,7 +134,7 @@ export const httpFloods: readonly Omit<Flood, 'kind'>[] = [
   },
 ]
 
-/** That begin after the status, which is the answer. */
+/** Floods after the status, which already decides the outcome. */
 export const lateHttpFloods: readonly Omit<Flood, 'kind'>[] = [
   {
     what: 'extensions of a chunk',
@@ -158,7 +158,7 @@ export const lateHttpFloods: readonly Omit<Flood, 'kind'>[] = [
   },
 ]
 
-/** More than any buffer on the way holds. */
+/** More than all buffers on the way hold. */
 const maxBytes = 64 * 1024 * 1024
 
 /**
@@ -182,11 +182,11 @@ export function flood(socket: Socket, block: string | Buffer, max = maxBytes): P
 
 export interface Flooder {
   readonly port: number
-  /** How many connections have come as far as the flood. */
+  /** The number of connections that have reached the flood. */
   readonly floods: () => number
-  /** How much it could say on its first connection. */
-  readonly said: Promise<number>
-  /** Ends an attempt that would go on for ever. */
+  /** The bytes that it could send on its first connection. */
+  readonly sent: Promise<number>
+  /** Ends an attempt that would never end. */
   readonly giveUp: AbortSignal
 }
 
@@ -196,26 +196,16 @@ export async function startFlooder(
   { block, leadUp = async (socket) => socket }: Pick<Flood, 'block' | 'leadUp'>,
   { isEncrypted = false, max = maxBytes } = {},
 ): Promise<Flooder> {
-  const sockets: Socket[] = []
   const giveUp = new AbortController()
-  const { promise: said, resolve } = Promise.withResolvers<number>()
+  const { promise: sent, resolve } = Promise.withResolvers<number>()
   let floods = 0
   const begin = async (socket: Socket) => {
-    sockets.push(socket)
-    socket.on('error', () => {}) // it is cut off
     const led = await leadUp(socket)
     floods++
     const bytes = await flood(led.resume(), block, max)
     giveUp.abort()
     resolve(bytes)
   }
-  const server = isEncrypted ? createTlsServer(selfSigned, begin) : createServer(begin)
-  server.listen(0, '127.0.0.1')
-  await once(server, 'listening')
-  t.after(() => {
-    for (const socket of sockets) socket.destroy()
-    server.close()
-  })
-  const { port } = server.address() as AddressInfo
-  return { port, floods: () => floods, said, giveUp: giveUp.signal }
+  const { port } = await startTcpServer(t, begin, { isEncrypted })
+  return { port, floods: () => floods, sent, giveUp: giveUp.signal }
 }

@@ -13,14 +13,14 @@ import { webhookKind } from '#channels/webhook.ts'
 import type { Message } from '#core/notification.ts'
 import { channelDeps } from '#support/peers.ts'
 
-/** A kind that speaks HTTP, and what a test has to know of its API. Every secret holds the word «canary». */
+/** A kind that uses HTTP, and the parts of its API that tests need. Every secret contains «canary». */
 export interface Subject {
   readonly kind: string
   open(url: string, deps: ChannelDeps): Promise<Channel>
   readonly secrets: readonly string[]
-  /** An answer in which the API says these words of an error; null where of an answer nothing is repeated. */
+  /** An error response of the API with this text; null if nothing of a response is repeated. */
   readonly refusal: ((words: string) => string) | null
-  /** What a person reads of a body, as one text: the medium's escapes undone by other means than the kind's. */
+  /** The visible text of a body. Its escapes are undone by code that is independent of the kind. */
   read(body: Readonly<Record<string, unknown>>): string
 }
 
@@ -129,7 +129,7 @@ export function stringsIn(value: unknown): string[] {
   return typeof value === 'object' && value !== null ? Object.values(value).flatMap(stringsIn) : []
 }
 
-/** Sends as the scheduler does: a throw means «retry». The channel is closed after the test. */
+/** Sends as reminders/ does: a throw means «retry». The channel is closed after the test. */
 export async function openSubject(t: TestContext, { open }: Pick<Subject, 'open'>, url: string) {
   const channel = await open(url, channelDeps)
   t.after(() => channel[Symbol.asyncDispose]())

@@ -1,5 +1,5 @@
 import type { TestContext } from 'node:test'
-import { startHostileReceiver } from './hostile-receiver.ts'
+import { startHttpReceiver } from '#kit/http-receiver.ts'
 
 export interface LyingProvider {
   readonly url: string
@@ -10,7 +10,7 @@ export interface LyingProvider {
 /** Of somebody's sign-in: describes itself well, and then answers every code with all that it was told, secret and code among it. */
 export async function startLyingProvider(t: TestContext): Promise<LyingProvider> {
   let turn = 0
-  const receiver = await startHostileReceiver(t, ({ path, headers, body }, response) => {
+  const receiver = await startHttpReceiver(t, ({ path, headers, body }, response) => {
     if (path !== '/token') {
       const at = (place: string) => `${receiver.url}/${place}`
       const endpoints = { authorization_endpoint: at('auth'), token_endpoint: at('token'), jwks_uri: at('keys') }

@@ -7,12 +7,12 @@ import { redisKind } from '#channels/redis.ts'
 
 export const canary = 'canary-4f1d9c'
 
-/** A kind that speaks something else than HTTP. Every secret is the canary. */
+/** A kind that uses another protocol than HTTP. Every secret is the canary. */
 export interface PeerSubject {
   readonly kind: ChannelKind
   /** Options for a host and a port. */
   readonly at: (host: string, port: number, isEncrypted?: boolean) => object
-  /** What its protocol's server says first, or not at all. */
+  /** The first data of a server of its protocol; empty if the client starts. */
   readonly greeting: string
 }
 

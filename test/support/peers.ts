@@ -13,15 +13,15 @@ import type { Message } from '#core/notification.ts'
 import { temporaryFolder } from '#support/databases.ts'
 import { toCloudEvent } from '#wire/cloud-event.ts'
 
-/** What the app hands to a channel of an administrator. */
+/** The dependencies that the app gives to a channel of an administrator. */
 export const channelDeps: ChannelDeps = {
   clock: systemClock,
   print: async () => {},
   toEvent: toCloudEvent,
-  reach: anywhere,
+  egress: anywhere,
 }
 
-/** Where the brokers of the tests are, if there are any. */
+/** The addresses of brokers for tests, if they run. */
 export const brokers = {
   redis: 'redis://127.0.0.1:6379',
   mqtt: 'mqtt://127.0.0.1:1883',
@@ -29,7 +29,7 @@ export const brokers = {
   amqp: 'amqp://guest:guest@127.0.0.1:5672',
 } as const
 
-/** For `skip`: false, or why not. @throws under CI=true, which is to have one */
+/** For `skip`: false, or the reason. @throws under CI=true, which must have one */
 export async function skipReasonOfBroker(name: keyof typeof brokers): Promise<string | false> {
   const { hostname, port, host } = new URL(brokers[name])
   const socket = connect({ host: hostname, port: Number(port) })
@@ -41,7 +41,7 @@ export async function skipReasonOfBroker(name: keyof typeof brokers): Promise<st
   return isThere ? false : missing(`no ${name} broker answers at ${host}`)
 }
 
-/** For `skip`: false, or why not. @throws under CI=true, which is to have it */
+/** For `skip`: false, or the reason. @throws under CI=true, which must have it */
 export function skipReasonOfProgram(program: string): string | false {
   const isThere = (process.env.PATH ?? '').split(delimiter).some((folder) => existsSync(join(folder, program)))
   return isThere ? false : missing(`${program} is not installed`)
@@ -52,12 +52,12 @@ function missing(reason: string): string {
   return reason
 }
 
-/** As the scheduler does: a throw means «retry», and its message is the reason. */
+/** Sends as reminders/ does: a throw means «retry», and its message is the reason. */
 export function send(channel: Channel, message: Message, signal = AbortSignal.timeout(10_000)): Promise<Outcome> {
   return channel.send(message, signal).catch((error: Error) => ({ retry: true, reason: error.message }))
 }
 
-/** A broker that is this test's own, so that it may be killed. */
+/** A broker of this test alone, which it may kill. */
 export interface OwnPeer {
   readonly port: number
   kill(): Promise<void>
@@ -65,8 +65,8 @@ export interface OwnPeer {
 }
 
 /**
- * @param argsOf its arguments, with a folder that stays over its deaths
- * @param ready a line that it says when it can be used
+ * @param argsOf its arguments, with a folder that survives a kill
+ * @param ready matches the line that it prints once it is ready
  */
 export async function startOwnPeer(
   t: TestContext,
@@ -88,15 +88,15 @@ export async function startOwnPeer(
     async start() {
       const started = spawn(program, argsOf(port, folder), { cwd: folder, stdio: ['ignore', 'pipe', 'pipe'] })
       child = started
-      const said: string[] = []
+      const lines: string[] = []
       await new Promise<void>((resolve, reject) => {
         for (const output of [started.stdout, started.stderr])
           createInterface({ input: output }).on('line', (line) => {
-            said.push(line)
+            lines.push(line)
             if (ready.test(line)) resolve()
           })
         started.once('error', reject)
-        started.once('exit', () => reject(new Error(`${program} ended:\n${said.join('\n')}`)))
+        started.once('exit', () => reject(new Error(`${program} ended:\n${lines.join('\n')}`)))
       })
     },
   }
@@ -105,7 +105,7 @@ export async function startOwnPeer(
   return peer
 }
 
-/** On which nobody listens, at least just now. */
+/** A port without a listener, at least for now. */
 export async function freePort(): Promise<number> {
   const server = createServer().listen(0, '127.0.0.1')
   await once(server, 'listening')

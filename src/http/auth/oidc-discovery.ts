@@ -1,6 +1,6 @@
 import type { ClientAuth, Configuration, CustomFetch } from 'openid-client'
 import { anywhere } from '#channels/egress-policy.ts'
-import { type Answer, openHttpClient, Unreachable } from '#channels/http-client.ts'
+import { type HttpResponse, openHttpClient, Unreachable } from '#channels/http-client.ts'
 import type { Clock } from '#clock.ts'
 import type { Problem } from '#core/problem.ts'
 import { isConfidential } from '#core/web-address.ts'
@@ -114,7 +114,7 @@ function createFetch(callMs: number): CustomFetch {
     const url = new URL(address)
     // A description may name other hosts than its own.
     if (!isConfidential(url)) throw new Unreachable(isNamedOpenly)
-    await using outbound = openHttpClient({ url, reach: anywhere }, answerBytes)
+    await using outbound = openHttpClient({ url, egress: anywhere }, answerBytes)
     const signal = AbortSignal.timeout(callMs)
     const answer = await outbound.request({
       method,
@@ -131,7 +131,7 @@ const isNamedOpenly = 'it names an address without TLS, which is not spoken to'
 /** The statuses of which a Response must have no body. */
 const bodiless = new Set([204, 205, 304])
 
-function toResponse(answer: Answer, signal: AbortSignal): Response {
+function toResponse(answer: HttpResponse, signal: AbortSignal): Response {
   const { status, isWhole } = answer
   const text = answer.text()
   if (!isWhole && Buffer.byteLength(text) >= answerBytes)

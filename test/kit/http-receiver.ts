@@ -2,7 +2,7 @@ import { createServer, type IncomingHttpHeaders, type ServerResponse } from 'nod
 import { createServer as createSecureServer } from 'node:https'
 import type { AddressInfo } from 'node:net'
 import type { TestContext } from 'node:test'
-import { selfSigned } from './self-signed.ts'
+import { selfSigned } from '#support/self-signed.ts'
 
 export interface Request {
   readonly method: string
@@ -13,25 +13,30 @@ export interface Request {
 
 export type Behaviour = (request: Request, response: ServerResponse) => void
 
-/** A server that does to its senders what servers do. Its address is http://127.0.0.1:… without a slash at the end. */
-export interface HostileReceiver {
+/** A server that receives requests, and behaves as the test says. Its address is http://127.0.0.1:… without a slash at the end. */
+export interface HttpReceiver {
   readonly url: string
+  /** All requests so far, in order. */
   readonly requests: Request[]
   /** Ends the response, or does not. */
   behave: Behaviour
 }
 
-export async function startHostileReceiver(
+export async function startHttpReceiver(
   t: TestContext,
   behave: Behaviour,
   { isSecure = false } = {},
-): Promise<HostileReceiver> {
+): Promise<HttpReceiver> {
   const receiver = { url: '', requests: [] as Request[], behave }
   const server = isSecure ? createSecureServer(selfSigned) : createServer()
   server.on('request', async (incoming, response) => {
     response.on('error', () => {}) // the sender may be gone
     let body = ''
-    for await (const chunk of incoming.setEncoding('utf8')) body += chunk
+    try {
+      for await (const chunk of incoming.setEncoding('utf8')) body += chunk
+    } catch {
+      return // the sender was killed during its request
+    }
     const { method = '', url: path = '', headers } = incoming
     const request = { method, path, headers, body }
     receiver.requests.push(request)
@@ -56,7 +61,7 @@ export const answers =
 
 export const hangsUp: Behaviour = (_, response) => response.destroy()
 
-/** Says its status and half of what it announced. */
+/** Sends its status and half of the body that it announced. */
 export const closesMidWay =
   (status: number): Behaviour =>
   (_, response) => {
@@ -64,14 +69,17 @@ export const closesMidWay =
     response.write('{"error":"no', () => response.destroy())
   }
 
-/** Answers for ever, or at least 100 MB. */
+/** Sends 100 MB, or as much as the other side takes. @param onSent called with the bytes sent so far */
 export const answersEndlessly =
-  (status: number): Behaviour =>
+  (status: number, onSent: (bytes: number) => void = () => {}): Behaviour =>
   (_, response) => {
     const piece = Buffer.alloc(65_536, '{')
-    let left = 1_600
+    let pieces = 0
     const more = () => {
-      while (!response.destroyed && left-- > 0) if (!response.write(piece)) return response.once('drain', more)
+      while (!response.destroyed && pieces < 1_600) {
+        onSent(++pieces * piece.length)
+        if (!response.write(piece)) return response.once('drain', more)
+      }
       response.destroy()
     }
     response.writeHead(status)

@@ -1,0 +1,35 @@
+import { once } from 'node:events'
+import { type AddressInfo, createServer, type Server, type Socket } from 'node:net'
+import type { TestContext } from 'node:test'
+import { createServer as createTlsServer } from 'node:tls'
+import { selfSigned } from '#support/self-signed.ts'
+
+export interface TcpServer {
+  readonly server: Server
+  readonly port: number
+  /** Every connection so far, without its TLS. */
+  readonly sockets: readonly Socket[]
+}
+
+/** A server on 127.0.0.1 that is closed with all of its connections after the test. @param behave gets each connection, inside its TLS */
+export async function startTcpServer(
+  t: TestContext,
+  behave: (socket: Socket) => unknown = () => {},
+  { isEncrypted = false } = {},
+): Promise<TcpServer> {
+  const sockets: Socket[] = []
+  const server = isEncrypted ? createTlsServer(selfSigned) : createServer()
+  const ignore = () => {} // the other side may be gone
+  server.on('connection', (socket: Socket) => sockets.push(socket.on('error', ignore)))
+  server.on('tlsClientError', ignore)
+  server.on(isEncrypted ? 'secureConnection' : 'connection', (socket: Socket) => behave(socket.on('error', ignore)))
+  server.listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  t.after(async () => {
+    for (const socket of sockets) socket.destroy()
+    if (!server.listening) return
+    server.close()
+    await once(server, 'close')
+  })
+  return { server, port: (server.address() as AddressInfo).port, sockets }
+}
