@@ -6,9 +6,9 @@ import type { FastifyInstance } from 'fastify'
 import type { Dialect } from 'kysely'
 import type { Logger } from 'pino'
 import { adoptDefaults } from '#actions/defaults.ts'
-import { createLinks } from '#actions/links.ts'
+import { createActionLinks } from '#actions/links.ts'
 import { firstInvitation } from '#actions/sign-in.ts'
-import { goOnDeleting } from '#actions/users.ts'
+import { resumeUserDeletion } from '#actions/users.ts'
 import { catalog } from '#channels/catalog.ts'
 import type { ChannelKind, SharedDeps } from '#channels/channel.ts'
 import { anywhere, type EgressPolicyOf, publicAnd } from '#channels/egress-policy.ts'
@@ -151,7 +151,7 @@ async function startParts(config: Config, deps: AppDeps, onOpened: (store: Store
   const channels = stack.use(
     await openChannels(config, store, kinds, channelDeps, readEgressPolicy, metrics.openChannel, log),
   )
-  const links = createLinks(await linkKey(store), config.publicUrl)
+  const links = createActionLinks(await linkKey(store), config.publicUrl)
 
   const batchSize = createBatchSize()
   const deliveries = startDeliveries({
@@ -184,7 +184,7 @@ async function startParts(config: Config, deps: AppDeps, onOpened: (store: Store
       purgeIdempotencyRecords(store),
       purgeTokens(store),
       trimAudit(store),
-      { name: 'users', run: () => goOnDeleting(store) },
+      { name: 'users', run: () => resumeUserDeletion(store) },
     ],
     log: log.child({ component: 'maintenance' }),
     isLasting: (error) => isDamage(store.db, error),

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { createLinks } from '#actions/links.ts'
+import { createActionLinks } from '#actions/links.ts'
 import { cleaned, secretsOf } from './error-response.ts'
 
 /** What a receiver says of its refusal, and what of it is never repeated. */
@@ -33,7 +33,7 @@ test('what is secret besides is cleaned however short it is; a host alone is not
 })
 
 test('a message that is repeated is repeated without its links, also where it is cut in one', () => {
-  const links = createLinks('key', 'https://bell.example.org').linksFor({ id: 1, userId: 1, taskId: 1, dueAt: 1e12 })
+  const links = createActionLinks('key', 'https://bell.example.org').linksFor({ id: 1, userId: 1, taskId: 1, dueAt: 1e12 })
   const { complete = '' } = links ?? {}
   const signature = complete.slice(-22)
   for (const words of [

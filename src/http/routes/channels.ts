@@ -159,7 +159,8 @@ export function channelRoutes(plain: FastifyInstance, { ctx }: { ctx: actions.Ch
     },
     async ({ params, headers, actor }) => {
       const target = { id: params.id, ...parseConditions(headers) }
-      return { id: target.id, ...(await actions.deleteChannel(ctx, actor, target)) }
+      const { cancelled } = await actions.deleteChannel(ctx, actor, target)
+      return { id: target.id, dropped: cancelled }
     },
   )
 

@@ -1,12 +1,12 @@
 import type { TypeBoxTypeProvider } from '@fastify/type-provider-typebox'
 import type { FastifyInstance, FastifyReply, FastifyRequest, onRequestHookHandler } from 'fastify'
+import { requirePrecondition } from '#actions/conditions.ts'
 import type { Context } from '#actions/context.ts'
 import {
   completeTask,
   createTask,
   deleteTask,
   reopenTask,
-  requireCondition,
   snoozeTask,
   updateTask,
   updateTasks,
@@ -214,7 +214,7 @@ export const placeOf = ({ id }: Task) => `/v1/tasks/${id}`
  * @throws Problem `stale` where an If-Match means another version
  */
 export function sendTask({ headers }: FastifyRequest, reply: FastifyReply, task: Task): FastifyReply {
-  requireCondition({ version: parseIfMatch(headers['if-match']) }, task)
+  requirePrecondition({ version: parseIfMatch(headers['if-match']) }, task)
   const etag = toEtag(task)
   reply.header('etag', etag)
   return isNotModified(headers, etag) ? reply.code(304).send() : reply.send(toTaskWire(task))
