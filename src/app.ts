@@ -32,10 +32,10 @@ import { createServer } from '#http/server.ts'
 import { createLog, type Output } from '#log.ts'
 import { createMetrics } from '#metrics/metrics.ts'
 import { createBatchSize } from '#reminders/batch-size.ts'
-import { type ChannelSet, createChannelSet } from '#reminders/channel-registry.ts'
+import { type ChannelRegistry, createChannelRegistry } from '#reminders/channel-registry.ts'
 import { type DeliveryTimes, startDeliveries } from '#reminders/deliver.ts'
 import { startFiring } from '#reminders/fire.ts'
-import { watchHealth } from '#reminders/health.ts'
+import { createHealthCheck } from '#reminders/health.ts'
 import { startHeartbeat } from '#reminders/heartbeat.ts'
 import {
   emptyTrash,
@@ -187,12 +187,12 @@ async function startParts(config: Config, deps: AppDeps, onOpened: (store: Store
       { name: 'users', run: () => resumeUserDeletion(store) },
     ],
     log: log.child({ component: 'maintenance' }),
-    isLasting: (error) => isDamage(store.db, error),
+    isPermanent: (error) => isDamage(store.db, error),
   })
   stack.defer(() => maintenance.stop())
   const storageWatch = startStorageWatch({ store, clock, log: log.child({ component: 'store' }) })
   stack.defer(() => storageWatch.stop())
-  const look = watchHealth({
+  const checkHealth = createHealthCheck({
     db: store.db,
     storage: store.storage,
     clock,
@@ -201,7 +201,12 @@ async function startParts(config: Config, deps: AppDeps, onOpened: (store: Store
   })
   if (config.heartbeatUrl !== '') {
     const beat = stack.use(openHeartbeat(config.heartbeatUrl, clock))
-    const heartbeat = startHeartbeat({ clock, look, beat: beat.send, log: log.child({ component: 'heartbeat' }) })
+    const heartbeat = startHeartbeat({
+      clock,
+      check: checkHealth,
+      send: beat.send,
+      log: log.child({ component: 'heartbeat' }),
+    })
     stack.defer(() => heartbeat.stop())
   }
   const wake = (at: number) => {
@@ -235,9 +240,9 @@ async function startParts(config: Config, deps: AppDeps, onOpened: (store: Store
     log: log.child({ component: 'http' }),
     changeStream,
     clock,
-    health: { version, look },
+    health: { version, look: checkHealth },
     metrics,
-    onAsked: batchSize.asked,
+    onAsked: batchSize.noteRequest,
   })
   stack.defer(() => server.close())
   await offerControl(config.databaseUrl, server, authenticator.trust, log)
@@ -377,7 +382,7 @@ async function openChannels(
   readEgressPolicy: ReturnType<typeof egressPolicyReader>,
   onOpened: (id: number, kind: string) => void,
   log: Logger,
-): Promise<ChannelSet> {
+): Promise<ChannelRegistry> {
   const declared = [
     builtInChannel,
     ...config.channels.map(
@@ -403,7 +408,7 @@ async function openChannels(
     onOpened,
     log: log.child({ component: 'deliveries' }),
   }
-  const channels = createChannelSet(parts)
+  const channels = createChannelRegistry(parts)
   await channels.open(store.db)
   return channels
 }
