@@ -197,7 +197,7 @@ async function planDeliveries(
   for (const channel of [...notificationsOf.keys()].flatMap((userId) => snapshot.channelsOf(userId))) {
     const theirs = notificationsOf.get(channel.userId) ?? []
     const channelId = channel.id
-    const leavesAt = await nextGroupAt(tx, channel, now)
+    const leavesAt = await nextMessageAt(tx, channel, now)
     let left = leavesAt > now ? 0 : deliveries.capacity(channelId)
     for (const notification of theirs) {
       const task = taskOf.get(notification.taskId)
@@ -227,7 +227,7 @@ async function planDeliveries(
 }
 
 /** When a channel that groups messages sends the next one, which new notifications join or begin. Other channels: now. */
-async function nextGroupAt(tx: Db, { id, groupWaitMs, isEnabled }: ChannelRecord, now: number): Promise<number> {
+async function nextMessageAt(tx: Db, { id, groupWaitMs, isEnabled }: ChannelRecord, now: number): Promise<number> {
   if (groupWaitMs === null || !isEnabled) return now
   return (await groupLeavesAt(tx, id, now, groupWaitMs)) ?? now + groupWaitMs
 }
