@@ -124,7 +124,7 @@ export class Deliveries {
     for (const queue of grown) this.#fill(queue)
   }
 
-  /** Makes claims due again at once, as far as they are still ours. */
+  /** Makes claims due again at once, as far as this process still holds them. */
   release(claims: readonly Claim[]): void {
     if (claims.length === 0) return
     this.#releases.add(claims)
@@ -260,7 +260,7 @@ export class Deliveries {
     this.#announceIdle()
   }
 
-  /** Once its result is stored, an attempt makes way for the next. */
+  /** An attempt frees its slot once its result is stored. */
   #freeSlot(result: DeliveryResult): void {
     const queue = this.#queueOf.get(result)
     if (!queue) return

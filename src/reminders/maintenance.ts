@@ -109,7 +109,7 @@ export function purgeIdempotencyRecords({ transact }: Pick<Store, 'transact'>): 
   }
 }
 
-/** Purges expired tokens, sessions and invitations after a day, in which requests with one are told that it has expired. */
+/** Purges expired tokens, sessions and invitations after a day. Until then requests with one learn that it has expired. */
 export function purgeTokens({ transact }: Pick<Store, 'transact'>): MaintenanceTask {
   return {
     name: 'tokens',

@@ -152,7 +152,7 @@ async function recheckCancelled(tx: Db, batch: readonly DeliveryResult[], now: n
   })
 }
 
-/** Records a change for each failed delivery that is still ours. Before the results are stored: afterwards no claim shows whose it was. */
+/** Records a change for each failed delivery that this process still holds. Once the results are stored, no claim shows that any more. */
 async function recordFailed(tx: Db, batch: readonly DeliveryResult[]): Promise<readonly DeliveryResult[]> {
   const claims = batch.map(({ claim }) => claim)
   for (const { notification, channelId } of await claimsInHand(tx, claims)) {
