@@ -112,7 +112,10 @@ export async function updateChannel(
   })
 }
 
-/** Replaces the signing secret; the old one stays valid for a day. @throws Problem `not-found`, `stale`, `conflict` (its kind has none, or it is declared) */
+/**
+ * Replaces the signing secret; the old one stays valid for a day.
+ * @throws Problem `not-found`, `stale`, `conflict` (its kind has none, or it is declared)
+ */
 export async function rotateSecret(
   ctx: ChannelContext,
   { userId }: Actor,

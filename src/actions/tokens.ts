@@ -113,7 +113,7 @@ export interface EndedAccess {
   readonly tokens: number
 }
 
-/** Ends all access of a user, open invitations included. The caller must have locked the user's row, so that no token is created meanwhile. */
+/** Ends all access of a user, open invitations included. The caller has locked the user's row, so that no token is created meanwhile. */
 export async function endAccess(tx: Db, userId: number): Promise<EndedAccess> {
   await store.deleteTokens(tx, userId, ['invitation'])
   return {

@@ -100,7 +100,7 @@ export function startFiring(deps: FiringDeps): Loop {
       return Math.min(next, aside.nextAt(now))
     },
     async work() {
-      // Without capacity, the deliveries are claimed later in a transaction of their own, at half the cost again.
+      // Without capacity, the deliveries are claimed later, in a transaction of their own that costs half as much again.
       await deliveries.waitForCapacity(batchSize.current())
       try {
         return await fireTasks((tx, now) => readableDueTasks(tx, now, batchSize.current(), aside.ids(now)))
