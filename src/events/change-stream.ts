@@ -65,9 +65,9 @@ export function startChangeStream(options: ChangeStreamOptions): ChangeStream {
 /**
  * Sends changes to subscribers, from the numbered list of changes. One loop for each process:
  *
- *   our own commits ─ wake ─┐                               ┌─▶ those at the front: one page, read and written as JSON once
- *   a second has passed ────┴─▶ which subscribers lag behind? ┼─▶ those furthest back: one page
- *                                                           └─▶ none: sleep
+ *   our own commits ─ wake ─┐                                    ┌─▶ those at the front: one page, read and serialized once
+ *   a second has passed ────┴─▶ which subscribers lag behind? ───┼─▶ those furthest back: one page
+ *                                                                └─▶ none: sleep
  *
  * A subscription is a position in the list, and its events follow from that alone. A subscriber that is slow, reconnects or starts in the
  * past only lags behind: it is read for again from its position once it can take events, and nothing is buffered meanwhile. Each turn
