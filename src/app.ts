@@ -22,7 +22,7 @@ import { checkExposure } from '#startup/exposure.ts'
 import { prepareLogin } from '#startup/login.ts'
 import { startReminders } from '#startup/reminders.ts'
 import { linkKey, vapidKeys } from '#startup/secrets.ts'
-import { openCertificate, openControlSocket, openProvider, toServerOptions } from '#startup/server.ts'
+import { offerControlSocket, openCertificate, openProvider, toServerOptions } from '#startup/server.ts'
 import { readVersion } from '#startup/version.ts'
 import { readBacklog } from '#store/backlog.ts'
 import { describeUrl } from '#store/dialects/server.ts'
@@ -136,7 +136,7 @@ async function openApp(config: Config, deps: AppDeps, onOpened: (store: Store) =
     onAsked: reminders.noteRequest,
   })
   stack.defer(() => server.close())
-  await openControlSocket(config.databaseUrl, server, authenticator.trust, log)
+  await offerControlSocket(config.databaseUrl, server, authenticator.trust, log)
   const listening = `time zone ${config.timeZone}, ${describeUrl(config.databaseUrl)}`
   const url = await listen(server, config, (url) => `Duebell ${version} is listening on ${url}, ${listening}`)
   if (certificate) stack.defer(watchCertificate({ server, certificate, clock, log: httpLog }))

@@ -42,7 +42,7 @@ export async function openProvider(config: Config, store: Store, clock: Clock): 
 }
 
 /** Opens the control socket for commands on this machine. Without it, they work only while the server is stopped. */
-export async function openControlSocket(
+export async function offerControlSocket(
   databaseUrl: string,
   server: FastifyInstance,
   trust: (socket: Socket) => void,
