@@ -33,7 +33,12 @@ test('what is secret besides is cleaned however short it is; a host alone is not
 })
 
 test('a message that is repeated is repeated without its links, also where it is cut in one', () => {
-  const links = createActionLinks('key', 'https://bell.example.org').linksFor({ id: 1, userId: 1, taskId: 1, dueAt: 1e12 })
+  const links = createActionLinks('key', 'https://bell.example.org').linksFor({
+    id: 1,
+    userId: 1,
+    taskId: 1,
+    dueAt: 1e12,
+  })
   const { complete = '' } = links ?? {}
   const signature = complete.slice(-22)
   for (const words of [

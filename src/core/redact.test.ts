@@ -4,7 +4,12 @@ import { createActionLinks } from '#actions/links.ts'
 import { makeSecret } from '#actions/tokens.ts'
 import { redact, redactPath } from './redact.ts'
 
-const links = createActionLinks('a key', 'https://bell.example.org').linksFor({ id: 7, userId: 1, taskId: 12, dueAt: 1e12 })
+const links = createActionLinks('a key', 'https://bell.example.org').linksFor({
+  id: 7,
+  userId: 1,
+  taskId: 12,
+  dueAt: 1e12,
+})
 const keys = [
   ...(['token', 'session', 'invitation'] as const).map(makeSecret),
   ...Object.values(links ?? {}).map((link) => link.replace(/.*\//, '')),

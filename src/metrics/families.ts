@@ -131,8 +131,8 @@ export function serverFamilies(
 
 function requestSamples(requests: Counters['requests']): Sample[] {
   const samples: Sample[] = []
+  // forEach skips the classes without a request.
   for (const [route, methods] of requests)
-    // forEach skips the classes without a request.
     for (const [method, classes] of methods)
       classes.forEach((value, hundreds) => {
         samples.push({ labels: { route, method, status: `${hundreds}xx` }, value })

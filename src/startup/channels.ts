@@ -69,7 +69,9 @@ async function recordDeclared(config: Config, store: Store, log: Logger): Promis
     for (const { id, name } of removed) {
       const cancelled = await dropForChannel(tx, id, 'the channel was removed from the configuration', now)
       if (cancelled > 0)
-        log.warn(`channel «${name}» is no longer in the configuration; ${cancelled} pending notifications cancelled`)
+        log.warn(
+          `channel «${name}» is no longer in the configuration; ${cancelled} notifications that waited for it were cancelled`,
+        )
     }
   })
 }
