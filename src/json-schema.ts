@@ -4,8 +4,8 @@ import type { TSchema } from 'typebox'
 export type { Static, TSchema } from 'typebox'
 
 /**
- * The parts of TypeBox that we use, with its types and plain JSON Schema (2020-12) at run time, without `~kind` and the like: the
- * library itself is 373 files, which were 7 MB of a server at rest and a fifth of its start.
+ * The parts of TypeBox that we use: its types, with plain JSON Schema (2020-12) at run time, without `~kind` and the like. The library
+ * itself has 373 files, which took 7 MB of an idle server and a fifth of its startup time.
  */
 type Builders = Pick<
   typeof TypeBox,
@@ -32,7 +32,7 @@ interface ObjectSchema extends TSchema {
   readonly properties: Schemas
 }
 
-/** Whether a member may be absent is said beside it in TypeBox, and in `required` of what it is a member of in JSON Schema. */
+/** TypeBox marks an optional member itself; JSON Schema lists the others in `required` of the object. */
 const optionals = new WeakSet<TSchema>()
 
 function toOptional(schema: TSchema): TSchema {

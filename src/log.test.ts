@@ -22,14 +22,14 @@ function failure() {
 }
 
 for (const format of ['pretty', 'json'] as const)
-  test(`an error is logged with its words, its code, its stack and its cause, and nothing that hangs on it: ${format}`, async () => {
+  test(`an error is logged with its message, code, stack and cause, and no other property: ${format}`, async () => {
     const text = await logged(format, failure())
     for (const part of ['it failed', 'no such table', 'ER_NO_SUCH_TABLE', 'deep down', 'log.test.ts'])
       assert.ok(text.includes(part), `${part} in ${text}`)
     assert.doesNotMatch(text, /hush/)
   })
 
-test('of an error that has no words its code is logged, unless it is a sentence', async () => {
+test('the code of an error without a message is logged, unless it is a sentence', async () => {
   const refused = Object.assign(new AggregateError([new Error('connect ECONNREFUSED ::1')], ''), {
     code: 'ECONNREFUSED',
   })
@@ -38,7 +38,7 @@ test('of an error that has no words its code is logged, unless it is a sentence'
   assert.doesNotMatch(await logged('json', Object.assign(new Error('x'), { code: { hush: 1 } })), /hush/)
 })
 
-test('what is thrown and is no error is logged as text, a key in it as its kind', async () => {
+test('a thrown value that is no error is logged as text, with secrets redacted', async () => {
   assert.match(await logged('json', 'just words'), /"err":"just words"/)
   assert.match(await logged('json', new Error(`no ${'dbl_'.padEnd(53, '0')}`)), /"message":"no dbl_…"/)
 })

@@ -1,7 +1,7 @@
 import { type DestinationStream, type Logger, pino } from 'pino'
 import { redact } from '#core/redact.ts'
 
-/** The process's standard output, or what stands for it. Written to without blocking: a reader that stalls stalls nobody else. */
+/** The standard output of the process, or a substitute. Writing never blocks, so that a stalled reader does not stop the server. */
 export interface Output {
   readonly isTTY?: boolean | undefined
   readonly writableLength: number
@@ -17,12 +17,12 @@ export interface LogConfig {
   readonly format: (typeof logFormats)[number]
 }
 
-/** Log lines that wait for a reader: beyond this they are dropped, so that a stalled terminal does not cost the memory. */
+/** Most bytes of log lines that wait for a reader. Further lines are dropped, so that a stalled terminal does not exhaust the memory. */
 const maxWaitingBytes = 16 * 1024 * 1024
 
 /**
- * The log, and a way to print a line beside it whatever its level. `error` = someone must act; `warn` = we healed it;
- * `info` = a life event; `debug` = the rest.
+ * Creates the log, and a function that prints a line whatever the level. `error`: an administrator must act; `warn`: the server recovered
+ * by itself; `info`: a lifecycle event; `debug`: everything else.
  */
 export async function createLog({ level, format }: LogConfig, output: Output) {
   const isText = format === 'pretty' || (format === 'auto' && output.isTTY === true)
@@ -32,9 +32,9 @@ export async function createLog({ level, format }: LogConfig, output: Output) {
       if (output.writableLength < maxWaitingBytes) output.write(prettify?.(line) ?? line)
     },
   }
-  const log: Logger = pino({ level, base: null, serializers: { err: describeError } }, destination)
+  const log: Logger = pino({ level, base: null, serializers: { err: serializeError } }, destination)
 
-  /** @param prefix said before the message where the log is text, which the message ends */
+  /** @param prefix printed before the message in a text log */
   function print({ message, prefix, fields }: { message: string; prefix: string; fields: object }): Promise<void> {
     const now = Date.now()
     const line = isText
@@ -57,10 +57,10 @@ async function openPretty(colorize: boolean): Promise<(line: string) => string> 
 }
 
 /**
- * What is logged of an error: what it is called and says, with its causes, and nothing that hangs on it. Libraries hang on theirs what they
- * had in hand: mysql2 the statement with its values, others a whole answer, or the options by which they connected.
+ * Serializes an error for the log: its type, message, code and stack, with its causes, and no other properties. Libraries attach data to
+ * errors: mysql2 the statement with its values, others a whole response, or their connection options.
  */
-function describeError(error: unknown): unknown {
+function serializeError(error: unknown): unknown {
   if (!(error instanceof Error)) return redact(String(error))
   const { type, message, stack } = pino.stdSerializers.err(error)
   const { code } = error as { code?: unknown }
@@ -68,12 +68,12 @@ function describeError(error: unknown): unknown {
   return { type, message: redact(message), ...(isShort && { code }), stack: redact(stack) }
 }
 
-/** A code is a word, not a sentence. */
+/** A longer code is a sentence, which may hold data. */
 const maxCodeLength = 60
 
 let lastSecond = { at: Number.NaN, text: '' }
 
-/** `2026-12-01 09:45:00` in the system's zone; made once a second. Not by Intl, whose tables cost 8 MB. */
+/** `2026-12-01 09:45:00` in the system's time zone, formatted once a second. Not by Intl, whose tables cost 8 MB. */
 function textTime(at: number): string {
   const second = Math.floor(at / 1_000)
   if (second !== lastSecond.at) {

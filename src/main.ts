@@ -4,9 +4,9 @@ import { isatty } from 'node:tty'
 import { setFlagsFromString } from 'node:v8'
 import './compile-cache.js'
 
-/** The process edge: only this file touches `process`. Exit codes: 0 stopped, 1 failed, 2 cannot start as it was told to. */
+/** The edge of the process: only this file uses `process`. Exit codes: 0 stopped, 1 failed, 2 invalid usage or configuration. */
 
-// While sources are loaded, and the app is made, the young generation does not grow, since it never shrinks again: 11 MB.
+// The young generation must not grow while the app loads and starts, since it never shrinks again: 11 MB.
 setFlagsFromString('--semi-space-growth-factor=1')
 const { startApp } = await import('#app.ts')
 const { systemClock } = await import('#clock.ts')
@@ -17,32 +17,34 @@ const { Problem } = await import('#core/problem.ts')
 const usage = `Usage: duebell serve [options]
        duebell token create [options]
 
-Tasks that fire before they are due. Serves until it gets SIGTERM or SIGINT.
+A self-hosted reminder server with a REST API. Runs until it receives SIGTERM or SIGINT.
 
-Options go over variables, those over the file, that over the defaults. NAME_FILE reads a variable from a file.
+Options override environment variables, which override the configuration file. NAME_FILE reads a variable from a file.
 
 ${describeConfig()}
   --help, --version`
 
-const exitHardMs = 9_500
+/** After a signal, the process exits after this long in any case. */
+const forcedExitMs = 9_500
 
 async function main(): Promise<void> {
   const [command, ...argv] = process.argv.slice(2)
-  if (command === 'token') return makeToken(argv)
+  if (command === 'token') return runTokenCommand(argv)
   if (argv.includes('--help') || command === '--help' || command === 'help' || command === undefined)
     return print(usage, command === undefined ? 2 : 0)
   if (command === '--version')
     return print(JSON.parse(readFileSync(new URL('../package.json', import.meta.url), 'utf8')).version, 0)
   if (command !== 'serve')
-    return complain(`«${command}» is not a command. There are: serve, token create. See --help.`, 2)
+    return printError(`«${command}» is not a command. Commands: serve, token create. See --help.`, 2)
   await serve(argv)
 }
 
-/** The commands of those who are on the server itself; what they need is loaded by them alone. */
-async function makeToken([verb, ...argv]: readonly string[]): Promise<void> {
+/** Commands for administrators on the machine itself. Their modules are loaded only when needed. */
+async function runTokenCommand([verb, ...argv]: readonly string[]): Promise<void> {
   const { tokenCreate, tokenUsage } = await import('#cli/token.ts')
   if (verb === '--help' || argv.includes('--help')) return print(tokenUsage, 0)
-  if (verb !== 'create') return complain(`token ${verb ?? ''}: there is «token create». See token --help.`, 2)
+  if (verb !== 'create')
+    return printError(`token ${verb ?? ''} is not a command. Use «token create». See token --help.`, 2)
   const { token, about } = await tokenCreate({
     argv,
     env: process.env,
@@ -62,9 +64,9 @@ async function serve(argv: readonly string[]): Promise<void> {
     systemTimeZone: Temporal.Now.timeZoneId(),
   })
 
-  // Not process.stdout: writing to that blocks the whole process while the reader of a pipe stalls.
+  // Not process.stdout, which blocks the whole process while the reader of a pipe stalls.
   const stream = createWriteStream('', { fd: 1, autoClose: false })
-  stream.on('error', () => {}) // nobody reads any more; the server is still a server
+  stream.on('error', () => {}) // the reader is gone; the server goes on
   const output = {
     isTTY: isatty(1),
     get writableLength() {
@@ -77,7 +79,7 @@ async function serve(argv: readonly string[]): Promise<void> {
     clock: systemClock,
     output,
     onBroken(error) {
-      complain(`The storage failed: ${(error as Error).message}. Stopping, so that the next start can recover.`, 1)
+      printError(`The storage failed: ${(error as Error).message}. Stopping, so that the next start can recover.`, 1)
       process.exit()
     },
   })
@@ -87,14 +89,14 @@ async function serve(argv: readonly string[]): Promise<void> {
 
   let isStopping = false
   const stop = (signal: string) => {
-    if (isStopping) process.exit(1) // asked twice: at once
+    if (isStopping) process.exit(1) // a second signal stops at once
     isStopping = true
-    app.log.info(`${signal}: finishing what is underway`)
-    setTimeout(() => process.exit(1), exitHardMs).unref()
+    app.log.info(`${signal}: finishing the work in progress`)
+    setTimeout(() => process.exit(1), forcedExitMs).unref()
     app.stop().then(
       () => stream.write('', () => process.exit(0)),
       (error) => {
-        complain(String(error), 1)
+        printError(String(error), 1)
         process.exit()
       },
     )
@@ -108,20 +110,20 @@ function print(text: string, code: number) {
   process.exitCode = code
 }
 
-function complain(text: string, code: number) {
+function printError(text: string, code: number) {
   process.stderr.write(`duebell: ${redact(text)}\n`)
   process.exitCode = code
 }
 
-/** As Node ends by itself, but with what an error says alone: it would show all that hangs on one, such as a statement with its values. */
+/** Ends the process as Node does, but prints only the stack: Node also prints an error's properties, such as a statement with its values. */
 process.on('uncaughtException', (error) => {
-  complain(error?.stack ?? String(error), 1) // anything can be thrown
+  printError(error?.stack ?? String(error), 1) // any value can be thrown
   process.exit()
 })
 
 main().catch((error: unknown) => {
-  if (error instanceof ConfigError) return complain(error.faults.join('\nduebell: '), 2)
-  if (error instanceof Problem) return complain(error.message, 2)
-  complain((error as Error).stack ?? String(error), 1)
+  if (error instanceof ConfigError) return printError(error.faults.join('\nduebell: '), 2)
+  if (error instanceof Problem) return printError(error.message, 2)
+  printError((error as Error).stack ?? String(error), 1)
   process.exit()
 })

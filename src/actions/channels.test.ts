@@ -11,7 +11,7 @@ import { type ChannelContext, createChannel, deleteChannel, testChannel, updateC
 const actor = { userId: 1 }
 const private_ = { url: 'http://127.0.0.1:9', topic: 'tasks' }
 
-/** What a user can do who is an administrator until he is one no more. */
+/** A user who is an administrator until `role` says otherwise. */
 async function start(t: TestContext) {
   const clock = fakeClock()
   const store = await openStore('sqlite::memory:', { clock, onBroken() {} })
@@ -36,7 +36,7 @@ const isRefused = (error: unknown) =>
   /^options\.url is an address of a private network/.test(error.message) &&
   JSON.stringify(error.extras.faults?.map(({ at }) => at)) === '[{"pointer":"/options/url"}]'
 
-test('a member makes, changes and tries no channel into the private network', async (t) => {
+test('a member cannot create, change or test a channel into the private network', async (t) => {
   const { ctx, role } = await start(t)
   role.isAdministrator = false
   const draft = { name: 'Phone', kind: 'ntfy' }
@@ -49,7 +49,7 @@ test('a member makes, changes and tries no channel into the private network', as
   assert.equal(changed.options.url, private_.url)
 })
 
-test('who was an administrator can name anew, calm, switch off and delete what was made then, but not switch it on', async (t) => {
+test('a former administrator can rename, tag, switch off and delete a private channel, but not switch it on', async (t) => {
   const { ctx, role } = await start(t)
   const { id } = await createChannel(ctx, actor, { name: 'Phone', kind: 'ntfy', options: private_ })
   role.isAdministrator = false
@@ -57,5 +57,5 @@ test('who was an administrator can name anew, calm, switch off and delete what w
   await assert.rejects(updateChannel(ctx, actor, { id }, { options: { topic: 'other' } }), isRefused)
   assert.equal((await updateChannel(ctx, actor, { id }, { enabled: false })).isEnabled, false)
   await assert.rejects(updateChannel(ctx, actor, { id }, { enabled: true }), isRefused)
-  assert.deepEqual(await deleteChannel(ctx, actor, { id }), { dropped: 0 })
+  assert.deepEqual(await deleteChannel(ctx, actor, { id }), { cancelled: 0 })
 })

@@ -15,14 +15,15 @@ import * as store from '#store/channels.ts'
 import { cancelForChannel } from '#store/deliveries.ts'
 import type { Db } from '#store/schema.ts'
 import { getUser, userInTransaction } from '#store/users.ts'
+import { meetsPrecondition, type Precondition } from './conditions.ts'
 import type { Context } from './context.ts'
-import { type Condition, isMeant, perform } from './tasks.ts'
+import { perform } from './perform.ts'
 
-/** What people do about their channels. Each change has another setup number, by which every replica learns of it. */
+/** Changes of a user's channels. Each increments the config version, by which every replica notices it. */
 export interface ChannelContext extends Context {
   readonly kinds: readonly ChannelKind[]
   readonly channelDeps: SharedDeps
-  /** How far each channel may go: as the scheduler asks it. */
+  /** The addresses that each channel may reach, by the same rule as at delivery. */
   readonly readEgressPolicy: (db: Db) => Promise<EgressPolicyOf>
 }
 
@@ -47,19 +48,19 @@ export async function createChannel(
     )
   if (kind.kind === 'console') throw invalidMember('/kind', 'is built in, and there is one')
   const made = kind.ownSecret && { [kind.ownSecret.member]: kind.ownSecret.make() }
-  const choices = {
+  const config = {
     ...toChannelSettings(draft),
     name: draft.name,
     options: { ...made, ...draft.options },
     isEnabled: draft.enabled ?? true,
   }
-  check(kind, choices)
-  await tryToOpen(ctx, ctx.db, userId, kind, choices.options)
+  checkConfig(kind, config)
+  await tryToOpen(ctx, ctx.db, userId, kind, config.options)
   return perform(ctx, async (tx, now, wakeAt) => {
     const fresh = { userId, kind: kind.kind, source: 'api', disabledReason: null, version: 1 } as const
-    await userInTransaction(tx, userId) // not for one who is being deleted
-    const id = await store.insertChannel(tx, { ...choices, ...fresh, createdAt: now, updatedAt: now })
-    wakeAt(now) // so that it is opened
+    await userInTransaction(tx, userId) // fails for a user who is being deleted
+    const id = await store.insertChannel(tx, { ...config, ...fresh, createdAt: now, updatedAt: now })
+    wakeAt(now) // the delivery loop opens it
     return store.getChannel(tx, userId, id)
   })
 }
@@ -70,12 +71,12 @@ export interface ChannelPatch extends ChannelSettingsWire {
   readonly enabled?: boolean
 }
 
-export interface ChannelTarget extends Condition {
+export interface ChannelTarget extends Precondition {
   readonly id: number
 }
 
 /**
- * Switching one on lets it begin anew; switching it off drops what waits for it.
+ * Switching a channel on resets its health; switching it off cancels its pending deliveries.
  * @throws Problem `not-found`, `stale`, `invalid`, `conflict` (a name that is taken, or anything but `enabled` of a declared one)
  */
 export async function updateChannel(
@@ -85,34 +86,37 @@ export async function updateChannel(
   patch: ChannelPatch,
 ): Promise<ChannelRecord> {
   return change(ctx, userId, target, async (tx, before, now) => {
-    const { name = before.name, options: patched, enabled: isEnabled = before.isEnabled, ...policy } = patch
+    const { name = before.name, options: patched, enabled: isEnabled = before.isEnabled, ...settings } = patch
     const isDeclared = before.source !== 'api'
-    if (isDeclared && (name !== before.name || patched !== undefined || Object.keys(policy).length > 0))
+    if (isDeclared && (name !== before.name || patched !== undefined || Object.keys(settings).length > 0))
       throw new Problem(
         'conflict',
         before.source === 'config'
           ? 'This channel is declared in the configuration file: change it there. Here it can be switched off and on.'
-          : 'The console is built in: it can be switched off and on.',
+          : 'The console is built in: it can only be switched off and on.',
       )
-    // Only a channel of the API has options here to patch.
+    // Only channels created by the API have options in the database.
     const kind = isDeclared ? undefined : kindOf(ctx.kinds, before.kind)
     const options = kind && patched ? patchOptions(kind, before.options, patched) : before.options
-    const choices = { ...toChannelSettings(policy, before), name, options, isEnabled }
+    const config = { ...toChannelSettings(settings, before), name, options, isEnabled }
     if (kind) {
-      check(kind, choices)
-      // Not for another name, nor to switch it off: who is no administrator any more must be able to, though it would not open.
-      const isOpenedAnew = patched !== undefined || (isEnabled && !before.isEnabled)
-      if (isOpenedAnew) await tryToOpen(ctx, tx, userId, kind, options)
+      checkConfig(kind, config)
+      // Not for a rename or to switch it off: a former administrator may do both to a channel that would not open any more.
+      const mustOpen = patched !== undefined || (isEnabled && !before.isEnabled)
+      if (mustOpen) await tryToOpen(ctx, tx, userId, kind, options)
     }
     if (name !== before.name) await store.renameChannel(tx, before, name)
     if (isEnabled && !before.isEnabled)
       await saveHealth(tx, before.id, { failingAt: null, givenUpAt: null, lastError: null })
     if (!isEnabled && before.isEnabled) await cancelForChannel(tx, before.id, 'the channel was switched off', now)
-    return { ...before, ...choices, disabledReason: isEnabled ? null : before.disabledReason }
+    return { ...before, ...config, disabledReason: isEnabled ? null : before.disabledReason }
   })
 }
 
-/** The old secret is good for a day yet. @throws Problem `not-found`, `stale`, `conflict` (not of its kind, or declared) */
+/**
+ * Replaces the signing secret; the old one stays valid for a day.
+ * @throws Problem `not-found`, `stale`, `conflict` (its kind has none, or it is declared)
+ */
 export async function rotateSecret(
   ctx: ChannelContext,
   { userId }: Actor,
@@ -120,7 +124,7 @@ export async function rotateSecret(
 ): Promise<ChannelRecord> {
   return change(ctx, userId, target, async (_, before, now) => {
     const { ownSecret } = kindOf(ctx.kinds, before.kind)
-    if (!ownSecret) throw new Problem('conflict', 'A channel of this kind has no secret that the server makes.')
+    if (!ownSecret) throw new Problem('conflict', 'Channels of this kind have no secret that the server generates.')
     if (before.source !== 'api')
       throw new Problem('conflict', 'This channel is declared in the configuration file: change its secret there.')
     return { ...before, options: ownSecret.rotate(before.options, now) }
@@ -143,35 +147,38 @@ async function change(
   })
 }
 
-/** What waits for it is dropped; what was told over it stays in the history. @throws Problem `not-found`, `stale`, `conflict` */
+/**
+ * Deletes a channel and cancels its pending deliveries. Its notifications stay in the history.
+ * @throws Problem `not-found`, `stale`, `conflict`
+ */
 export async function deleteChannel(
   ctx: Context,
   { userId }: Actor,
   target: ChannelTarget,
-): Promise<{ dropped: number }> {
+): Promise<{ cancelled: number }> {
   return perform(ctx, async (tx, now, wakeAt) => {
     const channel = await store.getChannel(tx, userId, target.id, true)
     requireVersion(target, channel)
     if (channel.source !== 'api')
-      throw new Problem('conflict', 'This channel was not made here: it can be switched off, but not deleted.')
+      throw new Problem('conflict', 'This channel was not created by the API: it can be switched off, but not deleted.')
     await store.removeChannel(tx, channel, now)
     wakeAt(now)
-    return { dropped: await cancelForChannel(tx, channel.id, 'the channel was deleted', now) }
+    return { cancelled: await cancelForChannel(tx, channel.id, 'the channel was deleted', now) }
   })
 }
 
-function requireVersion(condition: Condition, channel: ChannelRecord) {
-  if (!isMeant(condition, channel.version))
+function requireVersion(condition: Precondition, channel: ChannelRecord) {
+  if (!meetsPrecondition(condition, channel.version))
     throw new Problem('stale', `Channel ${channel.id} is at version ${channel.version}.`)
 }
 
-export interface Tested {
+export interface ChannelTestResult {
   readonly outcome: Outcome
   readonly latencyMs: number
 }
 
 /**
- * Sends a notification about a task that does not exist, by the way of all notifications, and tells what came of it. In no ledger.
+ * Sends a notification about an example task as any other notification is sent, and returns the outcome. Nothing is stored.
  * @throws Problem `invalid`
  */
 export async function testChannel(
@@ -179,7 +186,7 @@ export async function testChannel(
   { userId }: Actor,
   kindName: string,
   options: Options,
-): Promise<Tested> {
+): Promise<ChannelTestResult> {
   const kind = kindOf(ctx.kinds, kindName)
   if (kind.isConfigOnly) throw invalidMember('/kind', 'can only be declared in the configuration file')
   checkOptions(kind, options)
@@ -190,7 +197,7 @@ export async function testChannel(
   const [timeout, finished] = [new AbortController(), new AbortController()]
   try {
     const outcome = await Promise.race([
-      channel.send(sample(userId, defaults, startedAt), timeout.signal).catch(thrownOutcome),
+      channel.send(exampleMessage(userId, defaults, startedAt), timeout.signal).catch(thrownOutcome),
       clock.sleep(attemptMs, finished.signal).then(() => timedOut(attemptMs)),
     ])
     return { outcome, latencyMs: clock.now() - startedAt }
@@ -201,7 +208,7 @@ export async function testChannel(
   }
 }
 
-/** The options of a saved one, changed by what a person is about to save. @throws Problem `not-found`, `conflict`, `invalid` */
+/** The stored options of a channel, with the changes that the user is about to save. @throws Problem `not-found`, `conflict`, `invalid` */
 export async function savedOptions(
   { db, kinds }: Pick<ChannelContext, 'db' | 'kinds'>,
   { userId }: Actor,
@@ -210,11 +217,11 @@ export async function savedOptions(
 ) {
   const { kind, source, options } = await store.getChannel(db, userId, id)
   if (source === 'config')
-    throw new Problem('conflict', 'The options of this channel are in the configuration file, and are not known here.')
+    throw new Problem('conflict', 'The options of this channel are in the configuration file, and cannot be read here.')
   return { kind, options: patchOptions(kindOf(kinds, kind), options, patch) }
 }
 
-function sample(userId: number, defaults: Defaults, now: number): Message {
+function exampleMessage(userId: number, defaults: Defaults, now: number): Message {
   const expiryAt = now + 15 * 60_000
   const draft = {
     title: 'A test from Duebell',
@@ -222,7 +229,7 @@ function sample(userId: number, defaults: Defaults, now: number): Message {
     expiry: { at: expiryAt },
   }
   const task = { ...newTask(draft, userId, randomUUIDv7(), defaults, now), id: 0 }
-  const of = {
+  const notification = {
     id: 0,
     userId,
     taskId: 0,
@@ -235,7 +242,7 @@ function sample(userId: number, defaults: Defaults, now: number): Message {
   return {
     deliveryId: randomUUIDv7(),
     attempt: 1,
-    notification: { ...of, timing: 'on_time', latenessMs: 0 },
+    notification: { ...notification, timing: 'on_time', latenessMs: 0 },
     task,
     kind: 'expiring',
     sentAt: now,
@@ -253,20 +260,20 @@ function kindOf(kinds: readonly ChannelKind[], name: string): ChannelKind {
   throw invalidMember('/kind', `is not known; ${near ? `did you mean ${near}?` : `there are ${names.join(', ')}`}`)
 }
 
-function check(
+function checkConfig(
   kind: ChannelKind,
-  choices: ChannelSettings & { name: string; options: Options; isEnabled: boolean },
+  config: ChannelSettings & { name: string; options: Options; isEnabled: boolean },
 ): void {
-  checkChannelConfig(choices)
-  checkOptions(kind, choices.options)
+  checkChannelConfig(config)
+  checkOptions(kind, config.options)
 }
 
-/** Opened and closed once, for what no schema can say. */
-async function tryToOpen(...given: Parameters<typeof open>): Promise<void> {
-  await using _ = await open(...given)
+/** Opens and closes a channel once, to check what no schema can express. */
+async function tryToOpen(...args: Parameters<typeof open>): Promise<void> {
+  await using _ = await open(...args)
 }
 
-/** @param db a transaction, within one */
+/** @param db the transaction, if there is one */
 async function open(
   { channelDeps, readEgressPolicy }: ChannelContext,
   db: Db,
@@ -279,7 +286,7 @@ async function open(
     return await kind.open(options, { ...channelDeps, egress: egressPolicyOf({ userId, source: 'api' }) })
   } catch (error) {
     if (!(error instanceof Problem)) throw error
-    // What a kind says of its options, said of the body that holds them.
+    // A kind reports faults relative to its options; the request body holds those in `options`.
     const faults = error.extras.faults?.map(({ at, detail }) => {
       return { at: 'pointer' in at ? { pointer: `/options${at.pointer}` } : at, detail }
     })

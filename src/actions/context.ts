@@ -2,18 +2,18 @@ import { Problem } from '#core/problem.ts'
 import type { Transact } from '#store/engine/transact.ts'
 import type { Db } from '#store/schema.ts'
 
-/** What a wish needs besides its arguments. */
+/** The dependencies of an action, besides its arguments. */
 export interface Context {
-  /** For reading; in a wish that is part of another, what that has written so far is seen. */
+  /** For reading. Inside another action's transaction it sees the writes of that action. */
   readonly db: Db
   readonly transact: Transact
-  /** Called after the commit with an instant at which the bell has something to do. */
+  /** Wakes the loops, after the commit, for a reminder or delivery that is due at this instant. */
   readonly wake: (at: number) => void
 }
 
-/** What a wish needs that writes chunk by chunk. */
+/** The dependencies of an action that writes in chunks. */
 export interface LongContext extends Context {
-  /** Aborted when the server stops: what is underway ends with its chunk. */
+  /** Aborted when the server stops: the action ends after the current chunk. */
   readonly signal: AbortSignal
 }
 

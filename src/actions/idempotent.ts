@@ -11,72 +11,71 @@ import {
 import type { Db } from '#store/schema.ts'
 import type { Context } from './context.ts'
 
-export interface Once {
-  readonly answer: IdempotencyRecord
-  /** It was done before, and this is what it was answered then. */
+export interface IdempotentResult {
+  readonly record: IdempotencyRecord
+  /** The request was processed before; this is the response of that time. */
   readonly isReplayed: boolean
 }
 
 /**
- * Does a wish once, however often it is asked for under one key. The key, the effect and the answer are of one transaction.
- * Actions do not know of it: the context that `act` is handed runs what they do in that transaction, and lets the bell wait for
- * its COMMIT.
+ * Performs a request once, however often it is repeated with the same key. One transaction holds the key, the effect and the response.
+ * Actions need not know: the context that `action` receives runs them in that transaction, and defers their wake-ups until the COMMIT.
  *
- * Only a success is kept. What was refused has left no trace, and may be tried again under the same key.
- * @throws Problem `invalid` when the key was used for another request, `conflict` when that one takes long, and what `act` throws
+ * Only a success is recorded. A request that failed left no trace, and may be repeated with the same key.
+ * @throws Problem `invalid` when the key was used for another request, `conflict` when that one takes long, and what `action` throws
  */
-export async function once(
+export async function performIdempotently(
   ctx: Context,
   { userId }: Actor,
   request: RequestKey,
-  act: (ctx: Context) => Promise<IdempotencyRecord>,
-): Promise<Once> {
-  // Of the last run of the wish, which may be its second.
+  action: (ctx: Context) => Promise<IdempotencyRecord>,
+): Promise<IdempotentResult> {
+  // The state of the last run: the store may run the transaction twice.
   const run: { alarms: number[]; waitingIn: Db | null } = { alarms: [], waitingIn: null }
-  let done: Once
+  let result: IdempotentResult
   try {
-    done = await ctx.transact(async (tx, now) => {
+    result = await ctx.transact(async (tx, now) => {
       run.alarms = []
       run.waitingIn = tx
-      const kept = await reserveKey(tx, userId, request, now)
+      const earlier = await reserveKey(tx, userId, request, now)
       run.waitingIn = null
-      if (kept) return { answer: kept, isReplayed: true }
-      const answer = await act({
+      if (earlier) return { record: earlier, isReplayed: true }
+      const record = await action({
         ...ctx,
         db: tx,
-        transact: (wish) => wish(tx, now),
+        transact: (work) => work(tx, now),
         wake: (at) => run.alarms.push(at),
       })
-      await saveResponse(tx, userId, request.key, answer)
-      return { answer, isReplayed: false }
+      await saveResponse(tx, userId, request.key, record)
+      return { record, isReplayed: false }
     })
   } catch (error) {
     const cause = error instanceof Problem && error.extras.cause
     if (!run.waitingIn || dialectOf(run.waitingIn).classify(cause) !== 'busy') throw error
-    throw new Problem('conflict', 'A request with this Idempotency-Key is still underway.', { retryAfterMs: 1_000 })
+    throw new Problem('conflict', 'A request with this Idempotency-Key is still in progress.', { retryAfterMs: 1_000 })
   }
   for (const at of run.alarms) ctx.wake(at)
-  return done
+  return result
 }
 
 /**
- * The same for what takes many transactions, and does nothing a second time that is done already: its answer is kept after it, in one
- * of its own. A crash in between leaves the key free, and whoever asks again has the rest done. Two at once share the work.
- * @throws Problem `invalid` when the key was used for another request, and what `act` throws
+ * The same for an action of many transactions that skips the work already done. Its response is recorded afterwards, in a transaction of
+ * its own. A crash in between leaves the key free, and a repeated request does the rest. Two at once share the work.
+ * @throws Problem `invalid` when the key was used for another request, and what `action` throws
  */
-export async function idempotentInChunks(
+export async function performIdempotentlyInChunks(
   ctx: Context,
   { userId }: Actor,
   request: RequestKey,
-  act: () => Promise<IdempotencyRecord>,
-): Promise<Once> {
-  const kept = await ctx.transact((tx, now) => findResponse(tx, userId, request, now))
-  if (kept) return { answer: kept, isReplayed: true }
-  const answer = await act()
+  action: () => Promise<IdempotencyRecord>,
+): Promise<IdempotentResult> {
+  const earlier = await ctx.transact((tx, now) => findResponse(tx, userId, request, now))
+  if (earlier) return { record: earlier, isReplayed: true }
+  const record = await action()
   return ctx.transact(async (tx, now) => {
     const other = await reserveKey(tx, userId, request, now)
-    if (other) return { answer: other, isReplayed: true }
-    await saveResponse(tx, userId, request.key, answer)
-    return { answer, isReplayed: false }
+    if (other) return { record: other, isReplayed: true }
+    await saveResponse(tx, userId, request.key, record)
+    return { record, isReplayed: false }
   })
 }

@@ -11,9 +11,9 @@ import {
 } from '#store/notifications.ts'
 import { lockTask } from '#store/tasks.ts'
 import { type Context, type LongContext, refuseIfStopping } from './context.ts'
-import { perform } from './tasks.ts'
+import { perform } from './perform.ts'
 
-/** A person has seen it. To say so again changes nothing. @throws Problem `not-found` */
+/** Marks a notification as seen by its user. Repeating it changes nothing. @throws Problem `not-found` */
 export async function acknowledgeNotification({ transact }: Context, { userId }: Actor, id: number): Promise<void> {
   await transact(async (tx, now) => {
     await getNotification(tx, userId, id)
@@ -22,11 +22,12 @@ export async function acknowledgeNotification({ transact }: Context, { userId }:
   })
 }
 
-/** Notifications of one transaction: a tenth of a second on a server. */
+/** Notifications in one transaction: a tenth of a second on a server. */
 const chunkSize = 5_000
 
 /**
- * All up to one. In chunks, since there may be a million: what ends in the middle has acknowledged the older ones.
+ * Acknowledges all notifications up to one. It works in chunks, since there may be a million: an interrupted call has acknowledged the
+ * older ones.
  * @returns how many were not acknowledged before
  */
 export async function acknowledgeUpTo({ db, transact, signal }: LongContext, { userId }: Actor, upTo: number) {
@@ -42,8 +43,8 @@ export async function acknowledgeUpTo({ db, transact, signal }: LongContext, { u
 }
 
 /**
- * What was given up is tried again, at once and with its back-off begun anew: one delivery of a notification, or each that failed.
- * @throws Problem `not-found`, `invalid` (no delivery of this notification), `conflict` (nothing is dead, or it would only be dropped)
+ * Retries failed deliveries at once, with a fresh back-off: one delivery of a notification, or each that failed.
+ * @throws Problem `not-found`, `invalid` (no delivery of this notification), `conflict` (nothing failed, or it would only be cancelled)
  */
 export async function retryNotification(
   ctx: Context,
@@ -57,22 +58,22 @@ export async function retryNotification(
     if (deliveryId !== undefined && wanted.length === 0)
       throw invalidMember('/delivery_id', 'is no delivery of this notification')
     if (!wanted.some(({ state }) => state === 'failed'))
-      throw new Problem('conflict', 'Nothing here was given up: there is nothing to try again.')
+      throw new Problem('conflict', 'Nothing here was given up: there is nothing to retry.')
     const reason = cancelReason(notification, await lockTask(tx, userId, notification.taskId))
-    if (reason !== null) throw new Problem('conflict', `It would only be dropped: ${reason}.`)
+    if (reason !== null) throw new Problem('conflict', `It would only be cancelled: ${reason}.`)
     if ((await retryFailed(tx, [id], { deliveryId }, now)) === 0)
       throw new Problem('conflict', 'Its channel is no longer there, or is switched off.')
     wakeAt(now)
   })
 }
 
-/** Deliveries of one transaction. Fewer than of `chunkSize`: each is written, and what is due at once is read again to be sent. */
+/** Deliveries in one transaction. Fewer than `chunkSize`: each is written, and read again to be sent. */
 const retryChunkSize = 1_000
 
 /**
- * Everything that one channel has given up is tried again, at once and with its time begun anew. In chunks, the oldest first; what ends in
- * the middle has retried the older ones. Deliveries of tasks that were completed, moved or deleted meanwhile are dropped as usual.
- * @param sinceAt only what rang from this instant on, in ms since 1970
+ * Retries all failed deliveries of one channel at once, with their time limit restarted. It works in chunks, the oldest first; an
+ * interrupted call has retried the older ones. Deliveries of tasks that were completed, moved or deleted meanwhile are cancelled as usual.
+ * @param sinceAt only notifications that fired from this instant on, in ms since 1970
  * @returns how many
  * @throws Problem `invalid` (no such channel), `conflict` (it is switched off)
  */

@@ -3,7 +3,7 @@ import { argon2Sync } from 'node:crypto'
 import { test } from 'node:test'
 import { hashPassword, isPassword } from './passwords.ts'
 
-test('a password is known again, and no other is', async () => {
+test('only the right password matches', async () => {
   const stored = await hashPassword('correct horse battery staple')
   assert.match(stored, /^\$argon2id\$v=19\$m=19456,t=2,p=1\$[\w+/]{22}\$[\w+/]{43}$/)
   assert.ok(await isPassword('correct horse battery staple', stored))
@@ -11,19 +11,19 @@ test('a password is known again, and no other is', async () => {
     assert.equal(await isPassword(other, stored), false, other)
 })
 
-test('the same password is stored differently each time, so that nobody sees who has the same', async () => {
+test('the same password is hashed differently each time, so that equal passwords are not visible', async () => {
   assert.notEqual(await hashPassword('the same password'), await hashPassword('the same password'))
 })
 
-test('an umlaut is one letter, however a keyboard writes it', async () => {
+test('an umlaut is one character, however a keyboard composes it', async () => {
   assert.ok(await isPassword('pru\u0308fung 2026', await hashPassword('prüfung 2026')))
 })
 
-test('nobody’s password is right, and takes a computation all the same', async () => {
+test('without a stored password nothing matches, and the check takes a computation all the same', async () => {
   for (const guess of ['', 'password', 'null']) assert.equal(await isPassword(guess, null), false)
 })
 
-test('one that was stored with other costs is still known', async () => {
+test('a hash with other costs still matches', async () => {
   const stored = '$argon2id$v=19$m=1024,t=2,p=1$c29tZXNhbHQ$'
   const known = hashOf('password', 'somesalt', { memory: 1024, passes: 2, parallelism: 1 }, 24)
   assert.ok(await isPassword('password', stored + known))
@@ -41,7 +41,7 @@ function hashOf(
   return hash.toString('base64').replace(/=+$/, '')
 }
 
-test('twenty at once are checked one after the other, and all right', async () => {
+test('twenty concurrent checks are queued, and all are correct', async () => {
   const stored = await hashPassword('correct horse battery staple')
   const guesses = Array.from({ length: 20 }, (_, i) => (i % 2 === 0 ? 'correct horse battery staple' : `guess ${i}`))
   assert.deepEqual(

@@ -9,39 +9,39 @@ import type { Context } from './context.ts'
 import { hashPassword, isPassword } from './passwords.ts'
 import { type EndedAccess, endAccess, hashSecret, type Issued, issue, requireCredential } from './tokens.ts'
 
-/** How people come in: by a password, a provider of identities, or an invitation with which they set a password. */
+/** Ways to sign in: a password, an OpenID provider, or an invitation with which the user sets a password. */
 
-/** Somebody who came in. */
+/** A new session of a user. */
 export interface Session extends Issued {
   readonly user: User
 }
 
-/** A session that is not used for so long is over. */
+/** A session ends when it is not used for this long. */
 export const sessionMs = 30 * 86_400_000
 
-/** @param device what the browser calls itself @throws Problem `unauthorized`: never what was wrong */
+/** @param device the browser's user agent @throws Problem `unauthorized`, which never says whether the name or the password is wrong */
 export async function signIn(
   ctx: Context,
   { login, password, device }: { login: string; password: string; device: string },
 ): Promise<Session> {
   const found = await users.findUserByLogin(ctx.db, login)
   const isRight = await isPassword(password, found?.password ?? null)
-  if (!found || !isRight) throw isWrong()
+  if (!found || !isRight) throw wrongLogin()
   return openSession(ctx, found.user.id, device, found.password)
 }
 
-const isWrong = () => new Problem('unauthorized', 'The name or the password is not right.')
+const wrongLogin = () => new Problem('unauthorized', 'The name or the password is not right.')
 
 /**
- * @param checked the hash that the password was checked against. To check takes 30 ms, in which a reset may have replaced it.
- * @throws Problem `forbidden` for one who is disabled
+ * @param checked the hash that the password was checked against. The check takes 30 ms, in which a reset may have replaced it.
+ * @throws Problem `forbidden` for a disabled user
  */
 async function openSession(ctx: Context, userId: number, device: string, checked?: string | null): Promise<Session> {
   return ctx.transact(async (tx, now) => {
     const user = await users.userInTransaction(tx, userId)
-    if (checked !== undefined && (await users.findPassword(tx, userId)) !== checked) throw isWrong()
+    if (checked !== undefined && (await users.findPassword(tx, userId)) !== checked) throw wrongLogin()
     if (user.disabledAt !== null)
-      throw new Problem('forbidden', 'This account is disabled. Ask whoever administers the server.')
+      throw new Problem('forbidden', 'This account is disabled. Ask an administrator of this server.')
     return { user, ...(await issueSession(tx, userId, device, now)) }
   })
 }
@@ -51,25 +51,25 @@ function issueSession(tx: Db, userId: number, device: string, now: number): Prom
   return issue(tx, userId, 'session', draft, now)
 }
 
-/** What a user may have. */
+/** The longest address of a user. */
 const maxEmailLength = 254
 
 /**
- * What a provider says of a person. Issuer and subject together name him for ever (OpenID Connect Core 1.0 section 2); all else may change,
- * or pass to another.
+ * The claims of an OpenID provider about a user. Issuer and subject together identify a user for ever (OpenID Connect Core 1.0 section 2);
+ * every other claim may change, or pass to another user.
  */
 export interface Identity {
   readonly issuer: string
   readonly subject: string
   readonly email: string | null
-  /** Whether the provider vouches that the address is this person's; false where it does not say. */
+  /** Whether the provider has verified the address; false if it does not say. */
   readonly emailVerified: boolean
   readonly name: string | null
 }
 
 /**
- * Known by the provider's own number for him; the first time by an address that the provider has verified and an administrator has
- * entered; else new, where the configuration lets strangers in.
+ * Signs in a user of an OpenID provider. The user is found by issuer and subject; the first time by an address that the provider has
+ * verified and an administrator has entered. Otherwise a new user is created, if the configuration allows new users.
  * @throws Problem `forbidden`
  */
 export async function signInByIdentity(
@@ -81,10 +81,11 @@ export async function signInByIdentity(
   const userId = await ctx.transact(async (tx, now) => {
     const known = await users.findUserByIdentity(tx, key)
     if (known) return known.id
-    const { emailVerified, email: told } = identity
-    const email = emailVerified && told !== null && told.length <= maxEmailLength ? told.toLowerCase() : null
+    const { emailVerified, email: claimed } = identity
+    const isUsable = emailVerified && claimed !== null && claimed.length <= maxEmailLength
+    const email = isUsable ? claimed.toLowerCase() : null
     const invited = email === null ? undefined : await users.findUserByLogin(tx, email)
-    // Whoever has an identity is known by that alone: an address may be given to somebody else one day.
+    // A user with an identity is found by that alone: an address may pass to another user one day.
     if (invited && invited.identity === null) {
       const user = await users.lockUser(tx, invited.user.id)
       await users.saveUser(tx, user.id, { identity: key })
@@ -93,7 +94,7 @@ export async function signInByIdentity(
     if (!newUsers || invited)
       throw new Problem(
         'forbidden',
-        `There is no account here for ${email ?? 'you'}. Ask whoever administers the server.`,
+        `There is no account here for ${email ?? 'you'}. Ask an administrator of this server.`,
       )
     const name = await freeName(tx, identity.name ?? email ?? 'user')
     return users.insertUser(tx, { name, email, role: 'member', password: null, identity: key, defaults: server }, now)
@@ -101,7 +102,7 @@ export async function signInByIdentity(
   return openSession(ctx, userId, device)
 }
 
-/** A name like the one that is wanted, that nobody has. */
+/** The wanted name, with a number where it is taken. */
 async function freeName(tx: Db, wanted: string): Promise<string> {
   const plain = wanted
     .normalize('NFKD')
@@ -122,16 +123,16 @@ async function freeName(tx: Db, wanted: string): Promise<string> {
 
 export interface Acceptance {
   readonly invitation: string
-  /** Null: the name he has already. */
+  /** Null: keep the present name. */
   readonly name: string | null
   readonly password: string
   readonly device: string
 }
 
 /**
- * Sets a password by an invitation, which is good for that once, and ends all sessions and tokens of the account. Only the first set-up of
- * a server keeps its tokens: nobody had signed in before, and nothing is recovered.
- * @throws Problem `unauthorized` (not one, used, or too old), `invalid`, `conflict` (the name is taken)
+ * Sets a password with an invitation, which can be used once, and ends all sessions and tokens of the account. Only the first-run setup of
+ * a server keeps its tokens: there was no sign-in before, so no account is recovered.
+ * @throws Problem `unauthorized` (invalid, used, or expired), `invalid`, `conflict` (the name is taken)
  */
 export async function acceptInvitation(
   ctx: Context,
@@ -140,32 +141,32 @@ export async function acceptInvitation(
   if (name !== null) checkUserName(name)
   checkPassword(password, name ?? '')
   const hash = hashSecret(invitation)
-  if (hash === undefined) throw isOver()
+  if (hash === undefined) throw invalidInvitation()
   const hashed = await hashPassword(password)
   return ctx.transact(async (tx, now) => {
     const userId = await consumeInvitation(tx, hash, now)
-    if (userId === undefined) throw isOver()
+    if (userId === undefined) throw invalidInvitation()
     const before = await users.lockUser(tx, userId)
-    if (before.disabledAt !== null || before.removedAt !== null) throw isOver()
+    if (before.disabledAt !== null || before.removedAt !== null) throw invalidInvitation()
     checkPassword(password, before.name ?? '')
     if (name === null && before.name === null)
       throw new Problem('invalid', 'name is missing', { faults: [{ at: { pointer: '/name' }, detail: 'is missing' }] })
-    // The first one chooses his name; others were given theirs.
+    // The first user chooses a name; an administrator named all others.
     await users.saveUser(tx, userId, { ...(before.name === null && name !== null && { name }), password: hashed })
     const isFirst = before.name === null
     if (isFirst) await deleteTokens(tx, userId, ['session', 'invitation'])
     else await endAccess(tx, userId)
-    const made = await issueSession(tx, userId, device, now)
-    // Who sets a server up, by curl it may be, has something to ask with from then on.
+    const session = await issueSession(tx, userId, device, now)
+    // First-run setup may be a script: it gets a token for its next requests.
     const token = isFirst
       ? await issue(tx, userId, 'token', { name: 'set-up', scope: 'admin', expiresAt: null }, now)
       : null
-    return { session: { user: await users.getUser(tx, userId), ...made }, token }
+    return { session: { user: await users.getUser(tx, userId), ...session }, token }
   })
 }
 
-const isOver = () =>
-  new Problem('unauthorized', 'This invitation is not complete, was used already, or is too old. Ask for another.')
+const invalidInvitation = () =>
+  new Problem('unauthorized', 'This invitation is incomplete, was used already, or has expired. Ask for another.')
 
 export interface PasswordChange {
   readonly current: string
@@ -175,8 +176,8 @@ export interface PasswordChange {
 }
 
 /**
- * Ends all other sessions of the account, and its tokens on request.
- * @throws Problem `forbidden` when the present one is not right, `invalid`, `unauthorized` when the session has just ended
+ * Changes a password. Ends all other sessions of the account, and its tokens on request.
+ * @throws Problem `forbidden` when the present password is wrong, `invalid`, `unauthorized` when the session has just ended
  */
 export async function changePassword(
   ctx: Context,
@@ -186,14 +187,14 @@ export async function changePassword(
   const { userId, by } = issuer
   const user = await users.getUser(ctx.db, userId)
   const stored = await users.findPassword(ctx.db, userId)
-  if (stored !== null && !(await isPassword(current, stored))) throw isNotCurrent()
+  if (stored !== null && !(await isPassword(current, stored))) throw wrongPassword()
   checkPassword(password, user.name ?? '')
   const hash = await hashPassword(password)
   return ctx.transact(async (tx, now) => {
     await users.lockUser(tx, userId)
     await requireCredential(tx, issuer, now)
-    // A reset meanwhile has taken the password away: without this check, none would be needed to set the next.
-    if ((await users.findPassword(tx, userId)) !== stored) throw isNotCurrent()
+    // A concurrent reset removes the password: without this check, the next one could be set without any.
+    if ((await users.findPassword(tx, userId)) !== stored) throw wrongPassword()
     await users.saveUser(tx, userId, { password: hash })
     await deleteTokens(tx, userId, ['invitation'])
     return {
@@ -203,15 +204,18 @@ export async function changePassword(
   })
 }
 
-const isNotCurrent = () => new Problem('forbidden', 'The present password is not right.')
+const wrongPassword = () => new Problem('forbidden', 'The present password is not right.')
 
 /**
- * For a server with login to which nobody can come in yet who administers it: an invitation for the first user. Null where somebody can.
+ * Creates the invitation for first-run setup, on a server with login. Null if an administrator can sign in already.
  */
-export async function firstInvitation(ctx: Pick<Context, 'db' | 'transact'>, lastsMs: number): Promise<Issued | null> {
+export async function firstInvitation(
+  ctx: Pick<Context, 'db' | 'transact'>,
+  lifetimeMs: number,
+): Promise<Issued | null> {
   return ctx.transact(async (tx, now) => {
     if (await users.canAdministratorSignIn(tx, now)) return null
-    const draft = { name: 'set-up', scope: 'admin', expiresAt: now + lastsMs } as const
+    const draft = { name: 'set-up', scope: 'admin', expiresAt: now + lifetimeMs } as const
     return issue(tx, users.builtInUserId, 'invitation', draft, now)
   })
 }

@@ -23,20 +23,11 @@ import { indexTask } from '#store/search.ts'
 import * as tasks from '#store/tasks.ts'
 import { moveToTrash } from '#store/trash.ts'
 import { defaultsInTransaction, userInTransaction } from '#store/users.ts'
+import { type Precondition, requirePrecondition } from './conditions.ts'
 import type { Context } from './context.ts'
+import { perform, type WakeAt } from './perform.ts'
 
-/** Versions of a task: this one, any of these, or whichever it has. */
-export type Versions = number | readonly number[] | '*'
-
-/** What a caller asks of a task before it is changed. */
-export interface Condition {
-  /** It is there, in one of these versions. */
-  readonly version?: Versions | undefined
-  /** It is in none of these versions; `*`: it is not there. */
-  readonly notVersion?: Versions | undefined
-}
-
-export interface Target extends Condition {
+export interface TaskTarget extends Precondition {
   readonly id: number
 }
 
@@ -54,65 +45,65 @@ async function insert(tx: Db, { userId }: Actor, draft: TaskDraft, now: number, 
 }
 
 /** @throws Problem `not-found`, `stale` with the current task, `invalid`, `conflict` */
-export async function updateTask(ctx: Context, actor: Actor, target: Target, patch: TaskPatch): Promise<Task> {
+export async function updateTask(ctx: Context, actor: Actor, target: TaskTarget, patch: TaskPatch): Promise<Task> {
   return change(ctx, actor, target, (task, now, defaults) => applyPatch(task, patch, defaults, now))
 }
 
 /**
- * Creates the task that has the caller's own name for it, or changes it as `updateTask` does.
+ * Creates the task with the caller's own key, or changes it as `updateTask` does.
  * @throws Problem `stale`, `invalid` (without a title there is nothing to create), `conflict` (the uid is taken)
  */
 export async function putTaskByKey(
   ctx: Context,
   actor: Actor,
   key: string,
-  condition: Condition,
+  condition: Precondition,
   draft: Partial<TaskDraft>,
 ): Promise<Task> {
   const { uid: _, ...patch } = draft
   const put = () =>
     perform(ctx, async (tx, now, wakeAt) => {
       const before = await tasks.lockTaskByKey(tx, actor.userId, key)
-      requireCondition(condition, before)
+      requirePrecondition(condition, before)
       if (!before) return insert(tx, actor, { ...draft, title: draft.title ?? missingTitle(), key }, now, wakeAt)
       const settings = await userInTransaction(tx, actor.userId)
-      const change = changeOf(before, settings, now, (task) => applyPatch(task, patch, settings.defaults, now))
-      return rewriteOne(tx, settings.defaults, change, now, wakeAt)
+      const update = updateOf(before, settings, now, (task) => applyPatch(task, patch, settings.defaults, now))
+      return rewriteOne(tx, settings.defaults, update, now, wakeAt)
     })
   checkKey(key)
   try {
     return await put()
   } catch (error) {
-    // Somebody else created it after we had looked: now it is there. If it is the uid that is taken, it still is.
+    // Another request created the task after our check: now it exists. A uid that is taken still fails.
     if (!(error instanceof Problem && error.kind === 'conflict')) throw error
     return put()
   }
 }
 
 function missingTitle(): never {
-  throw new Problem('invalid', 'There is no such task yet, and without a title none can be created.', {
+  throw new Problem('invalid', 'There is no such task yet. Give a title to create it.', {
     faults: [{ at: { pointer: '/title' }, detail: 'is missing' }],
   })
 }
 
-/** Completing what is completed changes nothing. @throws Problem `not-found`, `stale` */
-export async function completeTask(ctx: Context, actor: Actor, target: Target): Promise<Task> {
+/** Completing a completed task changes nothing. @throws Problem `not-found`, `stale` */
+export async function completeTask(ctx: Context, actor: Actor, target: TaskTarget): Promise<Task> {
   return change(ctx, actor, target, (task, now, defaults) => completed(task, defaults, now))
 }
 
-/** Reopening what is open changes nothing. @throws Problem `not-found`, `stale` */
-export async function reopenTask(ctx: Context, actor: Actor, target: Target): Promise<Task> {
+/** Reopening an open task changes nothing. @throws Problem `not-found`, `stale` */
+export async function reopenTask(ctx: Context, actor: Actor, target: TaskTarget): Promise<Task> {
   return change(ctx, actor, target, (task, now, defaults) => reopened(task, defaults, now))
 }
 
 /**
- * @param until an instant, or a span from now in ms
+ * @param until an instant, or a duration from now in ms
  * @throws Problem `not-found`, `stale`, `conflict` (completed, or no expiry), `invalid` (not in the future)
  */
 export async function snoozeTask(
   ctx: Context,
   actor: Actor,
-  target: Target,
+  target: TaskTarget,
   until: DateTimeInput | { readonly forMs: number },
 ): Promise<Task> {
   return change(ctx, actor, target, (task, now, defaults) =>
@@ -122,21 +113,21 @@ export async function snoozeTask(
   )
 }
 
-/** A change of one task among many. `version`: the one it must still have, where the caller cares. */
-export interface OneOfMany {
+/** The change of one task among several. `version`: the version it must still have, if the caller requires one. */
+export interface BulkTaskPatch {
   readonly id: number
   readonly version?: number | undefined
   readonly patch: TaskPatch
 }
 
 /**
- * All or nothing. Ids that do not exist are answered as `missing`, or refused where the caller is strict.
- * @throws Problem `conflict` naming each that has another version, or a key that is taken; `not-found`, `invalid`
+ * Updates all tasks or none. Ids that do not exist are returned as `missing`, or refused if the caller is strict.
+ * @throws Problem `conflict` naming each task at another version, or a key that is taken; `not-found`, `invalid`
  */
 export async function updateTasks(
   ctx: Context,
   actor: Actor,
-  patches: readonly OneOfMany[],
+  patches: readonly BulkTaskPatch[],
   { isStrict = false } = {},
 ): Promise<{ tasks: Task[]; missing: number[] }> {
   return perform(ctx, async (tx, now, wakeAt) => {
@@ -151,15 +142,15 @@ export async function updateTasks(
     const changes = patches.flatMap(({ id, patch }, i) => {
       const task = before.get(id)
       if (!task) return []
-      return within(`/tasks/${i}`, () =>
-        changeOf(task, settings, now, (fresh) => applyPatch(fresh, patch, defaults, now)),
+      return withPointerPrefix(`/tasks/${i}`, () =>
+        updateOf(task, settings, now, (fresh) => applyPatch(fresh, patch, defaults, now)),
       )
     })
     return { tasks: await rewrite(tx, defaults, changes, now, wakeAt), missing }
   })
 }
 
-function requireVersions(patches: readonly OneOfMany[], before: ReadonlyMap<number, Task>): void {
+function requireVersions(patches: readonly BulkTaskPatch[], before: ReadonlyMap<number, Task>): void {
   const faults: Fault[] = []
   for (const [i, { id, version }] of patches.entries()) {
     const task = before.get(id)
@@ -175,8 +166,12 @@ function requireVersions(patches: readonly OneOfMany[], before: ReadonlyMap<numb
     })
 }
 
-/** Moves it to the trash. @throws Problem `not-found`, `stale` */
-export async function deleteTask({ transact }: Context, actor: Actor, target: Target): Promise<{ deletedAt: number }> {
+/** Moves a task to the trash. @throws Problem `not-found`, `stale` */
+export async function deleteTask(
+  { transact }: Context,
+  actor: Actor,
+  target: TaskTarget,
+): Promise<{ deletedAt: number }> {
   return transact(async (tx, now) => {
     await taskToChange(tx, actor, target)
     await moveToTrash(tx, [target.id], randomUUIDv7(), now)
@@ -185,58 +180,44 @@ export async function deleteTask({ transact }: Context, actor: Actor, target: Ta
   })
 }
 
-/** Reads a task, makes another of it, and writes that with its alarm. */
+/** Reads a task, changes it, and writes it with its alarm. */
 async function change(
   ctx: Context,
   actor: Actor,
-  target: Target,
+  target: TaskTarget,
   make: (task: Task, now: number, defaults: Defaults) => Task,
 ): Promise<Task> {
   return perform(ctx, async (tx, now, wakeAt) => {
     const before = await taskToChange(tx, actor, target)
     const settings = await userInTransaction(tx, actor.userId)
     const { defaults } = settings
-    const changed = changeOf(before, settings, now, (task) => make(task, now, defaults))
-    return rewriteOne(tx, defaults, changed, now, wakeAt)
+    const update = updateOf(before, settings, now, (task) => make(task, now, defaults))
+    return rewriteOne(tx, defaults, update, now, wakeAt)
   })
 }
 
-/** A change decides by the alarm what is about to ring: one that is stale is computed before. What changes nothing is still no write. */
-function changeOf(before: Task, settings: AlarmSettings, now: number, make: (task: Task) => Task): tasks.TaskUpdate {
+/**
+ * The alarm shows what is about to fire, so a stale alarm is computed before the change. A change that has no effect remains without a
+ * write.
+ */
+function updateOf(before: Task, settings: AlarmSettings, now: number, make: (task: Task) => Task): tasks.TaskUpdate {
   const fresh = freshen(before, settings, now)
   const after = make(fresh)
   return { before, after: after === fresh ? before : after }
 }
 
-type WakeAt = (at: number | null) => void
-
-/** A transaction that knows when the bell will next have something to do, and wakes it once that is committed. */
-export async function perform<T>(
-  { transact, wake }: Context,
-  wish: (tx: Db, now: number, wakeAt: WakeAt) => Promise<T>,
-): Promise<T> {
-  let earliest = Number.POSITIVE_INFINITY
-  const result = await transact((tx, now) =>
-    wish(tx, now, (at) => {
-      if (at !== null && at < earliest) earliest = at
-    }),
-  )
-  if (earliest < Number.POSITIVE_INFINITY) wake(earliest)
-  return result
-}
-
 async function rewriteOne(
   tx: Db,
   defaults: Defaults,
-  change: tasks.TaskUpdate,
+  update: tasks.TaskUpdate,
   now: number,
   wakeAt: WakeAt,
 ): Promise<Task> {
-  const [written] = await rewrite(tx, defaults, [change], now, wakeAt)
+  const [written] = await rewrite(tx, defaults, [update], now, wakeAt)
   return written as Task
 }
 
-/** Writes what became of tasks that are locked. @returns them, in the order given */
+/** Writes changed tasks, whose rows the caller has locked. @returns the tasks as written, in the same order */
 async function rewrite(
   tx: Db,
   defaults: Defaults,
@@ -246,22 +227,22 @@ async function rewrite(
 ): Promise<Task[]> {
   const hasMoved = ({ before, after }: tasks.TaskUpdate) => before.expiryAt !== after.expiryAt
   const isReopened = ({ before, after }: tasks.TaskUpdate) => before.completedAt !== null && after.completedAt === null
-  // Back at an expiry that was told before: what was told stays told, and what was dropped underway is true again.
-  const back = changes.flatMap((one) => {
+  // Tasks that return to an earlier expiry: reminders that fired stay fired, and cancelled deliveries are pending again.
+  const returned = changes.flatMap((one) => {
     const { id, expiryAt } = one.after
     return expiryAt !== null && (hasMoved(one) || isReopened(one)) ? { id, expiryAt } : []
   })
-  const told = await firedUntil(tx, back)
-  if (told.size > 0) {
+  const firedUntilOf = await firedUntil(tx, returned)
+  if (firedUntilOf.size > 0) {
     const revived = await reviveCancelled(
       tx,
-      back.filter(({ id }) => told.has(id)),
+      returned.filter(({ id }) => firedUntilOf.has(id)),
       now,
     )
     if (revived > 0) wakeAt(now)
   }
   const written = changes.map((one) => {
-    const until = hasMoved(one) ? told.get(one.after.id) : undefined
+    const until = hasMoved(one) ? firedUntilOf.get(one.after.id) : undefined
     return until === undefined ? one : { ...one, after: rememberFired(one.after, until, defaults, now) }
   })
   const changed = written.filter(({ before, after }) => after !== before)
@@ -281,37 +262,15 @@ function changeKind(before: Task, after: Task): ChangeKind {
   return 'updated'
 }
 
-async function taskToChange(tx: Db, { userId }: Actor, target: Target): Promise<Task> {
+async function taskToChange(tx: Db, { userId }: Actor, target: TaskTarget): Promise<Task> {
   const task = await tasks.lockTask(tx, userId, target.id)
   if (!task) throw new Problem('not-found', `There is no task ${target.id}.`)
-  requireCondition(target, task)
+  requirePrecondition(target, task)
   return task
 }
 
-/** Whether a thing in this version is one of those meant; one that is not there never is. */
-function isOneOf(versions: Versions, version: number | undefined): boolean {
-  return version !== undefined && (versions === '*' || [versions].flat().includes(version))
-}
-
-/** Whether a thing in this version is one that is meant. */
-export function isMeant({ version: meant, notVersion }: Condition, version: number): boolean {
-  const isOther = meant !== undefined && !isOneOf(meant, version)
-  return !isOther && !(notVersion !== undefined && isOneOf(notVersion, version))
-}
-
-/** @throws Problem `stale` with the task, where there is one */
-export function requireCondition({ version, notVersion }: Condition, task: Task | undefined): void {
-  if (version !== undefined && !isOneOf(version, task?.version)) {
-    if (!task) throw new Problem('stale', 'There is no such task, and one that exists was meant.')
-    const wanted = typeof version === 'object' && version.length === 0 ? '' : `, not ${[version].flat().join(' or ')}`
-    throw new Problem('stale', `Task ${task.id} is at version ${task.version}${wanted}.`, { current: task })
-  }
-  if (task && notVersion !== undefined && isOneOf(notVersion, task.version))
-    throw new Problem('stale', `There is task ${task.id} at version ${task.version}.`, { current: task })
-}
-
-/** Says of a fault in one item of many where it is. */
-function within<T>(pointer: string, make: () => T): T {
+/** Prefixes the pointers of faults with the position of the item. */
+function withPointerPrefix<T>(pointer: string, make: () => T): T {
   try {
     return make()
   } catch (error) {

@@ -11,11 +11,11 @@ import { lockUser, userInTransaction } from '#store/users.ts'
 import type { Context } from './context.ts'
 
 /**
- * What one asks with: `dbl_` and 32 random bytes in base 62, and 6 more characters that are a checksum over the rest. The prefix lets
- * scanners for leaked secrets find it, and a person see what it is; by the checksum one that was cut or mistyped is told from one that is
- * not known, without a look into the database. Letters and digits alone: a double click takes it whole.
+ * A token is `dbl_`, 32 random bytes in base 62, and a checksum of 6 characters over the rest. Secret scanners and users recognise the
+ * prefix. The checksum tells a truncated or mistyped token from an unknown one without a query. Letters and digits alone: a double click
+ * selects it whole.
  *
- * Only its SHA-256 is stored: of 256 random bits nobody finds the rest by trying, so a slow hash would cost each request 30 ms for nothing.
+ * Only its SHA-256 is stored. Guessing 256 random bits is hopeless, so a slow hash would cost each request 30 ms for nothing.
  */
 const prefixes: Record<TokenKind, string> = { token: 'dbl_', session: 'dbs_', invitation: 'dbi_' }
 const [secretDigits, checkDigits] = [43, 6]
@@ -27,7 +27,7 @@ export function makeSecret(kind: TokenKind): string {
   return text + checksum(text)
 }
 
-/** What is stored of it, and looked for; undefined for what is none of ours, or not whole. */
+/** The hash under which a token is stored; undefined for a string that is no complete token of this server. */
 export function hashSecret(secret: string): string | undefined {
   if (!form.test(secret) || checksum(secret.slice(0, -checkDigits)) !== secret.slice(-checkDigits)) return undefined
   return createHash('sha256').update(secret).digest('base64url')
@@ -46,34 +46,34 @@ function toBase62(value: bigint, length: number): string {
 export interface TokenDraft {
   readonly name: string
   readonly scope: Scope
-  /** ms since 1970; never when null. */
+  /** In ms since 1970; null for never. */
   readonly expiresAt: number | null
 }
 
-/** A token and, this once, what it is. */
+/** A new token with its secret, which is shown once. */
 export interface Issued {
   readonly record: TokenRecord
   readonly secret: string
 }
 
-/** A token that someone asks for. Without an expiry it gets that of the token that makes it. */
+/** A request for a token. Without an expiry, the new token gets that of its parent. */
 export interface TokenRequest extends Omit<TokenDraft, 'expiresAt'> {
   readonly expiresAt?: number | null
 }
 
-/** Tokens that make tokens, in a row. Without a bound, a leaked token could make a chain that takes minutes to revoke. */
+/** Longest chain of tokens that created each other. Without a limit, a leaked token could create one that takes minutes to revoke. */
 const maxTokenDepth = 10
 
 /**
- * A token made with a token is its child: no wider, no longer, and revoked with it. Otherwise a token that expires in an hour could make
- * one that never does.
+ * Creates a token. One created with another token is its child: its scope and expiry are not wider, and it is revoked with its parent.
+ * Otherwise a token that expires in an hour could create one that never does.
  * @throws Problem `invalid`, `forbidden`, `unauthorized` when the issuer's own access has just ended
  */
 export async function createToken(ctx: Context, issuer: Issuer, request: TokenRequest): Promise<Issued> {
   if (!covers(issuer.scope, request.scope))
-    throw new Problem('forbidden', 'This token cannot give away more than it has itself.')
+    throw new Problem('forbidden', 'This token cannot create one with a wider scope than its own.')
   return ctx.transact(async (tx, now) => {
-    await userInTransaction(tx, issuer.userId) // before the token, as a reset does: else the two could deadlock
+    await userInTransaction(tx, issuer.userId) // locked before the token, as a reset does: otherwise the two could deadlock
     const credential = await requireCredential(tx, issuer, now)
     const parent = credential?.kind === 'token' ? credential : null
     const { expiresAt: limit = null } = parent ?? {}
@@ -82,28 +82,28 @@ export async function createToken(ctx: Context, issuer: Issuer, request: TokenRe
     if (limit !== null && (expiresAt === null || expiresAt > limit))
       throw invalidMember(
         '/expires_dt',
-        `must not be after ${new Date(limit).toISOString()}: the token that makes it expires then`,
+        `must not be after ${new Date(limit).toISOString()}: the token that creates it expires then`,
       )
     if (parent && (await store.countAncestors(tx, parent, maxTokenDepth)) >= maxTokenDepth)
       throw new Problem(
         'forbidden',
-        `This token is number ${maxTokenDepth} in a chain of tokens that made each other. Make the next one with an earlier one, or sign in.`,
+        `This token is number ${maxTokenDepth} in a chain of tokens that created each other. Create the next one with an earlier one, or sign in.`,
       )
     return issue(tx, issuer.userId, 'token', { ...request, expiresAt }, now, parent?.id)
   })
 }
 
 /**
- * Checks again, in the transaction, that the session or token of a request is still there. The door may have cached it for half a second,
- * and a reset in between must not be undone by what was already underway.
- * @returns it; undefined for a request that needs none
+ * Checks again, in the transaction, that the session or token of a request still exists. The token cache may be half a second old, and a
+ * request in flight must not undo a reset.
+ * @returns the token; undefined for a request that needs none
  * @throws Problem `unauthorized`
  */
 export async function requireCredential(tx: Db, { userId, by }: Issuer, now: number): Promise<TokenRecord | undefined> {
   if (!by || by.id === null) return undefined
   const found = await store.lockToken(tx, userId, by.id)
   if (!found || (found.expiresAt !== null && found.expiresAt <= now))
-    throw new Problem('unauthorized', 'The token is not valid, or no longer.')
+    throw new Problem('unauthorized', 'The token is invalid or has expired.')
   return found
 }
 
@@ -113,7 +113,7 @@ export interface EndedAccess {
   readonly tokens: number
 }
 
-/** Ends all access of a user, open invitations included. The user's row must be locked: no token is made meanwhile. */
+/** Ends all access of a user, open invitations included. The caller has locked the user's row, so that no token is created meanwhile. */
 export async function endAccess(tx: Db, userId: number): Promise<EndedAccess> {
   await store.deleteTokens(tx, userId, ['invitation'])
   return {
@@ -131,12 +131,12 @@ export async function signOutEverywhere(ctx: Context, userId: number): Promise<E
   })
 }
 
-/** With all tokens that were made with it. @throws Problem `not-found` */
+/** Revokes a token and all its children. @throws Problem `not-found` */
 export async function revokeToken(ctx: Context, { userId }: Actor, id: number): Promise<TokenRecord> {
   return ctx.transact((tx) => store.deleteToken(tx, userId, id))
 }
 
-/** In a transaction of the caller's. */
+/** Creates a token in the caller's transaction. */
 export async function issue(
   tx: Db,
   userId: number,
@@ -145,7 +145,7 @@ export async function issue(
   now: number,
   parentId: number | null = null,
 ): Promise<Issued> {
-  await userInTransaction(tx, userId) // not for one who is being deleted
+  await userInTransaction(tx, userId) // fails for a user who is being deleted
   const secret = makeSecret(kind)
   const hash = hashSecret(secret) as string
   const hint = secret.slice(0, 9)

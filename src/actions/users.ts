@@ -7,23 +7,23 @@ import type { Transact } from '#store/engine/transact.ts'
 import type { Db } from '#store/schema.ts'
 import { deleteUserRows } from '#store/user-data.ts'
 import * as users from '#store/users.ts'
+import { meetsPrecondition, type Precondition } from './conditions.ts'
 import { type Context, type LongContext, refuseIfStopping } from './context.ts'
 import { hashPassword } from './passwords.ts'
-import { type Condition, isMeant } from './tasks.ts'
 import { endAccess, type Issued, issue } from './tokens.ts'
 
-/** What administrators do about the users of a server. */
+/** Administration of the server's users. */
 export interface UserDraft {
   readonly name: string
   readonly email?: string | null
   readonly role?: Role
-  /** Without one he is invited, and sets his own. */
+  /** Without a password, the user receives an invitation and sets one. */
   readonly password?: string
 }
 
 /**
- * A token may make members, end access and take rights away. What opens another way in, one that outlasts the token, takes a person who
- * has signed in: otherwise a leaked token of an administrator becomes an account of its finder's.
+ * A token may create members, end access and remove rights. Actions that open another way in, which outlasts the token, require a session:
+ * otherwise a leaked token of an administrator could be turned into an account.
  * @throws Problem `forbidden`
  */
 function refuseToken(by: Credential, isSensitive: boolean, action: string): void {
@@ -31,12 +31,12 @@ function refuseToken(by: Credential, isSensitive: boolean, action: string): void
     throw new Problem('forbidden', `A token cannot ${action}. Sign in as an administrator and do it with that session.`)
 }
 
-/** How long an invitation is good for. */
+/** How long an invitation is valid. */
 export const invitationMs = 7 * 86_400_000
 
 /**
  * @param options.server the default settings of the server
- * @returns him and, where he has no password yet, an invitation
+ * @returns the user and, without a password, an invitation
  * @throws Problem `invalid`, `forbidden`, `conflict` (the name or the address is taken)
  */
 export async function createUser(
@@ -44,7 +44,7 @@ export async function createUser(
   { name, email: given = null, role = 'member', password }: UserDraft,
   { server, by }: { server: Defaults; by: Credential },
 ): Promise<{ user: User; invitation: Issued | null }> {
-  refuseToken(by, role === 'admin', 'make an administrator')
+  refuseToken(by, role === 'admin', 'create an administrator')
   checkUserName(name)
   const email = given === null ? null : parseEmail(given)
   if (password !== undefined) checkPassword(password, name)
@@ -63,14 +63,14 @@ export interface UserPatch {
   readonly disabled?: boolean
 }
 
-export interface UserTarget extends Condition {
+export interface UserTarget extends Precondition {
   readonly id: number
 }
 
 /**
- * A disabled user cannot come in, and all sessions and tokens end, for good; tasks are kept, and ring. They end again when the user is
- * enabled, for those who were disabled by a version that kept tokens.
- * @throws Problem `not-found`, `stale`, `invalid`, `forbidden`, `conflict` (taken, or it would leave nobody who administers)
+ * Updates a user. A disabled user cannot sign in, and all their sessions and tokens end for good; their tasks stay, and reminders fire.
+ * Access ends once more when the user is enabled, for users disabled by a version that kept tokens.
+ * @throws Problem `not-found`, `stale`, `invalid`, `forbidden`, `conflict` (taken, or no administrator would be left)
  */
 export async function updateUser(
   ctx: Context,
@@ -85,7 +85,7 @@ export async function updateUser(
     const isAdmin = (role ?? before.role) === 'admin'
     refuseToken(by, isAdmin && before.role !== 'admin', 'make an administrator')
     refuseToken(by, isAdmin && before.disabledAt !== null && disabled === false, 'enable an administrator')
-    // The provider of identities lets in whoever has the address.
+    // An OpenID provider signs in any user with this address.
     refuseToken(by, email !== undefined && email !== before.email, 'change the e-mail address of an account')
     const disabledAt = disabled === undefined ? before.disabledAt : disabled ? (before.disabledAt ?? now) : null
     await users.saveUser(tx, before.id, {
@@ -102,15 +102,15 @@ export async function updateUser(
 }
 
 /**
- * Resets an account: the invitation is the only way in by password from now on. Sessions, tokens, earlier invitations and the password
- * itself end at once, not when the invitation is accepted: until then a thief of the password could change it, which would also end the
- * invitation. A provider of identities still lets its own users in.
+ * Resets an account: from now on the invitation is the only way to a password. Sessions, tokens, earlier invitations and the password end
+ * at once, not when the invitation is accepted: until then a thief of the password could change it, which would also end the invitation.
+ * Users of an OpenID provider can still sign in.
  * @throws Problem `not-found`, `conflict` (disabled)
  */
 export async function inviteUser(ctx: Context, id: number): Promise<{ user: User; invitation: Issued }> {
   return ctx.transact(async (tx, now) => {
     const user = await userToChange(tx, { id })
-    if (user.disabledAt !== null) throw new Problem('conflict', 'This user is disabled: enable him first.')
+    if (user.disabledAt !== null) throw new Problem('conflict', 'This user is disabled. Enable the user first.')
     await endAccess(tx, id)
     await users.saveUser(tx, id, { password: null })
     return { user, invitation: await inviteIn(tx, id, now) }
@@ -123,8 +123,8 @@ function inviteIn(tx: Db, userId: number, now: number): Promise<Issued> {
 }
 
 /**
- * With all that is his, for good. He must be disabled before: nobody is deleted by one mistyped number. At once nothing of his can be
- * seen, written or told any more; his rows go by chunks, and who is killed on the way is followed by the next housekeeping.
+ * Deletes a user and all their data permanently. The user must be disabled first, so that one mistyped id deletes no user. Their data is
+ * inaccessible at once; the rows are deleted in chunks, and maintenance resumes a deletion that was interrupted.
  * @throws Problem `not-found`, `stale`, `conflict` (not disabled, or the first)
  */
 export async function deleteUser(ctx: LongContext, target: UserTarget): Promise<void> {
@@ -133,22 +133,22 @@ export async function deleteUser(ctx: LongContext, target: UserTarget): Promise<
     if (user.id === users.builtInUserId)
       throw new Problem(
         'conflict',
-        'The first user has what the configuration declares, and is who uses a server without login: disable him instead.',
+        'The first user owns the channels of the configuration, and is the user of a server without login. Disable this user instead.',
       )
     if (user.disabledAt === null)
-      throw new Problem('conflict', 'Disable this user first, and export what is his if it is to be kept.')
+      throw new Problem('conflict', 'Disable this user first, and export their data if you want to keep it.')
     await users.saveUser(tx, user.id, { removedAt: now })
     await endAccess(tx, user.id)
   })
   while (!(await deleteSome(ctx.transact, target.id))) {
     refuseIfStopping(ctx.signal)
-    await turn() // the bell and every other request come in between
+    await turn() // reminders and other requests run in between
     await turn()
   }
 }
 
-/** Goes on with what was begun and ended before its end: a chunk of each user who was deleted. @returns of how many; 0 when nobody is left */
-export async function goOnDeleting({ db, transact }: Pick<Context, 'db' | 'transact'>): Promise<number> {
+/** Resumes interrupted deletions with one chunk for each deleted user. @returns how many users are left; 0 when none */
+export async function resumeUserDeletion({ db, transact }: Pick<Context, 'db' | 'transact'>): Promise<number> {
   const ids = await users.removedUsers(db)
   for (const id of ids) await deleteSome(transact, id)
   return ids.length
@@ -156,7 +156,7 @@ export async function goOnDeleting({ db, transact }: Pick<Context, 'db' | 'trans
 
 const chunkSize = 500
 
-/** A chunk of what is left of a user who was deleted, and at last himself. @returns whether that was all */
+/** Deletes a chunk of a deleted user's data and, last, the user. @returns whether nothing is left */
 async function deleteSome(transact: Transact, userId: number): Promise<boolean> {
   return transact(async (tx) => {
     if ((await deleteUserRows(tx, userId, chunkSize)) > 0) return false
@@ -168,11 +168,12 @@ async function deleteSome(transact: Transact, userId: number): Promise<boolean> 
 async function userToChange(tx: Db, { id, ...condition }: UserTarget): Promise<User> {
   const user = await users.lockUser(tx, id)
   if (user.removedAt !== null) throw new Problem('not-found', `There is no user ${id}.`)
-  if (!isMeant(condition, user.version)) throw new Problem('stale', `User ${id} is at version ${user.version}.`)
+  if (!meetsPrecondition(condition, user.version))
+    throw new Problem('stale', `User ${id} is at version ${user.version}.`)
   return user
 }
 
 async function requireAdmin(tx: Db): Promise<void> {
   if ((await users.countAdmins(tx)) === 0)
-    throw new Problem('conflict', 'Then nobody would administer the server: make somebody else an administrator first.')
+    throw new Problem('conflict', 'The server would have no administrator. Make another user an administrator first.')
 }

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { createLinks } from '#actions/links.ts'
+import { createActionLinks } from '#actions/links.ts'
 import { safeErrorText, secretsOf } from './error-response.ts'
 
 /** Error texts of receivers, and the parts that are never repeated. */
@@ -33,7 +33,12 @@ test('other secrets are redacted at any length; a host alone is not', () => {
 })
 
 test('a repeated message loses its links, even if truncated inside one', () => {
-  const links = createLinks('key', 'https://bell.example.org').linksFor({ id: 1, userId: 1, taskId: 1, dueAt: 1e12 })
+  const links = createActionLinks('key', 'https://bell.example.org').linksFor({
+    id: 1,
+    userId: 1,
+    taskId: 1,
+    dueAt: 1e12,
+  })
   const { complete = '' } = links ?? {}
   const signature = complete.slice(-22)
   for (const words of [

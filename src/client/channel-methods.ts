@@ -59,7 +59,7 @@ export function channelMethods(call: Call) {
     updateChannel: (id: number, patch: ChannelPatchWire, condition?: Precondition) =>
       call<ChannelWire>('PATCH', `/v1/channels/${id}`, patch, condition),
     deleteChannel: (id: number, condition?: Precondition) =>
-      call<{ id: number; dropped: number }>('DELETE', `/v1/channels/${id}`, undefined, condition),
+      call<{ id: number; cancelled: number }>('DELETE', `/v1/channels/${id}`, undefined, condition),
     rotateSecret: (id: number) => call<ChannelWire>('POST', `/v1/channels/${id}/rotate-secret`),
     /** Tests a channel before it is created. May take 15 s. */
     testChannelDraft: (kind: string, options: Record<string, unknown> = {}) =>

@@ -1,10 +1,15 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { createLinks } from '#actions/links.ts'
+import { createActionLinks } from '#actions/links.ts'
 import { makeSecret } from '#actions/tokens.ts'
 import { redact, redactPath } from './redact.ts'
 
-const links = createLinks('a key', 'https://bell.example.org').linksFor({ id: 7, userId: 1, taskId: 12, dueAt: 1e12 })
+const links = createActionLinks('a key', 'https://bell.example.org').linksFor({
+  id: 7,
+  userId: 1,
+  taskId: 12,
+  dueAt: 1e12,
+})
 const keys = [
   ...(['token', 'session', 'invitation'] as const).map(makeSecret),
   ...Object.values(links ?? {}).map((link) => link.replace(/.*\//, '')),

@@ -1,16 +1,16 @@
 import { Problem } from '#core/problem.ts'
 
-/** Each follower of events takes a connection for good; a server has 5,000. */
+/** Each follower of events occupies a connection for good; a server has 5,000. */
 export const maxFollowers = 2_000
-/** Of one token or session. Without this one read token took all of the above. */
+/** Per token or session. Without this limit, one read token took all followers. */
 export const maxFollowersPerCredential = 100
-/** Of one user, by all their tokens and sessions: a token of scope admin makes further ones. */
+/** Per user, with all their tokens and sessions: a token of scope admin can create more. */
 export const maxFollowersPerUser = 200
 
-/** Who follows. Where there is no login nobody brings a credential, and all are one user: only the total holds for them. */
+/** A stream or long poll. Without login there is no credential, and all requests have one user: only the total limit applies. */
 export interface Follower {
   readonly userId: number
-  /** Of a token or session. */
+  /** The id of the token or session. */
   readonly credentialId: number | null
 }
 
@@ -31,10 +31,10 @@ export function createFollowerLimits() {
 
   return {
     /**
-     * @returns to be called once, when it follows no longer
-     * @throws Problem `rate-limited` when its credential or user has too many, `unavailable` when all together are too many
+     * @returns a function to call once, when the follower leaves
+     * @throws Problem `rate-limited` if the credential or user has too many followers, `unavailable` if the server has
      */
-    enter({ userId, credentialId }: Follower): () => void {
+    acquire({ userId, credentialId }: Follower): () => void {
       const credential = `credential ${credentialId}`
       const user = `user ${userId}`
       const keys = credentialId === null ? [] : [credential, user]

@@ -12,7 +12,7 @@ import {
 import type { Logger } from 'pino'
 import type { ChannelContext } from '#actions/channels.ts'
 import type { LongContext } from '#actions/context.ts'
-import type { LinkMaker } from '#actions/links.ts'
+import type { ActionLinks } from '#actions/links.ts'
 import type { Clock } from '#clock.ts'
 import { Problem } from '#core/problem.ts'
 import { redactPath } from '#core/redact.ts'
@@ -65,7 +65,7 @@ import { userExportRoute } from './routes/user-export.ts'
 export interface ServerParts {
   readonly db: Db
   readonly ctx: ChannelContext
-  readonly links: LinkMaker
+  readonly links: ActionLinks
   /** What a browser subscribes with. */
   readonly webPushKey: string
   readonly trashDays: number

@@ -1,7 +1,7 @@
 import type { Gauge, Registry } from 'prom-client'
 import { Histogram } from './histogram.ts'
 
-/** Metrics of one name: what is told of them, and their values at this moment. */
+/** The metrics of one name, with their present values. */
 export interface Family {
   readonly name: string
   readonly help: string
@@ -15,40 +15,40 @@ export interface Sample {
 }
 
 /**
- * The text that Prometheus reads: ours, then those of the process. By prom-client, which is loaded when somebody asks for the first time:
- * it takes 40 ms and 10 MB, and most servers are never asked.
+ * The text that Prometheus reads: our metrics, then those of the process. prom-client formats it. It takes 40 ms and 10 MB, and most
+ * servers have no Prometheus, so it is loaded at the first request.
  */
 export async function expose(families: readonly Family[]): Promise<string> {
   const { Registry } = await import('prom-client')
   const registry = new Registry()
-  // Its types know its own metrics alone; what it reads of one is the name and what get() resolves with.
+  // Its types accept its own metrics only. At run time it reads the name and the value of get().
   for (const family of families)
-    registry.registerMetric({ name: family.name, get: async () => written(family) } as unknown as Gauge)
-  ofProcess ??= collectOfProcess()
-  return `${await registry.metrics()}\n${await (await ofProcess).metrics()}`
+    registry.registerMetric({ name: family.name, get: async () => toPromMetric(family) } as unknown as Gauge)
+  processMetrics ??= collectProcessMetrics()
+  return `${await registry.metrics()}\n${await (await processMetrics).metrics()}`
 }
 
-/** Once a process, however many servers it holds: the measuring of its event loop and garbage collector never ends. */
-let ofProcess: Promise<Registry> | undefined
-/** How often the delay of the event loop is looked at: this costs 2 ms of the processor a second, the usual 10 costs 10 ms. */
+/** One for each process, however many servers it runs: measuring the event loop and the garbage collector never ends. */
+let processMetrics: Promise<Registry> | undefined
+/** Interval at which the delay of the event loop is sampled: 20 ms costs 2 ms of CPU a second, the default of 10 ms costs 10 ms. */
 const loopDelayMs = 20
 
-async function collectOfProcess(): Promise<Registry> {
+async function collectProcessMetrics(): Promise<Registry> {
   const { collectDefaultMetrics, Registry } = await import('prom-client')
   const registry = new Registry()
   collectDefaultMetrics({ register: registry, eventLoopMonitoringPrecision: loopDelayMs })
   return registry
 }
 
-function written({ name, help, type, samples }: Family) {
+function toPromMetric({ name, help, type, samples }: Family) {
   const values = samples.flatMap(({ labels, value }) =>
-    value instanceof Histogram ? spread(name, labels, value) : [{ labels, value }],
+    value instanceof Histogram ? histogramSeries(name, labels, value) : [{ labels, value }],
   )
   return { name, help, type, values, aggregator: 'sum' }
 }
 
-/** `_bucket` with those up to each bound, `_sum` and `_count`. */
-function spread(name: string, labels: Sample['labels'], { bounds, counts, sum }: Histogram) {
+/** `_bucket` with the count up to each bound, `_sum` and `_count`. */
+function histogramSeries(name: string, labels: Sample['labels'], { bounds, counts, sum }: Histogram) {
   let count = 0
   const buckets = [...counts].map((values, i) => {
     count += values

@@ -1,5 +1,5 @@
+import type { Precondition } from '#actions/conditions.ts'
 import type { Context } from '#actions/context.ts'
-import type { Condition } from '#actions/tasks.ts'
 import type { Body, Operation, Params, Query, Response } from '#api/operation.ts'
 import type { OperationId, Operations } from '#api/operations.ts'
 import type { Caller } from '#core/caller.ts'
@@ -13,7 +13,7 @@ export interface Call<O extends Operation> {
   readonly query: Query<O>
   readonly body: Body<O>
   /** If-Match and If-None-Match of a write. @throws Problem `malformed` */
-  readonly condition: Condition
+  readonly condition: Precondition
   /** If-Match of a collection, as it was sent. */
   readonly collectionMatch: string | undefined
   /** `Prefer: return=minimal`, `Prefer: handling=strict`. */

@@ -1,3 +1,4 @@
+import { requirePrecondition } from '#actions/conditions.ts'
 import type { Context } from '#actions/context.ts'
 import * as actions from '#actions/tasks.ts'
 import type { Operation } from '#api/operation.ts'
@@ -104,6 +105,6 @@ const targetOf = ({ params, condition }: { params: { id: number }; condition: Ca
 
 /** @throws Problem `stale` where an If-Match means another version */
 function readTask({ condition: { version } }: Pick<Call<Operation>, 'condition'>, task: Task) {
-  actions.requireCondition({ version }, task)
+  requirePrecondition({ version }, task)
   return { etag: toEtag(task), body: toTaskWire(task) }
 }

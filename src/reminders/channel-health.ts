@@ -1,49 +1,42 @@
-import { randomUUIDv7 } from 'node:crypto'
 import type { Logger } from 'pino'
 import { type ChannelHealth, type ChannelRecord, maxFailingMs } from '#core/channel.ts'
 import { giveUpMs, type Outcome } from '#core/delivery.ts'
-import { newTask } from '#core/task-changes.ts'
-import { recordChange } from '#store/changes.ts'
 import { readHealth, saveHealth, saveHold, tryLockChannel } from '#store/channel-health.ts'
-import { disableChannel } from '#store/channels.ts'
 import type { DeliveryResult } from '#store/claims.ts'
-import { cancelForChannel } from '#store/deliveries.ts'
 import type { Store } from '#store/engine/open.ts'
 import type { Db } from '#store/schema.ts'
-import { insertTask } from '#store/tasks.ts'
+import { notifyFailing, switchOff } from './channel-failure-tasks.ts'
 
 /**
- * What the outcomes say of the channel itself: that it fails, that it works again, that it is gone. Written where that changes, and not
- * for each notification; and not while another process has the record in hand: behind a replica that froze so, what was sent could not be
- * written down before its lease ended, and was sent again.
+ * Derives the health of a channel from its outcomes: it fails, it works again, or its receiver is gone. The health is stored only when it
+ * changes, not for each notification, and not while another process has locked the record. Waiting for a replica that had frozen with the
+ * lock delayed the results of sent messages beyond their lease, and they were sent again.
  *
- * The user learns of it by a task, which rings at once on every other channel, stands in the list until it is done, and needs no second
- * kind of notification (docs/decisions/0013). There is one task when the first notification is given up, until the channel works again,
- * and one when the channel is switched off. Told only after three days, the user lost all that was due in between.
+ * The user is notified by a task. It fires at once on every other channel, stays in the list until it is done, and needs no second kind of
+ * notification (docs/decisions/0013). One task is created when the first notification fails, until the channel works again, and one when
+ * the channel is switched off. Notifying the user only after three days lost everything that was due in between.
  */
-export interface ChannelWatch {
-  /** @param attempt.holdsInARow of its rate limit, without a message that was accepted */
-  note(
+export interface ChannelHealthMonitor {
+  /** @param attempt.holdsInARow holds of the rate limit since the last accepted message */
+  recordOutcome(
     channel: ChannelRecord,
-    settled: DeliveryResult,
+    result: DeliveryResult,
     outcome: Outcome,
     attempt: { now: number; holdsInARow: number },
   ): void
-  /** The receiver takes no more before this instant. */
-  noteHold(channel: ChannelRecord, heldUntilAt: number, now: number): void
-  /**
-   * Writes what has changed; what somebody else has in hand waits for the next call. Never fails: the next outcome says the same again.
-   */
-  write(): Promise<void>
+  /** Records that the receiver accepts no messages before this instant. */
+  recordHold(channel: ChannelRecord, heldUntilAt: number, now: number): void
+  /** Stores the changes; records that another process has locked wait for the next call. Never rejects: the next outcome repeats them. */
+  save(): Promise<void>
 }
 
-/** A shorter hold is over before another replica looks, and before a restart is done. */
-const shortestStoredHoldMs = 5_000
+/** Shorter holds are not stored: they are over before another replica checks, or a restart completes. */
+const minStoredHoldMs = 5_000
 const sentEveryMs = 60_000
-/** Holds of a rate limit grow to an hour. By the time alone, two failures with a quiet day between them would count as well. */
+/** Holds of a rate limit grow to an hour. By time alone, two failures with a quiet day between them would count as a day of holds. */
 const holdsOfDay = 24
 
-interface Noted {
+interface HealthChange {
   readonly channel: ChannelRecord
   readonly now: number
   readonly hasSent: boolean
@@ -54,20 +47,22 @@ interface Failure {
   readonly reason: string
   readonly isGone: boolean
   readonly isFailed: boolean
-  /** Nothing was accepted for a day, and nothing is given up, since all wait for a rate limit to end. */
+  /** No message was accepted for a day, and no delivery has failed, since all wait for the rate limit. */
   readonly isHeldForDay: boolean
 }
 
-export function createChannelWatch(parts: {
-  store: Store
-  log: Logger
-  /** Something is to ring at once. */
-  wakeFiring: (at: number) => void
-}): ChannelWatch {
-  const { log } = parts
-  /** As this process knows it, of a version: a person who switches a channel on again lets it begin anew. */
+interface MonitorDeps {
+  readonly store: Store
+  readonly log: Logger
+  /** Wakes the reminders loop for a task that is due at this instant. */
+  readonly wakeFiring: (at: number) => void
+}
+
+export function createChannelHealthMonitor(deps: MonitorDeps): ChannelHealthMonitor {
+  const { log } = deps
+  /** The health as this process knows it, by channel version: a channel that the user switches on again starts afresh. */
   const known = new Map<number, { version: number; health: ChannelHealth }>()
-  const noted = new Map<number, Noted>()
+  const changes = new Map<number, HealthChange>()
   const holds = new Map<number, { readonly channel: ChannelRecord; readonly untilAt: number }>()
 
   function healthOf({ id, version, health }: ChannelRecord): ChannelHealth {
@@ -78,67 +73,85 @@ export function createChannelWatch(parts: {
   }
 
   return {
-    note(channel, settled, outcome, { now, holdsInARow }) {
+    recordOutcome(channel, result, outcome, { now, holdsInARow }) {
       const health = healthOf(channel)
+      const pending = changes.get(channel.id)
       if (outcome === 'sent') {
         const isNews = health.failingAt !== null || now - (health.lastSentAt ?? 0) >= sentEveryMs
-        const before = noted.get(channel.id)
-        if (isNews || before) noted.set(channel.id, { channel, now, hasSent: true, failure: null })
+        if (isNews || pending) changes.set(channel.id, { channel, now, hasSent: true, failure: null })
         return
       }
       const isGone = outcome.retry === false && outcome.isGone === true
-      const reason = settled.error ?? ''
-      const isFailed = settled.state === 'failed'
-      const lastedMs = health.failingAt === null ? 0 : now - health.failingAt
-      const isHeldForDay = holdsInARow >= holdsOfDay && lastedMs >= giveUpMs
-      const hasLasted = lastedMs >= maxFailingMs || (isHeldForDay && health.givenUpAt === null)
-      // Another replica may have seen the channel work since: a notification that is given up is compared with the database.
-      const isNews = health.failingAt === null || isGone || hasLasted || isFailed
-      if (!isNews && health.lastError === reason) return
-      const before = noted.get(channel.id)
-      const hasSent = before?.hasSent ?? false
-      // A later failure of the same batch hides neither a notification that was given up nor a receiver that is gone.
-      const failure = {
-        reason: before?.failure?.isGone ? before.failure.reason : reason,
-        isGone: isGone || before?.failure?.isGone === true,
-        isFailed: isFailed || before?.failure?.isFailed === true,
-        isHeldForDay,
-      }
-      noted.set(channel.id, { channel, now, hasSent, failure })
+      const failure = toFailure(result, isGone, health, { now, holdsInARow })
+      if (!failure) return
+      changes.set(channel.id, {
+        channel,
+        now,
+        hasSent: pending?.hasSent ?? false,
+        failure: mergeFailures(pending?.failure, failure),
+      })
     },
 
-    noteHold(channel, untilAt, now) {
-      if (untilAt - now >= shortestStoredHoldMs) holds.set(channel.id, { channel, untilAt })
+    recordHold(channel, untilAt, now) {
+      if (untilAt - now >= minStoredHoldMs) holds.set(channel.id, { channel, untilAt })
     },
 
-    async write() {
+    async save() {
       for (const one of [...holds.values()]) {
         holds.delete(one.channel.id)
         try {
-          const isWritten = await writeHold(parts, one)
-          if (!isWritten && !holds.has(one.channel.id)) holds.set(one.channel.id, one)
+          const isSaved = await saveHoldUnlessLocked(deps, one)
+          if (!isSaved && !holds.has(one.channel.id)) holds.set(one.channel.id, one)
         } catch (error) {
-          log.warn({ err: error, channel: one.channel.name }, 'the rate limit of a channel could not be stored')
+          log.warn({ err: error, channel: one.channel.name }, 'storing the rate limit of a channel failed')
         }
       }
-      for (const one of [...noted.values()]) {
-        noted.delete(one.channel.id)
+      for (const one of [...changes.values()]) {
+        changes.delete(one.channel.id)
         try {
           const { id, version } = one.channel
-          const health = await writeOne(parts, one, healthOf(one.channel))
+          const health = await saveUnlessLocked(deps, one, healthOf(one.channel))
           if (health) known.set(id, { version, health })
-          else if (!noted.has(id)) noted.set(id, one)
+          else if (!changes.has(id)) changes.set(id, one)
         } catch (error) {
-          log.warn({ err: error, channel: one.channel.name }, 'what became of a channel could not be written down')
+          log.warn({ err: error, channel: one.channel.name }, 'storing the health of a channel failed')
         }
       }
     },
   }
 }
 
-/** @returns false where another process has locked the channel: then it is written later */
-function writeHold(
-  { store }: Pick<Parameters<typeof createChannelWatch>[0], 'store'>,
+/** @returns undefined if the failure is known already */
+function toFailure(
+  result: DeliveryResult,
+  isGone: boolean,
+  health: ChannelHealth,
+  { now, holdsInARow }: { now: number; holdsInARow: number },
+): Failure | undefined {
+  const reason = result.error ?? ''
+  const isFailed = result.state === 'failed'
+  const lastedMs = health.failingAt === null ? 0 : now - health.failingAt
+  const isHeldForDay = holdsInARow >= holdsOfDay && lastedMs >= giveUpMs
+  const hasLasted = lastedMs >= maxFailingMs || (isHeldForDay && health.givenUpAt === null)
+  // Another replica may have seen the channel work since: a failed notification is compared with the database.
+  const isNews = health.failingAt === null || isGone || hasLasted || isFailed
+  if (!isNews && health.lastError === reason) return undefined
+  return { reason, isGone, isFailed, isHeldForDay }
+}
+
+/** A later failure of the same batch hides neither a failed notification nor a receiver that is gone. */
+function mergeFailures(before: Failure | null | undefined, after: Failure): Failure {
+  return {
+    reason: before?.isGone ? before.reason : after.reason,
+    isGone: after.isGone || before?.isGone === true,
+    isFailed: after.isFailed || before?.isFailed === true,
+    isHeldForDay: after.isHeldForDay,
+  }
+}
+
+/** @returns false if another process has locked the channel */
+function saveHoldUnlessLocked(
+  { store }: Pick<MonitorDeps, 'store'>,
   { channel, untilAt }: { channel: ChannelRecord; untilAt: number },
 ): Promise<boolean> {
   return store.transactDeliveries(async (tx) => {
@@ -148,101 +161,63 @@ function writeHold(
   })
 }
 
-/** @returns undefined where somebody else has the record in hand: then it is written later */
-async function writeOne(
-  { store, log, wakeFiring }: Parameters<typeof createChannelWatch>[0],
-  noted: Noted,
+/** @returns undefined if another process has locked the channel */
+async function saveUnlessLocked(
+  { store, log, wakeFiring }: MonitorDeps,
+  change: HealthChange,
   known: ChannelHealth,
 ): Promise<ChannelHealth | undefined> {
-  const { channel, now, failure, hasSent } = noted
+  const { channel, now, failure, hasSent } = change
   if (failure?.isFailed && !failure.isGone && !hasSent) {
-    // A thousand that are given up one after the other cost a read each, and not a write.
+    // A thousand notifications that fail one after the other cost a read each, and not a write.
     const stored = await readHealth(store.db, channel.id)
-    const isSaid = stored?.givenUpAt != null && stored.lastError === failure.reason
-    if (isSaid && now - (stored.failingAt ?? now) < maxFailingMs) return stored
+    const isStored = stored?.givenUpAt != null && stored.lastError === failure.reason
+    if (isStored && now - (stored.failingAt ?? now) < maxFailingMs) return stored
   }
-  // A task may be made, so the lists of changes may grow.
+  // A failure may create a task, and so add to the lists of changes.
   const transact = failure ? store.transactFiring : store.transactDeliveries
   const saved = await transact(async (tx) =>
-    (await tryLockChannel(tx, channel.id)) ? saveNoted(tx, noted, known) : undefined,
+    (await tryLockChannel(tx, channel.id)) ? saveChange(tx, change, known) : undefined,
   )
   if (!saved) return undefined
-  const { before, health, isTold } = saved
-  if (!failure && before.givenUpAt !== null) log.info({ channel: channel.name }, 'the channel works again')
-  if (isTold) {
-    log.warn({ channel: channel.name, reason: failure?.reason }, 'channel is failing; its user is told by a task')
+  const { before, health, isNotified } = saved
+  if (!failure && before.givenUpAt !== null) log.info({ channel: channel.name }, 'channel recovered')
+  if (isNotified) {
+    log.warn({ channel: channel.name, reason: failure?.reason }, 'channel is failing; a task notifies its user')
     wakeFiring(now)
   }
-  if (failure && isToSwitchOff(failure, health, now)) {
-    const why = failure.isGone ? failure.reason : `it has only failed for three days (${failure.reason})`
-    await store.transactFiring((tx, at) => switchOff(tx, channel, why, at, log))
+  if (failure && mustSwitchOff(failure, health, now)) {
+    const reason = failure.isGone ? failure.reason : `it has only failed for three days (${failure.reason})`
+    await store.transactFiring((tx, at) => switchOff(tx, channel, reason, at, log))
     wakeFiring(now)
   }
   return health
 }
 
-const isToSwitchOff = ({ isGone }: Failure, { failingAt }: Pick<ChannelHealth, 'failingAt'>, now: number) =>
+const mustSwitchOff = ({ isGone }: Failure, { failingAt }: Pick<ChannelHealth, 'failingAt'>, now: number) =>
   isGone || now - (failingAt ?? now) >= maxFailingMs
 
-async function saveNoted(
+async function saveChange(
   tx: Db,
-  { channel, now, hasSent, failure }: Noted,
+  { channel, now, hasSent, failure }: HealthChange,
   known: ChannelHealth,
-): Promise<{ before: ChannelHealth; health: ChannelHealth; isTold: boolean }> {
-  // What another replica has seen counts as well: the first failure, the last success.
+): Promise<{ before: ChannelHealth; health: ChannelHealth; isNotified: boolean }> {
+  // The stored health includes what other replicas saw: the first failure, the last success.
   const before = (await readHealth(tx, channel.id)) ?? known
   if (!failure) {
     const health = { ...before, failingAt: null, givenUpAt: null, lastSentAt: now, lastError: null }
     await saveHealth(tx, channel.id, health)
-    return { before, health, isTold: false }
+    return { before, health, isNotified: false }
   }
-  // What was sent in between ends what failed before it.
+  // A success in between ends the failure before it.
   const since = hasSent ? { ...before, failingAt: null, givenUpAt: null, lastSentAt: now } : before
   const failingAt = since.failingAt ?? now
   const isGivenUp = failure.isFailed || failure.isHeldForDay
   const givenUpAt = failure.isFailed ? now : (since.givenUpAt ?? (isGivenUp ? now : null))
   const health = { ...since, failingAt, givenUpAt, lastError: failure.reason }
   await saveHealth(tx, channel.id, health)
-  // One that is switched off is told by that.
-  const isTold = isGivenUp && since.givenUpAt === null && !isToSwitchOff(failure, health, now)
-  if (isTold) await tellFailing(tx, channel, failure, now)
-  return { before, health, isTold }
-}
-
-async function tellFailing(tx: Db, channel: ChannelRecord, { isFailed, reason }: Failure, now: number) {
-  const { id, name } = channel
-  const what = isFailed ? 'could not deliver a notification' : 'has delivered nothing for a day'
-  await addTask(tx, channel, now, {
-    title: `Channel «${name}» ${what}: ${reason}`,
-    description: `Other notifications may fail as well. Correct channel ${id} and test it. Then send what failed once more with POST /v1/notifications/retry and {"channel_id": ${id}}, and mark this as done.`,
-  })
-}
-
-/** No more attempts, with the reason at each notification that waits, and a task that says so. */
-async function switchOff(tx: Db, channel: ChannelRecord, why: string, now: number, log: Logger) {
-  const { id, name } = channel
-  if (!(await disableChannel(tx, id, why))) return // another replica was first
-  const dropped = await cancelForChannel(tx, id, 'the channel was switched off', now)
-  log.error({ channel: name, reason: why, dropped }, 'the channel is switched off')
-  await addTask(tx, channel, now, {
-    title: `Channel «${name}» is switched off: ${why}`,
-    description: `${dropped} notifications that waited for it were dropped. Mend it, test it and switch it on again, then mark this as done.`,
-  })
-}
-
-async function addTask(
-  tx: Db,
-  { userId }: ChannelRecord,
-  now: number,
-  { title, description }: { title: string; description: string },
-) {
-  const draft = {
-    title: title.length > 500 ? `${title.slice(0, 499)}…` : title,
-    description,
-    expiry: { at: now },
-    reminders: ['PT0S'],
-    priority: 'high' as const,
-  }
-  const task = await insertTask(tx, newTask(draft, userId, randomUUIDv7(), { reminders: [], timeZone: 'UTC' }, now))
-  recordChange(tx, { userId, taskId: task.id, kind: 'created' })
+  // Switching the channel off creates a task of its own.
+  const isNotified = isGivenUp && since.givenUpAt === null && !mustSwitchOff(failure, health, now)
+  if (isNotified) await notifyFailing(tx, channel, failure, now)
+  return { before, health, isNotified }
 }

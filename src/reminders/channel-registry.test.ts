@@ -10,9 +10,9 @@ import * as records from '#store/channels.ts'
 import { bumpConfigVersion } from '#store/config-version.ts'
 import { openStore } from '#store/engine/open.ts'
 import { fakeClock } from '#support/fake-clock.ts'
-import { type ChannelSet, createChannelSet } from './channel-registry.ts'
+import { type ChannelRegistry, createChannelRegistry } from './channel-registry.ts'
 
-/** A store, and as many sets on it as there would be replicas. */
+/** A store, and a registry for each replica. */
 async function start(t: TestContext) {
   const clock = fakeClock()
   const store = await openStore('sqlite::memory:', { clock, onBroken() {} })
@@ -20,7 +20,7 @@ async function start(t: TestContext) {
   const kind: ChannelKind = {
     kind: 'noted',
     label: 'Noted',
-    about: 'Notes what becomes of it.',
+    about: 'Records opening and closing.',
     options: Type.Object({}),
     concurrency: 7,
     async open(options, { egress }) {
@@ -35,16 +35,16 @@ async function start(t: TestContext) {
       }
     },
   }
-  const sets: ChannelSet[] = []
-  const openSet = (egressPolicyOf: EgressPolicyOf = () => anywhere) => {
+  const registries: ChannelRegistry[] = []
+  const openRegistry = (egressPolicyOf: EgressPolicyOf = () => anywhere) => {
     const deps = { clock, print: async () => {}, toEvent: () => ({}) }
     const parts = { kinds: [kind], declared: new Map(), deps, log: pino({ level: 'silent' }) }
-    const set = createChannelSet({ ...parts, readEgressPolicy: async () => egressPolicyOf })
-    sets.push(set)
-    return set
+    const registry = createChannelRegistry({ ...parts, readEgressPolicy: async () => egressPolicyOf })
+    registries.push(registry)
+    return registry
   }
   t.after(async () => {
-    for (const set of sets) await set[Symbol.asyncDispose]()
+    for (const registry of registries) await registry[Symbol.asyncDispose]()
     await store[Symbol.asyncDispose]()
   })
   const add = (name: string, more: object = {}) =>
@@ -68,24 +68,24 @@ async function start(t: TestContext) {
       await records.saveChannel(tx, { ...before, ...with_, version: before.version + 1 })
     })
   const bump = () => store.transact(bumpConfigVersion)
-  const names = async (set: ChannelSet) => (await set.open(store.db)).map(({ record }) => record.name)
-  return { store, log, openSet, add, change, bump, names }
+  const names = async (registry: ChannelRegistry) => (await registry.open(store.db)).map(({ record }) => record.name)
+  return { store, log, openRegistry, add, change, bump, names }
 }
 
-test('a channel is opened once, whatever else is made beside it', async (t) => {
-  const { store, log, openSet, add, names } = await start(t)
-  const set = openSet()
+test('a channel is opened once, whatever other channels are created', async (t) => {
+  const { store, log, openRegistry, add, names } = await start(t)
+  const registry = openRegistry()
   await add('a')
-  const first = await set.open(store.db)
-  assert.equal(await set.open(store.db), first, 'the same list while nothing has changed')
+  const first = await registry.open(store.db)
+  assert.equal(await registry.open(store.db), first, 'the same list while nothing has changed')
   await add('b')
-  assert.deepEqual(await names(set), ['a', 'b'])
+  assert.deepEqual(await names(registry), ['a', 'b'])
   assert.deepEqual(log, ['+a', '+b'])
 })
 
-test('each replica learns of what another has made, changed and switched off', async (t) => {
-  const { openSet, add, change, names } = await start(t)
-  const [one, other] = [openSet(), openSet()]
+test('each replica notices channels that another created, changed or switched off', async (t) => {
+  const { openRegistry, add, change, names } = await start(t)
+  const [one, other] = [openRegistry(), openRegistry()]
   const id = await add('a')
   assert.deepEqual([await names(one), await names(other)], [['a'], ['a']])
   await change(id, { isEnabled: false })
@@ -94,62 +94,62 @@ test('each replica learns of what another has made, changed and switched off', a
   assert.deepEqual([await names(one), await names(other)], [['a'], ['a']])
 })
 
-test('a ring that sees a new channel before anybody has opened it plans for it', async (t) => {
-  const { store, openSet, add } = await start(t)
-  const set = openSet()
-  await set.open(store.db)
+test('a transaction sees a new channel before it is opened', async (t) => {
+  const { store, openRegistry, add } = await start(t)
+  const registry = openRegistry()
+  await registry.open(store.db)
   await add('a')
-  const { channels } = await store.transact((tx) => set.setup(tx))
+  const { channels } = await store.transact((tx) => registry.snapshot(tx))
   assert.deepEqual(
     channels.map(({ name }) => name),
     ['a'],
   )
 })
 
-test('one that is changed is opened anew, and the old one closed after what is underway', async (t) => {
-  const { store, log, openSet, add, change } = await start(t)
-  const set = openSet()
+test('a changed channel is opened anew, and the old one closes after its last attempt', async (t) => {
+  const { store, log, openRegistry, add, change } = await start(t)
+  const registry = openRegistry()
   const id = await add('a')
-  const [before] = await set.open(store.db)
-  before?.hold()
+  const [before] = await registry.open(store.db)
+  before?.retain()
   await change(id, { options: { name: 'a2' } })
-  const [after] = await set.open(store.db)
+  const [after] = await registry.open(store.db)
   assert.notEqual(after, before)
   assert.deepEqual(log, ['+a', '+a2'])
   before?.release()
   assert.deepEqual(log, ['+a', '+a2', '-a'])
 })
 
-test('one whose user is an administrator no more is opened anew, though it is the same, and the old one closed', async (t) => {
-  const { store, log, openSet, add, bump } = await start(t)
+test('the channel of a former administrator is opened anew with the other egress policy', async (t) => {
+  const { store, log, openRegistry, add, bump } = await start(t)
   const ofMembers = publicOrListed([])
   const administrators = new Set([1])
   const asked: object[] = []
-  const set = openSet(({ userId, source }) => {
+  const registry = openRegistry(({ userId, source }) => {
     asked.push({ userId, source })
     return administrators.has(userId) ? anywhere : ofMembers
   })
   await add('a')
-  const [before] = await set.open(store.db)
+  const [before] = await registry.open(store.db)
   assert.deepEqual(asked, [{ userId: 1, source: 'api' }])
   administrators.clear()
   await bump()
-  const [after] = await set.open(store.db)
+  const [after] = await registry.open(store.db)
   assert.notEqual(after, before)
   assert.equal(after?.record.version, before?.record.version)
   assert.deepEqual(log, ['+a', '-a', '+a within'])
   await bump()
-  assert.deepEqual(await set.open(store.db), [after])
+  assert.deepEqual(await registry.open(store.db), [after])
   administrators.add(1)
   await bump()
-  await set.open(store.db)
+  await registry.open(store.db)
   assert.deepEqual(log, ['+a', '-a', '+a within', '-a', '+a'])
 })
 
-test('one whose options its kind does not take any more fails each attempt with the reason', async (t) => {
-  const { store, openSet, add } = await start(t)
+test('a channel whose options its kind no longer accepts fails each attempt with the reason', async (t) => {
+  const { store, openRegistry, add } = await start(t)
   await add('a', { fails: true })
-  const [channel] = await openSet().open(store.db)
+  const [channel] = await openRegistry().open(store.db)
   const outcome = await channel?.channel.send({} as never, new AbortController().signal)
   assert.deepEqual(outcome, { retry: true, reason: 'cannot be opened: no such place' })
 })

@@ -12,132 +12,111 @@ import type { Db } from '#store/schema.ts'
 import { allPreferences, type NotificationPreferences } from '#store/users.ts'
 
 /**
- * Who is to be told, and when they want to be left in peace: what the bell must know besides tasks. Kept in memory, and read again
- * where its number in the database is another; so each replica learns of a change at its next ring or look, and nobody is sent word.
+ * The channels and notification preferences of all users, in memory. They are read again when the config version in the database has
+ * changed. So each replica notices a change at its next check, without a message from the others.
  *
- *   setup number ── the same ──▶ as it was
- *               └── another ──▶ records ──▶ opened, where a version or a reach is new; closed, where one is gone, after what is underway
+ *   config version ── unchanged ──▶ cached snapshot
+ *                 └── changed ────▶ records ──▶ open new versions and egress policies; close removed ones after their last attempt
  */
-export interface ChannelSet extends AsyncDisposable {
-  /** As it stands in the database, or in a transaction. */
-  setup(db: Db): Promise<Setup>
-  /** The channels that are enabled, opened; of `db`, not of a transaction. The same list as long as nothing has changed. */
+export interface ChannelRegistry extends AsyncDisposable {
+  /** The state in the database, or in a transaction. */
+  snapshot(db: Db): Promise<ChannelSnapshot>
+  /** Opens all enabled channels; `db` must not be a transaction. Returns the same list while nothing has changed. */
   open(db: Db): Promise<readonly OpenChannel[]>
-  /** Of a user, as it was when they were opened. */
+  /** The defaults of a user when the channels were last opened. */
   defaultsOf(userId: number): Defaults
 }
 
-export interface Setup {
-  readonly number: number
+export interface ChannelSnapshot {
+  /** The config version. */
+  readonly version: number
   /** Enabled or not. */
   readonly channels: readonly ChannelRecord[]
-  /** Those of one user: a ring that went through 10,000 channels of others took a millisecond longer. */
+  /** The channels of one user: a search through the 10,000 channels of other users took a millisecond more for each batch. */
   channelsOf(userId: number): readonly ChannelRecord[]
-  /** When a user may be told of something that expires then: now or later. */
+  /** When a notification about this expiry may be delivered to a user: now, or after their quiet hours. */
   deliverAt(userId: number, expiryAt: number, now: number): number
-  /** What a user's alarms are computed with. */
+  /** The settings by which a user's alarms are computed. */
   settingsOf(userId: number): AlarmSettings
 }
 
-/** Of a user who is not there any more: what is his is about to go. */
-const nobodys: AlarmSettings = { defaults: { reminders: [], timeZone: 'UTC' }, staleSince: null }
+/** For a user who was deleted, whose tasks are about to go. */
+const noSettings: AlarmSettings = { defaults: { reminders: [], timeZone: 'UTC' }, staleSince: null }
 
 export interface OpenChannel {
   readonly record: ChannelRecord
   readonly concurrency: number
   readonly channel: Channel
-  /** For each attempt: a channel is closed when none is underway any more. */
-  hold(): void
+  /** Called before each attempt: a channel closes only when no attempt is in flight. */
+  retain(): void
+  /** Called after each attempt. */
   release(): void
 }
 
-/** Where the options of a declared channel are: in memory alone, since they may hold secrets. */
+/** The options of declared channels. They are kept in memory only, since they may hold secrets. */
 export type DeclaredOptions = ReadonlyMap<string, Readonly<Record<string, unknown>>>
 
-/** @param parts.readEgressPolicy how far each may go: asked again at each setup number, since that changes with what it depends on */
-export function createChannelSet(parts: {
-  kinds: readonly ChannelKind[]
-  declared: DeclaredOptions
-  deps: SharedDeps
-  readEgressPolicy: (db: Db) => Promise<EgressPolicyOf>
-  log: Logger
-  onOpened?: (id: number, kind: string) => void
-}): ChannelSet {
-  const { kinds, declared, deps, readEgressPolicy, log } = parts
-  let known: Setup | undefined
-  let opened: { number: number; list: readonly OpenChannel[] } = { number: -1, list: [] }
+export interface ChannelRegistryOptions {
+  readonly kinds: readonly ChannelKind[]
+  readonly declared: DeclaredOptions
+  readonly deps: SharedDeps
+  /** The addresses that each channel may reach. Read at each config version, since that changes with the roles of users. */
+  readonly readEgressPolicy: (db: Db) => Promise<EgressPolicyOf>
+  readonly log: Logger
+  readonly onOpened?: (id: number, kind: string) => void
+}
+
+export function createChannelRegistry(options: ChannelRegistryOptions): ChannelRegistry {
+  let known: ChannelSnapshot | undefined
+  let opened: { version: number; list: readonly OpenChannel[] } = { version: -1, list: [] }
   const handles = new Map<number, Handle>()
   let opening: Promise<readonly OpenChannel[]> | undefined
 
-  async function setup(db: Db): Promise<Setup> {
-    const number = await configVersion(db)
-    if (known?.number === number) return known
-    // Not kept: what a transaction sees may be of its own, and never committed.
-    return toConfigVersion(number, await allChannels(db), await allPreferences(db))
+  async function snapshot(db: Db): Promise<ChannelSnapshot> {
+    const version = await configVersion(db)
+    if (known?.version === version) return known
+    // Not cached: a transaction may see its own changes, which may never be committed.
+    return toSnapshot(version, await allChannels(db), await allPreferences(db))
   }
 
   async function openAll(db: Db): Promise<readonly OpenChannel[]> {
-    known = await setup(db)
-    const { number, channels } = known
-    if (opened.number === number) return opened.list
-    const enabled = channels.filter(({ isEnabled }) => isEnabled)
-    const egressPolicyOf = await readEgressPolicy(db)
+    known = await snapshot(db)
+    const { version, channels } = known
+    if (opened.version === version) return opened.list
+    const isFirst = opened.version === -1
+    const egressPolicyOf = await options.readEgressPolicy(db)
     const list: OpenChannel[] = []
-    for (const record of enabled) {
-      const egress = egressPolicyOf(record)
+    for (const record of channels.filter(({ isEnabled }) => isEnabled)) {
+      const egressPolicy = egressPolicyOf(record)
       let handle = handles.get(record.id)
-      if (handle && !(isSame(handle.record, record) && handle.egress === egress)) {
+      if (handle && !(isSame(handle.record, record) && handle.egressPolicy === egressPolicy)) {
         handle.retire()
         handle = undefined
       }
       if (handle) handle.record = record
       else {
-        handle = openHandle(record, egress, await openChannel(record, egress))
-        parts.onOpened?.(record.id, record.kind)
+        handle = createHandle(record, egressPolicy, await openChannel(options, record, egressPolicy, isFirst))
+        options.onOpened?.(record.id, record.kind)
       }
       handles.set(record.id, handle)
       list.push(handle)
     }
-    // A set: 15,000 channels looked for in a list of 15,000 take a second.
-    const kept = new Set<OpenChannel>(list)
+    // A set: searching a list of 15,000 channels for each of them takes a second.
+    const current = new Set<OpenChannel>(list)
     for (const [id, handle] of handles)
-      if (!kept.has(handle)) {
+      if (!current.has(handle)) {
         handles.delete(id)
         handle.retire()
       }
-    opened = { number, list }
+    opened = { version, list }
     return list
   }
 
-  /**
-   * One whose options its kind does not take any more fails each attempt with the reason, so that it is seen.
-   * @throws Problem `invalid` for a declared one at the start: then somebody is there to correct it
-   */
-  async function openChannel({ name, kind: kindName, source, options }: ChannelRecord, egress: EgressPolicy) {
-    const kind = kinds.find((one) => one.kind === kindName)
-    try {
-      if (!kind) throw new Error(`there is no kind «${kindName}»`)
-      const given = source === 'api' ? options : (declared.get(name) ?? {})
-      const channel = await kind.open(given, { ...deps, egress })
-      return { channel, concurrency: kind.concurrency }
-    } catch (error) {
-      const reason = `cannot be opened: ${describe(error as Error)}`
-      if (source !== 'api' && opened.number === -1)
-        throw new Problem('invalid', `Channel «${name}» ${reason}.`, { cause: error })
-      log.error({ channel: name }, reason)
-      const channel: Channel = {
-        send: async () => ({ retry: true, reason }),
-        async [Symbol.asyncDispose]() {},
-      }
-      return { channel, concurrency: 100 }
-    }
-  }
-
   return {
-    setup,
-    defaultsOf: (userId) => (known?.settingsOf(userId) ?? nobodys).defaults,
+    snapshot,
+    defaultsOf: (userId) => (known?.settingsOf(userId) ?? noSettings).defaults,
     open(db) {
-      // One at a time: two would open the same channel twice.
+      // One call at a time: two would open the same channel twice.
       opening ??= openAll(db).finally(() => (opening = undefined))
       return opening
     },
@@ -147,29 +126,62 @@ export function createChannelSet(parts: {
   }
 }
 
-function describe(error: Error): string {
+interface OpenedChannel {
+  readonly channel: Channel
+  readonly concurrency: number
+}
+
+/**
+ * A channel that cannot be opened, such as one whose stored options its kind no longer accepts, fails each attempt with the reason.
+ * @throws Problem `invalid` for a declared channel at startup, when an administrator can correct it
+ */
+async function openChannel(
+  { kinds, declared, deps, log }: ChannelRegistryOptions,
+  { name, kind: kindName, source, options }: ChannelRecord,
+  egressPolicy: EgressPolicy,
+  isStartup: boolean,
+): Promise<OpenedChannel> {
+  const kind = kinds.find((one) => one.kind === kindName)
+  try {
+    if (!kind) throw new Error(`there is no kind «${kindName}»`)
+    const channelOptions = source === 'api' ? options : (declared.get(name) ?? {})
+    const channel = await kind.open(channelOptions, { ...deps, egress: egressPolicy })
+    return { channel, concurrency: kind.concurrency }
+  } catch (error) {
+    const reason = `cannot be opened: ${openErrorReason(error as Error)}`
+    if (source !== 'api' && isStartup) throw new Problem('invalid', `Channel «${name}» ${reason}.`, { cause: error })
+    log.error({ channel: name }, reason)
+    const channel: Channel = {
+      send: async () => ({ retry: true, reason }),
+      async [Symbol.asyncDispose]() {},
+    }
+    return { channel, concurrency: 100 }
+  }
+}
+
+function openErrorReason(error: Error): string {
   const [fault] = error instanceof Problem ? (error.extras.faults ?? []) : []
   return fault && 'pointer' in fault.at ? `${fault.at.pointer.slice(1)} ${fault.detail}` : error.message
 }
 
-/** Whether what was opened is still what is meant: a person's change has another version, and a revived name another kind. */
+/** Whether an open channel is still current: a change has another version, and a name declared again may have another kind. */
 function isSame(before: ChannelRecord, after: ChannelRecord): boolean {
   return before.version === after.version && before.kind === after.kind
 }
 
-function toConfigVersion(
-  number: number,
+function toSnapshot(
+  version: number,
   channels: readonly ChannelRecord[],
   preferencesOf: ReadonlyMap<number, NotificationPreferences>,
-): Setup {
+): ChannelSnapshot {
   const channelsOf = Map.groupBy(channels, ({ userId }) => userId)
   return {
-    number,
+    version,
     channels,
     channelsOf: (userId) => channelsOf.get(userId) ?? [],
-    settingsOf: (userId) => preferencesOf.get(userId) ?? nobodys,
+    settingsOf: (userId) => preferencesOf.get(userId) ?? noSettings,
     deliverAt(userId, expiryAt, now) {
-      const { quiet, defaults } = preferencesOf.get(userId) ?? { ...nobodys, quiet: null }
+      const { quiet, defaults } = preferencesOf.get(userId) ?? { ...noSettings, quiet: null }
       return deliverAt(quiet, defaults.timeZone, expiryAt, now)
     },
   }
@@ -177,38 +189,38 @@ function toConfigVersion(
 
 interface Handle extends OpenChannel {
   record: ChannelRecord
-  /** That it was opened with. */
-  readonly egress: EgressPolicy
-  /** Nobody begins another attempt: it is closed after the last that is underway. */
+  /** The policy with which the channel was opened. */
+  readonly egressPolicy: EgressPolicy
+  /** Closes the channel after its last attempt in flight; no other attempt may start. */
   retire(): void
 }
 
-function openHandle(
+function createHandle(
   record: ChannelRecord,
-  egress: EgressPolicy,
-  { channel, concurrency }: { channel: Channel; concurrency: number },
+  egressPolicy: EgressPolicy,
+  { channel, concurrency }: OpenedChannel,
 ): Handle {
   let inFlight = 0
   let isRetired = false
-  const closeIfDone = () => {
-    // How that ends is of no interest to anybody by now.
+  const closeIfUnused = () => {
+    // An error while closing is ignored: the channel is not used any more.
     if (isRetired && inFlight === 0) Promise.resolve(channel[Symbol.asyncDispose]()).catch(() => {})
   }
   return {
     record,
-    egress,
+    egressPolicy,
     channel,
     concurrency,
-    hold() {
+    retain() {
       inFlight++
     },
     release() {
       inFlight--
-      closeIfDone()
+      closeIfUnused()
     },
     retire() {
       isRetired = true
-      closeIfDone()
+      closeIfUnused()
     },
   }
 }

@@ -16,66 +16,66 @@ import { dueIds, dueTask, nextReadableAlarmAt, readableDueTasks } from '#store/r
 import type { Db } from '#store/schema.ts'
 import * as tasks from '#store/tasks.ts'
 import type { BatchSize } from './batch-size.ts'
-import type { ChannelSet, Setup } from './channel-registry.ts'
+import type { ChannelRegistry, ChannelSnapshot } from './channel-registry.ts'
 import type { Deliveries } from './deliver.ts'
 import { type Loop, startLoop } from './loop.ts'
 import { createSetAside } from './set-aside.ts'
 
-/**
- * Due tasks become notifications with a delivery for each channel. One transaction a batch:
- *
- *   1. the tasks whose alarm has come, the longest due first
- *   2. each alarm is set to the next instant or null, if it still stands where it was seen
- *   3. a notification each; one that was fired before for this instant is left out
- *   4. a delivery each for every channel that it is for: claimed for this process as far as the channel has room, the rest due at once,
- *      or later where the channel gathers or its user wants quiet; settled at once where the channel is switched off
- *   5. a line each in the list of changes, for those who follow it
- *
- * A batch that meets a damaged page is fired task by task: those that cannot be read are set aside, and all others ring.
- *
- * Knows nothing of how a channel sends, and waits a few ms at most for the fastest.
- */
-/** A task that cannot be fired (a damaged row) is looked at again after this, so that it holds up nobody behind it. */
+/** A task that cannot fire (a damaged row) is tried again after this, so that it does not block the tasks behind it. */
 const setAsideMs = 60_000
 
-interface Parts {
+interface FiringDeps {
   store: Store
   clock: Clock
-  channels: ChannelSet
+  channels: ChannelRegistry
   deliveries: Deliveries
   batchSize: BatchSize
   log: Logger
-  /** Told of what has fired, after the COMMIT. */
+  /** Called with the new notifications, after the COMMIT. */
   onFired?: (notifications: readonly Notification[]) => void
 }
 
-export function startFiring(parts: Parts): Loop {
-  const { store, clock, deliveries, batchSize, log } = parts
+/**
+ * Turns due tasks into notifications, with a delivery for each channel. One transaction for each batch:
+ *
+ *   1. read the tasks whose alarm is due, the oldest first
+ *   2. set each alarm to its next instant or null, unless it has moved since it was read
+ *   3. insert a notification for each task, unless one fired before for this instant
+ *   4. insert a delivery for each of its channels: claimed for this process as far as the channel has capacity, the others due at once;
+ *      later for a channel that groups messages and in quiet hours; cancelled at once for a channel that is switched off
+ *   5. record a change for each, for the change stream
+ *
+ * A batch that meets a damaged page fires task by task: unreadable tasks are set aside, and all others fire.
+ *
+ * The loop knows nothing of how a channel sends, and waits a few ms at most for the fastest one.
+ */
+export function startFiring(deps: FiringDeps): Loop {
+  const { store, clock, deliveries, batchSize, log } = deps
   const aside = createSetAside()
 
   async function fireTasks(read: (tx: Db, now: number) => Promise<Task[]>): Promise<number> {
     let batch: Batch | undefined
     try {
       await store.transactFiring(async (tx, now) => {
-        batch = await fireBatch(tx, now, await read(tx, now), { ...parts, commitSequence: store.commitSequence() })
+        batch = await fireBatch(tx, now, await read(tx, now), { ...deps, commitSequence: store.commitSequence() })
       })
     } catch (error) {
-      // The answer to the COMMIT may be all that was lost: then what it claimed would wait for the end of its lease.
-      deliveries.giveBack(batch?.claims ?? [])
+      // The COMMIT may have succeeded, and only its answer was lost: then these claims would wait for the end of their lease.
+      deliveries.release(batch?.claims ?? [])
       throw error
     }
     const { fired, notifications, claims, unclaimedAt } = batch as unknown as Batch
     deliveries.accept(claims)
-    parts.onFired?.(notifications)
+    deps.onFired?.(notifications)
     if (unclaimedAt !== null) deliveries.wake(unclaimedAt)
     return fired
   }
 
-  /** Each in a transaction of its own: a thousand take 0.2 s, once, since those that fail are left out from then on. */
+  /** Fires each task in its own transaction. A thousand take 0.2 s, once: tasks that fail are left out from then on. */
   async function fireOneByOne(): Promise<number> {
     const now = clock.now()
-    const ids = await dueIds(store.db, now, batchSize.maxConcurrent(), aside.ids(now))
-    const found: number[] = []
+    const ids = await dueIds(store.db, now, batchSize.current(), aside.ids(now))
+    const damaged: number[] = []
     let lastError: unknown
     for (const id of ids)
       try {
@@ -83,17 +83,17 @@ export function startFiring(parts: Parts): Loop {
       } catch (error) {
         if (!isDamage(store.db, error)) throw error
         lastError = error
-        if (aside.add(id, clock.now())) found.push(id)
+        if (aside.add(id, clock.now())) damaged.push(id)
       }
-    if (found.length > 0)
+    if (damaged.length > 0)
       log.error(
-        { err: lastError, count: found.length, tasks: found.slice(0, maxNamed) },
+        { err: lastError, count: damaged.length, tasks: damaged.slice(0, maxLoggedIds) },
         'tasks cannot fire, since the database is damaged; all others do',
       )
     return ids.length
   }
 
-  return startLoop('ring', {
+  return startLoop('reminders', {
     clock,
     log,
     async nextAt() {
@@ -102,10 +102,10 @@ export function startFiring(parts: Parts): Loop {
       return Math.min(next, aside.nextAt(now))
     },
     async work() {
-      // What is fired before a channel that keeps up has sent the last is claimed in a transaction of its own, at half as much again.
-      await deliveries.capacitySoon(batchSize.maxConcurrent())
+      // Without capacity, the deliveries are claimed later, in a transaction of their own that costs half as much again.
+      await deliveries.waitForCapacity(batchSize.current())
       try {
-        return await fireTasks((tx, now) => readableDueTasks(tx, now, batchSize.maxConcurrent(), aside.ids(now)))
+        return await fireTasks((tx, now) => readableDueTasks(tx, now, batchSize.current(), aside.ids(now)))
       } catch (error) {
         if (!isDamage(store.db, error)) throw error
         return fireOneByOne()
@@ -114,14 +114,14 @@ export function startFiring(parts: Parts): Loop {
   })
 }
 
-/** Of damaged tasks in a line of the log. */
-const maxNamed = 20
+/** Damaged tasks that one log line names. */
+const maxLoggedIds = 20
 
 interface Batch {
   readonly fired: number
   readonly notifications: readonly Notification[]
   readonly claims: Claim[]
-  /** When the first of the deliveries is due that nobody has claimed, in ms. */
+  /** When the first unclaimed delivery is due, in ms since 1970; null if there is none. */
   readonly unclaimedAt: number | null
 }
 
@@ -134,16 +134,16 @@ async function fireBatch(
     deliveries,
     log,
     commitSequence,
-  }: Pick<Parts, 'channels' | 'deliveries' | 'log'> & { commitSequence: number },
+  }: Pick<FiringDeps, 'channels' | 'deliveries' | 'log'> & { commitSequence: number },
 ): Promise<Batch> {
-  // After the tasks are locked: whoever has changed what they go by computes them anew, and waits for us or we for him.
-  const setup = await channels.setup(tx)
+  // Read after the tasks are locked: a change of settings recomputes them, and one of the two transactions waits for the other.
+  const snapshot = await channels.snapshot(tx)
   const taskOf = new Map(due.map((task) => [task.id, task]))
   const alarms: Parameters<typeof tasks.moveAlarms>[1][number][] = []
   const notifications: Omit<Notification, 'id'>[] = []
   for (const task of due) {
     try {
-      const settings = setup.settingsOf(task.userId)
+      const settings = snapshot.settingsOf(task.userId)
       const { notification, notifyAt, firedUntilAt } = fire(freshen(task, settings, now), settings.defaults, now)
       alarms.push({ id: task.id, seenAt: task.notifyAt, notifyAt, firedUntilAt })
       if (!notification || task.expiryAt === null) continue
@@ -153,7 +153,7 @@ async function fireBatch(
       const kind = kindAt(reminder, expiryAt, now)
       notifications.push({ userId, taskId, kind, reminder, expiryAt, dueAt, firedAt: now, timing, latenessMs })
     } catch (error) {
-      log.error({ err: error, task: task.id }, 'a task cannot be fired; set aside for a minute')
+      log.error({ err: error, task: task.id }, 'a task cannot fire; set aside for a minute')
       const { id, notifyAt, firedUntilAt } = task
       alarms.push({ id, seenAt: notifyAt, notifyAt: now + setAsideMs, firedUntilAt })
     }
@@ -161,7 +161,13 @@ async function fireBatch(
   await tasks.moveAlarms(tx, alarms)
 
   const written = await insertNotifications(tx, notifications)
-  const { claims, unclaimedAt } = await planDeliveries(tx, now, { written, taskOf, commitSequence, setup, deliveries })
+  const { claims, unclaimedAt } = await planDeliveries(tx, now, {
+    written,
+    taskOf,
+    commitSequence,
+    snapshot,
+    deliveries,
+  })
   for (const { id, userId, taskId } of written) recordChange(tx, { userId, taskId, kind: 'fired', notificationId: id })
   return { fired: due.length, notifications: written, claims, unclaimedAt }
 }
@@ -175,38 +181,38 @@ async function planDeliveries(
     written,
     taskOf,
     commitSequence,
-    setup,
+    snapshot,
     deliveries,
   }: {
     written: readonly Notification[]
     taskOf: ReadonlyMap<number, Task>
     commitSequence: number
-    setup: Setup
+    snapshot: ChannelSnapshot
     deliveries: Deliveries
   },
 ): Promise<Pick<Batch, 'claims' | 'unclaimedAt'>> {
   const claims: Claim[] = []
   const rows: Parameters<typeof insertDeliveries>[1][number][] = []
-  const dropped: Parameters<typeof insertCancelled>[1][number][] = []
+  const cancelled: Parameters<typeof insertCancelled>[1][number][] = []
   const leaseUntil = now + deliveries.leaseMs
   let unclaimedAt: number | null = null
   const notificationsOf = Map.groupBy(written, ({ userId }) => userId)
-  for (const channel of [...notificationsOf.keys()].flatMap((userId) => setup.channelsOf(userId))) {
+  for (const channel of [...notificationsOf.keys()].flatMap((userId) => snapshot.channelsOf(userId))) {
     const theirs = notificationsOf.get(channel.userId) ?? []
     const channelId = channel.id
-    const leavesAt = await groupInstant(tx, channel, now)
-    let left = leavesAt > now ? 0 : deliveries.room(channelId)
+    const leavesAt = await nextMessageAt(tx, channel, now)
+    let left = leavesAt > now ? 0 : deliveries.capacity(channelId)
     for (const notification of theirs) {
       const task = taskOf.get(notification.taskId)
       if (!task || !wantsNotification(channel, notification, task)) continue
       const id = randomUUIDv7()
       if (!channel.isEnabled) {
-        dropped.push({ id, channelId, notification, reason: 'the channel is switched off' })
+        cancelled.push({ id, channelId, notification, reason: 'the channel is switched off' })
         continue
       }
       const deliverAt = channel.ignoresQuietHours
         ? now
-        : setup.deliverAt(notification.userId, notification.expiryAt, now)
+        : snapshot.deliverAt(notification.userId, notification.expiryAt, now)
       if (deliverAt <= now && left-- > 0) {
         rows.push({ id, channelId, notification, attempt: 1, nextAt: leaseUntil })
         const seen = { task, commitSequence }
@@ -219,12 +225,12 @@ async function planDeliveries(
     }
   }
   await insertDeliveries(tx, rows, now)
-  await insertCancelled(tx, dropped, now)
+  await insertCancelled(tx, cancelled, now)
   return { claims, unclaimedAt }
 }
 
-/** When what rings now leaves a channel that gathers: with what waits already, or as the first of the next message. Others: now. */
-async function groupInstant(tx: Db, { id, groupWaitMs, isEnabled }: ChannelRecord, now: number): Promise<number> {
+/** When a channel that groups messages sends the next one, which new notifications join or begin. Other channels: now. */
+async function nextMessageAt(tx: Db, { id, groupWaitMs, isEnabled }: ChannelRecord, now: number): Promise<number> {
   if (groupWaitMs === null || !isEnabled) return now
   return (await nextGroupAt(tx, id, now, groupWaitMs)) ?? now + groupWaitMs
 }

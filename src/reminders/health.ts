@@ -6,34 +6,34 @@ import { findUser } from '#store/users.ts'
 import type { Loop } from './loop.ts'
 
 /**
- * How the bell is, asked when somebody wants to know.
+ * The health of the loops, on request.
  *
- *   failing  a loop has met an error since it last worked, or has not looked for long
- *   late     both work, and yet something has been due for long and has not fired
+ *   failing  a loop has met an error since it last succeeded, or has not checked for long
+ *   late     both loops work, and yet a reminder has been due for long without firing
  *   ok       neither
  *
- * That a receiver of notifications is away makes the bell neither late nor failing: it says nothing of this server.
+ * A receiver that is unreachable changes nothing here: it says nothing about this server.
  */
 export interface ReminderHealth {
   readonly status: 'ok' | 'late' | 'failing'
   readonly error: string | null
-  /** How long the oldest reminder has been due; as it was when the database last answered. */
+  /** How long the oldest reminder has been due, as of the last answer of the database. */
   readonly overdueMs: number
-  /** `ok`, or what is wrong with it. */
+  /** `ok`, or the problem. */
   readonly database: string
-  /** The same in a word that names no file or host; null when it is ok. */
+  /** The problem as a code that names no file or host; null when there is none. */
   readonly fault: FaultKind | 'away' | 'no-user' | null
 }
 
 const overdueBoundMs = 30_000
-/** A loop looks once in `maxSleepMs` at least, and what it does meanwhile ends within 5 s or fails. */
-const lookBoundMs = 15_000
+/** A loop checks at least every `maxSleepMs`, and its work ends within 5 s or fails. */
+const checkBoundMs = 15_000
 
 const userMissing =
   'The built-in user is not in the database, and without login every request is answered as that user. Restart the server: it adds the user again.'
 
-/** @returns never rejects */
-export function watchHealth({
+/** @returns a check that never rejects */
+export function createHealthCheck({
   db,
   storage,
   clock,
@@ -44,7 +44,7 @@ export function watchHealth({
   storage: Pick<Storage, 'fault' | 'noteFailure'>
   clock: Clock
   loops: readonly Pick<Loop, 'health'>[]
-  /** The user that everybody is where there is no login: without it, every request is answered 401. */
+  /** The user of all requests on a server without login: without it, every request is answered 401. */
   requiredUserId?: number | null
 }): () => Promise<ReminderHealth> {
   let overdueMs = 0
@@ -68,9 +68,9 @@ export function watchHealth({
     const fault = stored?.kind ?? (away !== null ? 'away' : isUserMissing ? 'no-user' : null)
     let error: string | null = null
     for (const loop of loops) {
-      const { lookedAt, error: failure } = loop.health()
+      const { checkedAt, error: failure } = loop.health()
       if (failure !== undefined) error ??= String(failure)
-      else if (clock.now() - lookedAt > clock.maxSleepMs + lookBoundMs) error ??= 'a loop has not looked for long'
+      else if (clock.now() - checkedAt > clock.maxSleepMs + checkBoundMs) error ??= 'a loop has not run for long'
     }
     const status = error !== null ? 'failing' : overdueMs >= overdueBoundMs ? 'late' : 'ok'
     return { status, error, overdueMs, database, fault }

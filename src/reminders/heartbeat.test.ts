@@ -12,73 +12,73 @@ const ok: ReminderHealth = { status: 'ok', error: null, overdueMs: 0, database: 
 function started(t: TestContext) {
   const clock = fakeClock(0)
   const lines: string[] = []
-  const parts = {
-    bell: ok,
-    beats: [] as number[],
+  const monitor = {
+    health: ok,
+    sentAt: [] as number[],
     answer: async (_signal: AbortSignal): Promise<Outcome> => 'sent',
   }
   const loop = startHeartbeat({
     clock,
-    look: async () => parts.bell,
-    async beat(signal) {
-      parts.beats.push(clock.now())
-      return parts.answer(signal)
+    check: async () => monitor.health,
+    async send(signal) {
+      monitor.sentAt.push(clock.now())
+      return monitor.answer(signal)
     },
     log: pino({ base: null }, { write: (line) => lines.push(line) }),
   })
   t.after(() => loop.stop())
   clock.settle = loop.idle
-  return { clock, lines, parts, loop }
+  return { clock, lines, monitor, loop }
 }
 
-test('soon after the start, then every minute', async (t) => {
-  const { clock, parts, lines } = started(t)
+test('a heartbeat is sent soon after startup, then every minute', async (t) => {
+  const { clock, monitor, lines } = started(t)
   await clock.advance(5_000 + 3 * minuteMs)
-  assert.deepEqual(parts.beats, [5_000, 65_000, 125_000, 185_000])
+  assert.deepEqual(monitor.sentAt, [5_000, 65_000, 125_000, 185_000])
   assert.deepEqual(lines, [])
 })
 
-test('never while the bell is late or fails, or the database is away; told when that begins and ends', async (t) => {
-  const { clock, parts, lines } = started(t)
+test('no heartbeat while the server is late or failing, or the database is away; the log says when that begins and ends', async (t) => {
+  const { clock, monitor, lines } = started(t)
   await clock.advance(5_000)
-  for (const bell of [
+  for (const health of [
     { ...ok, status: 'late' as const, overdueMs: 31_000 },
     { ...ok, status: 'failing' as const, error: 'x' },
     { ...ok, database: 'away' },
   ]) {
-    parts.bell = bell
+    monitor.health = health
     await clock.advance(minuteMs)
   }
-  assert.equal(parts.beats.length, 1)
+  assert.equal(monitor.sentAt.length, 1)
   assert.equal(lines.length, 1)
-  assert.match(lines[0] ?? '', /"level":40.*no heartbeat is sent/)
-  parts.bell = ok
+  assert.match(lines[0] ?? '', /"level":40.*heartbeat paused/)
+  monitor.health = ok
   await clock.advance(2 * minuteMs)
-  assert.equal(parts.beats.length, 3)
+  assert.equal(monitor.sentAt.length, 3)
   assert.equal(lines.length, 2)
 })
 
-test('a failure is told once as it begins, with its reason, and once as it ends', async (t) => {
-  const { clock, parts, lines } = started(t)
-  parts.answer = async () => ({ retry: true, reason: '500 Internal Server Error' })
+test('a failure is logged once as it begins, with its reason, and once as it ends', async (t) => {
+  const { clock, monitor, lines } = started(t)
+  monitor.answer = async () => ({ retry: true, reason: '500 Internal Server Error' })
   await clock.advance(5_000 + minuteMs)
-  parts.answer = async () => {
+  monitor.answer = async () => {
     throw new Error('cannot be reached: ECONNREFUSED')
   }
   await clock.advance(2 * minuteMs)
-  assert.equal(parts.beats.length, 4)
+  assert.equal(monitor.sentAt.length, 4)
   assert.equal(lines.length, 1)
-  assert.match(lines[0] ?? '', /"level":40.*500 Internal Server Error.*is not heard/)
-  parts.answer = async () => 'sent'
+  assert.match(lines[0] ?? '', /"level":40.*500 Internal Server Error.*heartbeat failed/)
+  monitor.answer = async () => 'sent'
   await clock.advance(2 * minuteMs)
   assert.equal(lines.length, 2)
-  assert.match(lines[1] ?? '', /heard again/)
+  assert.match(lines[1] ?? '', /heartbeat recovered/)
 })
 
-test('one that is not answered ends after 10 s; a stop ends it at once', async (t) => {
-  const { clock, parts, lines, loop } = started(t)
+test('a heartbeat without an answer times out after 10 s; a stop ends it at once', async (t) => {
+  const { clock, monitor, lines, loop } = started(t)
   const ends: number[] = []
-  parts.answer = (signal) =>
+  monitor.answer = (signal) =>
     new Promise((_, reject) =>
       signal.addEventListener('abort', () => {
         ends.push(clock.now())
@@ -92,16 +92,16 @@ test('one that is not answered ends after 10 s; a stop ends it at once', async (
   await clock.advance(1)
   assert.deepEqual(ends, [15_000])
   await clock.advance(minuteMs)
-  assert.equal(parts.beats.length, 2)
+  assert.equal(monitor.sentAt.length, 2)
   await loop.stop()
   assert.equal(ends.length, 2)
   assert.equal(lines.length, 1)
 })
 
-test('a clock that is set back does not silence it', async (t) => {
-  const { clock, parts } = started(t)
+test('a clock that is set back does not stop the heartbeat', async (t) => {
+  const { clock, monitor } = started(t)
   await clock.advance(5_000)
   clock.set(-10 * 3_600_000)
   await clock.advance(2 * minuteMs)
-  assert.ok(parts.beats.length >= 2)
+  assert.ok(monitor.sentAt.length >= 2)
 })

@@ -5,62 +5,62 @@ import type { ReminderHealth } from './health.ts'
 import { type Loop, startLoop } from './loop.ts'
 
 /**
- * A sign of life for a dead man's switch outside: once a minute, while the bell works. Whoever waits for it hears also of what cannot
- * tell of itself: a machine that is off, a process that hangs.
+ * Sends a heartbeat to an external monitor (a dead man's switch) once a minute, while the server is healthy. The monitor alerts also when
+ * the machine is off or the process hangs, which no server can report itself.
  */
 const everyMs = 60_000
-/** After the start, when what was overdue has fired. */
+/** After startup, when overdue reminders have fired. */
 const firstMs = 5_000
 const timeoutMs = 10_000
 
 export function startHeartbeat({
   clock,
-  look,
-  beat,
+  check,
+  send,
   log,
 }: {
   clock: Clock
-  look: () => Promise<ReminderHealth>
-  /** Says it once. A throw is a failure; its message, as the reason of an outcome, holds no secret. */
-  beat: (signal: AbortSignal) => Promise<Outcome>
+  check: () => Promise<ReminderHealth>
+  /** Sends one heartbeat. A throw is a failure; neither its message nor the reason of an outcome holds a secret. */
+  send: (signal: AbortSignal) => Promise<Outcome>
   log: Logger
 }): Loop {
   const stopping = new AbortController()
   let nextAt = clock.now() + firstMs
-  let isWithheld = false
-  let isUnheard = false
+  let isPaused = false
+  let isFailing = false
 
   const loop = startLoop('heartbeat', {
     clock,
     log,
     async nextAt() {
-      nextAt = Math.min(nextAt, clock.now() + everyMs) // a clock that was set back must not silence it
+      nextAt = Math.min(nextAt, clock.now() + everyMs) // a clock that was set back must not stop the heartbeat
       return nextAt
     },
     async work() {
       nextAt = clock.now() + everyMs
-      const { status, database } = await look()
+      const { status, database } = await check()
       const isWorking = status === 'ok' && database === 'ok'
-      if (!isWorking && !isWithheld) log.warn('no heartbeat is sent while the bell does not work as it should')
-      if (isWorking && isWithheld) log.info('the bell works again, and so the heartbeat is sent')
-      isWithheld = !isWorking
-      if (isWorking) await send()
+      if (!isWorking && !isPaused) log.warn('heartbeat paused while the server is unhealthy')
+      if (isWorking && isPaused) log.info('heartbeat resumed: the server is healthy again')
+      isPaused = !isWorking
+      if (isWorking) await sendWithTimeout()
       return 1
     },
   })
 
-  async function send() {
+  async function sendWithTimeout() {
     const timeout = new AbortController()
     const answered = new AbortController()
     clock.sleep(timeoutMs, answered.signal).then(() => timeout.abort())
     const signal = AbortSignal.any([stopping.signal, timeout.signal])
-    const outcome = await beat(signal).catch(thrownOutcome)
+    const outcome = await send(signal).catch(thrownOutcome)
     answered.abort('over')
     if (stopping.signal.aborted) return
-    if (outcome === 'sent' && isUnheard) log.info('the heartbeat is heard again')
-    // Never the address: it holds a token.
-    if (outcome !== 'sent' && !isUnheard) log.warn({ reason: outcome.reason }, 'the heartbeat is not heard')
-    isUnheard = outcome !== 'sent'
+    if (outcome === 'sent' && isFailing) log.info('heartbeat recovered')
+    // The address is never logged: it holds a token.
+    if (outcome !== 'sent' && !isFailing) log.warn({ reason: outcome.reason }, 'heartbeat failed')
+    isFailing = outcome !== 'sent'
   }
 
   return {

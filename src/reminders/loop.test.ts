@@ -4,17 +4,17 @@ import { pino } from 'pino'
 import { fakeClock } from '#support/fake-clock.ts'
 import { type Loop, startLoop } from './loop.ts'
 
-/** A loop over a list of due instants; `done` tells when each was worked on. */
+/** A loop over a list of due instants; `done` has the instants at which they were worked on. */
 function openLoop(t: TestContext, due: number[], work?: () => Promise<void>) {
   const clock = fakeClock(0)
   const done: number[] = []
   const lines: string[] = []
-  let looks = 0
+  let checks = 0
   const loop: Loop = startLoop('test', {
     clock,
     log: pino({ base: null }, { write: (line) => lines.push(JSON.parse(line).msg) }),
     async nextAt() {
-      looks++
+      checks++
       return due.length === 0 ? null : Math.min(...due)
     },
     async work() {
@@ -27,10 +27,10 @@ function openLoop(t: TestContext, due: number[], work?: () => Promise<void>) {
   })
   clock.settle = loop.idle
   t.after(() => loop.stop())
-  return { clock, loop, done, due, lines, looks: () => looks }
+  return { clock, loop, done, due, lines, checks: () => checks }
 }
 
-test('it works when something is due, and not before', async (t) => {
+test('the loop works when something is due, and not before', async (t) => {
   const { clock, done } = openLoop(t, [500, 700])
   await clock.advance(499)
   assert.deepEqual(done, [])
@@ -40,13 +40,13 @@ test('it works when something is due, and not before', async (t) => {
   assert.deepEqual(done, [500, 700])
 })
 
-test('what is overdue is done at once', async (t) => {
+test('overdue work is done at once', async (t) => {
   const { done, loop } = openLoop(t, [-1_000, -500, 0])
   await loop.idle()
   assert.deepEqual(done, [0, 0, 0])
 })
 
-test('a wake for an earlier instant shortens the sleep; one for a later does not lengthen it', async (t) => {
+test('a wake for an earlier instant shortens the sleep; one for a later instant does not prolong it', async (t) => {
   const { clock, loop, done, due } = openLoop(t, [1_000])
   await clock.advance(1)
   due.push(50)
@@ -58,7 +58,7 @@ test('a wake for an earlier instant shortens the sleep; one for a later does not
   assert.deepEqual(done, [50, 1_000])
 })
 
-test('what nobody told it of is found when the cap of its sleep is over', async (t) => {
+test('work without a wake is found when the sleep reaches its cap', async (t) => {
   const { clock, done, due } = openLoop(t, [])
   await clock.advance(1)
   due.push(100)
@@ -66,32 +66,32 @@ test('what nobody told it of is found when the cap of its sleep is over', async 
   assert.deepEqual(done, [clock.maxSleepMs])
 })
 
-test('an error is told once, backed off, and ends nothing', async (t) => {
+test('an error is logged once, backed off, and does not end the loop', async (t) => {
   let broken = true
-  const { clock, loop, done, lines, looks } = openLoop(t, [10], async () => {
+  const { clock, loop, done, lines, checks } = openLoop(t, [10], async () => {
     if (broken) throw new Error('the database is away')
   })
   await clock.advance(5_000)
-  assert.deepEqual(lines, ['failed; will try again'])
+  assert.deepEqual(lines, ['loop failed; retrying'])
   assert.match(String(loop.health().error), /the database is away/)
-  assert.ok(looks() < 10, `${looks()} looks in 5 s`)
+  assert.ok(checks() < 10, `${checks()} checks in 5 s`)
   broken = false
   await clock.advance(5_000)
   assert.equal(done.length, 1)
   assert.equal(loop.health().error, undefined)
-  assert.deepEqual(lines, ['failed; will try again', 'works again'])
+  assert.deepEqual(lines, ['loop failed; retrying', 'loop recovered'])
 })
 
-test('something due that cannot be worked on does not make it spin', async (t) => {
-  const { clock, due, looks, loop } = openLoop(t, [])
+test('due work that cannot be done does not make the loop spin', async (t) => {
+  const { clock, due, checks, loop } = openLoop(t, [])
   due.filter = () => [] // as when another process is first, every time
   due.push(0)
   loop.wake(0)
   await clock.advance(100)
-  assert.ok(looks() <= 15, `${looks()} looks in 100 ms`)
+  assert.ok(checks() <= 15, `${checks()} checks in 100 ms`)
 })
 
-test('it stops at once, twice, and while asleep', async (t) => {
+test('the loop stops at once, twice, and while asleep', async (t) => {
   const { loop } = openLoop(t, [1e12])
   await loop.stop()
   await loop.stop()

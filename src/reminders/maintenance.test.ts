@@ -6,7 +6,7 @@ import { type MaintenanceTask, startMaintenance } from './maintenance.ts'
 
 const [minuteMs, hourMs] = [60_000, 3_600_000]
 
-/** A chore with so much to do, a bit a run. */
+/** A task with this much left to do, ten a run. */
 function maintenanceTask(name: string, left: number): MaintenanceTask & { readonly runs: number[]; left: number } {
   const one = {
     name,
@@ -22,7 +22,7 @@ function maintenanceTask(name: string, left: number): MaintenanceTask & { readon
   return one
 }
 
-test('minutes after the start, then once an hour, each chore runs until none has anything left', async (t) => {
+test('minutes after the start, then once an hour, each task runs until nothing is left', async (t) => {
   const clock = fakeClock(0)
   const [little, much] = [maintenanceTask('little', 0), maintenanceTask('much', 35)]
   const loop = startMaintenance({ clock, maintenanceTasks: [little, much], log: pino({ level: 'silent' }) })
@@ -39,7 +39,7 @@ test('minutes after the start, then once an hour, each chore runs until none has
   assert.equal(much.left, 0)
 })
 
-test('one that fails is told once, tried again, and keeps no other from its turn', async (t) => {
+test('a failing task is logged once, retried, and does not stop the others', async (t) => {
   const clock = fakeClock(0)
   const lines: string[] = []
   let isBroken = true
@@ -63,10 +63,10 @@ test('one that fails is told once, tried again, and keeps no other from its turn
   assert.ok(other.runs.length - length <= 2, 'it does not spin')
   isBroken = false
   await clock.advance(2_000)
-  assert.ok(lines.some((line) => line.includes('works again')))
+  assert.ok(lines.some((line) => line.includes('loop recovered')))
 })
 
-test('a clock that is set back puts it off by no more than an hour', async (t) => {
+test('a clock that is set back delays maintenance by an hour at most', async (t) => {
   const clock = fakeClock(1e12)
   const one = maintenanceTask('one', 5)
   const loop = startMaintenance({ clock, maintenanceTasks: [one], log: pino({ level: 'silent' }) })

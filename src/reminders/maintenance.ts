@@ -11,52 +11,56 @@ import { type Loop, startLoop } from './loop.ts'
 import { createSetAside } from './set-aside.ts'
 
 /**
- * What is kept for a while goes when that is over. Once an hour each chore is asked again and again, a small transaction at a time,
- * until none finds anything: the bell and every request come in between. Replicas may all do so at once.
+ * Deletes data whose retention is over. Once an hour each maintenance task runs again and again, a small transaction at a time, until
+ * none finds anything. Reminders and requests run in between, and replicas may all do so at once.
  *
- * Knows nothing of what a chore throws away.
+ * The loop knows nothing of the data that a task deletes.
  */
 export interface MaintenanceTask {
   readonly name: string
-  /** One small transaction. Answers how much it threw away: 0 when nothing is left. */
+  /** Runs one small transaction. @returns how much it deleted; 0 when nothing is left */
   run(now: number): Promise<number>
 }
 
 const everyMs = 3_600_000
-/** After the start, when what is overdue rings and requests come that have waited; soon enough for a server that never runs for an hour. */
+/** After overdue reminders and waiting requests of a startup, and in time for a server that never runs for an hour. */
 const firstMs = 5 * 60_000
-/** Rows of one transaction: 5 to 10 ms on the embedded database. */
+/** Rows in one transaction: 5 to 10 ms on the embedded database. */
 const batchSize = 1_000
 
-export function startMaintenance(parts: {
+export function startMaintenance({
+  clock,
+  maintenanceTasks,
+  log,
+  isPermanent = () => false,
+}: {
   clock: Clock
   maintenanceTasks: readonly MaintenanceTask[]
   log: Logger
-  /** Whether an error will come again however soon a chore is tried again. */
-  isLasting?: (error: unknown) => boolean
+  /** Whether retrying soon cannot help. */
+  isPermanent?: (error: unknown) => boolean
 }): Loop {
-  const { clock, maintenanceTasks, log, isLasting = () => false } = parts
   const failing = new Set<string>()
   let nextAt = clock.now() + firstMs
-  return startLoop('housekeeping', {
+  return startLoop('maintenance', {
     clock,
-    log: parts.log,
+    log,
     async nextAt() {
-      nextAt = Math.min(nextAt, clock.now() + everyMs) // a clock that was set back must not put it off
+      nextAt = Math.min(nextAt, clock.now() + everyMs) // a clock that was set back must not delay maintenance
       return nextAt
     },
     async work() {
       let count = 0
       let failure: unknown
-      // One that fails keeps no other from its turn.
+      // A task that fails does not stop the others.
       for (const { name, run } of maintenanceTasks) {
         try {
           count += await run(clock.now())
           failing.delete(name)
         } catch (error) {
-          if (isLasting(error)) {
+          if (isPermanent(error)) {
             if (!failing.has(name))
-              log.error({ err: error, maintenanceTask: name }, 'a chore failed; tried again in an hour')
+              log.error({ err: error, maintenanceTask: name }, 'maintenance task failed; retrying in an hour')
             failing.add(name)
           } else failure ??= new Error(`${name}: ${(error as Error).message}`, { cause: error })
         }
@@ -70,11 +74,11 @@ export function startMaintenance(parts: {
 
 const dayMs = 86_400_000
 
-/** For good: what has been in the trash for this many days. */
+/** Purges tasks that have been in the trash for this many days. */
 export function emptyTrash({ db, transact }: Pick<Store, 'db' | 'transact'>, days: number): MaintenanceTask {
   const aside = createSetAside()
 
-  /** Where one lies on a damaged page. @returns how many were tried */
+  /** For a batch that meets a damaged page. @returns how many were tried */
   async function purgeOneByOne(now: number): Promise<number> {
     const ids = await oldTrashIds(db, now - days * dayMs, batchSize, aside.ids(now))
     for (const id of ids)
@@ -97,15 +101,15 @@ export function emptyTrash({ db, transact }: Pick<Store, 'db' | 'transact'>, day
   }
 }
 
-/** Answers that are kept for a repeated request. */
+/** Purges idempotency records. */
 export function purgeIdempotencyRecords({ transact }: Pick<Store, 'transact'>): MaintenanceTask {
   return {
-    name: 'answers',
+    name: 'idempotency-keys',
     run: (now) => transact((tx) => deleteExpiredIdempotencyKeys(tx, now - keyLifetimeMs, batchSize)),
   }
 }
 
-/** Tokens, sessions and invitations that are good for nothing any more; for a day, whoever asks with one is told that it has expired. */
+/** Purges expired tokens, sessions and invitations after a day. Until then requests with one learn that it has expired. */
 export function purgeTokens({ transact }: Pick<Store, 'transact'>): MaintenanceTask {
   return {
     name: 'tokens',
@@ -115,7 +119,7 @@ export function purgeTokens({ transact }: Pick<Store, 'transact'>): MaintenanceT
 
 const auditDays = 400
 
-/** Who did what, once a year has been looked back at. */
+/** Trims the audit log after more than a year, so that a year can be reviewed. */
 export function trimAudit({ transact }: Pick<Store, 'transact'>): MaintenanceTask {
   return {
     name: 'audit',
@@ -123,18 +127,18 @@ export function trimAudit({ transact }: Pick<Store, 'transact'>): MaintenanceTas
   }
 }
 
-/** Whoever follows the changes and has been away for longer begins again. */
-const changesKept = { days: 7, count: 100_000 }
+/** A follower of the changes that was away for longer starts anew. */
+const retainedChanges = { days: 7, count: 100_000 }
 
 export function trimChanges({ db, transact }: Pick<Store, 'db' | 'transact'>): MaintenanceTask {
   return {
     name: 'changes',
     async run(now) {
-      const before = now - changesKept.days * dayMs
+      const before = now - retainedChanges.days * dayMs
       let count = 0
       for (const userId of await usersWithChanges(db))
         count += await transact((tx) =>
-          trimChangeLog(tx, userId, { before, keep: changesKept.count, limit: batchSize }),
+          trimChangeLog(tx, userId, { before, keep: retainedChanges.count, limit: batchSize }),
         )
       return count
     },

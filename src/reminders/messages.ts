@@ -3,30 +3,30 @@ import type { Message, MessageItem } from '#core/notification.ts'
 import type { Claim, DeliveryResult } from '#store/claims.ts'
 import type { OpenChannel } from './channel-registry.ts'
 
-/** From claims to what is said, and from what came of it to how they are settled. */
+/** Turns claims into messages, and outcomes into delivery results. */
 
-/** A claim, and what is to be said of it. */
+/** A claim with the contents of its message. */
 export interface Live {
   readonly claim: Claim
   readonly item: MessageItem
 }
 
 /**
- * Takes the first claims out of a queue, and with each all that are told together with it: a group in two messages, under the one id that
- * it has, would lose its second half to a receiver that looks at ids.
+ * Takes the first claims out of a queue, with all claims of the same groups. A group has one id: in two messages, a receiver that
+ * deduplicates by id would lose the second half.
  */
-export function takeWhole(queue: Claim[], count: number): Claim[] {
+export function takeWithGroups(queue: Claim[], count: number): Claim[] {
   const taken = queue.splice(0, count)
   const groups = new Set(taken.flatMap(({ groupId }) => groupId ?? []))
   if (groups.size === 0) return taken
-  const isOfThem = ({ groupId }: Claim) => groupId !== null && groups.has(groupId)
-  taken.push(...queue.filter(isOfThem))
-  const rest = queue.filter((claim) => !isOfThem(claim))
+  const isInGroups = ({ groupId }: Claim) => groupId !== null && groups.has(groupId)
+  taken.push(...queue.filter(isInGroups))
+  const rest = queue.filter((claim) => !isInGroups(claim))
   queue.splice(0, queue.length, ...rest)
   return taken
 }
 
-/** What is told together: a message for each group, and for each that is of none. */
+/** One message for each group, and for each claim without a group. */
 export function toMessages(live: readonly Live[]): (readonly Live[])[] {
   const groups = new Map<string, Live[]>()
   const messages: Live[][] = []
@@ -44,15 +44,15 @@ export function toMessages(live: readonly Live[]): (readonly Live[])[] {
   return messages
 }
 
-export function toMessage(told: readonly Live[], sentAt: number): Message {
-  const [{ claim, item }, ...others] = told as [Live, ...Live[]]
+export function toMessage(items: readonly Live[], sentAt: number): Message {
+  const [{ claim, item }, ...others] = items as [Live, ...Live[]]
   const { id, groupId, attempt, repeats } = claim
-  // What is told again is another message: a receiver that has seen the first must not take it for the same.
+  // A repeat is another message: a receiver that deduplicates must not drop it.
   const deliveryId = repeats === 0 ? (groupId ?? id) : `${groupId ?? id}-${repeats}`
   return { ...item, deliveryId, attempt, sentAt, others: others.map((one) => one.item) }
 }
 
-/** How an attempt leaves a delivery: what was sent may have to be told again. */
+/** The state of a delivery after an attempt. A delivery that was sent may become due again as a repeat. */
 export function toAttemptResult(
   { record: { repeat } }: OpenChannel,
   claim: Claim,
@@ -61,18 +61,18 @@ export function toAttemptResult(
 ): Omit<DeliveryResult, 'claim' | 'latencyMs'> {
   const { backoffFrom, repeats, dueAt } = claim
   const attempt = claim.attempt - backoffFrom
-  // Waits that are not its own do not count: behind others, for a held channel, for a server that was off.
+  // Only its own waits count, not those behind other deliveries, for a held channel, or for a server that was off.
   const waitedMs = Math.max(0, startedAt - dueAt)
   const tryingSinceAt =
     claim.tryingSinceAt === null
       ? assumeTryingSince(attempt, startedAt)
       : Math.min(claim.tryingSinceAt + waitedMs, startedAt)
   const attemptResult = afterAttempt({ attempt, tryingSinceAt }, outcome, endedAt, chance)
-  // A rate limit says nothing of this notification, so its back-off does not grow.
+  // A rate limit says nothing about this notification, so its back-off does not grow.
   if (attemptResult.state === 'pending')
     return { ...attemptResult, tryingSinceAt, ...(isRateLimit(outcome) && { backoffFrom: backoffFrom + 1 }) }
   if (attemptResult.state !== 'sent' || !repeat || repeats >= repeat.max) return attemptResult
-  // Told again, it has all its attempts again.
-  const anew = { backoffFrom: claim.attempt, tryingSinceAt: null }
-  return { ...attemptResult, nextAt: endedAt + repeat.everyMs, repeats: repeats + 1, ...anew }
+  // A repeat has all attempts again.
+  const fresh = { backoffFrom: claim.attempt, tryingSinceAt: null }
+  return { ...attemptResult, nextAt: endedAt + repeat.everyMs, repeats: repeats + 1, ...fresh }
 }

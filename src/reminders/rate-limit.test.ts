@@ -7,7 +7,7 @@ const limited = { retry: true, reason: '429 Too Many Requests', status: 429, aft
 const concurrency = 32
 const at = (startedAt: number, endedAt = startedAt) => ({ startedAt, endedAt, chance: 0.5 })
 
-test('without a rate limit all that a kind of channel allows may be underway', () => {
+test('without a rate limit, as many attempts as the channel kind allows may be in flight', () => {
   const rateLimit = createRateLimit()
   rateLimit.record('sent', at(0))
   rateLimit.record({ retry: true, reason: '503', status: 503, afterMs: 10_000 }, at(1))
@@ -15,14 +15,14 @@ test('without a rate limit all that a kind of channel allows may be underway', (
   assert.ok(rateLimit.heldUntil(1) < 1)
 })
 
-test('attempts that were underway together count as one rate limit', () => {
+test('attempts that were in flight together count as one rate limit', () => {
   const rateLimit = createRateLimit()
   const untils = Array.from({ length: 10 }, () => rateLimit.record({ ...limited, afterMs: 1_000 }, at(0, 5)))
   assert.deepEqual([untils[0], new Set(untils.slice(1))], [1_005, new Set([undefined])])
   assert.equal(rateLimit.record(limited, at(0, 6)), 10_006, 'the longest wait counts')
 })
 
-test('after a hold one attempt is made, and one more for each ten that were accepted', () => {
+test('after a hold one attempt is allowed, and one more for each ten accepted messages', () => {
   const rateLimit = createRateLimit()
   rateLimit.record(limited, at(0))
   rateLimit.record('sent', at(0))
@@ -38,7 +38,7 @@ test('after a hold one attempt is made, and one more for each ten that were acce
   )
 })
 
-test('the hold that another process stored counts; what no process can have stored does not', () => {
+test('the stored hold of another process counts, unless it is impossible', () => {
   const rateLimit = createRateLimit()
   for (const nonsense of [-1, 0, 1, 2 + maxHoldMs, Number.MAX_SAFE_INTEGER]) rateLimit.holdUntil(nonsense, 1)
   assert.deepEqual([rateLimit.heldUntil(1) > 1, rateLimit.allowed(concurrency)], [false, concurrency])
@@ -46,7 +46,7 @@ test('the hold that another process stored counts; what no process can have stor
   assert.deepEqual([rateLimit.heldUntil(1), rateLimit.allowed(concurrency)], [5_000, 1])
 })
 
-test('a clock that is set back makes no hold longer than an hour', () => {
+test('a clock that is set back prolongs no hold beyond an hour', () => {
   const rateLimit = createRateLimit()
   rateLimit.record(limited, at(1_000_000_000))
   assert.equal(rateLimit.heldUntil(0), maxHoldMs)

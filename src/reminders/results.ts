@@ -9,37 +9,32 @@ import { lockTasks } from '#store/tasks.ts'
 import { waitForTrashed } from '#store/trash.ts'
 
 /**
- * How attempts ended, on the way into the database: those of one turn of the event loop in one transaction, one transaction at a time.
- * What could not be written waits, and is written with the next.
+ * Stores delivery results: those of one turn of the event loop in one transaction, and one transaction at a time. Results that could not
+ * be stored wait for the next one.
  */
-export interface Settling {
-  add(settled: DeliveryResult): void
-  /** Writes what waits. @returns how much @throws what the database said */
+export interface ResultWriter {
+  add(result: DeliveryResult): void
+  /** Stores the waiting results. @returns how many @throws the error of the database */
   write(): Promise<number>
-  /** Something waits to be written. */
+  /** Whether results wait to be stored. */
   isWaiting(): boolean
-  /** Nothing waits, and nothing is being written. */
+  /** Whether no result waits or is being stored. */
   isDone(): boolean
-  /** Resolves when what is being written has been, or could not be. */
-  end(): Promise<void>
+  /** Resolves when the current write has succeeded or failed. */
+  flushed(): Promise<void>
 }
 
-/**
- * @param onWritten told what was handed in, once it is written, and when the first of it is due again (ms since 1970; infinity for never)
- * @param onFailed something could not be written and waits
- * @param onUnwritable one can never be written, since it lies on a damaged page; it waits no longer
- */
-export function createSettling({
-  store,
-  onWritten,
-  onFailed,
-  onUnwritable,
-}: {
-  store: Pick<Store, 'db' | 'transactDeliveries' | 'transactFiring'>
-  onWritten: (batch: readonly DeliveryResult[], dueAt: number) => Promise<void>
-  onFailed: () => void
-  onUnwritable: (settled: DeliveryResult) => void
-}): Settling {
+interface ResultWriterDeps {
+  readonly store: Pick<Store, 'db' | 'transactDeliveries' | 'transactFiring'>
+  /** @param dueAt when the first of the results is due again (ms since 1970; infinity for never) */
+  readonly onWritten: (batch: readonly DeliveryResult[], dueAt: number) => Promise<void>
+  /** Called when results could not be stored, and wait. */
+  readonly onFailed: () => void
+  /** Called for a result that can never be stored, since it lies on a damaged page. It does not wait any longer. */
+  readonly onUnwritable: (result: DeliveryResult) => void
+}
+
+export function createResultWriter({ store, onWritten, onFailed, onUnwritable }: ResultWriterDeps): ResultWriter {
   const waiting: DeliveryResult[] = []
   let isWriteComing = false
   let isWriting = false
@@ -56,18 +51,18 @@ export function createSettling({
   }
 
   async function writeBatch(batch: readonly DeliveryResult[]): Promise<number> {
-    const dead = batch.filter(({ state }) => state === 'failed')
+    const failed = batch.filter(({ state }) => state === 'failed')
     const others = batch.filter(({ state }) => state !== 'failed')
     isWriting = true
     const outcomes = await Promise.allSettled([
-      settleAround(store.transactDeliveries, others, lookAgain),
-      settleAround(store.transactFiring, dead, recordFailed),
+      storeReadable(store.db, { transact: store.transactDeliveries, prepare: recheckCancelled, onUnwritable }, others),
+      storeReadable(store.db, { transact: store.transactFiring, prepare: recordFailed, onUnwritable }, failed),
     ])
     isWriting = false
     let dueAt = Number.POSITIVE_INFINITY
     const written: DeliveryResult[] = []
     for (const [i, outcome] of outcomes.entries()) {
-      const part = i === 0 ? others : dead
+      const part = i === 0 ? others : failed
       if (outcome.status === 'rejected') waiting.unshift(...part)
       else {
         written.push(...part)
@@ -75,36 +70,14 @@ export function createSettling({
       }
     }
     if (written.length > 0) await onWritten(written, dueAt)
-    const failed = outcomes.find((outcome) => outcome.status === 'rejected')
-    if (failed) throw failed.reason
+    const rejected = outcomes.find((outcome) => outcome.status === 'rejected')
+    if (rejected) throw rejected.reason
     return batch.length
   }
 
-  /** One by one where a batch meets a damaged page: the others must not wait for what can never be written. */
-  async function settleAround(
-    transact: Transact,
-    batch: readonly DeliveryResult[],
-    prepare: Prepare,
-  ): Promise<readonly DeliveryResult[]> {
-    try {
-      return await settleAll(transact, batch, prepare)
-    } catch (error) {
-      if (!isDamage(store.db, error)) throw error
-    }
-    const written: DeliveryResult[] = []
-    for (const one of batch)
-      try {
-        written.push(...(await settleAll(transact, [one], prepare)))
-      } catch (error) {
-        if (!isDamage(store.db, error)) throw error
-        onUnwritable(one)
-      }
-    return written
-  }
-
   return {
-    add(settled) {
-      waiting.push(settled)
+    add(result) {
+      waiting.push(result)
       if (isWriteComing) return
       isWriteComing = true
       setImmediate(() => write().catch(onFailed))
@@ -112,32 +85,74 @@ export function createSettling({
     write,
     isWaiting: () => waiting.length > 0,
     isDone: () => waiting.length === 0 && !isWriting,
-    end: () => writing.then(ignore, ignore),
+    flushed: () => writing.then(ignore, ignore),
   }
 }
 
 const ignore = () => {}
 
-/** A task can have become true again since the look: dropped now, nobody would revive its delivery. So it is due again. */
-async function lookAgain(tx: Db, batch: readonly DeliveryResult[], now: number): Promise<DeliveryResult[]> {
-  const ids = batch.filter(({ state }) => state === 'cancelled').map(({ claim }) => claim.notification.taskId)
-  if (ids.length === 0) return [...batch]
-  const found = await lockTasks(tx, ids)
-  const gone = ids.filter((id) => !found.has(id))
-  if (gone.length > 0) {
-    // One on its way back from the trash cannot be seen yet, but its row there is locked: wait for that, and look once more.
-    await waitForTrashed(tx, gone)
-    for (const [id, task] of await lockTasks(tx, gone)) found.set(id, task)
+type Prepare = (tx: Db, batch: readonly DeliveryResult[], now: number) => Promise<readonly DeliveryResult[]>
+
+interface StoreOptions {
+  readonly transact: Transact
+  readonly prepare: Prepare
+  readonly onUnwritable: (result: DeliveryResult) => void
+}
+
+/** Stores a batch; one by one if it meets a damaged page, so that the others do not wait for a result that can never be stored. */
+async function storeReadable(
+  db: Db,
+  options: StoreOptions,
+  batch: readonly DeliveryResult[],
+): Promise<readonly DeliveryResult[]> {
+  try {
+    return await storeBatch(options, batch)
+  } catch (error) {
+    if (!isDamage(db, error)) throw error
   }
-  return batch.map((settled) => {
-    const { notification } = settled.claim
-    if (settled.state !== 'cancelled' || cancelReason(notification, found.get(notification.taskId)) !== null)
-      return settled
-    return { ...settled, state: 'pending', nextAt: now, error: null }
+  const written: DeliveryResult[] = []
+  for (const one of batch)
+    try {
+      written.push(...(await storeBatch(options, [one])))
+    } catch (error) {
+      if (!isDamage(db, error)) throw error
+      options.onUnwritable(one)
+    }
+  return written
+}
+
+async function storeBatch(
+  { transact, prepare }: StoreOptions,
+  batch: readonly DeliveryResult[],
+): Promise<readonly DeliveryResult[]> {
+  if (batch.length === 0) return batch
+  return transact(async (tx, now) => {
+    const results = await prepare(tx, batch, now)
+    await recordResults(tx, results, now)
+    return results
   })
 }
 
-/** What is given up is told, as far as it is ours to give up: asked before it is settled, for then that cannot be told any more. */
+/** A task may have become true again since the check. Its delivery becomes due again: once cancelled, nothing would revive it. */
+async function recheckCancelled(tx: Db, batch: readonly DeliveryResult[], now: number): Promise<DeliveryResult[]> {
+  const ids = batch.filter(({ state }) => state === 'cancelled').map(({ claim }) => claim.notification.taskId)
+  if (ids.length === 0) return [...batch]
+  const found = await lockTasks(tx, ids)
+  const missing = ids.filter((id) => !found.has(id))
+  if (missing.length > 0) {
+    // A task that is being restored is not visible yet, but its row in the trash is locked: wait for that, then read again.
+    await waitForTrashed(tx, missing)
+    for (const [id, task] of await lockTasks(tx, missing)) found.set(id, task)
+  }
+  return batch.map((result) => {
+    const { notification } = result.claim
+    if (result.state !== 'cancelled' || cancelReason(notification, found.get(notification.taskId)) !== null)
+      return result
+    return { ...result, state: 'pending', nextAt: now, error: null }
+  })
+}
+
+/** Records a change for each failed delivery that this process still holds. Once the results are stored, no claim shows that any more. */
 async function recordFailed(tx: Db, batch: readonly DeliveryResult[]): Promise<readonly DeliveryResult[]> {
   const claims = batch.map(({ claim }) => claim)
   for (const { notification, channelId } of await lockHeldClaims(tx, claims)) {
@@ -145,19 +160,4 @@ async function recordFailed(tx: Db, batch: readonly DeliveryResult[]): Promise<r
     recordChange(tx, { userId, taskId, kind: 'failed', notificationId, channelId })
   }
   return batch
-}
-
-type Prepare = (tx: Db, batch: readonly DeliveryResult[], now: number) => Promise<readonly DeliveryResult[]>
-
-async function settleAll(
-  transact: Transact,
-  batch: readonly DeliveryResult[],
-  prepare: Prepare,
-): Promise<readonly DeliveryResult[]> {
-  if (batch.length === 0) return batch
-  return transact(async (tx, now) => {
-    const settled = await prepare(tx, batch, now)
-    await recordResults(tx, settled, now)
-    return settled
-  })
 }

@@ -1,13 +1,13 @@
 /**
- * Rows that cannot be read. Each is left out for a minute, so that it holds up nothing behind it, and tried again then: what was misread
- * once may be read the next time.
+ * Rows that cannot be read. Each is left out for a minute, so that it does not block the rows behind it, and is then tried again: a second
+ * read may succeed.
  */
 export interface SetAside {
   /** @returns whether it is the first time */
   add(id: number, now: number): boolean
-  /** Those that are left out now. */
+  /** The rows that are left out now. */
   ids(now: number): number[]
-  /** When the first of them is tried again; infinity when there is none. */
+  /** When the first of them is tried again; infinity if there is none. */
   nextAt(now: number): number
 }
 
@@ -15,7 +15,7 @@ const asideMs = 60_000
 
 export function createSetAside(): SetAside {
   const untilOf = new Map<number, number>()
-  // A clock that was set back must not put it off.
+  // A clock that was set back must not delay the next try.
   const isAside = (until: number, now: number) => until > now && until <= now + asideMs
   return {
     add(id, now) {

@@ -5,16 +5,16 @@ import { nextAlarmAt } from '#store/tasks.ts'
 import { type Loop, startLoop } from './loop.ts'
 
 /**
- * What the storage needs while nobody uses it:
+ * Maintains the storage of an idle server:
  *
- *   the last write failed ──▶ a tiny write of our own, so that a server without requests becomes healthy again
- *   nothing was written for a while ──▶ a checkpoint, so that a copy of the file alone has everything
- *   at each look ──▶ whether the open file is still the one at its path
+ *   the last write failed ──▶ a tiny probe write, so that a server without requests becomes healthy again
+ *   no write for a while ──▶ a checkpoint, so that a copy of the file alone is complete
+ *   at each check ──▶ whether the open file is still the one at its path
  */
 const probeEveryMs = 5_000
-/** Without a write. A server that is busy makes its checkpoints as its log grows. */
+/** Time without a write before a checkpoint. The database of a busy server checkpoints as its log grows. */
 const quietMs = 5_000
-/** A checkpoint takes 30 ms at most as a rule: no reminder is to be due meanwhile. One that is overdue for longer cannot fire. */
+/** A checkpoint usually takes 30 ms at most: no reminder may be due meanwhile. One that is overdue for longer cannot fire. */
 const clearMs = 1_000
 
 export function startStorageWatch({
@@ -29,7 +29,7 @@ export function startStorageWatch({
   const { storage } = store
   const { file } = store.dialect
   let probeAt = 0
-  /** Rows changed, as of the last look, and as of the last checkpoint. */
+  /** Rows changed, as of the last check, and as of the last checkpoint. */
   let seen = -1
   let copied = -1
   let quietAt = 0
@@ -42,7 +42,7 @@ export function startStorageWatch({
       const now = clock.now()
       let next = Number.POSITIVE_INFINITY
       if (storage.isWriteFailing()) {
-        probeAt = Math.min(probeAt, now + probeEveryMs) // a clock that was set back must not put it off
+        probeAt = Math.min(probeAt, now + probeEveryMs) // a clock that was set back must not delay the probe
         next = probeAt
       }
       if (!file) return next
@@ -55,7 +55,7 @@ export function startStorageWatch({
       const now = clock.now()
       if (storage.isWriteFailing() && probeAt <= now) {
         probeAt = now + probeEveryMs
-        await store.probe().catch(() => {}) // noted by the storage, which says it once
+        await store.probe().catch(() => {}) // the storage notes the failure, and logs it once
       }
       if (file && seen !== copied && quietAt <= now) {
         const alarmAt = await nextAlarmAt(store.db)

@@ -1,4 +1,4 @@
-import type { Tested } from '#actions/channels.ts'
+import type { ChannelTestResult } from '#actions/channels.ts'
 import type { ChannelKindsWire, ChannelTestWire, ChannelWire } from '#api/schemas/channel.ts'
 import type { ChannelKind } from '#channels/channel.ts'
 import { maskOptions } from '#channels/options.ts'
@@ -31,7 +31,7 @@ export function toChannelWire(channel: ChannelRecord, kind: ChannelKind | undefi
   }
 }
 
-export function toTestWire({ outcome, latencyMs }: Tested): ChannelTestWire {
+export function toTestWire({ outcome, latencyMs }: ChannelTestResult): ChannelTestWire {
   if (outcome === 'sent') return { ok: true, status: null, latency_ms: latencyMs, error: null, would_retry: false }
   const { status = null, reason, retry } = outcome
   return { ok: false, status, latency_ms: latencyMs, error: reason, would_retry: retry }

@@ -1,4 +1,4 @@
-import type { Deleted } from '#actions/trash.ts'
+import type { DeleteResult } from '#actions/trash.ts'
 import type { DeletedTasksWire, DeletedTaskWire, RestoreWire, TrashedTaskWire } from '#api/schemas/trash.ts'
 import { Problem } from '#core/problem.ts'
 import type { TrashedTask, TrashSelection } from '#store/trash.ts'
@@ -14,7 +14,7 @@ export function toDeletedTaskWire(id: number, deletedAt: number, trashDays: numb
   return { id, deleted_dt: isoText(deletedAt), restore_until_dt: restoreUntil(deletedAt, trashDays) }
 }
 
-export function toDeletedTasksWire({ count, batch, deletedAt }: Deleted, trashDays: number): DeletedTasksWire {
+export function toDeletedTasksWire({ count, batch, deletedAt }: DeleteResult, trashDays: number): DeletedTasksWire {
   return {
     deleted: count,
     batch,

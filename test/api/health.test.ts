@@ -138,7 +138,7 @@ test('the heartbeat is heard every minute, follows no redirect, and its address 
   await clock.advance(60_000)
   await beat
   assert.deepEqual(watch.heard, Array(3).fill('GET /ping/token-of-somebody'))
-  assert.equal(lines.filter((line) => line.includes('the heartbeat is not heard')).length, 1)
+  assert.equal(lines.filter((line) => line.includes('heartbeat failed')).length, 1)
   assert.ok(!lines.join().includes('token-of-somebody'))
 })
 

@@ -3,7 +3,7 @@ import { test } from 'node:test'
 import mysql2 from 'mysql2/promise'
 import pg from 'pg'
 import type { Context } from '#actions/context.ts'
-import { once } from '#actions/idempotent.ts'
+import { performIdempotently } from '#actions/idempotent.ts'
 import { createTask } from '#actions/tasks.ts'
 import { openStore } from '#store/engine/open.ts'
 import { deleteExpiredIdempotencyKeys, keyLifetimeMs } from '#store/idempotency-keys.ts'
@@ -186,13 +186,13 @@ test('another user’s key is another key, and one is forgotten for its age alon
   await addUsers(store)
   const ctx: Context = { db: store.db, transact: store.transact, wake() {} }
   const post = (userId: number, key: string, fingerprint = 'f') =>
-    once(ctx, { userId }, { key, fingerprint }, async (ctx) => {
+    performIdempotently(ctx, { userId }, { key, fingerprint }, async (ctx) => {
       const { id } = await createTask(ctx, { userId }, { title: key })
       return { status: 200, headers: {}, body: String(id) }
     })
   const mine = await post(1, 'key')
   const others = await post(2, 'key', 'another request')
-  assert.ok(!others.isReplayed && others.answer.body !== mine.answer.body)
+  assert.ok(!others.isReplayed && others.record.body !== mine.record.body)
   assert.deepEqual(await post(1, 'key'), { ...mine, isReplayed: true })
   assert.deepEqual(await post(2, 'key', 'another request'), { ...others, isReplayed: true })
   for (const other of ['Key', 'key ', 'kéy']) assert.equal((await post(1, other)).isReplayed, false, other)

@@ -25,7 +25,7 @@ async function startMirror(t: TestContext, trustProxy: string[], place: { host?:
     trustProxy,
     metrics: { answered() {}, refused() {}, text: async () => '' },
     onAsked() {},
-    changeStream: { stop() {}, wake() {}, listen: () => () => {} },
+    changeStream: { stop() {} } as never,
   }
   const server = createServer(parts as ServerParts)
   server.get('/who', { schema: { hide: true, needs: 'nothing' } }, ({ ip, protocol, host }) => ({ ip, protocol, host }))

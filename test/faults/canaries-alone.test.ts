@@ -166,7 +166,7 @@ test('brokers and mail servers that refuse a password, and what they say of it, 
   const made = peers.filter(({ skip }) => skip === false).length
   // Each tells of the others as well, when they have given up; so a channel may be named more than once.
   await eventually('each has been given up', () => {
-    const lines = server.output.stdout.split('\n').filter((line) => line.includes('given up: a notification'))
+    const lines = server.output.stdout.split('\n').filter((line) => line.includes('notification delivery failed'))
     return new Set(lines.map((line) => JSON.parse(line).channel)).size === made
   })
   for (const path of ['/v1/notifications', '/v1/channels', '/metrics']) await witness.ask('GET', url + path)

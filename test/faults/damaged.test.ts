@@ -137,7 +137,7 @@ test('notifications that cannot be read are given up, and all others are deliver
   await clock.advance(2 * 3_600_000)
   const sent = new Set(bell.messages.map(({ task }) => task.id))
   assert.equal(sent.size, healthy.size)
-  assert.equal(countOf(lines, /given up: notifications that cannot be read, since the database is damaged/), 1)
+  assert.equal(countOf(lines, /notification deliveries failed: the database is damaged/), 1)
   const { rows } = await sql<{ n: number }>`select count(*) as n from deliveries where state = 'failed'`.execute(
     running.app.store.db,
   )

@@ -48,7 +48,7 @@ for (const signal of ['SIGTERM', 'SIGINT'] as const)
     const { code, ms } = await end(server, signal)
     assert.equal(code, 0, server.output.stderr)
     assert.ok(ms < 5_000, `it took ${ms} ms`)
-    assert.match(server.output.stdout, new RegExp(`"msg":"${signal}: finishing what is underway"`))
+    assert.match(server.output.stdout, new RegExp(`"msg":"${signal}: finishing the work in progress"`))
     assert.equal(server.output.stderr, '')
   })
 
@@ -62,7 +62,7 @@ test('an attempt that is underway is finished, written down, and not made again'
   const { id } = await client.create(dueNow())
   await eventually('the receiver has it', () => receiver.receipts.length === 1)
   const ending = end(server)
-  await eventually('it is about to stop', () => server.output.stdout.includes('finishing what is underway'))
+  await eventually('it is about to stop', () => server.output.stdout.includes('finishing the work in progress'))
   answer()
   const { code, ms } = await ending
   assert.equal(code, 0, server.output.stderr)
@@ -104,7 +104,7 @@ test('a second signal ends it at once, with code 1', async (t) => {
   await client.create(dueNow())
   await eventually('the receiver has it', () => receiver.receipts.length === 1)
   server.child.kill('SIGTERM')
-  await eventually('it is about to stop', () => server.output.stdout.includes('finishing what is underway'))
+  await eventually('it is about to stop', () => server.output.stdout.includes('finishing the work in progress'))
   const { code, ms } = await end(server)
   assert.equal(code, 1)
   assert.ok(ms < 5_000, `it took ${ms} ms`)
@@ -148,7 +148,7 @@ test('who asks while it stops is told so, as a problem, and sent away', async (t
   socket.write('GET /v1/tasks HTTP/1.1\r\n') // half of a request, so that the connection is not idle
   await client.health()
   const ending = end(server)
-  await eventually('it is about to stop', () => server.output.stdout.includes('finishing what is underway'))
+  await eventually('it is about to stop', () => server.output.stdout.includes('finishing the work in progress'))
   socket.write('Host: localhost\r\n\r\n')
   await closed
   const [head = '', body = ''] = heard().split('\r\n\r\n')

@@ -233,5 +233,5 @@ test('a task that another hand has damaged holds up nobody, and is told in the l
   )
   await clock.advanceTo('2026-12-01T09:45:00Z')
   assert.deepEqual(bell.take(), [will(sound.id, 'Sound')])
-  assert.ok(lines.some((line) => line.includes('a task cannot be fired')))
+  assert.ok(lines.some((line) => line.includes('a task cannot fire')))
 })

@@ -4,7 +4,7 @@ import { pino } from 'pino'
 import { anywhere } from '#channels/egress-policy.ts'
 import { newTask } from '#core/task-changes.ts'
 import { createBatchSize } from '#reminders/batch-size.ts'
-import { createChannelSet } from '#reminders/channel-registry.ts'
+import { createChannelRegistry } from '#reminders/channel-registry.ts'
 import type { Deliveries } from '#reminders/deliver.ts'
 import { startFiring } from '#reminders/fire.ts'
 import { deliveriesOf } from '#store/deliveries.ts'
@@ -24,15 +24,15 @@ test('with no channel to tell, a notification exists all the same, and shows tha
   await store.transact((tx, now) => insertTask(tx, newTask(draft, 1, 'uid', defaults, now)))
   const nobody = {
     leaseMs: 1,
-    room: () => 0,
-    capacitySoon: async () => {},
+    capacity: () => 0,
+    waitForCapacity: async () => {},
     accept() {},
-    giveBack() {},
+    release() {},
     wake() {},
   } as unknown as Deliveries
   const log = pino({ level: 'silent' })
   const deps = { clock, print: async () => {}, toEvent: () => ({}) }
-  const channels = createChannelSet({
+  const channels = createChannelRegistry({
     kinds: [],
     declared: new Map(),
     deps,

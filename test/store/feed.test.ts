@@ -5,7 +5,7 @@ import { systemClock } from '#clock.ts'
 import { Problem } from '#core/problem.ts'
 import {
   type ChangeStream,
-  type Filter,
+  type EventFilter,
   type StreamEvent,
   type Subscriber,
   startChangeStream,
@@ -60,7 +60,7 @@ interface Ear {
   hears(count: number): Promise<void>
 }
 
-function listen(t: TestContext, changeStream: ChangeStream, after: number, filter: Partial<Filter> = {}): Ear {
+function listen(t: TestContext, changeStream: ChangeStream, after: number, filter: Partial<EventFilter> = {}): Ear {
   let whenHeard = () => {}
   const sink: Subscriber = {
     isReady: () => ear.isReady,
@@ -73,7 +73,7 @@ function listen(t: TestContext, changeStream: ChangeStream, after: number, filte
       ear.resets.push(position)
       whenHeard()
     },
-    beat() {},
+    heartbeat() {},
     fail() {},
     end() {
       ear.hasEnded = true
@@ -94,7 +94,7 @@ function listen(t: TestContext, changeStream: ChangeStream, after: number, filte
         })
     },
   }
-  ear.leave = changeStream.listen(after, { userId: me, ...filter }, sink)
+  ear.leave = changeStream.subscribe(after, { userId: me, ...filter }, sink)
   t.after(() => ear.leave())
   return ear
 }

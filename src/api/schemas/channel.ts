@@ -70,7 +70,7 @@ export const ChannelPatchShape = Type.Partial(
 export type ChannelPatchWire = Static<typeof ChannelPatchShape>
 
 export const DeletedChannelShape = Type.Object(
-  { id: Type.Integer(), dropped: Type.Integer({ description: 'Deliveries that waited for it' }) },
+  { id: Type.Integer(), cancelled: Type.Integer({ description: 'Deliveries that waited for it' }) },
   { $id: 'DeletedChannel' },
 )
 

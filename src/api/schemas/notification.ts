@@ -11,7 +11,7 @@ export const DeliveryShape = Type.Object(
     state: Type.Enum(deliveryStates),
     attempts: Type.Integer(),
     latency_ms: nullable(Type.Integer({ description: 'How long the last attempt took' })),
-    error: nullable(Type.String({ description: 'Why the last attempt failed, or why it was dropped' })),
+    error: nullable(Type.String({ description: 'Why the last attempt failed, or why it was cancelled' })),
     next_attempt_dt: nullable(time('When it is tried next')),
   },
   { $id: 'Delivery' },

@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto'
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import type { Context } from '#actions/context.ts'
-import type { Link, LinkAction, LinkMaker } from '#actions/links.ts'
+import type { ActionLink, ActionLinks, LinkAction } from '#actions/links.ts'
 import { acknowledgeNotification } from '#actions/notifications.ts'
 import { completeTask, snoozeTask } from '#actions/tasks.ts'
 import { Problem } from '#core/problem.ts'
@@ -17,24 +17,26 @@ import { escapeHtml, sendPage } from './page.ts'
  */
 export function linkRoutes(
   server: FastifyInstance,
-  { ctx, links, now }: { ctx: Context; links: LinkMaker; now: () => number },
+  { ctx, links, now }: { ctx: Context; links: ActionLinks; now: () => number },
 ): void {
   const schema = { hide: true, needs: 'nothing' } as const
   const snoozeMs = 3_600_000
 
-  const perform: Record<LinkAction, (link: Link) => Promise<unknown>> = {
+  const perform: Record<LinkAction, (link: ActionLink) => Promise<unknown>> = {
     complete: ({ userId, taskId }) => completeTask(ctx, { userId }, { id: taskId }),
     snooze: ({ userId, taskId }) => snoozeTask(ctx, { userId }, { id: taskId }, { forMs: snoozeMs }),
     acknowledge: async () => {},
   }
 
   /** @throws Problem `not-found`, `gone` */
-  async function read(request: FastifyRequest<{ Params: { token: string } }>): Promise<{ link: Link; task: Task }> {
+  async function read(
+    request: FastifyRequest<{ Params: { token: string } }>,
+  ): Promise<{ link: ActionLink; task: Task }> {
     const link = links.parse(request.params.token, now())
     const user = await findUser(ctx.db, link.userId)
     if (!user || user.disabledAt !== null)
       throw new Problem('gone', 'This account is not there any more, or is disabled.')
-    const by = { kind: 'link', id: null, name: link.act, object: `/v1/tasks/${link.taskId}` } as const
+    const by = { kind: 'link', id: null, name: link.action, object: `/v1/tasks/${link.taskId}` } as const
     request.caller = { ...toCaller(user, null), by }
     const task = await findTask(ctx.db, link.userId, link.taskId)
     if (!task) throw new Problem('not-found', 'The task was deleted.')
@@ -44,7 +46,7 @@ export function linkRoutes(
   server.get<{ Params: { token: string } }>('/a/:token', { schema }, async (request, reply) => {
     try {
       const { link, task } = await read(request)
-      const { question, button } = words[link.act]
+      const { question, button } = words[link.action]
       return page(reply, 200, question, task.title, `<form method="post"><button>${button}</button></form>`)
     } catch (error) {
       return refusal(reply, error)
@@ -57,10 +59,10 @@ export function linkRoutes(
     async (request, reply) => {
       try {
         const { link, task } = await read(request)
-        await perform[link.act](link)
+        await perform[link.action](link)
         // Whoever has acted has seen it.
         await acknowledgeNotification(ctx, { userId: link.userId }, link.notificationId)
-        return page(reply, 200, words[link.act].done, task.title, '')
+        return page(reply, 200, words[link.action].done, task.title, '')
       } catch (error) {
         return refusal(reply, error)
       }

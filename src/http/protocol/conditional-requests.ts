@@ -1,5 +1,5 @@
 import type { IncomingHttpHeaders } from 'node:http'
-import type { Condition } from '#actions/tasks.ts'
+import type { Precondition } from '#actions/conditions.ts'
 import { Problem } from '#core/problem.ts'
 
 /**
@@ -23,7 +23,7 @@ export function parseIfMatch(header: string | undefined): readonly number[] | '*
 }
 
 /** What a write asks of the task that it is for. @throws Problem `malformed` */
-export function parseConditions(headers: IncomingHttpHeaders): Condition {
+export function parseConditions(headers: IncomingHttpHeaders): Precondition {
   const version = parseIfMatch(headers['if-match'])
   const toRelease = parseIfNoneMatch(headers['if-none-match'])
   return { version, notVersion: typeof toRelease === 'object' ? toVersions(toRelease) : toRelease }

@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto'
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import type { Context } from '#actions/context.ts'
-import { idempotentInChunks, type Once, once } from '#actions/idempotent.ts'
+import { type IdempotentResult, performIdempotently, performIdempotentlyInChunks } from '#actions/idempotent.ts'
 import { Problem } from '#core/problem.ts'
 
 /** A success before it is sent, in a form that can be kept and sent again. */
@@ -19,7 +19,7 @@ export function send(reply: FastifyReply, { headers, body }: Answer): FastifyRep
  * first one again, with `Idempotency-Replayed: true`. Without the header nothing is different from `send(reply, await act(ctx))`.
  *
  * @param act everything that it does, with the context that it is handed; what it throws is not kept
- * @throws Problem `malformed`, and those of `once`
+ * @throws Problem `malformed`, and those of `performIdempotently`
  */
 export async function answerIdempotently(
   ctx: Context,
@@ -29,10 +29,13 @@ export async function answerIdempotently(
 ): Promise<FastifyReply> {
   const header = request.headers['idempotency-key']
   if (header === undefined) return send(reply, await act(ctx))
-  return sendKept(reply, await once(ctx, request.actor, keyOf(header, request), async (ctx) => toKept(await act(ctx))))
+  return sendKept(
+    reply,
+    await performIdempotently(ctx, request.actor, keyOf(header, request), async (ctx) => toKept(await act(ctx))),
+  )
 }
 
-/** The same for what works in chunks, as `idempotentInChunks` has it. */
+/** The same for what works in chunks, as `performIdempotentlyInChunks` has it. */
 export async function answerIdempotentlyInChunks(
   ctx: Context,
   request: FastifyRequest,
@@ -43,7 +46,7 @@ export async function answerIdempotentlyInChunks(
   if (header === undefined) return send(reply, await act())
   return sendKept(
     reply,
-    await idempotentInChunks(ctx, request.actor, keyOf(header, request), async () => toKept(await act())),
+    await performIdempotentlyInChunks(ctx, request.actor, keyOf(header, request), async () => toKept(await act())),
   )
 }
 
@@ -54,13 +57,13 @@ const keyOf = (header: string | string[], request: FastifyRequest) => ({
 
 const toKept = ({ headers, body }: Answer) => ({ status: 200, headers, body: JSON.stringify(body) })
 
-function sendKept(reply: FastifyReply, { answer, isReplayed }: Once): FastifyReply {
+function sendKept(reply: FastifyReply, { record, isReplayed }: IdempotentResult): FastifyReply {
   if (isReplayed) reply.header('idempotency-replayed', 'true')
   return reply
-    .code(answer.status)
-    .headers(answer.headers)
+    .code(record.status)
+    .headers(record.headers)
     .header('content-type', 'application/json; charset=utf-8')
-    .send(answer.body)
+    .send(record.body)
 }
 
 /**

@@ -5,7 +5,7 @@ import { type EventType, eventTypes } from '#api/schemas/event.ts'
 import type { Clock } from '#clock.ts'
 import type { Caller } from '#core/caller.ts'
 import { nearest, Problem } from '#core/problem.ts'
-import type { ChangeStream, Filter, StreamEvent, Subscriber } from '#events/change-stream.ts'
+import type { ChangeStream, EventFilter, StreamEvent, Subscriber } from '#events/change-stream.ts'
 import type { Authenticator } from '#http/auth/authenticate.ts'
 import { toRouteOptions } from '#http/bind.ts'
 import { addVary } from '#http/protocol/security-headers.ts'
@@ -61,7 +61,7 @@ export function eventRoutes(
     },
   )
 
-  function stream(reply: FastifyReply, caller: Caller, filter: Filter, position: number, last: number): void {
+  function stream(reply: FastifyReply, caller: Caller, filter: EventFilter, position: number, last: number): void {
     const { raw } = reply
     if (raw.destroyed) return // its client went while we looked where it is to begin
     let told = position
@@ -80,7 +80,7 @@ export function eventRoutes(
         raw.write(frames(events))
       },
       reset: (to) => raw.write(`event: reset\n${mark(to)}data: ${resetData}\n\n`),
-      beat(to) {
+      heartbeat(to) {
         if (!isReady()) {
           if (++stalledBeats >= maxStalledBeats) raw.destroy()
           return
@@ -96,7 +96,7 @@ export function eventRoutes(
     }
     // A place that is yet to come is of another life of this database, before it was restored from a copy.
     const isStrange = position > last
-    const leaveFeed = changeStream.listen(isStrange ? last : position, filter, sink, caller.by?.id)
+    const leaveFeed = changeStream.subscribe(isStrange ? last : position, filter, sink, caller.by?.id)
     // A token that is revoked ends what was begun with it.
     const unwatch = authenticator.watch(caller, sink.end)
     const leave = () => {
@@ -118,7 +118,7 @@ export function eventRoutes(
   function poll(
     reply: FastifyReply,
     caller: Caller,
-    filter: Filter,
+    filter: EventFilter,
     { position, last, waitMs }: { position: number; last: number; waitMs: number },
   ): Promise<FastifyReply> {
     const { promise, resolve, reject } = Promise.withResolvers<FastifyReply>()
@@ -154,11 +154,11 @@ export function eventRoutes(
         else wait()
       },
       reset: () => fail(new Problem('gone', `${forgotten}.`)),
-      beat() {},
+      heartbeat() {},
       fail,
       end: () => answer([]),
     }
-    const leave = changeStream.listen(position, filter, sink, caller.by?.id)
+    const leave = changeStream.subscribe(position, filter, sink, caller.by?.id)
     const unwatch = authenticator.watch(caller, () =>
       fail(new Problem('unauthorized', 'The token is not valid any more.')),
     )
