@@ -25,7 +25,7 @@ import { createAuthenticator } from '#http/auth/authenticate.ts'
 import { createOidc } from '#http/auth/oidc.ts'
 import type { ConnectionLimits } from '#http/limits/connections.ts'
 import { readCertificate, watchCertificate } from '#http/listen/certificate.ts'
-import { closeControl, controlPath, openControl } from '#http/listen/control-socket.ts'
+import { closeControlSocket, controlPath, openControlSocket } from '#http/listen/control-socket.ts'
 import { listen } from '#http/listen/listen.ts'
 import { isLoopbackAddress } from '#http/protocol/host-check.ts'
 import { createServer } from '#http/server.ts'
@@ -224,7 +224,7 @@ async function startParts(config: Config, deps: AppDeps, onOpened: (store: Store
     webPushKey: (await vapidKeys(store)).publicKey,
     trashDays: config.trashDays,
     certificate,
-    isForMachine: isLoopback && !config.login && !config.allowAnyoneOnNetwork,
+    isLocalOnly: isLoopback && !config.login && !config.allowAnyoneOnNetwork,
     isSocket,
     // Programs of one machine are told apart by nothing.
     rateLimit: isLoopback && !config.login ? 0 : config.rateLimit,
@@ -237,7 +237,7 @@ async function startParts(config: Config, deps: AppDeps, onOpened: (store: Store
     clock,
     health: { version, look },
     metrics,
-    onAsked: batchSize.asked,
+    onRequest: batchSize.asked,
   })
   stack.defer(() => server.close())
   await offerControl(config.databaseUrl, server, authenticator.trust, log)
@@ -283,7 +283,7 @@ async function openProvider(config: Config, store: Store, clock: Clock) {
   if (issuer === '') return null
   const redirectUri = `${publicUrl.replace(/\/+$/, '')}/auth/oidc/callback`
   const secret = clientSecret === '' ? {} : { clientSecret }
-  const oidc = createOidc({ issuer, clientId, ...secret, redirectUri, sealKey: await sealKey(store), clock })
+  const oidc = createOidc({ issuer, clientId, ...secret, redirectUri, cookieKey: await cookieKey(store), clock })
   return { oidc, name: config.oidcName, newUsers: config.oidcNewUsers }
 }
 
@@ -312,8 +312,8 @@ async function offerControl(
   const path = controlPath(databaseUrl)
   if (path === undefined) return
   try {
-    const control = await openControl(server, path, trust)
-    server.addHook('preClose', () => closeControl(server, control))
+    const control = await openControlSocket(server, path, trust)
+    server.addHook('preClose', () => closeControlSocket(server, control))
   } catch (error) {
     log.warn(`There is no control socket for commands beside the running server: ${(error as Error).message}`)
   }
@@ -415,7 +415,7 @@ const vapidKeys = async (store: Store): Promise<VapidKeys> =>
 const linkKey = (store: Store) => sharedSecret(store, 'links', () => randomBytes(32).toString('base64url'))
 
 /** The same for all replicas: what one has begun, another finishes. */
-const sealKey = (store: Store) => sharedSecret(store, 'seal', () => randomBytes(32).toString('base64url'))
+const cookieKey = (store: Store) => sharedSecret(store, 'seal', () => randomBytes(32).toString('base64url'))
 
 function readVersion(): string {
   return JSON.parse(readFileSync(new URL('../package.json', import.meta.url), 'utf8')).version

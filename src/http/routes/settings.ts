@@ -11,7 +11,7 @@ import { NoQuery } from './tasks.ts'
 
 interface Parts {
   readonly ctx: LongContext
-  readonly authenticator: Pick<Authenticator, 'forget'>
+  readonly authenticator: Pick<Authenticator, 'invalidate'>
   readonly webPushKey: string
   /** What holds for who has not chosen. */
   readonly defaults: Defaults
@@ -64,7 +64,7 @@ export function settingsRoutes(plain: FastifyInstance, { ctx, authenticator, web
     },
     async ({ body, actor }) => {
       await changeSettings(ctx, actor, toSettings(body), defaults)
-      authenticator.forget()
+      authenticator.invalidate()
       return settings(actor.userId)
     },
   )

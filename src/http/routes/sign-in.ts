@@ -6,8 +6,9 @@ import { revokeToken, signOutEverywhere } from '#actions/tokens.ts'
 import type { Caller } from '#core/caller.ts'
 import { Problem, type ProblemKind } from '#core/problem.ts'
 import { scopesWithin } from '#core/scope.ts'
-import { type Authenticator, toCaller } from '#http/auth/authenticate.ts'
+import type { Authenticator } from '#http/auth/authenticate.ts'
 import { sessionCookie } from '#http/auth/session-cookie.ts'
+import { toCaller } from '#http/auth/token-cache.ts'
 import type { RateLimiter } from '#http/limits/rate-limit.ts'
 import { isLoopbackAddress } from '#http/protocol/host-check.ts'
 import { getUser } from '#store/users.ts'
@@ -28,7 +29,7 @@ import { NoQuery, refuseBody } from './tasks.ts'
 
 interface Parts {
   readonly ctx: Context
-  readonly authenticator: Pick<Authenticator, 'forget' | 'identify'>
+  readonly authenticator: Pick<Authenticator, 'invalidate' | 'identify'>
   readonly rates: Pick<RateLimiter, 'mayTry'>
   readonly isOpen: boolean
   /** What the button to a provider of identities says, if there is one. */
@@ -130,7 +131,7 @@ export function signInRoutes(plain: FastifyInstance, { ctx, authenticator, rates
       const { by } = actor
       const isSession = by?.kind === 'session' && by.id !== null
       if (isSession) await revokeToken(ctx, actor, by.id)
-      authenticator.forget()
+      authenticator.invalidate()
       reply.header('set-cookie', sessionCookie(''))
       return { signed_out: isSession }
     },
@@ -153,7 +154,7 @@ export function signInRoutes(plain: FastifyInstance, { ctx, authenticator, rates
     },
     async ({ actor }, reply) => {
       const ended = await signOutEverywhere(ctx, actor.userId)
-      authenticator.forget()
+      authenticator.invalidate()
       reply.header('set-cookie', sessionCookie(''))
       return toEndedAccessWire(ended)
     },
@@ -179,7 +180,7 @@ export function signInRoutes(plain: FastifyInstance, { ctx, authenticator, rates
       const change = { current, password, revokeTokens }
       const work = () => actions.changePassword(ctx, actor, change)
       const ended = await attempt(ip, `user ${actor.userId}`, 'forbidden', work)
-      authenticator.forget()
+      authenticator.invalidate()
       return { changed: true, ...toEndedAccessWire(ended) }
     },
   )
@@ -205,7 +206,7 @@ export function signInRoutes(plain: FastifyInstance, { ctx, authenticator, rates
       const wish = { invitation: code, name, password, device: deviceOf(request) }
       const accept = () => actions.acceptInvitation(ctx, wish)
       const { session: made, token } = await attempt(request.ip, 'an invitation', 'unauthorized', accept)
-      authenticator.forget()
+      authenticator.invalidate()
       enter(request, reply, made)
       return { user: toUserWire(made.user), token: token?.secret ?? null }
     },

@@ -16,7 +16,7 @@ const tags = ['accounts']
 /** What a user's programs ask with, and where he is signed in. */
 export function tokenRoutes(
   plain: FastifyInstance,
-  { ctx, authenticator, now }: { ctx: Context; authenticator: Pick<Authenticator, 'forget'>; now: () => number },
+  { ctx, authenticator, now }: { ctx: Context; authenticator: Pick<Authenticator, 'invalidate'>; now: () => number },
 ): void {
   const server = plain.withTypeProvider<TypeBoxTypeProvider>()
 
@@ -78,7 +78,7 @@ export function tokenRoutes(
     },
     async ({ params, actor }) => {
       const { id } = await revokeToken(ctx, actor, params.id)
-      authenticator.forget()
+      authenticator.invalidate()
       return { id }
     },
   )

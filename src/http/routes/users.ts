@@ -30,7 +30,7 @@ import { IdParams, NoQuery, parseCursor, refuseBody, toCursor } from './tasks.ts
 
 interface Parts {
   readonly ctx: LongContext
-  readonly authenticator: Pick<Authenticator, 'forget'>
+  readonly authenticator: Pick<Authenticator, 'invalidate'>
   readonly publicUrl: string
   /** What holds for users who have not chosen. */
   readonly defaults: Defaults
@@ -145,7 +145,7 @@ export function userRoutes(plain: FastifyInstance, { ctx, authenticator, publicU
         ...(disabled !== undefined && { disabled }),
       }
       const user = await actions.updateUser(ctx, { id: params.id, ...parseConditions(headers) }, patch, by)
-      authenticator.forget()
+      authenticator.invalidate()
       reply.header('etag', toEtag(user))
       return toUserWire(user)
     },
@@ -166,7 +166,7 @@ export function userRoutes(plain: FastifyInstance, { ctx, authenticator, publicU
     },
     async ({ params, headers }) => {
       await actions.deleteUser(ctx, { id: params.id, ...parseConditions(headers) })
-      authenticator.forget()
+      authenticator.invalidate()
       return { id: params.id }
     },
   )
@@ -189,7 +189,7 @@ export function userRoutes(plain: FastifyInstance, { ctx, authenticator, publicU
     async ({ params }, reply) => {
       reply.header('cache-control', 'no-store')
       const { user, invitation } = await actions.inviteUser(ctx, params.id)
-      authenticator.forget()
+      authenticator.invalidate()
       return toInvitationWire(invitation, user, publicUrl)
     },
   )
@@ -209,7 +209,7 @@ export function userRoutes(plain: FastifyInstance, { ctx, authenticator, publicU
     },
     async ({ params }) => {
       const ended = await signOutEverywhere(ctx, params.id)
-      authenticator.forget()
+      authenticator.invalidate()
       return toEndedAccessWire(ended)
     },
   )
