@@ -34,22 +34,22 @@ export interface HookDeps extends OriginCheckOptions {
 }
 
 /**
- * Adds the hooks of all requests, and returns the rate limiter. Fastify runs the hooks of one kind in the order in which they were added:
+ * Adds the hooks of all requests, and returns the rate limiter. Fastify runs hooks of one kind in the order in which they were added:
  *
- *   onRequest      1 headers        first, so that every response has them, also a rejection
- *                  2 admission      before all else that costs time; a queued request has done nothing yet
- *                  3 connections    idle timeout, number of headers: cheap, and needed before headers are read
- *                  4 origin         needs no database; a page of another site learns nothing about a session; preflights have no credential
- *                  5 close          503 while the server closes, before the database is read
- *                  6 authentication the last that may reject, and the only one that reads the database; its result is the rate limit's key
- *   preParsing     2 admission      releases the slot while the body is still coming
- *   preValidation  2 admission      takes it again
- *   onSend         2 admission      releases the slot: the handler is done with the database
- *                  3 connections    limits unread responses; it may still replace the response by a 503
- *                  5 close          Connection: close
- *                  7 audit          last: it records the status as sent, and may wait for its own write
- *   onResponse     2 admission      for hijacked replies, which skip onSend
- *                  8 log, metrics   the response is complete
+ *   onRequest      1 headers         first, so that every response has them, also a rejection
+ *                  2 admission       before all that costs time: a request in a queue has done nothing yet
+ *                  3 connections     before any hook that trusts headers: Node may have dropped some of too many
+ *                  4 origin          before authentication: needs no database, and preflight requests have no credential
+ *                  5 close           503 while the server closes, before the database is read
+ *                  6 authentication  last, since only it reads the database; its caller is the key of the rate limit
+ *   preParsing     2 admission       releases the slot while the body is still coming
+ *   preValidation  2 admission       takes a slot again
+ *   onSend         2 admission       releases the slot: the handler is done with the database
+ *                  3 connections     limits unread responses, and may replace the response by a 503
+ *                  5 close           Connection: close
+ *                  7 audit           last, since it records the final status, and may wait for its write
+ *   onResponse     2 admission       for hijacked replies, which skip onSend
+ *                  8 log, metrics    when the response is complete
  *
  * All take callbacks: an async hook costs each request a microtask more.
  */

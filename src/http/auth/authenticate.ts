@@ -132,7 +132,10 @@ export function createAuthenticator({ transact, ...options }: AuthenticatorOptio
   }
 }
 
-/** Returns a promise only where the database is read: otherwise each request saves a microtask. @throws Problem `unauthorized`, `forbidden` */
+/**
+ * Returns a promise only where the database is read: otherwise each request saves a microtask.
+ * @throws Problem `unauthorized`, `forbidden`
+ */
 function check(state: State, request: FastifyRequest, reply: FastifyReply): Promise<void> | undefined {
   if (isPublic(request)) return undefined
   if (state.trusted.has(request.raw.socket)) return authenticateTrusted(state, request)

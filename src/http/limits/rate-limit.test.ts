@@ -32,7 +32,7 @@ function start(perMinute = 60) {
     headers,
     ask,
     /** Fails to sign in. */
-    fail: (address: string, account: string) => waitOf(() => limiter.mayTry(address, account)),
+    fail: (address: string, account: string) => waitOf(() => limiter.beginAttempt(address, account)),
     wrongToken: (address: string) => waitOf(() => limiter.failure(address)),
     pass(ms: number) {
       at += ms
@@ -129,14 +129,14 @@ test('fifty for an address, over all accounts and wrong tokens', () => {
 test('an attempt that succeeds is not counted, and those before it still are', () => {
   const { limiter, fail } = start()
   for (let i = 0; i < 9; i++) fail('192.0.2.1', 'ann')
-  for (let i = 0; i < 100; i++) limiter.mayTry('192.0.2.1', 'ann').succeeded()
+  for (let i = 0; i < 100; i++) limiter.beginAttempt('192.0.2.1', 'ann').succeeded()
   assert.equal(fail('192.0.2.1', 'ann'), undefined)
   assert.equal(fail('192.0.2.1', 'ann'), 90)
 })
 
 test('concurrent attempts count before the first of them is checked', () => {
   const { limiter, fail } = start()
-  const attempts = Array.from({ length: 10 }, () => limiter.mayTry('192.0.2.1', 'ann'))
+  const attempts = Array.from({ length: 10 }, () => limiter.beginAttempt('192.0.2.1', 'ann'))
   assert.equal(fail('192.0.2.1', 'ann'), 90)
   attempts[3]?.succeeded()
   assert.equal(fail('192.0.2.1', 'ann'), undefined)

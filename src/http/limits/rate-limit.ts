@@ -21,14 +21,14 @@ export interface RateLimiter {
    * Counts a request, and sets the headers that say what is left (draft-ietf-httpapi-ratelimit-headers-11).
    * @throws Problem `rate-limited`
    */
-  request(reply: Pick<FastifyReply, 'header'>, caller: Caller): void
+  request(reply: Pick<FastifyReply, 'header'>, caller: RateLimitedCaller): void
   /**
    * Call it before an attempt to sign in is checked. The attempt counts as failed until `succeeded` is called: otherwise a thousand at
    * once would all begin before the first result.
    * @param account the name that was entered
    * @throws Problem `rate-limited`
    */
-  mayTry(address: string, account: string): Attempt
+  beginAttempt(address: string, account: string): SignInAttempt
   /**
    * Counts an unknown token or link, which may be a guess. Call it after the lookup: a valid token works, whatever other clients at the
    * same address do.
@@ -37,13 +37,13 @@ export interface RateLimiter {
   failure(address: string): void
 }
 
-export interface Caller {
+export interface RateLimitedCaller {
   /** `token:12`, `session:…`, or for an unknown caller the key by `addressKey`. */
   readonly key: string
   readonly isKnown: boolean
 }
 
-export interface Attempt {
+export interface SignInAttempt {
   /** Takes this attempt back: it was no failure, or was not checked. Earlier failures stay. */
   succeeded(): void
 }
@@ -89,7 +89,7 @@ export function createRateLimiter({
       reply.header('ratelimit', toRateLimit(name, policy, verdict))
       if (!verdict.isAllowed) reject(verdict, 'Too many requests')
     },
-    mayTry(address, account) {
+    beginAttempt(address, account) {
       const ofAddress = addressKey(address)
       const pair = `${account.slice(0, maxAccountLength)} ${ofAddress}`
       const at = now()

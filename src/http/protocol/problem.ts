@@ -23,11 +23,7 @@ export const problemTypes: Record<ProblemKind | 'internal', { status: number; sl
   gone: { status: 410, slug: 'gone', title: 'No longer available' },
   stale: { status: 412, slug: 'stale', title: 'Changed since it was read' },
   'too-large': { status: 413, slug: 'too-large', title: 'Too large' },
-  'unsupported-media-type': {
-    status: 415,
-    slug: 'unsupported-media-type',
-    title: 'Unsupported media type',
-  },
+  'unsupported-media-type': { status: 415, slug: 'unsupported-media-type', title: 'Unsupported media type' },
   invalid: { status: 422, slug: 'invalid', title: 'Unprocessable Content' },
   'rate-limited': { status: 429, slug: 'rate-limited', title: 'Too many requests' },
   internal: { status: 500, slug: 'internal', title: 'Internal server error' },

@@ -30,7 +30,7 @@ import { NoQuery, refuseBody } from './tasks.ts'
 interface Parts {
   readonly ctx: Context
   readonly authenticator: Pick<Authenticator, 'invalidate' | 'identify'>
-  readonly rates: Pick<RateLimiter, 'mayTry'>
+  readonly rates: Pick<RateLimiter, 'beginAttempt'>
   readonly isOpen: boolean
   /** What the button to a provider of identities says, if there is one. */
   readonly provider: string | null
@@ -59,7 +59,7 @@ export function signInRoutes(plain: FastifyInstance, { ctx, authenticator, rates
     failure: ProblemKind,
     work: () => Promise<T>,
   ): Promise<T> {
-    const { succeeded } = rates.mayTry(address, account)
+    const { succeeded } = rates.beginAttempt(address, account)
     try {
       const done = await work()
       succeeded()
