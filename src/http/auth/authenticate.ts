@@ -139,7 +139,8 @@ export function createAuthenticator({ transact, ...options }: AuthenticatorOptio
 function check(state: State, request: FastifyRequest, reply: FastifyReply): Promise<void> | undefined {
   if (isPublic(request)) return undefined
   if (state.trusted.has(request.raw.socket)) return authenticateTrusted(state, request)
-  const { secret, hash } = secretAndHash(state, request)
+  const secret = secretOf(request, state.isOpen)
+  const hash = hashOf(secret, state.isOpen)
   if (hash === undefined) {
     if (secret === undefined) throw noCredential()
     state.onWrong?.(request)
@@ -151,11 +152,10 @@ function check(state: State, request: FastifyRequest, reply: FastifyReply): Prom
   return undefined
 }
 
-/** The hash is undefined without a credential, and where the secret is malformed. */
-function secretAndHash({ isOpen }: State, request: FastifyRequest) {
-  const secret = secretOf(request, isOpen)
-  const hash = secret === undefined ? (isOpen ? firstUserHash : undefined) : hashSecret(secret)
-  return { secret, hash }
+/** Returns undefined without a credential, and for a malformed secret. */
+function hashOf(secret: string | undefined, isOpen: boolean): string | undefined {
+  if (secret === undefined) return isOpen ? firstUserHash : undefined
+  return hashSecret(secret)
 }
 
 /** Administrators read the metrics while the database is unavailable, to see that it is. */
@@ -192,7 +192,8 @@ async function authenticateTrusted({ db }: State, request: FastifyRequest): Prom
 async function identify(state: State, request: FastifyRequest, reply: FastifyReply): Promise<Caller | null> {
   const { cache, clock } = state
   if (state.trusted.has(request.raw.socket)) await authenticateTrusted(state, request)
-  const { secret, hash } = secretAndHash(state, request)
+  const secret = secretOf(request, state.isOpen)
+  const hash = hashOf(secret, state.isOpen)
   // /v1/health shows its details while the database is unavailable, too.
   const found = hash === undefined ? undefined : await cache.readOrStale(hash)
   if (!found || rejectionReason(found, clock.now())) return request.caller
