@@ -187,7 +187,7 @@ test('a certificate that is renewed', async (t) => {
   await t.test('and cannot be used is complained of once, and the one from before stays', async () => {
     const current = await presented()
     const broken: [words: string, cert: string, key: string][] = [
-      [`The key in ${files.key} is not that of the certificate in ${files.cert}.`, selfSigned.cert, renewed.key],
+      [`The key in ${files.key} does not match the certificate in ${files.cert}.`, selfSigned.cert, renewed.key],
       [`${files.cert} is not a PEM certificate: see --tls-cert.`, 'half of a cert', renewed.key],
       [`${files.key} is not a PEM private key`, selfSigned.cert, 'half of a key'],
     ]
@@ -233,7 +233,7 @@ test('a certificate that cannot be used keeps the server from its start, by a se
     [files.key, files.cert, /key\.pem is not a PEM certificate: see --tls-cert\.$/],
     [files.cert, files.cert, /cert\.pem is not a PEM private key, or has a passphrase: see --tls-key\.$/],
     [files.cert, sealed, /sealed\.pem is not a PEM private key, or has a passphrase: see --tls-key\.$/],
-    [files.cert, other.key, /^The key in .* is not that of the certificate in .*\.$/],
+    [files.cert, other.key, /^The key in .* does not match the certificate in .*\.$/],
   ]
   for (const [cert, key, words] of cases) {
     const outcome = await startTestApp(t, { flags: [`--tls-cert=${cert}`, `--tls-key=${key}`] }).catch((error) => error)

@@ -228,7 +228,10 @@ test('the real server', async (t) => {
     writeFileSync(path, 'precious')
     const { ended, output } = start('c')
     assert.equal((await ended).code, 2)
-    assert.match(output.stderr, /^duebell: .* is no socket: choose another --socket, or move it away\.\n$/)
+    assert.match(
+      output.stderr,
+      /^duebell: .* exists and is not a socket\. Choose another path with --socket, or move the file\.\n$/,
+    )
     assert.equal(readFileSync(path, 'utf8'), 'precious')
   })
 })
