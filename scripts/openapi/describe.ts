@@ -1,7 +1,7 @@
 import { STATUS_CODES } from 'node:http'
 import type { ProblemKind } from '#core/problem.ts'
-import { describeProblem } from '#http/pages/problems.ts'
-import { answers } from '#http/protocol/problem.ts'
+import { problemReference } from '#http/pages/problems.ts'
+import { problemTypes } from '#http/protocol/problem.ts'
 import type { TSchema } from '#json-schema.ts'
 import type { Answer, Document, Media, Operation, Parameter, Ref, Schema } from './document.ts'
 import { namedShapes, type Route } from './routes.ts'
@@ -73,7 +73,7 @@ export async function describe(routes: readonly Route[], version: string): Promi
     }
     for (const kind of kindsOf(route)) {
       usedKinds.add(kind)
-      const { status } = answers[kind]
+      const { status } = problemTypes[kind]
       const name = componentName(kind)
       const own = found[status] as Answer | undefined
       // Where the route answers this status in a form of its own as well (health), both are said.
@@ -107,7 +107,7 @@ export async function describe(routes: readonly Route[], version: string): Promi
     Object.fromEntries([...names].sort().map((name) => [headerName(name), from[name] as T]))
   const responses = Object.fromEntries(
     [...usedKinds].sort(byStatus).map((kind): [string, Answer] => {
-      const { title, example } = describeProblem(kind)
+      const { title, example } = problemReference(kind)
       const isWaiting = kind === 'unavailable' || kind === 'rate-limited'
       const isOfAccess = kind === 'unauthorized' || kind === 'forbidden'
       return [
@@ -200,7 +200,7 @@ export function kindsOf({ method, schema }: Pick<Route, 'method' | 'schema'>): K
   return [...kinds].sort(byStatus)
 }
 
-const byStatus = (a: Kind, b: Kind) => answers[a].status - answers[b].status
+const byStatus = (a: Kind, b: Kind) => problemTypes[a].status - problemTypes[b].status
 
 /** `not-found` as a component: `NotFound`. */
 function componentName(kind: Kind): string {

@@ -1,7 +1,7 @@
 import { readdirSync } from 'node:fs'
 import type { FastifySchema, RouteOptions } from 'fastify'
 import { pino } from 'pino'
-import { createServer, type ServerParts } from '#http/server.ts'
+import { createServer, type ServerDeps } from '#http/server.ts'
 
 /** An operation of the API, as its route says it. */
 export interface Route {
@@ -35,12 +35,12 @@ export function readRoutes(): { routes: Route[]; hidden: string[]; undescribed: 
     provider,
     log: pino({ level: 'silent' }),
     isOpen: true,
-    isForMachine: true,
+    isLocalOnly: true,
     isSocket: false,
     ...lists,
     onRoute,
   }
-  createServer(parts as Partial<ServerParts> as ServerParts)
+  createServer(parts as Partial<ServerDeps> as ServerDeps)
   return { routes, hidden, undescribed }
 }
 

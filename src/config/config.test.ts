@@ -295,8 +295,14 @@ describe('configuration', () => {
         'fe80::1%eth0',
         '',
       ],
-      'is everybody': ['0.0.0.0/0', '10.0.0.0/0', '::/0'],
-      'has no length': ['10.0.0.0/33', '10.0.0.0/255.0.0.0', '10.0.0.0/08', '10.0.0.0/', '2001:db8::/129'],
+      'trusts every address': ['0.0.0.0/0', '10.0.0.0/0', '::/0'],
+      'must have a valid prefix length': [
+        '10.0.0.0/33',
+        '10.0.0.0/255.0.0.0',
+        '10.0.0.0/08',
+        '10.0.0.0/',
+        '2001:db8::/129',
+      ],
     }
     for (const [words, texts] of Object.entries(wrong))
       for (const text of texts) {

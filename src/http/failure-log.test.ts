@@ -8,9 +8,9 @@ test('the first failure of a kind is logged with its error, the others as a coun
   const failures = createFailureLog({ warn: (fields: object, text: string) => lines.push([fields, text]) } as never)
   const full = () => new Error('database or disk is full')
   const first = full()
-  failures.note(first, 'a')
-  for (let i = 0; i < 999; i++) failures.note(full(), 'b')
-  failures.note(new Error('database disk image is malformed'), 'c')
+  failures.record(first, 'a')
+  for (let i = 0; i < 999; i++) failures.record(full(), 'b')
+  failures.record(new Error('database disk image is malformed'), 'c')
   assert.deepEqual(
     lines.map(([, text]) => text),
     ['unavailable', 'unavailable'],
@@ -24,18 +24,18 @@ test('the first failure of a kind is logged with its error, the others as a coun
       'more requests failed for the same reason',
     ],
   ])
-  failures.note(full(), 'd')
+  failures.record(full(), 'd')
   t.mock.timers.tick(60_000)
   assert.equal(lines.length, 4, 'the count of the second minute')
   t.mock.timers.tick(60_000)
-  failures.note(full(), 'e')
-  assert.equal(lines.at(-1)?.[1], 'unavailable', 'after a minute without one it is told anew')
+  failures.record(full(), 'e')
+  assert.equal(lines.at(-1)?.[1], 'unavailable', 'after a minute without one the next is logged again')
 })
 
-test('failures of which each has words of its own do not fill the memory or the log', (t) => {
+test('failures with different messages fill neither memory nor log', (t) => {
   t.mock.timers.enable({ apis: ['setTimeout'] })
   const lines: string[] = []
   const failures = createFailureLog({ warn: (_: object, text: string) => lines.push(text) } as never)
-  for (let i = 0; i < 10_000; i++) failures.note(new Error(`port ${i} is closed`), 'a')
+  for (let i = 0; i < 10_000; i++) failures.record(new Error(`port ${i} is closed`), 'a')
   assert.ok(lines.length <= 51, `${lines.length} lines`)
 })

@@ -1,17 +1,18 @@
 import type { FastifyBaseLogger } from 'fastify'
 
 /**
- * Failures by their kind. While the database is away each request fails, and a line with a stack for each would fill the disk, and hide
- * all else: the first of a kind is logged with its error, the others are counted, and the count is logged once a minute until the end.
+ * Logs failures by kind. While the database is unavailable every request fails, and a line with a stack for each would fill the disk and
+ * hide all else. So the first of a kind is logged with its error. The others are counted, and the count is logged once a minute until they
+ * end.
  */
 export interface FailureLog {
-  note(cause: unknown, requestId: string): void
+  record(cause: unknown, requestId: string): void
 }
 
 const windowMs = 60_000
-/** More kinds at a time share one: a message may hold what differs in each. */
+/** Further kinds share one, since messages may differ in every failure. */
 const maxKinds = 50
-/** A message may hold a statement. */
+/** A message may contain a whole statement. */
 const maxKindLength = 200
 
 export function createFailureLog(log: Pick<FastifyBaseLogger, 'warn'>): FailureLog {
@@ -22,32 +23,31 @@ export function createFailureLog(log: Pick<FastifyBaseLogger, 'warn'>): FailureL
     if (count === 0) return void counts.delete(kind)
     log.warn({ reason: kind, count, seconds: windowMs / 1_000 }, 'more requests failed for the same reason')
     counts.set(kind, 0)
-    watch(kind)
+    startWindow(kind)
   }
 
-  const watch = (kind: string) => setTimeout(endWindow, windowMs, kind).unref()
+  const startWindow = (kind: string) => setTimeout(endWindow, windowMs, kind).unref()
 
   return {
-    note(cause, requestId) {
-      const own = String(cause).slice(0, maxKindLength)
-      const kind = counts.has(own) || counts.size < maxKinds ? own : 'several'
+    record(cause, requestId) {
+      const message = String(cause).slice(0, maxKindLength)
+      const kind = counts.has(message) || counts.size < maxKinds ? message : 'several'
       const count = counts.get(kind)
       if (count !== undefined) return void counts.set(kind, count + 1)
       counts.set(kind, 0)
       log.warn({ err: cause, reqId: requestId }, 'unavailable')
-      watch(kind)
+      startWindow(kind)
     },
   }
 }
 
 const logs = new WeakMap<object, FailureLog>()
 
-/** That of a server: its requests share one logger. */
+/** Returns the failure log of a server, whose requests share one logger. */
 export function failureLogOf(log: FastifyBaseLogger): FailureLog {
-  let found = logs.get(log)
-  if (!found) {
-    found = createFailureLog(log)
-    logs.set(log, found)
-  }
-  return found
+  const existing = logs.get(log)
+  if (existing) return existing
+  const created = createFailureLog(log)
+  logs.set(log, created)
+  return created
 }

@@ -3,7 +3,7 @@ import { type TestContext, test } from 'node:test'
 import type { FastifyInstance, RouteOptions } from 'fastify'
 import { pino } from 'pino'
 import { sessionMs } from '#actions/sign-in.ts'
-import { createServer, type ServerParts } from '#http/server.ts'
+import { createServer, type ServerDeps } from '#http/server.ts'
 import { readDocument } from '#openapi/generate.ts'
 import { readRoutes } from '#openapi/routes.ts'
 import { checkAccess, type Matrix } from '#support/access.ts'
@@ -154,8 +154,8 @@ test('a route that forgets to say what it needs is refused as the server is made
     onRoute,
   }
   assert.throws(
-    () => createServer(parts as Partial<ServerParts> as ServerParts),
-    /GET \/v1\/forgotten does not say what it needs/,
+    () => createServer(parts as Partial<ServerDeps> as ServerDeps),
+    /GET \/v1\/forgotten does not declare what it needs/,
   )
   assert.ok(isAdded)
 })

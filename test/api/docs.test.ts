@@ -4,15 +4,15 @@ import { existsSync, readFileSync } from 'node:fs'
 import { test } from 'node:test'
 import { gunzipSync } from 'node:zlib'
 import { chromium } from 'playwright-core'
-import { problemPages } from '#http/pages/problem-texts.ts'
-import { describeProblem } from '#http/pages/problems.ts'
-import { answers } from '#http/protocol/problem.ts'
+import { problemTexts } from '#http/pages/problem-texts.ts'
+import { problemReference } from '#http/pages/problems.ts'
+import { problemTypes } from '#http/protocol/problem.ts'
 import { startTestApp } from '#support/test-app.ts'
 import { assertProblem, wireTo } from './wire.ts'
 
 /** What the server says of itself: the document, the page made of it, and a page for each kind of problem. */
 const root = new URL('../../', import.meta.url)
-const kinds = Object.keys(answers) as (keyof typeof answers)[]
+const kinds = Object.keys(problemTypes) as (keyof typeof problemTypes)[]
 
 test('/openapi.json', async (t) => {
   const { url } = await startTestApp(t)
@@ -113,15 +113,15 @@ test('/problems', async (t) => {
   const readable = { headers: { accept: 'application/json' } }
 
   await t.test('has a page for every kind, and a kind for every page', async () => {
-    assert.deepEqual(Object.keys(problemPages), kinds)
+    assert.deepEqual(Object.keys(problemTexts), kinds)
     for (const kind of kinds) {
-      const { slug, title, status } = answers[kind]
+      const { slug, title, status } = problemTypes[kind]
       assert.equal(slug, kind)
       const page = await send('GET', `/problems/${slug}`)
       assert.deepEqual([page.status, page.headers.get('content-type')], [200, 'text/html; charset=utf-8'])
       assert.ok(page.text.includes(`<h1>${title}</h1>`) && page.text.includes(`HTTP status ${status}`))
       const told = await send('GET', `/problems/${slug}`, readable)
-      assert.deepEqual(told.body, JSON.parse(JSON.stringify(describeProblem(kind))))
+      assert.deepEqual(told.body, JSON.parse(JSON.stringify(problemReference(kind))))
     }
     const list = (await send('GET', '/problems')).text
     const listed = [...list.matchAll(/href="\/problems\/([a-z-]+)"/g)].map(([, slug]) => slug)
@@ -137,11 +137,15 @@ test('/problems', async (t) => {
       const hash = createHash('sha256').update(style).digest('base64')
       assert.equal(
         headers.get('content-security-policy'),
-        `default-src 'none'; style-src 'sha256-${hash}'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'`,
+        `default-src 'none'; style-src 'sha256-${hash}'; img-src data:; base-uri 'none'; form-action 'none'; frame-ancestors 'none'`,
       )
       assert.equal(headers.get('x-content-type-options'), 'nosniff')
       assert.equal(headers.get('referrer-policy'), 'no-referrer')
-      assert.doesNotMatch(text, /<script|<link|<img|style="|\son[a-z]+="/)
+      // The empty icon keeps the browser from loading /favicon.ico.
+      assert.doesNotMatch(
+        text.replace('<link rel="icon" href="data:,">', ''),
+        /<script|<link|<img|style="|\son[a-z]+="/,
+      )
       assert.match(style, /color-scheme: light dark/)
     }
   })
@@ -149,10 +153,10 @@ test('/problems', async (t) => {
   await t.test('shows what the server really answers', async () => {
     await client.create({ title: 'x' })
     // Those of which no single request can be shown: they need a server in trouble, a week, or a mebibyte.
-    const unprovoked = kinds.filter((kind) => !problemPages[kind].example.request)
+    const unprovoked = kinds.filter((kind) => !problemTexts[kind].example.request)
     assert.deepEqual(unprovoked, ['gone', 'too-large', 'rate-limited', 'internal', 'unavailable'])
     for (const kind of kinds) {
-      const { request, problem } = describeProblem(kind).example
+      const { request, problem } = problemReference(kind).example
       if (!request) continue
       const { method, path, ...sending } = request
       const answer = await send(method, path, sending)

@@ -35,7 +35,7 @@ test('a GET shows one button and does nothing; only a POST acts, and twice is on
   }
   assert.equal((await client.get(id)).completed_dt, null)
   const form = { body: '', headers: { 'content-type': 'application/x-www-form-urlencoded' } }
-  for (let i = 0; i < 2; i++) assert.match((await wire('POST', complete, form)).text, /Done\./)
+  for (let i = 0; i < 2; i++) assert.match((await wire('POST', complete, form)).text, /The task is completed\./)
   assert.notEqual((await client.get(id)).completed_dt, null)
   assert.notEqual((await client.notifications()).notifications[0]?.acknowledged_dt, null, 'who acts has seen it')
 })

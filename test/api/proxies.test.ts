@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { type TestContext, test } from 'node:test'
 import { pino } from 'pino'
 import { listen } from '#http/listen/listen.ts'
-import { createServer, type ServerParts } from '#http/server.ts'
+import { createServer, type ServerDeps } from '#http/server.ts'
 import { temporaryFolder } from '#support/databases.ts'
 import { startTestApp } from '#support/test-app.ts'
 import { assertProblem, rawRequest } from './wire.ts'
@@ -12,22 +12,25 @@ type Lines = readonly string[]
 
 /** A server of our making with one more route, which answers what it takes a request for. */
 async function startMirror(t: TestContext, trustProxy: string[], place: { host?: string; socket?: string } = {}) {
-  const parts: Partial<ServerParts> = {
+  const parts: Partial<ServerDeps> = {
     log: pino({ level: 'silent' }),
-    isForMachine: false,
+    isLocalOnly: false,
     isOpen: false,
     ctx: {} as never,
-    authenticator: { enter: (_: unknown, __: unknown, done: () => void) => done(), isTrusted: () => false } as never,
+    authenticator: {
+      authenticate: (_: unknown, __: unknown, done: () => void) => done(),
+      isTrusted: () => false,
+    } as never,
     provider: null,
     isSocket: place.socket !== undefined,
     allowedHosts: [],
     corsOrigins: [],
     trustProxy,
     metrics: { answered() {}, refused() {}, text: async () => '' },
-    onAsked() {},
+    onRequest() {},
     changeStream: { stop() {} } as never,
   }
-  const server = createServer(parts as ServerParts)
+  const server = createServer(parts as ServerDeps)
   server.get('/who', { schema: { hide: true, needs: 'nothing' } }, ({ ip, protocol, host }) => ({ ip, protocol, host }))
   t.after(() => server.close())
   const url = await listen(server, { host: '127.0.0.1', port: 0, socket: '', ...place }, () => '')

@@ -580,7 +580,7 @@ test('a method that a resource does not have is refused, and those it has are to
     await t.test(`${path} has ${allow}, says so, and does nothing else`, async () => {
       for (const method of ['GET', 'POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS'].filter((one) => !allow.includes(one))) {
         const request = send(method, path)
-        await refuses(request, 405, 'This resource has')
+        await refuses(request, 405, 'This resource supports')
         assert.equal((await request).headers.get('allow'), allow, method)
       }
     })

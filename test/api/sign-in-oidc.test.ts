@@ -158,8 +158,8 @@ test('whatever goes wrong on the way is a page with a sentence, and its status',
     const page = await browser.open(`${app.url}/auth/oidc/callback${query}`)
     return { ...page, cookies: ours(browser) }
   }
-  assertRefused(await callback(''), 400, /Begin one instead/)
-  assertRefused(await callback('?code=a&state=b'), 400, /No sign-in is under way/)
+  assertRefused(await callback(''), 400, /Start one at/)
+  assertRefused(await callback('?code=a&state=b'), 400, /No sign-in is in progress/)
 
   const undecided = browse()
   const atProvider = await undecided.open(`${app.url}/auth/oidc`)

@@ -172,7 +172,7 @@ test('a session lasts as long as it is used, and ends after a month without; so 
   await eventually('and again', async () => ((await endsAt()) ?? 0) > Date.parse(startAt) + 100 * dayMs)
   to(110, -2)
   const over = await list()
-  assertProblem(over, 401, 'The session is over: sign in again.')
+  assertProblem(over, 401, 'The session has expired. Sign in again.')
   assert.deepEqual(over.headers.getSetCookie(), [])
 })
 

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { once } from 'node:events'
 import { type AddressInfo, createServer } from 'node:net'
 import { test } from 'node:test'
-import { answerUnreadable } from '#http/protocol/problem.ts'
+import { handleClientError } from '#http/protocol/problem.ts'
 import { readRoutes } from '#openapi/routes.ts'
 import { startTestApp } from '#support/test-app.ts'
 import { type Answer, assertProblem, connectTo, parseAnswer, rawRequest, wireTo } from './wire.ts'
@@ -150,7 +150,7 @@ test('a server that stops says so with the standing headers', async (t) => {
 })
 
 test('a request that did not arrive in time is told so with the standing headers', async (t) => {
-  const server = createServer((socket) => answerUnreadable(Object.assign(new Error(), { code: timeout }), socket))
+  const server = createServer((socket) => handleClientError(Object.assign(new Error(), { code: timeout }), socket))
   const timeout = 'ERR_HTTP_REQUEST_TIMEOUT'
   await once(server.listen(0, '127.0.0.1'), 'listening')
   t.after(() => server.close())

@@ -9,7 +9,7 @@ import { type ConnectionOptions, connect, type TLSSocket } from 'node:tls'
 import { pino } from 'pino'
 import { Problem } from '#core/problem.ts'
 import { readCertificate } from '#http/listen/certificate.ts'
-import { createServer, type ServerParts } from '#http/server.ts'
+import { createServer, type ServerDeps } from '#http/server.ts'
 import { temporaryFolder } from '#support/databases.ts'
 import { renewed, selfSigned } from '#support/self-signed.ts'
 import { eventually, spawnServer } from '#support/server-process.ts'
@@ -117,16 +117,16 @@ test('with a certificate', async (t) => {
 
 test('every limit of the server holds with TLS as without', async (t) => {
   const lists = { allowedHosts: [], trustProxy: [], corsOrigins: [] }
-  const parts: Partial<ServerParts> = {
+  const parts: Partial<ServerDeps> = {
     log: pino({ level: 'silent' }),
     ctx: {} as never,
     provider: null,
-    isForMachine: true,
+    isLocalOnly: true,
     isSocket: false,
     ...lists,
   }
-  const limitsOf = (more: Partial<ServerParts>) => {
-    const { server } = createServer({ ...parts, ...more } as ServerParts)
+  const limitsOf = (more: Partial<ServerDeps>) => {
+    const { server } = createServer({ ...parts, ...more } as ServerDeps)
     const { requestTimeout, headersTimeout, keepAliveTimeout, timeout } = server
     // Not in the types, and yet what Node goes by.
     const { connectionsCheckingInterval, requireHostHeader } = server as object as Record<string, unknown>
@@ -177,7 +177,7 @@ test('a certificate that is renewed', async (t) => {
     assert.equal(await presented(), before)
     await minutesUntil('it is presented', async () => (await presented()) !== before)
     assert.equal(
-      said(`INFO: The certificate in ${files.cert} is in use, good until Oct 31 19:38:20 2126 GMT`).length,
+      said(`INFO: The certificate in ${files.cert} is in use, valid until Oct 31 19:38:20 2126 GMT`).length,
       1,
     )
     socket.write('GET /livez HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: close\r\n\r\n')
@@ -187,9 +187,9 @@ test('a certificate that is renewed', async (t) => {
   await t.test('and cannot be used is complained of once, and the one from before stays', async () => {
     const current = await presented()
     const broken: [words: string, cert: string, key: string][] = [
-      [`The key in ${files.key} is not that of the certificate in ${files.cert}.`, selfSigned.cert, renewed.key],
-      [`${files.cert} holds no certificate in PEM: see --tls-cert.`, 'half of a cert', renewed.key],
-      [`${files.key} holds no private key in PEM`, selfSigned.cert, 'half of a key'],
+      [`The key in ${files.key} does not match the certificate in ${files.cert}.`, selfSigned.cert, renewed.key],
+      [`${files.cert} is not a PEM certificate: see --tls-cert.`, 'half of a cert', renewed.key],
+      [`${files.key} is not a PEM private key`, selfSigned.cert, 'half of a key'],
     ]
     for (const [words, cert, key] of broken) {
       writeFileSync(files.cert, cert)
@@ -226,14 +226,14 @@ test('a certificate that cannot be used keeps the server from its start, by a se
   writeFileSync(empty, '')
   writeFileSync(sealed, createPrivateKey(selfSigned.key).export(underPassphrase))
   const cases: [cert: string, key: string, words: RegExp][] = [
-    [none, files.key, /none\.pem cannot be read, since there is no such file: see --tls-cert\.$/],
-    [files.cert, none, /none\.pem cannot be read, since there is no such file: see --tls-key\.$/],
-    [join(folder, 'folder'), files.key, /folder cannot be read, since it is a folder: see --tls-cert\.$/],
-    [empty, files.key, /empty\.pem holds no certificate in PEM: see --tls-cert\.$/],
-    [files.key, files.cert, /key\.pem holds no certificate in PEM: see --tls-cert\.$/],
-    [files.cert, files.cert, /cert\.pem holds no private key in PEM, or one under a passphrase: see --tls-key\.$/],
-    [files.cert, sealed, /sealed\.pem holds no private key in PEM, or one under a passphrase: see --tls-key\.$/],
-    [files.cert, other.key, /^The key in .* is not that of the certificate in .*\.$/],
+    [none, files.key, /none\.pem cannot be read \(no such file\): see --tls-cert\.$/],
+    [files.cert, none, /none\.pem cannot be read \(no such file\): see --tls-key\.$/],
+    [join(folder, 'folder'), files.key, /folder cannot be read \(it is a folder\): see --tls-cert\.$/],
+    [empty, files.key, /empty\.pem is not a PEM certificate: see --tls-cert\.$/],
+    [files.key, files.cert, /key\.pem is not a PEM certificate: see --tls-cert\.$/],
+    [files.cert, files.cert, /cert\.pem is not a PEM private key, or has a passphrase: see --tls-key\.$/],
+    [files.cert, sealed, /sealed\.pem is not a PEM private key, or has a passphrase: see --tls-key\.$/],
+    [files.cert, other.key, /^The key in .* does not match the certificate in .*\.$/],
   ]
   for (const [cert, key, words] of cases) {
     const outcome = await startTestApp(t, { flags: [`--tls-cert=${cert}`, `--tls-key=${key}`] }).catch((error) => error)
@@ -252,7 +252,7 @@ test('the real server', async (t) => {
     assert.equal((await ended).code, 2)
     assert.deepEqual(
       [output.stdout, output.stderr],
-      ['', `duebell: ${files.key} holds no certificate in PEM: see --tls-cert.\n`],
+      ['', `duebell: ${files.key} is not a PEM certificate: see --tls-cert.\n`],
     )
   })
 

@@ -127,7 +127,7 @@ test('a socket that somebody answers on is left to whoever that is', async (t) =
   const first = await startAt(t, path)
   assert.equal(
     await sentence(startAt(t, path)),
-    `Another program listens at ${path}: choose another --socket, or stop that one.`,
+    `Another process listens at ${path}. Stop it, or choose another path with --socket.`,
   )
   assert.equal((await livez(path)).status, 200)
   await first.stop()
@@ -152,7 +152,11 @@ test('what is no socket is never removed', async (t) => {
     make()
     const before = lstatSync(path)
     const words = await sentence(startAt(t, path))
-    assert.equal(words, `${path} is there already and is no socket: choose another --socket, or move it away.`, what)
+    assert.equal(
+      words,
+      `${path} exists and is not a socket. Choose another path with --socket, or move the file.`,
+      what,
+    )
     assert.deepEqual([lstatSync(path).ino, lstatSync(path).mtimeMs], [before.ino, before.mtimeMs], what)
     renameSync(path, join(folder, `was a ${what}`))
   }
@@ -175,7 +179,10 @@ test('a folder that is not there, or is none, is said so', async (t) => {
   const folder = temporaryFolder(t)
   writeFileSync(join(folder, 'file'), '')
   for (const path of [join(folder, 'none', 's'), join(folder, 'file', 's')])
-    assert.equal(await sentence(startAt(t, path)), `There is no folder for ${path}: make it, or see --socket.`)
+    assert.equal(
+      await sentence(startAt(t, path)),
+      `The folder of ${path} does not exist. Create it, or choose another path with --socket.`,
+    )
   assert.deepEqual(readdirSync(folder), ['file'])
 })
 
@@ -209,7 +216,7 @@ test('the real server', async (t) => {
     assert.equal((await third.ended).code, 2)
     assert.equal(
       third.output.stderr,
-      `duebell: Another program listens at ${path}: choose another --socket, or stop that one.\n`,
+      `duebell: Another process listens at ${path}. Stop it, or choose another path with --socket.\n`,
     )
 
     second.child.kill('SIGTERM')
@@ -221,7 +228,10 @@ test('the real server', async (t) => {
     writeFileSync(path, 'precious')
     const { ended, output } = start('c')
     assert.equal((await ended).code, 2)
-    assert.match(output.stderr, /^duebell: .* is no socket: choose another --socket, or move it away\.\n$/)
+    assert.match(
+      output.stderr,
+      /^duebell: .* exists and is not a socket\. Choose another path with --socket, or move the file\.\n$/,
+    )
     assert.equal(readFileSync(path, 'utf8'), 'precious')
   })
 })

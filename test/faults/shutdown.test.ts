@@ -282,7 +282,7 @@ test('a port that is taken, and an address that anybody could reach, end with co
   const taken = await failure(t, ['--port', String(port), ...database])
   assert.deepEqual(
     [taken.code, taken.lines],
-    [2, [`duebell: Port ${port} on 127.0.0.1 is taken by another program: choose another --port, or stop that one.`]],
+    [2, [`duebell: Port ${port} on 127.0.0.1 is in use. Stop the other process, or choose another port with --port.`]],
   )
   const open = await failure(t, ['--host', '0.0.0.0', ...database])
   assert.equal(open.code, 2)

@@ -91,7 +91,7 @@ test('a client that does not read its answer is cut off; until then it takes no 
     if (refused.status !== 503) refused = await ask()
     return refused.status === 503
   })
-  assertProblem(refused, 503, 'large answers')
+  assertProblem(refused, 503, 'large responses')
   assert.equal(refused.headers.get('retry-after'), '5')
   assert.equal((await client.list({ limit: 10 })).tasks.length, 10, 'a small answer is given')
   await until('it is cut off', 5_000, async () => (await ask()).status === 200)

@@ -48,12 +48,16 @@ describe('what comes back is refused', () => {
     const { oidc, arrive, replica } = await start(t)
     const { cookie, url } = await arrive()
     for (const missing of [undefined, ''])
-      await assertRefused(oidc.finish({ cookie: missing, url }), 'malformed', /No sign-in is under way in this browser/)
+      await assertRefused(
+        oidc.finish({ cookie: missing, url }),
+        'malformed',
+        /No sign-in is in progress in this browser/,
+      )
     const middle = cookie[150] === 'A' ? 'B' : 'A'
     for (const other of ['x', cookie.slice(0, -4), `${cookie.slice(0, 150)}${middle}${cookie.slice(151)}`])
-      await assertRefused(oidc.finish({ cookie: other, url }), 'malformed', /not one of this server, or was changed/)
-    for (const different of [{ sealKey: 'another' }, { clientId: 'another' }, { issuer: 'https://other.example' }])
-      await assertRefused(replica(different).finish({ cookie, url }), 'malformed', /not one of this server/)
+      await assertRefused(oidc.finish({ cookie: other, url }), 'malformed', /not from this server, or was changed/)
+    for (const different of [{ cookieKey: 'another' }, { clientId: 'another' }, { issuer: 'https://other.example' }])
+      await assertRefused(replica(different).finish({ cookie, url }), 'malformed', /not from this server/)
     await oidc.finish({ cookie, url })
   })
 
@@ -106,9 +110,12 @@ describe('what comes back is refused', () => {
         url: `?${new URLSearchParams({ error, state: reveal(cookie).state, iss: provider.issuer })}`,
       })
     await assertRefused(back('temporarily_unavailable'), 'unavailable', /Try again in a minute/)
-    const problem = await assertRefused(back('invalid_scope'), 'unavailable', /does not work as it is set up/)
+    const problem = await assertRefused(back('invalid_scope'), 'unavailable', /is not configured correctly/)
     assert.match(causeOf(problem), /invalid_scope/)
-    assert.doesNotMatch(causeOf(await assertRefused(back('<script>'), 'unavailable', /as it is set up/)), /script/)
+    assert.doesNotMatch(
+      causeOf(await assertRefused(back('<script>'), 'unavailable', /not configured correctly/)),
+      /script/,
+    )
   })
 
   test('when nothing came back at all', async (t) => {

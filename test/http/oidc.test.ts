@@ -187,11 +187,7 @@ describe('a provider that is not what it should be', () => {
   }
 
   test('calls itself something else: the log says what', async (t) => {
-    await assertUnusable(
-      t,
-      (issuer) => ({ issuer: `${issuer}/realm/` }),
-      /it calls itself http.*\/realm\/, and its issuer must/,
-    )
+    await assertUnusable(t, (issuer) => ({ issuer: `${issuer}/realm/` }), /its issuer is http.*\/realm\/, and must/)
   })
 
   test('would have people sign in at an address without TLS', async (t) => {
@@ -234,7 +230,7 @@ describe('a provider that is not what it should be', () => {
     for (const [behaviour, why] of [
       [answers(302, '', { location: elsewhere.url }), /it answered 302/],
       [answers(200, '<h1>Welcome</h1>', { 'content-type': 'text/html' }), /content-type/],
-      [answersEndlessly(200), /answers more than 256 KiB/],
+      [answersEndlessly(200), /a response of more than 256 KiB/],
       [answers(204), /it answered 204/],
     ] as const) {
       const { oidc, provider } = await start(t)
@@ -248,7 +244,7 @@ describe('a provider that is not what it should be', () => {
     const { replica, arrive } = await start(t)
     const { cookie, url } = await arrive()
     const wish = replica({ clientSecret: 'another canary' }).finish({ cookie, url })
-    const problem = await assertRefused(wish, 'unavailable', /does not work as it is set up/)
+    const problem = await assertRefused(wish, 'unavailable', /is not configured correctly/)
     assert.match(causeOf(problem), /401/)
   })
 })

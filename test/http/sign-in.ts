@@ -3,8 +3,8 @@ import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { TestContext } from 'node:test'
 import { inspect } from 'node:util'
 import { Problem, type ProblemKind } from '#core/problem.ts'
+import { createCookieCipher } from '#http/auth/encrypted-cookie.ts'
 import { createOidc, type OidcOptions } from '#http/auth/oidc.ts'
-import { createSealedCookie } from '#http/auth/sealed-cookie.ts'
 import { answers, type Behaviour } from '#kit/http-receiver.ts'
 import { openBrowser } from '#support/browser.ts'
 import { fakeClock } from '#support/fake-clock.ts'
@@ -12,7 +12,7 @@ import { type OidcProviderOptions, signInAt, startOidcProvider } from '#support/
 
 /** Nobody listens at our own address in these tests: the browser stops before it. */
 export const redirectUri = 'http://127.0.0.1:1/auth/oidc/callback'
-const sealKey = 'the key of all replicas'
+const cookieKey = 'the key of all replicas'
 
 const accounts = [
   { sub: 'ada', email: 'ada@example.org', email_verified: true, name: 'Ada Lovelace' },
@@ -26,7 +26,7 @@ export async function start(t: TestContext, provided: Partial<OidcProviderOption
   const { issuer, clientId, clientSecret } = provider
   const clock = fakeClock()
   const replica = (options: Partial<OidcOptions> = {}) =>
-    createOidc({ issuer, clientId, clientSecret, redirectUri, sealKey, clock, ...options })
+    createOidc({ issuer, clientId, clientSecret, redirectUri, cookieKey, clock, ...options })
   const oidc = replica()
 
   /**
@@ -41,7 +41,7 @@ export async function start(t: TestContext, provided: Partial<OidcProviderOption
 
   /** What a cookie hides, and nobody may ever read in an error. */
   const reveal = (cookie: string): Record<'state' | 'nonce' | 'verifier' | 'returnTo', string> =>
-    JSON.parse(createSealedCookie(sealKey, `oidc ${issuer} ${clientId}`).unseal(cookie) ?? '')
+    JSON.parse(createCookieCipher(cookieKey, `oidc ${issuer} ${clientId}`).decrypt(cookie) ?? '')
 
   return { provider, clock, oidc, replica, arrive, reveal }
 }

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { readFileSync } from 'node:fs'
 import { test } from 'node:test'
-import { answers } from '#http/protocol/problem.ts'
+import { problemTypes } from '#http/protocol/problem.ts'
 import { kindsOf } from '#openapi/describe.ts'
 import { operationsOf, resolve } from '#openapi/document.ts'
 import { documentFile, generate, toText } from '#openapi/generate.ts'
@@ -49,7 +49,8 @@ for (const route of routes) {
     for (const kind of own)
       if (!steps.some(({ text }) => text.includes(`"/problems/${kind}"`)))
         lacks.push(`an example of the problem ${kind}, in scripts/openapi/story.ts`)
-    for (const kind of kindsOf(route)) if (!operation.responses[answers[kind].status]) lacks.push(`the problem ${kind}`)
+    for (const kind of kindsOf(route))
+      if (!operation.responses[problemTypes[kind].status]) lacks.push(`the problem ${kind}`)
     for (const header of gives)
       if (!steps.some((one) => one.status < 400 && one.headers.has(header)))
         lacks.push(`an example with the header ${header}, which it says it gives`)

@@ -1,5 +1,5 @@
 import { Ajv2020 } from 'ajv/dist/2020.js'
-import { answers } from '#http/protocol/problem.ts'
+import { problemTypes } from '#http/protocol/problem.ts'
 import { type Answer, type Described, type Document, resolve, type Schema } from '#openapi/document.ts'
 
 /** An answer as it came over the wire. */
@@ -39,9 +39,9 @@ export function createContract(document: Document) {
     const faults = shapeFaults('/components/schemas/Problem', problem)
     if (faults.length > 0) return faults
     const { type, status: said, request_id } = problem as Record<string, unknown>
-    const kind = Object.values(answers).find(({ slug }) => type === `/problems/${slug}`)
+    const kind = Object.values(problemTypes).find(({ slug }) => type === `/problems/${slug}`)
     if (!kind) return [`${type} is no kind of problem`]
-    // What the connection refuses has a status of its own (problem.ts, answerUnreadable).
+    // What the connection refuses has a status of its own (problem.ts, handleClientError).
     if (said !== status || (kind.status !== status && status !== 408 && status !== 431))
       return [`${type} says ${said}, is ${kind.status} and came as ${status}`]
     return request_id === headers.get('x-request-id') ? [] : ['request_id and X-Request-Id differ']

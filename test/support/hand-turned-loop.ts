@@ -1,12 +1,12 @@
-import type { Turns } from '#http/limits/fair-queue.ts'
+import type { EventLoop } from '#http/limits/fair-queue.ts'
 
-/** An event loop whose turns and time a test makes. */
+/** An event loop whose turns and time a test controls. */
 export interface HandTurnedLoop {
-  readonly turns: Turns
+  readonly eventLoop: EventLoop
   pass(ms: number): void
-  /** What was to be called later is called; what that leaves for later is for the next turn. */
+  /** Calls the scheduled callbacks; those they schedule belong to the next turn. */
   turn(): void
-  /** Turns until nothing is left for later. @returns how many it took */
+  /** Turns until nothing is scheduled. @returns the number of turns */
   turnAll(): number
 }
 
@@ -19,7 +19,7 @@ export function handTurnedLoop(): HandTurnedLoop {
     for (const callback of due) callback()
   }
   return {
-    turns: { now: () => now, later: (callback) => callbacks.push(callback) },
+    eventLoop: { now: () => now, later: (callback) => callbacks.push(callback) },
     pass(ms) {
       now += ms
     },

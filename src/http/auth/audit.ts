@@ -6,27 +6,27 @@ import { type AuditEntry, insertAudit } from '#store/audit.ts'
 import type { Transact } from '#store/engine/transact.ts'
 
 /**
- * Writes down who did what to which object, and from where.
+ * The audit log: which caller did what to which object, and from where.
  *
- *   what needs the scope admin, and whatever one comes in by ── written before it is answered, done or refused
- *   other writes, where there is a login ────────────────────── written together, after the answer: a crash may lose the last of them
+ *   operations of scope admin, and sign-ins ── written before the response, whether done or rejected
+ *   other writes, where there is a login ───── written in batches after the response: a crash may lose the last ones
  *
- * Reads are not here, but for one: the export of another user. Nor is who was not let in at all, but where one comes in: that would be
- * written by anybody.
+ * Of reads only the export of another user is recorded. A request that fails authentication is recorded only where it signs in:
+ * otherwise any client could fill the log.
  */
 const authenticationOperations = new Set(['signIn', 'acceptInvitation'])
 const sensitiveOperations = new Set([...authenticationOperations, 'signOut', 'exportUser', 'actByLink'])
 
 export interface Audit {
-  /** Resolves when all that was noted is written. */
-  settle(): Promise<void>
+  /** Resolves when all entries are written. */
+  flush(): Promise<void>
 }
 
-export function keepAudit(
+export function recordAudit(
   server: FastifyInstance,
   { transact, clock, log, isOpen }: { transact: Transact; clock: Clock; log: Logger; isOpen: boolean },
 ): Audit {
-  const noted: AuditEntry[] = []
+  const pending: AuditEntry[] = []
   let writing: Promise<void> = Promise.resolve()
   let isWritingSoon = false
 
@@ -40,34 +40,33 @@ export function keepAudit(
   }
 
   async function write() {
-    const batch = noted.splice(0)
+    const batch = pending.splice(0)
     if (batch.length === 0) return
     try {
       await transact((tx) => insertAudit(tx, batch))
     } catch (error) {
-      // What it was about is done, or was refused: that cannot be taken back for it.
-      // The entries belong in the log then; a stack with each batch does not.
-      log.error({ reason: String(error), entries: batch }, 'what was done could not be written to the audit log')
+      // The operations are done or rejected, and cannot be taken back. So the entries go to the log; without a stack for each batch.
+      log.error({ reason: String(error), entries: batch }, 'writing to the audit log failed')
     }
   }
 
   server.addHook('onSend', (request, reply, payload, done) => {
-    const { operationId, needs: needsAll } = request.routeOptions.schema ?? {}
+    const { operationId, needs: declared } = request.routeOptions.schema ?? {}
     if (operationId === undefined || (!request.caller && !authenticationOperations.has(operationId)))
       return done(null, payload)
-    const needs = request.needed ?? needsAll
+    const needs = request.needed ?? declared
     const isSensitive = sensitiveOperations.has(operationId) || (needs === 'admin' && isUnsafe(request))
     const isSmallWrite = !isOpen && needs === 'write' && reply.statusCode < 400
     if (!isSensitive && !isSmallWrite) return done(null, payload)
-    noted.push(toEntry(request, reply, operationId, clock.now()))
+    pending.push(toEntry(request, reply, operationId, clock.now()))
     writeSoon()
     if (!isSensitive) return done(null, payload)
     setImmediate(() => writing.then(() => done(null, payload)))
   })
 
   return {
-    async settle() {
-      while (noted.length > 0 || isWritingSoon) await new Promise((resolve) => setImmediate(resolve))
+    async flush() {
+      while (pending.length > 0 || isWritingSoon) await new Promise((resolve) => setImmediate(resolve))
       await writing
     },
   }
@@ -81,7 +80,7 @@ function toEntry(
   operation: string,
   at: number,
 ): AuditEntry {
-  // What was made has its place in the answer. Where a browser is sent on to is another matter, and may hold anything.
+  // Location names what was created. That of a redirect may hold anything.
   const location = reply.statusCode < 300 ? reply.getHeader('location') : undefined
   const path = typeof location === 'string' && location.startsWith('/') ? location : redactPath(url)
   return {

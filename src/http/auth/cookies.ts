@@ -1,17 +1,17 @@
 import type { FastifyRequest } from 'fastify'
 
 /**
- * Cookies of ours. `__Host-`: only from this very host, over TLS (or loopback, where browsers take it as well), for all of its paths; no
- * other site and no subdomain can set it (RFC 6265bis section 4.1.3.2). Lax, as what comes back from a provider of identities must bring
- * its own along.
+ * A cookie with the prefix `__Host-`: browsers accept it only from this host, over TLS or loopback, for all paths. No other site and no
+ * subdomain can set it (RFC 6265bis section 4.1.3.2). SameSite is Lax, since a browser that returns from an identity provider must send
+ * it.
  */
 export interface HostCookie {
-  /** The value of a Set-Cookie. Empty and with an age of 0 the browser is rid of it. @param maxAgeMs of which whole seconds count */
+  /** Returns the value of a Set-Cookie. An empty value with an age of 0 deletes the cookie. @param maxAgeMs rounded down to seconds */
   set(value: string, maxAgeMs: number): string
   read(request: Pick<FastifyRequest, 'headers'>): string | undefined
 }
 
-/** @param name behind `__Host-`, without what a pattern would take for something else */
+/** @param name without the prefix `__Host-`, and without special characters of a regular expression */
 export function hostCookie(name: string): HostCookie {
   const form = new RegExp(`(?:^|;\\s*)__Host-${name}=([^;\\s]*)`)
   return {

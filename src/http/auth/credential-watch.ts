@@ -2,35 +2,35 @@ import type { Clock } from '#clock.ts'
 import type { Db } from '#store/schema.ts'
 import { validTokens } from '#store/tokens.ts'
 
-/** Ends what lasts longer than a request, a stream or a long poll, when the token or session that it was begun with ends. */
+/** Ends a stream or a long poll when its token or session ends. */
 export interface CredentialWatch {
-  /** Calls `end` once when the token or session is no longer valid. @returns to be called when the work is over before */
+  /** Calls `end` once when the token or session is no longer valid. @returns stops watching */
   watch(id: number, end: () => void): () => void
   /** Checks at once: this process has just changed tokens or users. */
   recheck(): void
   stop(): void
 }
 
-/** Other replicas end access as well. What they did is seen within this. */
+/** Other replicas end access as well, and this process sees it within this time. */
 const checkEveryMs = 500
 
-/** A reason of our own for abort(): without one, each call makes a DOMException with a stack. */
+/** The reason for abort(): without one, each call creates a DOMException with a stack. */
 const over = 'over'
 
 export function watchCredentials({ db, clock }: { db: Db; clock: Clock }): CredentialWatch {
   const watched = new Map<number, Set<() => void>>()
   let running: AbortController | undefined
-  /** While it sleeps. */
+  /** Ends the current sleep. */
   let nap: AbortController | undefined
   let isStale = false
 
   async function run(signal: AbortSignal) {
     while (!signal.aborted) {
       if (!isStale) {
-        const mine = new AbortController()
-        nap = mine
-        await clock.sleep(checkEveryMs, mine.signal)
-        if (nap === mine) nap = undefined
+        const current = new AbortController()
+        nap = current
+        await clock.sleep(checkEveryMs, current.signal)
+        if (nap === current) nap = undefined
       }
       if (signal.aborted) return
       isStale = false
@@ -39,9 +39,9 @@ export function watchCredentials({ db, clock }: { db: Db; clock: Clock }): Crede
   }
 
   async function check() {
-    // Not those that arrive while the database answers: it was not asked about them.
+    // Those that arrive during the query are not part of it.
     const ids = [...watched.keys()]
-    // A failed query is repeated at the next check.
+    // The next check repeats a failed query.
     const good = await validTokens(db, ids, clock.now()).catch(() => undefined)
     if (!good) return
     for (const id of ids) {

@@ -4,35 +4,35 @@ import { type HttpResponse, openHttpClient, Unreachable } from '#channels/http-c
 import type { Clock } from '#clock.ts'
 import type { Problem } from '#core/problem.ts'
 import { isConfidential } from '#core/web-address.ts'
-import { describeDiscovery } from './oidc-errors.ts'
+import { discoveryProblem } from './oidc-errors.ts'
 
-/** A provider as it describes itself (OpenID Connect Discovery 1.0), and the library to speak to it. */
+/** The configuration of a provider (OpenID Connect Discovery 1.0), and the library to talk to it. */
 export interface Provider {
   readonly library: typeof import('openid-client')
   readonly configuration: Configuration
 }
 
 export interface ProviderOptions {
-  /** The provider's own name for itself, to the letter. */
+  /** Exactly as the provider's own configuration has it. */
   readonly issuer: string
   readonly clientId: string
   /** Absent or empty for a public client, which has PKCE alone. */
   readonly clientSecret?: string | undefined
   readonly clock: Clock
-  /** How long each call to the provider may take, in ms. */
+  /** The timeout of each call to the provider, in ms. */
   readonly callMs?: number
 }
 
-/** After this a description is read again; as long as that fails the old one is good enough. */
-const keptMs = 3_600_000
-/** So often at most, however many people wait to sign in by a provider that is away. */
+/** After this the configuration is read again; while that fails, the old one is used. */
+const refreshMs = 3_600_000
+/** The minimum between two attempts, however many users wait to sign in with a provider that is unavailable. */
 const retryMs = 10_000
 const defaultCallMs = 10_000
-/** Of an answer this much is read: keys with their certificates are 20 KB at the largest providers. */
-const answerBytes = 256 * 1024
+/** The maximum size of a response. Keys with their certificates are 20 KB at the largest providers. */
+const maxResponseBytes = 256 * 1024
 
 /**
- * Resolves with the provider, which is asked when somebody first wants to sign in: the server starts while it is away.
+ * Returns a function that resolves with the provider. The first sign-in contacts it, so the server can start while it is unavailable.
  * @throws Problem `unavailable`
  */
 export function createDiscovery(options: ProviderOptions): () => Promise<Provider> {
@@ -41,17 +41,17 @@ export function createDiscovery(options: ProviderOptions): () => Promise<Provide
   let failed: { readonly problem: Problem; readonly at: number } | undefined
   let inFlight: Promise<Provider> | undefined
 
-  /** False after a step of the clock back, so that nothing is waited for until it has caught up. */
+  /** False after the clock was set back; otherwise all would wait until it has caught up. */
   const isWithin = (at: number, ms: number) => clock.now() >= at && clock.now() < at + ms
 
-  async function look(): Promise<Provider> {
+  async function refresh(): Promise<Provider> {
     try {
       const provider = await discover(options)
       known = { provider, at: clock.now() }
       failed = undefined
       return provider
     } catch (error) {
-      const problem = describeDiscovery(error, issuer, retryMs)
+      const problem = discoveryProblem(error, issuer, retryMs)
       failed = { problem, at: clock.now() }
       if (known) return known.provider
       throw problem
@@ -61,12 +61,12 @@ export function createDiscovery(options: ProviderOptions): () => Promise<Provide
   }
 
   return async () => {
-    if (known && isWithin(known.at, keptMs)) return known.provider
+    if (known && isWithin(known.at, refreshMs)) return known.provider
     if (failed && isWithin(failed.at, retryMs)) {
       if (known) return known.provider
       throw failed.problem
     }
-    inFlight ??= look()
+    inFlight ??= refresh()
     return inFlight
   }
 }
@@ -77,29 +77,29 @@ async function discover({
   clientSecret,
   callMs = defaultCallMs,
 }: ProviderOptions): Promise<Provider> {
-  // Here and not at the start: 7 MB and 30 ms that nobody pays who does not sign in so.
+  // Loaded here: at the start it would cost every server 7 MB and 30 ms.
   const library = await import('openid-client')
   const server = new URL(issuer)
   const configuration = await library.discovery(
     server,
     clientId,
     undefined,
-    clientSecret ? authenticate(library, clientSecret) : library.None(),
+    clientSecret ? clientAuth(library, clientSecret) : library.None(),
     {
       [library.customFetch]: createFetch(callMs),
-      // http is for a provider on this machine alone; the fetch below looks at each address.
+      // http is only for a provider on this machine; the fetch below checks each address.
       execute: server.protocol === 'http:' ? [library.allowInsecureRequests] : [],
     },
   )
-  // Where a browser is sent is not fetched, and so not looked at otherwise.
-  if (!isConfidential(library.buildAuthorizationUrl(configuration, {}))) throw new Unreachable(isNamedOpenly)
-  // Without it the library trusts an ID token by the TLS it came through (OpenID Connect Core 1.0 section 3.1.3.7 point 6).
+  // The fetch does not check the URL to which a browser is redirected.
+  if (!isConfidential(library.buildAuthorizationUrl(configuration, {}))) throw new Unreachable(insecureUrl)
+  // Otherwise the library trusts TLS instead of the signature of an ID token (OpenID Connect Core 1.0 section 3.1.3.7 point 6).
   library.enableNonRepudiationChecks(configuration)
   return { library, configuration }
 }
 
-/** By HTTP Basic, which is what a provider takes that does not say (RFC 8414 section 2), and in the body where it does not take that. */
-function authenticate(library: Provider['library'], secret: string): ClientAuth {
+/** HTTP Basic, the default of a provider that declares no method (RFC 8414 section 2); in the body where only that is supported. */
+function clientAuth(library: Provider['library'], secret: string): ClientAuth {
   const [basic, post] = [library.ClientSecretBasic(secret), library.ClientSecretPost(secret)]
   return (server, ...rest) => {
     const methods = server.token_endpoint_auth_methods_supported
@@ -108,15 +108,15 @@ function authenticate(library: Provider['library'], secret: string): ClientAuth 
   }
 }
 
-/** Not by `fetch`, which reads informational answers (103 Early Hints) without end, and the event loop stood still meanwhile. */
+/** Rejected: the built-in `fetch`. It reads informational responses (103 Early Hints) without end, and blocked the event loop meanwhile. */
 function createFetch(callMs: number): CustomFetch {
   return async (address, { method, headers, body }) => {
     const url = new URL(address)
-    // A description may name other hosts than its own.
-    if (!isConfidential(url)) throw new Unreachable(isNamedOpenly)
-    await using outbound = openHttpClient({ url, egress: anywhere }, answerBytes)
+    // A configuration may name other hosts than its own.
+    if (!isConfidential(url)) throw new Unreachable(insecureUrl)
+    await using client = openHttpClient({ url, egress: anywhere }, maxResponseBytes)
     const signal = AbortSignal.timeout(callMs)
-    const answer = await outbound.request({
+    const answer = await client.request({
       method,
       headers: { ...headers, 'accept-encoding': 'identity' },
       body: String(body ?? ''),
@@ -126,18 +126,19 @@ function createFetch(callMs: number): CustomFetch {
   }
 }
 
-const isNamedOpenly = 'it names an address without TLS, which is not spoken to'
+const insecureUrl = 'its configuration has an address without TLS, which is not allowed'
 
-/** The statuses of which a Response must have no body. */
+/** A Response with one of these must have no body. */
 const bodiless = new Set([204, 205, 304])
 
 function toResponse(answer: HttpResponse, signal: AbortSignal): Response {
   const { status, isWhole } = answer
   const text = answer.text()
-  if (!isWhole && Buffer.byteLength(text) >= answerBytes)
-    throw new Unreachable(`answers more than ${answerBytes / 1024} KiB`)
-  if (!isWhole) throw new Unreachable(signal.aborted ? 'timed out' : 'broke off its answer')
-  if (status < 200 || status > 599) throw new Unreachable('answers by a status that HTTP does not have')
+  if (!isWhole && Buffer.byteLength(text) >= maxResponseBytes)
+    throw new Unreachable(`sends a response of more than ${maxResponseBytes / 1024} KiB`)
+  if (!isWhole)
+    throw new Unreachable(signal.aborted ? 'timed out' : 'closed the connection before the end of its response')
+  if (status < 200 || status > 599) throw new Unreachable('answers with an invalid status')
   const headers = new Headers()
   for (const [name, value] of Object.entries(answer.headers))
     for (const one of [value ?? []].flat()) headers.append(name, one)

@@ -1,34 +1,34 @@
 import type { Identity } from '#actions/sign-in.ts'
 import type { Clock } from '#clock.ts'
 import { Problem } from '#core/problem.ts'
+import { createCookieCipher } from './encrypted-cookie.ts'
 import { createDiscovery, type Provider, type ProviderOptions } from './oidc-discovery.ts'
-import { Distrusted, describeAnswer } from './oidc-errors.ts'
+import { callbackProblem, InvalidResponse } from './oidc-errors.ts'
 import { parseReturnTo } from './return-to.ts'
-import { createSealedCookie } from './sealed-cookie.ts'
 
 /**
- * Signing in by an OpenID Connect provider: the authorization code flow with PKCE, state and nonce. Who may come in and what becomes of
- * them is decided by others: this knows no users, no sessions and no database.
+ * Sign-in with an OpenID Connect provider: the authorization code flow with PKCE, state and nonce. Accounts and sessions are the caller's
+ * part: this module has no users, no sessions and no database.
  *
- *   begin ──► the person's browser goes to the provider, and keeps a cookie of ours
- *   finish ◄── it comes back with a code; the cookie says that it is the same browser, the provider says who it was
+ *   begin ──► the browser goes to the provider, and keeps our cookie
+ *   finish ◄── it returns with a code; the cookie proves that it is the same browser, the provider says who the user is
  *
- * Nothing is remembered here, so any replica can finish what another began: what must be is sealed into that cookie.
+ * The server keeps no state: all of it is in the encrypted cookie, so any replica can finish a sign-in that another began.
  */
 export interface Oidc {
   /**
-   * @param returnTo where the person wants to be afterwards; only a path of this server counts
-   * @returns where to send the browser, and the value of a cookie for it: HttpOnly, SameSite=Lax (Strict would not come back from
-   * another site), for `signInMs`
+   * @param returnTo where to redirect after the sign-in; only a path of this server counts
+   * @returns where to redirect the browser, and the value of a cookie for it: HttpOnly, SameSite=Lax (a browser that returns from another
+   * site would not send a Strict one), for `signInMs`
    * @throws Problem `unavailable`
    */
-  begin(wish: { readonly returnTo?: unknown }): Promise<{ readonly location: string; readonly cookie: string }>
+  begin(request: { readonly returnTo?: unknown }): Promise<{ readonly location: string; readonly cookie: string }>
   /**
-   * The cookie should be forgotten whatever comes of this.
-   * @param url under which the browser came back; only its query counts
+   * Delete the cookie afterwards, also when this fails.
+   * @param url to which the browser returned; only its query counts
    * @throws Problem `malformed`, `forbidden`, `unavailable`, with a cause for the log
    */
-  finish(back: { readonly cookie: string | undefined; readonly url: string }): Promise<SignedIn>
+  finish(response: { readonly cookie: string | undefined; readonly url: string }): Promise<SignedIn>
 }
 
 export interface SignedIn {
@@ -37,64 +37,64 @@ export interface SignedIn {
 }
 
 export interface OidcOptions extends ProviderOptions {
-  /** Our own address to which the provider sends people back, as it is registered there. */
+  /** The URL of our callback, as registered with the provider. */
   readonly redirectUri: string
-  /** A secret that all replicas share. */
-  readonly sealKey: string
+  /** Encrypts the cookie; all replicas share it. */
+  readonly cookieKey: string
   readonly clock: Clock
 }
 
-/** How long a person may take at the provider. */
+/** How long the user may take at the provider. */
 export const signInMs = 10 * 60_000
 
-/** What the cookie holds. */
-interface Begun {
+/** The content of the cookie. */
+interface PendingSignIn {
   readonly state: string
   readonly nonce: string
-  /** Of PKCE (RFC 7636): what the code is worth nothing without. */
+  /** The PKCE verifier, without which the code is useless (RFC 7636). */
   readonly verifier: string
   readonly returnTo: string
   readonly endsAt: number
 }
 
 export function createOidc(options: OidcOptions): Oidc {
-  const { issuer, clientId, sealKey, clock } = options
+  const { issuer, clientId, cookieKey, clock } = options
   const redirectUri = new URL(options.redirectUri)
   const discovered = createDiscovery(options)
-  // What was begun at one provider is not finished at another.
-  const sealer = createSealedCookie(sealKey, `oidc ${issuer} ${clientId}`)
+  // A sign-in that began at one provider cannot finish at another.
+  const cipher = createCookieCipher(cookieKey, `oidc ${issuer} ${clientId}`)
 
   /** @throws Problem */
-  function recall(cookie: string | undefined, query: URLSearchParams): Begun {
+  function readPending(cookie: string | undefined, query: URLSearchParams): PendingSignIn {
     if (!query.has('code') && !query.has('error'))
-      throw new Problem('malformed', 'This address is where a sign-in ends. Begin one instead of opening it.')
+      throw new Problem('malformed', 'This address is where a sign-in ends. Start one at /sign-in.')
     if (!cookie)
       throw new Problem(
         'malformed',
-        'No sign-in is under way in this browser: it was finished already, or took longer than 10 minutes. Sign in again.',
+        'No sign-in is in progress in this browser: it has finished, or took longer than 10 minutes. Sign in again.',
       )
-    const text = sealer.unseal(cookie)
+    const text = cipher.decrypt(cookie)
     if (text === null)
       throw new Problem(
         'malformed',
-        'The cookie of this sign-in is not one of this server, or was changed. Sign in again.',
+        'The cookie of this sign-in is not from this server, or was changed. Sign in again.',
       )
-    const begun: Begun = JSON.parse(text)
-    // Of all states there are: whoever appends a second one hopes that somebody reads the other.
-    if (query.getAll('state').join() !== begun.state)
+    const pending: PendingSignIn = JSON.parse(text)
+    // All states are compared: an attacker could append a second one, which other code might read.
+    if (query.getAll('state').join() !== pending.state)
       throw new Problem(
         'forbidden',
-        'Another sign-in was begun in this browser after this one, perhaps in another tab. Sign in again.',
+        'Another sign-in has begun in this browser since, perhaps in another tab. Sign in again.',
       )
-    if (clock.now() >= begun.endsAt)
+    if (clock.now() >= pending.endsAt)
       throw new Problem('forbidden', 'The sign-in took longer than 10 minutes. Sign in again.')
-    return begun
+    return pending
   }
 
   return {
     async begin({ returnTo }) {
       const { library, configuration } = await discovered()
-      const begun: Begun = {
+      const pending: PendingSignIn = {
         state: library.randomState(),
         nonce: library.randomNonce(),
         verifier: library.randomPKCECodeVerifier(),
@@ -104,26 +104,26 @@ export function createOidc(options: OidcOptions): Oidc {
       const location = library.buildAuthorizationUrl(configuration, {
         redirect_uri: redirectUri.href,
         scope: 'openid email profile',
-        state: begun.state,
-        nonce: begun.nonce,
-        code_challenge: await library.calculatePKCECodeChallenge(begun.verifier),
+        state: pending.state,
+        nonce: pending.nonce,
+        code_challenge: await library.calculatePKCECodeChallenge(pending.verifier),
         code_challenge_method: 'S256',
       })
-      return { location: location.href, cookie: sealer.seal(JSON.stringify(begun)) }
+      return { location: location.href, cookie: cipher.encrypt(JSON.stringify(pending)) }
     },
     async finish({ cookie, url }) {
-      // Of the address as the browser was told it; a proxy may have asked us under another.
-      const back = new URL(redirectUri)
-      back.search = URL.parse(url, redirectUri)?.search ?? ''
-      const { state, nonce, verifier, returnTo } = recall(cookie, back.searchParams)
+      // The registered URL, since a proxy may have forwarded the request under another.
+      const callback = new URL(redirectUri)
+      callback.search = URL.parse(url, redirectUri)?.search ?? ''
+      const { state, nonce, verifier, returnTo } = readPending(cookie, callback.searchParams)
       const provider = await discovered()
       try {
         const { library, configuration } = provider
         const checks = { expectedState: state, expectedNonce: nonce, pkceCodeVerifier: verifier, idTokenExpected: true }
-        const tokens = await library.authorizationCodeGrant(configuration, back, checks)
+        const tokens = await library.authorizationCodeGrant(configuration, callback, checks)
         return { identity: await identify(provider, tokens), returnTo }
       } catch (error) {
-        throw describeAnswer(error, issuer)
+        throw callbackProblem(error, issuer)
       }
     },
   }
@@ -131,25 +131,25 @@ export function createOidc(options: OidcOptions): Oidc {
 
 type Tokens = Awaited<ReturnType<Provider['library']['authorizationCodeGrant']>>
 
-/** Who it is by the ID token, and by the provider's answer about them where that does not say. */
+/** Returns the identity in the ID token, with the e-mail address and name of the UserInfo endpoint where the token has no address. */
 async function identify({ library, configuration }: Provider, tokens: Tokens): Promise<Identity> {
   const { iss, sub, ...claims } = tokens.claims() as NonNullable<ReturnType<Tokens['claims']>>
-  if (sub === '' || sub.length > 255) throw new Distrusted('its subject has no or more than 255 characters')
-  // An address and whether it is verified come from one place: half of each would vouch for what nobody vouched for.
-  const isAsked = claims.email === undefined && configuration.serverMetadata().userinfo_endpoint !== undefined
-  const told = isAsked ? await library.fetchUserInfo(configuration, tokens.access_token, sub) : claims
-  const email = toEmail(told.email)
+  if (sub === '' || sub.length > 255) throw new InvalidResponse('its subject has no or more than 255 characters')
+  // The address and its verification come from one source: mixed, they would verify an address that no source has verified.
+  const needsUserInfo = claims.email === undefined && configuration.serverMetadata().userinfo_endpoint !== undefined
+  const profile = needsUserInfo ? await library.fetchUserInfo(configuration, tokens.access_token, sub) : claims
+  const email = toEmail(profile.email)
   return {
     issuer: iss,
     subject: sub,
     email,
-    // Some say it as text.
-    emailVerified: email !== null && String(told.email_verified) === 'true',
-    name: toName(claims.name ?? told.name),
+    // Some providers send text.
+    emailVerified: email !== null && String(profile.email_verified) === 'true',
+    name: toName(claims.name ?? profile.name),
   }
 }
 
-/** RFC 5321 section 4.5.3.1: 64 characters, the sign, 255 characters. */
+/** RFC 5321 section 4.5.3.1: 64 characters, @, 255 characters. */
 const maxEmailLength = 320
 const maxNameLength = 200
 

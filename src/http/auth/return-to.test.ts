@@ -2,13 +2,13 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { parseReturnTo } from './return-to.ts'
 
-test('a path of this server is returned to, with its query and fragment', () => {
+test('a path of this server is kept, with its query and fragment', () => {
   for (const path of ['/', '/tasks/7', '/tasks?tag=home&q=a//b', '/tasks#7', '/a/http://b/', '/%2F/b', '/a:b@c'])
     assert.equal(parseReturnTo(path), path)
   assert.equal(parseReturnTo('/été?q=é'), '/%C3%A9t%C3%A9?q=%C3%A9')
 })
 
-test('anything else leads to the start', () => {
+test('anything else becomes /', () => {
   for (const elsewhere of [
     undefined,
     7,
@@ -36,7 +36,7 @@ test('anything else leads to the start', () => {
     assert.equal(parseReturnTo(elsewhere), '/', JSON.stringify(elsewhere))
 })
 
-test('what comes back is a path of the same server to whoever reads it again', () => {
+test('the result is a path of the same server to any URL parser', () => {
   for (const path of [
     '/.a//b',
     '/./tasks',

@@ -4,17 +4,17 @@ import { hostCookie } from './cookies.ts'
 
 const session = hostCookie('duebell')
 
-/** Whether somebody says who he is, rightly or not. A browser also sends the cookies of other programs on this host. */
-export const bringsSecret = (request: FastifyRequest): boolean =>
+/** Returns whether a request has a credential, valid or not. A browser also sends the cookies of other programs on this host. */
+export const hasCredential = (request: FastifyRequest): boolean =>
   request.headers.authorization !== undefined || session.read(request) !== undefined
 
-/** @param secret of a session; empty to be rid of it */
+/** @param secret of a session; empty to delete the cookie */
 export const sessionCookie = (secret: string): string => session.set(secret, secret === '' ? 0 : sessionMs)
 
 /**
- * A token goes before a session: who sends one means it. A session is for pages of our own: a request from another's origin, which an
- * allow-list may let through, is nobody's until it says who it is. Nor does a server without login look at any: a browser also sends it
- * those of other ports, and of the time when there was a login.
+ * A token takes precedence over a session: a client sends it on purpose. Sessions are for this server's own pages. A request from another
+ * origin, which `corsOrigins` may allow, needs a token. A server without login ignores sessions: a browser also sends the cookies of
+ * other ports, and those of the time when there was a login.
  */
 export function secretOf(request: FastifyRequest, isOpen: boolean): string | undefined {
   const { authorization, origin } = request.headers

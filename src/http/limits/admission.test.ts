@@ -5,78 +5,78 @@ import { type TestContext, test } from 'node:test'
 import { fastify } from 'fastify'
 import { handTurnedLoop } from '#support/hand-turned-loop.ts'
 import { until } from '#support/live-app.ts'
-import { type Admission, admitRequests, openAdmission } from './admission.ts'
+import { type Admission, admitRequests, createAdmission } from './admission.ts'
 
-/** A gate, and what becomes of those who come to it. */
+/** Admission control, and what happened to the requests that came to it. */
 function start() {
   const loop = handTurnedLoop()
-  const alarms: { ms: number; callback: () => void }[] = []
-  const gate = openAdmission(loop.turns, (ms, callback) => alarms.push({ ms, callback }))
-  const inside = new Map<number, number>()
-  const refused: number[] = []
-  /** @param costMs of the turn, from when it is let in */
-  const come = (who: number, costMs = 0, size: 'ordinary' | 'large' = 'ordinary') =>
-    gate.enter(
+  const timers: { ms: number; callback: () => void }[] = []
+  const admission = createAdmission(loop.eventLoop, (ms, callback) => timers.push({ ms, callback }))
+  const started = new Map<number, number>()
+  const rejected: number[] = []
+  /** @param costMs of the turn in which it starts */
+  const come = (id: number, costMs = 0, size: 'ordinary' | 'large' = 'ordinary') =>
+    admission.enqueue(
       (now) => {
-        inside.set(who, gate.takePlace(now, size))
+        started.set(id, admission.takeSlot(now, size))
         loop.pass(costMs)
       },
-      () => refused.push(who),
+      () => rejected.push(id),
       size,
     )
-  const go = (who: number, size?: 'large') => {
-    gate.givePlaceBack(inside.get(who) as number, size)
-    inside.delete(who)
+  const go = (id: number, size?: 'large') => {
+    admission.releaseSlot(started.get(id) as number, size)
+    started.delete(id)
   }
   const comeAll = (from: number, to: number, costMs = 0) => {
-    for (let who = from; who <= to; who++) come(who, costMs)
+    for (let id = from; id <= to; id++) come(id, costMs)
   }
-  return { ...loop, gate, alarms, inside, refused, come, comeAll, go }
+  return { ...loop, admission, timers, started, rejected, come, comeAll, go }
 }
 
-test('64 are underway at once; when one is answered, the next is let in', () => {
-  const { comeAll, inside, go, turnAll } = start()
+test('64 requests are in flight at once; when one is answered, the next starts', () => {
+  const { comeAll, started, go, turnAll } = start()
   comeAll(1, 70)
   turnAll()
-  assert.deepEqual([inside.size, inside.has(64), inside.has(65)], [64, true, false])
+  assert.deepEqual([started.size, started.has(64), started.has(65)], [64, true, false])
   go(10)
   turnAll()
-  assert.deepEqual([inside.size, inside.has(65), inside.has(66)], [64, true, false])
+  assert.deepEqual([started.size, started.has(65), started.has(66)], [64, true, false])
 })
 
-test('a place that is not given back is not counted for long, though nobody comes any more', () => {
-  const { comeAll, come, inside, refused, alarms, pass, turnAll } = start()
+test('a slot that is never released stops counting, though no further request comes', () => {
+  const { comeAll, come, started, rejected, timers, pass, turnAll } = start()
   comeAll(1, 64)
   pass(1_900)
   come(65)
   turnAll()
-  assert.deepEqual([inside.has(65), alarms.map(({ ms }) => ms)], [false, [1_000]])
+  assert.deepEqual([started.has(65), timers.map(({ ms }) => ms)], [false, [1_000]])
   pass(100)
-  for (const { callback } of alarms) callback()
+  for (const { callback } of timers) callback()
   turnAll()
-  assert.deepEqual([inside.has(65), refused], [true, []])
+  assert.deepEqual([started.has(65), rejected], [true, []])
 })
 
-test('places given back late, or twice as late, are not taken from others', () => {
-  const { gate, turns, comeAll, inside, pass, turnAll } = start()
-  const old = Array.from({ length: 64 }, () => gate.takePlace(turns.now()))
+test('slots that are released late take none from others', () => {
+  const { admission, eventLoop, comeAll, started, pass, turnAll } = start()
+  const old = Array.from({ length: 64 }, () => admission.takeSlot(eventLoop.now()))
   pass(5_000)
   comeAll(1, 64)
   turnAll()
-  assert.equal(inside.size, 64)
-  for (const place of old) gate.givePlaceBack(place)
+  assert.equal(started.size, 64)
+  for (const slot of old) admission.releaseSlot(slot)
   comeAll(65, 65)
   turnAll()
-  assert.equal(inside.size, 64)
+  assert.equal(started.size, 64)
 })
 
-test('who has waited for two seconds is refused, and whoever comes while the line stands, at once', () => {
-  const { come, inside, refused, pass, turn, turnAll } = start()
+test('a request that has waited for two seconds is rejected; while overloaded, new ones are rejected at once', () => {
+  const { come, started, rejected, pass, turn, turnAll } = start()
   come(1, 10)
   come(2)
   pass(1_999)
   turnAll()
-  assert.deepEqual([inside.has(2), refused], [true, []], 'a moment before')
+  assert.deepEqual([started.has(2), rejected], [true, []], 'just before')
 
   come(3, 10)
   come(4)
@@ -86,121 +86,121 @@ test('who has waited for two seconds is refused, and whoever comes while the lin
   pass(1_100)
   turn()
   turn() // 4 has waited for two seconds; 5 for less, and has a turn of its own
-  assert.deepEqual([inside.has(5), refused], [true, [4]])
+  assert.deepEqual([started.has(5), rejected], [true, [4]])
   come(7)
   turnAll()
-  assert.deepEqual([inside.has(6), inside.has(7), refused], [true, false, [4, 7]])
+  assert.deepEqual([started.has(6), started.has(7), rejected], [true, false, [4, 7]])
 })
 
-test('the line opens again when one is let in that has not waited for long', () => {
-  const { come, inside, refused, pass, turn, turnAll } = start()
+test('the overload ends when a request starts that has not waited for long', () => {
+  const { come, started, rejected, pass, turn, turnAll } = start()
   come(1, 10)
   come(2)
   pass(2_000)
   turnAll()
-  assert.deepEqual(refused, [2])
+  assert.deepEqual(rejected, [2])
   come(3, 10)
   come(4)
   turn()
   come(5)
   turnAll()
-  assert.deepEqual([[...inside.keys()], refused], [[1, 3, 4, 5], [2]])
+  assert.deepEqual([[...started.keys()], rejected], [[1, 3, 4, 5], [2]])
 })
 
-test('one long turn, after which all go on as before, makes nobody be refused', () => {
-  const { comeAll, come, inside, refused, turnAll } = start()
-  come(1, 5_000) // the disk had to be waited for
+test('one long turn, after which all continue as before, rejects no request', () => {
+  const { comeAll, come, started, rejected, turnAll } = start()
+  come(1, 5_000) // waited for the disk
   comeAll(2, 50)
   turnAll()
-  assert.deepEqual([inside.size, refused], [50, []])
+  assert.deepEqual([started.size, rejected], [50, []])
 })
 
-test('what is urgent has a share of its own, before and behind whatever line', () => {
-  const { gate, come, comeAll, pass, turnAll } = start()
+test('urgent requests have a share of their own, whatever waits in the queues', () => {
+  const { admission, come, comeAll, pass, turnAll } = start()
   let asked = 0
   come(1, 10)
   comeAll(2, 100)
   pass(4_000)
-  gate.enterUrgently(() => asked++)
+  admission.enqueueUrgent(() => asked++)
   assert.equal(asked, 1)
   turnAll()
-  gate.enterUrgently(() => asked++)
+  admission.enqueueUrgent(() => asked++)
   assert.equal(asked, 2)
 })
 
-test('who asks for little waits for one of those who ask for much, however many they are', () => {
-  const { come, inside, turn, go } = start()
-  for (let who = 100; who < 140; who++) come(who, 40, 'large')
+test('a small request waits for one large one, however many large ones there are', () => {
+  const { come, started, turn, go } = start()
+  for (let id = 100; id < 140; id++) come(id, 40, 'large')
   come(1)
   come(2)
-  assert.deepEqual([inside.has(1), inside.has(2)], [true, true], 'the line of the others is not theirs')
-  const large = () => [...inside.keys()].filter((who) => who >= 100).length
-  for (let who = 3; who < 20; who++) {
+  assert.deepEqual([started.has(1), started.has(2)], [true, true], 'they do not wait in the queue of the large ones')
+  const large = () => [...started.keys()].filter((id) => id >= 100).length
+  for (let id = 3; id < 20; id++) {
     const before = large()
     turn()
-    assert.ok(large() <= before + 1, 'one of them a turn')
-    come(who)
-    turn() // where its own share of the turn was used up
-    assert.ok(inside.has(who))
-    go(who)
+    assert.ok(large() <= before + 1, 'one large request a turn')
+    come(id)
+    turn() // the share of the turn before was used up
+    assert.ok(started.has(id))
+    go(id)
   }
-  assert.ok(large() > 10, 'and they go on')
+  assert.ok(large() > 10, 'the large ones continue')
 })
 
-test('those who ask for much have places of their own, and are refused by themselves', () => {
-  const { come, comeAll, inside, refused, pass, turnAll, go } = start()
+test('large requests have slots of their own, and are rejected on their own', () => {
+  const { come, comeAll, started, rejected, pass, turnAll, go } = start()
   comeAll(1, 64)
-  for (let who = 100; who < 120; who++) come(who, 0, 'large')
+  for (let id = 100; id < 120; id++) come(id, 0, 'large')
   turnAll()
-  assert.deepEqual([inside.has(115), inside.has(116)], [true, false], '16 of them, whoever else is there')
-  assert.ok(inside.has(64), 'and 64 others')
+  assert.deepEqual([started.has(115), started.has(116)], [true, false], '16 large ones, beside all others')
+  assert.ok(started.has(64), 'and 64 ordinary ones')
   go(100, 'large')
   turnAll()
-  assert.deepEqual([inside.has(116), inside.has(117)], [true, false])
+  assert.deepEqual([started.has(116), started.has(117)], [true, false])
   pass(2_000)
   go(101, 'large')
   turnAll()
-  assert.ok(refused.includes(117))
-  const before = refused.length
+  assert.ok(rejected.includes(117))
+  const before = rejected.length
   come(65)
   turnAll()
-  assert.deepEqual([inside.has(65), refused.length], [true, before])
+  assert.deepEqual([started.has(65), rejected.length], [true, before])
 })
 
-test('refusals take turns like all else', () => {
-  const { gate, pass, turn } = start()
-  let refused = 0
+test('rejections share the event loop like all else', () => {
+  const { admission, pass, turn } = start()
+  let count = 0
   for (let i = 0; i < 20; i++)
-    gate.refuse(() => {
-      refused++
+    admission.enqueueRejection(() => {
+      count++
       pass(1)
     })
-  assert.equal(refused, 4)
+  assert.equal(count, 4)
   turn()
   turn()
-  assert.equal(refused, 8)
+  assert.equal(count, 8)
 })
 
-/** A server behind a gate whose turns the test makes. */
+/** A server with admission control, whose event loop the test turns. */
 async function startServer(t: TestContext) {
   const loop = handTurnedLoop()
-  const counts = { refused: 0, logged: 0 }
+  const counts = { rejected: 0, logged: 0 }
   const server = fastify({ forceCloseConnections: true })
   const log = { warn: () => counts.logged++ }
   const inFlight = { now: 0, max: 0 }
-  const inner = openAdmission(loop.turns)
-  const gate: Admission = {
+  const inner = createAdmission(loop.eventLoop)
+  const admission: Admission = {
     ...inner,
-    takePlace(now) {
+    takeSlot(now) {
       inFlight.max = Math.max(inFlight.max, ++inFlight.now)
-      return inner.takePlace(now)
+      return inner.takeSlot(now)
     },
-    givePlaceBack(place) {
+    releaseSlot(slot) {
       inFlight.now--
-      inner.givePlaceBack(place)
+      inner.releaseSlot(slot)
     },
   }
-  admitRequests(server, gate, { log, onRefused: () => counts.refused++ })
+  admitRequests(server, admission, { log, onRejected: () => counts.rejected++ })
   server.get('/', async () => 'served')
   server.get('/long', { config: { isLong: true } }, async () => 'served')
   server.get('/how', { config: { isUrgent: true } }, async () => 'well')
@@ -216,14 +216,14 @@ async function startServer(t: TestContext) {
   t.after(() => server.close())
   let arrived = 0
   server.server.on('request', () => arrived++)
-  /** Resolves when so many requests have arrived. */
+  /** Resolves when this many requests have arrived. */
   const arrival = async (count: number) => {
     while (arrived < count) await new Promise(setImmediate)
   }
   return { ...loop, url, inFlight, counts, arrival }
 }
 
-test('a request that is refused gets a problem, and when to come back; whoever asks how the server is gets an answer', async (t) => {
+test('a rejected request gets a problem with Retry-After; a health check is answered', async (t) => {
   const { url, counts, arrival, pass, turnAll } = await startServer(t)
   assert.equal(await (await fetch(url)).text(), 'served')
   pass(10) // the share of this turn is used up
@@ -239,25 +239,25 @@ test('a request that is refused gets a problem, and when to come back; whoever a
   assert.equal(response.headers.get('x-request-id'), request_id)
   assert.deepEqual(problem, {
     type: '/problems/unavailable',
-    title: 'Not available just now',
+    title: 'Temporarily unavailable',
     status: 503,
-    detail: 'More is asked of the server than it can answer just now.',
+    detail: 'The server is overloaded. Try again later.',
     instance: '/',
   })
-  assert.deepEqual(counts, { refused: 1, logged: 1 })
+  assert.deepEqual(counts, { rejected: 1, logged: 1 })
   assert.equal(await (await fetch(`${url}/how`)).text(), 'well')
 })
 
-test('whoever is answered, however that comes about, gives the place back', async (t) => {
+test('every response releases the slot, however it comes about', async (t) => {
   const { url, inFlight } = await startServer(t)
   const json = { 'content-type': 'application/json' }
   for (const path of ['/', '/long', '/how', '/nowhere', '/fails', '/taken-over']) await fetch(url + path)
   for (const body of ['{"a":1}', '{"a":', '']) await fetch(url, { method: 'POST', headers: json, body })
-  await until('all have', 5_000, () => inFlight.now === 0)
+  await until('all slots are released', 5_000, () => inFlight.now === 0)
   assert.equal(inFlight.max, 1)
 })
 
-test('a body that is still to come holds no place, whether its length is known or not', async (t) => {
+test('a body that is still to come holds no slot, whether its length is known or not', async (t) => {
   const { url, inFlight, arrival } = await startServer(t)
   const { hostname, port, host } = new URL(url)
   const known = { header: 'Content-Length: 2', body: '{}' }
@@ -265,7 +265,7 @@ test('a body that is still to come holds no place, whether its length is known o
   const slow = Array.from({ length: 64 }, (_, i) => {
     const { header, body } = i % 2 === 0 ? known : chunked
     const socket = connect(Number(port), hostname)
-    socket.on('error', () => {}) // where this fails, it is cut off
+    socket.on('error', () => {}) // the server cuts it off where this test fails
     socket.write(`POST / HTTP/1.1\r\nHost: ${host}\r\nContent-Type: application/json\r\n${header}\r\n\r\n`)
     return { socket, body }
   })
@@ -279,5 +279,5 @@ test('a body that is still to come holds no place, whether its length is known o
     const [answer] = await once(socket, 'data')
     assert.match(String(answer), /^HTTP\/1\.1 200 /)
   }
-  await until('all have given their places back', 5_000, () => inFlight.now === 0)
+  await until('all slots are released', 5_000, () => inFlight.now === 0)
 })

@@ -1,243 +1,215 @@
 import type { FastifyInstance, FastifyRequest } from 'fastify'
 import type { Logger } from 'pino'
 import { Problem } from '#core/problem.ts'
-import { answerAtOnce } from '#http/protocol/problem.ts'
-import { createLine, eventLoop, everySecond, type Line, type Turns } from './fair-queue.ts'
+import { sendProblemDirectly } from '#http/protocol/problem.ts'
+import { createFairQueue, type EventLoop, eventLoop, everySecondTurn, type FairQueue } from './fair-queue.ts'
+import { countSlots } from './slots.ts'
 
 /**
- * What keeps a flood of requests from the bell, and from those who were there before: requests take turns, and when the line does
- * not get shorter, new ones are refused.
+ * Admission control: a flood of requests delays neither reminders nor the requests before it. Requests wait in queues that share the
+ * event loop, and new ones are rejected when a queue does not get shorter.
  *
- *   request ─▶ about health, /metrics ───────────────────▶ urgent    2 ms a turn
- *          ├─▶ others ──▶ line stands? no ───────────────▶ ordinary  4 ms a turn, 64 underway
- *          ├─▶ lists of thousands ──▶ the same ──────────▶ large     4 ms a turn, so one of them, 16 underway
- *          └──────── yes, or waited for 2 s in vain ─────▶ refused   4 ms a turn, 503
+ *   request ─▶ health, /metrics ─────────────────────────▶ urgent    2 ms a turn
+ *          ├─▶ others ──▶ overloaded? no ────────────────▶ ordinary  4 ms a turn, 64 in flight
+ *          ├─▶ lists of thousands ──▶ the same ──────────▶ large     4 ms a turn, so one of them, 16 in flight
+ *          └──────── yes, or queued for 2 s ─────────────▶ rejected  4 ms a turn, 503
  *
- * - **Turns.** See turns.ts. A refusal costs 15 to 20 µs of our own time and a read 25 to 40: to refuse reads saves nobody. What
- *   saves the bell is that neither may fill a turn.
- * - **Places.** What is underway has begun and is not answered: it waits for the database, in whose line the bell stands too. 64
- *   share a transaction of 5 ms, or a pool of connections; more would only wait there. A body that is still to come holds no place,
- *   nor does an answer that is still to be read, or slow clients could take them all.
- * - **A line for what is large.** A list of 10,000 tasks takes 40 ms, as much as 1,000 reads. In one line with them 500 who ask for one
- *   kept a normal client waiting for 0.4 s (p99); beside them he waits for the one of this turn. They also have places of their own.
- * - **The line stands** from when one of it has waited for two seconds until one is let in that has waited for less than half of it.
- *   Time in the line and not its length: 40,000 reads or 50 lists of 10,000 are two seconds. And not the delay of the event loop: that
- *   of a server with 32 clients at full load, or ringing 10,000 notifications, is as high as that of one that is overrun.
+ * - **Turns.** See fair-queue.ts. A rejection costs 15 to 20 µs and a read 25 to 40, so rejecting reads saves little. Reminders stay
+ *   punctual because neither may fill a turn.
+ * - **Slots.** A request in flight waits for the database, where reminders wait too. 64 share a transaction of 5 ms, or a pool of
+ *   connections; more would only wait there. A request whose body is still coming holds no slot, nor does a response that is still
+ *   being read: slow clients could take all slots.
+ * - **A queue for large requests.** A list of 10,000 tasks takes 40 ms, as much as 1,000 reads. In one shared queue, 500 clients asking
+ *   for such a list delayed a normal client by 0.4 s (p99); with two queues it waits for one list a turn. Large requests also have slots
+ *   of their own.
+ * - **Overloaded** lasts from the first request that has waited for two seconds until one starts that has waited for less than half of
+ *   it. Waiting time counts, not length: 40,000 reads or 50 lists of 10,000 take two seconds. Event loop delay is no measure: a server
+ *   with 32 clients at full load, or firing 10,000 reminders, has as much of it as an overloaded one.
  *
- * Not @fastify/under-pressure: it looks at the loop once a second, then refuses all, and within the turn. In its place here (30 ms,
- * ten looks a second) 2,000 to 5,000 connections were refused 97 to 99 of 100 requests, and the bell was late by 0.2 to 4.9 s (p99).
- * By turns all are answered, at the same rate, and it is late by 20 to 60 ms.
+ * Rejected: @fastify/under-pressure. It checks the loop once a second, then rejects everything, all in one turn. In its place here
+ * (30 ms, ten checks a second) 97 to 99 of 100 requests of 2,000 to 5,000 connections were rejected, and reminders were 0.2 to 4.9 s
+ * late (p99). With queues all are answered, at the same rate, and reminders are 20 to 60 ms late.
  */
 export interface Admission {
-  /** @param letIn called when it is this one's turn @param refuse called instead of it, where the line stands */
-  enter(letIn: (now: number) => void, refuse: () => void, size?: Size): void
-  /** The same for what is never refused. */
-  enterUrgently(letIn: () => void): void
-  /** Answers in turn what is to be refused for some reason of its own. */
-  refuse(answer: () => void): void
-  /** Takes a place among those underway. @returns what to give it back by */
-  takePlace(now: number, size?: Size): number
-  givePlaceBack(place: number, size?: Size): void
+  /** Calls `start` when the request may begin, or `reject` instead while the server is overloaded. */
+  enqueue(start: (now: number) => void, reject: () => void, size?: Size): void
+  /** The same for a request that is never rejected. */
+  enqueueUrgent(start: () => void): void
+  /** Queues a response that rejects a request for another reason. */
+  enqueueRejection(respond: () => void): void
+  /** Takes a slot for a request in flight. @returns the slot, for `releaseSlot` */
+  takeSlot(now: number, size?: Size): number
+  releaseSlot(slot: number, size?: Size): void
 }
 
-/** `large`: asks for thousands of things at once. */
+/** `large`: asks for thousands of items at once. */
 type Size = 'ordinary' | 'large'
 
-const shareMs = { ordinary: 4, large: 4, urgent: 2, refused: 4 }
-/** At 1 s some of 32 clients that load lists of 10,000 at once were refused, and that is no flood. */
+const shareMs = { ordinary: 4, large: 4, urgent: 2, rejected: 4 }
+/** With 1 s, some of 32 clients that load lists of 10,000 at once were rejected, and that is no flood. */
 const maxWaitMs = 2_000
-/** Each has its own: neither can keep the other from the database, nor take all of a pool of connections. */
-const maxUnderway = { ordinary: 64, large: 16 }
+/** Each size has its own: neither can keep the other from the database, nor take all connections of a pool. */
+const maxInFlight = { ordinary: 64, large: 16 }
 /**
- * Places are counted for the second in which they are taken and the next. What takes longer waits for something else than a database
- * that works: were it counted, a receiver that hangs, or a handler that forgets to answer, could lock everybody out.
+ * A slot counts in the second in which it is taken and in the next. A request that takes longer waits for something other than a working
+ * database. If it counted, a hanging receiver or a handler that never responds could lock out every client.
  */
-const placeMs = 1_000
+const slotMs = 1_000
 
 interface Waiting {
   readonly since: number
-  readonly letIn: (now: number) => void
-  readonly refuse: () => void
+  readonly start: (now: number) => void
+  readonly reject: () => void
 }
 
-/** @param after calls once after some ms; another in tests, as is `turns` */
-export function openAdmission(
-  turns: Turns = eventLoop,
+/** @param loop replaced in tests @param after calls once after some ms; replaced in tests */
+export function createAdmission(
+  loop: EventLoop = eventLoop,
   after: (ms: number, callback: () => void) => void = (ms, callback) => setTimeout(callback, ms).unref(),
 ): Admission {
-  let isWakeSet = false
-  const places = { ordinary: countPlaces(), large: countPlaces() }
+  let isResumeScheduled = false
+  const slots = { ordinary: countSlots(slotMs), large: countSlots(slotMs) }
 
-  const call = (answer: () => void) => answer()
-  const urgent = createLine({ shareMs: shareMs.urgent, isOpen: () => true, serve: call }, turns)
-  const refused = createLine({ shareMs: shareMs.refused, isOpen: () => true, serve: call }, turns)
-  const lines = { ordinary: openLine('ordinary', turns), large: openLine('large', everySecond(turns)) }
+  const always = { hasCapacity: () => true, serve: (respond: () => void) => respond() }
+  const urgent = createFairQueue({ ...always, shareMs: shareMs.urgent }, loop)
+  const rejected = createFairQueue({ ...always, shareMs: shareMs.rejected }, loop)
+  const queues = { ordinary: createQueue('ordinary', loop), large: createQueue('large', everySecondTurn(loop)) }
 
-  function openLine(size: Size, turns: Turns) {
-    let isStanding = false
-    const line: Line<Waiting> = createLine(
+  function createQueue(size: Size, loop: EventLoop) {
+    let isOverloaded = false
+    const queue: FairQueue<Waiting> = createFairQueue(
       {
         shareMs: shareMs[size],
-        isOpen(now) {
-          if (places[size].taken(now) < maxUnderway[size]) return true
-          // Somebody may be here who gives none back. It is looked at again when those that are taken are no longer counted.
-          if (!isWakeSet) after(placeMs, wake)
-          isWakeSet = true
+        hasCapacity(now) {
+          if (slots[size].taken(now) < maxInFlight[size]) return true
+          // Some slots may never be released. The queue resumes when they no longer count.
+          if (!isResumeScheduled) after(slotMs, resumeAll)
+          isResumeScheduled = true
           return false
         },
-        serve({ since, letIn, refuse }, now) {
+        serve({ since, start, reject }, now) {
           if (now - since >= maxWaitMs) {
-            isStanding = true
-            return refused.enter(refuse)
+            isOverloaded = true
+            return rejected.push(reject)
           }
-          if (now - since < maxWaitMs / 2) isStanding = false
-          letIn(now)
+          if (now - since < maxWaitMs / 2) isOverloaded = false
+          start(now)
         },
       },
-      turns,
+      loop,
     )
     return {
-      enter(letIn: (now: number) => void, refuse: () => void) {
-        if (isStanding && line.length > 0) refused.enter(refuse)
-        else line.enter({ since: turns.now(), letIn, refuse })
+      enqueue(start: (now: number) => void, reject: () => void) {
+        if (isOverloaded && queue.length > 0) rejected.push(reject)
+        else queue.push({ since: loop.now(), start, reject })
       },
-      goOn() {
-        if (line.length > 0) line.goOn()
+      resume() {
+        if (queue.length > 0) queue.resume()
       },
     }
   }
 
-  function wake() {
-    isWakeSet = false
-    lines.ordinary.goOn()
-    lines.large.goOn()
+  function resumeAll() {
+    isResumeScheduled = false
+    queues.ordinary.resume()
+    queues.large.resume()
   }
 
   return {
-    enter: (letIn, refuse, size = 'ordinary') => lines[size].enter(letIn, refuse),
-    enterUrgently: (letIn) => urgent.enter(letIn),
-    refuse: (answer) => refused.enter(answer),
-    takePlace: (now, size = 'ordinary') => places[size].take(now),
-    givePlaceBack(place, size = 'ordinary') {
-      places[size].giveBack(place)
-      lines[size].goOn()
-    },
-  }
-}
-
-function countPlaces() {
-  let second = 0
-  let now = 0
-  let before = 0
-
-  function pass(at: number) {
-    const current = Math.floor(at / placeMs)
-    if (current === second) return
-    before = current === second + 1 ? now : 0
-    now = 0
-    second = current
-  }
-
-  return {
-    taken(at: number): number {
-      pass(at)
-      return now + before
-    },
-    take(at: number): number {
-      pass(at)
-      now++
-      return second
-    },
-    giveBack(place: number) {
-      if (place === second) now--
-      else if (place === second - 1) before--
+    enqueue: (start, reject, size = 'ordinary') => queues[size].enqueue(start, reject),
+    enqueueUrgent: (start) => urgent.push(start),
+    enqueueRejection: (respond) => rejected.push(respond),
+    takeSlot: (now, size = 'ordinary') => slots[size].take(now),
+    releaseSlot(slot, size = 'ordinary') {
+      slots[size].release(slot)
+      queues[size].resume()
     },
   }
 }
 
 declare module 'fastify' {
   interface FastifyContextConfig {
-    /** How the server is, asked by whoever watches it: never refused, whatever the load, nor counted against anybody. */
+    /** Reports the state of the server to a monitor: never rejected, whatever the load, and counted against no caller. */
     readonly isUrgent?: true
-    /** Waits for something to happen, or for somebody else's server: that holds no place. */
+    /** Waits for an event or for another server, so it holds no slot. */
     readonly isLong?: true
-    /** Whether it asks for thousands of things at once: then it waits with its like. @param query as it came, not checked yet */
+    /** Returns whether the request asks for thousands of items; then it waits in the large queue. @param query unvalidated */
     readonly isLarge?: (query: Readonly<Record<string, unknown>>) => boolean
   }
   interface FastifyRequest {
-    /** Among those underway. */
-    place: number
+    /** The slot it holds while in flight. */
+    slot: number
     size: Size
   }
 }
 
-const noPlace = -1
+const noSlot = -1
 const awaitsBody = -2
 
-const overrun = new Problem('unavailable', 'More is asked of the server than it can answer just now.', {
+const overloaded = new Problem('unavailable', 'The server is overloaded. Try again later.', {
   retryAfterMs: 2_000,
 })
 
-/** A line of the log for each would be a flood of its own. */
+/** A log line for each rejection would be a flood of its own. */
 const logEveryMs = 10_000
 
-/** Lets every request of a server in by a gate. To be called before any other hook is added. */
+/** Sends every request of a server through admission control. It must be the first to add hooks. */
 export function admitRequests(
   server: FastifyInstance,
-  gate: Admission,
-  { log, onRefused }: { log: Pick<Logger, 'warn'>; onRefused: () => void },
+  admission: Admission,
+  { log, onRejected }: { log: Pick<Logger, 'warn'>; onRejected: () => void },
 ): void {
-  let refused = 0
+  let count = 0
   let loggedAt = Number.NEGATIVE_INFINITY
 
-  function noteRefusal() {
-    onRefused()
-    refused++
+  function noteRejection() {
+    onRejected()
+    count++
     if (performance.now() - loggedAt < logEveryMs) return
-    log.warn({ refused }, 'more is asked than can be answered: requests are refused')
+    log.warn({ refused: count }, 'server overloaded: requests are rejected')
     loggedAt = performance.now()
-    refused = 0
+    count = 0
   }
 
-  server.decorateRequest('place', noPlace)
+  server.decorateRequest('slot', noSlot)
   server.decorateRequest('size', 'ordinary')
 
   server.addHook('onRequest', (request, reply, done) => {
     const { config } = request.routeOptions
-    if (config.isUrgent) return gate.enterUrgently(done)
+    if (config.isUrgent) return admission.enqueueUrgent(done)
     if (config.isLarge?.(request.query as Record<string, unknown>)) request.size = 'large'
-    const letIn = (now: number) => {
-      if (request.raw.socket.destroyed) return // went while it waited: nobody is there to be answered
-      if (!config.isLong) request.place = gate.takePlace(now, request.size)
+    const start = (now: number) => {
+      if (request.raw.socket.destroyed) return // the client left while it waited
+      if (!config.isLong) request.slot = admission.takeSlot(now, request.size)
       done()
     }
-    const refuse = () => {
-      noteRefusal()
-      answerAtOnce(overrun, request, reply)
+    const reject = () => {
+      noteRejection()
+      sendProblemDirectly(overloaded, request, reply)
     }
-    gate.enter(letIn, refuse, request.size)
+    admission.enqueue(start, reject, request.size)
   })
 
-  const leave = (request: FastifyRequest, place: number) => {
-    if (request.place >= 0) gate.givePlaceBack(request.place, request.size)
-    request.place = place
+  const release = (request: FastifyRequest, slot: number) => {
+    if (request.slot >= 0) admission.releaseSlot(request.slot, request.size)
+    request.slot = slot
   }
   server.addHook('preParsing', (request, _, __, done) => {
     const { 'content-length': length = '0', 'transfer-encoding': encoding } = request.headers
-    if (request.place >= 0 && (length !== '0' || encoding !== undefined)) leave(request, awaitsBody)
+    if (request.slot >= 0 && (length !== '0' || encoding !== undefined)) release(request, awaitsBody)
     done()
   })
   server.addHook('preValidation', (request, _, done) => {
-    if (request.place === awaitsBody) request.place = gate.takePlace(performance.now(), request.size)
+    if (request.slot === awaitsBody) request.slot = admission.takeSlot(performance.now(), request.size)
     done()
   })
   server.addHook('onSend', (request, _, payload, done) => {
-    leave(request, noPlace)
+    release(request, noSlot)
     done(null, payload)
   })
-  // A reply that somebody has taken over is not sent by Fastify; this comes when it is over.
+  // Fastify does not call onSend for a hijacked reply; onResponse comes when that reply has ended.
   server.addHook('onResponse', (request, _, done) => {
-    leave(request, noPlace)
+    release(request, noSlot)
     done()
   })
 }

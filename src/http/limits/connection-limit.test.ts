@@ -8,15 +8,15 @@ import { connect as connectTls } from 'node:tls'
 import { selfSigned } from '#support/self-signed.ts'
 import { limitConnectionCount } from './connection-limit.ts'
 
-/** Connections by hand, at a server that takes three. What is not waited for on purpose is closed by the server. */
+/** A server that takes three connections, which the test opens by hand. */
 async function start(t: TestContext, { isTls = false } = {}) {
   const server = isTls ? createTlsServer(selfSigned) : createServer()
-  let dropped = 0
+  let count = 0
   const exempt = new Set<number>()
   limitConnectionCount(server, {
     maxConnections: 3,
     isExempt: ({ remotePort = 0 }) => exempt.has(remotePort),
-    onDropped: () => dropped++,
+    onDropped: () => count++,
   })
   const waiting: ServerResponse[] = []
   server.on('request', (request, response) => {
@@ -35,7 +35,7 @@ async function start(t: TestContext, { isTls = false } = {}) {
   async function open(): Promise<Socket> {
     const accepted = once(server, 'connection')
     const socket = connect(port, '127.0.0.1')
-    socket.on('error', () => {}) // it is cut off
+    socket.on('error', () => {}) // the server closes it
     t.after(() => socket.destroy())
     await accepted
     return socket
@@ -43,7 +43,7 @@ async function start(t: TestContext, { isTls = false } = {}) {
   const secure = (socket: Socket) =>
     isTls ? connectTls({ socket, ca: selfSigned.cert, servername: 'localhost' }) : socket
 
-  /** Opens one, and waits until the server has read the headers of this request. */
+  /** Opens a connection, and waits until the server has read the headers of this request. */
   async function send(head: string): Promise<Socket> {
     const socket = secure(await open())
     socket.on('error', () => {})
@@ -58,19 +58,19 @@ async function start(t: TestContext, { isTls = false } = {}) {
     return socket
   }
   const isClosed = (socket: Socket) => (socket.closed ? undefined : once(socket.resume(), 'close'))
-  return { server, open, send, ask, isClosed, waiting, exempt, dropped: () => dropped }
+  return { server, open, send, ask, isClosed, waiting, exempt, droppedCount: () => count }
 }
 
 for (const isTls of [false, true])
-  test(`at the limit, connections go in this order${isTls ? ', with TLS' : ''}: in their headers, idle, in a body; what waits for its answer stays`, async (t) => {
-    const { open, send, ask, isClosed, waiting, dropped } = await start(t, { isTls })
+  test(`at the limit, connections are closed in this order${isTls ? ', with TLS' : ''}: in their headers, idle, in a body; those that wait for a response stay`, async (t) => {
+    const { open, send, ask, isClosed, waiting, droppedCount } = await start(t, { isTls })
     const working = await send('GET /slow HTTP/1.1')
     const [first, second] = [await open(), await open()]
     const upload = await send('POST /slow HTTP/1.1\r\nContent-Length: 9') // in place of `first`
     await isClosed(first)
     const idle = await ask() // in place of `second`
     await isClosed(second)
-    assert.equal(dropped(), 2)
+    assert.equal(droppedCount(), 2)
 
     const third = await open() // in place of `idle`
     await isClosed(idle)
@@ -78,10 +78,10 @@ for (const isTls of [false, true])
     await isClosed(third)
     const fifth = await send('GET /slow HTTP/1.1') // in place of `upload`, whose body has not come
     await isClosed(upload)
-    assert.equal(dropped(), 5)
+    assert.equal(droppedCount(), 5)
 
-    await isClosed(await open()) // all others wait for an answer
-    assert.equal(dropped(), 6)
+    await isClosed(await open()) // all others wait for a response
+    assert.equal(droppedCount(), 6)
     for (const [socket, at] of [
       [working, 0],
       [fourth, 2],
@@ -92,7 +92,7 @@ for (const isTls of [false, true])
     }
   })
 
-test('of idle connections the one that has been idle for longest goes first; of new ones the oldest', async (t) => {
+test('the connection that has been idle for longest is closed first; among new ones the oldest', async (t) => {
   const { server, open, ask, isClosed } = await start(t)
   const [one, two, three] = [await ask(), await ask(), await ask()]
   const asked = once(server, 'request')
@@ -110,7 +110,7 @@ test('of idle connections the one that has been idle for longest goes first; of 
   )
 })
 
-test('an upload that has come whole is not closed while it is answered; nor are the answers to several requests', async (t) => {
+test('a complete upload is not closed before its response; nor are pipelined requests', async (t) => {
   const { server, open, send, isClosed, waiting } = await start(t)
   const upload = await send('POST /slow HTTP/1.1\r\nContent-Length: 2')
   const body = once(waiting[0]?.req.resume() ?? assert.fail(), 'end')
@@ -127,19 +127,19 @@ test('an upload that has come whole is not closed while it is answered; nor are 
   assert.deepEqual([upload.closed, pipelined.closed], [false, false])
 })
 
-test('a connection that ends by itself makes room; what is exempt neither counts nor is closed', async (t) => {
-  const { server, open, ask, isClosed, exempt, dropped } = await start(t)
+test('a connection that ends by itself frees a slot; an exempt one neither counts nor is closed', async (t) => {
+  const { server, open, ask, isClosed, exempt, droppedCount } = await start(t)
   const gone = await ask()
   const ended = new Promise((resolve) => server.once('connection', (socket) => socket.once('close', resolve)))
   ;(await open()).destroy()
   await ended
   await ask()
   await ask()
-  assert.equal(dropped(), 0)
+  assert.equal(droppedCount(), 0)
   server.prependOnceListener('connection', ({ remotePort = 0 }) => exempt.add(remotePort))
   const free = await open()
-  assert.equal(dropped(), 0)
+  assert.equal(droppedCount(), 0)
   await open()
   await isClosed(gone)
-  assert.deepEqual([dropped(), free.closed], [1, false])
+  assert.deepEqual([droppedCount(), free.closed], [1, false])
 })

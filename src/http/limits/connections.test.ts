@@ -3,7 +3,7 @@ import { once } from 'node:events'
 import { type AddressInfo, connect } from 'node:net'
 import { type TestContext, test } from 'node:test'
 import { fastify } from 'fastify'
-import { trustOf } from '#http/listen/trusted-proxies.ts'
+import { createTrust } from '#http/listen/trusted-proxies.ts'
 import { connectionLimits, connectionOptions, limitConnections, nearPeers } from './connections.ts'
 
 async function start(t: TestContext, isNear: boolean, times: { idleMs: number; nearIdleMs: number }) {
@@ -16,7 +16,7 @@ async function start(t: TestContext, isNear: boolean, times: { idleMs: number; n
   return { server, port: (server.server.address() as AddressInfo).port }
 }
 
-/** Asks once on a new connection. @returns the head of the answer, and the connection, which is idle now */
+/** Sends a request on a new connection. @returns the head of the response, and the connection, which is idle now */
 async function ask(t: TestContext, port: number) {
   const socket = connect(port, '127.0.0.1')
   t.after(() => socket.destroy())
@@ -25,12 +25,12 @@ async function ask(t: TestContext, port: number) {
   return { socket, head: String(answer) }
 }
 
-test('an idle connection of a proxy outlives the 120 s for which Caddy keeps it; that of a stranger has 10 s', () => {
+test('an idle connection of a proxy outlives the 120 s for which Caddy keeps it; that of another peer has 10 s', () => {
   assert.ok(connectionLimits.nearIdleMs > 120_000)
   assert.equal(connectionLimits.idleMs, 10_000)
 })
 
-test('a near peer is told of the long time, and any other of the short one', async (t) => {
+test('Keep-Alive has the long timeout for a near peer, and the short one for any other', async (t) => {
   const times = { idleMs: 10_000, nearIdleMs: 130_000 }
   for (const [isNear, expected] of [
     [true, /^keep-alive: timeout=130\r$/im],
@@ -43,7 +43,7 @@ test('a near peer is told of the long time, and any other of the short one', asy
   }
 })
 
-test('an idle connection of a stranger is closed after its own time, and not after that of near peers', async (t) => {
+test('an idle connection of another peer is closed after its own timeout, not that of near peers', async (t) => {
   const { server, port } = await start(t, false, { idleMs: 1, nearIdleMs: 600_000 })
   server.server.keepAliveTimeoutBuffer = 1
   const { socket } = await ask(t, port)
@@ -51,8 +51,8 @@ test('an idle connection of a stranger is closed after its own time, and not aft
   await once(socket, 'close')
 })
 
-test('near are this machine and trusted proxies', () => {
-  const isNear = nearPeers(trustOf(['10.0.0.0/8']))
+test('this machine and trusted proxies are near peers', () => {
+  const isNear = nearPeers(createTrust(['10.0.0.0/8']))
   for (const address of [undefined, '127.0.0.1', '127.9.9.9', '::1', '::ffff:127.0.0.1', '10.1.2.3', '::ffff:10.1.2.3'])
     assert.equal(isNear(address), true, String(address))
   for (const address of ['192.0.2.1', '::ffff:192.0.2.1', '2001:db8::1']) assert.equal(isNear(address), false, address)

@@ -1,44 +1,44 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { handTurnedLoop } from '#support/hand-turned-loop.ts'
-import { createLine } from './fair-queue.ts'
+import { createFairQueue } from './fair-queue.ts'
 
-/** A line with a share of 5 ms a turn, in which each takes `costMs`. */
+/** A queue with a share of 5 ms a turn, in which each item takes `costMs`. */
 function start(costMs: number) {
   const loop = handTurnedLoop()
   const served: number[] = []
-  let isOpen = true
-  const line = createLine<number>(
+  let hasCapacity = true
+  const queue = createFairQueue<number>(
     {
       shareMs: 5,
-      isOpen: () => isOpen,
-      serve(one) {
-        served.push(one)
+      hasCapacity: () => hasCapacity,
+      serve(item) {
+        served.push(item)
         loop.pass(costMs)
       },
     },
-    loop.turns,
+    loop.eventLoop,
   )
-  const enter = (from: number, to: number) => {
-    for (let one = from; one <= to; one++) line.enter(one)
+  const push = (from: number, to: number) => {
+    for (let item = from; item <= to; item++) queue.push(item)
   }
-  return { ...loop, line, served, enter, open: (now: boolean) => (isOpen = now) }
+  return { ...loop, queue, served, push, open: (now: boolean) => (hasCapacity = now) }
 }
 
 const upTo = (last: number) => Array.from({ length: last }, (_, i) => i + 1)
 
-test('who comes to an empty line is served at once', () => {
-  const { enter, served } = start(1)
-  enter(1, 4)
+test('an item that is pushed to an empty queue is served at once', () => {
+  const { push, served } = start(1)
+  push(1, 4)
   assert.deepEqual(served, [1, 2, 3, 4])
 })
 
-test('a turn has a share for the line, and those who came last wait for the next', () => {
-  const { enter, served, line, turn } = start(1)
-  enter(1, 12)
+test('a turn serves its share, and the last items wait for the next turn', () => {
+  const { push, served, queue, turn } = start(1)
+  push(1, 12)
   assert.deepEqual(served, upTo(5))
-  assert.equal(line.length, 7)
-  turn() // what came before is over, and the next turn begins
+  assert.equal(queue.length, 7)
+  turn() // ends the first turn
   assert.equal(served.length, 5)
   turn()
   assert.deepEqual(served, upTo(10))
@@ -46,19 +46,19 @@ test('a turn has a share for the line, and those who came last wait for the next
   assert.deepEqual(served, upTo(12))
 })
 
-test('whoever comes while others wait stands behind them', () => {
-  const { enter, served, turn, turnAll } = start(1)
-  enter(1, 8)
+test('a new item is served after those that wait', () => {
+  const { push, served, turn, turnAll } = start(1)
+  push(1, 8)
   turn()
-  enter(9, 20)
-  assert.equal(served.length, 5, 'nobody has been served out of turn')
+  push(9, 20)
+  assert.equal(served.length, 5, 'no item was served out of order')
   turnAll()
   assert.deepEqual(served, upTo(20))
 })
 
-test('one that takes longer than a share has its turn alone, and the others still have theirs', () => {
-  const { enter, served, turn } = start(40)
-  enter(1, 3)
+test('an item that takes longer than a share has a turn alone, and the others have theirs', () => {
+  const { push, served, turn } = start(40)
+  push(1, 3)
   assert.deepEqual(served, [1])
   for (const count of [1, 2, 3]) {
     turn()
@@ -66,36 +66,36 @@ test('one that takes longer than a share has its turn alone, and the others stil
   }
 })
 
-test('a line that is closed lets nobody in, and goes on when it is told to', () => {
-  const { enter, served, line, open, turnAll } = start(1)
+test('a queue without capacity serves nothing, and continues when it is resumed', () => {
+  const { push, served, queue, open, turnAll } = start(1)
   open(false)
-  enter(1, 3)
+  push(1, 3)
   turnAll()
-  assert.deepEqual([served.length, line.length], [0, 3])
+  assert.deepEqual([served.length, queue.length], [0, 3])
   open(true)
   turnAll()
-  assert.equal(served.length, 0, 'nobody has told it')
-  line.goOn()
+  assert.equal(served.length, 0, 'it was not resumed')
+  queue.resume()
   turnAll()
   assert.deepEqual(served, [1, 2, 3])
 })
 
-test('while it waits for nobody, it asks for no turns', () => {
-  const { enter, turnAll, open, line } = start(1)
-  enter(1, 3)
+test('an empty or full queue schedules no turns', () => {
+  const { push, turnAll, open, queue } = start(1)
+  push(1, 3)
   assert.equal(turnAll(), 1, 'the turn in which they were served ends')
   open(false)
-  enter(4, 6)
-  line.goOn()
+  push(4, 6)
+  queue.resume()
   assert.equal(turnAll(), 0)
 })
 
-test('a line that never ends keeps its order', () => {
-  const { enter, served, turn, line } = start(0.01)
+test('a queue that never empties keeps its order', () => {
+  const { push, served, turn, queue } = start(0.01)
   for (let round = 0; round < 20; round++) {
-    enter(round * 1_000 + 1, (round + 1) * 1_000)
+    push(round * 1_000 + 1, (round + 1) * 1_000)
     turn()
   }
-  while (line.length > 0) turn()
+  while (queue.length > 0) turn()
   assert.deepEqual(served, upTo(20_000))
 })

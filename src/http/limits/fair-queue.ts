@@ -1,113 +1,115 @@
 /**
- * Work in a line, first come, first served, and in each turn of the event loop for no longer than its share of it. What is left
- * goes on in the next turn, and between two turns timers fire: so the bell waits for one share at most, however long the line.
+ * A first-in, first-out queue that takes a limited share of each turn of the event loop. The rest continues in the next turn, and
+ * timers fire between two turns. So reminders wait for at most one share, however long the queue is.
  *
- *   enter ─▶ line empty, share not used up ─────────────▶ served at once
- *        └─▶ line ─▶ turn: one, one, one … share used up ─▶ next turn: one, one …
+ *   push ─▶ queue empty, share not used up ────────────▶ served at once
+ *       └─▶ queue ─▶ turn: one, one, one … share used up ─▶ next turn: one, one …
  *
- * Without this, no share: libuv polls again, up to 48 times before timers are looked at, as long as 1,024 sockets have something to
- * say. 2,000 connections that ask for the next thing as soon as they are answered (a refusal is an answer) kept the bell waiting
- * for 1 to 5 s. Who is answered in the next turn cannot ask again in this one.
+ * Without a share, libuv polls up to 48 times before it checks timers while 1,024 sockets are readable. 2,000 connections that send the
+ * next request as soon as the last is answered (a 503 is an answer too) delayed reminders by 1 to 5 s. A client that is answered in the
+ * next turn cannot send again in this one.
  */
-export interface Line<T> {
+export interface FairQueue<T> {
   readonly length: number
-  enter(one: T): void
-  /** Something has changed: whoever waits may be let in. */
-  goOn(): void
+  push(item: T): void
+  /** Serves more once `hasCapacity` may have become true. */
+  resume(): void
 }
 
-/** What turns are made of. */
-export interface Turns {
+/** The clock and the turns of the event loop; tests replace it. */
+export interface EventLoop {
   /** ms, monotonic. */
   now(): number
-  /** Calls once in the check phase of this turn of the event loop; of the next, when this one's has begun. */
+  /** Calls once in the check phase of this turn, or of the next turn when this check phase has begun. */
   later(callback: () => void): void
 }
 
-export const eventLoop: Turns = { now: () => performance.now(), later: setImmediate }
+export const eventLoop: EventLoop = { now: () => performance.now(), later: setImmediate }
 
-/** A turn without between two with: a write of somebody else takes two turns, and would wait for as many pieces of long work. */
-export const everySecond = ({ now, later }: Turns): Turns => ({
+/**
+ * Leaves every second turn free. A concurrent write takes two turns, and would otherwise wait for as many pieces of long work.
+ */
+export const everySecondTurn = ({ now, later }: EventLoop): EventLoop => ({
   now,
   later: (callback) => later(() => later(callback)),
 })
 
-/** No turn has time for more: the cheapest takes 15 µs. */
-const maxATurn = 512
-/** A line that never ends is copied to the front of its array when this much of it, and half, has been served. */
+/** No turn has time for more: the cheapest item takes 15 µs. */
+const maxPerTurn = 512
+/** A queue that never empties is copied once this many items, and half of its array, have been served. */
 const servedBeforeCopy = 1_024
 
-/**
- * @param shareMs of a turn
- * @param isOpen whether anybody may be let in at this moment
- * @param serve begins to work on one; what it leaves to promises is done before the next is served
- */
-export function createLine<T>(
-  {
-    shareMs,
-    isOpen,
-    serve,
-  }: { shareMs: number; isOpen: (now: number) => boolean; serve: (one: T, now: number) => void },
-  { now, later }: Turns,
-): Line<T> {
-  let line: T[] = []
-  let served = 0
-  /** When the share of this turn is used up; 0 before the first is served in it. */
-  let until = 0
-  let isTurnAwaited = false
+export interface FairQueueOptions<T> {
+  /** Time per turn. */
+  readonly shareMs: number
+  /** Returns whether an item may be served now. */
+  readonly hasCapacity: (now: number) => boolean
+  /** Begins to work on an item. The promises it leaves are settled before the next item is served. */
+  readonly serve: (item: T, now: number) => void
+}
 
-  const length = () => line.length - served
+export function createFairQueue<T>(
+  { shareMs, hasCapacity, serve }: FairQueueOptions<T>,
+  { now, later }: EventLoop,
+): FairQueue<T> {
+  let items: T[] = []
+  let served = 0
+  /** When the share of this turn is used up; 0 before its first item is served. */
+  let until = 0
+  let isTurnScheduled = false
+
+  const length = () => items.length - served
 
   function isUsedUp(at: number): boolean {
     until ||= at + shareMs
     return at >= until
   }
 
-  function awaitTurn() {
-    if (isTurnAwaited) return
-    isTurnAwaited = true
+  function scheduleTurn() {
+    if (isTurnScheduled) return
+    isTurnScheduled = true
     later(beginTurn)
   }
 
   function beginTurn() {
-    isTurnAwaited = false
+    isTurnScheduled = false
     until = 0
-    goOn()
+    resume()
   }
 
-  // A callback for each: between two of them Node runs what promises have become ready, so that the work of one is done, and its
-  // time has passed, when the next is looked at. In a loop all would begin before any of them had done its work.
-  function goOn() {
-    if (isTurnAwaited || length() === 0 || !isOpen(now())) return
-    awaitTurn()
-    for (let i = Math.min(length(), maxATurn); i > 0; i--) later(serveNext)
+  // One callback per item: Node runs pending promises between two callbacks. So the work of one item is done, and its time has passed,
+  // before the share is checked for the next. A loop would begin all items before any had done its work.
+  function resume() {
+    if (isTurnScheduled || length() === 0 || !hasCapacity(now())) return
+    scheduleTurn()
+    for (let i = Math.min(length(), maxPerTurn); i > 0; i--) later(serveNext)
   }
 
   function serveNext() {
     const at = now()
-    if (length() === 0 || !isOpen(at) || isUsedUp(at)) return
-    const one = line[served++] as T
-    if (length() === 0 || (served >= servedBeforeCopy && served * 2 >= line.length)) {
-      line = line.slice(served)
+    if (length() === 0 || !hasCapacity(at) || isUsedUp(at)) return
+    const item = items[served++] as T
+    if (length() === 0 || (served >= servedBeforeCopy && served * 2 >= items.length)) {
+      items = items.slice(served)
       served = 0
     }
-    serve(one, at)
+    serve(item, at)
   }
 
   return {
     get length() {
       return length()
     },
-    enter(one) {
+    push(item) {
       const at = now()
-      if (length() === 0 && isOpen(at) && !isUsedUp(at)) {
-        awaitTurn()
-        serve(one, at)
+      if (length() === 0 && hasCapacity(at) && !isUsedUp(at)) {
+        scheduleTurn()
+        serve(item, at)
       } else {
-        line.push(one)
-        goOn()
+        items.push(item)
+        resume()
       }
     },
-    goOn,
+    resume,
   }
 }

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { createLimiter } from './gcra.ts'
 
-/** How many are allowed of those asked for at one instant, at most a thousand. */
+/** Returns how many requests are allowed at one instant, at most a thousand. */
 function allowedAt(limiter: ReturnType<typeof createLimiter>, key: string, now: number): number {
   for (let count = 0; count < 1_000; count++) if (!limiter.take(key, now).isAllowed) return count
   return Number.POSITIVE_INFINITY
@@ -14,10 +14,10 @@ test('a quota may be used all at once, and fills again evenly', () => {
   assert.equal(allowedAt(limiter, 'a', 999), 0)
   assert.equal(allowedAt(limiter, 'a', 1_000), 1)
   assert.equal(allowedAt(limiter, 'a', 11_000), 10)
-  assert.equal(allowedAt(limiter, 'a', 1_000_000), 60, 'it is never more than full')
+  assert.equal(allowedAt(limiter, 'a', 1_000_000), 60, 'it never exceeds the quota')
 })
 
-test('whoever keeps to the quota in every window is never refused, however it is spread', () => {
+test('a caller that keeps to the quota in every window is never rejected, however its requests are spread', () => {
   for (const quota of [1, 3, 7, 10, 6_000]) {
     const limiter = createLimiter({ quota, windowMs: 60_000 })
     for (let window = 0; window < 5; window++)
@@ -29,14 +29,14 @@ test('whoever keeps to the quota in every window is never refused, however it is
   }
 })
 
-test('no more than a full quota, and what fills meanwhile, passes in any time', () => {
+test('no period allows more than a full quota and its refill', () => {
   const limiter = createLimiter({ quota: 60, windowMs: 60_000 })
   let allowed = 0
   for (let now = 0; now < 180_000; now += 10) if (limiter.take('a', now).isAllowed) allowed++
   assert.equal(allowed, 60 + 179)
 })
 
-test('it says what is left, when all will be there again, and when it is worth another try', () => {
+test('a verdict has what is left, when the quota is full again, and when to retry', () => {
   const limiter = createLimiter({ quota: 10, windowMs: 10_000 })
   assert.deepEqual(limiter.take('a', 0), { isAllowed: true, remaining: 9, resetMs: 1_000, retryAfterMs: 0 })
   assert.deepEqual(limiter.take('a', 500, 8), { isAllowed: true, remaining: 1, resetMs: 8_500, retryAfterMs: 0 })
@@ -45,14 +45,14 @@ test('it says what is left, when all will be there again, and when it is worth a
   assert.deepEqual(limiter.take('a', 2_000, 3), { isAllowed: true, remaining: 0, resetMs: 10_000, retryAfterMs: 0 })
 })
 
-test('to be refused costs nothing: who asks in a loop gets what the patient get', () => {
+test('a rejection costs nothing: a caller that asks in a loop gets as much as a patient one', () => {
   const limiter = createLimiter({ quota: 10, windowMs: 10_000 })
   for (const key of ['patient', 'greedy']) assert.equal(allowedAt(limiter, key, 0), 10)
   for (let now = 0; now < 1_000; now++) assert.ok(!limiter.take('greedy', now).isAllowed)
   for (const key of ['patient', 'greedy']) assert.ok(limiter.take(key, 1_000).isAllowed)
 })
 
-test('a look takes nothing, and what was taken can be given back', () => {
+test('peek takes nothing, and a take can be given back', () => {
   const limiter = createLimiter({ quota: 2, windowMs: 2_000 })
   for (let i = 0; i < 5; i++) assert.equal(limiter.peek('a', 0).remaining, 1)
   assert.equal(allowedAt(limiter, 'a', 0), 2)
@@ -60,28 +60,28 @@ test('a look takes nothing, and what was taken can be given back', () => {
   limiter.giveBack('a')
   assert.ok(limiter.peek('a', 0).isAllowed)
   assert.equal(allowedAt(limiter, 'a', 0), 1)
-  limiter.giveBack('nobody')
-  assert.equal(allowedAt(limiter, 'nobody', 0), 2)
+  limiter.giveBack('unknown')
+  assert.equal(allowedAt(limiter, 'unknown', 0), 2)
 })
 
-test('keys know nothing of each other', () => {
+test('keys are independent', () => {
   const limiter = createLimiter({ quota: 3, windowMs: 3_000 })
   for (const key of ['a', 'b', '', '__proto__', 'a ']) assert.equal(allowedAt(limiter, key, 0), 3, key)
 })
 
-test('keys that are full again are forgotten first: memory is what is in use', () => {
+test('keys with a full quota are evicted first: memory holds those in use', () => {
   const limiter = createLimiter({ quota: 10, windowMs: 1_000, maxKeys: 1_000 })
   for (let i = 0; i < 100_000; i++) limiter.take(`key ${i}`, i * 10)
-  assert.ok(limiter.size <= 11, `${limiter.size} are remembered, and 10 are not full`)
+  assert.ok(limiter.size <= 11, `${limiter.size} keys are in memory, and 10 are not full`)
 })
 
-test('no number of keys makes it remember more than it may', () => {
+test('the number of keys in memory has a maximum', () => {
   const limiter = createLimiter({ quota: 10, windowMs: 1_000, maxKeys: 100 })
   for (let i = 0; i < 10_000; i++) limiter.take(`key ${i}`, i / 1_000)
   assert.equal(limiter.size, 100)
 })
 
-test('one that is being limited is not pushed out by any number of others that are not', () => {
+test('no number of unlimited keys evicts a limited one', () => {
   const limiter = createLimiter({ quota: 10, windowMs: 1_000_000, maxKeys: 100 })
   assert.equal(allowedAt(limiter, 'limited', 0), 10)
   for (let i = 0; i < 500; i++) {
@@ -90,22 +90,22 @@ test('one that is being limited is not pushed out by any number of others that a
   }
 })
 
-test('who is pushed out and comes back has no more left than before', () => {
+test('a key that was evicted and returns has no more left than before', () => {
   const limiter = createLimiter({ quota: 10, windowMs: 1_000_000, maxKeys: 3 })
   limiter.take('a', 0, 5)
   for (const key of ['b', 'c']) limiter.take(key, 0, 6)
-  assert.equal(limiter.take('d', 0).remaining, 4, 'it begins where the one stood that it pushed out')
+  assert.equal(limiter.take('d', 0).remaining, 4, 'it starts from the level of the key that it evicted')
   assert.equal(limiter.take('a', 0).remaining, 3, 'instead of 4')
 })
 
-test('with all others limited, a newcomer is allowed once, and then has to wait', () => {
+test('with all others limited, a new key is allowed once, and then waits', () => {
   const limiter = createLimiter({ quota: 5, windowMs: 50_000, maxKeys: 20 })
   for (let i = 0; i < 20; i++) assert.equal(allowedAt(limiter, `key ${i}`, 0), 5)
   for (let i = 0; i < 100; i++) assert.equal(allowedAt(limiter, `newcomer ${i}`, 0), 1)
 })
 
-test('the limit of each key is kept, whatever order they come in', () => {
-  // As many keys as places: what is known of each must be exact.
+test('the limit of each key is kept, in whatever order requests arrive', () => {
+  // As many keys as fit in memory: each count must be exact.
   const limiter = createLimiter({ quota: 20, windowMs: 20_000, maxKeys: 50 })
   const allowed = new Map<string, number>()
   let seed = 1

@@ -1,72 +1,74 @@
 /**
- * How often who may ask: GCRA, the generic cell rate algorithm. Of a key one number is kept, the instant at which its quota will be
- * full again. A request moves that on by what one costs, and is refused where it would come to lie further ahead than a full quota
- * takes to fill. That is a bucket that leaks evenly: no window at whose edge twice the quota fits, no timer, no sweep.
+ * GCRA, the generic cell rate algorithm. It keeps one number per key: the time at which the quota will be full again. A request moves
+ * that time on by its cost, and is rejected when the time would lie further ahead than a full quota takes to fill. That is a bucket that
+ * leaks evenly: no window at whose edge twice the quota fits, no timer, no sweep.
  *
  *   quota 4 a second, all 4 at once:         now          +1 s
  *                                             ├──┬──┬──┬──┤
  *   two asked for                             ██████▲ full again     2 left
  *   four asked for                            ████████████▲          the fifth: after 0.25 s
  *
- * Own code, after a look at the two that are kept well:
- * - @fastify/rate-limit 11.2 counts in fixed windows, so that twice the quota passes at an edge; a promise, and a callback within it,
- *   for each key of a request; its headers are those of drafts up to 6, of one policy. Its store forgets whom it has not heard of
- *   for longest: who goes round among more than 5,000 addresses begins anew with each.
+ * Rejected, the two libraries that are maintained:
+ * - @fastify/rate-limit 11.2 counts in fixed windows, so twice the quota passes at an edge. Each key of a request costs a promise and a
+ *   callback. Its headers are those of drafts up to 6, of one policy. Its store evicts the key it has not seen for longest: a client
+ *   that rotates among more than 5,000 addresses starts afresh with each.
  * - rate-limiter-flexible 11.4 counts in fixed windows too, with a timer for each key, in a Map that grows with every address.
  *
- * Memory is bounded by the number of keys. A key that is full again is as good as unknown, so its place is given away first. Where
- * none is, the newcomer takes the place of the one that is nearest to it, and begins where that was (Space-Saving; Metwally,
- * Agrawal and El Abbadi, 2005): nobody gets out of a limit by being pushed out, since it comes back to no less than it had, and to
- * push out one that is being limited, all others must be limited too. Only then do newcomers notification: each is allowed once, and has to
- * wait for more, so that not even 10,000 addresses lock out one more.
+ * The number of keys is bounded. A key with a full quota carries no information and is replaced first. Where all are in use, a new key
+ * replaces the one with the most quota left and starts from its level (Space-Saving; Metwally, Agrawal and El Abbadi, 2005). So no key
+ * escapes its limit by eviction: it returns to no more quota than it had, and evicting a limited key needs all others limited too. Only
+ * then do new keys notice: each is allowed once, then waits. So not even 10,000 addresses lock out one more.
  */
 export interface Limiter {
-  /** Asks for `cost` and takes it, where it is there. @param now ms, monotonic @param cost at most `burst` */
+  /** Asks for `cost`, and takes it when it is available. @param now ms, monotonic @param cost at most `burst` */
   take(key: string, now: number, cost?: number): Verdict
-  /** What `take` would say. */
+  /** Returns the verdict of `take`, and takes nothing. */
   peek(key: string, now: number, cost?: number): Verdict
   /** Undoes a `take` that was allowed. */
   giveBack(key: string, cost?: number): void
-  /** Keys that are remembered. */
+  /** The number of keys in memory. */
   readonly size: number
 }
 
 export interface Verdict {
   readonly isAllowed: boolean
-  /** What may be taken right now, after this. */
+  /** The quota that is left now, after this request. */
   readonly remaining: number
-  /** Until all may be taken again. */
+  /** Until the quota is full again. */
   readonly resetMs: number
   /** Until this would be allowed; 0 when it is. */
   readonly retryAfterMs: number
 }
 
-export interface ChannelSettings {
+export interface RatePolicy {
   readonly quota: number
   readonly windowMs: number
-  /** What may be taken at once. All of it unless told otherwise: then nobody is refused who keeps to the quota in every window. */
+  /**
+   * The maximum that may be taken at once. The default is the whole quota: then a caller that keeps to it in every window is never
+   * rejected.
+   */
   readonly burst?: number
   readonly maxKeys?: number
 }
 
 interface Entry {
   key: string
-  /** When its quota is full again. */
+  /** When the quota is full again. */
   fullAt: number
-  /** The same as the heap knows it: perhaps from before some requests. */
+  /** `fullAt` as the heap has sorted it: perhaps before some requests. */
   sortedBy: number
 }
 
-/** 150 bytes each, with a key of 40 characters. */
-const defaultKeys = 10_000
-/** Of what is taken once, for sums of fractions that do not come out even. */
+/** An entry takes 150 bytes with a key of 40 characters. */
+const defaultMaxKeys = 10_000
+/** Tolerance, as a part of one request, for rounding errors in sums of fractions. */
 const rounding = 1e-6
 
-export function createLimiter({ quota, windowMs, burst = quota, maxKeys = defaultKeys }: ChannelSettings): Limiter {
+export function createLimiter({ quota, windowMs, burst = quota, maxKeys = defaultMaxKeys }: RatePolicy): Limiter {
   const oneMs = windowMs / quota
   const allMs = burst * oneMs
   const entries = new Map<string, Entry>()
-  /** The one that is full first on top. Takes do not sort: an entry only ever moves down, and does so when it has come to the top. */
+  /** A min-heap by `sortedBy`. Takes do not sort: an entry only ever moves down, and does so when it reaches the top. */
   const heap: Entry[] = []
 
   function judge(fullAt: number, now: number, cost: number): Verdict {
@@ -87,7 +89,7 @@ export function createLimiter({ quota, windowMs, burst = quota, maxKeys = defaul
     }
   }
 
-  function admit(key: string, now: number, cost: number): Entry {
+  function add(key: string, now: number, cost: number): Entry {
     const top = fullest()
     if (!top || (top.fullAt > now && heap.length < maxKeys)) {
       const entry = { key, fullAt: now, sortedBy: now }
@@ -105,7 +107,7 @@ export function createLimiter({ quota, windowMs, burst = quota, maxKeys = defaul
 
   return {
     take(key, now, cost = 1) {
-      const entry = entries.get(key) ?? admit(key, now, cost)
+      const entry = entries.get(key) ?? add(key, now, cost)
       const verdict = judge(entry.fullAt, now, cost)
       if (verdict.isAllowed) entry.fullAt = now + verdict.resetMs
       return verdict

@@ -7,7 +7,7 @@ const minuteMs = 60_000
 
 function start(perMinute = 60) {
   let at = 0
-  let refused = 0
+  let rejected = 0
   const headers: Record<string, unknown> = {}
   const reply = {
     header(name: string, value: unknown) {
@@ -15,78 +15,78 @@ function start(perMinute = 60) {
       return reply
     },
   } as unknown as Parameters<ReturnType<typeof createRateLimiter>['request']>[0]
-  const guard = createRateLimiter({ perMinute, now: () => at, onRefused: () => refused++ })
-  /** Seconds to wait when it is refused; undefined when it is not. */
-  const waitOf = (act: () => unknown): number | undefined => {
+  const limiter = createRateLimiter({ perMinute, now: () => at, onRejected: () => rejected++ })
+  /** Returns the seconds to wait when an action is rejected, or else undefined. */
+  const waitOf = (action: () => unknown): number | undefined => {
     try {
-      act()
+      action()
       return undefined
     } catch (error) {
       assert.ok(error instanceof Problem && error.kind === 'rate-limited', String(error))
       return (error.extras.retryAfterMs as number) / 1_000
     }
   }
-  const ask = (key: string, isKnown = true) => waitOf(() => guard.request(reply, { key, isKnown }))
+  const ask = (key: string, isKnown = true) => waitOf(() => limiter.request(reply, { key, isKnown }))
   return {
-    guard,
+    limiter,
     headers,
     ask,
-    /** An attempt to sign in that fails. */
-    fail: (address: string, account: string) => waitOf(() => guard.mayTry(address, account)),
-    wrongToken: (address: string) => waitOf(() => guard.failure(address)),
+    /** Fails to sign in. */
+    fail: (address: string, account: string) => waitOf(() => limiter.beginAttempt(address, account)),
+    wrongToken: (address: string) => waitOf(() => limiter.failure(address)),
     pass(ms: number) {
       at += ms
     },
-    refusals: () => refused,
+    rejections: () => rejected,
   }
 }
 
-/** How often something is not refused, at most a thousand times. */
-function timesUntilRefused(act: () => number | undefined): number {
-  for (let count = 0; count < 1_000; count++) if (act() !== undefined) return count
+/** Returns how often an action succeeds before it is rejected, at most a thousand times. */
+function timesUntilRejected(action: () => number | undefined): number {
+  for (let count = 0; count < 1_000; count++) if (action() !== undefined) return count
   return Number.POSITIVE_INFINITY
 }
 
-test('each caller has a quota of its own, and one that is not known a tenth of it', () => {
-  const { ask, refusals } = start(60)
+test('each caller has its own quota, and an unknown one a tenth of it', () => {
+  const { ask, rejections } = start(60)
   for (const key of ['token:1', 'token:2', 'session:x'])
     assert.equal(
-      timesUntilRefused(() => ask(key)),
+      timesUntilRejected(() => ask(key)),
       60,
       key,
     )
   assert.equal(
-    timesUntilRefused(() => ask(addressKey('192.0.2.1'), false)),
+    timesUntilRejected(() => ask(addressKey('192.0.2.1'), false)),
     6,
   )
-  assert.equal(refusals(), 4)
+  assert.equal(rejections(), 4)
 })
 
-test('0 is no limit, and says nothing', () => {
+test('0 is no limit, and sets no headers', () => {
   const { ask, headers } = start(0)
   assert.equal(
-    timesUntilRefused(() => ask('token:1')),
+    timesUntilRejected(() => ask('token:1')),
     Number.POSITIVE_INFINITY,
   )
   assert.deepEqual(headers, {})
 })
 
-test('answers say what the quota is, and what is left of it', () => {
+test('response headers have the quota and what is left of it', () => {
   const { ask, headers, pass } = start(6_000)
   ask('token:1')
   assert.deepEqual(headers, { 'ratelimit-policy': '"caller";q=6000;w=60', ratelimit: '"caller";r=5999;t=1' })
   ask('address:192.0.2.1', false)
   assert.deepEqual(headers, { 'ratelimit-policy': '"address";q=600;w=60', ratelimit: '"address";r=599;t=1' })
-  timesUntilRefused(() => ask('address:192.0.2.1', false))
+  timesUntilRejected(() => ask('address:192.0.2.1', false))
   assert.equal(headers.ratelimit, '"address";r=0;t=1')
   pass(5 * minuteMs)
   ask('address:192.0.2.1', false)
   assert.equal(headers.ratelimit, '"address";r=599;t=1')
 })
 
-test('who is refused is told to come back no sooner than there is one more', () => {
+test('a rejected caller is told to retry no sooner than one request is left', () => {
   const { ask, headers, pass } = start(4)
-  timesUntilRefused(() => ask('token:1'))
+  timesUntilRejected(() => ask('token:1'))
   assert.equal(ask('token:1'), 15)
   assert.equal(headers.ratelimit, '"caller";r=0;t=15')
   pass(15_000)
@@ -96,7 +96,7 @@ test('who is refused is told to come back no sooner than there is one more', () 
 test('ten attempts in 15 minutes to sign in to an account from an address', () => {
   const { fail, pass } = start()
   assert.equal(
-    timesUntilRefused(() => fail('192.0.2.1', 'ann')),
+    timesUntilRejected(() => fail('192.0.2.1', 'ann')),
     10,
   )
   assert.equal(fail('192.0.2.1', 'ann'), 90)
@@ -105,10 +105,10 @@ test('ten attempts in 15 minutes to sign in to an account from an address', () =
   assert.equal(fail('192.0.2.1', 'ann'), 90)
 })
 
-test('who guesses locks nobody out who asks from elsewhere, nor others at the same address at once', () => {
+test('a guesser locks out no client elsewhere, nor at once the others at the same address', () => {
   const { fail } = start()
   assert.equal(
-    timesUntilRefused(() => fail('192.0.2.1', 'ann')),
+    timesUntilRejected(() => fail('192.0.2.1', 'ann')),
     10,
   )
   assert.equal(fail('192.0.2.2', 'ann'), undefined)
@@ -119,7 +119,7 @@ test('fifty for an address, over all accounts and wrong tokens', () => {
   const { fail, wrongToken } = start()
   for (let i = 0; i < 30; i++) assert.equal(fail('192.0.2.1', `account ${i}`), undefined)
   assert.equal(
-    timesUntilRefused(() => wrongToken('192.0.2.1')),
+    timesUntilRejected(() => wrongToken('192.0.2.1')),
     20,
   )
   assert.equal(fail('192.0.2.1', 'another'), 18)
@@ -127,26 +127,26 @@ test('fifty for an address, over all accounts and wrong tokens', () => {
 })
 
 test('an attempt that succeeds is not counted, and those before it still are', () => {
-  const { guard, fail } = start()
+  const { limiter, fail } = start()
   for (let i = 0; i < 9; i++) fail('192.0.2.1', 'ann')
-  for (let i = 0; i < 100; i++) guard.mayTry('192.0.2.1', 'ann').succeeded()
+  for (let i = 0; i < 100; i++) limiter.beginAttempt('192.0.2.1', 'ann').succeeded()
   assert.equal(fail('192.0.2.1', 'ann'), undefined)
   assert.equal(fail('192.0.2.1', 'ann'), 90)
 })
 
-test('attempts that are made together count before one of them is judged', () => {
-  const { guard, fail } = start()
-  const attempts = Array.from({ length: 10 }, () => guard.mayTry('192.0.2.1', 'ann'))
+test('concurrent attempts count before the first of them is checked', () => {
+  const { limiter, fail } = start()
+  const attempts = Array.from({ length: 10 }, () => limiter.beginAttempt('192.0.2.1', 'ann'))
   assert.equal(fail('192.0.2.1', 'ann'), 90)
   attempts[3]?.succeeded()
   assert.equal(fail('192.0.2.1', 'ann'), undefined)
 })
 
-test('an attempt that is refused for its account does not count against its address', () => {
+test('an attempt that is rejected for its account does not count against its address', () => {
   const { fail } = start()
   for (let i = 0; i < 500; i++) fail('192.0.2.1', 'ann')
   assert.equal(
-    timesUntilRefused(() => fail('192.0.2.1', `${Math.random()}`)),
+    timesUntilRejected(() => fail('192.0.2.1', `${Math.random()}`)),
     40,
   )
 })
@@ -154,12 +154,12 @@ test('an attempt that is refused for its account does not count against its addr
 test('failures are counted where requests have no limit', () => {
   const { wrongToken } = start(0)
   assert.equal(
-    timesUntilRefused(() => wrongToken('192.0.2.1')),
+    timesUntilRejected(() => wrongToken('192.0.2.1')),
     50,
   )
 })
 
-test('an address stands for whoever has it', () => {
+test('all addresses of one client have one key', () => {
   const same: [key: string, ...addresses: string[]][] = [
     [
       'address:192.0.2.1',

@@ -1,72 +1,72 @@
 import { isIPv6 } from 'node:net'
 import type { FastifyReply } from 'fastify'
 import { Problem } from '#core/problem.ts'
-import { type ChannelSettings, createLimiter, type Verdict } from './gcra.ts'
+import { createLimiter, type RatePolicy, type Verdict } from './gcra.ts'
 
 /**
- * Who asks too often, or guesses, has to wait: 429 with Retry-After.
+ * Rate limits: a caller that sends too many requests, or guesses credentials, gets 429 with Retry-After.
  *
- *   request ──▶ caller known? yes ──▶ quota a minute of its own, by its token or session
+ *   request ──▶ caller known? yes ──▶ its own quota a minute, by its token or session
  *          └──▶ no ─────────────────▶ a tenth of it, by its address
  *
  *   wrong password, wrong token ────▶ 10 in 15 minutes for an account from one address, 50 for an address
  *
- * Two limiters for requests and two for failures, so that no flood of addresses costs a known caller its place. Nothing is counted
- * against an account alone: who fails on purpose from elsewhere locks nobody out.
+ * Requests have two limiters and failures two, so a flood of addresses evicts no known caller. No failure counts against an account
+ * alone: failing on purpose from elsewhere locks no user out.
  *
- * A request costs 0.5 µs for its key, what is left and the two headers, of 25 to 40.
+ * The key, the limit and the two headers cost 0.5 µs of the 25 to 40 of a request.
  */
 export interface RateLimiter {
   /**
-   * Counts a request, and says in its answer what is left (draft-ietf-httpapi-ratelimit-headers-11).
+   * Counts a request, and sets the headers that say what is left (draft-ietf-httpapi-ratelimit-headers-11).
    * @throws Problem `rate-limited`
    */
-  request(reply: Pick<FastifyReply, 'header'>, caller: Caller): void
+  request(reply: Pick<FastifyReply, 'header'>, caller: RateLimitedCaller): void
   /**
-   * Before an attempt to sign in is looked at. It counts as failed from now on and until it is told that it was not: of a thousand at
-   * once none is judged before all were let in.
-   * @param account what was typed as its name
+   * Call it before an attempt to sign in is checked. The attempt counts as failed until `succeeded` is called: otherwise a thousand at
+   * once would all begin before the first result.
+   * @param account the name that was entered
    * @throws Problem `rate-limited`
    */
-  mayTry(address: string, account: string): Attempt
+  beginAttempt(address: string, account: string): SignInAttempt
   /**
-   * A token that is not known, or a link, by which somebody may be guessing. To be asked after it was looked for: a token that is good is
-   * good, whatever others do at the same address.
+   * Counts an unknown token or link, which may be a guess. Call it after the lookup: a valid token works, whatever other clients at the
+   * same address do.
    * @throws Problem `rate-limited`
    */
   failure(address: string): void
 }
 
-export interface Caller {
-  /** `token:12`, `session:…`, or for one who is not known that of `addressKey`. */
+export interface RateLimitedCaller {
+  /** `token:12`, `session:…`, or for an unknown caller the key by `addressKey`. */
   readonly key: string
   readonly isKnown: boolean
 }
 
-export interface Attempt {
-  /** It was no failure, or nobody came to judge it. Those before it stay. */
+export interface SignInAttempt {
+  /** Takes this attempt back: it was no failure, or was not checked. Earlier failures stay. */
   succeeded(): void
 }
 
 export interface RateLimiterOptions {
-  /** Requests a minute of a known caller; 0 for as many as it likes. */
+  /** Requests a minute of a known caller; 0 for no limit. */
   readonly perMinute: number
   /** ms, monotonic. */
   readonly now?: () => number
-  readonly onRefused?: () => void
+  readonly onRejected?: () => void
 }
 
 const minuteMs = 60_000
 const unknownShare = 0.1
 const failuresMs = 15 * minuteMs
 const maxFailures = { ofAccount: 10, ofAddress: 50 }
-/** Of what was typed as an account: nobody chooses how much memory it takes here. */
+/** The name is typed by the caller, who must not choose how much memory it takes here. */
 const maxAccountLength = 200
 
 export function createRateLimiter({
   perMinute,
   now = () => performance.now(),
-  onRefused = () => {},
+  onRejected = () => {},
 }: RateLimiterOptions): RateLimiter {
   const isLimited = perMinute > 0
   const known = createPolicy('caller', perMinute)
@@ -74,10 +74,10 @@ export function createRateLimiter({
   const ofAccounts = createLimiter({ quota: maxFailures.ofAccount, windowMs: failuresMs })
   const ofAddresses = createLimiter({ quota: maxFailures.ofAddress, windowMs: failuresMs })
 
-  function refuse({ retryAfterMs }: Verdict, what: string): never {
-    onRefused()
+  function reject({ retryAfterMs }: Verdict, reason: string): never {
+    onRejected()
     const wait = Math.ceil(retryAfterMs / 1_000)
-    throw new Problem('rate-limited', `${what}. Try again in ${wait} s.`, { retryAfterMs })
+    throw new Problem('rate-limited', `${reason}. Try again in ${wait} s.`, { retryAfterMs })
   }
 
   return {
@@ -87,14 +87,14 @@ export function createRateLimiter({
       const verdict = limiter.take(key, now())
       reply.header('ratelimit-policy', header)
       reply.header('ratelimit', toRateLimit(name, policy, verdict))
-      if (!verdict.isAllowed) refuse(verdict, 'Too many requests')
+      if (!verdict.isAllowed) reject(verdict, 'Too many requests')
     },
-    mayTry(address, account) {
+    beginAttempt(address, account) {
       const ofAddress = addressKey(address)
       const pair = `${account.slice(0, maxAccountLength)} ${ofAddress}`
       const at = now()
       for (const verdict of [ofAddresses.peek(ofAddress, at), ofAccounts.peek(pair, at)])
-        if (!verdict.isAllowed) refuse(verdict, 'Too many attempts have failed')
+        if (!verdict.isAllowed) reject(verdict, 'Too many attempts have failed')
       ofAddresses.take(ofAddress, at)
       ofAccounts.take(pair, at)
       return {
@@ -106,7 +106,7 @@ export function createRateLimiter({
     },
     failure(address) {
       const verdict = ofAddresses.take(addressKey(address), now())
-      if (!verdict.isAllowed) refuse(verdict, 'Too many tokens were wrong')
+      if (!verdict.isAllowed) reject(verdict, 'Too many tokens were wrong')
     },
   }
 }
@@ -117,25 +117,25 @@ function createPolicy(name: string, quota: number) {
 }
 
 /** `"caller";q=6000;w=60`, a list of one item in the structured fields of RFC 9651. */
-export function toRateLimitPolicy(name: string, { quota, windowMs }: ChannelSettings): string {
+export function toRateLimitPolicy(name: string, { quota, windowMs }: RatePolicy): string {
   return `"${name}";q=${quota};w=${Math.ceil(windowMs / 1_000)}`
 }
 
 /**
  * `"caller";r=5999;t=1`. The draft's `t` is the time in which no more than `r` can be used: here until there is one more, in whole
- * seconds. Not until all is there again: who takes `r / t` for its pace would come to a halt at the end of a quota that fills evenly.
+ * seconds. Rejected: until the quota is full. A client that sends at the rate `r / t` would come to a halt, since the quota fills evenly.
  */
 export function toRateLimit(
   name: string,
-  { quota, windowMs }: ChannelSettings,
+  { quota, windowMs }: RatePolicy,
   { remaining, retryAfterMs }: Verdict,
 ): string {
   return `"${name}";r=${remaining};t=${Math.ceil((retryAfterMs || windowMs / quota) / 1_000)}`
 }
 
 /**
- * Whom an address stands for, as a key: of IPv6 the /64, all of which one customer has; an IPv4 address, however it is written.
- * @param address undefined for a socket in the file system
+ * The key of a client's address: the /64 of an IPv6 address, since one customer has all of it; an IPv4 address in any notation.
+ * @param address undefined for a Unix socket
  */
 export function addressKey(address: string | undefined): string {
   if (address === undefined) return 'address:local'

@@ -1,13 +1,13 @@
 import { createServer, type Server, type Socket } from 'node:net'
 import { platform } from 'node:os'
 import type { FastifyInstance } from 'fastify'
-import { closeDoor } from './listen.ts'
+import { closeListener } from './listen.ts'
 import { listenAt, socketFault } from './unix-socket.ts'
 
 /**
- * The control socket: a Unix socket beside the file of an embedded database, which only the server's own user can open. Whoever can could
- * open the database as well, so who asks over it has the rights of the server itself, and needs no token. Commands on the server use it,
- * since the file is held by one process. Where the database is a server, there is none: commands open that.
+ * The control socket: a Unix socket beside an SQLite file, which only the server's own user can open. That user can open the database as
+ * well, so requests over the socket have the rights of the server itself, without a token. Commands use it because only one process may
+ * open the file. With PostgreSQL or MariaDB there is no control socket: commands open the database.
  */
 export function controlPath(databaseUrl: string): string | undefined {
   const file = /^sqlite:(?!:memory:)(.+)$/.exec(databaseUrl)?.[1]
@@ -15,18 +15,18 @@ export function controlPath(databaseUrl: string): string | undefined {
 }
 
 /**
- * What comes in by it is the server's own from then on, with all its limits.
+ * Connections are passed to the server, so all limits apply.
  * @param trust called with each connection before anything is read from it
- * @throws Problem `unavailable`, where there cannot be a socket
+ * @throws Problem `unavailable` where the socket cannot be created
  */
-export async function openControl(
+export async function openControlSocket(
   server: FastifyInstance,
   path: string,
   trust: (socket: Socket) => void,
 ): Promise<Server> {
   const fault = socketFault(path)
   if (fault !== undefined) throw new Error(`${path} ${fault}`)
-  // To a server that speaks TLS it comes as one that has shaken hands.
+  // A TLS server gets the connection as one whose handshake is done.
   const event = 'setSecureContext' in server.server ? 'secureConnection' : 'connection'
   const control = createServer({ allowHalfOpen: true }, (socket) => {
     trust(socket)
@@ -37,5 +37,5 @@ export async function openControl(
   return control
 }
 
-/** Resolves when what came in by it has been answered. */
-export const closeControl = (server: FastifyInstance, control: Server) => closeDoor(server.server, control)
+/** Resolves when the requests on its connections have been answered. */
+export const closeControlSocket = (server: FastifyInstance, control: Server) => closeListener(server.server, control)

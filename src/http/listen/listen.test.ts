@@ -6,12 +6,12 @@ import { type AddressInfo, connect } from 'node:net'
 import { test } from 'node:test'
 import { connect as connectTls } from 'node:tls'
 import { selfSigned } from '#support/self-signed.ts'
-import { closeDoor, openDoor } from './listen.ts'
+import { closeListener, openListener } from './listen.ts'
 
-/** A machine's «localhost» may be two addresses; here they are two of IPv4. */
-const question = 'GET / HTTP/1.1\r\nHost: x\r\n\r\n'
+/** «localhost» may be two addresses of a machine; the tests use two of IPv4. */
+const get = 'GET / HTTP/1.1\r\nHost: x\r\n\r\n'
 
-for (const [name, make, knock] of [
+for (const [name, make, connectTo] of [
   ['http', (): Server => createServer(), connect],
   [
     'https',
@@ -19,7 +19,7 @@ for (const [name, make, knock] of [
     (address: object) => connectTls({ ...address, ca: selfSigned.cert, servername: 'localhost' }),
   ],
 ] as const)
-  test(`what comes in by a second address is the one server's own: ${name}`, async (t) => {
+  test(`a second address serves the same server: ${name}`, async (t) => {
     const server = make()
     const waiting: (() => void)[] = []
     server.on('request', (request, response) => {
@@ -30,29 +30,29 @@ for (const [name, make, knock] of [
     server.listen(0, '127.0.0.1')
     await once(server, 'listening')
     const { port } = server.address() as AddressInfo
-    const authenticator = await openDoor(server, '127.0.0.2')
+    const listener = await openListener(server, '127.0.0.2')
     t.after(() => {
-      authenticator.close()
+      listener.close()
       server.close()
       server.closeAllConnections()
     })
-    assert.equal((authenticator.address() as AddressInfo).port, port)
+    assert.equal((listener.address() as AddressInfo).port, port)
 
     const ask = (text: string) => {
-      const socket = knock({ port, host: '127.0.0.2' })
+      const socket = connectTo({ port, host: '127.0.0.2' })
       t.after(() => socket.destroy())
       socket.write(text)
       return socket
     }
-    const idle = ask(question)
+    const idle = ask(get)
     assert.match(String(await once(idle, 'data')), /^HTTP\/1\.1 200 [\s\S]*quick$/)
     assert.match(String(await once(ask('nonsense\r\n\r\n'), 'data')), /^HTTP\/1\.1 400 Ours/)
 
     const asked = once(server, 'request')
-    const busy = ask(question.replace('/ ', '/slow '))
+    const busy = ask(get.replace('/ ', '/slow '))
     await asked
     const idleClosed = once(idle, 'close')
-    const closed = closeDoor(server, authenticator)
+    const closed = closeListener(server, listener)
     await idleClosed
     waiting[0]?.()
     assert.match(String(await once(busy, 'data')), /slow$/)

@@ -6,87 +6,86 @@ import type { FastifyInstance } from 'fastify'
 import { Problem } from '#core/problem.ts'
 import { listenAt } from './unix-socket.ts'
 
-/** Where to listen: at the path of a Unix socket, or else on an address and port. */
-export interface Place {
+/** The path of a Unix socket, or else an address and port. */
+export interface ListenAddress {
   readonly host: string
   readonly port: number
   readonly socket: string
 }
 
 /**
- * Listens, and logs where.
- * @param line what is logged of a URL it listens on
+ * Listens, and logs each URL.
+ * @param format returns the log line for a URL
  * @returns the URL: `http://127.0.0.1:8888`, `https://…`, `unix:/run/duebell.sock`
- * @throws Problem `unavailable` with a sentence for a person
+ * @throws Problem `unavailable` with a sentence for the administrator
  */
-export async function listen(server: FastifyInstance, place: Place, line: (url: string) => string): Promise<string> {
+export async function listen(server: FastifyInstance, address: ListenAddress, format: LogFormat): Promise<string> {
   try {
-    return place.socket === '' ? await listenOn(server, place, line) : await listenAtPath(server, place.socket, line)
+    const { socket } = address
+    return socket === '' ? await listenOn(server, address, format) : await listenAtPath(server, socket, format)
   } catch (error) {
     if (error instanceof Problem) throw error
-    throw new Problem('unavailable', why(error as NodeJS.ErrnoException, place), { cause: error })
+    throw new Problem('unavailable', failureReason(error as NodeJS.ErrnoException, address), { cause: error })
   }
 }
 
-function why({ code = '', message }: NodeJS.ErrnoException, { host, port, socket }: Place): string {
+type LogFormat = (url: string) => string
+
+function failureReason({ code = '', message }: NodeJS.ErrnoException, { host, port, socket }: ListenAddress): string {
   if (socket !== '') {
-    if (code === 'ENOENT' || code === 'ENOTDIR') return `There is no folder for ${socket}: make it, or see --socket.`
-    if (code === 'EACCES') return `This user may not make ${socket}: see --socket.`
+    if (code === 'ENOENT' || code === 'ENOTDIR')
+      return `The folder of ${socket} does not exist. Create it, or choose another path with --socket.`
+    if (code === 'EACCES') return `This user may not create ${socket}. Choose another path with --socket.`
     return `Cannot listen at ${socket}: ${message}.`
   }
   if (code === 'EADDRINUSE')
-    return `Port ${port} on ${host} is taken by another program: choose another --port, or stop that one.`
-  if (code === 'EACCES') return `Port ${port} needs more rights: choose a --port above 1023.`
-  if (code === 'EADDRNOTAVAIL' || code === 'ENOTFOUND') return `${host} is not an address of this machine: see --host.`
+    return `Port ${port} on ${host} is in use. Stop the other process, or choose another port with --port.`
+  if (code === 'EACCES') return `Port ${port} needs more rights. Choose a port above 1023 with --port.`
+  if (code === 'EADDRNOTAVAIL' || code === 'ENOTFOUND')
+    return `${host} is not an address of this machine. Choose another with --host.`
   return `Cannot listen on ${host}:${port}: ${message}.`
 }
 
-/** Past Fastify, which would log before the socket is in its place, and under the name it has until then. */
-async function listenAtPath(server: FastifyInstance, path: string, line: (url: string) => string): Promise<string> {
+/** Not by Fastify, which would log the temporary path of the socket, before it is in place. */
+async function listenAtPath(server: FastifyInstance, path: string, format: LogFormat): Promise<string> {
   await server.ready()
   await listenAt(server.server, path)
   const url = `unix:${path}`
-  server.log.info(line(url))
+  server.log.info(format(url))
   return url
 }
 
 /**
- * «localhost» is two addresses on many machines. Not left to Fastify, which would make a second server for the second of them: one without
- * our limits and answers, and with the certificate of the start for ever.
+ * «localhost» is two addresses on many machines. Rejected: Fastify's own support, which creates a second server for the second address. It
+ * has neither our limits nor our error responses, and keeps the first certificate for ever.
  */
-async function listenOn(
-  server: FastifyInstance,
-  { host, port }: Place,
-  line: (url: string) => string,
-): Promise<string> {
+async function listenOn(server: FastifyInstance, { host, port }: ListenAddress, format: LogFormat): Promise<string> {
   const addresses = host === 'localhost' ? await lookup(host, { all: true }) : []
   const [first = host, ...others] = addresses.map(({ address }) => address)
-  const doors: Server[] = []
+  const listeners: Server[] = []
   server.addHook('preClose', async () => {
-    await Promise.all(doors.map((authenticator) => closeDoor(server.server, authenticator)))
+    await Promise.all(listeners.map((listener) => closeListener(server.server, listener)))
   })
-  const url = await server.listen({ host: first, port, listenTextResolver: line })
+  const url = await server.listen({ host: first, port, listenTextResolver: format })
   for (const other of others) {
-    // An address that is in the table and not on the machine keeps nobody from the other.
-    const authenticator = await openDoor(server.server, other).catch(() => undefined)
-    if (authenticator) doors.push(authenticator)
+    // The hosts file may list an address that the machine does not have. The server is still reachable on the first.
+    const listener = await openListener(server.server, other).catch(() => undefined)
+    if (listener) listeners.push(listener)
   }
   return url
 }
 
-/** Another address that leads to the same server, on its port. What comes in by it is the server's own from then on, with all its limits. */
-export async function openDoor(server: HttpServer, host: string): Promise<Server> {
-  const authenticator = createServer({ allowHalfOpen: true, noDelay: true }, (socket) =>
-    server.emit('connection', socket),
-  )
-  authenticator.listen({ host, port: (server.address() as AddressInfo).port })
-  await once(authenticator, 'listening')
-  return authenticator
+/** Listens on another address and the same port. Its connections are passed to the server, so all limits apply. */
+export async function openListener(server: HttpServer, host: string): Promise<Server> {
+  const listener = createServer({ allowHalfOpen: true, noDelay: true }, (socket) => server.emit('connection', socket))
+  listener.listen({ host, port: (server.address() as AddressInfo).port })
+  await once(listener, 'listening')
+  return listener
 }
 
-/** Resolves when what came in by it has been answered. */
-export async function closeDoor(server: HttpServer, authenticator: Server): Promise<void> {
-  authenticator.close()
+/** Resolves when the requests on its connections have been answered. */
+export async function closeListener(server: HttpServer, listener: Server): Promise<void> {
+  listener.close()
   server.closeIdleConnections()
-  await once(authenticator, 'close')
+  await once(listener, 'close')
 }

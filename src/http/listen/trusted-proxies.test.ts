@@ -1,18 +1,18 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { proxyFault, trustOf } from './trusted-proxies.ts'
+import { createTrust, proxyFault } from './trusted-proxies.ts'
 
-test('nobody is trusted where nobody is named', () => {
-  assert.equal(trustOf([]), undefined)
+test('without entries no proxy is trusted', () => {
+  assert.equal(createTrust([]), undefined)
 })
 
-test('trusted are addresses and ranges, in whatever form they come', () => {
+test('addresses and ranges are trusted, in any notation', () => {
   const texts = ['192.0.2.7', '10.0.0.0/8', '2001:db8::/32', 'fe80::/10', '::ffff:198.51.100.7']
   assert.deepEqual(
     texts.map(proxyFault),
     texts.map(() => undefined),
   )
-  const trusts = trustOf(texts) ?? assert.fail()
+  const trusts = createTrust(texts) ?? assert.fail()
   for (const address of [
     '192.0.2.7',
     '::ffff:192.0.2.7',
@@ -39,8 +39,8 @@ test('trusted are addresses and ranges, in whatever form they come', () => {
     assert.ok(!trusts(address), String(address))
 })
 
-test('loopback is this machine, by whatever way', () => {
-  const trusts = trustOf(['loopback']) ?? assert.fail()
+test('loopback is this machine, by any address or a Unix socket', () => {
+  const trusts = createTrust(['loopback']) ?? assert.fail()
   for (const address of ['127.0.0.1', '127.9.9.9', '::1', '::ffff:127.0.0.1', undefined])
     assert.ok(trusts(address), String(address))
   for (const address of ['128.0.0.1', '::2', '0.0.0.0', '192.168.1.5']) assert.ok(!trusts(address), address)

@@ -1,29 +1,28 @@
 import { BlockList, isIP } from 'node:net'
 
-/** Whether what an address says of a request in X-Forwarded-* is believed. Without an address it came over a Unix socket. */
+/** Returns whether X-Forwarded-* headers from an address are trusted. A Unix socket has no address. */
 export type Trust = (address: string | undefined) => boolean
 
-/** What is wrong with one that is to be trusted, if anything. */
+/** Returns the fault of an entry of `trustProxy`, if it has one. */
 export function proxyFault(text: string): string | undefined {
   if (text === 'loopback') return undefined
   const [address = '', bits, more] = text.split('/')
   const family = isIP(address)
-  // A zone is of this machine's interfaces, and no part of what a proxy can write.
+  // A zone names an interface of this machine, and is no part of a proxy's address.
   if (family === 0 || address.includes('%') || more !== undefined)
     return 'must be an address like 192.0.2.7, a range of them like 10.0.0.0/8, or the word loopback'
-  if (bits === '0') return 'is everybody, and whoever connects could claim any address'
+  if (bits === '0') return 'trusts every address, so any client could claim any other'
   if (bits !== undefined && !(/^[1-9]\d{0,2}$/.test(bits) && Number(bits) <= (family === 4 ? 32 : 128)))
-    return 'has no length of a prefix that there is, like 10.0.0.0/8'
+    return 'must have a valid prefix length, like 10.0.0.0/8'
   return undefined
 }
 
 /**
- * Not by Fastify's words for ranges: to them a Unix socket, which is where proxies of this machine come from best, has no address
- * that could be trusted.
+ * Rejected: Fastify's own ranges. In them a Unix socket, the best way for a proxy on this machine, has no address to trust.
  * @param texts without a fault
- * @returns nothing where nobody is trusted
+ * @returns undefined where no proxy is trusted
  */
-export function trustOf(texts: readonly string[]): Trust | undefined {
+export function createTrust(texts: readonly string[]): Trust | undefined {
   if (texts.length === 0) return undefined
   const list = new BlockList()
   for (const text of texts.flatMap((text) => (text === 'loopback' ? ['127.0.0.0/8', '::1'] : [text]))) {
@@ -35,7 +34,7 @@ export function trustOf(texts: readonly string[]): Trust | undefined {
   return (address) => {
     if (address === undefined) return hasLoopback
     const bare = address.replace(/%.*$/, '')
-    return isIP(bare) !== 0 && list.check(bare, familyOf(bare)) // IPv4 within IPv6 is IPv4 to it
+    return isIP(bare) !== 0 && list.check(bare, familyOf(bare)) // BlockList reads an IPv4-mapped IPv6 address as IPv4
   }
 }
 

@@ -1,4 +1,3 @@
-import { createHash } from 'node:crypto'
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import type { Context } from '#actions/context.ts'
 import type { ActionLink, ActionLinks, LinkAction } from '#actions/links.ts'
@@ -6,14 +5,15 @@ import { acknowledgeNotification } from '#actions/notifications.ts'
 import { completeTask, snoozeTask } from '#actions/tasks.ts'
 import { Problem } from '#core/problem.ts'
 import type { Task } from '#core/task.ts'
-import { toCaller } from '#http/auth/authenticate.ts'
+import { toCaller } from '#http/auth/token-cache.ts'
 import { findTask } from '#store/tasks.ts'
 import { findUser } from '#store/users.ts'
-import { escapeHtml, sendPage } from './page.ts'
+import { sendPage } from './layout.ts'
+import { escapeHtml } from './page.ts'
 
 /**
- * What the links in messages lead to. A GET shows what would be done, and one button: mail programs and chats open every link, to look
- * for harm in it, and must not complete anything by that. Only a POST acts, and twice is once.
+ * The pages of action links in messages. A GET shows the action and one button: mail programs and chats open every link to scan it, and
+ * must not complete a task by that. Only a POST performs the action; a second POST changes nothing.
  */
 export function linkRoutes(
   server: FastifyInstance,
@@ -34,8 +34,7 @@ export function linkRoutes(
   ): Promise<{ link: ActionLink; task: Task }> {
     const link = links.parse(request.params.token, now())
     const user = await findUser(ctx.db, link.userId)
-    if (!user || user.disabledAt !== null)
-      throw new Problem('gone', 'This account is not there any more, or is disabled.')
+    if (!user || user.disabledAt !== null) throw new Problem('gone', 'This account has been removed or disabled.')
     const by = { kind: 'link', id: null, name: link.action, object: `/v1/tasks/${link.taskId}` } as const
     request.caller = { ...toCaller(user, null), by }
     const task = await findTask(ctx.db, link.userId, link.taskId)
@@ -46,85 +45,59 @@ export function linkRoutes(
   server.get<{ Params: { token: string } }>('/a/:token', { schema }, async (request, reply) => {
     try {
       const { link, task } = await read(request)
-      const { question, button } = words[link.action]
-      return page(reply, 200, question, task.title, `<form method="post"><button>${button}</button></form>`)
+      const { question, button } = texts[link.action]
+      return sendActionPage(reply, 200, { heading: question, text: task.title, button })
     } catch (error) {
-      return refusal(reply, error)
+      return sendError(reply, error)
     }
   })
 
   server.post<{ Params: { token: string } }>(
     '/a/:token',
-    { schema: { ...schema, operationId: 'actByLink' }, onRequest: passOverForm },
+    { schema: { ...schema, operationId: 'actByLink' }, onRequest: acceptForm },
     async (request, reply) => {
       try {
         const { link, task } = await read(request)
         await perform[link.action](link)
-        // Whoever has acted has seen it.
+        // A user who acts on a notification has seen it.
         await acknowledgeNotification(ctx, { userId: link.userId }, link.notificationId)
-        return page(reply, 200, words[link.action].done, task.title, '')
+        return sendActionPage(reply, 200, { heading: texts[link.action].done, text: task.title })
       } catch (error) {
-        return refusal(reply, error)
+        return sendError(reply, error)
       }
     },
   )
 }
 
-/** The button's form is empty, and of a media type that the rest of the server refuses. */
-function passOverForm(request: FastifyRequest, _: FastifyReply, done: () => void): void {
+/** The form is empty, but its media type is one that the server rejects elsewhere. */
+function acceptForm(request: FastifyRequest, _: FastifyReply, done: () => void): void {
   delete request.headers['content-type']
   done()
 }
 
-const words: Record<LinkAction, { question: string; button: string; done: string }> = {
-  complete: { question: 'Is this done?', button: 'Yes, it is done', done: 'Done.' },
-  snooze: { question: 'Ring again in an hour?', button: 'Ring again in an hour', done: 'It rings again in an hour.' },
-  acknowledge: { question: 'Have you seen this?', button: 'I have seen it', done: 'Noted: you have seen it.' },
+const texts: Record<LinkAction, { question: string; button: string; done: string }> = {
+  complete: { question: 'Complete this task?', button: 'Complete', done: 'The task is completed.' },
+  snooze: { question: 'Remind again in an hour?', button: 'Remind in an hour', done: 'You are reminded in an hour.' },
+  acknowledge: { question: 'Acknowledge this notification?', button: 'Acknowledge', done: 'Acknowledged.' },
 }
 
 const statuses: Partial<Record<Problem['kind'], number>> = { 'not-found': 404, gone: 410, conflict: 409 }
 
-function refusal(reply: FastifyReply, error: unknown): FastifyReply {
+function sendError(reply: FastifyReply, error: unknown): FastifyReply {
   const status = error instanceof Problem ? statuses[error.kind] : undefined
   if (status === undefined) throw error
-  return page(reply, status, 'This cannot be done', (error as Problem).message, '')
+  return sendActionPage(reply, status, { heading: 'This cannot be done', text: (error as Problem).message })
 }
 
-function page(reply: FastifyReply, status: number, heading: string, text: string, form: string): FastifyReply {
-  // The address is a key: no search engine, cache or other site is to have it. `same-origin` and not `no-referrer`, with which the
-  // form would be sent from an origin of `null`, as forms of other sites can be.
-  const more = { 'cache-control': 'no-store', 'referrer-policy': 'same-origin', 'x-robots-tag': 'noindex' }
-  return sendPage(
-    reply.code(status),
-    html(heading, text, form),
-    `style-src '${styleHash}'; img-src data:; form-action 'self'`,
-    more,
-  )
+function sendActionPage(
+  reply: FastifyReply,
+  status: number,
+  { heading, text, button }: { heading: string; text: string; button?: string },
+): FastifyReply {
+  const form = button === undefined ? '' : `\n<form method="post"><button>${escapeHtml(button)}</button></form>`
+  const body = `<h1>${escapeHtml(heading)}</h1>\n<p class="subject">${escapeHtml(text)}</p>${form}`
+  // The URL is a key, so no search engine, cache or other site may have it. With `no-referrer` instead of `same-origin` the form would be
+  // sent with the origin `null`, like a form of another site.
+  const headers = { 'cache-control': 'no-store', 'referrer-policy': 'same-origin', 'x-robots-tag': 'noindex' }
+  return sendPage(reply.code(status), { title: heading, body, hasForm: true }, headers)
 }
-
-const style = `
-:root { color-scheme: light dark; font: 1.1rem/1.5 system-ui, sans-serif }
-body { max-width: 30rem; margin: 18vh auto 0; padding: 0 1.5rem; color: light-dark(#1d2330, #e8eaf0); background: light-dark(#fff, #14171f) }
-h1 { font-size: 1.1rem; font-weight: 500; color: light-dark(#5b6475, #a0a8b8); margin: 0 0 .5rem }
-p { font-size: 1.6rem; line-height: 1.3; font-weight: 600; margin: 0 0 2rem; overflow-wrap: anywhere }
-button { font: inherit; font-weight: 600; padding: .8rem 1.6rem; border: 0; border-radius: .6rem; color: #fff; background: #2f5bd8; cursor: pointer }
-button:focus-visible { outline: 3px solid light-dark(#9db5ff, #9db5ff); outline-offset: 2px }
-`
-const styleHash = `sha256-${createHash('sha256').update(style).digest('base64')}`
-
-const html = (heading: string, text: string, form: string) => `<!doctype html>
-<html lang="en">
-<head>
-<meta charset="utf-8">
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<title>${escapeHtml(heading)}</title>
-<link rel="icon" href="data:,">
-<style>${style}</style>
-</head>
-<body>
-<h1>${escapeHtml(heading)}</h1>
-<p>${escapeHtml(text)}</p>
-${form}
-</body>
-</html>
-`

@@ -1,10 +1,10 @@
 import type { FastifyInstance } from 'fastify'
-import { escapeHtml, sendPage } from './page.ts'
+import { escapeHtml, renderHtml, sendHtml } from './page.ts'
 import { createStaticFile } from './static-file.ts'
 
 /**
- * The API described: `/openapi.json` for machines, `/docs` for people. The page is Scalar's, whose script is a file of ours
- * (src/http/docs/README.md); no request leaves this server.
+ * The API reference: `/openapi.json` for machines, `/docs` for people. The page is Scalar's, and its script is a file of this server
+ * (src/http/docs/README.md), so no request leaves the server.
  */
 export function docsRoutes(server: FastifyInstance): void {
   const schema = { hide: true, needs: 'nothing' } as const
@@ -20,15 +20,15 @@ export function docsRoutes(server: FastifyInstance): void {
 
   server.get('/openapi.json', { schema }, description)
   server.get('/docs/scalar.js', { schema }, script)
-  server.get('/docs', { schema }, async (_, reply) => sendPage(reply, page, policy))
-  // Until the web app is here, whoever opens the server's address finds what it can do.
+  server.get('/docs', { schema }, async (_, reply) => sendHtml(reply, page, policy))
+  // The root shows the API reference until there is a web app.
   server.get('/', { schema }, async (_, reply) => reply.redirect('/docs'))
 }
 
 const policy =
   "script-src 'self'; style-src 'unsafe-inline'; connect-src 'self'; img-src 'self' data:; font-src 'self' data:"
 
-/** Scalar's own page without what speaks to its makers: fonts, figures about use, an assistant, links to their services. */
+/** Turns off all that contacts Scalar's own services: fonts, telemetry, an assistant, links. */
 const configuration = {
   withDefaultFonts: false,
   telemetry: false,
@@ -39,17 +39,8 @@ const configuration = {
   operationTitleSource: 'summary',
 }
 
-const page = `<!doctype html>
-<html lang="en">
-<head>
-<meta charset="utf-8">
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<title>The API of Duebell</title>
-<link rel="icon" href="data:,">
-</head>
-<body>
-<script id="api-reference" data-url="/openapi.json" data-configuration="${escapeHtml(JSON.stringify(configuration))}"></script>
-<script src="/docs/scalar.js"></script>
-</body>
-</html>
-`
+const page = renderHtml({
+  title: 'Duebell API',
+  body: `<script id="api-reference" data-url="/openapi.json" data-configuration="${escapeHtml(JSON.stringify(configuration))}"></script>
+<script src="/docs/scalar.js"></script>`,
+})

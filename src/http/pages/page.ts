@@ -1,26 +1,44 @@
 import type { FastifyReply } from 'fastify'
 
-/** Text as HTML has it, in elements and in quoted attributes. */
+/** Escapes text for HTML elements and quoted attributes. */
 export function escapeHtml(text: string): string {
   return text.replace(/[&<>"']/g, (character) => `&#${character.charCodeAt(0)};`)
 }
 
+/** The shell of every page. The empty icon saves a request for /favicon.ico. @param head and body as HTML */
+export function renderHtml({ title, head = '', body }: { title: string; head?: string; body: string }): string {
+  return `<!doctype html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<title>${escapeHtml(title)}</title>
+<link rel="icon" href="data:,">
+${head}
+</head>
+<body>
+${body}
+</body>
+</html>
+`
+}
+
 /**
- * Answers a page of ours. What a page may load is the page's to say, in `policy`; nothing else is allowed: no frame around it,
- * no form, no other base, no hold on it by whoever opened it; and what the headers of every answer refuse.
+ * Sends a page. It may load only what `policy` allows. Frames around it, another base URL and access from the window that opened it are
+ * denied, and so is what the security headers of every response deny.
  */
-export function sendPage(
+export function sendHtml(
   reply: FastifyReply,
   html: string,
   policy: string,
-  more: Record<string, string> = {},
+  headers: Record<string, string> = {},
 ): FastifyReply {
   return reply
     .headers({
       'content-security-policy': `default-src 'none'; ${policy}; base-uri 'none'; form-action 'none'; frame-ancestors 'none'`,
       'cross-origin-opener-policy': 'same-origin',
       'cache-control': 'no-cache',
-      ...more,
+      ...headers,
     })
     .type('text/html; charset=utf-8')
     .send(html)

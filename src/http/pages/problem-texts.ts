@@ -1,10 +1,10 @@
 import type { ProblemKind } from '#core/problem.ts'
 
-/** What is said of a kind of problem at its `type`, `/problems/<kind>`. */
-export interface ProblemPage {
+/** The text of a problem type at `/problems/<kind>`. */
+export interface ProblemText {
   readonly means: string
   readonly remedy: string
-  /** A request that meets it, where one can be given, and what the server answers. A test sends it. */
+  /** A request that causes it, where there is one, and the response. A test sends it. */
   readonly example: {
     readonly request?: {
       readonly method: string
@@ -19,11 +19,11 @@ export interface ProblemPage {
 
 const json = { 'content-type': 'application/json' }
 
-export const problemPages: Record<ProblemKind | 'internal', ProblemPage> = {
+export const problemTexts: Record<ProblemKind | 'internal', ProblemText> = {
   malformed: {
     means:
-      'The request cannot be understood: its body is not JSON in UTF-8 or nests more than 64 deep, a query parameter is not known or not of its kind, or a header does not have its form.',
-    remedy: 'Correct what detail and errors name. The same request will be refused again.',
+      'The request cannot be understood: its body is not JSON in UTF-8 or nests more than 64 deep, a query parameter is unknown or has the wrong type, or a header is malformed.',
+    remedy: 'Correct what detail and errors name. The same request fails again.',
     example: {
       request: { method: 'GET', path: '/v1/tasks?limit=ten' },
       detail: 'limit must be integer',
@@ -32,19 +32,19 @@ export const problemPages: Record<ProblemKind | 'internal', ProblemPage> = {
   },
   unauthorized: {
     means:
-      'The server wants to know who is asking. The request does not say it; or its token, session, password or invitation is not valid: mistyped, expired, used, revoked, or of an account that is disabled.',
+      'The request has no credential; or its token, session, password or invitation is not valid: mistyped, expired, used, revoked, or of a disabled account.',
     remedy:
-      'A program sends a token: Authorization: Bearer dbl_…, one of POST /v1/tokens. A person signs in at /sign-in. On a server without login nobody needs to say who he is, but a token that is sent is checked all the same: leave it away.',
+      'A program sends a token from POST /v1/tokens: Authorization: Bearer dbl_…. A user signs in at /sign-in. A server without login needs no credential, but checks a token that is sent: omit it.',
     example: {
       request: { method: 'GET', path: '/v1/tasks', headers: { authorization: 'Bearer dbl_mistyped' } },
-      detail: 'The token is not one of this server, or not whole.',
+      detail: 'The token is malformed, or not from this server.',
     },
   },
   forbidden: {
     means:
-      'Who is asking may not do this. His token has too small a scope, or it is for administrators of the server alone. Pages of other sites may change nothing. And a server without login answers programs of its own machine: not requests under other host names, not what a proxy forwarded.',
+      'The caller may not do this. The scope of the token is too small, or only administrators of the server may do it. Pages of other sites may change nothing. And a server without login answers only programs on its own machine: no requests with other host names, and none that a proxy forwarded.',
     remedy:
-      'Use a token of the scope that WWW-Authenticate names, or ask an administrator. A server without login is asked from the machine itself; a further host name is allowed by --allowed-hosts.',
+      'Use a token of the scope that WWW-Authenticate names, or ask an administrator. Call a server without login from its own machine; --allowed-hosts allows further host names.',
     example: {
       request: {
         method: 'POST',
@@ -56,36 +56,34 @@ export const problemPages: Record<ProblemKind | 'internal', ProblemPage> = {
     },
   },
   'not-found': {
-    means: 'There is nothing at this path: no such resource, or no longer, or it is another user’s.',
-    remedy: 'Check the path and the id in it. Ids are never given a second time.',
+    means: 'There is no such resource: it never existed, was deleted, or belongs to another user.',
+    remedy: 'Check the path and the id in it. Ids are never reused.',
     example: { request: { method: 'GET', path: '/v1/tasks/4711' }, detail: 'There is no task 4711.' },
   },
   'method-not-allowed': {
-    means: 'The resource is there, but does not have this method.',
-    remedy: 'Use one of those that the Allow header lists.',
-    example: { request: { method: 'DELETE', path: '/v1/health' }, detail: 'This resource has GET, HEAD.' },
+    means: 'The resource exists, but does not support this method.',
+    remedy: 'Use a method that the Allow header lists.',
+    example: { request: { method: 'DELETE', path: '/v1/health' }, detail: 'This resource supports GET, HEAD.' },
   },
   conflict: {
     means:
-      'The request is in order, but contradicts what is there: a uid or key that another task has, a snooze of a completed task.',
-    remedy: 'Look at the present state, resolve the contradiction, and ask again.',
+      'The request is valid, but conflicts with the current state: a uid or key that another task has, a snooze of a completed task.',
+    remedy: 'Read the current state, resolve the conflict, and send the request again.',
     example: {
       request: { method: 'POST', path: '/v1/tasks/1/snooze', headers: json, body: '{"for":"PT1H"}' },
       detail: 'A task without an expiry has no reminders, so it cannot be snoozed.',
     },
   },
   gone: {
-    means:
-      'What is asked for was there, and is not kept any more: changes from longer ago than a week, or from before a large delete.',
-    remedy: 'Begin anew: without «since», /v1/changes tells everything as it is now, and then goes on from there.',
+    means: 'The data existed, but is no longer kept: changes older than a week, or from before a large delete.',
+    remedy: 'Start again without «since»: /v1/changes then lists everything as it is now, and continues from there.',
     example: {
       detail: 'What has changed since then is not kept one by one any more: start again without «since».',
     },
   },
   stale: {
-    means:
-      'What was to be changed has been changed by somebody else since it was read: its version is not that of If-Match.',
-    remedy: 'Merge with the task as it is now, which is in current, and send that with its version.',
+    means: 'The task has changed since it was read: its version is not that of If-Match.',
+    remedy: 'Merge with the current task, which is in current, and send the result with its version.',
     example: {
       request: {
         method: 'PATCH',
@@ -98,12 +96,12 @@ export const problemPages: Record<ProblemKind | 'internal', ProblemPage> = {
   },
   'too-large': {
     means:
-      'The body is larger than 1 MiB, or than 8 KiB where nobody has to say who is asking (sign-in, invitations); or it has more than 30,000 objects, arrays and members; or path and headers are larger than 16 KiB.',
-    remedy: 'Send less at a time.',
+      'The body is larger than 1 MiB, or than 8 KiB where no credential is needed (sign-in, invitations); or it has more than 30,000 objects, arrays and members; or path and headers are larger than 16 KiB.',
+    remedy: 'Send less in one request.',
     example: { detail: 'The body is larger than 1 MiB.' },
   },
   'unsupported-media-type': {
-    means: 'The body is not of a media type or encoding that is read here.',
+    means: 'The server does not accept the media type or the encoding of the body.',
     remedy: 'Send JSON, uncompressed, with Content-Type: application/json.',
     example: {
       request: { method: 'POST', path: '/v1/tasks', headers: { 'content-type': 'text/plain' }, body: 'Renew passport' },
@@ -111,9 +109,8 @@ export const problemPages: Record<ProblemKind | 'internal', ProblemPage> = {
     },
   },
   invalid: {
-    means:
-      'The request can be read, but what it asks for is not acceptable. Each fault is listed with a JSON pointer to it.',
-    remedy: 'Correct what errors name. All faults are told at once, up to twenty.',
+    means: 'The request is well-formed, but its content is not valid. Each error is listed with a JSON pointer.',
+    remedy: 'Correct what errors name. All errors are listed at once, up to twenty.',
     example: {
       request: { method: 'POST', path: '/v1/tasks', headers: json, body: '{"titel":"Renew passport","title":""}' },
       detail: 'titel is not known; did you mean title?; title must NOT have fewer than 1 characters',
@@ -125,20 +122,20 @@ export const problemPages: Record<ProblemKind | 'internal', ProblemPage> = {
   },
   'rate-limited': {
     means:
-      'This caller has asked too often in too short a time, or follows events too often at once: 100 times by one token or session, 200 times by one user.',
-    remedy: 'Ask again after the seconds in Retry-After. Close streams of events that are not needed any more.',
+      'The caller has sent too many requests in too short a time, or has too many event streams open: 100 for a token or session, 200 for a user.',
+    remedy: 'Try again after the seconds in Retry-After. Close event streams that are no longer needed.',
     example: { detail: 'Too many requests. Try again in 8 s.' },
   },
   internal: {
-    means: 'Something went wrong here that should not have: a fault of the server, not of the request.',
-    remedy: 'Tell whoever runs the server the request_id: its log has the cause under it.',
-    example: { detail: 'It was logged under this request_id.' },
+    means: 'An unexpected error in the server, not in the request.',
+    remedy: 'Tell an administrator the request_id: the log of the server has the cause.',
+    example: { detail: 'The error was logged with this request_id.' },
   },
   unavailable: {
     means:
-      'The server cannot do this just now: it is starting or stopping, or its database does not answer or cannot write.',
+      'The server cannot do this at the moment: it is starting, stopping or overloaded, or its database does not answer or cannot write.',
     remedy:
-      'Ask again, after the seconds in Retry-After where it is there. Nothing was changed, unless the connection to the database broke at the last moment.',
+      'Try again, after the seconds in Retry-After if present. Nothing was changed, unless the connection to the database broke during the commit.',
     example: { detail: 'The database cannot be reached at the moment.' },
   },
 }

@@ -1,22 +1,20 @@
 import type { FastifyInstance } from 'fastify'
 import { passwordLength } from '#core/account.ts'
+import { type Page, sendPage } from './layout.ts'
 import { escapeHtml } from './page.ts'
-import { type Entrance, sendEntrance } from './sign-in-layout.ts'
 
 /**
- * Pages by which people come in: `/set-up` and `/invitation` with a code behind the #, which never leaves the browser but in the one
- * request that uses it, and `/sign-in`. Plain forms over the API.
+ * The pages of first-run setup, of invitations and of sign-in: plain forms that call the API. `/set-up` and `/invitation` have a code after
+ * the #, which leaves the browser only in the one request that uses it.
  */
 export function signInPageRoutes(server: FastifyInstance, { provider }: { provider: string | null }): void {
   const schema = { hide: true, needs: 'nothing' } as const
   const pages = { '/set-up': setUp, '/invitation': invitation, '/sign-in': signIn(provider) }
   for (const [path, { title, body }] of Object.entries(pages))
     server.get(path, { schema }, async (_, reply) =>
-      sendEntrance(reply, { title, body: `${body}\n${withoutScript}`, script }),
+      sendPage(reply, { title, body: `${body}\n${withoutScript}`, script }, { 'cache-control': 'no-store' }),
     )
 }
-
-type Page = Pick<Entrance, 'title' | 'body'>
 
 interface Field {
   readonly label: string
@@ -24,11 +22,11 @@ interface Field {
   readonly attributes: string
 }
 
-/** What is wrong with it is told beneath it. */
+/** An input with a label, a hint and an error message below it. */
 const field = (name: string, { label, hint = '', attributes }: Field, more = '') => `<div>
 <label for="${name}">${label}</label>
-<div class="row"><input id="${name}" name="${name}" required ${attributes} aria-describedby="${name}-hint ${name}-fault">${more}</div>
-<small id="${name}-hint">${hint}</small><small id="${name}-fault" class="fault"></small>
+<div class="row"><input id="${name}" name="${name}" required ${attributes} aria-describedby="${name}-hint ${name}-error">${more}</div>
+<small id="${name}-hint">${hint}</small><small id="${name}-error" class="error"></small>
 </div>`
 
 const password = (attributes: string, hint = '') =>
@@ -41,39 +39,39 @@ const password = (attributes: string, hint = '') =>
 const newPassword = (attributes = '') =>
   password(
     `minlength="${passwordLength.min}" autocomplete="new-password" ${attributes}`,
-    `At least ${passwordLength.min} characters. A few words in a row are good.`,
+    `At least ${passwordLength.min} characters. Several words in a row are a good choice.`,
   )
 
-const ofName = 'a-z, 0-9, and between them dots, hyphens and underscores'
+const nameRule = 'a-z and 0-9, with dots, hyphens and underscores between them'
 const nameField = field('name', {
   label: 'Name',
-  hint: `To sign in by: ${ofName}.`,
-  attributes: `pattern="[a-z0-9]([a-z0-9._\\-]*[a-z0-9])?" title="${ofName}" maxlength="50" autocomplete="username" autocapitalize="none" spellcheck="false" autofocus`,
+  hint: `You sign in with it: ${nameRule}.`,
+  attributes: `pattern="[a-z0-9]([a-z0-9._\\-]*[a-z0-9])?" title="${nameRule}" maxlength="50" autocomplete="username" autocapitalize="none" spellcheck="false" autofocus`,
 })
 
-/** What is wrong with more than a field. */
-const said = '<output role="alert"></output>'
+/** Errors that concern no single field. */
+const alert = '<output role="alert"></output>'
 
 const incomplete =
-  '<p class="said" data-incomplete hidden>The link is not complete: it ends with a # and a long code. Copy all of it.</p>'
+  '<p class="note" data-incomplete hidden>The link is not complete. It ends with a # and a long code: copy all of it.</p>'
 
 const setUp: Page = {
   title: 'Set up',
   body: `<h1 tabindex="-1">Set up this server</h1>
-<p>You are its first user, and administer it. All that is on it already is yours.</p>
+<p>You become its first user and administrator. Tasks that exist already are yours.</p>
 ${incomplete}
 <form data-to="/v1/invitations/accept">
 ${nameField}
 ${newPassword()}
-${said}
+${alert}
 <button>Set up</button>
 </form>
 <template>
-<h1 tabindex="-1">It is set up</h1>
+<h1 tabindex="-1">Setup is complete</h1>
 <p>From now on you sign in as <strong data-name></strong>.</p>
-<p>This is your first token, for programs. It is shown this once, so keep it: who has it may do everything.</p>
+<p>This is your first token, for programs. It is shown only once, so keep it safe: it allows everything.</p>
 <div class="row"><code data-token></code><button type="button" class="quiet" data-copy>Copy</button></div>
-<p class="or"><a class="button" href="/">Go on</a></p>
+<p class="or"><a class="button" href="/">Continue</a></p>
 </template>`,
 }
 
@@ -85,7 +83,7 @@ ${incomplete}
 <form data-to="/v1/invitations/accept">
 <input hidden autocomplete="username" data-username>
 ${newPassword('autofocus')}
-${said}
+${alert}
 <button>Set password</button>
 </form>`,
 }
@@ -96,16 +94,16 @@ const signIn = (provider: string | null): Page => ({
 <form data-to="/v1/session">
 ${field('login', { label: 'Name or e-mail address', attributes: 'autocomplete="username" autocapitalize="none" spellcheck="false" autofocus' })}
 ${password('autocomplete="current-password"')}
-${said}
+${alert}
 <button>Sign in</button>
 </form>${provider === null ? '' : `\n<p class="or"><a class="button quiet" href="/auth/oidc">Sign in with ${escapeHtml(provider)}</a></p>`}`,
 })
 
-const withoutScript = '<noscript><p class="said">This page needs JavaScript, of this server alone.</p></noscript>'
+const withoutScript = '<noscript><p class="note">This page needs JavaScript, from this server only.</p></noscript>'
 
-/** Behind the # stand the code and, of an invitation, the name after an &. */
+/** The fragment holds the code and, in an invitation, the name after an &. */
 const script = `
-const form = document.querySelector('form'), said = document.querySelector('output')
+const form = document.querySelector('form'), output = document.querySelector('output')
 const [code, name = ''] = location.hash.slice(1).split('&')
 const isByCode = form.dataset.to.startsWith('/v1/invitations')
 let isInFlight = false
@@ -129,17 +127,17 @@ for (const button of document.querySelectorAll('[data-show]'))
     button.ariaPressed = String(!isShown)
   })
 
-function tell(faults, otherwise) {
-  said.textContent = ''
+function showErrors(errors, detail) {
+  output.textContent = ''
   for (const { name } of form.elements) if (name) {
-    const fault = faults.find(({ pointer }) => pointer === '/' + name)
+    const error = errors.find(({ pointer }) => pointer === '/' + name)
     const label = form.querySelector('label[for="' + name + '"]')
-    form.elements[name].ariaInvalid = String(fault !== undefined)
-    document.getElementById(name + '-fault').textContent = fault ? label.textContent + ' ' + fault.detail + '.' : ''
+    form.elements[name].ariaInvalid = String(error !== undefined)
+    document.getElementById(name + '-error').textContent = error ? label.textContent + ' ' + error.detail + '.' : ''
   }
   const first = form.querySelector('[aria-invalid=true]')
   if (first) first.focus()
-  else said.textContent = otherwise
+  else output.textContent = detail
 }
 
 form.addEventListener('submit', async (event) => {
@@ -148,23 +146,23 @@ form.addEventListener('submit', async (event) => {
   const button = form.querySelector('button:not([type])')
   isInFlight = true
   button.ariaDisabled = 'true'
-  tell([], '')
+  showErrors([], '')
   try {
     const body = { ...Object.fromEntries(new FormData(form)), ...(isByCode && { code }) }
     const headers = { 'content-type': 'application/json' }
-    const answer = await fetch(form.dataset.to, { method: 'POST', headers, body: JSON.stringify(body) })
-    const told = await answer.json()
-    if (answer.ok) return finish(told)
-    tell(told.errors ?? [], told.detail)
+    const response = await fetch(form.dataset.to, { method: 'POST', headers, body: JSON.stringify(body) })
+    const result = await response.json()
+    if (response.ok) return finish(result)
+    showErrors(result.errors ?? [], result.detail)
   } catch {
-    tell([], 'The server does not answer. Try again in a moment.')
+    showErrors([], 'The server does not answer. Try again in a moment.')
   }
   isInFlight = false
   button.ariaDisabled = 'false'
 })
 
 function finish({ token, user }) {
-  // The code is used up, and need not stay in the history.
+  // The code has been used, so it need not stay in the history.
   history.replaceState(null, '', location.pathname)
   const done = document.querySelector('template')
   if (!token || !done) return location.assign('/')
@@ -175,7 +173,7 @@ function finish({ token, user }) {
   shown.textContent = token
   main.querySelector('[data-copy]').addEventListener('click', async ({ target }) => {
     getSelection().selectAllChildren(shown)
-    // Elsewhere than over https and on the machine itself a page may not; then it is selected.
+    // Browsers allow it only over https and on localhost; elsewhere the token is only selected.
     await navigator.clipboard?.writeText(token)
     target.textContent = navigator.clipboard ? 'Copied' : 'Selected'
   })

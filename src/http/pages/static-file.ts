@@ -9,13 +9,13 @@ import { addVary } from '#http/protocol/security-headers.ts'
 export interface StaticFile {
   readonly file: URL
   readonly type: string
-  /** It is kept compressed, and sent so to all who take that. */
+  /** The file is compressed, and is sent so to clients that accept it. */
   readonly isGzip?: boolean
 }
 
 /**
- * Answers a file that came with the server, from the disk: it costs no memory while nobody asks. Its ETag is of its content, so that all
- * replicas give the same one; it is read once, since what is installed does not change under a running server.
+ * Serves a file of the installation from disk, so it costs no memory between requests. Its ETag is a hash of its content, the same on all
+ * replicas. It is computed once: an installed file does not change under a running server.
  */
 export function createStaticFile({ file, type, isGzip = false }: StaticFile) {
   let etag: Promise<string> | undefined
@@ -42,6 +42,6 @@ export function createStaticFile({ file, type, isGzip = false }: StaticFile) {
     if (!isGzip) return reply.send(stream)
     if (/\bgzip\b(?!\s*;\s*q=0(?:\.0*)?\s*(?:,|$))/.test(request.headers['accept-encoding'] ?? ''))
       return reply.header('content-encoding', 'gzip').send(stream)
-    return reply.send(pipeline(stream, createGunzip(), () => {})) // an end on either side ends both
+    return reply.send(pipeline(stream, createGunzip(), () => {})) // either end closes both
   }
 }

@@ -1,27 +1,27 @@
 import type { FastifyReply, FastifyRequest } from 'fastify'
 
 /**
- * Pages of other origins that may use the API from a browser, named one by one in `corsOrigins`. They send a token of their own:
- * Access-Control-Allow-Credentials is never said, since cookies are for our own pages.
+ * CORS for the origins that `corsOrigins` lists. Their pages send a token: Access-Control-Allow-Credentials is never set, since cookies
+ * are for the server's own pages.
  *
- * Not @fastify/cors: a plugin's hook comes after ours, so that what the guard refuses would have none of its headers; and it answers
- * OPTIONS by a route, where every path has one already that answers 405 (watchMethods).
+ * Rejected: @fastify/cors. Its hook runs after ours, so errors of the origin check would have no CORS headers. It also adds an OPTIONS
+ * route, where every path already has one that answers 405 (method-not-allowed.ts).
  */
 export interface Cors {
-  /** Marks an answer as one that depends on the origin, and as readable for one that is allowed. */
-  mark(request: FastifyRequest, reply: FastifyReply): void
-  /** Whether it was a browser that asks whether it may send a request; then it is answered. */
-  answerPreflight(request: FastifyRequest, reply: FastifyReply): boolean
+  /** Sets Vary, and for an allowed origin the headers that let it read the response. */
+  setHeaders(request: FastifyRequest, reply: FastifyReply): void
+  /** Responds to a preflight request. @returns whether the request was one */
+  respondToPreflight(request: FastifyRequest, reply: FastifyReply): boolean
 }
 
-/** What is wrong with an origin, if anything. */
+/** Returns the fault of an origin, if it has one. */
 export function originFault(text: string): string | undefined {
   const url = URL.parse(text)
   if (url === null || !/^https?:$/.test(url.protocol) || text.includes('*'))
     return 'must be an origin, like https://app.example.org'
   return url.origin === text
     ? undefined
-    : 'must be an origin as browsers write it: scheme, host in small letters and port, if it is another than usual, and no slash behind it'
+    : 'must be an origin as browsers write it: scheme, host in lower case, port unless it is the default, and no slash at the end'
 }
 
 const exposed = [
@@ -41,19 +41,19 @@ const preflight = Object.freeze({
   'access-control-allow-methods': 'GET, HEAD, POST, PUT, PATCH, DELETE',
   'access-control-allow-headers':
     'authorization, content-type, if-match, if-none-match, idempotency-key, prefer, last-event-id, traceparent',
-  'access-control-max-age': '7200', // more than this no browser but one keeps
+  'access-control-max-age': '7200', // most browsers cap it at this
 })
 
-/** @param allowed without a fault. None: nothing is said of origins, by no answer. */
+/** @param allowed origins without a fault @returns undefined without any: then no response has CORS headers */
 export function createCors(allowed: ReadonlySet<string>): Cors | undefined {
   if (allowed.size === 0) return undefined
   return {
-    mark({ headers: { origin } }, reply) {
+    setHeaders({ headers: { origin } }, reply) {
       reply.header('vary', 'origin')
       if (origin !== undefined && allowed.has(origin))
         reply.header('access-control-allow-origin', origin).headers(readable)
     },
-    answerPreflight(request, reply) {
+    respondToPreflight(request, reply) {
       const { origin, 'access-control-request-method': method } = request.headers
       if (request.method !== 'OPTIONS' || method === undefined || request.is404) return false
       if (origin === undefined || !allowed.has(origin)) return false

@@ -20,7 +20,7 @@ test('a server without login answers on loopback, on allowed hosts, and on the a
     assert.equal(accepts(host, local), true, host)
 })
 
-test('a foreign name or address is not this server, whatever it leads to', () => {
+test('a foreign name or address is rejected, wherever it resolves to', () => {
   for (const host of [
     undefined,
     '',

@@ -6,13 +6,13 @@ export function isLoopbackAddress(host: string): boolean {
   return isIP(host) === 4 && host.startsWith('127.')
 }
 
-/** Returns whether a request was addressed to this server: by its Host header, and the local address of its connection. */
+/** Returns whether a request is addressed to this server, by its Host header and the local address of its connection. */
 export type HostCheck = (host: string | undefined, localAddress: string | undefined) => boolean
 
 /**
- * The names under which a server without login answers. By DNS rebinding a foreign name leads to this server, and a browser takes the
- * page of that name and this server for one origin; what the page cannot choose is its Host header. A literal address cannot be
- * rebound, so the address to which the connection leads is as good as a name of this machine.
+ * Checks the Host header of requests to a server without login. DNS rebinding makes a foreign name resolve to this server, and a browser
+ * treats the page of that name and this server as one origin. But the page cannot choose the Host header. A literal address cannot be
+ * rebound, so the local address of the connection is as safe as a name of this machine.
  * @param allowedHosts names and addresses, without a port
  */
 export function createHostCheck(allowedHosts: readonly string[]): HostCheck {
@@ -26,8 +26,8 @@ export function createHostCheck(allowedHosts: readonly string[]): HostCheck {
 }
 
 /**
- * Returns the fault of an entry of `allowedHosts`, if it has one. An entry with a scheme, a port or a wildcard was accepted once, and
- * matched no request; neither did a name in other letters than those that browsers send.
+ * Returns the fault of an entry of `allowedHosts`, if it has one. An entry with a scheme, a port or a wildcard would match no request, nor
+ * would a name in other letters than browsers send.
  */
 export function hostFault(text: string): string | undefined {
   if (isIP(text.replace(/^\[(.*)\]$/, '$1')) !== 0) return undefined
@@ -37,8 +37,8 @@ export function hostFault(text: string): string | undefined {
 }
 
 /**
- * In lower case; IPv6 without brackets and zone, in the shortest form, so that any spelling of an address is the same (RFC 5952). An IPv4
- * address within IPv6 is that of IPv4: a connection to a socket for both families has the local address ::ffff:192.0.2.7.
+ * Lower case; IPv6 in the shortest form (RFC 5952), without brackets and zone, so that all spellings of an address are equal. An
+ * IPv4-mapped address becomes IPv4: connections to a dual-stack socket have the local address ::ffff:192.0.2.7.
  */
 function normalize(host: string): string {
   const bare = host

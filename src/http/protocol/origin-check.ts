@@ -5,25 +5,25 @@ import type { Trust } from '#http/listen/trusted-proxies.ts'
 import { createHostCheck } from './host-check.ts'
 
 export interface OriginCheckOptions {
-  /** There is no login: each request that is answered may do everything. */
+  /** There is no login: every request may do everything. */
   readonly isOpen: boolean
-  /** Whoever reaches it may do all, so only programs of this machine may: it is on loopback, and without login. */
-  readonly isForMachine: boolean
-  /** On a Unix socket, which has no name. */
+  /** There is no login and the server is on loopback: only programs on this machine may use it. */
+  readonly isLocalOnly: boolean
+  /** The server listens on a Unix socket, which has no host name. */
   readonly isSocket: boolean
   readonly allowedHosts: readonly string[]
   readonly allowedOrigins: ReadonlySet<string>
-  /** Nobody where it is absent. */
+  /** Absent where no proxy is trusted. */
   readonly trusts?: Trust | undefined
 }
 
 /**
- * Who may speak to a server: where there is no login, programs of this machine and its own pages. A web page elsewhere can make a
- * browser here send requests; what it cannot do is choose their Host, Origin or Sec-Fetch-Site headers.
+ * Rejects requests that pages of other sites make a browser send, and with them DNS rebinding and CSRF. Such a page cannot choose the Host,
+ * Origin and Sec-Fetch-Site headers. Without login only programs on this machine and the server's own pages are accepted.
  */
 export function createOriginCheck({
   isOpen,
-  isForMachine,
+  isLocalOnly,
   isSocket,
   allowedHosts,
   allowedOrigins,
@@ -32,80 +32,80 @@ export function createOriginCheck({
   const isOwnHost = createHostCheck(allowedHosts)
 
   /** @throws Problem `forbidden` */
-  function refuseForeign(host: string | undefined, { socket }: FastifyRequest) {
+  function requireOwnHost(host: string | undefined, { socket }: FastifyRequest) {
     if (isOwnHost(host, socket.localAddress)) return
     const name = host?.replace(/:\d+$/, '').toLowerCase() ?? ''
     throw new Problem(
       'forbidden',
-      `This server answers on this machine's own names, not on «${name}». Others are named by --allowed-hosts.`,
+      `This server answers only to the names of its machine, not to «${name}». Allow others with --allowed-hosts.`,
     )
   }
 
   /** @throws Problem `forbidden`, `malformed` */
-  return function guard(request: FastifyRequest): void {
+  return function check(request: FastifyRequest): void {
     const { host, origin, 'sec-fetch-site': site } = request.headers
     if (request.raw.httpVersion !== '1.0' || host !== undefined) checkHost(request, host)
-    // DNS rebinding threatens every server without login, wherever it listens. No browser can be made to speak to a Unix socket.
-    if (isOpen && !isSocket) refuseForeign(host, request)
-    if (isForMachine && forwarded.some((header) => request.headers[header] !== undefined))
+    // DNS rebinding threatens every server without login, wherever it listens. No page can make a browser connect to a Unix socket.
+    if (isOpen && !isSocket) requireOwnHost(host, request)
+    if (isLocalOnly && forwarded.some((header) => request.headers[header] !== undefined))
       throw new Problem(
         'forbidden',
-        'The request was forwarded by a proxy, but this server has no login: it answers programs of this machine only.',
+        'The request was forwarded by a proxy. This server has no login, so it answers only programs on its own machine.',
       )
-    // A proxy may replace Host by its own name for this server. The browser's is then in X-Forwarded-Host, trusted or not. Neither
-    // header makes up for the other: a page of a rebound name cannot choose Host, but can add an X-Forwarded-Host.
+    // A proxy may replace Host by its own name for this server. The browser's is then in X-Forwarded-Host, trusted or not. Both
+    // headers must be valid: a page of a rebound name cannot choose Host, but can add an X-Forwarded-Host.
     const names = request.headers['x-forwarded-host']
     if (isOpen && !isSocket && names !== undefined)
-      for (const name of [names].flat().join().split(',')) refuseForeign(name.trim(), request)
-    const isByProxy = trusts?.(request.socket.remoteAddress) === true
-    if (isByProxy) checkForwarded(request)
+      for (const name of [names].flat().join().split(',')) requireOwnHost(name.trim(), request)
+    const isProxied = trusts?.(request.socket.remoteAddress) === true
+    if (isProxied) checkForwarded(request)
     if (origin !== undefined && allowedOrigins.has(origin)) return
-    // GET and HEAD have no effects, and a page of another site cannot read their answers; how long they take, it can measure, and so
-    // find words in titles by searching. Only a link that a person follows may come from there (W3C Fetch Metadata, section 2).
+    // GET and HEAD have no effects, and a page of another site cannot read their responses. But it can measure how long they take, and so
+    // find words in titles by searching. Only a link that a user follows may come from another site (W3C Fetch Metadata, section 2).
     if (request.method === 'GET' || request.method === 'HEAD') {
       if (site !== undefined && site !== 'same-origin' && site !== 'none' && !isFollowedLink(request))
-        throw new Problem('forbidden', 'The request comes from a page of another site.')
+        throw new Problem('forbidden', crossSite)
       return
     }
-    // CSRF: a form or script of another site.
-    if (origin !== undefined && !isOwn(origin, request, isByProxy))
-      throw new Problem('forbidden', 'The request comes from a page of another site.')
-    if (site !== undefined && site !== 'same-origin' && site !== 'none')
-      throw new Problem('forbidden', 'The request comes from a page of another site.')
+    // A form or script of another site (CSRF).
+    if (origin !== undefined && !isOwn(origin, request, isProxied)) throw new Problem('forbidden', crossSite)
+    if (site !== undefined && site !== 'same-origin' && site !== 'none') throw new Problem('forbidden', crossSite)
   }
 }
 
-/** A whole page that is opened; a frame inside a page of another site is none. */
+/** Returns whether the request opens a whole page, and no frame inside a page of another site. */
 function isFollowedLink({ headers }: FastifyRequest): boolean {
   return headers['sec-fetch-mode'] === 'navigate' && headers['sec-fetch-dest'] === 'document'
 }
 
+const crossSite = 'The request comes from a page of another site.'
+
 const forwarded = ['forwarded', 'x-forwarded-for', 'x-forwarded-host', 'x-forwarded-proto', 'x-real-ip'] as const
 
-/** Node hands over the first of several Host headers; which one somebody before us went by is anybody's guess. */
+/** Node takes the first of several Host headers; a proxy before this server may have taken another. */
 function checkHost(request: FastifyRequest, host: string | undefined) {
   const { rawHeaders } = request.raw
   let hosts = 0
   for (let i = 0; i < rawHeaders.length; i += 2) if (rawHeaders[i]?.toLowerCase() === 'host') hosts++
-  if (hosts !== 1 || !host) throw new Problem('malformed', 'A request has exactly one Host header.')
+  if (hosts !== 1 || !host) throw new Problem('malformed', 'A request must have exactly one Host header.')
 }
 
-/** A proxy that is believed does not say what cannot be: `request.ip` and `request.protocol` are taken from it as they are. */
+/** Validates the headers of a trusted proxy: `request.ip` and `request.protocol` are taken from them unchecked. */
 function checkForwarded(request: FastifyRequest) {
   if (request.ip !== undefined && isIP(request.ip) === 0)
-    throw new Problem('malformed', 'X-Forwarded-For names something that is no address.')
+    throw new Problem('malformed', 'X-Forwarded-For must contain IP addresses.')
   if (request.protocol !== 'http' && request.protocol !== 'https')
-    throw new Problem('malformed', 'X-Forwarded-Proto is http or https.')
+    throw new Problem('malformed', 'X-Forwarded-Proto must be http or https.')
 }
 
 /**
- * Whether an origin is that of this very server, as its caller addressed it. The scheme counts where it is known: anybody on the way
- * can make a page of http. It is not known where a proxy that is not trusted, or does not tell it, may have taken TLS off.
+ * Returns whether an origin is this server, as the client addressed it. The scheme counts where it is known, since any network node can
+ * inject a page into http. It is unknown where an untrusted proxy, or one that sends no X-Forwarded-Proto, may terminate TLS.
  */
-function isOwn(origin: string, request: FastifyRequest, isByProxy: boolean): boolean {
+function isOwn(origin: string, request: FastifyRequest, isProxied: boolean): boolean {
   const url = URL.parse(origin)
   if (url === null || request.host === '') return false
-  const isKnown = request.protocol === 'https' || (isByProxy && request.headers['x-forwarded-proto'] !== undefined)
+  const isKnown = request.protocol === 'https' || (isProxied && request.headers['x-forwarded-proto'] !== undefined)
   if (!isKnown) return url.host === request.host.toLowerCase()
   return url.origin === URL.parse(`${request.protocol}://${request.host}`)?.origin
 }

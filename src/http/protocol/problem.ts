@@ -11,37 +11,33 @@ import { toTaskWire } from '#wire/task.ts'
 import { securityHeaders } from './security-headers.ts'
 
 /**
- * Problem ⇄ RFC 9457. Three sources of errors meet here and nowhere else: our Problems, Fastify's own, and the unexpected.
+ * The problem types of RFC 9457. Only this module turns errors into responses: our Problems, Fastify's errors and unexpected ones.
  */
-export const answers: Record<ProblemKind | 'internal', { status: number; slug: string; title: string }> = {
-  malformed: { status: 400, slug: 'malformed', title: 'The request cannot be understood' },
-  unauthorized: { status: 401, slug: 'unauthorized', title: 'Who is asking is not known' },
+export const problemTypes: Record<ProblemKind | 'internal', { status: number; slug: string; title: string }> = {
+  malformed: { status: 400, slug: 'malformed', title: 'Malformed request' },
+  unauthorized: { status: 401, slug: 'unauthorized', title: 'Not authenticated' },
   forbidden: { status: 403, slug: 'forbidden', title: 'Not allowed' },
   'not-found': { status: 404, slug: 'not-found', title: 'Not found' },
-  'method-not-allowed': { status: 405, slug: 'method-not-allowed', title: 'Not a method of this resource' },
-  conflict: { status: 409, slug: 'conflict', title: 'In conflict with what is there' },
-  gone: { status: 410, slug: 'gone', title: 'Not kept any more' },
+  'method-not-allowed': { status: 405, slug: 'method-not-allowed', title: 'Method not allowed' },
+  conflict: { status: 409, slug: 'conflict', title: 'Conflict with the current state' },
+  gone: { status: 410, slug: 'gone', title: 'No longer available' },
   stale: { status: 412, slug: 'stale', title: 'Changed since it was read' },
   'too-large': { status: 413, slug: 'too-large', title: 'Too large' },
-  'unsupported-media-type': {
-    status: 415,
-    slug: 'unsupported-media-type',
-    title: 'Not a media type that is read here',
-  },
+  'unsupported-media-type': { status: 415, slug: 'unsupported-media-type', title: 'Unsupported media type' },
   invalid: { status: 422, slug: 'invalid', title: 'Unprocessable Content' },
   'rate-limited': { status: 429, slug: 'rate-limited', title: 'Too many requests' },
-  internal: { status: 500, slug: 'internal', title: 'Something went wrong here' },
-  unavailable: { status: 503, slug: 'unavailable', title: 'Not available just now' },
+  internal: { status: 500, slug: 'internal', title: 'Internal server error' },
+  unavailable: { status: 503, slug: 'unavailable', title: 'Temporarily unavailable' },
 }
 
-/** Answers any error, as application/problem+json. */
+/** Responds to any error with application/problem+json. */
 export function sendProblem(error: unknown, request: FastifyRequest, reply: FastifyReply): FastifyReply {
   const problem = toProblem(error, request)
-  const { status, slug, title } = answers[problem?.kind ?? 'internal']
+  const { status, slug, title } = problemTypes[problem?.kind ?? 'internal']
   if (!problem) request.log.error({ err: error, reqId: request.id }, 'unexpected error')
   else if (status === 503 && problem.extras.cause)
-    // else it is as it is meant to be
-    failureLogOf(request.log).note(problem.extras.cause, request.id)
+    // a 503 without a cause is intended
+    failureLogOf(request.log).record(problem.extras.cause, request.id)
   const { faults, current, missing, retryAfterMs, allowed, scope } = problem?.extras ?? {}
   if (retryAfterMs !== undefined) reply.header('retry-after', String(Math.ceil(retryAfterMs / 1_000)))
   if (allowed) reply.header('allow', allowed.join(', '))
@@ -55,7 +51,7 @@ export function sendProblem(error: unknown, request: FastifyRequest, reply: Fast
         type: `/problems/${slug}`,
         title,
         status,
-        detail: redact(problem?.message ?? 'It was logged under this request_id.'),
+        detail: redact(problem?.message ?? 'The error was logged with this request_id.'),
         instance: redactPath(request.url),
         request_id: request.id,
         errors: faults?.slice(0, maxFaults).map(toFaultWire),
@@ -66,8 +62,8 @@ export function sendProblem(error: unknown, request: FastifyRequest, reply: Fast
 }
 
 /**
- * How to say who is asking, and what was wrong with how it was said (RFC 6750 section 3). To who has sent no token, or by another
- * scheme, no more than that tokens are what is taken here: section 3.1 has it so.
+ * The WWW-Authenticate header (RFC 6750 section 3). A request without a token, or with another scheme, gets no error code: section 3.1 has
+ * it so.
  */
 function challenge({ headers }: FastifyRequest, scope: string | undefined): string {
   const realm = 'Bearer realm="Duebell"'
@@ -75,18 +71,22 @@ function challenge({ headers }: FastifyRequest, scope: string | undefined): stri
   return /^bearer\b/i.test(headers.authorization ?? '') ? `${realm}, error="invalid_token"` : realm
 }
 
-/** A caller's own words are repeated to him, since they are what is wrong; but no key, which he may have put in the wrong place. */
+/** Errors quote the caller's input, but redact secrets, which may be in the wrong place. */
 function toFaultWire({ at, detail }: Fault) {
-  const place = 'pointer' in at ? { pointer: redact(at.pointer) } : { parameter: redact(at.parameter) }
-  return { ...place, detail: redact(detail) }
+  const location = 'pointer' in at ? { pointer: redact(at.pointer) } : { parameter: redact(at.parameter) }
+  return { ...location, detail: redact(detail) }
 }
 
 /**
- * The same past Fastify's way of errors, its hooks and the log, with the headers that the reply has: 25 µs and not 55. For what is refused
- * by the thousand. Of the problem only what it is and when to come back is told.
+ * Sends a problem without Fastify's error handling, hooks and log, with the headers that the reply has: in 25 µs, not 55. For requests that
+ * are rejected by the thousand. The response has only the problem's type, detail and Retry-After.
  */
-export function answerAtOnce({ kind, message, extras }: Problem, request: FastifyRequest, reply: FastifyReply): void {
-  const { status, slug, title } = answers[kind]
+export function sendProblemDirectly(
+  { kind, message, extras }: Problem,
+  request: FastifyRequest,
+  reply: FastifyReply,
+): void {
+  const { status, slug, title } = problemTypes[kind]
   const { id } = request
   const instance = redactPath(request.url)
   const text = JSON.stringify({
@@ -107,14 +107,14 @@ export function answerAtOnce({ kind, message, extras }: Problem, request: Fastif
   reply.raw.writeHead(status, headers.getHeaders() as OutgoingHttpHeaders).end(text)
 }
 
-/** Answers what Node could not read as a request, on the bare connection. */
-export function answerUnreadable(error: NodeJS.ErrnoException, socket: Socket): void {
+/** Responds on the bare connection where Node cannot parse the request. */
+export function handleClientError(error: NodeJS.ErrnoException, socket: Socket): void {
   if (error.code === 'ECONNRESET' || !socket.writable) {
     socket.destroy(error)
     return
   }
-  const [status, kind, detail] = unreadable[error.code ?? ''] ?? [400, 'malformed', 'This is not an HTTP request.']
-  const { slug, title } = answers[kind]
+  const [status, kind, detail] = clientErrors[error.code ?? ''] ?? [400, 'malformed', 'This is not an HTTP request.']
+  const { slug, title } = problemTypes[kind]
   const id = randomUUID()
   const body = { type: `/problems/${slug}`, title, status, detail, instance: '', request_id: id }
   const text = JSON.stringify(body)
@@ -124,7 +124,7 @@ export function answerUnreadable(error: NodeJS.ErrnoException, socket: Socket): 
       'content-type: application/problem+json; charset=utf-8',
       `content-length: ${Buffer.byteLength(text)}`,
       `x-request-id: ${id}`,
-      ...unreadableHeaders,
+      ...clientErrorHeaders,
       'connection: close',
       '',
       text,
@@ -133,24 +133,24 @@ export function answerUnreadable(error: NodeJS.ErrnoException, socket: Socket): 
   socket.destroySoon()
 }
 
-// Not imported: that would load undici; see src/channels/http-client.ts.
+// An import would load undici; see src/channels/http-client.ts.
 const { STATUS_CODES } = process.getBuiltinModule('node:http')
-const unreadableHeaders = Object.entries({ ...securityHeaders, 'cache-control': 'no-store' }).map(
+const clientErrorHeaders = Object.entries({ ...securityHeaders, 'cache-control': 'no-store' }).map(
   ([name, value]) => `${name}: ${value}`,
 )
 
-const unreadable: Record<string, [status: number, ProblemKind, detail: string]> = {
+const clientErrors: Record<string, [status: number, ProblemKind, detail: string]> = {
   ERR_HTTP_REQUEST_TIMEOUT: [408, 'malformed', 'The request did not arrive in time.'],
   HPE_HEADER_OVERFLOW: [431, 'too-large', 'The path and headers are larger than 16 KiB.'],
 }
 
-/** More than this many faults tell nobody anything. */
+/** Further errors would help no client. */
 const maxFaults = 20
 
-const fastifyKinds: Record<string, [ProblemKind, string]> = {
+const fastifyErrors: Record<string, [ProblemKind, string]> = {
   FST_ERR_CTP_INVALID_MEDIA_TYPE: ['unsupported-media-type', 'The body must be application/json.'],
-  FST_ERR_CTP_EMPTY_JSON_BODY: ['malformed', 'The body is empty, though its type says JSON.'],
-  FST_ERR_CTP_INVALID_CONTENT_LENGTH: ['malformed', 'The body is not as long as its Content-Length says.'],
+  FST_ERR_CTP_EMPTY_JSON_BODY: ['malformed', 'The body is empty, but its Content-Type is JSON.'],
+  FST_ERR_CTP_INVALID_CONTENT_LENGTH: ['malformed', 'The length of the body differs from its Content-Length.'],
   FST_ERR_BAD_URL: ['malformed', 'The path cannot be decoded.'],
   FST_ERR_MAX_PARAM_LENGTH: ['not-found', 'There is no such resource.'],
 }
@@ -159,27 +159,27 @@ function toProblem(error: unknown, { routeOptions }: FastifyRequest): Problem | 
   if (error instanceof Problem) return error
   const { code, validation, validationContext, statusCode } = error as {
     code?: string
-    validation?: ValidationFault[]
+    validation?: ValidationError[]
     validationContext?: string
     statusCode?: number
   }
   if (validation) {
     const faults = validation.slice(0, maxFaults).map((fault) => toFault(fault, validationContext === 'body'))
-    // A path that names no possible id names nothing.
+    // A path with an invalid id names no resource.
     if (validationContext === 'params') return new Problem('not-found', 'There is no such resource.')
     return new Problem(validationContext === 'body' ? 'invalid' : 'malformed', formatFaults(faults), { faults })
   }
   if (code === 'FST_ERR_CTP_BODY_TOO_LARGE')
     return new Problem('too-large', `The body is larger than ${formatBytes(routeOptions.bodyLimit)}.`, { cause: error })
-  const known = code === undefined ? undefined : fastifyKinds[code]
-  if (known) return new Problem(known[0], known[1], { cause: error })
+  const [kind, detail] = fastifyErrors[code ?? ''] ?? []
+  if (kind && detail) return new Problem(kind, detail, { cause: error })
   if (statusCode !== undefined && statusCode >= 400 && statusCode < 500)
     return new Problem('malformed', (error as Error).message, { cause: error })
   return undefined
 }
 
-/** What Ajv says of one fault. */
-interface ValidationFault {
+/** An error of Ajv. */
+interface ValidationError {
   readonly keyword: string
   readonly instancePath: string
   readonly params: Record<string, unknown>
@@ -187,14 +187,14 @@ interface ValidationFault {
   readonly parentSchema?: { readonly properties?: object }
 }
 
-function toFault({ keyword, instancePath, params, message, parentSchema }: ValidationFault, isBody: boolean): Fault {
+function toFault({ keyword, instancePath, params, message, parentSchema }: ValidationError, isBody: boolean): Fault {
   let path = instancePath
   let detail = message ?? 'is not valid'
   if (keyword === 'additionalProperties') {
     const name = String(params.additionalProperty)
-    const near = nearest(name, Object.keys(parentSchema?.properties ?? {}))
+    const suggestion = nearest(name, Object.keys(parentSchema?.properties ?? {}))
     path += `/${name.replaceAll('~', '~0').replaceAll('/', '~1')}`
-    detail = near ? `is not known; did you mean ${near}?` : 'is not known'
+    detail = suggestion ? `is not known; did you mean ${suggestion}?` : 'is not known'
   } else if (keyword === 'required') {
     path += `/${String(params.missingProperty)}`
     detail = 'is missing'

@@ -1,10 +1,11 @@
 import type { FastifyReply, FastifyRequest } from 'fastify'
 
 /**
- * Headers of every answer, whatever its route, status or fault; a route says otherwise by setting its own. For answers that are no
- * pages, all a browser could be made to do with them is refused: guess another type, run or frame them, embed them elsewhere.
+ * Headers of every response, whatever its route, status or error; a route may set its own. They forbid browsers to do anything with a
+ * response that is not a page: to guess another type, to run or frame it, or to embed it elsewhere.
  *
- * `no-cache` may be kept, and asked about by its ETag; `private`, by nobody between. They cost 2.5 µs a request of about 36, nearly all of it in the writing of them.
+ * `no-cache` allows a cache to keep it and to revalidate it by ETag; `private` excludes shared caches. The headers cost 2.5 of about 36 µs
+ * of a request, nearly all of it for writing them.
  */
 export const securityHeaders = Object.freeze({
   'x-content-type-options': 'nosniff',
@@ -15,14 +16,14 @@ export const securityHeaders = Object.freeze({
 })
 
 /**
- * Over TLS of our own: a browser is to ask this host over nothing else for a year. Where a proxy ends TLS it is the proxy's to say. Not
- * the names below it, which are not ours, and not localhost, which is every program's: it would shut out all that speaks http there.
+ * Sets HSTS where this server terminates TLS: browsers use only TLS for this host for a year. A proxy that terminates TLS sets it itself.
+ * Subdomains are excluded, since they may belong to others. So is localhost, where it would block every other program that serves http.
  */
-export function askForTls(request: FastifyRequest, reply: FastifyReply): void {
+export function setHsts(request: FastifyRequest, reply: FastifyReply): void {
   if (request.hostname !== 'localhost') reply.header('strict-transport-security', 'max-age=31536000')
 }
 
-/** Says that the answer depends on a header of the request, beside those of which that is said already. */
+/** Adds a request header to Vary. */
 export function addVary(reply: FastifyReply, name: string): void {
   const names = reply.getHeader('vary')
   reply.header('vary', names === undefined ? name : `${names}, ${name}`)

@@ -18,7 +18,7 @@ function start(t: TestContext, onBody: () => void) {
     onBody()
     return ''
   })
-  /** Sends so many bodies of this many bytes at once. @returns the statuses */
+  /** Sends `count` bodies of this many bytes at once. @returns the statuses */
   const send = async (count: number, bytes: number) => {
     const body = JSON.stringify('x'.repeat(bytes - 2))
     const headers = { 'content-type': 'application/json' }
@@ -28,7 +28,7 @@ function start(t: TestContext, onBody: () => void) {
   return { send }
 }
 
-/** Takes note of bodies as they are read, and of the turn of the event loop after each. */
+/** Records bodies as they are read, and the turn of the event loop after each. */
 function noteTurns() {
   const notes: string[] = []
   const onBody = () => {
@@ -38,10 +38,10 @@ function noteTurns() {
   return { notes, onBody }
 }
 
-test('of large bodies that come at once one is parsed in a turn of the event loop; of small ones, many', async (t) => {
+test('one turn of the event loop parses one large body, or many small ones', async (t) => {
   const { notes, onBody } = noteTurns()
   const { send } = start(t, onBody)
-  await send(1, 100) // Fastify is ready
+  await send(1, 100) // waits until Fastify is ready
   await setImmediate()
   notes.length = 0
   assert.deepEqual(await send(3, 900_000), [200, 200, 200])
@@ -52,7 +52,7 @@ test('of large bodies that come at once one is parsed in a turn of the event loo
   assert.deepEqual(notes.slice(0, 3), ['body', 'body', 'body'])
 })
 
-test('where 64 large bodies wait, further ones are refused: they would hold up to 1 MiB each', async (t) => {
+test('while 64 large bodies wait, further ones are rejected: each holds up to 1 MiB', async (t) => {
   const { send } = start(t, () => {})
   await send(1, 100)
   const statuses = await send(80, 70_000)

@@ -6,9 +6,9 @@ import { Problem } from '#core/problem.ts'
 import type { Defaults } from '#core/reminder.ts'
 import { hostCookie } from '#http/auth/cookies.ts'
 import { type Oidc, signInMs } from '#http/auth/oidc.ts'
+import { sendPage } from '#http/pages/layout.ts'
 import { escapeHtml } from '#http/pages/page.ts'
-import { sendEntrance } from '#http/pages/sign-in-layout.ts'
-import { answers } from '#http/protocol/problem.ts'
+import { problemTypes } from '#http/protocol/problem.ts'
 import { deviceOf, enter } from './sign-in.ts'
 
 interface Parts {
@@ -58,7 +58,11 @@ export function oidcRoutes(server: FastifyInstance, { ctx, oidc, newUsers, defau
     const body = `<h1>You are not signed in</h1>
 <p>${escapeHtml(error.message)}</p>
 <p class="or"><a class="button quiet" href="/sign-in">Back to sign-in</a></p>`
-    return sendEntrance(reply.code(answers[error.kind].status), { title: 'Not signed in', body })
+    return sendPage(
+      reply.code(problemTypes[error.kind].status),
+      { title: 'Not signed in', body },
+      { 'cache-control': 'no-store' },
+    )
   }
 }
 

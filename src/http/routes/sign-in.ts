@@ -8,8 +8,9 @@ import type { SessionWire } from '#api/schemas/account.ts'
 import type { Caller } from '#core/caller.ts'
 import { Problem, type ProblemKind } from '#core/problem.ts'
 import { scopesWithin } from '#core/scope.ts'
-import { type Authenticator, toCaller } from '#http/auth/authenticate.ts'
+import type { Authenticator } from '#http/auth/authenticate.ts'
 import { sessionCookie } from '#http/auth/session-cookie.ts'
+import { toCaller } from '#http/auth/token-cache.ts'
 import { refuseBody, toRouteOptions } from '#http/bind.ts'
 import type { RateLimiter } from '#http/limits/rate-limit.ts'
 import { isLoopbackAddress } from '#http/protocol/host-check.ts'
@@ -18,8 +19,8 @@ import { toEndedAccessWire, toUserWire } from '#wire/accounts.ts'
 
 interface Parts {
   readonly ctx: Context
-  readonly authenticator: Pick<Authenticator, 'forget' | 'identify'>
-  readonly rates: Pick<RateLimiter, 'mayTry'>
+  readonly authenticator: Pick<Authenticator, 'invalidate' | 'identify'>
+  readonly rates: Pick<RateLimiter, 'beginAttempt'>
   readonly isOpen: boolean
   /** What the button to a provider of identities says, if there is one. */
   readonly provider: string | null
@@ -44,7 +45,7 @@ export function signInRoutes(server: FastifyInstance, { ctx, authenticator, rate
     failure: ProblemKind,
     work: () => Promise<T>,
   ): Promise<T> {
-    const { succeeded } = rates.mayTry(address, account)
+    const { succeeded } = rates.beginAttempt(address, account)
     try {
       const done = await work()
       succeeded()
@@ -80,7 +81,7 @@ export function signInRoutes(server: FastifyInstance, { ctx, authenticator, rate
       const { by } = actor
       const isSession = by?.kind === 'session' && by.id !== null
       if (isSession) await revokeToken(ctx, actor, by.id)
-      authenticator.forget()
+      authenticator.invalidate()
       reply.header('set-cookie', sessionCookie(''))
       return { signed_out: isSession }
     },
@@ -91,7 +92,7 @@ export function signInRoutes(server: FastifyInstance, { ctx, authenticator, rate
     { ...toRouteOptions(sessions.signOutEverywhere), preHandler: refuseBody },
     async ({ actor }, reply) => {
       const ended = await signOutEverywhere(ctx, actor.userId)
-      authenticator.forget()
+      authenticator.invalidate()
       reply.header('set-cookie', sessionCookie(''))
       return toEndedAccessWire(ended)
     },
@@ -104,7 +105,7 @@ export function signInRoutes(server: FastifyInstance, { ctx, authenticator, rate
       const change = { current, password, revokeTokens }
       const work = () => actions.changePassword(ctx, actor, change)
       const ended = await attempt(ip, `user ${actor.userId}`, 'forbidden', work)
-      authenticator.forget()
+      authenticator.invalidate()
       return { changed: true, ...toEndedAccessWire(ended) }
     },
   )
@@ -117,7 +118,7 @@ export function signInRoutes(server: FastifyInstance, { ctx, authenticator, rate
       const wish = { invitation: code, name, password, device: deviceOf(request) }
       const accept = () => actions.acceptInvitation(ctx, wish)
       const { session: made, token } = await attempt(request.ip, 'an invitation', 'unauthorized', accept)
-      authenticator.forget()
+      authenticator.invalidate()
       enter(request, reply, made)
       return { user: toUserWire(made.user), token: token?.secret ?? null }
     },
