@@ -226,6 +226,12 @@ test('who sends no key pays for none: not a statement speaks of idempotency keys
   assert.equal(spoken(), 3, 'and who sends one pays for three')
 })
 
+/** Ends at most once: by the test, or after it where it failed before. */
+function endOnce(end: () => Promise<void>): () => Promise<void> {
+  let ended: Promise<void> | undefined
+  return () => (ended ??= end())
+}
+
 /** A transaction that has taken a key and does not end. @returns what ends it */
 async function holdKey(url: string, key: string): Promise<() => Promise<void>> {
   const insert = (name: string) =>
@@ -235,12 +241,12 @@ async function holdKey(url: string, key: string): Promise<() => Promise<void>> {
     await client.connect()
     await client.query('begin')
     await client.query(insert('key'))
-    return () => client.end()
+    return endOnce(() => client.end())
   }
   const connection = await mysql2.createConnection({ uri: url })
   await connection.query('start transaction')
   await connection.query(insert('`key`'))
-  return () => connection.end()
+  return endOnce(() => connection.end())
 }
 
 if (testDatabase !== 'sqlite')
@@ -249,8 +255,9 @@ if (testDatabase !== 'sqlite')
     const { app, client } = await startLiveApp(t, url)
     const post = poster(wireTo(app.url))
     const release = await holdKey(url, 'held')
+    t.after(release)
     const refused = await post('held', '/v1/tasks', { title: 'x' })
-    assertProblem(refused, 409, 'underway')
+    assertProblem(refused, 409, 'in progress')
     assert.equal(refused.headers.get('retry-after'), '1')
     const waiting = post('held', '/v1/tasks', { title: 'x' })
     await client.list() // it has been sent by now

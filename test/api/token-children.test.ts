@@ -32,7 +32,7 @@ test('it expires with the token that made it, or before, and is refused a later 
 
   for (const late of [null, '2026-12-01T10:00:00.001Z', '2027-01-01']) {
     const { status, problem } = await refusal(client.createToken({ name: 'a', scopes: ['read'], expires_dt: late }))
-    const detail = 'must not be after 2026-12-01T10:00:00.000Z: the token that makes it expires then'
+    const detail = 'must not be after 2026-12-01T10:00:00.000Z: the token that creates it expires then'
     assert.deepEqual([status, problem.errors], [422, [{ pointer: '/expires_dt', detail }]])
   }
   await app.clock.advanceTo(expires_dt)

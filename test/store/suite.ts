@@ -651,10 +651,15 @@ export function storeSuite(name: string, fresh: Fresh, migrated: Fresh): void {
     const defaultsOf = async ({ db }: Store, id: number) => (await users.getUser(db, id)).defaults
 
     test('what alarms are computed with is a user’s own choice, and the server’s for the rest', async (t) => {
+      const empty = await open(t)
+      await empty.transact((tx) => users.adoptServerDefaults(tx, defaults, now))
+      assert.deepEqual(await stale(empty), [], 'a new database has no alarms that could be stale')
+
       const store = await open(t)
+      await store.transact((tx) => tasks.insertTask(tx, draft({}, users.builtInUserId)))
       await store.transact((tx) => users.adoptServerDefaults(tx, defaults, now))
       const other = await store.transact((tx) => users.insertUser(tx, { ...person, name: 'ada' }, now))
-      assert.deepEqual(await stale(store), [users.builtInUserId], 'the first may have taken tasks over')
+      assert.deepEqual(await stale(store), [users.builtInUserId], 'tasks of the original were taken over')
       const sinceOf = async (id: number) => (await users.getUser(store.db, id)).staleSince ?? assert.fail('is fresh')
       const markFresh = (id: number, since: number) => store.transact((tx) => recompute.markFresh(tx, id, since))
       assert.equal(await markFresh(users.builtInUserId, await sinceOf(users.builtInUserId)), true)
