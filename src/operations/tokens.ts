@@ -15,7 +15,7 @@ interface Deps {
   readonly now: () => number
 }
 
-/** What a user's programs send, and where the user is signed in. */
+/** The tokens of a user, and the user's sessions. */
 export function tokenOperations({ ctx, onUserChanged, now }: Deps) {
   return {
     listTokens: async ({ caller }) => ({
