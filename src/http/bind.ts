@@ -28,7 +28,7 @@ export function bind(
 function bindOne(server: FastifyInstance, operation: Operation, handler: AnyHandler, ctx: Context): void {
   const { requestHeaders = [], responseHeaders = [] } = operation
   const isIdempotent = requestHeaders.includes('idempotency-key')
-  const isRead = operation.method === 'GET'
+  const canBeSame = mayBeNotModified(operation)
   const hasPatch = responseHeaders.includes('accept-patch')
 
   async function handle(request: FastifyRequest, reply: FastifyReply): Promise<FastifyReply> {
@@ -41,7 +41,7 @@ function bindOne(server: FastifyInstance, operation: Operation, handler: AnyHand
 
   function respond(request: FastifyRequest, reply: FastifyReply, result: Result<unknown>): FastifyReply {
     const { etag, isNotModified: isKnown = false } = result
-    const isSame = isKnown || (isRead && etag !== undefined && isNotModified(request.headers, etag))
+    const isSame = isKnown || (canBeSame && etag !== undefined && isNotModified(request.headers, etag))
     if (!isSame) return send(reply, toAnswer(result))
     return reply.headers(headersOf(result)).code(304).send()
   }
@@ -52,7 +52,7 @@ function bindOne(server: FastifyInstance, operation: Operation, handler: AnyHand
     ...toRouteOptions(operation),
     ...(hasPatch && { onRequest: advertisePatchTypes }),
     ...(operation.isBodyOptional && { preValidation: fillBody }),
-    ...(!isRead && operation.body === undefined && { preHandler: refuseBody }),
+    ...(operation.method !== 'GET' && operation.body === undefined && { preHandler: refuseBody }),
     handler: handle,
   })
 }
@@ -61,7 +61,6 @@ function bindOne(server: FastifyInstance, operation: Operation, handler: AnyHand
 export function toRouteOptions(operation: Operation): Pick<RouteOptions, 'schema' | 'config'> {
   const { id, scope, summary, description, tag, params, query, body, response, media } = operation
   const { adminOnly, sessionOnly, requestHeaders, responseHeaders, problems, longRunning, isLarge } = operation
-  const canBeSame = operation.method === 'GET' && requestHeaders?.includes('if-none-match')
   return {
     config: { ...(longRunning && { isLong: true }), ...(isLarge && { isLarge }) },
     schema: {
@@ -75,13 +74,17 @@ export function toRouteOptions(operation: Operation): Pick<RouteOptions, 'schema
       ...(params && { params }),
       ...(query && { querystring: query }),
       ...(body && { body }),
-      response: { 200: media ?? response, ...(canBeSame && { 304: NotModified }) },
+      response: { 200: media ?? response, ...(mayBeNotModified(operation) && { 304: NotModified }) },
       ...(requestHeaders && { reads: requestHeaders }),
       ...(responseHeaders && { gives: responseHeaders }),
       ...(problems && { problems }),
     },
   }
 }
+
+/** Whether the operation may answer 304: only one that says so, since a client that reads its description would not expect it. */
+const mayBeNotModified = ({ method, requestHeaders = [] }: Operation) =>
+  method === 'GET' && requestHeaders.includes('if-none-match')
 
 /** Members are read when a handler asks: most want two or three of them. */
 function toCall(request: FastifyRequest, ctx: Context): Call<Operation> {

@@ -10,7 +10,7 @@ import { toChannelWire, toKindsWire, toTestWire } from '#wire/channels.ts'
 import { toEtag } from '#wire/etag.ts'
 import { toSettings } from '#wire/settings.ts'
 import { reminderText } from '#wire/task.ts'
-import { type Handlers, inChunks, notModified } from './call.ts'
+import { type Handlers, inChunks } from './call.ts'
 
 /** Where notifications go. Secrets go in and do not come out, but for one that the server itself has made, once. */
 export function channelOperations({ ctx }: { ctx: actions.ChannelContext }) {
@@ -32,10 +32,7 @@ export function channelOperations({ ctx }: { ctx: actions.ChannelContext }) {
       return { ...result(channel, isMade ? made : undefined), location: `/v1/channels/${channel.id}` }
     },
 
-    async getChannel({ params, caller, has }) {
-      const channel = await getChannel(ctx.db, caller.userId, params.id)
-      return has(toEtag(channel)) ? notModified(toEtag(channel)) : result(channel)
-    },
+    getChannel: async ({ params, caller }) => result(await getChannel(ctx.db, caller.userId, params.id)),
 
     async updateChannel({ params, body, condition, caller }) {
       const { name, options, enabled, tags, notifications, group_wait, repeat, ignore_quiet_hours } = body

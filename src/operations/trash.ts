@@ -51,7 +51,7 @@ export function trashOperations({ db, ctx, now, trashDays }: Deps) {
     // A batch may be a million tasks, and many transactions.
     restoreTasks: inChunks(
       async (call) => ({ body: await restoreTasks({ ...ctx, ...call.ctx }, call.caller, toRestoring(call.body)) }),
-      (body) => 'batch' in toRestoring(body),
+      ({ batch }) => batch !== undefined,
     ),
 
     async purgeTrash({ query: { ids, batch }, caller }) {

@@ -48,6 +48,12 @@ test('If-None-Match on a read', async (t) => {
   })
 })
 
+test('If-None-Match counts only where the API says so: a client that does not expect a 304 gets none', async (t) => {
+  const send = wireTo((await startTestApp(t)).url)
+  const { status, body, headers } = await send('GET', '/v1/users/1', { headers: { 'if-none-match': '*' } })
+  assert.deepEqual([status, body.id, headers.get('etag')], [200, 1, '"1"'])
+})
+
 test('conditions on a write', async (t) => {
   const { client, url } = await startTestApp(t)
   const send = wireTo(url)

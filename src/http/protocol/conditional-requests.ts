@@ -25,8 +25,8 @@ export function parseIfMatch(header: string | undefined): readonly number[] | '*
 /** What a write asks of the task that it is for. @throws Problem `malformed` */
 export function parseConditions(headers: IncomingHttpHeaders): Precondition {
   const version = parseIfMatch(headers['if-match'])
-  const toRelease = parseIfNoneMatch(headers['if-none-match'])
-  return { version, notVersion: typeof toRelease === 'object' ? toVersions(toRelease) : toRelease }
+  const unwanted = parseIfNoneMatch(headers['if-none-match'])
+  return { version, notVersion: typeof unwanted === 'object' ? toVersions(unwanted) : unwanted }
 }
 
 /** Whether who asks has this already. @throws Problem `malformed` */
