@@ -57,6 +57,11 @@ export function invalidMember(pointer: string, detail: string): Problem {
   return new Problem('invalid', `${memberName(pointer)} ${detail}`, { faults: [{ at: { pointer }, detail }] })
 }
 
+/** `malformed`, for one parameter: of the query, or a header. */
+export function malformedParameter(parameter: string, detail: string, message = `${parameter} ${detail}`): Problem {
+  return new Problem('malformed', message, { faults: [{ at: { parameter }, detail }] })
+}
+
 /** A JSON pointer as a readable name: `tags.3`. */
 export function memberName(pointer: string): string {
   return pointer === '' ? 'the body' : pointer.slice(1).replaceAll('/', '.')

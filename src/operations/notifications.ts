@@ -16,6 +16,7 @@ import { toNotificationWire, toSince } from '#wire/notification.ts'
 import { parseInstant } from '#wire/time.ts'
 import { toUpcomingWire } from '#wire/upcoming.ts'
 import { type Handlers, inChunks } from './call.ts'
+import { toPage } from './page.ts'
 
 type NotificationQuery = Query<typeof notifications.listNotifications>
 
@@ -42,11 +43,10 @@ export function notificationOperations({ db, ctx, now }: { db: Db; ctx: LongCont
     const name = JSON.stringify(filter)
     const before = cursor === undefined ? Number.MAX_SAFE_INTEGER : parseFilterCursor(cursor, name)
     const found = await listNotifications(db, actor.userId, filter, { before, limit: limit + 1 })
-    const records = found.slice(0, limit)
-    const last = records.at(-1)
+    const { page: records, last } = toPage(found, limit)
     return {
       notifications: await withDeliveries(actor, records),
-      next_cursor: found.length > limit && last ? toFilterCursor(last.id, name) : null,
+      next_cursor: last ? toFilterCursor(last.id, name) : null,
     }
   }
 

@@ -11,6 +11,7 @@ import { toCollectionEtag } from '#wire/etag.ts'
 import { toTaskWire } from '#wire/task.ts'
 import { badParameter, parseListCursor, toFilter, toListCursor, toSort } from '#wire/task-list.ts'
 import { type Handlers, notModified } from './call.ts'
+import { toPage } from './page.ts'
 
 /** Many tasks at once, and the tags that tell them apart. */
 export function taskListOperations({ db, now }: { db: Db; now: () => number }) {
@@ -30,16 +31,14 @@ export function taskListOperations({ db, now }: { db: Db; now: () => number }) {
         filter.status === 'expired' ? undefined : toCollectionEtag(caller.userId, await lastChange(db, caller.userId))
       if (etag !== undefined && has(etag)) return notModified(etag)
       const at = now()
-      // One more than asked for tells whether there is more.
-      const page = { limit: limit + 1, offset }
+      const window = { limit: limit + 1, offset }
       const found = isPlain
-        ? await listTasks(db, caller.userId, { ...page, after: Number(after?.[0] ?? 0) })
-        : await listPage(db, caller.userId, { ...page, filter, sort, after, now: at })
-      const tasks = found.slice(0, limit)
-      const last = tasks.at(-1)
+        ? await listTasks(db, caller.userId, { ...window, after: Number(after?.[0] ?? 0) })
+        : await listPage(db, caller.userId, { ...window, filter, sort, after, now: at })
+      const { page: tasks, last } = toPage(found, limit)
       const cursorOf = (task: Task) =>
         isPlain ? toCursor(task.id) : toListCursor(positionOf(task, sort), filter, sort)
-      const nextCursor = found.length > limit && last ? cursorOf(last) : null
+      const nextCursor = last ? cursorOf(last) : null
       return {
         ...(etag !== undefined && { etag }),
         ...(nextCursor !== null && { link: `<${nextPage(query, limit, nextCursor)}>; rel="next"` }),

@@ -11,6 +11,7 @@ import { parseIds } from '#wire/id-list.ts'
 import { parseInstant } from '#wire/time.ts'
 import { toDeletedTasksWire, toRestoring, toTrashedTaskWire } from '#wire/trash.ts'
 import { type Handlers, inChunks } from './call.ts'
+import { toPage } from './page.ts'
 
 interface Deps {
   readonly db: Db
@@ -36,14 +37,12 @@ export function trashOperations({ db, ctx, now, trashDays }: Deps) {
 
     async listTrash({ query: { limit, cursor }, caller }) {
       const before = cursor === undefined ? undefined : parseTrashCursor(cursor)
-      // One more than asked for tells whether there is more.
       const found = await listTrash(db, caller.userId, { before, limit: limit + 1 })
-      const page = found.slice(0, limit)
-      const last = page.at(-1)
+      const { page, last } = toPage(found, limit)
       return {
         body: {
           tasks: page.map((trashed) => toTrashedTaskWire(trashed, trashDays)),
-          next_cursor: found.length > limit && last ? toTrashCursor(last.deletedAt, last.task.id) : null,
+          next_cursor: last ? toTrashCursor(last.deletedAt, last.task.id) : null,
         },
       }
     },

@@ -10,6 +10,7 @@ import { toAuditWire, toEndedAccessWire, toInvitationWire, toUserWire } from '#w
 import { parseCursor, toCursor } from '#wire/cursor.ts'
 import { toEtag } from '#wire/etag.ts'
 import type { Handlers } from './call.ts'
+import { toPage } from './page.ts'
 
 interface Deps {
   readonly ctx: LongContext
@@ -34,12 +35,11 @@ export function userOperations({ ctx, onUserChanged, publicUrl, defaults }: Deps
   return {
     async listUsers({ query: { limit, cursor } }) {
       const found = await listUsers(ctx.db, cursor === undefined ? 0 : parseCursor(cursor), limit + 1)
-      const page = found.slice(0, limit)
-      const last = page.at(-1)
+      const { page, last } = toPage(found, limit)
       return {
         body: {
           users: page.filter(({ removedAt }) => removedAt === null).map(toUserWire),
-          next_cursor: found.length > limit && last ? toCursor(last.id) : null,
+          next_cursor: last ? toCursor(last.id) : null,
         },
       }
     },
@@ -89,12 +89,11 @@ export function userOperations({ ctx, onUserChanged, publicUrl, defaults }: Deps
     async listAudit({ query: { limit, cursor, user_id: userId, operation } }) {
       const before = cursor === undefined ? Number.MAX_SAFE_INTEGER : parseCursor(cursor)
       const found = await listAudit(ctx.db, { userId, operation }, { before, limit: limit + 1 })
-      const page = found.slice(0, limit)
-      const last = page.at(-1)
+      const { page, last } = toPage(found, limit)
       return {
         body: {
           entries: page.map(toAuditWire),
-          next_cursor: found.length > limit && last ? toCursor(last.id) : null,
+          next_cursor: last ? toCursor(last.id) : null,
         },
       }
     },

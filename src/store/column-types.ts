@@ -1,5 +1,26 @@
 import type { Schema } from './schema.ts'
 
+/** A deleted task keeps all of its row but the alarm. */
+const deletableTask = {
+  id: 'integer',
+  user_id: 'integer',
+  uid: 'text',
+  key: 'text',
+  title: 'text',
+  description: 'text',
+  expiry_at: 'integer',
+  time_zone: 'text',
+  reminders: 'text',
+  tags: 'text',
+  priority: 'text',
+  completed_at: 'integer',
+  snoozed_until_at: 'integer',
+  created_at: 'integer',
+  updated_at: 'integer',
+  version: 'integer',
+  fired_until_at: 'integer',
+} as const
+
 /** The type of each column, for statements that pass many rows in one parameter. */
 export const columnTypes: { readonly [T in keyof Schema]: { readonly [C in keyof Schema[T]]: 'integer' | 'text' } } = {
   users: {
@@ -47,26 +68,7 @@ export const columnTypes: { readonly [T in keyof Schema]: { readonly [C in keyof
     updated_at: 'integer',
     version: 'integer',
   },
-  tasks: {
-    id: 'integer',
-    user_id: 'integer',
-    uid: 'text',
-    key: 'text',
-    title: 'text',
-    description: 'text',
-    expiry_at: 'integer',
-    time_zone: 'text',
-    reminders: 'text',
-    tags: 'text',
-    priority: 'text',
-    completed_at: 'integer',
-    snoozed_until_at: 'integer',
-    created_at: 'integer',
-    updated_at: 'integer',
-    version: 'integer',
-    notify_at: 'integer',
-    fired_until_at: 'integer',
-  },
+  tasks: { ...deletableTask, notify_at: 'integer' },
   notifications: {
     id: 'integer',
     user_id: 'integer',
@@ -109,27 +111,7 @@ export const columnTypes: { readonly [T in keyof Schema]: { readonly [C in keyof
     notification_id: 'integer',
     channel_id: 'integer',
   },
-  trash: {
-    id: 'integer',
-    user_id: 'integer',
-    uid: 'text',
-    key: 'text',
-    title: 'text',
-    description: 'text',
-    expiry_at: 'integer',
-    time_zone: 'text',
-    reminders: 'text',
-    tags: 'text',
-    priority: 'text',
-    completed_at: 'integer',
-    snoozed_until_at: 'integer',
-    created_at: 'integer',
-    updated_at: 'integer',
-    version: 'integer',
-    fired_until_at: 'integer',
-    deleted_at: 'integer',
-    batch: 'text',
-  },
+  trash: { ...deletableTask, deleted_at: 'integer', batch: 'text' },
   idempotency_keys: {
     user_id: 'integer',
     key: 'text',

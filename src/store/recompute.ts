@@ -2,6 +2,7 @@ import { type Selectable, sql } from 'kysely'
 import type { AlarmTask } from '#core/stale-alarm.ts'
 import type { Reminder } from '#core/task.ts'
 import { dialectOf } from './dialects/dialect.ts'
+import { lockRows } from './engine/lock-rows.ts'
 import type { Db, RecomputeTable, TaskTable } from './schema.ts'
 import { parseList } from './tasks.ts'
 import { findUser } from './users.ts'
@@ -54,7 +55,7 @@ export interface Progress extends Place {
  * waited for may have ended the walk.
  */
 export async function lockProgress(tx: Db, userId: number, now: number): Promise<Progress | undefined> {
-  const query = locked(tx, tx.selectFrom('recomputes').selectAll().where('user_id', '=', userId))
+  const query = lockRows(tx, tx.selectFrom('recomputes').selectAll().where('user_id', '=', userId))
   const begin = { begunAt: now, isPast: false, expiryAt: now, taskId: 0, tasks: 0 }
   let row = await query.executeTakeFirst()
   if (!row) {
@@ -146,14 +147,14 @@ export async function nextByExpiry(
 ): Promise<AlarmTask[]> {
   const tasks = tx.selectFrom('tasks').select(columns).where('user_id', '=', userId)
   const together = tasks.where('expiry_at', '=', after.expiryAt).where('id', '>', after.taskId).orderBy('id')
-  const rows = after.expiryAt < before ? await locked(tx, together.limit(limit)).execute() : []
+  const rows = after.expiryAt < before ? await lockRows(tx, together.limit(limit)).execute() : []
   if (rows.length < limit) {
     const later = tasks.where('expiry_at', '>', after.expiryAt).where('expiry_at', '<', before)
     const inOrder = later
       .orderBy('expiry_at')
       .orderBy('id')
       .limit(limit - rows.length)
-    rows.push(...(await locked(tx, inOrder).execute()))
+    rows.push(...(await lockRows(tx, inOrder).execute()))
   }
   return rows.map(toAlarmTask)
 }
@@ -178,7 +179,7 @@ export async function nextByAlarm(
     .orderBy('notify_at')
     .orderBy('id')
     .limit(limit)
-  return (await locked(tx, query).execute()).map(toAlarmTask)
+  return (await lockRows(tx, query).execute()).map(toAlarmTask)
 }
 
 /** Only their places, which are all in the index: also of rows that cannot be read. */
@@ -205,11 +206,7 @@ export async function taskAt(db: Db, place: Place): Promise<AlarmTask[]> {
 }
 
 export async function lockTaskAt(tx: Db, place: Place): Promise<AlarmTask[]> {
-  return (await locked(tx, selectAt(tx, place)).execute()).map(toAlarmTask)
-}
-
-function locked<Q extends { forUpdate(): Q }>(tx: Db, query: Q): Q {
-  return dialectOf(tx).isShared ? query.forUpdate() : query
+  return (await lockRows(tx, selectAt(tx, place)).execute()).map(toAlarmTask)
 }
 
 /** Sets alarms that were computed anew, whatever they were. */

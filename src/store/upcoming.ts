@@ -24,7 +24,7 @@ export interface Upcoming extends Instant {
  *   their reminders     A 9:00, A 9:45, B 9:10, B 9:20, C 9:30
  *   certain             A 9:00, B 9:10, B 9:20, C 9:30              up to C's alarm: tasks not read yet fire after that
  *
- * Read on until enough is certain, which nearly always is the first page of as many tasks as found are wanted.
+ * Read on until enough is certain, which nearly always is the first page of as many tasks as reminders are wanted.
  *
  * While alarms are computed anew, a task may ring before its stored alarm. Then it is found by its expiry as well, which a reminder comes
  * before by its lead at most, from where the recompute has come to.

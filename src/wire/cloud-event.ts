@@ -24,7 +24,7 @@ export function toCloudEvent(message: SentenceInput & Partial<Pick<Message, 'oth
   }
 }
 
-export function toData(input: SentenceInput & Pick<Message, 'links'>) {
+function toData(input: SentenceInput & Pick<Message, 'links'>) {
   const { task, notification, links } = input
   return {
     task: toTaskWire(task),

@@ -1,4 +1,4 @@
-import { Problem } from '#core/problem.ts'
+import { malformedParameter, type Problem } from '#core/problem.ts'
 
 /** Cursors are opaque to callers: the position in a list, in a form that does not invite arithmetic. */
 
@@ -7,7 +7,7 @@ const decode = (cursor: string) => Buffer.from(cursor, 'base64url').toString()
 
 /** @param parameter where the cursor stood */
 export function invalidCursor(parameter = 'cursor', detail = 'is not one that this server gave'): Problem {
-  return new Problem('malformed', `The cursor ${detail}.`, { faults: [{ at: { parameter }, detail }] })
+  return malformedParameter(parameter, detail, `The cursor ${detail}.`)
 }
 
 /** Of a list in the order of ids. */

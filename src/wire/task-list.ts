@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto'
 import { sortNames, type TaskQueryWire } from '#api/schemas/task-list.ts'
 import { instantOf, isStorable } from '#core/date-time.ts'
-import { nearest, Problem } from '#core/problem.ts'
+import { malformedParameter, nearest, type Problem } from '#core/problem.ts'
 import { priorities } from '#core/task.ts'
 import { byId, type Position, type SortKey, type TaskFilter } from '#core/task-query.ts'
 import { tokenize } from '#core/tokenize.ts'
@@ -10,7 +10,7 @@ import { parseTime } from './time.ts'
 
 /** `malformed`, for one parameter. */
 export function badParameter(parameter: string, detail: string): Problem {
-  return new Problem('malformed', `${parameter} ${detail}.`, { faults: [{ at: { parameter }, detail }] })
+  return malformedParameter(parameter, detail, `${parameter} ${detail}.`)
 }
 
 /** @param timeZone where times without an offset are read @throws Problem `malformed` */

@@ -3,12 +3,12 @@ import { scopes } from '#core/scope.ts'
 import Type, { type Static } from '#json-schema.ts'
 import { ignored, nullable, time } from './common.ts'
 
-export const ScopeShape = Type.Enum(scopes, {
+const ScopeShape = Type.Enum(scopes, {
   description:
     'read · write: also change tasks, and what rings · admin: also channels, settings, tokens, and what cannot be undone. Each takes the one before it in',
 })
 
-export const secret = (what: string) => Type.String({ description: `${what}. Shown in this answer alone` })
+const secret = (what: string) => Type.String({ description: `${what}. Shown in this answer alone` })
 
 export const UserShape = Type.Object(
   {
@@ -47,15 +47,15 @@ export const NewUserShape = Type.Object(
 
 export type NewUserWire = Omit<Static<typeof NewUserShape>, 'invitation'> & { invitation: InvitationWire | null }
 
-export const name = Type.String({
+const name = Type.String({
   maxLength: 50,
   description: 'a-z, 0-9, dots, hyphens and underscores',
   examples: ['ada'],
 })
 
-export const email = nullable(Type.String({ maxLength: 254, examples: ['ada@example.org'] }))
+const email = nullable(Type.String({ maxLength: 254, examples: ['ada@example.org'] }))
 
-export const password = Type.String({
+const password = Type.String({
   maxLength: 4 * passwordLength.max,
   description: `${passwordLength.min} to ${passwordLength.max} characters`,
   writeOnly: true,
@@ -183,7 +183,7 @@ export const SignInShape = Type.Object(
   { $id: 'SignIn', additionalProperties: false },
 )
 
-export const endedAccess = {
+const endedAccess = {
   sessions_ended: Type.Integer({ description: 'How many sessions have ended' }),
   tokens_revoked: Type.Integer({ description: 'How many tokens have ended' }),
 }

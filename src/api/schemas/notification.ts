@@ -44,7 +44,7 @@ export type NotificationWire = Omit<Static<typeof NotificationShape>, 'deliverie
   deliveries: DeliveryWire[]
 }
 
-export const largestId = Number.MAX_SAFE_INTEGER
+const largestId = Number.MAX_SAFE_INTEGER
 
 export const NotificationsShape = Type.Object(
   { notifications: Type.Array(NotificationShape), next_cursor: nullable(Type.String()) },

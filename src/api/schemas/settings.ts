@@ -2,7 +2,7 @@ import { clockForm } from '#core/quiet-hours.ts'
 import Type, { type Static } from '#json-schema.ts'
 import { ignored, nullable } from './common.ts'
 
-export const QuietHoursShape = Type.Object(
+const QuietHoursShape = Type.Object(
   { from: Type.String({ pattern: clockForm }), until: Type.String({ pattern: clockForm }) },
   { additionalProperties: false, description: 'HH:MM, by the time zone; until may be of the next day' },
 )

@@ -9,7 +9,7 @@ import { IdList } from './common.ts'
 export const maxTasks = 10_000
 
 /** A cursor may hold a title of 500 characters, each of which may be six of JSON. */
-export const maxCursorLength = 5_000
+const maxCursorLength = 5_000
 
 export const sortNames = {
   id: 'id',
@@ -21,7 +21,7 @@ export const sortNames = {
 } as const satisfies Record<string, SortColumn>
 
 /** `10,000`. Not by Intl, whose tables are 30 ms of a start. */
-export const inThousands = (count: number) => String(count).replace(/\B(?=(?:\d{3})+$)/g, ',')
+const inThousands = (count: number) => String(count).replace(/\B(?=(?:\d{3})+$)/g, ',')
 
 export const Tag = Type.String({ minLength: 1, maxLength: limits.tagCharacters })
 

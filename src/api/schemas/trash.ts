@@ -2,7 +2,7 @@ import Type, { type Static } from '#json-schema.ts'
 import { maxIds, nullable, time } from './common.ts'
 import { TaskShape } from './task.ts'
 
-export const untilWhen = time('Until when it can be restored')
+const untilWhen = time('Until when it can be restored')
 
 export const Batch = Type.String({ description: 'The same for all that one request deleted', maxLength: 36 })
 

@@ -1,6 +1,6 @@
 import type { IncomingHttpHeaders } from 'node:http'
 import type { Precondition } from '#actions/conditions.ts'
-import { Problem } from '#core/problem.ts'
+import { malformedParameter } from '#core/problem.ts'
 
 /**
  * Conditional requests (RFC 9110 section 13). What cannot be read is refused, not passed over: a write would go ahead that its
@@ -49,9 +49,8 @@ function parseTags(name: string, header: string): { tag: string; isWeak: boolean
 }
 
 function fail(name: string): never {
-  throw new Problem('malformed', `${name} must be ETags like "3", separated by commas, or *.`, {
-    faults: [{ at: { parameter: name }, detail: 'must be ETags like "3", separated by commas, or *' }],
-  })
+  const detail = 'must be ETags like "3", separated by commas, or *'
+  throw malformedParameter(name, detail, `${name} ${detail}.`)
 }
 
 /** The version that each of these ETags stands for. One that we never gave stands for none. */

@@ -4,7 +4,7 @@ import type { Query } from '#api/operation.ts'
 import { type EventType, eventTypes } from '#api/schemas/event.ts'
 import type { Clock } from '#clock.ts'
 import type { Caller } from '#core/caller.ts'
-import { nearest, Problem } from '#core/problem.ts'
+import { malformedParameter, nearest, Problem } from '#core/problem.ts'
 import type { ChangeStream, EventFilter, StreamEvent, Subscriber } from '#events/change-stream.ts'
 import type { Authenticator } from '#http/auth/authenticate.ts'
 import { toRouteOptions } from '#http/bind.ts'
@@ -196,6 +196,6 @@ function parseTypes(text: string): EventType[] {
     if (type) return type
     const near = nearest(word, eventTypes)
     const detail = near ? `«${word}» is not known; did you mean ${near}?` : `«${word}» is not known`
-    throw new Problem('malformed', `types: ${detail}`, { faults: [{ at: { parameter: 'types' }, detail }] })
+    throw malformedParameter('types', detail, `types: ${detail}`)
   })
 }
