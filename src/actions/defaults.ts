@@ -8,19 +8,20 @@ import { type LongContext, refuseIfStopping } from './context.ts'
 import { openWalk } from './recompute.ts'
 
 /**
- * What alarms are computed with. Where that changes the user is marked in the same transaction, and his alarms are computed anew:
+ * The settings of a user. Alarms are computed by the default reminders and the time zone. A change of these marks the user's alarms as stale in
+ * the same transaction, and a walk recomputes them (recompute.ts):
  *
- *   a person's own choice ─▶ defaults, marked stale ─▶ the request computes all ───────┐
- *                                                                                      ├─▶ mark gone
- *   the configuration ─────▶ defaults, marked stale ─▶ computed beside everything else ┘
+ *   the user's own choice ─▶ defaults, alarms stale ─▶ the request recomputes ───────┐
+ *                                                                                    ├─▶ alarms fresh
+ *   the configuration ─────▶ defaults, alarms stale ─▶ recomputed in the background ─┘
  *
- * Nobody computes by the old ones after that has begun: whoever writes a task holds its user's row, and the bell reads it anew.
+ * From then on all alarms are computed by the new defaults: writers of tasks lock the user's row, and firing reads it again.
  */
 
-/** Of one transaction: 10 to 30 ms on the embedded database. */
+/** Tasks in one transaction: 10 to 30 ms on the embedded database. */
 const batchSize = 1_000
 
-/** What a person chooses for all his tasks and channels; null: as the server has it. */
+/** The user's choices for all tasks and channels. Null stands for the server's default. */
 export interface SettingsPatch {
   readonly timeZone?: string | null
   readonly reminders?: readonly Reminder[] | null
@@ -28,9 +29,9 @@ export interface SettingsPatch {
 }
 
 /**
- * Answers when the alarms of all his tasks follow. What ends before goes on from where it stopped: by whoever asks for the same again, at
- * the next start, and within a minute in every server that runs.
- * @param server what holds for who has not chosen
+ * Resolves when all alarms of the user are recomputed. An interrupted recompute continues where it stopped: with the same request, at the next
+ * start, and within a minute in every running server.
+ * @param server the defaults of the server
  */
 export async function changeSettings(
   ctx: LongContext,
@@ -55,8 +56,8 @@ export async function changeSettings(
     const { isDone } = await walk.step()
     if (isDone) break
     refuseIfStopping(ctx.signal)
-    await turn() // the bell and every other request come in between
+    await turn() // firing and other requests run in between
     await turn()
   }
-  ctx.wake(0) // one of them may be due by now
+  ctx.wake(0) // a reminder may be due by now
 }

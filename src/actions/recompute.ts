@@ -5,59 +5,59 @@ import { isDamage } from '#store/engine/storage.ts'
 import * as store from '#store/recompute.ts'
 import type { Db } from '#store/schema.ts'
 import { findUser, userInTransaction } from '#store/users.ts'
-import { type Ahead, planAhead, readAhead } from './recompute-ahead.ts'
+import { type DueSoonPlan, planDueSoon, readDueSoon } from './recompute-due-soon.ts'
 
 /**
- * Alarms follow from tasks and their user's defaults. Where those change, the alarms of the user are computed anew, a bounded chunk a
- * transaction, while everything else goes on. How far that has come is stored with each chunk, and a restart goes on there.
+ * Alarms follow from tasks and the defaults of their user. After a change of the defaults, the alarms of the user are recomputed in bounded
+ * chunks, a transaction each, while everything else goes on. Each chunk stores the progress, so a restart continues there.
  *
- *   tasks by expiry   … expired │ now ▶▶▶ done ▶▶▶ place │ not yet …    the walk; what has expired comes last
- *                               │                        │  x    x      ahead of it: what is due within ten minutes
+ *   tasks by expiry   … expired │ now ▶▶▶ done ▶▶▶ position │ not yet …    the walk; expired tasks come last
+ *                               │                           │  x    x      before it: tasks that are due within ten minutes
  *
- * Until it is there an alarm is computed whenever its task is read: as it is due, changed or listed (`freshen`).
+ * Until the walk reaches a task, its alarm is computed whenever the task is read: when it is due, changed or listed (`freshen`).
  */
 export interface Walk {
-  /** Whether something that is due soon may not have been computed yet. */
+  /** Whether a reminder that is due soon may still have a stale alarm. */
   isBehind(): boolean
-  /** A bounded piece of work. Safe beside the same walk of another process. */
+  /** Does a bounded piece of work. Another process may run the same walk at the same time. */
   step(): Promise<WalkStep>
 }
 
 export interface WalkStep {
-  /** How many tasks this step has brought the walk on that go by the defaults. */
+  /** The tasks of this step that follow the defaults. */
   readonly tasks: number
-  /** The same of all steps before the first one of this process. */
+  /** The same count for all steps before the first step of this process. */
   readonly tasksBefore: number
   readonly isDone: boolean
 }
 
 export interface WalkDeps {
   readonly store: Pick<Store, 'db' | 'transact'>
-  /** How many tasks a step may read. */
+  /** The maximum number of tasks that a step reads. */
   readonly limit: () => number
-  /** Called after a commit with the earliest of the alarms that were moved. */
+  /** Called after a commit with the earliest alarm that was moved, in ms since 1970. */
   readonly wake: (at: number) => void
 }
 
-/** What is due within this by the new defaults is computed before all else. 10,000,000 tasks take a sixth of it. */
+/** Reminders that are due within this time by the new defaults are computed first. With 10,000,000 tasks that takes a sixth of this time. */
 const horizonMs = 10 * 60_000
 
-/** The walk through the tasks of a user whose defaults have changed, or what is left of it. */
+/** Opens the walk through the tasks of a user whose defaults have changed. It continues at the stored progress. */
 export function openWalk(deps: WalkDeps, userId: number): Walk {
   const { db, transact } = deps.store
   let hasBegun = false
   let now = 0
   let staleSince: number | null = null
-  let aheadUntil = Number.NEGATIVE_INFINITY
-  let ahead: Ahead | undefined
+  let dueSoonUntil = Number.NEGATIVE_INFINITY
+  let dueSoon: DueSoonPlan | undefined
 
-  async function goOn(): Promise<WalkStep> {
-    const chunk = await transact((tx, at) => walkOn(tx, userId, deps.limit(), at)).catch((error) => {
+  async function nextStep(): Promise<WalkStep> {
+    const chunk = await transact((tx, at) => computeChunk(tx, userId, deps.limit(), at)).catch((error) => {
       if (!isDamage(db, error)) throw error
-      return passDamage(deps.store, userId)
+      return computeReadableChunk(deps.store, userId)
     })
     if (!chunk) return gone
-    if (chunk.staleSince !== staleSince) aheadUntil = Number.NEGATIVE_INFINITY // another change: something else is due soon
+    if (chunk.staleSince !== staleSince) dueSoonUntil = Number.NEGATIVE_INFINITY // after another change, other reminders are due soon
     now = chunk.now
     staleSince = chunk.staleSince
     if (chunk.earliestAt !== null) deps.wake(chunk.earliestAt)
@@ -65,37 +65,38 @@ export function openWalk(deps: WalkDeps, userId: number): Walk {
     return { tasks: chunk.tasks, tasksBefore: hasBegun ? 0 : chunk.tasksBefore, isDone }
   }
 
-  async function goAhead(): Promise<WalkStep> {
+  async function dueSoonStep(): Promise<WalkStep> {
     const user = await findUser(db, userId)
-    if (!user || user.staleSince === null || user.staleSince !== staleSince) return goOn()
-    const plan = ahead ?? planAhead(user.defaults, Math.max(aheadUntil, Math.min(staleSince, now)), now + horizonMs)
-    ahead = undefined
+    if (!user || user.staleSince === null || user.staleSince !== staleSince) return nextStep()
+    const plan =
+      dueSoon ?? planDueSoon(user.defaults, Math.max(dueSoonUntil, Math.min(staleSince, now)), now + horizonMs)
+    dueSoon = undefined
     try {
       const { at, rest, earliestAt } = await transact(async (tx, at) => {
-        const { found, rest } = await readAhead(tx, userId, plan, deps.limit())
+        const { found, rest } = await readDueSoon(tx, userId, plan, deps.limit())
         return { at, rest, ...(await compute(tx, userId, found, at)) }
       })
       now = at
-      ahead = rest
+      dueSoon = rest
       if (earliestAt !== null) deps.wake(earliestAt)
     } catch (error) {
-      if (!isDamage(db, error)) throw error // the walk passes over what cannot be read
+      if (!isDamage(db, error)) throw error // the walk skips damaged rows
     }
-    if (!ahead) aheadUntil = plan.until
+    if (!dueSoon) dueSoonUntil = plan.until
     return { tasks: 0, tasksBefore: 0, isDone: false }
   }
 
-  const isBehind = () => ahead !== undefined || aheadUntil < now + horizonMs / 2
+  const isBehind = () => dueSoon !== undefined || dueSoonUntil < now + horizonMs / 2
   return {
     isBehind,
     async step() {
       try {
-        // A chunk of the walk first: it is all that most users have.
-        const step = await (hasBegun && isBehind() ? goAhead() : goOn())
+        // One chunk of the walk comes first: most users have no more.
+        const step = await (hasBegun && isBehind() ? dueSoonStep() : nextStep())
         hasBegun = true
         return step
       } catch (error) {
-        if (error instanceof Problem && error.kind === 'unauthorized') return gone // deleted meanwhile
+        if (error instanceof Problem && error.kind === 'unauthorized') return gone // the user was deleted
         throw error
       }
     },
@@ -113,16 +114,16 @@ interface Chunk {
   readonly isEnd: boolean
 }
 
-/** The next chunk of the walk, or undefined where no alarm is stale any more. */
-async function walkOn(tx: Db, userId: number, limit: number, now: number): Promise<Chunk | undefined> {
+/** Computes the next chunk of the walk. Undefined when no alarm is stale. */
+async function computeChunk(tx: Db, userId: number, limit: number, now: number): Promise<Chunk | undefined> {
   const progress = await store.lockProgress(tx, userId, now)
   if (!progress) return undefined
   const { staleSince } = progress
-  const { found, next, isEnd } = await readOn(
+  const { found, next, isEnd } = await readChunk(
     progress,
     limit,
-    (stretch, max) => store.nextByExpiry(tx, userId, stretch, max),
-    placeOf,
+    (range, max) => store.nextByExpiry(tx, userId, range, max),
+    positionOf,
   )
   const { tasks, earliestAt, present } = await compute(tx, userId, found, now)
   const isSame = present.staleSince === staleSince
@@ -130,28 +131,28 @@ async function walkOn(tx: Db, userId: number, limit: number, now: number): Promi
   return { now, staleSince, tasks, tasksBefore: progress.tasks, earliestAt, isEnd: isSame && isEnd }
 }
 
-/** Rows beside a damaged one are read one by one, each in a transaction of its own: 30 ms. */
+/** Rows next to a damaged row are read one by one, each in its own transaction: 30 ms for all of them. */
 const singleLimit = 100
 
-/** The same where a page is damaged. Tasks that cannot be read are passed over; the bell sets them aside as well. */
-async function passDamage({ db, transact }: WalkDeps['store'], userId: number): Promise<Chunk | undefined> {
+/** The same when a page is damaged. Unreadable tasks are skipped, as firing skips them. */
+async function computeReadableChunk({ db, transact }: WalkDeps['store'], userId: number): Promise<Chunk | undefined> {
   const { now, progress } = await transact(async (tx, now) => {
     return { now, progress: await store.lockProgress(tx, userId, now) }
   })
   if (!progress) return undefined
   const { staleSince } = progress
-  const { found, next, isEnd } = await readOn(
+  const { found, next, isEnd } = await readChunk(
     progress,
     singleLimit,
-    (stretch, max) => store.nextPlaces(db, userId, stretch, max),
-    (place) => place,
+    (range, max) => store.nextPositions(db, userId, range, max),
+    (position) => position,
   )
   let tasks = 0
   let earliestAt: number | null = null
-  for (const place of found)
+  for (const position of found)
     try {
-      await store.taskAt(db, place) // fails here where it fails, and not in a transaction
-      const computed = await transact(async (tx, at) => compute(tx, userId, await store.lockTaskAt(tx, place), at))
+      await store.taskAt(db, position) // a damaged row fails here, outside of the transaction
+      const computed = await transact(async (tx, at) => compute(tx, userId, await store.lockTaskAt(tx, position), at))
       tasks += computed.tasks
       earliestAt = earlier(earliestAt, computed.earliestAt)
     } catch (error) {
@@ -161,30 +162,30 @@ async function passDamage({ db, transact }: WalkDeps['store'], userId: number): 
   return { now, staleSince, tasks, tasksBefore: progress.tasks, earliestAt, isEnd }
 }
 
-const placeOf = ({ id, expiryAt }: AlarmTask): store.Place => ({ taskId: id, expiryAt: expiryAt ?? 0 })
+const positionOf = ({ id, expiryAt }: AlarmTask): store.TaskPosition => ({ taskId: id, expiryAt: expiryAt ?? 0 })
 
-/** What comes behind a place: what expires later and, where that is all, what has expired. */
-async function readOn<T>(
+/** Reads the tasks after the stored position: first those that expire later, then those that have expired. */
+async function readChunk<T>(
   progress: store.Progress,
   limit: number,
-  read: (stretch: store.Stretch, limit: number) => Promise<readonly T[]>,
-  placeOf: (one: T) => store.Place,
+  read: (range: store.ExpiryRange, limit: number) => Promise<readonly T[]>,
+  positionOf: (one: T) => store.TaskPosition,
 ): Promise<{ found: T[]; next: store.Progress; isEnd: boolean }> {
   const found: T[] = []
   let next = progress
   for (;;) {
-    const wanted = limit - found.length
+    const left = limit - found.length
     const before = next.isPast ? progress.begunAt : Number.MAX_SAFE_INTEGER
-    const some = await read({ after: next, before }, wanted)
+    const some = await read({ after: next, before }, left)
     found.push(...some)
     const last = some.at(-1)
-    if (last !== undefined) next = { ...next, ...placeOf(last) }
-    if (some.length === wanted || next.isPast) return { found, next, isEnd: some.length < wanted }
+    if (last !== undefined) next = { ...next, ...positionOf(last) }
+    if (some.length === left || next.isPast) return { found, next, isEnd: some.length < left }
     next = { ...next, isPast: true, expiryAt: Number.MIN_SAFE_INTEGER, taskId: 0 }
   }
 }
 
-/** Writes the alarms that follow now of tasks that are locked. The user is read after them, as everybody does who writes tasks. */
+/** Computes and writes the alarms of locked tasks. The user is locked after the tasks: all writers keep this order. */
 async function compute(tx: Db, userId: number, found: readonly AlarmTask[], now: number) {
   const present = await userInTransaction(tx, userId)
   const following = found.filter(followsDefaults)
@@ -192,7 +193,7 @@ async function compute(tx: Db, userId: number, found: readonly AlarmTask[], now:
   let earliestAt: number | null = null
   for (const task of following) {
     const fresh = freshenReadable(task, present, now)
-    // What has fired counts as well: where only that moved on, the next edit would ring what is past.
+    // `firedUntilAt` counts as well: without it, the next edit would fire reminders of the past.
     if (fresh.notifyAt === task.notifyAt && fresh.firedUntilAt === task.firedUntilAt) continue
     moved.push(fresh)
     earliestAt = earlier(earliestAt, fresh.notifyAt)
@@ -201,7 +202,7 @@ async function compute(tx: Db, userId: number, found: readonly AlarmTask[], now:
   return { tasks: following.length, earliestAt, present }
 }
 
-/** A row that another hand has changed stays as it is. The bell sets it aside, and says so. */
+/** A row with invalid values, changed by another program, stays as it is. Firing skips it, and logs it. */
 function freshenReadable(task: AlarmTask, settings: AlarmSettings, now: number): AlarmTask {
   try {
     return freshen(task, settings, now)

@@ -2,10 +2,10 @@ import { withAlarm } from './alarm.ts'
 import type { Defaults } from './reminder.ts'
 import type { Task } from './task.ts'
 
-/** What an alarm is computed from besides its task. A user is one. */
+/** The settings by which the alarms of a user are computed. */
 export interface AlarmSettings {
   readonly defaults: Defaults
-  /** When the defaults changed, in ms since 1970, while some alarms may still follow from the earlier ones. */
+  /** When the defaults changed, in ms since 1970, while some alarms may still be computed by the earlier ones. */
   readonly staleSince: number | null
 }
 
@@ -30,21 +30,21 @@ export function followsDefaults(task: Pick<AlarmTask, 'expiryAt' | 'completedAt'
 }
 
 /**
- * The task with the alarm that follows from its user's present defaults, whenever it is asked: as if it had been computed at the instant
- * at which the defaults changed. So it does not matter whether the recompute, the bell or an edit comes to a task first, or whether two of
- * them do. No change of the task: its version stays. The same object where no alarm is stale.
+ * Computes the alarm by the present defaults of the user, as of the instant at which the defaults changed. So the result is the same whether
+ * the recompute, the firing loop or an edit reads the task first, and however often. The task has not changed, so its version stays. Returns
+ * the same object when the alarms are not stale.
  *
- *   what has fired        stays told, up to the change: a new reminder before that does not ring
- *   what was due by then still rings, once, and counts as due since it was
+ *   reminders that fired            stay fired up to the change: a new reminder before that instant does not fire
+ *   a reminder that was due by then fires once, and counts as due since its own instant
  */
 export function freshen<T extends AlarmTask>(task: T, { defaults, staleSince }: AlarmSettings, now: number): T {
   if (staleSince === null || !followsDefaults(task)) return task
   const since = Math.min(staleSince, now)
   if (task.notifyAt !== null && task.notifyAt <= since) return withAlarm(task, defaults, task.notifyAt)
-  // A write after the change has computed by the new defaults already, and has decided what stays told.
+  // A write after the change used the new defaults already, and decided which reminders stay fired.
   const isWritten = task.updatedAt >= staleSince
   let { firedUntilAt } = task
-  // Also back to now, where the clock was put back after it had fired: what is ahead again rings.
+  // Not beyond now, if the clock was set back after the task fired: reminders that are ahead again fire.
   if (firedUntilAt !== null && !isWritten) firedUntilAt = firedUntilAt > now ? now : Math.max(firedUntilAt, since)
   const dueSince = Math.min(Math.max(task.updatedAt, since), now)
   return withAlarm({ ...task, firedUntilAt }, defaults, dueSince)

@@ -4,18 +4,18 @@ import type { Clock } from '#clock.ts'
 import { type Loop, startLoop } from './loop.ts'
 
 /**
- * Computes alarms anew after a change of default reminders or time zone, beside everything else: a step, then whoever waits, then the next.
- * A stop waits for the present step. Each minute it looks whether somebody has left something: another replica, or a request.
+ * Recomputes alarms in the background after a change of default reminders or time zone. Other work runs between two steps, and a stop waits for
+ * the current step only. Once a minute it checks for walks that another replica or a request has left unfinished.
  *
- * Knows nothing of alarms.
+ * It knows nothing about alarms.
  */
 export interface RecomputeWalk {
-  /** Comes before all others that are not. */
+  /** Such a walk goes before the others. */
   isBehind(): boolean
   step(): Promise<{ readonly tasks: number; readonly tasksBefore: number; readonly isDone: boolean }>
 }
 
-/** Of a loop's longest sleeps, which are a second: a minute. */
+/** In sleeps of the loop, which last a second at most: a minute. */
 const sleepsBetweenChecks = 60
 const progressTasks = 100_000
 
@@ -26,7 +26,7 @@ export function startRecompute({
 }: {
   clock: Clock
   log: Logger
-  /** What there is to do, and has not been begun by this process. */
+  /** Returns the unfinished walks. */
   findWalks: () => Promise<RecomputeWalk[]>
 }): Loop {
   const everyMs = sleepsBetweenChecks * clock.maxSleepMs
@@ -38,7 +38,7 @@ export function startRecompute({
     const before = run.tasks
     run.tasks += tasks + tasksBefore
     const { users, isLogged } = run
-    // Where nobody has tasks there is nothing to say.
+    // A server without tasks logs nothing.
     if (run.tasks > 0 && !isLogged) {
       run.isLogged = true
       if (tasksBefore > 0) log.info({ users, tasks: tasksBefore }, 'alarm recompute resumed')
@@ -55,7 +55,7 @@ export function startRecompute({
     log,
     async nextAt() {
       if (walks.length > 0) return clock.now()
-      checkAt = Math.min(checkAt, clock.now() + everyMs) // a clock that was set back must not put it off
+      checkAt = Math.min(checkAt, clock.now() + everyMs) // a clock that was set back must not delay the check
       return checkAt
     },
     async work() {
@@ -67,7 +67,7 @@ export function startRecompute({
       const walk = walks.find((one) => one.isBehind()) ?? walks[0]
       if (!walk) return 1
       walks = walks.filter((one) => one !== walk)
-      // One that fails goes behind all others, and keeps none of them from its turn.
+      // A walk that fails goes behind the others, so that it does not delay them.
       let isDone = false
       try {
         const step = await walk.step()
@@ -78,7 +78,7 @@ export function startRecompute({
         walks.push(walk)
         throw error
       }
-      // What waited for this step writes in a transaction of its own, and not in that of the next.
+      // Requests that waited for this step then share a transaction with each other, and not with the next step.
       await turn()
       await turn()
       return 1

@@ -8,19 +8,19 @@ import { parseList } from './tasks.ts'
 import { findUser } from './users.ts'
 
 /**
- * Alarms that do not follow from their user's defaults yet, and how far the walk through a user's tasks has come that computes them anew.
+ * Stale alarms, and the progress of the walk that recomputes them (actions/recompute.ts).
  *
- * Locks are taken in this order, so that nobody waits in a circle: the row of the walk, tasks, the user. Who writes tasks holds tasks before
- * the user as well; who changes the settings holds the user alone.
+ * Locks are taken in one order, which prevents deadlocks: the progress row, tasks, the user. Writers of tasks also lock tasks before the user;
+ * a change of settings locks the user only.
  */
 
-/** Whose alarms do not follow from their defaults yet. */
+/** Returns the ids of users with stale alarms. */
 export async function findStaleUsers(db: Db): Promise<number[]> {
   const stale = db.selectFrom('users').select('id').where('alarms_stale', '=', 1).where('removed_at', 'is', null)
   return (await stale.orderBy('id').execute()).map(({ id }) => id)
 }
 
-/** All alarms of a user follow, unless his defaults have changed again since. @returns whether they do */
+/** Marks the alarms of a user as fresh, unless the defaults have changed again. @returns whether they are fresh */
 export async function markFresh(tx: Db, userId: number, staleSince: number): Promise<boolean> {
   await tx.deleteFrom('recomputes').where('user_id', '=', userId).where('stale_at', '=', staleSince).execute()
   await dialectOf(tx).userLockQueue?.alone(tx, userId)
@@ -33,26 +33,26 @@ export async function markFresh(tx: Db, userId: number, staleSince: number): Pro
   return numUpdatedRows > 0n
 }
 
-/** A place in the order by expiry and id: behind the task that it names. */
-export interface Place {
+/** A position in the order by expiry and id: after this task. */
+export interface TaskPosition {
   readonly expiryAt: number
   readonly taskId: number
 }
 
-export interface Progress extends Place {
-  /** The change that it is for: `staleSince` of the user. */
+export interface Progress extends TaskPosition {
+  /** Identifies the change of the defaults: `staleSince` of the user. */
   readonly staleSince: number
-  /** In ms since 1970: the walk goes through what expires from then on, soonest first, and at last through what expires before. */
+  /** In ms since 1970. The walk visits tasks that expire from then on, soonest first, and then the tasks that expired before. */
   readonly begunAt: number
   readonly isPast: boolean
-  /** How many tasks have been computed. */
+  /** The number of tasks computed. */
   readonly tasks: number
 }
 
 /**
- * How far the walk has come for the last change of a user's defaults; its beginning where there is none for this change, and undefined where
- * no alarm is stale. Locked: of two replicas each takes the chunk behind that of the other. The user is read after that, since whoever was
- * waited for may have ended the walk.
+ * Locks the progress of a user's walk, for the last change of the defaults. A new walk starts at its beginning; undefined when no alarm is
+ * stale. Because of the lock, two replicas take chunks in turn. The user is read after the lock: the replica that held it may have ended
+ * the walk.
  */
 export async function lockProgress(tx: Db, userId: number, now: number): Promise<Progress | undefined> {
   const query = lockRows(tx, tx.selectFrom('recomputes').selectAll().where('user_id', '=', userId))
@@ -101,7 +101,7 @@ const toProgressRow = (userId: number, { staleSince, begunAt, isPast, expiryAt, 
   tasks,
 })
 
-/** What an alarm follows from. Not the whole rows: a thousand descriptions may be 64 MB. */
+/** The columns from which an alarm is computed. Whole rows are too large: a thousand descriptions may be 64 MB. */
 const columns = [
   'id',
   'user_id',
@@ -128,21 +128,21 @@ const toAlarmTask = (row: Pick<Selectable<TaskTable>, (typeof columns)[number]>)
   firedUntilAt: row.fired_until_at,
 })
 
-/** Where a stretch of tasks begins, and the expiry before which it ends. */
-export interface Stretch {
-  readonly after: Place
+/** A range of tasks by expiry: after a position, and before an expiry. */
+export interface ExpiryRange {
+  readonly after: TaskPosition
   readonly before: number
 }
 
 /**
- * The next tasks of a user by expiry, to be changed in this transaction. All of them, also those whose alarm follows from nothing: so a
- * chunk reads as many rows as it is allowed, however many tasks are completed. Two statements, each of which reads a stretch of the index
- * tasks_expiry: with a comparison of pairs the databases read all that expire together from their first, a million of them a thousand times.
+ * Locks the next tasks of a user by expiry. It returns completed tasks too, so that a chunk reads a bounded number of rows. Each of the two
+ * statements reads a range of the index tasks_expiry. A comparison of pairs was rejected: the databases then read all tasks with the same
+ * expiry from their first, a million of them a thousand times.
  */
 export async function nextByExpiry(
   tx: Db,
   userId: number,
-  { after, before }: Stretch,
+  { after, before }: ExpiryRange,
   limit: number,
 ): Promise<AlarmTask[]> {
   const tasks = tx.selectFrom('tasks').select(columns).where('user_id', '=', userId)
@@ -159,7 +159,7 @@ export async function nextByExpiry(
   return rows.map(toAlarmTask)
 }
 
-/** Tasks of a user with reminders of their own and without a zone of their own, by their stored alarm. */
+/** Locks the next tasks with their own reminders and without their own time zone, by stored alarm. */
 export async function nextByAlarm(
   tx: Db,
   userId: number,
@@ -172,7 +172,7 @@ export async function nextByAlarm(
     .where('notify_at', '>=', after.notifyAt)
     .where('notify_at', '<=', until)
     .where((eb) => eb.or([eb('notify_at', '>', after.notifyAt), eb('id', '>', after.taskId)]))
-    // The plus keeps SQLite from taking an index of user_id and sorting all that the user has.
+    // Because of the plus, SQLite does not use an index of user_id, with which it would sort all tasks of the user.
     .where(sql`+user_id`, '=', userId)
     .where('reminders', 'is not', null)
     .where('time_zone', 'is', null)
@@ -182,8 +182,13 @@ export async function nextByAlarm(
   return (await lockRows(tx, query).execute()).map(toAlarmTask)
 }
 
-/** Only their places, which are all in the index: also of rows that cannot be read. */
-export async function nextPlaces(db: Db, userId: number, { after, before }: Stretch, limit: number): Promise<Place[]> {
+/** Returns positions only. They come from the index, so damaged rows have one too. */
+export async function nextPositions(
+  db: Db,
+  userId: number,
+  { after, before }: ExpiryRange,
+  limit: number,
+): Promise<TaskPosition[]> {
   const rows = await db
     .selectFrom('tasks')
     .select(['id', 'expiry_at'])
@@ -198,18 +203,18 @@ export async function nextPlaces(db: Db, userId: number, { after, before }: Stre
   return rows.map(({ id, expiry_at }) => ({ taskId: id, expiryAt: expiry_at as number }))
 }
 
-const selectAt = (db: Db, { taskId }: Place) => db.selectFrom('tasks').select(columns).where('id', '=', taskId)
+const selectAt = (db: Db, { taskId }: TaskPosition) => db.selectFrom('tasks').select(columns).where('id', '=', taskId)
 
-/** The task there, or none. @throws where it cannot be read */
-export async function taskAt(db: Db, place: Place): Promise<AlarmTask[]> {
-  return (await selectAt(db, place).execute()).map(toAlarmTask)
+/** Reads the task at a position, or none. @throws when the row is damaged */
+export async function taskAt(db: Db, position: TaskPosition): Promise<AlarmTask[]> {
+  return (await selectAt(db, position).execute()).map(toAlarmTask)
 }
 
-export async function lockTaskAt(tx: Db, place: Place): Promise<AlarmTask[]> {
-  return (await lockRows(tx, selectAt(tx, place)).execute()).map(toAlarmTask)
+export async function lockTaskAt(tx: Db, position: TaskPosition): Promise<AlarmTask[]> {
+  return (await lockRows(tx, selectAt(tx, position)).execute()).map(toAlarmTask)
 }
 
-/** Sets alarms that were computed anew, whatever they were. */
+/** Overwrites alarms with recomputed ones. */
 export async function setAlarms(
   tx: Db,
   tasks: readonly Pick<AlarmTask, 'id' | 'notifyAt' | 'firedUntilAt'>[],

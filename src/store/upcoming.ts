@@ -24,17 +24,17 @@ export interface Upcoming extends Instant {
  *   their reminders     A 9:00, A 9:45, B 9:10, B 9:20, C 9:30
  *   certain             A 9:00, B 9:10, B 9:20, C 9:30              up to C's alarm: tasks not read yet fire after that
  *
- * Read on until enough is certain, which nearly always is the first page of as many tasks as reminders are wanted.
+ * It reads on until enough reminders are certain. Nearly always that is one page of as many tasks as reminders are requested.
  *
- * While alarms are computed anew, a task may ring before its stored alarm. Then it is found by its expiry as well, which a reminder comes
- * before by its lead at most, from where the recompute has come to.
+ * During a recompute, a task may fire before its stored alarm. Such tasks are found by their expiry as well, from the progress of the
+ * recompute on: a reminder comes before the expiry by its lead at most.
  */
 export async function selectUpcoming(
   db: Db,
   userId: number,
   { defaults, now, until, limit }: { defaults: Defaults; now: number; until: number; limit: number },
 ): Promise<{ reminders: Upcoming[]; hasMore: boolean }> {
-  const wanted = limit + 1 // one more tells whether there is more
+  const wanted = limit + 1 // one more shows whether there are more
   const staleSince = (await findUser(db, userId))?.staleSince ?? null
   const query = { db, userId, settings: { defaults, staleSince }, now, until, wanted }
   const sources = staleSince === null ? [byAlarm(query, 0)] : [byAlarm(query, maxZoneShiftMs), await byExpiry(query)]
@@ -49,7 +49,7 @@ export async function selectUpcoming(
     }
     const certainUntil = Math.min(...sources.map((one) => one.certainUntil))
     const isAll = certainUntil >= until
-    // In the order of their alarms where they ring at one instant: the sort is stable.
+    // Reminders at the same instant stay in the order of their alarms: the sort is stable.
     const certain = found.filter(({ at }) => at <= certainUntil).sort((a, b) => a.at - b.at)
     if (isAll || certain.length >= wanted)
       return { reminders: certain.slice(0, limit), hasMore: certain.length > limit }
@@ -65,13 +65,13 @@ interface Query {
   readonly wanted: number
 }
 
-/** Tasks in an order in which those to come ring after `certainUntil`. */
+/** Reads tasks in an order. Those not read yet fire after `certainUntil`. */
 interface Source {
   certainUntil: number
   read(): Promise<Task[]>
 }
 
-/** @param earlierMs how much before its stored alarm a task may ring */
+/** @param earlierMs how long before its stored alarm a task may fire */
 function byAlarm({ db, userId, now, until, wanted }: Query, earlierMs: number): Source {
   let last = { notifyAt: Number.MIN_SAFE_INTEGER, id: 0 }
   const bound = until + earlierMs
@@ -89,7 +89,7 @@ function byAlarm({ db, userId, now, until, wanted }: Query, earlierMs: number): 
   return source
 }
 
-/** Those that the recompute has not come to. What has expired is its last, and missing here. */
+/** Tasks that the recompute has not reached. It visits expired tasks last, and they are missing here. */
 async function byExpiry({ db, userId, settings, now, until, wanted }: Query): Promise<Source> {
   const { defaults, staleSince } = settings
   const progress = await findProgress(db, userId, staleSince ?? 0)
@@ -117,7 +117,7 @@ const expiryThenId = [
   { by: 'id', isDescending: false },
 ] as const
 
-/** A row that another hand has damaged will not ring, as the bell sees it. */
+/** An invalid row, changed by another program, will not fire. */
 function firingsOf(task: Task, settings: AlarmSettings, now: number, until: number): Instant[] {
   try {
     return upcomingReminders(freshen(task, settings, now), settings.defaults, now, until)

@@ -256,8 +256,8 @@ const effectiveDefaults = (own: OwnDefaults, server: Defaults): Defaults => ({
 })
 
 /**
- * The row must be locked. Where they change, alarms are to be computed anew: `findStaleUsers` names him until `markFresh`.
- * @returns whether his alarms are stale, by this change or one before
+ * The row must be locked. A change makes the alarms stale: `findStaleUsers` returns the user until `markFresh`.
+ * @returns whether the alarms are stale, by this change or an earlier one
  */
 export async function saveOwnDefaults(
   tx: Db,
@@ -285,16 +285,16 @@ export async function saveOwnDefaults(
   return !isSame || row.alarms_stale === 1
 }
 
-/** Another instant for each change, even of two within a millisecond: progress is stored by it, and is not that of the change before. */
+/** A new instant for each change, even for two within a millisecond: it identifies the change whose progress is stored. */
 const staleFrom = (now: number) => ({
   alarms_stale: 1,
   alarms_stale_at: sql<number>`case when alarms_stale_at >= ${now} then alarms_stale_at + 1 else ${now} end`,
 })
 
-/** Makes the first user, where there is none. */
+/** Creates the first user, unless there is one. */
 export async function ensureFirstUser(tx: Db, { reminders, timeZone }: Defaults, now: number): Promise<void> {
   if (await findUser(tx, builtInUserId)) return
-  // Tasks of the original service may have been taken over: their alarms are still to be computed.
+  // Tasks may have been taken over from the original service. Their alarms have not been computed yet.
   const tasks = tx.selectFrom('tasks').select('id').where('user_id', '=', builtInUserId).limit(1)
   const isStale = (await tasks.executeTakeFirst()) !== undefined
   const first = [builtInUserId, JSON.stringify(reminders), timeZone, now, Number(isStale), isStale ? now : null]
@@ -302,7 +302,7 @@ export async function ensureFirstUser(tx: Db, { reminders, timeZone }: Defaults,
   await dialectOf(tx).insertRows(tx, 'users', columns, [first], [])
 }
 
-/** What the server itself says, for all who have not chosen: at a start, before the bell. Alarms follow later (`findStaleUsers`). */
+/** Stores the server's defaults for users without their own, at startup, before reminders fire. The alarms become stale (`findStaleUsers`). */
 export async function adoptServerDefaults(tx: Db, server: Defaults, now: number): Promise<void> {
   await ensureFirstUser(tx, server, now)
   const reminders = JSON.stringify(server.reminders)
@@ -324,7 +324,7 @@ export async function adoptServerDefaults(tx: Db, server: Defaults, now: number)
   }
 }
 
-/** What the bell must know of users. */
+/** The settings of users that the reminders need. */
 export interface NotificationPreferences extends AlarmSettings {
   readonly quiet: QuietHours | null
 }

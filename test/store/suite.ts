@@ -253,12 +253,12 @@ export function storeSuite(name: string, fresh: Fresh, migrated: Fresh): void {
       )
       assert.ok(late && soon && done && also)
       const found = async (taskId: number, limit: number, before = Number.MAX_SAFE_INTEGER) => {
-        const stretch = { after: { expiryAt: now + hourMs, taskId }, before }
-        const tasks = await store.transact((tx) => recompute.nextByExpiry(tx, me, stretch, limit))
-        const places = await recompute.nextPlaces(store.db, me, stretch, limit)
+        const range = { after: { expiryAt: now + hourMs, taskId }, before }
+        const tasks = await store.transact((tx) => recompute.nextByExpiry(tx, me, range, limit))
+        const positions = await recompute.nextPositions(store.db, me, range, limit)
         assert.deepEqual(
           tasks.map(({ id, expiryAt }) => ({ taskId: id, expiryAt })),
-          places,
+          positions,
         )
         return tasks.map(({ id }) => id)
       }
