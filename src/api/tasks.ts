@@ -18,9 +18,9 @@ import { DeletedTaskShape, DeletedTasksShape } from './schemas/trash.ts'
 
 const tag = 'tasks' as const
 const KeyParams = Type.Object({ key: Type.String({ description: "The caller's own name for the task" }) })
-/** What all requests to one task have in common. */
+/** Common to all operations on one task. */
 const ofOne = { tag, params: IdParams, query: NoQuery } as const
-/** A write of one task: it may be conditional, and short in its response. */
+/** Common to all writes of one task: conditional requests, and a short response. */
 const write = {
   ...ofOne,
   scope: 'write',

@@ -13,7 +13,7 @@ import { parsePrefer } from './protocol/prefer.ts'
 type AnyHandler = ((call: Call<Operation>) => Promise<Result<unknown>>) & { isChunked?: (body: unknown) => boolean }
 
 /**
- * Routes of the operations that have a handler. In here, once, is all that HTTP has to do with them: parameters, conditional requests
+ * Adds a route for each operation with a handler. All that HTTP adds to an operation is here: parameters, conditional requests
  * (RFC 9110 section 13), preferences (RFC 7240), Idempotency-Key, ETag, Location and 304.
  */
 export function bind(
@@ -57,7 +57,7 @@ function bindOne(server: FastifyInstance, operation: Operation, handler: AnyHand
   })
 }
 
-/** What a route says of an operation: for the authenticator, the validation and the description of the API. */
+/** The options of a route, for authentication, validation and the description of the API. */
 export function toRouteOptions(operation: Operation): Pick<RouteOptions, 'schema' | 'config'> {
   const { id, scope, summary, description, tag, params, query, body, response, media } = operation
   const { adminOnly, sessionOnly, requestHeaders, responseHeaders, problems, longRunning, isLarge } = operation
@@ -86,7 +86,7 @@ export function toRouteOptions(operation: Operation): Pick<RouteOptions, 'schema
 const mayBeNotModified = ({ method, requestHeaders = [] }: Operation) =>
   method === 'GET' && requestHeaders.includes('if-none-match')
 
-/** Members are read when a handler asks: most want two or three of them. */
+/** Headers are parsed when the handler reads the member: most handlers read two or three members. */
 function toCall(request: FastifyRequest, ctx: Context): Call<Operation> {
   const { headers, caller } = request
   return {
@@ -121,18 +121,18 @@ function headersOf({ etag, location, contentLocation, applied, link, isSecret }:
 
 const toAnswer = (result: Result<unknown>) => ({ headers: headersOf(result), body: result.body as object })
 
-/** On whatever is answered where there is a PATCH, as RFC 5789 section 3.1 has it; a 415 needs it most. */
+/** On every response of a path with PATCH (RFC 5789 section 3.1). Clients need it most with a 415. */
 const advertisePatchTypes: NonNullable<RouteOptions['onRequest']> = (_, reply, done) => {
   reply.header('accept-patch', 'application/merge-patch+json')
   done()
 }
 
-/** Fastify checks a body that is not there against its schema all the same. */
+/** Fastify validates an absent body against its schema. */
 async function fillBody(request: FastifyRequest): Promise<void> {
   request.body ??= {}
 }
 
-/** A body that nobody reads must not be taken for nothing: a DELETE with a list of ids is not one of all. */
+/** Refuses a body that would be ignored: a DELETE with a list of ids must not delete everything. */
 export async function refuseBody({ body }: FastifyRequest): Promise<void> {
   const isNothing = body === undefined || body === null || (typeof body === 'object' && Object.keys(body).length === 0)
   if (!isNothing) throw invalidMember('', 'is not read here')

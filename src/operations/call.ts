@@ -18,11 +18,11 @@ export interface Call<O extends Operation> {
   readonly collectionMatch: string | undefined
   /** `Prefer: return=minimal`, `Prefer: handling=strict`. */
   readonly prefers: (preference: 'return=minimal' | 'handling=strict') => boolean
-  /** Whether the request brings this ETag in If-None-Match: then `notModified` is enough of an answer. */
+  /** Whether If-None-Match has this ETag: then the handler may return `notModified`. */
   readonly has: (etag: string) => boolean
-  /** The context of the server; under an Idempotency-Key that of the transaction which keeps the answer. */
+  /** The context of the server; with an Idempotency-Key, of the transaction that stores the response. */
   readonly ctx: Context
-  /** @throws Problem `forbidden` where the credential has a narrower scope; for what needs more than its operation says */
+  /** For requests that need more than the scope of their operation. @throws Problem `forbidden` when the credential has a narrower scope */
   readonly requireScope: (scope: Scope) => void
 }
 
@@ -30,15 +30,15 @@ export interface Call<O extends Operation> {
 export interface Result<B> {
   readonly body: B
   readonly etag?: string
-  /** Path of what was made. */
+  /** The path of the new resource. */
   readonly location?: string
   readonly contentLocation?: string
   /** Preference-Applied. */
   readonly applied?: string
   readonly link?: string
-  /** 304: the caller has it already. */
+  /** 304: the client has this version. */
   readonly isNotModified?: true
-  /** A secret is shown in it: no cache keeps it. */
+  /** The body has a secret, so no cache may store it. */
   readonly isSecret?: true
 }
 
@@ -47,12 +47,12 @@ export type Handler<O extends Operation> = (call: Call<O>) => Promise<Result<Res
 /** Handlers for some of the operations, each by its id. */
 export type Handlers<Ids extends OperationId> = { readonly [Id in Ids]: Handler<Operations[Id]> }
 
-/** 304 where the request has this ETag already; the list need not be read then. */
+/** The response 304, for a request that has this ETag. The list need not be read then. */
 export const notModified = (etag: string): Result<never> => ({ etag, isNotModified: true, body: undefined as never })
 
 /**
- * A handler whose work takes many transactions: under an Idempotency-Key its answer is kept after them, in one of its own.
- * @param when whether the work of this request does; always when absent
+ * Marks a handler that needs many transactions. With an Idempotency-Key its response is stored afterwards, in another transaction.
+ * @param when whether a request with this body needs them; always if absent
  */
 export function inChunks<O extends Operation>(
   handler: Handler<O>,

@@ -8,20 +8,19 @@ import { toTaskWire } from '#wire/task.ts'
 import type { Handlers } from './call.ts'
 
 /**
- * Delta sync. A reader begins with the whole state, in pages, and goes on with what has changed:
+ * Delta sync. A reader begins with the whole state, in pages, and continues with the changes:
  *
  *   first ──▶ number = last change ──▶ tasks by id, page by page ──▶ changes above that number ──▶ …
  *
- * It is told states, not deeds, and may be told one that is newer than its cursor: what it is never told is one that is older. For
- * that each step reads in one order, in which what comes later in the list can only be seen early:
+ * The reader receives states, not events. A state may be newer than the cursor, but never older. Therefore each step reads in a fixed order:
  *
- *   - The number is read before the first page. What changes while the pages are read has a higher one, and is told again.
- *   - Changes are read before their tasks: a task is then as that change left it, or newer, and that has a higher number.
- *   - The last number is read before the changes. Up to it, all were visible by then: so a page that is not full has come at
- *     least that far, whatever of the bell's lines it has passed over.
- *   - What is forgotten is read after the changes: what was taken away under our eyes is known to be.
+ *   - The number is read before the first page. Changes during the pages have higher numbers, and are returned later.
+ *   - Changes are read before their tasks. A task is then as that change left it, or newer, and the newer change has a higher number.
+ *   - The last number is read before the changes. All changes up to it were visible then, so a page that is not full reaches at least to
+ *     that number, also if it has skipped changes of notifications.
+ *   - The number of purged changes is read after the changes: so a purge in between is noticed.
  *
- * Each statement sees all that was committed before it began, on every database; they need no transaction around them.
+ * On every database each statement sees all earlier commits. No transaction around them is needed.
  */
 export function changeOperations({ db }: { db: Db }) {
   async function wholeState(
@@ -31,7 +30,7 @@ export function changeOperations({ db }: { db: Db }) {
   ): Promise<ChangesWire> {
     const found = await listTasks(db, userId, { after, limit: limit + 1, offset: 0 })
     const { last, forgotten } = await changeCounter(db, userId)
-    refuse(number, last, forgotten)
+    checkPosition(number, last, forgotten)
     const page = found.slice(0, limit)
     const isDone = found.length <= limit
     return {
@@ -46,10 +45,10 @@ export function changeOperations({ db }: { db: Db }) {
     const { last } = await changeCounter(db, userId)
     const changes = await taskChangesSince(db, userId, number, limit)
     const { forgotten } = await changeCounter(db, userId)
-    refuse(number, last, forgotten)
+    checkPosition(number, last, forgotten)
     const ids = new Set<number>()
     for (const { taskId } of changes) {
-      // Of many at once: which they were is not in the list.
+      // A change of many tasks at once does not list them.
       if (taskId === null) throw startAgain()
       ids.add(taskId)
     }
@@ -75,8 +74,8 @@ export function changeOperations({ db }: { db: Db }) {
   } satisfies Handlers<'listChanges'>
 }
 
-/** @throws Problem `gone` for a place of which something is forgotten, `malformed` for one that nobody can have come to */
-function refuse(number: number, last: number, forgotten: number): void {
+/** @throws Problem `gone` for a position before purged changes, `malformed` for a position after the last change */
+function checkPosition(number: number, last: number, forgotten: number): void {
   if (number < forgotten) throw startAgain()
   if (number > last) throw invalidCursor('since')
 }

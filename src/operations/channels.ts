@@ -12,7 +12,7 @@ import { toSettings } from '#wire/settings.ts'
 import { reminderText } from '#wire/task.ts'
 import { type Handlers, inChunks } from './call.ts'
 
-/** Where notifications go. Secrets go in and do not come out, but for one that the server itself has made, once. */
+/** Channels. A response never has a secret, except for one that the server has just created. */
 export function channelOperations({ ctx }: { ctx: actions.ChannelContext }) {
   const kindOf = (name: string) => ctx.kinds.find(({ kind }) => kind === name)
   const wire = (channel: ChannelRecord, shown?: string) => toChannelWire(channel, kindOf(channel.kind), shown)
@@ -74,14 +74,14 @@ export function channelOperations({ ctx }: { ctx: actions.ChannelContext }) {
 
 interface SettingsDeps {
   readonly ctx: LongContext
-  /** Called after a change of what callers are remembered with. */
+  /** Called after a change of the user, whom authentication caches. */
   readonly onUserChanged: () => void
   readonly webPushKey: string
-  /** What holds for users who have not chosen. */
+  /** The defaults of the server. */
   readonly defaults: Defaults
 }
 
-/** What holds for all tasks and channels of a user. */
+/** The settings of a user, for all their tasks and channels. */
 export function settingsOperations({ ctx, onUserChanged, webPushKey, defaults: server }: SettingsDeps) {
   async function settings(userId: number): Promise<SettingsWire> {
     const { defaults, own, quiet } = await getPreferences(ctx.db, userId)

@@ -22,7 +22,7 @@ type NotificationQuery = Query<typeof notifications.listNotifications>
 
 const aheadMs = 24 * 3_600_000
 
-/** What fired, how each channel took it, and what will fire. The newest first. */
+/** Notifications with their deliveries, the newest first, and reminders that will fire. */
 export function notificationOperations({ db, ctx, now }: { db: Db; ctx: LongContext; now: () => number }) {
   async function withDeliveries(
     { userId }: Actor,

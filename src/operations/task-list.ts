@@ -13,7 +13,7 @@ import { badParameter, parseListCursor, toFilter, toListCursor, toSort } from '#
 import { type Handlers, notModified } from './call.ts'
 import { toPage } from './page.ts'
 
-/** Many tasks at once, and the tags that tell them apart. */
+/** Lists of tasks, and of their tags. */
 export function taskListOperations({ db, now }: { db: Db; now: () => number }) {
   return {
     async listTasks({ query, caller, has }) {
@@ -21,12 +21,12 @@ export function taskListOperations({ db, now }: { db: Db; now: () => number }) {
       const sort = toSort(query.sort)
       const { limit = maxTasks, offset = 0, cursor } = query
       if (cursor !== undefined && offset > 0) throw badParameter('cursor', 'and offset exclude each other')
-      // In the order of ids and without a filter: the list of those who read everything, by a statement that is compiled already.
+      // The list without a filter, in the order of ids, has a prepared statement of its own.
       const isPlain = sort.length === 1 && sort[0]?.by === 'id' && !sort[0].isDescending && isEmpty(filter)
       const after =
         cursor === undefined ? undefined : isPlain ? [parseCursor(cursor)] : parseListCursor(cursor, filter, sort)
 
-      // What has expired changes without a change.
+      // The list of expired tasks changes as time passes, so it has no ETag.
       const etag =
         filter.status === 'expired' ? undefined : toCollectionEtag(caller.userId, await lastChange(db, caller.userId))
       if (etag !== undefined && has(etag)) return notModified(etag)
@@ -56,7 +56,7 @@ export function taskListOperations({ db, now }: { db: Db; now: () => number }) {
 
 const isEmpty = (object: object) => Object.keys(object).length === 0
 
-/** The same list from there on. */
+/** The path of the next page. */
 function nextPage({ limit: _, offset: __, cursor: ___, ...others }: TaskQueryWire, limit: number, cursor: string) {
   const query = new URLSearchParams({ limit: String(limit) })
   for (const [name, values] of Object.entries(others)) for (const value of [values].flat()) query.append(name, value)

@@ -11,9 +11,9 @@ export const pathOf = ({ id }: Task) => `/v1/tasks/${id}`
 export const toTaskMark = ({ id, version }: Task): TaskMarkWire => ({ id, version })
 
 /**
- * A task as it is after a write. With `Prefer: return=minimal` as no more than its id and version, which are what the next write
- * needs. Not as a 204: a create would tell its id by Location alone, a write of many could not say what was missing, and every
- * client would need a second way to read a success.
+ * A task after a write. With `Prefer: return=minimal` it has only its id and version, which the next write needs. A 204 was rejected: the id of
+ * a new task would be in Location only, a write of many tasks could not list the missing ids, and clients would need a second way to read
+ * a success.
  */
 export function taskResult<O extends Operation>(
   { prefers }: Pick<Call<O>, 'prefers'>,

@@ -20,13 +20,13 @@ interface Deps {
   readonly trashDays: number
 }
 
-/** Deleting many tasks, and the trash they go to. */
+/** Deletes many tasks, and manages the trash. */
 export function trashOperations({ db, ctx, now, trashDays }: Deps) {
   return {
     async deleteTasks({ query, caller, collectionMatch, requireScope }) {
       const filter = toFilter(query, caller.defaults.timeZone)
       const isDryRun = query.dry_run === 'true'
-      // To delete all of them needs more than to delete some.
+      // Deleting all tasks needs a wider scope than deleting some.
       if (Object.keys(filter).length === 0 && !isDryRun) requireScope('admin')
       const args = { filter, ifChange: parseCollectionIfMatch(caller.userId, collectionMatch), now: now() }
       const deleted = isDryRun

@@ -13,7 +13,7 @@ import { reminderText, toTaskWire } from '#wire/task.ts'
 
 const pageSize = 500
 
-/** All that is a user's, in the words of the API, a line each; a page is in memory at a time, and is read when the last was taken. */
+/** All data of a user as JSON lines, in the form of the API. It reads a page at a time, when the previous one has been consumed. */
 export async function* exportUser(db: Db, user: User): AsyncGenerator<string> {
   const line = (type: string, value: object) => `${JSON.stringify({ type, [type]: value })}\n`
   yield line('user', toUserWire(user))

@@ -14,10 +14,10 @@ import { toPage } from './page.ts'
 
 interface Deps {
   readonly ctx: LongContext
-  /** Called after a change of what callers are remembered with. */
+  /** Called after a change of users or tokens, which authentication caches. */
   readonly onUserChanged: () => void
   readonly publicUrl: string
-  /** What holds for users who have not chosen. */
+  /** The defaults of the server. */
   readonly defaults: Defaults
 }
 
@@ -28,7 +28,7 @@ export async function presentUser({ db }: Pick<LongContext, 'db'>, id: number): 
   return user
 }
 
-/** Who is on this server, for those who administer it. */
+/** The users of the server, for administrators. */
 export function userOperations({ ctx, onUserChanged, publicUrl, defaults }: Deps) {
   const result = (user: User) => ({ etag: toEtag(user), body: toUserWire(user) })
 

@@ -4,16 +4,15 @@ import type { TokenRecord, User } from '#core/account.ts'
 import type { Caller } from '#core/caller.ts'
 import { scopesWithin } from '#core/scope.ts'
 import type { AuditEntry } from '#store/audit.ts'
-import { isoText } from './time.ts'
+import { isoOrNull, isoText } from './time.ts'
 
-/** Users, tokens, sessions, and who did what. */
-const at = (instant: number | null) => (instant === null ? null : isoText(instant))
+/** Users, tokens, sessions and the audit log as JSON. */
 
 export function toUserWire({ id, name, email, role, disabledAt, createdAt, version }: User): UserWire {
-  return { id, name, email, role, disabled_dt: at(disabledAt), create_dt: isoText(createdAt), version }
+  return { id, name, email, role, disabled_dt: isoOrNull(disabledAt), create_dt: isoText(createdAt), version }
 }
 
-/** @param publicUrl empty where nobody has said it */
+/** @param publicUrl empty if it is not configured */
 export function toInvitationWire(
   { secret, record }: Issued,
   { name }: Pick<User, 'name'>,
@@ -26,7 +25,7 @@ export function toInvitationWire(
   }
 }
 
-/** Behind the #, so that it is in no log and no Referer of anybody; with the name, which the page tells. */
+/** The code is behind the #, so that no log and no Referer header has it. The page shows the name. */
 const invitationUrl = (base: string, code: string, name: string | null) =>
   `${base.replace(/\/+$/, '')}/invitation#${code}${name === null ? '' : `&${name}`}`
 
@@ -39,8 +38,8 @@ export function toTokenWire(token: TokenRecord, caller: Caller): TokenWire {
     scopes: scopesWithin(token.scope),
     is_current: caller.by?.id === token.id,
     create_dt: isoText(token.createdAt),
-    expires_dt: at(token.expiresAt),
-    last_used_dt: at(token.lastUsedAt),
+    expires_dt: isoOrNull(token.expiresAt),
+    last_used_dt: isoOrNull(token.lastUsedAt),
     parent_id: token.parentId,
   }
 }

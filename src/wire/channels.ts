@@ -4,14 +4,13 @@ import type { ChannelKind } from '#channels/channel.ts'
 import { maskOptions } from '#channels/options.ts'
 import { channelSettingsWire } from '#channels/settings.ts'
 import { type ChannelRecord, statusOf } from '#core/channel.ts'
-import { isoText } from './time.ts'
+import { isoOrNull, isoText } from './time.ts'
 
 /** @param shown a secret that is shown this once */
 export function toChannelWire(channel: ChannelRecord, kind: ChannelKind | undefined, shown?: string): ChannelWire {
   const { health, source } = channel
-  // Of a declared one they are in the file, and of a kind that is no more all may be secret.
+  // The options of a declared channel are in the configuration file. If the kind no longer exists, each option may be a secret.
   const options = source === 'api' && kind ? maskOptions(kind, channel.options) : {}
-  const at = (instant: number | null) => (instant === null ? null : isoText(instant))
   return {
     id: channel.id,
     name: channel.name,
@@ -22,8 +21,8 @@ export function toChannelWire(channel: ChannelRecord, kind: ChannelKind | undefi
     ...channelSettingsWire(channel),
     status: statusOf(channel),
     disabled_reason: channel.disabledReason,
-    failing_since_dt: at(health.failingAt),
-    last_sent_dt: at(health.lastSentAt),
+    failing_since_dt: isoOrNull(health.failingAt),
+    last_sent_dt: isoOrNull(health.lastSentAt),
     last_error: health.lastError,
     create_dt: isoText(channel.createdAt),
     update_dt: isoText(channel.updatedAt),

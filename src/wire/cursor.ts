@@ -10,7 +10,7 @@ export function invalidCursor(parameter = 'cursor', detail = 'is not one that th
   return malformedParameter(parameter, detail, `The cursor ${detail}.`)
 }
 
-/** Of a list in the order of ids. */
+/** The cursor of a list in the order of ids. */
 export const toCursor = (id: number) => encode(`id:${id}`)
 
 /** @throws Problem `malformed` */
@@ -20,7 +20,7 @@ export function parseCursor(cursor: string): number {
   return Number(id)
 }
 
-/** Of the trash, the newest deletion first. */
+/** The cursor of the trash, whose order is the newest deletion first. */
 export const toTrashCursor = (deletedAt: number, id: number) => encode(`trash:${deletedAt}:${id}`)
 
 /** @throws Problem `malformed` */
@@ -30,7 +30,7 @@ export function parseTrashCursor(cursor: string): { deletedAt: number; id: numbe
   return { deletedAt: Number(deletedAt), id: Number(id) }
 }
 
-/** Of a filtered list by ids: going on with another filter would skip and repeat at random, so the cursor holds its own. */
+/** The cursor of a filtered list in the order of ids. It has the filter: continuing with another one would skip and repeat items. */
 export const toFilterCursor = (id: number, filter: string) => encode(`${id} ${filter}`)
 
 /** @throws Problem `malformed` */
@@ -40,14 +40,14 @@ export function parseFilterCursor(cursor: string, filter: string): number {
   throw invalidCursor('cursor', id === undefined ? 'is not one that this list gave' : 'was given for another filter')
 }
 
-/** How far a reader of changes has come: the number of the last change it has seen. */
+/** The position of a reader of changes: the number of the last change that it has seen. */
 export interface ChangePosition {
   readonly number: number
-  /** While it still reads the whole state: the id of the last task it was given. */
+  /** While it reads the whole state: the id of the last task that it has received. */
   readonly taskId?: number
 }
 
-/** Bound to its user. */
+/** The cursor of the changes. It is bound to its user. */
 export function toChangeCursor(userId: number, { number, taskId }: ChangePosition): string {
   return encode(taskId === undefined ? `changes:${userId}:${number}` : `tasks:${userId}:${number}:${taskId}`)
 }

@@ -5,18 +5,18 @@ export function toEtag({ version }: { version: number }): string {
 }
 
 /**
- * The ETag of a collection: the number of its user's last change. To be read before the collection itself: one that is older than
- * what it stands for costs a reader one more look, one that is newer would hide a change.
+ * The ETag of a collection is the number of the user's last change. Read it before the collection: an ETag that is older than its content
+ * costs a client one more request, and a newer one would hide a change.
  *
- * With its user: two people who sign in to one browser one after the other ask for the same address, and where both have come to the
- * same number, a 304 would show the one what the browser has kept of the other.
+ * It also has the user. Two users may sign in to the same browser one after the other, and request the same address. If both had the same
+ * number, a 304 would show one user what the browser has cached for the other.
  */
 export function toCollectionEtag(userId: number, lastChange: number): string {
   return `"c${lastChange}.${userId}"`
 }
 
 /**
- * What an If-Match header allows of a collection: the number of its last change. Without a user, as ETags once were, it is the caller's.
+ * Reads the If-Match header of a collection: the number of its last change. An ETag without a user, the earlier form, is the caller's.
  * @throws Problem `malformed`, `stale` for another user's
  */
 export function parseCollectionIfMatch(userId: number, header: string | undefined): number | undefined {

@@ -10,7 +10,7 @@ import { toDeliveryWire, toNotificationSummary } from './notification.ts'
 import { toTaskWire } from './task.ts'
 import { isoText } from './time.ts'
 
-/** What a line of the list speaks of, as far as it is there. */
+/** The records that a change refers to, as far as they exist. */
 export interface Found {
   readonly task: Task | undefined
   readonly notification: Notification | undefined
@@ -31,15 +31,15 @@ const words: Record<Exclude<ChangeKind, 'fired' | 'failed'>, [EventType, string]
 }
 
 /**
- * A line of the list as an event; with a task as it is now, which may be later than the line.
+ * Converts a change to an event. The event has the task as it is now, which may be later than the change.
  * @param timeZone of the user
  */
 export function toEvent(change: NumberedChange, found: Found, timeZone = 'UTC'): EventWire {
   const { task, notification } = found
   const cursor = String(change.number)
   if (change.kind === 'fired' && task && notification) {
-    const said: SentenceInput = { task, notification, sentAt: change.at, timeZone: task.timeZone ?? timeZone }
-    return { ...toCloudEvent(said), cursor } as EventWire
+    const input: SentenceInput = { task, notification, sentAt: change.at, timeZone: task.timeZone ?? timeZone }
+    return { ...toCloudEvent(input), cursor } as EventWire
   }
   const { taskId, count, batch } = change
   const delivery = found.delivery && toDeliveryWire(found.delivery, found.channelKinds)

@@ -34,18 +34,18 @@ export function toFilter(query: TaskQueryWire, timeZone: string): TaskFilter {
 
 function toInstant(parameter: string, text: string | undefined, timeZone: string): number | undefined {
   if (text === undefined) return undefined
-  const moment = parseTime(text)
-  if (!moment)
+  const input = parseTime(text)
+  if (!input)
     throw badParameter(
       parameter,
       'must be a time like "2026-12-01T09:00:00Z", "2026-12-01T10:00" or "2026-12-01"; a + is written %2B in a URL',
     )
-  const at = instantOf(moment, timeZone)
+  const at = instantOf(input, timeZone)
   if (!isStorable(at)) throw badParameter(parameter, 'must lie between the years 1 and 9999')
   return at
 }
 
-// Not looked for as it stands: no index helps, and to read a million tasks would hold up the bell for half a second.
+// The text is not searched as a whole: no index helps, and reading a million tasks would delay reminders by half a second.
 function toWords(q: string): string[] {
   const words = tokenize(q)
   if (words.length === 0) throw badParameter('q', 'must have a letter or a digit')
@@ -69,13 +69,13 @@ export function toSort(text: string | undefined): readonly SortKey[] {
     if (keys.some((key) => key.by === by)) throw badParameter('sort', `names ${name.replace(/^-/, '')} twice`)
     keys.push({ by, isDescending })
   }
-  // Behind the id nothing is left to be sorted.
+  // Keys after the id have no effect.
   const id = keys.findIndex(({ by }) => by === 'id')
   if (id >= 0) return keys.slice(0, id + 1)
   return [...keys, { by: 'id', isDescending: keys.at(-1)?.isDescending ?? false }]
 }
 
-/** Opaque to callers: where a list goes on, and which list that is. */
+/** The cursor of a sorted list: the position, and a fingerprint of the list. */
 export function toListCursor(position: Position, filter: TaskFilter, sort: readonly SortKey[]): string {
   return Buffer.from(JSON.stringify([fingerprint(filter, sort), ...position])).toString('base64url')
 }
@@ -89,7 +89,7 @@ export function parseListCursor(cursor: string, filter: TaskFilter, sort: readon
   const [list, ...position] = Array.isArray(parsed) ? (parsed as unknown[]) : []
   if (list !== fingerprint(filter, sort))
     throw badParameter('cursor', 'is not one that this server gave for this filter and this sort')
-  // It has gone through other hands: a text in place of a number, or with a NUL, is more than a database takes.
+  // A client may have changed it: databases refuse a text in place of a number, or a text with a NUL.
   if (position.length !== sort.length || !sort.every((key, i) => isValueOf(key, position[i])))
     throw badParameter('cursor', 'is not one that this server gave')
   return position as Position[number][]

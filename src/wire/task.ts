@@ -1,10 +1,12 @@
 import type { SnoozeWire, TaskDraftWire, TaskPatchWire, TaskWire } from '#api/schemas/task.ts'
 import type { DateTimeInput } from '#core/date-time.ts'
 import { parseSpan } from '#core/duration.ts'
-import { type Fault, formatFaults, Problem } from '#core/problem.ts'
+import { type Fault, formatFaults, invalidMember, Problem } from '#core/problem.ts'
 import type { Reminder, Task, TaskDraft, TaskPatch } from '#core/task.ts'
 import { isoOrNull, isoText, parseTime, timeHint } from './time.ts'
+
 // ── out ──
+
 export const reminderText = (reminder: Reminder) => (typeof reminder === 'number' ? isoText(reminder) : reminder)
 
 export function toTaskWire(task: Task): TaskWire {
@@ -32,7 +34,7 @@ export function toTaskWire(task: Task): TaskWire {
 /** @throws Problem `invalid` naming every time that cannot be read, below `pointer` */
 export function toPatch(wire: Omit<TaskPatchWire, 'id' | 'version'>, pointer = ''): TaskPatch {
   const faults: Fault[] = []
-  const moment = (member: string, text: string): DateTimeInput => {
+  const toInput = (member: string, text: string): DateTimeInput => {
     const parsed = parseTime(text)
     if (!parsed) faults.push({ at: { pointer: `${pointer}/${member}` }, detail: timeHint })
     return parsed ?? { at: 0 }
@@ -44,12 +46,12 @@ export function toPatch(wire: Omit<TaskPatchWire, 'id' | 'version'>, pointer = '
   if (wire.time_zone !== undefined) patch.timeZone = wire.time_zone
   if (wire.tags !== undefined) patch.tags = wire.tags
   if (wire.priority !== undefined) patch.priority = wire.priority
-  if (wire.expiry_dt !== undefined) patch.expiry = wire.expiry_dt === null ? null : moment('expiry_dt', wire.expiry_dt)
+  if (wire.expiry_dt !== undefined) patch.expiry = wire.expiry_dt === null ? null : toInput('expiry_dt', wire.expiry_dt)
   if (wire.completed_dt !== undefined)
-    patch.completed = wire.completed_dt === null ? null : moment('completed_dt', wire.completed_dt)
+    patch.completed = wire.completed_dt === null ? null : toInput('completed_dt', wire.completed_dt)
   if (wire.reminders !== undefined)
     patch.reminders =
-      wire.reminders?.map((text, i) => (/^\d/.test(text) ? moment(`reminders/${i}`, text) : text)) ?? null
+      wire.reminders?.map((text, i) => (/^\d/.test(text) ? toInput(`reminders/${i}`, text) : text)) ?? null
   if (faults.length > 0) throw new Problem('invalid', formatFaults(faults), { faults })
   return patch
 }
@@ -62,19 +64,17 @@ export function toDraft(wire: TaskDraftWire): TaskDraft {
 
 /** @throws Problem `invalid` unless exactly one of `for` and `until` is there and can be read */
 export function toSnooze(wire: SnoozeWire): DateTimeInput | { forMs: number } {
-  const fail = (member: string, detail: string) =>
-    new Problem('invalid', `${member} ${detail}`, { faults: [{ at: { pointer: `/${member}` }, detail }] })
   if ((wire.for === undefined) === (wire.until === undefined))
     throw new Problem('invalid', 'Either "for" or "until" must be given.', {
       faults: [{ at: { pointer: '' }, detail: 'must have either "for" or "until"' }],
     })
   if (wire.until !== undefined) {
     const until = parseTime(wire.until)
-    if (!until) throw fail('until', timeHint)
+    if (!until) throw invalidMember('/until', timeHint)
     return until
   }
   const span = parseSpan(wire.for as string)
   if (span === undefined)
-    throw fail('for', 'must be an ISO 8601 duration of weeks, days, hours, minutes or seconds, like "PT1H"')
+    throw invalidMember('/for', 'must be an ISO 8601 duration of weeks, days, hours, minutes or seconds, like "PT1H"')
   return { forMs: span }
 }

@@ -3,9 +3,9 @@ import type { SortColumn } from '#core/task-query.ts'
 import Type, { type Static } from '#json-schema.ts'
 import { IdList } from './common.ts'
 
-/** What a list of tasks is asked for, and how it says where it goes on. */
+/** The query and the page of a list of tasks. */
 
-/** The most tasks in one answer. With more, the answer says where it goes on. */
+/** The maximum number of tasks in one response. If there are more, it has a cursor. */
 export const maxTasks = 10_000
 
 /** A cursor may hold a title of 500 characters, each of which may be six of JSON. */

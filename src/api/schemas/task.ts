@@ -2,7 +2,7 @@ import { limits, priorities } from '#core/task.ts'
 import Type, { type Static } from '#json-schema.ts'
 import { ignored, nullable, time, timeIn } from './common.ts'
 
-/** What a caller may set. */
+/** The members that a client may set. */
 export const writable = {
   title: Type.String({ minLength: 1, maxLength: limits.titleCharacters }),
   description: nullable(Type.String({ description: `At most ${limits.descriptionBytes} bytes of UTF-8` })),
@@ -56,7 +56,7 @@ export const TaskShape = Type.Object(
 
 export type TaskWire = Static<typeof TaskShape>
 
-/** What `Prefer: return=minimal` leaves of a task. */
+/** A task after `Prefer: return=minimal`. */
 export const TaskMarkShape = Type.Object({ id: Type.Integer(), version: Type.Integer() }, { $id: 'TaskMark' })
 
 export type TaskMarkWire = Static<typeof TaskMarkShape>

@@ -3,11 +3,11 @@ import type { Precondition } from '#actions/conditions.ts'
 import { malformedParameter } from '#core/problem.ts'
 
 /**
- * Conditional requests (RFC 9110 section 13). What cannot be read is refused, not passed over: a write would go ahead that its
- * sender wanted to be conditional. What can be read and is no ETag of ours holds for nothing.
+ * Conditional requests (RFC 9110 section 13). A malformed header is refused and not ignored: otherwise a write that its client wanted to be
+ * conditional would go ahead. A valid ETag that this server never returned matches nothing.
  */
 
-/** The ETags of an If-None-Match, without their mark of weakness, which counts for nothing there. @throws Problem `malformed` */
+/** The ETags of an If-None-Match. Weak and strong ETags are equal there. @throws Problem `malformed` */
 export function parseIfNoneMatch(header: string | undefined): readonly string[] | '*' | undefined {
   if (header === undefined) return undefined
   if (header.trim() === '*') return '*'
@@ -22,14 +22,14 @@ export function parseIfMatch(header: string | undefined): readonly number[] | '*
   return toVersions(strong.map(({ tag }) => tag))
 }
 
-/** What a write asks of the task that it is for. @throws Problem `malformed` */
+/** The precondition of a write. @throws Problem `malformed` */
 export function parseConditions(headers: IncomingHttpHeaders): Precondition {
   const version = parseIfMatch(headers['if-match'])
   const unwanted = parseIfNoneMatch(headers['if-none-match'])
   return { version, notVersion: typeof unwanted === 'object' ? toVersions(unwanted) : unwanted }
 }
 
-/** Whether who asks has this already. @throws Problem `malformed` */
+/** Whether the client has this version. @throws Problem `malformed` */
 export function isNotModified(headers: IncomingHttpHeaders, etag: string): boolean {
   const seen = parseIfNoneMatch(headers['if-none-match'])
   return seen !== undefined && (seen === '*' || seen.includes(etag))
@@ -38,7 +38,7 @@ export function isNotModified(headers: IncomingHttpHeaders, etag: string): boole
 /** `"a"`, `W/"a"` or nothing, up to the next comma. A comma may stand in an ETag as well. */
 const element = /[ \t]*(?:(W\/)?("[!#-~\x80-\xff]*")[ \t]*)?(?:,|$)/y
 
-/** Empty elements are no fault (RFC 9110 section 5.6.1). */
+/** Empty elements are allowed (RFC 9110 section 5.6.1). */
 function parseTags(name: string, header: string): { tag: string; isWeak: boolean }[] {
   const tags: { tag: string; isWeak: boolean }[] = []
   for (element.lastIndex = 0; element.lastIndex < header.length; ) {
@@ -53,7 +53,7 @@ function fail(name: string): never {
   throw malformedParameter(name, detail, `${name} ${detail}.`)
 }
 
-/** The version that each of these ETags stands for. One that we never gave stands for none. */
+/** The versions of these ETags. ETags that this server never returned have none. */
 function toVersions(tags: readonly string[]): number[] {
   return tags.flatMap((tag) => (/^"[1-9]\d{0,14}"$/.test(tag) ? Number(tag.slice(1, -1)) : []))
 }

@@ -2,9 +2,9 @@ import { createHash } from 'node:crypto'
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import type { Context } from '#actions/context.ts'
 import { type IdempotentResult, performIdempotently, performIdempotentlyInChunks } from '#actions/idempotent.ts'
-import { Problem } from '#core/problem.ts'
+import { malformedParameter } from '#core/problem.ts'
 
-/** A success before it is sent, in a form that can be kept and sent again. */
+/** A success in a form that can be stored and sent again. */
 export interface Answer {
   readonly headers: Readonly<Record<string, string>>
   readonly body: object
@@ -15,10 +15,10 @@ export function send(reply: FastifyReply, { headers, body }: Answer): FastifyRep
 }
 
 /**
- * Answers a POST. One that carries an Idempotency-Key is done once, whatever happens to its answer: whoever repeats it gets the
- * first one again, with `Idempotency-Replayed: true`. Without the header nothing is different from `send(reply, await act(ctx))`.
+ * Answers a POST. With an Idempotency-Key it is performed once: a repeated request receives the first response again, with
+ * `Idempotency-Replayed: true`. Without the header this is `send(reply, await act(ctx))`.
  *
- * @param act everything that it does, with the context that it is handed; what it throws is not kept
+ * @param act performs the request with the context that it receives; errors are not stored
  * @throws Problem `malformed`, and those of `performIdempotently`
  */
 export async function answerIdempotently(
@@ -29,13 +29,13 @@ export async function answerIdempotently(
 ): Promise<FastifyReply> {
   const header = request.headers['idempotency-key']
   if (header === undefined) return send(reply, await act(ctx))
-  return sendKept(
+  return sendRecord(
     reply,
-    await performIdempotently(ctx, request.actor, keyOf(header, request), async (ctx) => toKept(await act(ctx))),
+    await performIdempotently(ctx, request.actor, keyOf(header, request), async (ctx) => toRecord(await act(ctx))),
   )
 }
 
-/** The same for what works in chunks, as `performIdempotentlyInChunks` has it. */
+/** The same for requests of many transactions (`performIdempotentlyInChunks`). */
 export async function answerIdempotentlyInChunks(
   ctx: Context,
   request: FastifyRequest,
@@ -44,9 +44,9 @@ export async function answerIdempotentlyInChunks(
 ): Promise<FastifyReply> {
   const header = request.headers['idempotency-key']
   if (header === undefined) return send(reply, await act())
-  return sendKept(
+  return sendRecord(
     reply,
-    await performIdempotentlyInChunks(ctx, request.actor, keyOf(header, request), async () => toKept(await act())),
+    await performIdempotentlyInChunks(ctx, request.actor, keyOf(header, request), async () => toRecord(await act())),
   )
 }
 
@@ -55,9 +55,9 @@ const keyOf = (header: string | string[], request: FastifyRequest) => ({
   fingerprint: fingerprint(request),
 })
 
-const toKept = ({ headers, body }: Answer) => ({ status: 200, headers, body: JSON.stringify(body) })
+const toRecord = ({ headers, body }: Answer) => ({ status: 200, headers, body: JSON.stringify(body) })
 
-function sendKept(reply: FastifyReply, { record, isReplayed }: IdempotentResult): FastifyReply {
+function sendRecord(reply: FastifyReply, { record, isReplayed }: IdempotentResult): FastifyReply {
   if (isReplayed) reply.header('idempotency-replayed', 'true')
   return reply
     .code(record.status)
@@ -67,8 +67,8 @@ function sendKept(reply: FastifyReply, { record, isReplayed }: IdempotentResult)
 }
 
 /**
- * A string in quotes, as the draft has it (draft-ietf-httpapi-idempotency-key-header), or bare, as most write it; both are the
- * same key. Bare it is what a token may hold, and what base64 needs besides.
+ * A quoted string, as in the draft (draft-ietf-httpapi-idempotency-key-header), or a bare string, as most clients send it. Both are the same
+ * key. A bare key may have the characters of a token, and those of base64.
  * @throws Problem `malformed`
  */
 export function parseIdempotencyKey(header: string | string[]): string {
@@ -76,24 +76,22 @@ export function parseIdempotencyKey(header: string | string[]): string {
     /^ *(?:"((?:[ !#-[\]-~]|\\["\\])*)"|([!#$%&'*+.^_`|~0-9A-Za-z:/=-]+)) *$/.exec(String(header)) ?? []
   const key = quoted?.replaceAll(/\\(.)/g, '$1') ?? bare
   if (key === undefined || key === '' || key.length > maxKeyLength)
-    throw new Problem(
-      'malformed',
+    throw malformedParameter(
+      'Idempotency-Key',
+      `must be 1 to ${maxKeyLength} characters of ASCII`,
       `Idempotency-Key must be 1 to ${maxKeyLength} characters of ASCII, in quotes or bare.`,
-      {
-        faults: [{ at: { parameter: 'Idempotency-Key' }, detail: `must be 1 to ${maxKeyLength} characters of ASCII` }],
-      },
     )
   return key
 }
 
 const maxKeyLength = 255
 
-/** Headers by which the same body means something else. */
+/** Headers that change the meaning of a body. */
 const meaningful = ['if-match', 'if-none-match', 'prefer'] as const
 
 /**
- * The same for two requests that mean the same: method, path, those headers, and the body as it was understood, not its bytes: a
- * client that writes its members in another order the second time repeats itself all the same.
+ * Equal for two requests with the same meaning: the same method, path, headers above and parsed body. The bytes are not compared, since a
+ * client may repeat a request with its members in another order.
  */
 function fingerprint({ method, url, headers, body }: FastifyRequest): string {
   const parts = [method, url, ...meaningful.map((name) => headers[name] ?? null), body ?? null]

@@ -1,23 +1,23 @@
 const none: ReadonlyMap<string, string> = new Map()
 
-/** More than this is nothing that anybody prefers. */
-const longest = 1_000
+/** Longer headers are ignored. */
+const maxLength = 1_000
 
 const token = "[!#$%&'*+.^_`|~0-9A-Za-z-]+"
 const quoted = '"(?:[^"\\\\]|\\\\.)*"'
-/** One preference: what lies between commas that are not quoted. Behind a quote that does not end, nothing can be told apart. */
+/** One preference: the text between commas outside of quotes. It ends at a quote that is not closed. */
 const one = new RegExp(`((?:[^,"]|${quoted})*)(?:,|$)`, 'gy')
-/** Its name and value. Parameters, behind a semicolon, belong to preferences that are not known here. */
+/** Its name and value. The parameters after a semicolon are not used by any known preference. */
 const parts = new RegExp(`^[ \\t]*(${token})[ \\t]*(?:=[ \\t]*(${token}|${quoted})?)?[ \\t]*(?:;|$)`)
 
 /**
- * A request's preferences (RFC 7240), by their names in small letters; one without a value has an empty one. Nobody has to heed
- * them, so what cannot be read is passed over, where an If-Match would be refused. Of one that is given twice the first counts.
+ * The preferences of a request (RFC 7240) by their lower-case names. A preference without a value has an empty one. Preferences are optional, so
+ * malformed ones are ignored, unlike a malformed If-Match. If a preference occurs twice, the first counts.
  */
 export function parsePrefer(header: string | string[] | undefined): ReadonlyMap<string, string> {
   if (header === undefined) return none
   const text = String(header)
-  if (text.length > longest) return none
+  if (text.length > maxLength) return none
   const preferences = new Map<string, string>()
   for (const [, preference = ''] of text.matchAll(one)) {
     const [, name, word = ''] = parts.exec(preference) ?? []

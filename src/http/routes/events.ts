@@ -13,16 +13,16 @@ import { lastChange } from '#store/changes.ts'
 import type { Db } from '#store/schema.ts'
 import { invalidCursor, parseChangeCursor, toChangeCursor } from '#wire/cursor.ts'
 
-/** A browser's wait before it comes back, in ms; its own is 3 to 5 s. */
+/** The wait of a browser before it reconnects, in ms. Its default is 3 to 5 s. */
 const retryMs = 2_000
-/** Bytes that wait for a client to read: with more it is given nothing until it has. */
+/** Bytes that wait for a client to read them. With more than that, it gets no further events until it reads. */
 const maxUnsentBytes = 256 * 1024
-/** A client that has not taken what waits for it is cut off at this beat, after a minute; it may come back to where it was. */
+/** Heartbeats after which a client that does not read is disconnected: a minute. It can reconnect, and continue where it was. */
 const maxStalledBeats = 4
 
 /**
- * What happens: as a stream of server-sent events (WHATWG HTML section 9.2), or for one who accepts application/json and no stream
- * as a long poll. Both begin where they are told to, and miss nothing that is kept.
+ * Events, as a stream of server-sent events (WHATWG HTML section 9.2) or, for clients that accept application/json and no stream, as a long
+ * poll. Both begin at the requested position, and return every event that is still stored.
  */
 export function eventRoutes(
   server: FastifyInstance,
@@ -33,7 +33,7 @@ export function eventRoutes(
     authenticator,
   }: { db: Db; changeStream: ChangeStream; clock: Pick<Clock, 'sleep'>; authenticator: Pick<Authenticator, 'watch'> },
 ): void {
-  // Nobody else would ever end a stream.
+  // Streams never end by themselves.
   server.addHook('preClose', async () => changeStream.stop())
 
   server.get<{ Querystring: Query<typeof followEvents> }>(
@@ -51,7 +51,7 @@ export function eventRoutes(
       const last = await lastChange(db, userId)
       let position = after === undefined ? last : parsePosition(userId, after, 'after')
       if (isPoll && position > last) throw invalidCursor('after')
-      // A browser that comes back names the last it has seen, and still asks with the `after` with which it first came.
+      // A browser that reconnects names the last event it has seen, and repeats the `after` of its first request.
       const seen = isPoll ? undefined : headers['last-event-id']
       if (seen) position = parsePosition(userId, String(seen), 'Last-Event-ID')
       if (method === 'HEAD') return reply.send('')
@@ -63,20 +63,20 @@ export function eventRoutes(
 
   function stream(reply: FastifyReply, caller: Caller, filter: EventFilter, position: number, last: number): void {
     const { raw } = reply
-    if (raw.destroyed) return // its client went while we looked where it is to begin
-    let told = position
+    if (raw.destroyed) return // the client disconnected meanwhile
+    let sentTo = position
     let stalledBeats = 0
     const isReady = () => raw.writableLength < maxUnsentBytes
     const mark = (to: number) => {
-      if (to === told) return ''
-      told = to
+      if (to === sentTo) return ''
+      sentTo = to
       return `id: ${to}\n`
     }
-    const sink: Subscriber = {
+    const subscriber: Subscriber = {
       isReady,
       take(events, to) {
         if (events.length === 0) return
-        told = events.at(-1)?.number ?? to
+        sentTo = events.at(-1)?.number ?? to
         raw.write(frames(events))
       },
       reset: (to) => raw.write(`event: reset\n${mark(to)}data: ${resetData}\n\n`),
@@ -88,31 +88,31 @@ export function eventRoutes(
         stalledBeats = 0
         raw.write(`:\n${mark(to)}\n`)
       },
-      fail() {}, // it waits, as for anything that is to happen
+      fail() {}, // the stream waits for the next events
       end() {
-        leave() // nothing may be written after its end
+        leave() // nothing may be written after the end
         raw.end()
       },
     }
-    // A place that is yet to come is of another life of this database, before it was restored from a copy.
-    const isStrange = position > last
-    const leaveFeed = changeStream.subscribe(isStrange ? last : position, filter, sink, caller.by?.id)
-    // A token that is revoked ends what was begun with it.
-    const unwatch = authenticator.watch(caller, sink.end)
+    // A position after the last change comes from before the database was restored from a copy.
+    const isUnknown = position > last
+    const unsubscribe = changeStream.subscribe(isUnknown ? last : position, filter, subscriber, caller.by?.id)
+    // A revoked token ends its streams.
+    const unwatch = authenticator.watch(caller, subscriber.end)
     const leave = () => {
-      leaveFeed()
+      unsubscribe()
       unwatch()
     }
     raw.on('close', leave)
-    raw.on('error', () => {}) // it went while it was written to; `close` follows
+    raw.on('error', () => {}) // the client disconnected during a write; `close` follows
     raw.on('drain', () => changeStream.wake([filter.userId]))
     reply.hijack()
-    // Ended by the end of its connection, and not in chunks: those are three writes for each of ours.
+    // The body ends with the connection. Chunked encoding would need three writes for each of ours.
     raw.useChunkedEncodingByDefault = false
-    const own = { connection: 'close', 'x-accel-buffering': 'no' } // nginx would otherwise collect some KB first
+    const own = { connection: 'close', 'x-accel-buffering': 'no' } // otherwise nginx buffers some KB first
     raw.writeHead(200, { ...(reply.getHeaders() as Record<string, string>), ...own })
     raw.write(`retry: ${retryMs}\nid: ${position}\n\n`)
-    if (isStrange) sink.reset(last)
+    if (isUnknown) subscriber.reset(last)
   }
 
   function poll(
@@ -135,7 +135,7 @@ export function eventRoutes(
       const cursor = toChangeCursor(filter.userId, { number: position })
       resolve(reply.send(`{"events":[${texts}],"cursor":"${cursor}"}`))
     }
-    /** Not before all that is there already has been looked at. */
+    /** Starts the wait once all existing changes have been read. */
     const wait = async () => {
       if (isWaiting || position < last) return
       isWaiting = true
@@ -146,7 +146,7 @@ export function eventRoutes(
       finish()
       reject(error)
     }
-    const sink: Subscriber = {
+    const subscriber: Subscriber = {
       isReady: () => true,
       take(events, to) {
         position = to
@@ -158,7 +158,7 @@ export function eventRoutes(
       fail,
       end: () => answer([]),
     }
-    const leave = changeStream.subscribe(position, filter, sink, caller.by?.id)
+    const leave = changeStream.subscribe(position, filter, subscriber, caller.by?.id)
     const unwatch = authenticator.watch(caller, () =>
       fail(new Problem('unauthorized', 'The token is not valid any more.')),
     )
@@ -178,7 +178,7 @@ const resetData = JSON.stringify({ message: `${forgotten}.` })
 
 const written = new WeakMap<readonly StreamEvent[], Buffer>()
 
-/** Written once, however many they are sent to. JSON holds no line end. */
+/** Serialized once for all subscribers. JSON has no line breaks. */
 function frames(events: readonly StreamEvent[]): Buffer {
   let bytes = written.get(events)
   if (!bytes) {

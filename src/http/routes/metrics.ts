@@ -1,22 +1,22 @@
 import type { FastifyInstance } from 'fastify'
 import Type from '#json-schema.ts'
 
-/** The server in figures. */
+/** The metrics of the server. */
 export interface Metrics {
-  /** Of a request that was answered. @param route as the router has it, or `none` */
+  /** Counts a response. @param route the pattern of the router, or `none` */
   readonly answered: (method: string, route: string, status: number, ms: number) => void
-  /** Of one that was not looked at, or of a connection. */
+  /** Counts a refused request or connection. */
   readonly refused: (reason: 'pressure' | 'rate' | 'connections') => void
   readonly text: () => Promise<string>
 }
 
-/** For Prometheus, in its text format (version 0.0.4). Behind the same door as all else, and like health it says nothing of tasks. */
+/** Metrics in the text format of Prometheus (version 0.0.4). They need authentication, and say nothing about tasks. */
 export function metricsRoutes(server: FastifyInstance, metrics: Metrics): void {
   const schema = {
     operationId: 'getMetrics',
     needs: 'read',
     adminOnly: true,
-    summary: 'The server in figures, for Prometheus',
+    summary: 'Get the metrics for Prometheus',
     tags: ['health'],
     response: { 200: { content: { 'text/plain': { schema: Type.String() } } } },
   } as const

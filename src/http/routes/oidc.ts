@@ -9,21 +9,21 @@ import { type Oidc, signInMs } from '#http/auth/oidc.ts'
 import { sendPage } from '#http/pages/layout.ts'
 import { escapeHtml } from '#http/pages/page.ts'
 import { problemTypes } from '#http/protocol/problem.ts'
-import { deviceOf, enter } from './sign-in.ts'
+import { deviceOf, startSession } from './sign-in.ts'
 
 interface Parts {
   readonly ctx: Context
   readonly oidc: Oidc
-  /** Whether strangers get an account. */
+  /** Whether unknown identities get an account. */
   readonly newUsers: boolean
-  /** What holds for users who have not chosen. */
+  /** The defaults of the server. */
   readonly defaults: Defaults
   readonly log: Logger
 }
 
 /**
- * The two addresses of a sign-in by a provider: `/auth/oidc` sends the browser there, and it comes back to `/auth/oidc/callback`. People
- * see both, so what goes wrong is a page and no problem document.
+ * Sign-in by a provider: `/auth/oidc` redirects the browser to the provider, which redirects it back to `/auth/oidc/callback`. People see
+ * both, so an error is a page and no problem document.
  */
 export function oidcRoutes(server: FastifyInstance, { ctx, oidc, newUsers, defaults, log }: Parts): void {
   const schema = { hide: true, needs: 'nothing' } as const
@@ -43,8 +43,8 @@ export function oidcRoutes(server: FastifyInstance, { ctx, oidc, newUsers, defau
     const cookie = begun.read(request)
     try {
       const { identity, returnTo } = await oidc.finish({ cookie, url: request.url })
-      const wish = { device: deviceOf(request), newUsers, server: defaults }
-      enter(request, reply, await signInByIdentity(ctx, identity, wish))
+      const options = { device: deviceOf(request), newUsers, server: defaults }
+      startSession(request, reply, await signInByIdentity(ctx, identity, options))
       return reply.redirect(returnTo)
     } catch (error) {
       return refusal(reply, error, request.id)

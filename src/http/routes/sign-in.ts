@@ -22,11 +22,11 @@ interface Parts {
   readonly authenticator: Pick<Authenticator, 'invalidate' | 'identify'>
   readonly rates: Pick<RateLimiter, 'beginAttempt'>
   readonly isOpen: boolean
-  /** What the button to a provider of identities says, if there is one. */
+  /** The name of the OpenID Connect provider, if there is one. */
   readonly provider: string | null
 }
 
-/** How people come in and go out. Programs send tokens instead. */
+/** Sessions of people. Programs send tokens instead. */
 export function signInRoutes(server: FastifyInstance, { ctx, authenticator, rates, isOpen, provider }: Parts): void {
   async function session(caller: Caller | null): Promise<SessionWire> {
     const user = caller && toUserWire(await getUser(ctx.db, caller.userId))
@@ -38,7 +38,7 @@ export function signInRoutes(server: FastifyInstance, { ctx, authenticator, rate
     }
   }
 
-  /** Counts as a failure what is refused so, and nothing else: a server that is busy is nobody's guess. */
+  /** Counts only problems of the kind `failure` as a failed attempt: an error of a busy server is no guess. */
   async function attempt<T>(
     address: string,
     account: string,
@@ -67,9 +67,11 @@ export function signInRoutes(server: FastifyInstance, { ctx, authenticator, rate
     async (request, reply) => {
       requireSecure(request)
       const { login, password } = request.body
-      const wish = { login, password, device: deviceOf(request) }
-      const made = await attempt(request.ip, login.toLowerCase(), 'unauthorized', () => actions.signIn(ctx, wish))
-      enter(request, reply, made)
+      const credentials = { login, password, device: deviceOf(request) }
+      const made = await attempt(request.ip, login.toLowerCase(), 'unauthorized', () =>
+        actions.signIn(ctx, credentials),
+      )
+      startSession(request, reply, made)
       return session(request.caller)
     },
   )
@@ -115,29 +117,29 @@ export function signInRoutes(server: FastifyInstance, { ctx, authenticator, rate
     toRouteOptions(sessions.acceptInvitation),
     async (request, reply) => {
       const { code, name = null, password } = request.body
-      const wish = { invitation: code, name, password, device: deviceOf(request) }
-      const accept = () => actions.acceptInvitation(ctx, wish)
+      const acceptance = { invitation: code, name, password, device: deviceOf(request) }
+      const accept = () => actions.acceptInvitation(ctx, acceptance)
       const { session: made, token } = await attempt(request.ip, 'an invitation', 'unauthorized', accept)
       authenticator.invalidate()
-      enter(request, reply, made)
+      startSession(request, reply, made)
       return { user: toUserWire(made.user), token: token?.secret ?? null }
     },
   )
 }
 
-/** From here on the browser, and this request in what is written down of it, is somebody. */
-export function enter(request: FastifyRequest, reply: FastifyReply, made: actions.Session): void {
+/** Starts a session: sets its cookie, and makes its user the caller of this request, for the audit log. */
+export function startSession(request: FastifyRequest, reply: FastifyReply, made: actions.Session): void {
   reply.header('cache-control', 'no-store')
   if (isSecure(request)) reply.header('set-cookie', sessionCookie(made.secret))
   request.caller = toCaller(made.user, made.record)
 }
 
-/** Whether a browser keeps a cookie that is `Secure`. */
+/** Whether a browser stores a `Secure` cookie. */
 function isSecure({ protocol, hostname }: FastifyRequest): boolean {
   return protocol === 'https' || isLoopbackAddress(hostname.replace(/^\[|\]$/g, ''))
 }
 
-/** @throws Problem `forbidden`, before a password is looked at that was sent in the clear */
+/** @throws Problem `forbidden` before a password that was sent unencrypted is checked */
 function requireSecure(request: FastifyRequest): void {
   if (!isSecure(request))
     throw new Problem(

@@ -6,7 +6,7 @@ import { exportUser } from '#operations/user-export.ts'
 import { presentUser } from '#operations/users.ts'
 import type { Db } from '#store/schema.ts'
 
-/** By hand, since its answer is a stream. */
+/** The export is not bound like other operations, because its response is a stream. */
 export function userExportRoute(server: FastifyInstance, { db }: { db: Db }): void {
   server.get<{ Params: { id: number } }>('/v1/users/:id/export', toRouteOptions(operation), async (request, reply) => {
     const user = await presentUser({ db }, request.params.id)
