@@ -139,7 +139,7 @@ async function openApp(config: Config, deps: AppDeps, onOpened: (store: Store) =
   await offerControlSocket(config.databaseUrl, server, authenticator.trust, log)
   const listening = `time zone ${config.timeZone}, ${printableUrl(config.databaseUrl)}`
   const url = await listen(server, config, (url) => `Duebell ${version} is listening on ${url}, ${listening}`)
-  // After the port and the reminders, which wait for none of it.
+  // After the port and the reminders, which do not wait for it.
   reminders.startRecompute()
   if (certificate) stack.defer(watchCertificate({ server, certificate, clock, log: httpLog }))
   if (config.login) await prepareLogin({ config, exposure, store, url, log, print })

@@ -78,22 +78,20 @@ const retryChunkSize = 1_000
  * @throws Problem `invalid` (no such channel), `conflict` (it is switched off)
  */
 export async function retryChannel(
-  { db, transact, wake, signal }: LongContext,
+  ctx: LongContext,
   { userId }: Actor,
   { channelId, sinceAt }: { channelId: number; sinceAt: number },
 ): Promise<number> {
-  const channel = (await channelsOfUser(db, userId)).find(({ id }) => id === channelId)
+  const channel = (await channelsOfUser(ctx.db, userId)).find(({ id }) => id === channelId)
   if (!channel) throw invalidMember('/channel_id', 'is not one of your channels')
   if (!channel.isEnabled) throw new Problem('conflict', 'The channel is switched off. Switch it on, then retry.')
   let count = 0
-  for await (const ids of failedNotificationIds(db, userId, { channelId, sinceAt, max: retryChunkSize })) {
-    refuseIfStopping(signal)
-    let now = Number.POSITIVE_INFINITY
-    count += await transact((tx, at) => {
-      now = at
-      return retryFailed(tx, ids, { channelId }, at)
+  for await (const ids of failedNotificationIds(ctx.db, userId, { channelId, sinceAt, max: retryChunkSize })) {
+    refuseIfStopping(ctx.signal)
+    count += await perform(ctx, (tx, now, wakeAt) => {
+      wakeAt(now)
+      return retryFailed(tx, ids, { channelId }, now)
     })
-    wake(now)
   }
   return count
 }

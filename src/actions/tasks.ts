@@ -66,9 +66,7 @@ export async function putTaskByKey(
       const before = await tasks.lockTaskByKey(tx, actor.userId, key)
       requirePrecondition(condition, before)
       if (!before) return insert(tx, actor, { ...draft, title: draft.title ?? missingTitle(), key }, now, wakeAt)
-      const settings = await userInTransaction(tx, actor.userId)
-      const update = updateOf(before, settings, now, (task) => applyPatch(task, patch, settings.defaults, now))
-      return rewriteOne(tx, settings.defaults, update, now, wakeAt)
+      return rewriteOne(tx, before, (task, now, defaults) => applyPatch(task, patch, defaults, now), now, wakeAt)
     })
   checkKey(key)
   try {
@@ -180,20 +178,13 @@ export async function deleteTask(
   })
 }
 
+type Make = (task: Task, now: number, defaults: Defaults) => Task
+
 /** Reads a task, changes it, and writes it with its alarm. */
-async function change(
-  ctx: Context,
-  actor: Actor,
-  target: TaskTarget,
-  make: (task: Task, now: number, defaults: Defaults) => Task,
-): Promise<Task> {
-  return perform(ctx, async (tx, now, wakeAt) => {
-    const before = await taskToChange(tx, actor, target)
-    const settings = await userInTransaction(tx, actor.userId)
-    const { defaults } = settings
-    const update = updateOf(before, settings, now, (task) => make(task, now, defaults))
-    return rewriteOne(tx, defaults, update, now, wakeAt)
-  })
+async function change(ctx: Context, actor: Actor, target: TaskTarget, make: Make): Promise<Task> {
+  return perform(ctx, async (tx, now, wakeAt) =>
+    rewriteOne(tx, await taskToChange(tx, actor, target), make, now, wakeAt),
+  )
 }
 
 /**
@@ -206,13 +197,11 @@ function updateOf(before: Task, settings: AlarmSettings, now: number, make: (tas
   return { before, after: after === fresh ? before : after }
 }
 
-async function rewriteOne(
-  tx: Db,
-  defaults: Defaults,
-  update: tasks.TaskUpdate,
-  now: number,
-  wakeAt: WakeAt,
-): Promise<Task> {
+/** Changes a task, whose row the caller has locked, and writes it. @returns the task as written */
+async function rewriteOne(tx: Db, before: Task, make: Make, now: number, wakeAt: WakeAt): Promise<Task> {
+  const settings = await userInTransaction(tx, before.userId)
+  const { defaults } = settings
+  const update = updateOf(before, settings, now, (task) => make(task, now, defaults))
   const [written] = await rewrite(tx, defaults, [update], now, wakeAt)
   return written as Task
 }

@@ -1,11 +1,11 @@
 import { Problem } from '#core/problem.ts'
 
 /** Each follower of events occupies a connection for good; a server has 5,000. */
-export const maxFollowers = 2_000
+const maxFollowers = 2_000
 /** Per token or session. Without this limit, one read token took all followers. */
-export const maxFollowersPerCredential = 100
+const maxFollowersPerCredential = 100
 /** Per user, with all their tokens and sessions: a token of scope admin can create more. */
-export const maxFollowersPerUser = 200
+const maxFollowersPerUser = 200
 
 /** A stream or long poll. Without login there is no credential, and all requests have one user: only the total limit applies. */
 export interface Follower {

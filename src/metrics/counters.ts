@@ -11,7 +11,7 @@ const durationBounds = [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.
 const maxChannels = 1_000
 
 export const deliveryResults = ['sent', 'retried', 'failed', 'cancelled'] as const
-export type CountedResult = (typeof deliveryResults)[number]
+type CountedResult = (typeof deliveryResults)[number]
 
 export const refusalReasons = ['pressure', 'rate', 'connections'] as const
 export type RefusalReason = (typeof refusalReasons)[number]
@@ -56,7 +56,7 @@ export function createCounters(): Counters {
   }
 }
 
-/** The counters of a channel, which start at zero. */
+/** The counters of a channel, which start at zero. @param kind of a channel that is not known yet */
 export function channelCounters({ channels, kinds }: Counters, id: number, kind: string): ChannelCounters {
   const known = channels.get(id)
   if (known) return known

@@ -63,8 +63,7 @@ export function createMetrics({ version, clock, backlog, fault }: MetricsDeps): 
       }
     },
     ended({ claim, state, latencyMs }, at) {
-      const channel = counters.channels.get(claim.channelId) ?? channelCounters(counters, claim.channelId, 'unknown')
-      const { results, ofKind } = channel
+      const { results, ofKind } = channelCounters(counters, claim.channelId, 'unknown')
       results[state === 'pending' ? 'retried' : state]++
       if (latencyMs !== null) ofKind.duration.observe(latencyMs / 1_000)
       // Measured from when it could first fire: a reminder that was due already when it was accepted could not fire earlier.

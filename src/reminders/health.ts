@@ -9,7 +9,7 @@ import type { Loop } from './loop.ts'
  * The health of the loops, on request.
  *
  *   failing  a loop has met an error since it last succeeded, or has not checked for long
- *   late     both loops work, and yet a reminder has been due for long without firing
+ *   late     all loops work, and yet a reminder has been due for long without firing
  *   ok       neither
  *
  * A receiver that is unreachable changes nothing here: it says nothing about this server.

@@ -1,6 +1,7 @@
 import { networkInterfaces } from 'node:os'
 import type { Logger } from 'pino'
 import { firstInvitation } from '#actions/sign-in.ts'
+import type { SharedDeps } from '#channels/channel.ts'
 import type { Config } from '#config/config.ts'
 import { isConfidential } from '#core/web-address.ts'
 import type { Store } from '#store/engine/open.ts'
@@ -9,7 +10,7 @@ import type { Exposure } from './exposure.ts'
 /** Lifetime of the setup link. */
 const setupLinkMs = 24 * 3_600_000
 
-type Print = (line: { prefix: string; message: string; fields: object }) => Promise<void>
+type Print = SharedDeps['print']
 
 /** Warns of unencrypted logins, and prints the setup link of a new server. */
 export async function prepareLogin({
