@@ -2,7 +2,15 @@ import type { Agent, ClientRequest } from 'node:http'
 import https from 'node:https'
 import { connect, type LookupFunction, type Socket } from 'node:net'
 import type { Duplex } from 'node:stream'
-import { type Address, floodError, LimitedSocket, limitReading, ReadBudget, readInPieces } from './read-budget.ts'
+import {
+  type Address,
+  floodError,
+  handshakeBytes,
+  LimitedSocket,
+  limitReading,
+  ReadBudget,
+  readInPieces,
+} from './read-budget.ts'
 
 // Not imported: an import reads every export of a Node module, and here WebSocket would load undici: 4 MB.
 const http = process.getBuiltinModule('node:http')
@@ -59,7 +67,7 @@ export function openLimitedAgent({
     // The agent unrefs an idle connection, so that it keeps no process alive. It does not know the carrier of this one.
     socket.ref = () => carrier.ref() && socket
     socket.unref = () => carrier.unref() && socket
-    return socket.once('secureConnect', () => budget.capToReserved())
+    return socket.once('secureConnect', () => budget.release(handshakeBytes))
   }
 
   return {

@@ -41,16 +41,6 @@ export class ReadBudget {
   /** The exchange has ended. Unused bytes are not saved up: a busy connection would collect gigabytes within a day. */
   release(bytes: number): void {
     this.#reserved -= bytes
-    this.capToReserved()
-  }
-
-  /** Allows further bytes until `capToReserved`. */
-  extend(bytes: number): void {
-    this.#left += bytes
-  }
-
-  /** Unused bytes of `extend` lapse. */
-  capToReserved(): void {
     this.#left = Math.min(this.#left, this.#base + this.#reserved)
   }
 
@@ -61,9 +51,10 @@ export class ReadBudget {
 }
 
 /**
- * Bytes for the handshake of TLS. Certificates take 3 to 6 KiB; Go's crypto/tls long refused handshake messages above 64 KiB.
+ * Bytes for the handshake of TLS, which a LimitedSocket reserves: release them after it. Certificates take 3 to 6 KiB; Go's crypto/tls
+ * long refused handshake messages above 64 KiB.
  */
-const handshakeBytes = 64 * 1024
+export const handshakeBytes = 64 * 1024
 
 /** The error code of a connection that exceeded its budget. */
 export const floodCode = 'EFLOOD'
@@ -118,7 +109,7 @@ export class LimitedSocket extends Duplex {
     super()
     const socket = connect({ ...address })
     this.#socket = socket
-    budget.extend(handshakeBytes)
+    budget.reserve(handshakeBytes)
     socket.setNoDelay(true)
     socket.on('connect', () => this.emit('connect'))
     socket.on('timeout', () => this.emit('timeout'))
