@@ -1,13 +1,13 @@
 import type { Agent, ClientRequest } from 'node:http'
 import https from 'node:https'
-import { connect, type LookupFunction, type Socket } from 'node:net'
+import type { LookupFunction, Socket } from 'node:net'
 import type { Duplex } from 'node:stream'
 import {
   type Address,
+  connectLimited,
   floodError,
   handshakeBytes,
   LimitedSocket,
-  limitReading,
   ReadBudget,
   readInPieces,
 } from './read-budget.ts'
@@ -82,11 +82,4 @@ export function openLimitedAgent({
       })
     },
   }
-}
-
-function connectLimited(address: Address, budget: ReadBudget): Socket {
-  const socket = connect({ ...address })
-  socket.setNoDelay(true)
-  limitReading(socket, budget)
-  return socket
 }

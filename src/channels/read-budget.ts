@@ -97,6 +97,14 @@ export interface Address {
   readonly lookup: LookupFunction
 }
 
+/** A TCP connection whose bytes are counted. */
+export function connectLimited(address: Address, budget: ReadBudget): Socket {
+  const socket = connect({ ...address })
+  socket.setNoDelay(true)
+  limitReading(socket, budget)
+  return socket
+}
+
 /**
  * A TCP connection that counts its bytes before anything reads them; TLS runs on top. With a plain socket, TLS takes over the handle, and
  * no byte passes through JavaScript: floods of KeyUpdate (RFC 8446 section 4.6.3) reached no listener at all. The detour has no measurable
@@ -107,15 +115,13 @@ export class LimitedSocket extends Duplex {
 
   constructor(address: Address, budget: ReadBudget) {
     super()
-    const socket = connect({ ...address })
+    const socket = connectLimited(address, budget)
     this.#socket = socket
     budget.reserve(handshakeBytes)
-    socket.setNoDelay(true)
     socket.on('connect', () => this.emit('connect'))
     socket.on('timeout', () => this.emit('timeout'))
     socket.on('data', (chunk) => {
-      if (!budget.take(chunk.length)) this.destroy(floodError())
-      else if (!this.push(chunk)) socket.pause()
+      if (!this.push(chunk)) socket.pause()
     })
     socket.on('end', () => this.push(null))
     socket.on('error', (error) => this.destroy(error))

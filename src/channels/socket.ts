@@ -1,9 +1,9 @@
-import { connect, isIP, type Socket } from 'node:net'
+import { isIP, type Socket } from 'node:net'
 import type { Duplex } from 'node:stream'
 import { connect as connectEncrypted } from 'node:tls'
 import { invalidMember } from '#core/problem.ts'
 import { checkAddress, createLookup, type EgressPolicy } from './egress-policy.ts'
-import { handshakeBytes, LimitedSocket, limitReading, type ReadBudget } from './read-budget.ts'
+import { connectLimited, handshakeBytes, LimitedSocket, type ReadBudget } from './read-budget.ts'
 
 /**
  * Opens TCP and TLS connections for client libraries that accept a socket; `http-client.ts` does the same for HTTP. Certificates are always
@@ -103,10 +103,7 @@ function dial(server: Server, budget: ReadBudget): Socket {
     const encrypted = connectEncrypted(isIP(host) ? { socket, host } : { socket, host, servername: host })
     return encrypted.once('secureConnect', () => budget.release(handshakeBytes))
   }
-  const socket = connect(addressOf(server))
-  socket.setNoDelay(true)
-  limitReading(socket, budget)
-  return socket
+  return connectLimited(addressOf(server), budget)
 }
 
 function whenReady<S extends Duplex>(socket: S, event: 'connect' | 'secureConnect', signal: AbortSignal): Promise<S> {
