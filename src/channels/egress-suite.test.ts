@@ -288,7 +288,7 @@ const clients: Readonly<Record<string, readonly string[]>> = {
   'command.ts': ['node:child_process'],
   'egress-policy.ts': ['node:dns'],
   'email.ts': ['nodemailer'],
-  'http-client.ts': ['node:http', 'node:https'],
+  'http-client.ts': ['node:http'],
   'limited-agent.ts': ['node:http', 'node:https'],
   'mqtt.ts': ['mqtt'],
   'nats.ts': ['@nats-io/jetstream', '@nats-io/transport-node', '@nats-io/transport-node/lib/node_transport.js'],

@@ -1,4 +1,4 @@
-import type { Agent, ClientRequest } from 'node:http'
+import type { ClientRequest, IncomingMessage, RequestOptions } from 'node:http'
 import https from 'node:https'
 import type { LookupFunction, Socket } from 'node:net'
 import type { Duplex } from 'node:stream'
@@ -20,9 +20,9 @@ const http = process.getBuiltinModule('node:http')
  * trailers and the framing of chunks. Node's agent itself closes an idle connection at the first byte that arrives (RFC 9112 section 9.2).
  */
 export interface LimitedAgent {
-  readonly agent: Agent
-  /** Call this for each request. */
-  watch(request: ClientRequest): void
+  request(options: RequestOptions, onResponse: (response: IncomingMessage) => void): ClientRequest
+  /** Closes all connections. */
+  destroy(): void
 }
 
 /** Bytes in addition to the body: 16 KiB of headers, which is Node's own limit, and the rest of a 64 KiB read. */
@@ -71,15 +71,16 @@ export function openLimitedAgent({
   }
 
   return {
-    agent,
-    watch(request) {
+    request(options, onResponse) {
+      const request = (isEncrypted ? https : http).request({ ...options, agent }, onResponse)
       request.once('socket', (socket) => {
         if (request.reusedSocket) budgets.get(socket)?.restart()
       })
       let informational = 0
-      request.on('information', () => {
+      return request.on('information', () => {
         if (++informational > maxInformational) request.destroy(floodError())
       })
     },
+    destroy: () => agent.destroy(),
   }
 }
