@@ -60,14 +60,6 @@ export interface ChannelHealth {
   readonly heldUntilAt: number | null
 }
 
-export const initialHealth: ChannelHealth = {
-  failingAt: null,
-  givenUpAt: null,
-  lastSentAt: null,
-  lastError: null,
-  heldUntilAt: null,
-}
-
 /** A channel whose attempts have all failed for this long is disabled. */
 export const maxFailingMs = 3 * 86_400_000
 

@@ -4,7 +4,7 @@ import type { SearchIndex } from './dialect.ts'
 import { findByRarestWord, prefixEnd } from './search.ts'
 
 /** Rows in one statement: at most 1.4 MB of them. */
-export const maxRows = 5_000
+const maxRows = 5_000
 
 /**
  * MySQL and MariaDB: a table of words. FULLTEXT finds all matches before it returns the first: 1.5 s for a word that 200,000 tasks
