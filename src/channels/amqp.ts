@@ -6,7 +6,7 @@ import { type ConnectionHandle, openBrokerConnection, Refused } from './broker-c
 import type { ChannelKind } from './channel.ts'
 import { createLookup } from './egress-policy.ts'
 import { Unreachable } from './http-client.ts'
-import { LimitedSocket, limitReading, type ReadBudget } from './read-budget.ts'
+import { handshakeBytes, LimitedSocket, limitReading, type ReadBudget } from './read-budget.ts'
 import { type BrokerUrl, parseBrokerUrl } from './socket.ts'
 
 /**
@@ -107,6 +107,7 @@ async function connect(
   closing.addEventListener('abort', sever, { once: true })
   try {
     const connection = await dial(client, target, budget, severed.signal)
+    if (target.isEncrypted) budget.release(handshakeBytes)
     connection.on('error', fail)
     connection.on('close', () => fail({ code: 'ECONNRESET' }))
     const channel = await connection.createConfirmChannel()

@@ -288,13 +288,13 @@ const clients: Readonly<Record<string, readonly string[]>> = {
   'command.ts': ['node:child_process'],
   'egress-policy.ts': ['node:dns'],
   'email.ts': ['nodemailer'],
-  'http-client.ts': ['node:http', 'node:https'],
-  'limited-agent.ts': ['node:http', 'node:https', 'node:net'],
+  'http-client.ts': ['node:http'],
+  'limited-agent.ts': ['node:http', 'node:https'],
   'mqtt.ts': ['mqtt'],
   'nats.ts': ['@nats-io/jetstream', '@nats-io/transport-node', '@nats-io/transport-node/lib/node_transport.js'],
   'read-budget.ts': ['node:net'],
   'redis.ts': ['ioredis'],
-  'socket.ts': ['node:net', 'node:tls'],
+  'socket.ts': ['node:tls'],
 }
 /** Modules without connections. */
 const harmless = [

@@ -1,5 +1,4 @@
 import type { IncomingHttpHeaders, IncomingMessage } from 'node:http'
-import https from 'node:https'
 import type { Outcome } from '#core/delivery.ts'
 import { invalidMember } from '#core/problem.ts'
 import { parseRetryAfter } from '#core/retry-after.ts'
@@ -78,11 +77,9 @@ export function parseTarget(text: string, member: string, egress: EgressPolicy):
  */
 export function openHttpClient({ url: target, egress }: Target, bodyBytes = defaultBodyBytes): HttpClient {
   const isEncrypted = target.protocol === 'https:'
-  const request = isEncrypted ? https.request : http.request
   const lookup = createLookup(egress)
-  const { agent, watch } = openLimitedAgent({ isEncrypted, lookup, idleMs, bodyBytes })
+  const agent = openLimitedAgent({ isEncrypted, lookup, idleMs, bodyBytes })
   const base = {
-    agent,
     protocol: target.protocol,
     host: target.hostname.replace(/^\[|\]$/g, ''),
     port: target.port,
@@ -103,7 +100,7 @@ export function openHttpClient({ url: target, egress }: Target, bodyBytes = defa
       }
       return new Promise((resolve, reject) => {
         let isAnswered = false
-        const sent = request(options, (response) => {
+        const sent = agent.request(options, (response) => {
           isAnswered = true
           // The status decides, however the body ends.
           readSome(response, bodyBytes).then(({ chunks, isWhole }) =>
@@ -115,7 +112,6 @@ export function openHttpClient({ url: target, egress }: Target, bodyBytes = defa
             }),
           )
         })
-        watch(sent)
         sent
           .on('error', (error) => {
             if (!isAnswered) reject(new Unreachable(signal.aborted ? 'timed out' : formatFailure(error)))

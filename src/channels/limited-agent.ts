@@ -1,8 +1,16 @@
-import type { Agent, ClientRequest } from 'node:http'
+import type { ClientRequest, IncomingMessage, RequestOptions } from 'node:http'
 import https from 'node:https'
-import { connect, type LookupFunction, type Socket } from 'node:net'
+import type { LookupFunction, Socket } from 'node:net'
 import type { Duplex } from 'node:stream'
-import { type Address, floodError, LimitedSocket, limitReading, ReadBudget, readInPieces } from './read-budget.ts'
+import {
+  type Address,
+  connectLimited,
+  floodError,
+  handshakeBytes,
+  LimitedSocket,
+  ReadBudget,
+  readInPieces,
+} from './read-budget.ts'
 
 // Not imported: an import reads every export of a Node module, and here WebSocket would load undici: 4 MB.
 const http = process.getBuiltinModule('node:http')
@@ -12,9 +20,9 @@ const http = process.getBuiltinModule('node:http')
  * trailers and the framing of chunks. Node's agent itself closes an idle connection at the first byte that arrives (RFC 9112 section 9.2).
  */
 export interface LimitedAgent {
-  readonly agent: Agent
-  /** Call this for each request. */
-  watch(request: ClientRequest): void
+  request(options: RequestOptions, onResponse: (response: IncomingMessage) => void): ClientRequest
+  /** Closes all connections. */
+  destroy(): void
 }
 
 /** Bytes in addition to the body: 16 KiB of headers, which is Node's own limit, and the rest of a 64 KiB read. */
@@ -59,26 +67,20 @@ export function openLimitedAgent({
     // The agent unrefs an idle connection, so that it keeps no process alive. It does not know the carrier of this one.
     socket.ref = () => carrier.ref() && socket
     socket.unref = () => carrier.unref() && socket
-    return socket.once('secureConnect', () => budget.capToReserved())
+    return socket.once('secureConnect', () => budget.release(handshakeBytes))
   }
 
   return {
-    agent,
-    watch(request) {
+    request(options, onResponse) {
+      const request = (isEncrypted ? https : http).request({ ...options, agent }, onResponse)
       request.once('socket', (socket) => {
         if (request.reusedSocket) budgets.get(socket)?.restart()
       })
       let informational = 0
-      request.on('information', () => {
+      return request.on('information', () => {
         if (++informational > maxInformational) request.destroy(floodError())
       })
     },
+    destroy: () => agent.destroy(),
   }
-}
-
-function connectLimited(address: Address, budget: ReadBudget): Socket {
-  const socket = connect({ ...address })
-  socket.setNoDelay(true)
-  limitReading(socket, budget)
-  return socket
 }

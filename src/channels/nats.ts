@@ -7,6 +7,7 @@ import Type from '#json-schema.ts'
 import { type ConnectionHandle, openBrokerConnection, Refused } from './broker-connection.ts'
 import type { ChannelKind } from './channel.ts'
 import { Unreachable } from './http-client.ts'
+import { handshakeBytes } from './read-budget.ts'
 import { type BrokerUrl, openUpgradable, parseBrokerUrl } from './socket.ts'
 
 /**
@@ -105,7 +106,7 @@ async function loadClient() {
     override setupHandlers() {
       super.setupHandlers()
       const { budget } = this.options as Partial<DialOptions>
-      budget?.capToReserved()
+      budget?.release(handshakeBytes)
     }
 
     /**

@@ -156,6 +156,17 @@ for (const { kind, at, greeting } of subjects) {
         assert.equal(heard, '')
       })
 
+    // Chains of 4 to 6 KiB are usual, and Go's crypto/tls accepts 64 KiB.
+    if (kind.kind !== 'nats')
+      await t.test('sends 20 KiB of certificates', async (t) => {
+        const { port } = await startTcpServer(t, () => {}, {
+          isEncrypted: true,
+          certificates: selfSigned.cert.repeat(50),
+        })
+        await using channel = await open(port, true)
+        assertLater(await send(channel, message), /SELF_SIGNED/)
+      })
+
     await t.test('does not speak TLS', async (t) => {
       let heard = ''
       const { port } = await startTcpServer(t, (socket) => {

@@ -41,10 +41,18 @@ test('unused bytes of responses are not saved up', () => {
 
 test('unused bytes of a handshake lapse', () => {
   const budget = new ReadBudget(100)
-  budget.extend(1_000)
+  budget.reserve(1_000)
   assert.ok(budget.take(500))
-  budget.capToReserved()
+  budget.release(1_000)
   assert.equal(budget.take(101), false)
+})
+
+test('an exchange that begins during a handshake does not shorten it', () => {
+  const budget = new ReadBudget(100)
+  budget.reserve(1_000)
+  budget.reserve(50)
+  assert.ok(budget.take(1_150))
+  assert.equal(budget.take(1), false)
 })
 
 const nowhere: LookupFunction = () => assert.fail('an address needs no lookup')

@@ -41,16 +41,6 @@ export class ReadBudget {
   /** The exchange has ended. Unused bytes are not saved up: a busy connection would collect gigabytes within a day. */
   release(bytes: number): void {
     this.#reserved -= bytes
-    this.capToReserved()
-  }
-
-  /** Allows further bytes until `capToReserved`. */
-  extend(bytes: number): void {
-    this.#left += bytes
-  }
-
-  /** Unused bytes of `extend` lapse. */
-  capToReserved(): void {
     this.#left = Math.min(this.#left, this.#base + this.#reserved)
   }
 
@@ -61,9 +51,10 @@ export class ReadBudget {
 }
 
 /**
- * Bytes for the handshake of TLS. Certificates take 3 to 6 KiB; Go's crypto/tls long refused handshake messages above 64 KiB.
+ * Bytes for the handshake of TLS, which a LimitedSocket reserves: release them after it. Certificates take 3 to 6 KiB; Go's crypto/tls
+ * long refused handshake messages above 64 KiB.
  */
-const handshakeBytes = 64 * 1024
+export const handshakeBytes = 64 * 1024
 
 /** The error code of a connection that exceeded its budget. */
 export const floodCode = 'EFLOOD'
@@ -106,6 +97,14 @@ export interface Address {
   readonly lookup: LookupFunction
 }
 
+/** A TCP connection whose bytes are counted. */
+export function connectLimited(address: Address, budget: ReadBudget): Socket {
+  const socket = connect({ ...address })
+  socket.setNoDelay(true)
+  limitReading(socket, budget)
+  return socket
+}
+
 /**
  * A TCP connection that counts its bytes before anything reads them; TLS runs on top. With a plain socket, TLS takes over the handle, and
  * no byte passes through JavaScript: floods of KeyUpdate (RFC 8446 section 4.6.3) reached no listener at all. The detour has no measurable
@@ -116,15 +115,13 @@ export class LimitedSocket extends Duplex {
 
   constructor(address: Address, budget: ReadBudget) {
     super()
-    const socket = connect({ ...address })
+    const socket = connectLimited(address, budget)
     this.#socket = socket
-    budget.extend(handshakeBytes)
-    socket.setNoDelay(true)
+    budget.reserve(handshakeBytes)
     socket.on('connect', () => this.emit('connect'))
     socket.on('timeout', () => this.emit('timeout'))
     socket.on('data', (chunk) => {
-      if (!budget.take(chunk.length)) this.destroy(floodError())
-      else if (!this.push(chunk)) socket.pause()
+      if (!this.push(chunk)) socket.pause()
     })
     socket.on('end', () => this.push(null))
     socket.on('error', (error) => this.destroy(error))

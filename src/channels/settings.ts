@@ -1,4 +1,4 @@
-import type { ChannelConfig, ChannelRecord } from '#core/channel.ts'
+import type { ChannelRecord, ChannelSettings } from '#core/channel.ts'
 import { parseSpan } from '#core/duration.ts'
 import { notificationKinds } from '#core/notification.ts'
 import { invalidMember } from '#core/problem.ts'
@@ -39,13 +39,8 @@ export const channelSettingMembers = {
   ),
   ignore_quiet_hours: Type.Boolean({ description: 'Delivers also during the quiet hours of the user' }),
 }
-const ChannelSettings = Type.Partial(Type.Object(channelSettingMembers))
-export type ChannelSettingsWire = Static<typeof ChannelSettings>
-
-export type ChannelSettings = Pick<
-  ChannelConfig,
-  'tags' | 'notifications' | 'groupWaitMs' | 'repeat' | 'ignoresQuietHours'
->
+const settingsSchema = Type.Partial(Type.Object(channelSettingMembers))
+export type ChannelSettingsWire = Static<typeof settingsSchema>
 
 export const defaultChannelSettings: ChannelSettings = {
   tags: [],

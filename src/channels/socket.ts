@@ -1,9 +1,9 @@
-import { connect, isIP, type Socket } from 'node:net'
+import { isIP, type Socket } from 'node:net'
 import type { Duplex } from 'node:stream'
 import { connect as connectEncrypted } from 'node:tls'
 import { invalidMember } from '#core/problem.ts'
 import { checkAddress, createLookup, type EgressPolicy } from './egress-policy.ts'
-import { LimitedSocket, limitReading, type ReadBudget } from './read-budget.ts'
+import { connectLimited, handshakeBytes, LimitedSocket, type ReadBudget } from './read-budget.ts'
 
 /**
  * Opens TCP and TLS connections for client libraries that accept a socket; `http-client.ts` does the same for HTTP. Certificates are always
@@ -79,7 +79,7 @@ export function parseBrokerUrl(
  * @throws Error with a `code`
  */
 export function openSocket(server: Server, signal: AbortSignal, budget: ReadBudget): Promise<Socket> {
-  return whenReady(dial(server, budget), server.isEncrypted ? 'secureConnect' : 'connect', signal, budget)
+  return whenReady(dial(server, budget), server.isEncrypted ? 'secureConnect' : 'connect', signal)
 }
 
 /**
@@ -100,20 +100,13 @@ function dial(server: Server, budget: ReadBudget): Socket {
   const { host } = server
   if (server.isEncrypted) {
     const socket = new LimitedSocket(addressOf(server), budget)
-    return connectEncrypted(isIP(host) ? { socket, host } : { socket, host, servername: host })
+    const encrypted = connectEncrypted(isIP(host) ? { socket, host } : { socket, host, servername: host })
+    return encrypted.once('secureConnect', () => budget.release(handshakeBytes))
   }
-  const socket = connect(addressOf(server))
-  socket.setNoDelay(true)
-  limitReading(socket, budget)
-  return socket
+  return connectLimited(addressOf(server), budget)
 }
 
-function whenReady<S extends Duplex>(
-  socket: S,
-  event: 'connect' | 'secureConnect',
-  signal: AbortSignal,
-  budget?: ReadBudget,
-): Promise<S> {
+function whenReady<S extends Duplex>(socket: S, event: 'connect' | 'secureConnect', signal: AbortSignal): Promise<S> {
   return new Promise((resolve, reject) => {
     const abort = () => socket.destroy()
     signal.addEventListener('abort', abort, { once: true })
@@ -123,10 +116,7 @@ function whenReady<S extends Duplex>(
     })
     // This listener stays, so that an error between two listeners of a library does not end the process.
     socket.on('error', reject)
-    socket.once(event, () => {
-      budget?.capToReserved()
-      resolve(socket)
-    })
+    socket.once(event, () => resolve(socket))
     if (signal.aborted) abort()
   })
 }

@@ -31,7 +31,7 @@ export function createControlClient(socketPath: string) {
           reject(
             error instanceof Problem
               ? error
-              : new Problem('unavailable', `The server cannot be outgoing: ${error.code}.`),
+              : new Problem('unavailable', `The server cannot be reached: ${error.code}.`),
           )
       })
       outgoing.end(text)

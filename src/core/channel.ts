@@ -60,14 +60,6 @@ export interface ChannelHealth {
   readonly heldUntilAt: number | null
 }
 
-export const initialHealth: ChannelHealth = {
-  failingAt: null,
-  givenUpAt: null,
-  lastSentAt: null,
-  lastError: null,
-  heldUntilAt: null,
-}
-
 /** A channel whose attempts have all failed for this long is disabled. */
 export const maxFailingMs = 3 * 86_400_000
 
@@ -90,11 +82,14 @@ export function wantsNotification(
   return tags.length === 0 || tags.some((tag) => task.tags.includes(tag))
 }
 
-/** The settings of a channel that the user can change. */
-export type ChannelConfig = Pick<
+/** Which notifications a channel gets, and when. */
+export type ChannelSettings = Pick<
   ChannelRecord,
-  'name' | 'options' | 'isEnabled' | 'tags' | 'notifications' | 'groupWaitMs' | 'repeat' | 'ignoresQuietHours'
+  'tags' | 'notifications' | 'groupWaitMs' | 'repeat' | 'ignoresQuietHours'
 >
+
+/** Everything of a channel that the user can change. */
+export type ChannelConfig = ChannelSettings & Pick<ChannelRecord, 'name' | 'options' | 'isEnabled'>
 
 export const channelLimits = {
   nameCharacters: 100,

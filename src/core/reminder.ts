@@ -1,8 +1,8 @@
-const dayMs = 86_400_000
-
 import { isStorable } from './date-time.ts'
 import { readLead } from './duration.ts'
 import type { Reminder, Task } from './task.ts'
+
+const dayMs = 86_400_000
 
 /**
  * When a task must remind next. A reminder is a lead before the expiry, or an instant. A task needs no list of alarms, because one
@@ -29,14 +29,14 @@ export function reminderAt(reminder: Reminder, expiryAt: number, timeZone: strin
   return expiry.subtract(lead.calendar).epochMilliseconds
 }
 
-/** Days differ from 24 hours by one or two where clocks are put forward, and by 24 where a zone crosses the date line. */
+/** A calendar day is one or two hours shorter or longer when clocks change, or 24 when a zone crosses the date line. */
 const zoneSlackMs = 26 * 3_600_000
-/** How far another zone moves a calendar lead at most: the same besides months of 28 to 31 days. */
+/** The most that another zone moves a calendar lead: the slack above, and the days by which a month is shorter than another. */
 export const maxZoneShiftMs = 5 * dayMs
 
 /**
- * The expiries whose reminder may ring after one instant and up to another, in whatever zone: none is missing, and where days are calendar
- * days more than these are named.
+ * The range of the expiries whose reminder may fire after one instant and up to another, in any zone. It misses none. For a lead in
+ * calendar units it is wider than needed.
  */
 export function expiriesOf(reminder: Reminder, after: number, until: number): { after: number; until: number } {
   if (typeof reminder === 'number') return { after: Number.MIN_SAFE_INTEGER, until: Number.MAX_SAFE_INTEGER }

@@ -1,5 +1,5 @@
 import type { Selectable } from 'kysely'
-import type { ChannelRecord } from '#core/channel.ts'
+import type { ChannelRecord, ChannelSettings } from '#core/channel.ts'
 import type { NotificationKind } from '#core/notification.ts'
 import { Problem } from '#core/problem.ts'
 import { toHealth } from './channel-health.ts'
@@ -89,7 +89,7 @@ export async function saveChannel(tx: Db, channel: Omit<ChannelRecord, 'health'>
       options: JSON.stringify(channel.options),
       enabled: Number(channel.isEnabled),
       disabled_reason: channel.disabledReason,
-      ...toChannelSettings(channel),
+      ...settingColumns(channel),
       updated_at: channel.updatedAt,
       version: channel.version,
       // The pause was asked for by a receiver that may be another now.
@@ -100,12 +100,7 @@ export async function saveChannel(tx: Db, channel: Omit<ChannelRecord, 'health'>
   await bumpConfigVersion(tx)
 }
 
-export type ChannelSettings = Pick<
-  ChannelRecord,
-  'tags' | 'notifications' | 'groupWaitMs' | 'repeat' | 'ignoresQuietHours'
->
-
-export function toChannelSettings({ tags, notifications, groupWaitMs, repeat, ignoresQuietHours }: ChannelSettings) {
+export function settingColumns({ tags, notifications, groupWaitMs, repeat, ignoresQuietHours }: ChannelSettings) {
   return {
     tags: tags.length > 0 ? JSON.stringify(tags) : null,
     notifications: notifications.length > 0 ? JSON.stringify(notifications) : null,

@@ -1,6 +1,6 @@
-import type { ChannelRecord, ChannelSource } from '#core/channel.ts'
+import type { ChannelRecord, ChannelSettings, ChannelSource } from '#core/channel.ts'
 import { Problem } from '#core/problem.ts'
-import { type ChannelSettings, toChannelSettings } from './channels.ts'
+import { settingColumns } from './channels.ts'
 import { bumpConfigVersion } from './config-version.ts'
 import { dialectOf } from './dialects/dialect.ts'
 import type { Db } from './schema.ts'
@@ -65,7 +65,7 @@ export async function recordChannels(
       await tx.updateTable('channels').set({ removed_at: now }).where('id', '=', row.id).execute()
     } else {
       present.push({ id: row.id, name: row.name, kind: one.kind })
-      const wanted = { kind: one.kind, source: one.source, ...toChannelSettings(one), removed_at: null }
+      const wanted = { kind: one.kind, source: one.source, ...settingColumns(one), removed_at: null }
       if (Object.entries(wanted).every(([column, value]) => row[column as keyof typeof row] === value)) continue
       await tx
         .updateTable('channels')

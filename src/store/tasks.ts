@@ -2,7 +2,7 @@ import type { Insertable, Selectable } from 'kysely'
 import { Problem } from '#core/problem.ts'
 import type { NewTask, Reminder, Task } from '#core/task.ts'
 import { dialectOf } from './dialects/dialect.ts'
-import { lockRows } from './engine/lock-rows.ts'
+import { lockFreeRows, lockRows } from './engine/lock-rows.ts'
 import { prepare } from './engine/prepare.ts'
 import type { Db, TaskTable } from './schema.ts'
 import { indexTask } from './search.ts'
@@ -334,7 +334,7 @@ const selectDue = prepare((db, args: { now: number; limit: number }) => {
     .where('notify_at', '<=', args.now)
     .orderBy('notify_at')
     .limit(args.limit)
-  return dialectOf(db).isShared ? query.forUpdate().skipLocked() : query
+  return lockFreeRows(db, query)
 })
 
 /** Tasks whose alarm has come, of all users, the longest due first; those that another process has in hand are left out. */

@@ -11,14 +11,18 @@ export interface TcpServer {
   readonly sockets: readonly Socket[]
 }
 
-/** A server on 127.0.0.1 that is closed with all of its connections after the test. @param behave gets each connection, inside its TLS */
+/**
+ * A server on 127.0.0.1 that is closed with all of its connections after the test.
+ * @param behave gets each connection, inside its TLS
+ * @param options.certificates what it sends in the handshake of TLS: its certificate, and any others
+ */
 export async function startTcpServer(
   t: TestContext,
   behave: (socket: Socket) => unknown = () => {},
-  { isEncrypted = false } = {},
+  { isEncrypted = false, certificates = selfSigned.cert } = {},
 ): Promise<TcpServer> {
   const sockets: Socket[] = []
-  const server = isEncrypted ? createTlsServer(selfSigned) : createServer()
+  const server = isEncrypted ? createTlsServer({ ...selfSigned, cert: certificates }) : createServer()
   const ignore = () => {} // the other side may be gone
   server.on('connection', (socket: Socket) => sockets.push(socket.on('error', ignore)))
   server.on('tlsClientError', ignore)

@@ -1,4 +1,5 @@
 import type { Db } from '#store/schema.ts'
+
 /** Greater than every word with this prefix: no letter is greater than this one. */
 export const prefixEnd = (start: string) => `${start}\u{10ffff}`
 

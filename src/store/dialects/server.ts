@@ -139,6 +139,6 @@ export const storageRemedies: Partial<Record<ErrorClass, string>> = {
 export class DatabaseTimeout extends Error {
   constructor(what: string) {
     super(`no answer from the database: ${what}`)
-    this.name = 'NoAnswer'
+    this.name = 'DatabaseTimeout'
   }
 }
