@@ -2,6 +2,7 @@ import type { FastifyInstance, FastifyRequest } from 'fastify'
 import type { Logger } from 'pino'
 import { Problem } from '#core/problem.ts'
 import { sendProblemDirectly } from '#http/protocol/problem.ts'
+import { hasBody } from './body-limits.ts'
 import { createFairQueue, type EventLoop, eventLoop, everySecondTurn, type FairQueue } from './fair-queue.ts'
 import { countSlots } from './slots.ts'
 
@@ -195,8 +196,7 @@ export function admitRequests(
     request.slot = slot
   }
   server.addHook('preParsing', (request, _, __, done) => {
-    const { 'content-length': length = '0', 'transfer-encoding': encoding } = request.headers
-    if (request.slot >= 0 && (length !== '0' || encoding !== undefined)) release(request, awaitsBody)
+    if (request.slot >= 0 && hasBody(request)) release(request, awaitsBody)
     done()
   })
   server.addHook('preValidation', (request, _, done) => {
