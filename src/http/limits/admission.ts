@@ -3,7 +3,14 @@ import type { Logger } from 'pino'
 import { Problem } from '#core/problem.ts'
 import { sendProblemDirectly } from '#http/protocol/problem.ts'
 import { hasBody } from './body-limits.ts'
-import { createFairQueue, type EventLoop, eventLoop, everySecondTurn, type FairQueue } from './fair-queue.ts'
+import {
+  createCallQueue,
+  createFairQueue,
+  type EventLoop,
+  eventLoop,
+  everySecondTurn,
+  type FairQueue,
+} from './fair-queue.ts'
 import { countSlots } from './slots.ts'
 
 /**
@@ -71,9 +78,8 @@ export function createAdmission(
   let isResumeScheduled = false
   const slots = { ordinary: countSlots(slotMs), large: countSlots(slotMs) }
 
-  const always = { hasCapacity: () => true, serve: (respond: () => void) => respond() }
-  const urgent = createFairQueue({ ...always, shareMs: shareMs.urgent }, loop)
-  const rejected = createFairQueue({ ...always, shareMs: shareMs.rejected }, loop)
+  const urgent = createCallQueue(shareMs.urgent, loop)
+  const rejected = createCallQueue(shareMs.rejected, loop)
   const queues = { ordinary: createQueue('ordinary', loop), large: createQueue('large', everySecondTurn(loop)) }
 
   function createQueue(size: Size, loop: EventLoop) {
