@@ -1,3 +1,4 @@
+import type { RequestHeader, ResponseHeader } from '#api/operation.ts'
 import type { ProblemKind } from '#core/problem.ts'
 import type { Scope } from '#core/scope.ts'
 
@@ -16,7 +17,7 @@ declare module 'fastify' {
     /** Headers it goes by, besides those of every request. */
     readonly reads?: readonly RequestHeader[]
     /** Headers of its success, besides those of every answer. */
-    readonly gives?: readonly AnswerHeader[]
+    readonly gives?: readonly ResponseHeader[]
     /** Why it in particular may refuse, besides what any request of its form may meet. */
     readonly problems?: readonly ProblemKind[]
     /** The scope of a token without which it is not answered; `nothing`: it is for everybody. */
@@ -29,6 +30,3 @@ declare module 'fastify' {
     readonly hide?: true
   }
 }
-
-export type RequestHeader = 'if-match' | 'if-none-match' | 'idempotency-key' | 'prefer' | 'last-event-id'
-export type AnswerHeader = 'etag' | 'location' | 'link' | 'accept-patch' | 'idempotency-replayed' | 'preference-applied'
