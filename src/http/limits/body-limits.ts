@@ -2,7 +2,7 @@ import type { IncomingHttpHeaders } from 'node:http'
 import type { FastifyInstance } from 'fastify'
 
 /** For routes that need a credential, which a server without login answers without one. */
-export const maxBodyBytes = 1024 * 1024
+const maxBodyBytes = 1024 * 1024
 
 /**
  * For all others: sign-in, invitations, links and unknown paths. The longest password and name, with each character escaped, are
