@@ -79,7 +79,6 @@ const unfinished = new Set([
   'api/tasks.ts',
   'core/stale-alarm.ts',
   'http/bind.ts',
-  'http/operation.ts',
   'http/protocol/conditional-requests.ts',
   'http/protocol/idempotency.ts',
   'http/protocol/prefer.ts',

@@ -1,4 +1,4 @@
-import type { AnswerHeader, RequestHeader } from '#http/operation.ts'
+import type { RequestHeader, ResponseHeader } from '#api/operation.ts'
 import type { Header, Parameter, Schema } from './document.ts'
 
 /** What the document says and no route does: about the whole, its tags, headers and problems. */
@@ -91,7 +91,7 @@ export const requestHeaders: Record<RequestHeader, Parameter> = {
   },
 }
 
-export const answerHeaders: Record<AnswerHeader | 'x-request-id' | 'retry-after' | 'www-authenticate', Header> = {
+export const answerHeaders: Record<ResponseHeader | 'x-request-id' | 'retry-after' | 'www-authenticate', Header> = {
   'x-request-id': { description: 'The request in problems and in the log.', schema: { type: 'string' } },
   'retry-after': { description: 'Seconds after which another try makes sense.', schema: { type: 'string' } },
   'www-authenticate': {

@@ -1,34 +1,33 @@
+import type { RequestHeader, ResponseHeader } from '#api/operation.ts'
 import type { ProblemKind } from '#core/problem.ts'
 import type { Scope } from '#core/scope.ts'
 
 /**
- * What a route says of itself, beside what it takes and answers. `openapi.json` is made from it (scripts/openapi); while the server runs
- * only `needs`, `adminOnly` and `sessionOnly` are read, by the door (door.ts), and a route that does not say what it needs is refused at the start.
+ * The declarations of a route, beside its schemas. bind.ts makes them from an operation (src/api), and scripts/openapi makes `openapi.json`
+ * from them. At runtime authentication reads `needs`, `adminOnly` and `sessionOnly`, and the audit log `operationId`. A route
+ * without `needs` fails at startup.
  */
 declare module 'fastify' {
   interface FastifySchema {
-    /** camelCase, unique; the client has a method for each. */
+    /** camelCase, unique; the client has a method of this name. */
     readonly operationId?: string
-    /** One sentence. */
+    /** Imperative, 3 to 8 words. */
     readonly summary?: string
     readonly description?: string
     readonly tags?: readonly string[]
-    /** Headers it goes by, besides those of every request. */
+    /** Request headers that it uses, besides those of every request. */
     readonly reads?: readonly RequestHeader[]
-    /** Headers of its success, besides those of every answer. */
-    readonly gives?: readonly AnswerHeader[]
-    /** Why it in particular may refuse, besides what any request of its form may meet. */
+    /** Headers of its success, besides those of every response. */
+    readonly gives?: readonly ResponseHeader[]
+    /** Problems of this route, besides those of every request of its form. */
     readonly problems?: readonly ProblemKind[]
-    /** The scope of a token without which it is not answered; `nothing`: it is for everybody. */
+    /** The scope that a credential needs; `nothing`: no credential is needed. */
     readonly needs?: Scope | 'nothing'
-    /** For administrators of the server, and no other user. */
+    /** Only administrators of the server may use it. */
     readonly adminOnly?: boolean
-    /** For people who have signed in: a bearer token is refused, since what it does would outlast the token. */
+    /** Only sessions may use it: the effects of a bearer token would outlast the token. */
     readonly sessionOnly?: boolean
-    /** No operation of the API: a page, or the refusal of a method. */
+    /** Not an operation of the API: a page, or a response of 405. */
     readonly hide?: true
   }
 }
-
-export type RequestHeader = 'if-match' | 'if-none-match' | 'idempotency-key' | 'prefer' | 'last-event-id'
-export type AnswerHeader = 'etag' | 'location' | 'link' | 'accept-patch' | 'idempotency-replayed' | 'preference-applied'

@@ -55,7 +55,7 @@ function requireScope({ scope }: Caller, needed: Scope): void {
 }
 
 export interface Authenticator {
-  /** The hook; it must be the first that waits. */
+  /** The onRequest hook. Only it reads the database, so it must be the last that may reject. */
   readonly authenticate: (request: FastifyRequest, reply: FastifyReply, done: (error?: Error) => void) => void
   /** Returns the caller of a route that needs none, or null. */
   readonly identify: (request: FastifyRequest, reply: FastifyReply) => Promise<Caller | null>

@@ -2,7 +2,15 @@ import type { FastifyInstance, FastifyRequest } from 'fastify'
 import type { Logger } from 'pino'
 import { Problem } from '#core/problem.ts'
 import { sendProblemDirectly } from '#http/protocol/problem.ts'
-import { createFairQueue, type EventLoop, eventLoop, everySecondTurn, type FairQueue } from './fair-queue.ts'
+import { hasBody } from './body-limits.ts'
+import {
+  createCallQueue,
+  createFairQueue,
+  type EventLoop,
+  eventLoop,
+  everySecondTurn,
+  type FairQueue,
+} from './fair-queue.ts'
 import { countSlots } from './slots.ts'
 
 /**
@@ -70,9 +78,8 @@ export function createAdmission(
   let isResumeScheduled = false
   const slots = { ordinary: countSlots(slotMs), large: countSlots(slotMs) }
 
-  const always = { hasCapacity: () => true, serve: (respond: () => void) => respond() }
-  const urgent = createFairQueue({ ...always, shareMs: shareMs.urgent }, loop)
-  const rejected = createFairQueue({ ...always, shareMs: shareMs.rejected }, loop)
+  const urgent = createCallQueue(shareMs.urgent, loop)
+  const rejected = createCallQueue(shareMs.rejected, loop)
   const queues = { ordinary: createQueue('ordinary', loop), large: createQueue('large', everySecondTurn(loop)) }
 
   function createQueue(size: Size, loop: EventLoop) {
@@ -195,8 +202,7 @@ export function admitRequests(
     request.slot = slot
   }
   server.addHook('preParsing', (request, _, __, done) => {
-    const { 'content-length': length = '0', 'transfer-encoding': encoding } = request.headers
-    if (request.slot >= 0 && (length !== '0' || encoding !== undefined)) release(request, awaitsBody)
+    if (request.slot >= 0 && hasBody(request)) release(request, awaitsBody)
     done()
   })
   server.addHook('preValidation', (request, _, done) => {

@@ -1,7 +1,8 @@
+import type { IncomingHttpHeaders } from 'node:http'
 import type { FastifyInstance } from 'fastify'
 
 /** For routes that need a credential, which a server without login answers without one. */
-export const maxBodyBytes = 1024 * 1024
+const maxBodyBytes = 1024 * 1024
 
 /**
  * For all others: sign-in, invitations, links and unknown paths. The longest password and name, with each character escaped, are
@@ -14,6 +15,11 @@ export function limitBodies(server: FastifyInstance): void {
   server.addHook('onRoute', (route) => {
     if (route.schema?.needs !== 'nothing') route.bodyLimit ??= maxBodyBytes
   })
+}
+
+/** Returns whether a request has a body (RFC 9112 section 6), complete or not. */
+export function hasBody({ headers }: { readonly headers: IncomingHttpHeaders }): boolean {
+  return headers['transfer-encoding'] !== undefined || (headers['content-length'] ?? '0') !== '0'
 }
 
 /** Returns `8 KiB`, `1 MiB`. */

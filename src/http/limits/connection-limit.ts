@@ -1,5 +1,6 @@
 import type { IncomingMessage, Server, ServerResponse } from 'node:http'
 import type { Socket } from 'node:net'
+import { hasBody } from './body-limits.ts'
 
 /**
  * Limits the number of connections. At the limit a new connection is accepted, and another is closed for it: the first of
@@ -104,9 +105,6 @@ function connectionOf({ socket }: IncomingMessage): Connection | undefined {
   const tracked: Tracked = socket
   return (tracked._parent ?? tracked)[connectionKey]
 }
-
-const hasBody = ({ headers }: IncomingMessage) =>
-  headers['transfer-encoding'] !== undefined || (headers['content-length'] ?? '0') !== '0'
 
 function first<T>(set: Set<T>): T | undefined {
   return set.values().next().value

@@ -48,6 +48,11 @@ export interface FairQueueOptions<T> {
   readonly serve: (item: T, now: number) => void
 }
 
+/** Creates a queue of functions, and calls each. It always has capacity. @param shareMs time per turn */
+export function createCallQueue(shareMs: number, loop: EventLoop): FairQueue<() => void> {
+  return createFairQueue({ shareMs, hasCapacity: () => true, serve: (call) => call() }, loop)
+}
+
 export function createFairQueue<T>(
   { shareMs, hasCapacity, serve }: FairQueueOptions<T>,
   { now, later }: EventLoop,

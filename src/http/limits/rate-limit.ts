@@ -117,7 +117,7 @@ function createPolicy(name: string, quota: number) {
 }
 
 /** `"caller";q=6000;w=60`, a list of one item in the structured fields of RFC 9651. */
-export function toRateLimitPolicy(name: string, { quota, windowMs }: RatePolicy): string {
+function toRateLimitPolicy(name: string, { quota, windowMs }: RatePolicy): string {
   return `"${name}";q=${quota};w=${Math.ceil(windowMs / 1_000)}`
 }
 
@@ -125,11 +125,7 @@ export function toRateLimitPolicy(name: string, { quota, windowMs }: RatePolicy)
  * `"caller";r=5999;t=1`. The draft's `t` is the time in which no more than `r` can be used: here until there is one more, in whole
  * seconds. Rejected: until the quota is full. A client that sends at the rate `r / t` would come to a halt, since the quota fills evenly.
  */
-export function toRateLimit(
-  name: string,
-  { quota, windowMs }: RatePolicy,
-  { remaining, retryAfterMs }: Verdict,
-): string {
+function toRateLimit(name: string, { quota, windowMs }: RatePolicy, { remaining, retryAfterMs }: Verdict): string {
   return `"${name}";r=${remaining};t=${Math.ceil((retryAfterMs || windowMs / quota) / 1_000)}`
 }
 

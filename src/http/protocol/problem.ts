@@ -62,8 +62,8 @@ export function sendProblem(error: unknown, request: FastifyRequest, reply: Fast
 }
 
 /**
- * The WWW-Authenticate header (RFC 6750 section 3). A request without a token, or with another scheme, gets no error code: section 3.1 has
- * it so.
+ * The WWW-Authenticate header (RFC 6750 section 3). A request without a token, or with another scheme, gets no error code, as section 3.1
+ * recommends.
  */
 function challenge({ headers }: FastifyRequest, scope: string | undefined): string {
   const realm = 'Bearer realm="Duebell"'
@@ -149,7 +149,6 @@ const maxFaults = 20
 
 const fastifyErrors: Record<string, [ProblemKind, string]> = {
   FST_ERR_CTP_INVALID_MEDIA_TYPE: ['unsupported-media-type', 'The body must be application/json.'],
-  FST_ERR_CTP_EMPTY_JSON_BODY: ['malformed', 'The body is empty, but its Content-Type is JSON.'],
   FST_ERR_CTP_INVALID_CONTENT_LENGTH: ['malformed', 'The length of the body differs from its Content-Length.'],
   FST_ERR_BAD_URL: ['malformed', 'The path cannot be decoded.'],
   FST_ERR_MAX_PARAM_LENGTH: ['not-found', 'There is no such resource.'],

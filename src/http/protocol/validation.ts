@@ -2,7 +2,7 @@ import { isUtf8 } from 'node:buffer'
 import { Ajv } from 'ajv'
 import type { FastifyInstance, FastifyRequest, FastifySchemaCompiler, FastifyServerOptions } from 'fastify'
 import { Problem } from '#core/problem.ts'
-import { createFairQueue, type EventLoop, eventLoop, everySecondTurn } from '#http/limits/fair-queue.ts'
+import { createCallQueue, type EventLoop, eventLoop, everySecondTurn } from '#http/limits/fair-queue.ts'
 import { jsonShapeFault } from './json-shape.ts'
 
 /** Parses and validates bodies, queries and parameters strictly: nothing is converted or dropped. */
@@ -33,10 +33,7 @@ type Parsed = (error: Error | null, value?: unknown) => void
  */
 export function readJsonStrictly(server: FastifyInstance, loop: EventLoop = eventLoop) {
   const parseJson = server.getDefaultJsonParser('error', 'error')
-  const queue = createFairQueue<() => void>(
-    { shareMs: largeShareMs, hasCapacity: () => true, serve: (work) => work() },
-    everySecondTurn(loop),
-  )
+  const queue = createCallQueue(largeShareMs, everySecondTurn(loop))
 
   const parse = (request: FastifyRequest, body: Buffer, done: Parsed) => {
     if (!isUtf8(body)) return done(new Problem('malformed', 'The body is not UTF-8.'))
