@@ -1,3 +1,4 @@
+import { setImmediate as turn } from 'node:timers/promises'
 import { Problem } from '#core/problem.ts'
 import type { Transact } from '#store/engine/transact.ts'
 import type { Db } from '#store/schema.ts'
@@ -20,4 +21,13 @@ export interface LongContext extends Context {
 /** @throws Problem `unavailable` */
 export function refuseIfStopping(signal: AbortSignal): void {
   if (signal.aborted) throw new Problem('unavailable', 'The server is stopping.', { retryAfterMs: 1_000 })
+}
+
+/**
+ * Lets reminders and other requests run between two chunks. After the second of the two turns of the event loop, the requests that waited for
+ * the last chunk have begun a transaction of their own, instead of sharing that of the next chunk.
+ */
+export async function yieldToOthers(): Promise<void> {
+  await turn()
+  await turn()
 }

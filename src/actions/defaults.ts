@@ -1,10 +1,9 @@
-import { setImmediate as turn } from 'node:timers/promises'
 import type { Actor } from '#core/caller.ts'
 import type { QuietHours } from '#core/quiet-hours.ts'
 import type { Defaults } from '#core/reminder.ts'
 import type { Reminder } from '#core/task.ts'
 import * as users from '#store/users.ts'
-import { type LongContext, refuseIfStopping } from './context.ts'
+import { type LongContext, refuseIfStopping, yieldToOthers } from './context.ts'
 import { openWalk } from './recompute.ts'
 
 /**
@@ -56,8 +55,7 @@ export async function changeSettings(
     const { isDone } = await walk.step()
     if (isDone) break
     refuseIfStopping(ctx.signal)
-    await turn() // firing and other requests run in between
-    await turn()
+    await yieldToOthers()
   }
   ctx.wake(0) // a reminder may be due by now
 }

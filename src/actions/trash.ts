@@ -1,5 +1,4 @@
 import { randomUUIDv7 } from 'node:crypto'
-import { setImmediate as turn } from 'node:timers/promises'
 import { restoreTask } from '#core/alarm.ts'
 import type { Actor } from '#core/caller.ts'
 import type { ChangeKind } from '#core/change.ts'
@@ -9,7 +8,7 @@ import { reviveCancelled } from '#store/deliveries.ts'
 import type { Db } from '#store/schema.ts'
 import * as trash from '#store/trash.ts'
 import { defaultsInTransaction } from '#store/users.ts'
-import { type LongContext, refuseIfStopping } from './context.ts'
+import { type LongContext, refuseIfStopping, yieldToOthers } from './context.ts'
 import { perform } from './perform.ts'
 
 /**
@@ -170,9 +169,7 @@ async function inChunks(
         if (!isMany) continue
         const fits = (size * maxChunkMs) / (performance.now() - startedAt)
         size = Math.round(Math.min(maxListSize, 2 * size, Math.max(minChunkSize, size / 2, fits)))
-        // Two turns of the event loop: requests that waited for this chunk write in their own transaction, not in that of the next chunk.
-        await turn()
-        await turn()
+        await yieldToOthers()
       }
       list = following
       following = await lists.next()

@@ -1,4 +1,3 @@
-import { setImmediate as turn } from 'node:timers/promises'
 import { checkPassword, checkUserName, parseEmail, type Role, type User } from '#core/account.ts'
 import type { Credential } from '#core/caller.ts'
 import { Problem } from '#core/problem.ts'
@@ -8,7 +7,7 @@ import type { Db } from '#store/schema.ts'
 import { deleteUserRows } from '#store/user-data.ts'
 import * as users from '#store/users.ts'
 import { meetsPrecondition, type Precondition } from './conditions.ts'
-import { type Context, type LongContext, refuseIfStopping } from './context.ts'
+import { type Context, type LongContext, refuseIfStopping, yieldToOthers } from './context.ts'
 import { hashPassword } from './passwords.ts'
 import { endAccess, type Issued, issue } from './tokens.ts'
 
@@ -142,8 +141,7 @@ export async function deleteUser(ctx: LongContext, target: UserTarget): Promise<
   })
   while (!(await deleteSome(ctx.transact, target.id))) {
     refuseIfStopping(ctx.signal)
-    await turn() // reminders and other requests run in between
-    await turn()
+    await yieldToOthers()
   }
 }
 
