@@ -25,8 +25,8 @@ export function parseIfMatch(header: string | undefined): readonly number[] | '*
 /** The precondition of a write. @throws Problem `malformed` */
 export function parseConditions(headers: IncomingHttpHeaders): Precondition {
   const version = parseIfMatch(headers['if-match'])
-  const unwanted = parseIfNoneMatch(headers['if-none-match'])
-  return { version, notVersion: typeof unwanted === 'object' ? toVersions(unwanted) : unwanted }
+  const excluded = parseIfNoneMatch(headers['if-none-match'])
+  return { version, notVersion: typeof excluded === 'object' ? toVersions(excluded) : excluded }
 }
 
 /** Whether the client has this version. @throws Problem `malformed` */

@@ -12,7 +12,7 @@ export interface Health {
     database: string
     /** The fault in a word for everybody, or null. */
     fault: string | null
-    /** Of the reminders: `late` means that the loops work, but a reminder is overdue. */
+    /** `late`: the loops work, but a reminder is overdue. */
     status: 'ok' | 'late' | 'failing'
     error: string | null
     overdueMs: number

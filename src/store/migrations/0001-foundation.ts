@@ -56,11 +56,11 @@ export function foundation(dialect: Dialect): Migration {
         .addUniqueConstraint('tasks_uid', ['user_id', 'uid'])
         .modifyEnd(tableEnd(false))
         .execute()
-      // Most tasks have no key: where it may, the index knows nothing of them.
+      // Most tasks have no key. Where the database allows it, the index leaves them out.
       await createIndex(db.schema.createIndex('tasks_key').unique().on('tasks').columns(['user_id', 'key']), 'key')
-      // How a user's tasks are listed. Without it SQLite takes another of user_id and sorts: 60 ms for a page of a million.
+      // For lists of a user's tasks. Without it SQLite uses another index of user_id and sorts: 60 ms for a page of a million tasks.
       await createIndex(db.schema.createIndex('tasks_user').on('tasks').columns(['user_id', 'id']))
-      // The queue of the bell.
+      // The queue of reminders.
       await createIndex(db.schema.createIndex('tasks_notify_at').on('tasks').column('notify_at'), 'notify_at')
 
       await db.schema
@@ -76,7 +76,7 @@ export function foundation(dialect: Dialect): Migration {
         .addColumn('fired_at', integer, (c) => c.notNull())
         .addColumn('timing', text(10), (c) => c.notNull())
         .addColumn('lateness_ms', integer, (c) => c.notNull())
-        // What makes a notification one: a task, an expiry, an instant. Also how a task's own are found.
+        // A notification is unique by its task, expiry and instant. The index also finds the notifications of a task.
         .addUniqueConstraint('notifications_instant', ['task_id', 'expiry_at', 'due_at'])
         .modifyEnd(tableEnd(false))
         .execute()
@@ -97,7 +97,7 @@ export function foundation(dialect: Dialect): Migration {
         .addColumn('latency_ms', integer)
         .addColumn('error', text(500))
         .addColumn('finished_at', integer)
-        // By these it is written and settled; by its id, which grows as well, both would cost half as much again.
+        // Rows are inserted and updated by these columns. By the id, which grows as well, both would cost half as much again.
         .addPrimaryKeyConstraint('deliveries_key', ['notification_id', 'channel_id'])
         .modifyEnd(tableEnd(true))
         .execute()

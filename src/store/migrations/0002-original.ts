@@ -7,7 +7,7 @@ import type { Dialect } from '#store/dialects/dialect.ts'
 import type { Schema } from '#store/schema.ts'
 import { builtInUserId } from '#store/users.ts'
 
-/** The table of the service that Duebell re-creates. Its times are naive: of the zone in which it ran. */
+/** The table of the original service. Its times have no zone: they are local times of the zone in which it ran. */
 interface OriginalRow {
   id: number
   title: string | null
@@ -21,8 +21,8 @@ const originalColumns = ['id', 'title', 'description', 'expiry_dt', 'create_dt',
 const batchSize = 500
 
 /**
- * Takes over the tasks of the original, once, with their ids. Its table stays as it is. What is due rings after the
- * start, as it did at every start of the original.
+ * Takes over the tasks of the original service once, with their ids. Its table is not changed. Reminders that are due fire after the start, as
+ * they did at each start of the original.
  */
 export function original(
   dialect: Dialect,
@@ -32,7 +32,7 @@ export function original(
     async up(untyped) {
       if (dialect.name !== 'mysql') return // it knew no other
       const found = { count: 0, untitled: [] as number[], cut: [] as number[] }
-      // All or nothing: begun again after a kill, this must find our table empty or full.
+      // One transaction: after a kill, the next run must find our table empty or complete.
       const isDone = await (untyped as Kysely<Schema & { task: OriginalRow }>).transaction().execute(async (tx) => {
         if (!(await isThere(tx)) || (await tx.selectFrom('tasks').select('id').limit(1).executeTakeFirst()))
           return false

@@ -2,14 +2,14 @@ import type { Migration } from 'kysely/migration'
 import type { Dialect } from '#store/dialects/dialect.ts'
 import { repeatable } from './repeatable.ts'
 
-/** What the whole API stands on: the trash, answers kept for a repeated request, what has been acknowledged, and more about changes. */
+/** The trash, idempotency keys, acknowledged notifications, and more columns of changes. */
 export function api(dialect: Dialect): Migration {
   const { integer, text, longText, tableEnd, partialIndexes } = dialect.columnSyntax()
   const { createIndex, addColumn } = repeatable(dialect)
   return {
     async up(db) {
-      // A task's whole row, so that a million of them move in SQL. A table of its own, not a mark in `tasks`: every index and every
-      // reader there would carry the deleted along, and their uid and key must be free again.
+      // The whole row of a task, so that SQL can move a million of them. A mark in `tasks` was rejected: every index and query would carry
+      // deleted tasks along, and their uid and key must be free again.
       await db.schema
         .createTable('trash')
         .ifNotExists()
@@ -31,7 +31,7 @@ export function api(dialect: Dialect): Migration {
         .addColumn('version', integer, (c) => c.notNull())
         .addColumn('fired_until_at', integer)
         .addColumn('deleted_at', integer, (c) => c.notNull())
-        // All that one request deleted; restored together if need be.
+        // The tasks that one request deleted. They can be restored together.
         .addColumn('batch', text(36), (c) => c.notNull())
         .modifyEnd(tableEnd(false))
         .execute()
@@ -39,7 +39,7 @@ export function api(dialect: Dialect): Migration {
       await createIndex(db.schema.createIndex('trash_batch').on('trash').columns(['batch', 'id']))
       await createIndex(db.schema.createIndex('trash_deleted_at').on('trash').column('deleted_at'))
 
-      // What a request with an Idempotency-Key was answered, written in the transaction of its effect.
+      // The response to a request with an Idempotency-Key, written in the transaction of its effect.
       await db.schema
         .createTable('idempotency_keys')
         .ifNotExists()
@@ -57,15 +57,15 @@ export function api(dialect: Dialect): Migration {
         db.schema.createIndex('idempotency_keys_created_at').on('idempotency_keys').column('created_at'),
       )
 
-      // Lists by expiry, the main screen of every face.
+      // For lists by expiry, the main view of every client.
       await createIndex(db.schema.createIndex('tasks_expiry').on('tasks').columns(['user_id', 'expiry_at', 'id']))
 
       await addColumn(db.schema.alterTable('notifications').addColumn('acknowledged_at', integer))
-      // The attempt from which the back-off counts: a person's retry begins it anew, while attempts only grow.
+      // The attempt from which the back-off counts. A retry by the user restarts it, while `attempts` only grows.
       await addColumn(
         db.schema.alterTable('deliveries').addColumn('backoff_from', integer, (c) => c.notNull().defaultTo(0)),
       )
-      // Only where it can leave out the many that went well.
+      // Only on databases where the index can leave out deliveries without an error.
       if (partialIndexes)
         await createIndex(
           db.schema.createIndex('deliveries_error').on('deliveries').columns(['user_id', 'notification_id', 'error']),
@@ -76,7 +76,7 @@ export function api(dialect: Dialect): Migration {
       await addColumn(db.schema.alterTable('changes').addColumn('count', integer))
       await addColumn(db.schema.alterTable('changes').addColumn('notification_id', integer))
       await addColumn(db.schema.alterTable('changes').addColumn('channel_id', integer))
-      // Changes up to this number are not in the list any more.
+      // Changes up to this number have been purged.
       await addColumn(db.schema.alterTable('counters').addColumn('forgotten', integer, (c) => c.notNull().defaultTo(0)))
     },
   }

@@ -2,7 +2,7 @@ import type { Migration } from 'kysely/migration'
 import type { Dialect } from '#store/dialects/dialect.ts'
 import { repeatable } from './repeatable.ts'
 
-/** Channels that people make, what is known of each, and how calmly it is told. */
+/** Channels that users create, with their health and settings. */
 export function channels(dialect: Dialect): Migration {
   const { integer, text, longText, tableEnd } = dialect.columnSyntax()
   const { addColumn } = repeatable(dialect)
@@ -12,7 +12,7 @@ export function channels(dialect: Dialect): Migration {
       await addColumn(channels().addColumn('options', longText))
       await addColumn(channels().addColumn('enabled', integer, (c) => c.notNull().defaultTo(1)))
       await addColumn(channels().addColumn('disabled_reason', text(500)))
-      // Lists in JSON; null for «all».
+      // JSON lists; null for all.
       await addColumn(channels().addColumn('tags', text(2_000)))
       await addColumn(channels().addColumn('notifications', text(100)))
       await addColumn(channels().addColumn('group_wait_ms', integer))
@@ -26,14 +26,14 @@ export function channels(dialect: Dialect): Migration {
       await addColumn(channels().addColumn('updated_at', integer, (c) => c.notNull().defaultTo(0)))
       await addColumn(channels().addColumn('version', integer, (c) => c.notNull().defaultTo(1)))
 
-      // Told together: the id under which they are, the same over all attempts.
+      // The id of a group of deliveries in one message. It is the same for all attempts.
       await addColumn(db.schema.alterTable('deliveries').addColumn('group_id', text(36)))
       await addColumn(db.schema.alterTable('deliveries').addColumn('repeats', integer, (c) => c.notNull().defaultTo(0)))
 
       await addColumn(db.schema.alterTable('users').addColumn('quiet_from', text(5)))
       await addColumn(db.schema.alterTable('users').addColumn('quiet_until', text(5)))
 
-      // What all replicas must agree on and no file holds: the key that signs links.
+      // Secrets that all replicas share, such as the key that signs links.
       await db.schema
         .createTable('secrets')
         .ifNotExists()

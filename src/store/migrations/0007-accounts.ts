@@ -2,7 +2,7 @@ import type { Migration } from 'kysely/migration'
 import type { Dialect } from '#store/dialects/dialect.ts'
 import { repeatable } from './repeatable.ts'
 
-/** Several people on one server: who they are, by what they are known, and what each has done. */
+/** User accounts, their credentials, and the audit log. */
 export function accounts(dialect: Dialect): Migration {
   const { id, integer, text, longText, tableEnd } = dialect.columnSyntax()
   const { addColumn, createIndex } = repeatable(dialect)
@@ -11,14 +11,14 @@ export function accounts(dialect: Dialect): Migration {
       const users = () => db.schema.alterTable('users')
       await addColumn(users().addColumn('name', text(50)))
       await addColumn(users().addColumn('email', text(254)))
-      // Whoever was there before there were accounts has the server to himself.
+      // The user of a server without accounts is its administrator.
       await addColumn(users().addColumn('role', text(10), (c) => c.notNull().defaultTo('admin')))
       await addColumn(users().addColumn('password', text(200)))
-      // Who he is to the provider of OpenID Connect: its URL and, behind a space, its name for him.
+      // The identity at the OpenID Connect provider: the URL of the provider and, after a space, its subject.
       await addColumn(users().addColumn('identity', text(600)))
       await addColumn(users().addColumn('disabled_at', integer))
       await addColumn(users().addColumn('removed_at', integer))
-      // What he has chosen himself. What his alarms are computed with stands beside it, chosen or not.
+      // The user's own choices. Other columns have the effective values, by which alarms are computed.
       await addColumn(users().addColumn('own_time_zone', text(100)))
       await addColumn(users().addColumn('own_reminders', text(2_000)))
       await addColumn(users().addColumn('alarms_stale', integer, (c) => c.notNull().defaultTo(0)))
@@ -51,7 +51,7 @@ export function accounts(dialect: Dialect): Migration {
         .ifNotExists()
         .addColumn('id', id)
         .addColumn('at', integer, (c) => c.notNull())
-        // Without a key to users: it outlasts them.
+        // Without a foreign key: entries outlast their users.
         .addColumn('user_id', integer)
         .addColumn('who', text(50))
         .addColumn('by_kind', text(12))
