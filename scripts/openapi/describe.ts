@@ -45,7 +45,7 @@ export async function describe(routes: readonly Route[], version: string): Promi
         })
       }
     }
-    for (const name of schema.reads ?? []) {
+    for (const name of schema.requestHeaders ?? []) {
       usedParameters.add(name)
       found.push({ $ref: `#/components/parameters/${headerName(name)}` })
     }
@@ -61,7 +61,7 @@ export async function describe(routes: readonly Route[], version: string): Promi
       found[status] = {
         description: STATUS_CODES[status] ?? status,
         headers: headerRefs([
-          ...(status < '300' || status === '304' ? (route.schema.gives ?? []) : []),
+          ...(status < '300' || status === '304' ? (route.schema.responseHeaders ?? []) : []),
           'x-request-id',
         ]),
         ...(hasBody && {
@@ -149,16 +149,16 @@ export async function describe(routes: readonly Route[], version: string): Promi
 }
 
 /** Who may ask, in words: a scheme says no more than how. */
-function accessOf({ schema: { needs, adminOnly, sessionOnly } }: Route): string {
-  if (needs === undefined || needs === 'nothing') return 'For everybody.'
+function accessOf({ schema: { scope, adminOnly, sessionOnly } }: Route): string {
+  if (scope === undefined || scope === 'none') return 'For everybody.'
   const who = `${adminOnly ? ', of an administrator of the server' : ''}${sessionOnly ? ', in a session' : ''}`
-  return `Needs the scope \`${needs}\`${who}.`
+  return `Needs the scope \`${scope}\`${who}.`
 }
 
-function securityOf({ schema: { needs, sessionOnly } }: Route): Record<string, string[]>[] {
-  if (needs === undefined || needs === 'nothing') return []
+function securityOf({ schema: { scope, sessionOnly } }: Route): Record<string, string[]>[] {
+  if (scope === undefined || scope === 'none') return []
   // Nothing is first, and enough: a server without login asks for no more, and both have the same description.
-  return [{}, ...(sessionOnly ? [] : [{ token: [needs] }]), { session: [] }]
+  return [{}, ...(sessionOnly ? [] : [{ token: [scope] }]), { session: [] }]
 }
 
 /** PATCH is where the other media type is expected. */
@@ -192,11 +192,11 @@ export function kindsOf({ method, schema }: Pick<Route, 'method' | 'schema'>): K
     'unavailable',
     ...(schema.problems ?? []),
   ])
-  if (schema.needs !== 'nothing') kinds.add('unauthorized')
+  if (schema.scope !== 'none') kinds.add('unauthorized')
   if (schema.params) kinds.add('not-found')
   if (method !== 'get') for (const kind of ['too-large', 'unsupported-media-type', 'invalid'] as const) kinds.add(kind)
-  if (schema.reads?.includes('if-match')) kinds.add('stale')
-  if (schema.reads?.includes('idempotency-key')) kinds.add('conflict')
+  if (schema.requestHeaders?.includes('if-match')) kinds.add('stale')
+  if (schema.requestHeaders?.includes('idempotency-key')) kinds.add('conflict')
   return [...kinds].sort(byStatus)
 }
 

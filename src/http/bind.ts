@@ -62,10 +62,10 @@ export function toRouteOptions(operation: Operation): Pick<RouteOptions, 'schema
   const { id, scope, summary, description, tag, params, query, body, response, media } = operation
   const { adminOnly, sessionOnly, requestHeaders, responseHeaders, problems, longRunning, isLarge } = operation
   return {
-    config: { ...(longRunning && { isLong: true }), ...(isLarge && { isLarge }) },
+    config: { ...(longRunning && { longRunning: true }), ...(isLarge && { isLarge }) },
     schema: {
       operationId: id,
-      needs: scope === 'none' ? 'nothing' : scope,
+      scope,
       ...(adminOnly && { adminOnly }),
       ...(sessionOnly && { sessionOnly }),
       summary,
@@ -75,8 +75,8 @@ export function toRouteOptions(operation: Operation): Pick<RouteOptions, 'schema
       ...(query && { querystring: query }),
       ...(body && { body }),
       response: { 200: media ?? response, ...(mayBeNotModified(operation) && { 304: NotModified }) },
-      ...(requestHeaders && { reads: requestHeaders }),
-      ...(responseHeaders && { gives: responseHeaders }),
+      ...(requestHeaders && { requestHeaders }),
+      ...(responseHeaders && { responseHeaders }),
       ...(problems && { problems }),
     },
   }

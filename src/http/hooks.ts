@@ -124,7 +124,7 @@ function countRequest(
   rejection: Error | undefined,
 ): void {
   const { caller, ip, routeOptions } = request
-  if (rateLimit === 0 || routeOptions.config.isUrgent || caller?.by?.kind === 'socket') return
+  if (rateLimit === 0 || routeOptions.config.bypassLimits || caller?.by?.kind === 'socket') return
   const by = caller?.by
   if (by?.id != null) rateLimiter.request(reply, { key: `${by.kind}:${by.id}`, isKnown: true })
   // Without login each address is a caller of its own.

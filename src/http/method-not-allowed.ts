@@ -23,7 +23,7 @@ export function collectMethods(server: FastifyInstance): () => void {
       server.route({
         method: others,
         url,
-        schema: { hide: true, needs: 'nothing' },
+        schema: { hide: true, scope: 'none' },
         handler: async () => {
           throw new Problem('method-not-allowed', detail, { allowed })
         },

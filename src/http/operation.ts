@@ -4,8 +4,8 @@ import type { Scope } from '#core/scope.ts'
 
 /**
  * The declarations of a route, beside its schemas. bind.ts makes them from an operation (src/api), and scripts/openapi makes `openapi.json`
- * from them. At runtime authentication reads `needs`, `adminOnly` and `sessionOnly`, and the audit log `operationId`. A route
- * without `needs` fails at startup.
+ * from them. At runtime authentication reads `scope`, `adminOnly` and `sessionOnly`, and the audit log `operationId`. A route
+ * without `scope` fails at startup.
  */
 declare module 'fastify' {
   interface FastifySchema {
@@ -16,13 +16,13 @@ declare module 'fastify' {
     readonly description?: string
     readonly tags?: readonly string[]
     /** Request headers that it uses, besides those of every request. */
-    readonly reads?: readonly RequestHeader[]
+    readonly requestHeaders?: readonly RequestHeader[]
     /** Headers of its success, besides those of every response. */
-    readonly gives?: readonly ResponseHeader[]
+    readonly responseHeaders?: readonly ResponseHeader[]
     /** Problems of this route, besides those of every request of its form. */
     readonly problems?: readonly ProblemKind[]
-    /** The scope that a credential needs; `nothing`: no credential is needed. */
-    readonly needs?: Scope | 'nothing'
+    /** The scope that a credential needs; `none`: no credential is needed. */
+    readonly scope?: Scope | 'none'
     /** Only administrators of the server may use it. */
     readonly adminOnly?: boolean
     /** Only sessions may use it: the effects of a bearer token would outlast the token. */

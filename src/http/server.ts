@@ -108,7 +108,7 @@ export function createServer(deps: ServerDeps): FastifyInstance {
   const server = createFastify(hookDeps, certificate)
   handleErrors(server, deps.db)
   const rateLimiter = addHooks(server, hookDeps)
-  requireNeeds(server)
+  requireScopes(server)
   limitBodies(server)
   readJsonStrictly(server)
   if (deps.onRoute) server.addHook('onRoute', deps.onRoute)
@@ -166,10 +166,10 @@ function handleErrors(server: FastifyInstance, db: Db): void {
   })
 }
 
-/** A route that does not declare what it needs fails at startup, not at a request. */
-function requireNeeds(server: FastifyInstance): void {
+/** A route that does not declare its scope fails at startup, not at a request. */
+function requireScopes(server: FastifyInstance): void {
   server.addHook('onRoute', ({ method, url, schema }) => {
-    if (schema?.needs === undefined) throw new Error(`${method} ${url} does not declare what it needs`)
+    if (schema?.scope === undefined) throw new Error(`${method} ${url} does not declare its scope`)
   })
 }
 

@@ -135,7 +135,7 @@ export function accessFaults({ operations, people, strangers, send }: Matrix): r
     ],
     [
       'an operation for everybody that nobody has meant so',
-      [{ ...find('listTags'), needs: 'nothing' }],
+      [{ ...find('listTags'), needs: 'none' }],
       send,
       /^listTags is for everybody, and nobody has said that it is meant to be/,
     ],

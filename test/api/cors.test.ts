@@ -41,7 +41,7 @@ test('a page of an origin that is named', async (t) => {
     const { routes } = readRoutes()
     for (const { method, schema } of routes) {
       assert.ok(listed(headers, 'access-control-allow-methods').includes(method.toUpperCase()), method)
-      for (const name of schema.reads ?? [])
+      for (const name of schema.requestHeaders ?? [])
         assert.ok(listed(headers, 'access-control-allow-headers').includes(name), name)
     }
     for (const name of ['authorization', 'content-type', 'traceparent'])

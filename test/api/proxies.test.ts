@@ -31,7 +31,7 @@ async function startMirror(t: TestContext, trustProxy: string[], place: { host?:
     changeStream: { stop() {} } as never,
   }
   const server = createServer(parts as ServerDeps)
-  server.get('/who', { schema: { hide: true, needs: 'nothing' } }, ({ ip, protocol, host }) => ({ ip, protocol, host }))
+  server.get('/who', { schema: { hide: true, scope: 'none' } }, ({ ip, protocol, host }) => ({ ip, protocol, host }))
   t.after(() => server.close())
   const url = await listen(server, { host: '127.0.0.1', port: 0, socket: '', ...place }, () => '')
   return (...lines: Lines) => rawRequest(url, ['GET /who HTTP/1.1', 'Host: own.example', ...lines])

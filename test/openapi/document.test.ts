@@ -26,7 +26,15 @@ test('no two operations have the same id', () => {
 })
 
 for (const route of routes) {
-  const { operationId, summary, tags, response, gives = [], problems = [], reads = [] } = route.schema
+  const {
+    operationId,
+    summary,
+    tags,
+    response,
+    responseHeaders = [],
+    problems = [],
+    requestHeaders = [],
+  } = route.schema
   test(`${operationId} says what it is, and a real server shows it`, () => {
     const { operation } = operations.get(operationId) ?? assert.fail('is not in the document')
     const lacks: string[] = []
@@ -45,13 +53,13 @@ for (const route of routes) {
     const body = operation.requestBody?.content['application/json']
     if (body && !body.examples) lacks.push('an example of its body, in scripts/openapi/story.ts')
     // What it names itself is shown; what any request of its form may meet is shown at /problems.
-    const own = [...problems, ...(reads.includes('if-match') ? (['stale'] as const) : [])]
+    const own = [...problems, ...(requestHeaders.includes('if-match') ? (['stale'] as const) : [])]
     for (const kind of own)
       if (!steps.some(({ text }) => text.includes(`"/problems/${kind}"`)))
         lacks.push(`an example of the problem ${kind}, in scripts/openapi/story.ts`)
     for (const kind of kindsOf(route))
       if (!operation.responses[problemTypes[kind].status]) lacks.push(`the problem ${kind}`)
-    for (const header of gives)
+    for (const header of responseHeaders)
       if (!steps.some((one) => one.status < 400 && one.headers.has(header)))
         lacks.push(`an example with the header ${header}, which it says it gives`)
     assert.deepEqual(lacks, [], `${operationId} lacks`)

@@ -12,7 +12,7 @@ export interface Operation {
   /** `/v1/tasks/{id}` */
   readonly path: string
   /** What the door asks for. */
-  readonly needs: Scope | 'nothing'
+  readonly needs: Scope | 'none'
   /** What this very request needs, where that is more. */
   readonly needsInAll?: Scope
   readonly adminOnly: boolean
@@ -46,7 +46,7 @@ export interface AccessRequest {
 export function operationsToCheck(document: Document, routes: readonly Route[]): Operation[] {
   const described = operationsOf(document)
   return routes.map(({ schema }) => {
-    const { operationId: id, needs, adminOnly = false, sessionOnly = false } = schema
+    const { operationId: id, scope: needs, adminOnly = false, sessionOnly = false } = schema
     const { method, path, operation } = described.get(id) ?? fail(`${id} is not in openapi.json`)
     if (needs === undefined) fail(`${id} does not say what it needs`)
     const parameters = (operation.parameters ?? []).map((one) => resolve<Parameter>(document, one))

@@ -88,7 +88,7 @@ export async function checkAccess(matrix: Matrix): Promise<Checked> {
     const unsaid = unsaidParameters(operation, rule, matrix.values)
     for (const parameter of unsaid)
       broken.push(`${operation.id}: nobody has said what «${parameter}» names, and of whom (Rules)`)
-    if (operation.needs === 'nothing' && !matrix.publicOperations.has(operation.id))
+    if (operation.needs === 'none' && !matrix.publicOperations.has(operation.id))
       broken.push(`${operation.id} is for everybody, and nobody has said that it is meant to be`)
     if (unsaid.some((parameter) => parameter.startsWith('path '))) continue // there is no asking for it
     await check(operation, rule)
@@ -99,7 +99,7 @@ export async function checkAccess(matrix: Matrix): Promise<Checked> {
     const doer = (await rule.doer?.()) ?? (operation.adminOnly ? people.root : people.user)
     /** With all rights that this operation takes. */
     const allRights = (by: Person) => (operation.sessionOnly ? { cookie: by.cookie } : bearer(by.tokens.admin))
-    const needed = operation.needsInAll ?? (operation.needs === 'nothing' ? 'read' : operation.needs)
+    const needed = operation.needsInAll ?? (operation.needs === 'none' ? 'read' : operation.needs)
     const methods = operation.method === 'GET' ? ['GET', 'HEAD'] : [operation.method]
     const perform: Perform = (by, sending) => ask(sending, { headers: allRights(by) })
     const right = (by: Person) => rightOf(rule, by, perform)
@@ -155,7 +155,7 @@ export async function checkAccess(matrix: Matrix): Promise<Checked> {
       for (const stranger of matrix.strangers) await refuses(sending, stranger)
       const { needs, adminOnly } = operation
       for (const scope of scopes.filter((one) => !covers(one, needed))) {
-        const missing = needs === 'nothing' || covers(scope, needs) ? needed : needs
+        const missing = needs === 'none' || covers(scope, needs) ? needed : needs
         const challenge = `Bearer realm="Duebell", error="insufficient_scope", scope="${missing}"`
         await refuses(sending, tooLittle(`a token of the scope ${scope}`, doer.tokens[scope], challenge))
       }
@@ -193,7 +193,7 @@ export async function checkAccess(matrix: Matrix): Promise<Checked> {
     }
 
     async function isDoneForHim(): Promise<void> {
-      const isPublic = operation.needs === 'nothing'
+      const isPublic = operation.needs === 'none'
       for (const scope of isPublic ? (['read'] as const) : scopes.filter((one) => covers(one, needed)))
         for (const method of methods) {
           const headers = isPublic ? {} : operation.sessionOnly ? allRights(doer) : bearer(doer.tokens[scope])
@@ -216,7 +216,7 @@ export async function checkAccess(matrix: Matrix): Promise<Checked> {
       judge('GET by another user', reply, [reply.status >= 300 && `${reply.status} ${reply.text}`])
     }
 
-    if (operation.needs === 'nothing') await isForEverybody()
+    if (operation.needs === 'none') await isForEverybody()
     else await refusesEverybody()
     for (const naming of rule.namings ?? []) await hidesWhatIsAnothers(naming)
     await isDoneForHim()

@@ -51,12 +51,12 @@ export function recordAudit(
   }
 
   server.addHook('onSend', (request, reply, payload, done) => {
-    const { operationId, needs: declared } = request.routeOptions.schema ?? {}
+    const { operationId, scope: declared } = request.routeOptions.schema ?? {}
     if (operationId === undefined || (!request.caller && !authenticationOperations.has(operationId)))
       return done(null, payload)
-    const needs = request.needed ?? declared
-    const isSensitive = sensitiveOperations.has(operationId) || (needs === 'admin' && isUnsafe(request))
-    const isSmallWrite = !isOpen && needs === 'write' && reply.statusCode < 400
+    const scope = request.needed ?? declared
+    const isSensitive = sensitiveOperations.has(operationId) || (scope === 'admin' && isUnsafe(request))
+    const isSmallWrite = !isOpen && scope === 'write' && reply.statusCode < 400
     if (!isSensitive && !isSmallWrite) return done(null, payload)
     pending.push(toEntry(request, reply, operationId, clock.now()))
     writeSoon()

@@ -39,7 +39,7 @@ export function actorOf(request: FastifyRequest): Caller {
 }
 
 /** Unknown paths, and routes without authentication: health, pages, sign-in. */
-const isPublic = ({ routeOptions }: FastifyRequest) => (routeOptions.schema?.needs ?? 'nothing') === 'nothing'
+const isPublic = ({ routeOptions }: FastifyRequest) => (routeOptions.schema?.scope ?? 'none') === 'none'
 
 const noCredential = () => new Problem('unauthorized', 'Sign in, or send a token: Authorization: Bearer <token>.')
 
@@ -160,7 +160,7 @@ function hashOf(secret: string | undefined, isOpen: boolean): string | undefined
 
 /** Administrators read the metrics while the database is unavailable, to see that it is. */
 function read({ cache }: State, { routeOptions: { schema } }: FastifyRequest, hash: string) {
-  return schema?.needs === 'read' && schema.adminOnly ? cache.readOrStale(hash) : cache.read(hash)
+  return schema?.scope === 'read' && schema.adminOnly ? cache.readOrStale(hash) : cache.read(hash)
 }
 
 /** @throws Problem `unauthorized`, `forbidden` */
@@ -217,8 +217,8 @@ function rejectionReason(credential: Credential | undefined, now: number): Probl
 
 /** @throws Problem `forbidden` */
 function authorize({ routeOptions }: FastifyRequest, { caller, token }: Credential): void {
-  const { needs, adminOnly, sessionOnly } = routeOptions.schema ?? {}
-  requireScope(caller, needs === 'read' || needs === 'write' ? needs : 'admin')
+  const { scope = 'admin', adminOnly, sessionOnly } = routeOptions.schema ?? {}
+  requireScope(caller, scope === 'none' ? 'admin' : scope)
   if (adminOnly && caller.role !== 'admin')
     throw new Problem('forbidden', 'Only administrators of the server may do this.')
   if (sessionOnly && token?.kind === 'token')

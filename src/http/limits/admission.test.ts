@@ -202,8 +202,8 @@ async function startServer(t: TestContext) {
   }
   admitRequests(server, admission, { log, onRejected: () => counts.rejected++ })
   server.get('/', async () => 'served')
-  server.get('/long', { config: { isLong: true } }, async () => 'served')
-  server.get('/how', { config: { isUrgent: true } }, async () => 'well')
+  server.get('/long', { config: { longRunning: true } }, async () => 'served')
+  server.get('/how', { config: { bypassLimits: true } }, async () => 'well')
   server.get('/fails', async () => {
     throw new Error('fails')
   })

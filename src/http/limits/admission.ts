@@ -137,9 +137,9 @@ export function createAdmission(
 declare module 'fastify' {
   interface FastifyContextConfig {
     /** Reports the state of the server to a monitor: never rejected, whatever the load, and counted against no caller. */
-    readonly isUrgent?: true
+    readonly bypassLimits?: true
     /** Waits for an event or for another server, so it holds no slot. */
-    readonly isLong?: true
+    readonly longRunning?: true
     /** Returns whether the request asks for thousands of items; then it waits in the large queue. @param query unvalidated */
     readonly isLarge?: (query: Readonly<Record<string, unknown>>) => boolean
   }
@@ -183,11 +183,11 @@ export function admitRequests(
 
   server.addHook('onRequest', (request, reply, done) => {
     const { config } = request.routeOptions
-    if (config.isUrgent) return admission.enqueueUrgent(done)
+    if (config.bypassLimits) return admission.enqueueUrgent(done)
     if (config.isLarge?.(request.query as Record<string, unknown>)) request.size = 'large'
     const start = (now: number) => {
       if (request.raw.socket.destroyed) return // the client left while it waited
-      if (!config.isLong) request.slot = admission.takeSlot(now, request.size)
+      if (!config.longRunning) request.slot = admission.takeSlot(now, request.size)
       done()
     }
     const reject = () => {

@@ -13,7 +13,7 @@ export const maxPublicBodyBytes = 8 * 1024
 /** Call it before routes are added. The server's own `bodyLimit` must be the smaller one, since it applies to unknown paths. */
 export function limitBodies(server: FastifyInstance): void {
   server.addHook('onRoute', (route) => {
-    if (route.schema?.needs !== 'nothing') route.bodyLimit ??= maxBodyBytes
+    if (route.schema?.scope !== 'none') route.bodyLimit ??= maxBodyBytes
   })
 }
 

@@ -19,7 +19,7 @@ export function linkRoutes(
   server: FastifyInstance,
   { ctx, links, now }: { ctx: Context; links: ActionLinks; now: () => number },
 ): void {
-  const schema = { hide: true, needs: 'nothing' } as const
+  const schema = { hide: true, scope: 'none' } as const
   const snoozeMs = 3_600_000
 
   const perform: Record<LinkAction, (link: ActionLink) => Promise<unknown>> = {

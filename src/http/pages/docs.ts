@@ -7,7 +7,7 @@ import { createStaticFile } from './static-file.ts'
  * (src/http/docs/README.md), so no request leaves the server.
  */
 export function docsRoutes(server: FastifyInstance): void {
-  const schema = { hide: true, needs: 'nothing' } as const
+  const schema = { hide: true, scope: 'none' } as const
   const description = createStaticFile({
     file: new URL('../../../openapi.json', import.meta.url),
     type: 'application/json',

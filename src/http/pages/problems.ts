@@ -12,7 +12,7 @@ const slugs = Object.keys(problemTexts) as Slug[]
 
 /** `/problems/<kind>`, the `type` of every problem: its meaning and remedy, as a page or, by Accept, as JSON. */
 export function problemRoutes(server: FastifyInstance): void {
-  const schema = { hide: true, needs: 'nothing' } as const
+  const schema = { hide: true, scope: 'none' } as const
 
   server.get<{ Params: { slug: string } }>('/problems/:slug', { schema }, async (request, reply) => {
     const slug = slugs.find((one) => one === request.params.slug)

@@ -8,7 +8,7 @@ import { escapeHtml } from './page.ts'
  * the #, which leaves the browser only in the one request that uses it.
  */
 export function signInPageRoutes(server: FastifyInstance, { provider }: { provider: string | null }): void {
-  const schema = { hide: true, needs: 'nothing' } as const
+  const schema = { hide: true, scope: 'none' } as const
   const pages = { '/set-up': setUp, '/invitation': invitation, '/sign-in': signIn(provider) }
   for (const [path, { title, body }] of Object.entries(pages))
     server.get(path, { schema }, async (_, reply) =>

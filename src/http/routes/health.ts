@@ -71,7 +71,7 @@ export function healthRoutes(
 
   const text = (operationId: string, summary: string, words: { 200: string; 503?: string }) => ({
     operationId,
-    needs: 'nothing' as const,
+    scope: 'none' as const,
     summary,
     tags: ['health'],
     response: Object.fromEntries(
@@ -82,7 +82,7 @@ export function healthRoutes(
     ),
   })
 
-  const config = { isUrgent: true } as const
+  const config = { bypassLimits: true } as const
   const aliveSchema = text('isAlive', 'Check that the process answers', { 200: 'Alive' })
   server.get('/livez', { config, schema: aliveSchema }, async (_, reply) => reply.type('text/plain').send('Alive'))
 
@@ -97,7 +97,7 @@ export function healthRoutes(
 
   const healthSchema = {
     operationId: 'getHealth',
-    needs: 'nothing',
+    scope: 'none',
     summary: 'Get the health of the server',
     tags: ['health'],
     response: {

@@ -14,13 +14,13 @@ export interface Metrics {
 export function metricsRoutes(server: FastifyInstance, metrics: Metrics): void {
   const schema = {
     operationId: 'getMetrics',
-    needs: 'read',
+    scope: 'read',
     adminOnly: true,
     summary: 'Get the metrics for Prometheus',
     tags: ['health'],
     response: { 200: { content: { 'text/plain': { schema: Type.String() } } } },
   } as const
-  server.get('/metrics', { config: { isUrgent: true }, schema }, async (_, reply) =>
+  server.get('/metrics', { config: { bypassLimits: true }, schema }, async (_, reply) =>
     reply
       .type('text/plain; version=0.0.4; charset=utf-8')
       .header('cache-control', 'no-store')

@@ -26,7 +26,7 @@ interface Parts {
  * both, so an error is a page and no problem document.
  */
 export function oidcRoutes(server: FastifyInstance, { ctx, oidc, newUsers, defaults, log }: Parts): void {
-  const schema = { hide: true, needs: 'nothing' } as const
+  const schema = { hide: true, scope: 'none' } as const
 
   server.get<{ Querystring: { return_to?: string } }>('/auth/oidc', { schema }, async ({ query, id }, reply) => {
     reply.header('cache-control', 'no-store')
