@@ -76,7 +76,7 @@ async function openApp(config: Config, deps: AppDeps, onOpened: (store: Store) =
   const { clock } = deps
   const { log, print } = await createLog({ level: config.logLevel, format: config.logFormat }, deps.output)
   const httpLog = log.child({ component: 'http' })
-  const defaults: Defaults = { reminders: config.defaultReminders, timeZone: config.timeZone }
+  const defaults = defaultsOf(config)
   const version = readVersion()
   const metrics = createMetrics({
     version,

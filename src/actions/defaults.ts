@@ -24,6 +24,9 @@ const batchSize = 1_000
 export interface SettingsPatch {
   readonly timeZone?: string | null
   readonly reminders?: readonly Reminder[] | null
+  readonly dayReminders?: readonly Reminder[] | null
+  /** `HH:MM` */
+  readonly dayTime?: string | null
   readonly quietHours?: QuietHours | null
 }
 
@@ -35,19 +38,15 @@ export interface SettingsPatch {
 export async function changeSettings(
   ctx: LongContext,
   { userId }: Actor,
-  { timeZone, reminders, quietHours }: SettingsPatch,
+  { quietHours, ...defaults }: SettingsPatch,
   server: Defaults,
 ): Promise<void> {
   const isStale = await ctx.transact(async (tx, now) => {
     await users.lockUser(tx, userId)
     if (quietHours !== undefined) await users.saveQuietHours(tx, userId, quietHours)
-    if (timeZone === undefined && reminders === undefined) return false
+    if (Object.keys(defaults).length === 0) return false
     const { own } = await users.getPreferences(tx, userId)
-    const wanted = {
-      timeZone: timeZone === undefined ? own.timeZone : timeZone,
-      reminders: reminders === undefined ? own.reminders : reminders,
-    }
-    return users.saveOwnDefaults(tx, userId, wanted, server, now)
+    return users.saveOwnDefaults(tx, userId, { ...own, ...defaults }, server, now)
   })
   if (!isStale) return
   const walk = openWalk({ store: ctx, limit: () => batchSize, wake: ctx.wake }, userId)

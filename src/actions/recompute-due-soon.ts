@@ -1,5 +1,6 @@
 import { type Defaults, expiriesOf, maxZoneShiftMs } from '#core/reminder.ts'
 import type { AlarmTask } from '#core/stale-alarm.ts'
+import type { Reminder } from '#core/task.ts'
 import { type ExpiryRange, nextByAlarm, nextByExpiry } from '#store/recompute.ts'
 import type { Db } from '#store/schema.ts'
 
@@ -19,11 +20,15 @@ export interface DueSoonPlan {
 }
 
 /** @param after when the reminders are due, as `until`: in ms since 1970 */
-export function planDueSoon({ reminders }: Defaults, after: number, until: number): DueSoonPlan {
-  const ranges = reminders.map((reminder): ExpiryRange => {
-    const expiries = expiriesOf(reminder, after, until)
+export function planDueSoon({ reminders, dayReminders }: Defaults, after: number, until: number): DueSoonPlan {
+  const toRange = (reminder: Reminder, isDay: boolean): ExpiryRange => {
+    const expiries = expiriesOf(reminder, after, until, { isDay })
     return { after: { expiryAt: expiries.after, taskId: 0 }, before: expiries.until + 1 }
-  })
+  }
+  const ranges = [
+    ...reminders.map((reminder) => toRange(reminder, false)),
+    ...dayReminders.map((reminder) => toRange(reminder, true)),
+  ]
   return { until, ranges, alarm: { notifyAt: after, taskId: 0 } }
 }
 

@@ -1,7 +1,9 @@
 import { Problem } from '#core/problem.ts'
-import { type AlarmSettings, type AlarmTask, followsDefaults, freshen } from '#core/stale-alarm.ts'
+import { type AlarmSettings, type AlarmTask, freshen, isArmed } from '#core/stale-alarm.ts'
+import { recordChange } from '#store/changes.ts'
 import type { Store } from '#store/engine/open.ts'
 import { isDamage } from '#store/engine/storage.ts'
+import { moveExpiries } from '#store/moved-expiries.ts'
 import * as store from '#store/recompute.ts'
 import type { Db } from '#store/schema.ts'
 import { findUser, userInTransaction } from '#store/users.ts'
@@ -188,18 +190,24 @@ async function readChunk<T>(
 /** Computes and writes the alarms of locked tasks. The user is locked after the tasks: all writers keep this order. */
 async function compute(tx: Db, userId: number, found: readonly AlarmTask[], now: number) {
   const present = await userInTransaction(tx, userId)
-  const following = found.filter(followsDefaults)
-  const moved: AlarmTask[] = []
+  const armed = found.filter(isArmed)
+  const changed: AlarmTask[] = []
+  const moved: Parameters<typeof moveExpiries>[1][number][] = []
   let earliestAt: number | null = null
-  for (const task of following) {
+  for (const task of armed) {
     const fresh = freshenReadable(task, present, now)
+    const { id, version } = task
+    if (task.expiryAt !== null && fresh.expiryAt !== null && fresh.expiryAt !== task.expiryAt)
+      moved.push({ id, from: task.expiryAt, to: fresh.expiryAt, version })
     // `firedUntilAt` counts as well: without it, the next edit would fire reminders of the past.
     if (fresh.notifyAt === task.notifyAt && fresh.firedUntilAt === task.firedUntilAt) continue
-    moved.push(fresh)
+    changed.push(fresh)
     earliestAt = earlier(earliestAt, fresh.notifyAt)
   }
-  await store.setAlarms(tx, moved)
-  return { tasks: following.length, earliestAt, present }
+  await store.setAlarms(tx, changed)
+  await moveExpiries(tx, moved, now)
+  for (const { id } of moved) recordChange(tx, { userId, taskId: id, kind: 'updated' })
+  return { tasks: armed.length, earliestAt, present, moved: moved.map(({ id }) => id) }
 }
 
 /** A row with invalid values, changed by another program, stays as it is. Firing skips it, and logs it. */

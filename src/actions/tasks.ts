@@ -1,5 +1,5 @@
 import { randomUUIDv7 } from 'node:crypto'
-import { rememberFired } from '#core/alarm.ts'
+import { hasMovedExpiry, rememberFired } from '#core/alarm.ts'
 import type { Actor } from '#core/caller.ts'
 import type { ChangeKind } from '#core/change.ts'
 import type { DateTimeInput } from '#core/date-time.ts'
@@ -17,6 +17,7 @@ import {
 } from '#core/task-changes.ts'
 import { recordChange } from '#store/changes.ts'
 import { reviveCancelled } from '#store/deliveries.ts'
+import { moveNotifications } from '#store/moved-expiries.ts'
 import { firedUntil } from '#store/notifications.ts'
 import type { Db } from '#store/schema.ts'
 import { indexTask } from '#store/search.ts'
@@ -214,7 +215,7 @@ async function rewrite(
   now: number,
   wakeAt: WakeAt,
 ): Promise<Task[]> {
-  const hasMoved = ({ before, after }: tasks.TaskUpdate) => before.expiryAt !== after.expiryAt
+  const hasMoved = ({ before, after }: tasks.TaskUpdate) => hasMovedExpiry(before, after)
   const isReopened = ({ before, after }: tasks.TaskUpdate) => before.completedAt !== null && after.completedAt === null
   // Tasks that return to an earlier expiry: reminders that fired stay fired, and cancelled deliveries are pending again.
   const returned = changes.flatMap((one) => {
@@ -236,6 +237,14 @@ async function rewrite(
   })
   const changed = written.filter(({ before, after }) => after !== before)
   await tasks.saveTasks(tx, changed)
+  await moveNotifications(
+    tx,
+    changed.flatMap((one) => {
+      const { before, after } = one
+      const isMoved = before.expiryAt !== null && after.expiryAt !== null && before.expiryAt !== after.expiryAt
+      return isMoved && !hasMoved(one) ? [{ id: after.id, from: before.expiryAt, to: after.expiryAt }] : []
+    }),
+  )
   for (const { before, after } of changed) {
     if (after.title !== before.title || after.description !== before.description) indexTask(tx, after)
     recordChange(tx, { userId: after.userId, taskId: after.id, kind: changeKind(before, after) })

@@ -18,9 +18,9 @@ export interface Entry {
   readonly taskId: number
   /** One line. */
   readonly title: string
-  /** `expires in 15 min` */
+  /** `expires in 15 min`, `expires tomorrow` */
   readonly state: string
-  /** `Tue, 1 Dec 2026, 10:00 (Europe/Paris)` */
+  /** `Tue, 1 Dec 2026, 10:00 (Europe/Paris)`, or a day: `Tue, 1 Dec 2026` */
   readonly when: string
   /** `This notification is 2 h late.`, or null. */
   readonly late: string | null
@@ -57,8 +57,11 @@ function toEntry({ notification, task, timeZone, links }: MessageItem, sentAt: n
   return {
     taskId: task.id,
     title: oneLine(task.title),
-    state: formatState(notification.expiryAt - sentAt),
-    when: formatTime(notification.expiryAt, timeZone),
+    state:
+      task.expiryDate === null
+        ? formatState(notification.expiryAt - sentAt)
+        : formatDayState(task.expiryDate, sentAt, timeZone),
+    when: task.expiryDate === null ? formatTime(notification.expiryAt, timeZone) : formatDay(task.expiryDate),
     late:
       notification.timing === 'late'
         ? `This notification is ${formatLateness(sentAt - notification.dueAt)} late.`
@@ -84,6 +87,16 @@ function formatState(ms: number): string {
   return ms > 0 ? `expires in ${formatRounded(ms)}` : `expired ${formatRounded(-ms)} ago`
 }
 
+/** @param date the day of the expiry, `2027-03-01` */
+function formatDayState(date: string, sentAt: number, timeZone: string): string {
+  const today = Temporal.Instant.fromEpochMilliseconds(sentAt).toZonedDateTimeISO(timeZone).toPlainDate()
+  const { days } = today.until(date)
+  if (days === 0) return 'expires today'
+  if (days === 1) return 'expires tomorrow'
+  if (days === -1) return 'expired yesterday'
+  return days > 0 ? `expires in ${days} days` : `expired ${-days} days ago`
+}
+
 const formatLateness = (ms: number) => formatRounded(Math.max(ms, 1_000))
 
 /** Rounds to seconds below a minute, to minutes above: a quarter of an hour must not read «in 14 min 59 s». */
@@ -92,14 +105,18 @@ function formatRounded(ms: number): string {
   return formatSpan(Math.round(ms / unit) * unit)
 }
 
+// English, like all of the text. The month has a name, so that no reader can confuse it with the day.
+const dayStyle = { weekday: 'short', day: 'numeric', month: 'short', year: 'numeric' } as const
+const dayFormat = new Intl.DateTimeFormat('en-GB', { ...dayStyle, timeZone: 'UTC' })
+
+const formatDay = (date: string) => dayFormat.format(Date.parse(date))
+
 const formats = new Map<string, Intl.DateTimeFormat>()
 
 function formatTime(at: number, timeZone: string): string {
   let format = formats.get(timeZone)
   if (!format) {
-    // English, like all of the text. The month has a name, so that no reader can confuse it with the day.
-    const style = { weekday: 'short', day: 'numeric', month: 'short', year: 'numeric' } as const
-    format = new Intl.DateTimeFormat('en-GB', { ...style, hour: '2-digit', minute: '2-digit', timeZone })
+    format = new Intl.DateTimeFormat('en-GB', { ...dayStyle, hour: '2-digit', minute: '2-digit', timeZone })
     formats.set(timeZone, format)
   }
   return `${format.format(at)} (${timeZone})`

@@ -5,7 +5,7 @@ import { parseTarget } from '#channels/http-client.ts'
 import { toChannelSettings } from '#channels/settings.ts'
 import { checkChannelConfig } from '#core/channel.ts'
 import { parseTimeZone } from '#core/date-time.ts'
-import { parseLead } from '#core/duration.ts'
+import { leadHint, parseLead } from '#core/duration.ts'
 import type { Problem } from '#core/problem.ts'
 import { isConfidential } from '#core/web-address.ts'
 import { proxyFault } from '#http/listen/trusted-proxies.ts'
@@ -25,7 +25,7 @@ export function checkValues(values: Record<string, unknown>, names: Record<strin
     const [, key = '', ...rest] = error.instancePath.split('/')
     faults.push(formatFault(memberName(names[key] ?? key, rest), error))
   }
-  const { timeZone, defaultReminders, heartbeatUrl, memberHosts } = values
+  const { timeZone, heartbeatUrl, memberHosts } = values
   if (typeof heartbeatUrl === 'string' && heartbeatUrl !== '') {
     try {
       parseTarget(heartbeatUrl, '', anywhere)
@@ -38,12 +38,13 @@ export function checkValues(values: Record<string, unknown>, names: Record<strin
   if (typeof timeZone === 'string' && timeZone !== '' && !parseTimeZone(timeZone))
     faults.push(`${names.timeZone}: must be a time zone of the IANA database, like Europe/Paris`)
   checkListening(values, names, faults)
-  if (Array.isArray(defaultReminders))
-    for (const [i, lead] of defaultReminders.entries())
+  for (const member of ['defaultReminders', 'defaultDayReminders']) {
+    const leads = values[member]
+    if (!Array.isArray(leads)) continue
+    for (const [i, lead] of leads.entries())
       if (typeof lead === 'string' && !parseLead(lead))
-        faults.push(
-          `${memberName(names.defaultReminders as string, [i])}: must be an ISO 8601 duration of at most ten years, like PT15M or P1D`,
-        )
+        faults.push(`${memberName(names[member] as string, [i])}: ${leadHint}`)
+  }
   if (Array.isArray(memberHosts))
     for (const [i, host] of memberHosts.entries())
       if (typeof host === 'string' && !isListable(host))

@@ -1,5 +1,6 @@
 import { catalog } from '#channels/catalog.ts'
 import { parseTimeZone } from '#core/date-time.ts'
+import type { Defaults } from '#core/reminder.ts'
 import { checkChannels, checkValues } from './check.ts'
 import { formatUnknown } from './faults.ts'
 import { type Config, flagOf, isSecret, type Key, keys, members, plainKeys, variableOf } from './schema.ts'
@@ -21,6 +22,14 @@ export class ConfigError extends Error {
     this.faults = faults
   }
 }
+
+/** The defaults of users who have not chosen their own. */
+export const defaultsOf = ({ defaultReminders, defaultDayReminders, dayTime, timeZone }: Config): Defaults => ({
+  reminders: defaultReminders,
+  dayReminders: defaultDayReminders,
+  dayTime,
+  timeZone,
+})
 
 /** @throws ConfigError naming every fault in every source */
 export const parseConfig = (sources: ConfigSources): Config => readConfig(sources).config

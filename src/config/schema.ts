@@ -1,4 +1,5 @@
 import { channelSettingMembers } from '#channels/settings.ts'
+import { clockForm } from '#core/quiet-hours.ts'
 import { limits } from '#core/task.ts'
 import Type, { type Static } from '#json-schema.ts'
 import { logFormats, logLevels } from '#log.ts'
@@ -39,6 +40,16 @@ export const configSchema = Type.Object(
       default: ['PT15M'],
       maxItems: limits.reminders,
       description: 'Reminders of tasks that specify none: ISO 8601 durations before the expiry; empty for none',
+    }),
+    defaultDayReminders: Type.Array(Type.String(), {
+      default: ['PT0S'],
+      maxItems: limits.reminders,
+      description: 'The same for tasks that expire on a day, counted from --day-time',
+    }),
+    dayTime: Type.String({
+      default: '09:00',
+      pattern: clockForm,
+      description: 'HH:MM, the time of day at which tasks that expire on a day remind',
     }),
     trashDays: Type.Integer({
       default: 30,

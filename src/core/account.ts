@@ -1,5 +1,5 @@
 import { parseTimeZone } from './date-time.ts'
-import { parseLead } from './duration.ts'
+import { leadHint, parseLead } from './duration.ts'
 import { invalidMember } from './problem.ts'
 import type { Defaults } from './reminder.ts'
 import type { Scope } from './scope.ts'
@@ -94,15 +94,12 @@ export function checkTimeZone(text: string): string {
 }
 
 /** Only leads: an instant fits one task and not all. @throws Problem `invalid` */
-export function checkDefaultReminders(leads: readonly string[]): readonly string[] {
-  if (leads.length > limits.reminders)
-    throw invalidMember('/default_reminders', `must have at most ${limits.reminders} items`)
-  for (const [i, lead] of leads.entries())
-    if (!parseLead(lead))
-      throw invalidMember(
-        `/default_reminders/${i}`,
-        'must be an ISO 8601 duration of at most ten years, like "PT15M" or "P1D"',
-      )
-  if (new Set(leads).size < leads.length) throw invalidMember('/default_reminders', 'must not name a reminder twice')
+export function checkDefaultReminders(
+  leads: readonly string[],
+  pointer: '/default_reminders' | '/default_day_reminders',
+): readonly string[] {
+  if (leads.length > limits.reminders) throw invalidMember(pointer, `must have at most ${limits.reminders} items`)
+  for (const [i, lead] of leads.entries()) if (!parseLead(lead)) throw invalidMember(`${pointer}/${i}`, leadHint)
+  if (new Set(leads).size < leads.length) throw invalidMember(pointer, 'must not name a reminder twice')
   return leads
 }

@@ -1,7 +1,17 @@
+import { endOfDay, instantOfWallTime } from './date-time.ts'
 import { type Defaults, nextReminder } from './reminder.ts'
 import type { NewTask, Task } from './task.ts'
 
 /** How the alarm of a task, `notifyAt`, follows from its changes. */
+
+/** The expiry by the present zone of the user and the present rules of zones: the end of a day, or the wall time that was meant. */
+export function presentExpiry(
+  { expiryAt, expiryDate, expiryWall, timeZone }: ExpiryFields & Pick<Task, 'timeZone'>,
+  { timeZone: usersZone }: Defaults,
+): number | null {
+  if (expiryDate !== null) return endOfDay(expiryDate, timeZone ?? usersZone)
+  return expiryWall === null ? expiryAt : instantOfWallTime(expiryWall)
+}
 
 export function nextVersion(task: Task, after: Task, defaults: Defaults, now: number): Task {
   const members = Object.keys(after) as (keyof Task)[]
@@ -20,9 +30,13 @@ export function isSame(a: Task[keyof Task], b: Task[keyof Task]): boolean {
  * expiry has fired. A new expiry starts from scratch, and ends a snooze, as completing does.
  */
 export function rearm<T extends NewTask>(before: NewTask, after: T, defaults: Defaults, now: number): T {
-  const hasMoved = before.expiryAt !== after.expiryAt
+  const hasMoved = hasMovedExpiry(before, after)
   const hasBeenDone = before.completedAt === null && after.completedAt !== null
-  const hasOtherReminders = !isSame(before.reminders, after.reminders) || before.timeZone !== after.timeZone
+  const hasOtherReminders =
+    !isSame(before.reminders, after.reminders) ||
+    before.timeZone !== after.timeZone ||
+    before.expiryAt !== after.expiryAt ||
+    before.expiryDate !== after.expiryDate
   const isUntouched =
     !hasMoved &&
     !hasOtherReminders &&
@@ -40,6 +54,18 @@ export function rearm<T extends NewTask>(before: NewTask, after: T, defaults: De
   const snoozedUntilAt = hasMoved || hasBeenDone ? null : after.snoozedUntilAt
   const dueSince = isDue && !hasMoved ? (before.notifyAt ?? now) : now
   return withAlarm({ ...after, firedUntilAt, snoozedUntilAt }, defaults, dueSince)
+}
+
+type ExpiryFields = Pick<Task, 'expiryAt' | 'expiryDate' | 'expiryWall'>
+
+/** Whether it is another expiry, and not the same day or wall time at another instant. */
+export function hasMovedExpiry(before: ExpiryFields, after: ExpiryFields): boolean {
+  return before.expiryAt !== after.expiryAt && !hasSameWallTime(before, after)
+}
+
+function hasSameWallTime(before: ExpiryFields, after: ExpiryFields): boolean {
+  const wallTime = after.expiryDate ?? after.expiryWall
+  return wallTime !== null && wallTime === (before.expiryDate ?? before.expiryWall)
 }
 
 /** @param dueSince since when due reminders are due: this write, or the alarm that was about to fire */
@@ -64,6 +90,7 @@ export function rememberFired(task: Task, firedUntilAt: number, defaults: Defaul
  * Restores a task from the trash. Reminders that have fired stay fired. Those that came due meanwhile fire once, at once. The version
  * grows, so that a client cannot overwrite the task with what it read before the deletion.
  */
-export function restoreTask(task: Task, defaults: Defaults, now: number): Task {
+export function restoreTask(trashed: Task, defaults: Defaults, now: number): Task {
+  const task = { ...trashed, expiryAt: presentExpiry(trashed, defaults) }
   return { ...withAlarm(task, defaults, now), version: task.version + 1, updatedAt: now }
 }

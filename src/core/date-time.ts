@@ -24,6 +24,25 @@ export function instantOf(input: DateTimeInput, timeZone: string): number {
   return input.local.toZonedDateTime(input.timeZone ?? timeZone, { disambiguation: 'compatible' }).epochMilliseconds
 }
 
+/** The last second of a day (`2027-03-01`) in a zone, in ms since 1970. A day that the zone has skipped ends as the day before it did. */
+export function endOfDay(date: string, timeZone: string): number {
+  return Temporal.PlainDate.from(date).add({ days: 1 }).toZonedDateTime(timeZone).epochMilliseconds - 1_000
+}
+
+/** The wall time that an input means, with its zone: `2027-03-01T09:00:00[Europe/Paris]`. Null for an instant without a zone. */
+export function wallTimeOf(input: DateTimeInput, timeZone: string): string | null {
+  if ('local' in input) return `${input.local}[${input.timeZone ?? timeZone}]`
+  if (input.timeZone === undefined) return null
+  const zoned = Temporal.Instant.fromEpochMilliseconds(input.at).toZonedDateTimeISO(input.timeZone)
+  return `${zoned.toPlainDateTime()}[${input.timeZone}]`
+}
+
+/** The instant of a wall time as `wallTimeOf` writes it, by the present rules of its zone. */
+export function instantOfWallTime(text: string): number {
+  const start = text.indexOf('[')
+  return instantOf({ local: Temporal.PlainDateTime.from(text.slice(0, start)) }, text.slice(start + 1, -1))
+}
+
 /** The zone under its canonical spelling, or undefined. Only named zones (IANA), because an offset has no daylight saving time. */
 export function parseTimeZone(name: string): string | undefined {
   if (/^[+-]/.test(name)) return undefined

@@ -77,8 +77,9 @@ export type SentenceInput = Pick<Message, 'task' | 'notification' | 'sentAt' | '
 
 /** The original's text: `Your task (id:42,title:"Renew passport") will be expired at 2026-12-01T10:00:00+01:00!` */
 export function sentence({ task, notification, sentAt, timeZone }: SentenceInput): string {
-  const verb = sentAt < notification.expiryAt ? 'will be expired at' : 'is expired already at'
-  return `${formatTask(task)} ${verb} ${localTime(notification.expiryAt, timeZone)}!`
+  const verb = sentAt < notification.expiryAt ? 'will be expired' : 'is expired already'
+  const when = task.expiryDate === null ? `at ${localTime(notification.expiryAt, timeZone)}` : `on ${task.expiryDate}`
+  return `${formatTask(task)} ${verb} ${when}!`
 }
 
 /** `Your task (id:42,title:"Renew passport")` */

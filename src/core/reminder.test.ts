@@ -4,9 +4,10 @@ import { parseLead } from './duration.ts'
 import { fire, nextReminder, reminderAt, upcomingReminders } from './reminder.ts'
 
 const at = (text: string) => Date.parse(text)
-const defaults = { reminders: ['PT15M'], timeZone: 'Europe/Paris' }
+const defaults = { reminders: ['PT15M'], dayReminders: ['PT0S'], dayTime: '09:00', timeZone: 'Europe/Paris' }
 const task = {
   expiryAt: at('2026-12-01T10:00:00Z'),
+  expiryDate: null,
   timeZone: null,
   reminders: null,
   completedAt: null,
@@ -56,11 +57,12 @@ test('a snooze is one more instant besides the reminders', () => {
 
 test('days are calendar days in the zone of the task: the day before a clock change has the same local time', () => {
   // Paris, 29 March 2026: 02:00 becomes 03:00, and the day has 23 hours.
-  const expiryAt = at('2026-03-29T10:00:00+02:00')
-  assert.equal(reminderAt('P1D', expiryAt, 'Europe/Paris'), at('2026-03-28T10:00:00+01:00'))
-  assert.equal(reminderAt('PT24H', expiryAt, 'Europe/Paris'), at('2026-03-28T09:00:00+01:00'))
-  assert.equal(reminderAt('P1D', expiryAt, 'UTC'), at('2026-03-28T10:00:00+02:00'))
-  assert.equal(reminderAt('P1M', at('2026-03-31T10:00:00Z'), 'UTC'), at('2026-02-28T10:00:00Z'))
+  const day = { at: at('2026-03-29T10:00:00+02:00'), date: null }
+  const utc = { ...defaults, timeZone: 'UTC' }
+  assert.equal(reminderAt('P1D', day, defaults), at('2026-03-28T10:00:00+01:00'))
+  assert.equal(reminderAt('PT24H', day, defaults), at('2026-03-28T09:00:00+01:00'))
+  assert.equal(reminderAt('P1D', day, utc), at('2026-03-28T10:00:00+02:00'))
+  assert.equal(reminderAt('P1M', { at: at('2026-03-31T10:00:00Z'), date: null }, utc), at('2026-02-28T10:00:00Z'))
 })
 
 test('missed reminders fire once, for the latest of them, and the others stay ahead', () => {
@@ -127,10 +129,11 @@ for (const [text, expected] of [
   ['PT0S', { fixedMs: 0 }],
   ['PT1.5S', { fixedMs: 1_500 }],
   ['PT36H', { fixedMs: 129_600_000 }],
+  ['-PT15M', { fixedMs: -900_000 }],
 ] as const)
   test(`${text} is a lead of a fixed span`, () => assert.deepEqual(parseLead(text), expected))
 
-for (const text of ['P1D', 'P2W', 'P1M', 'P10Y', 'P1DT2H'])
+for (const text of ['P1D', 'P2W', 'P1M', 'P10Y', 'P1DT2H', '-P1D'])
   test(`${text} is a lead in calendar units`, () => {
     const lead = parseLead(text)
     assert.ok(lead && 'calendar' in lead)
@@ -143,7 +146,6 @@ for (const text of [
   'PT',
   'P1',
   '15M',
-  '-PT15M',
   'PT-15M',
   'P11Y',
   'P1000000Y',

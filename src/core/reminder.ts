@@ -17,42 +17,74 @@ const dayMs = 86_400_000
 /** The user's settings, for tasks without their own. */
 export interface Defaults {
   readonly reminders: readonly Reminder[]
+  /** Of tasks that expire on a day. */
+  readonly dayReminders: readonly Reminder[]
+  /** `HH:MM`: from when the reminders of a day are counted. */
+  readonly dayTime: string
   readonly timeZone: string
 }
 
-/** The instant at which a reminder fires for an expiry, in ms. Days and longer units are calendar days in the zone. */
-export function reminderAt(reminder: Reminder, expiryAt: number, timeZone: string): number {
+/** When a task expires: an instant, and the day if it expires on a whole day. */
+export interface Expiry {
+  readonly at: number
+  readonly date: string | null
+}
+
+/**
+ * The instant at which a reminder fires, in ms. Days and longer units are calendar days in the zone. The leads of a whole day count from its
+ * `dayTime`, because a lead before its last second would fire at night.
+ */
+export function reminderAt(
+  reminder: Reminder,
+  { at, date }: Expiry,
+  { timeZone, dayTime }: Pick<Defaults, 'timeZone' | 'dayTime'>,
+): number {
   if (typeof reminder === 'number') return reminder
   const lead = readLead(reminder)
-  if ('fixedMs' in lead) return expiryAt - lead.fixedMs
-  const expiry = Temporal.Instant.fromEpochMilliseconds(expiryAt).toZonedDateTimeISO(timeZone)
-  return expiry.subtract(lead.calendar).epochMilliseconds
+  if ('fixedMs' in lead && date === null) return at - lead.fixedMs
+  const from =
+    date === null
+      ? Temporal.Instant.fromEpochMilliseconds(at).toZonedDateTimeISO(timeZone)
+      : Temporal.PlainDate.from(date).toZonedDateTime({ timeZone, plainTime: dayTime })
+  if ('fixedMs' in lead) return from.epochMilliseconds - lead.fixedMs
+  if (!lead.timeOfDay) return from.subtract(lead.calendar).epochMilliseconds
+  const day = from.toPlainDate().subtract(lead.calendar)
+  return day.toZonedDateTime({ timeZone, plainTime: lead.timeOfDay }).epochMilliseconds
 }
 
 /** A calendar day is one or two hours shorter or longer when clocks change, or 24 when a zone crosses the date line. */
 const zoneSlackMs = 26 * 3_600_000
-/** The most that another zone moves a calendar lead: the slack above, and the days by which a month is shorter than another. */
-export const maxZoneShiftMs = 5 * dayMs
+/** The most that another zone or time of day moves a reminder: the slack above, a day, and the days by which a month is shorter than another. */
+export const maxZoneShiftMs = 6 * dayMs
 
 /**
  * The range of the expiries whose reminder may fire after one instant and up to another, in any zone. It misses none. For a lead in
- * calendar units it is wider than needed.
+ * calendar units, one with a time of day and the lead of a whole day it is wider than needed.
  */
-export function expiriesOf(reminder: Reminder, after: number, until: number): { after: number; until: number } {
+export function expiriesOf(
+  reminder: Reminder,
+  after: number,
+  until: number,
+  { isDay = false } = {},
+): { after: number; until: number } {
   if (typeof reminder === 'number') return { after: Number.MIN_SAFE_INTEGER, until: Number.MAX_SAFE_INTEGER }
   const lead = readLead(reminder)
-  if ('fixedMs' in lead) return { after: after + lead.fixedMs, until: until + lead.fixedMs }
+  // A day ends up to a day after its time, and a time of day may be a day from the time of the expiry.
+  const dayLateMs = isDay ? dayMs + zoneSlackMs : 0
+  if ('fixedMs' in lead) return { after: after + lead.fixedMs, until: until + lead.fixedMs + dayLateMs }
   const { years, months, weeks, days, hours, minutes, seconds, milliseconds } = lead.calendar
   const restMs = ((hours * 60 + minutes) * 60 + seconds) * 1_000 + milliseconds + (weeks * 7 + days) * dayMs
+  const [shortest, longest] = [(years * 365 + months * 28) * dayMs, (years * 366 + months * 31) * dayMs]
+  const slackMs = zoneSlackMs + (lead.timeOfDay ? dayMs : 0)
   return {
-    after: after + restMs + (years * 365 + months * 28) * dayMs - zoneSlackMs,
-    until: until + restMs + (years * 366 + months * 31) * dayMs + zoneSlackMs,
+    after: after + restMs + Math.min(shortest, longest) - slackMs,
+    until: until + restMs + Math.max(shortest, longest) + slackMs + dayLateMs,
   }
 }
 
 type AlarmFields = Pick<
   Task,
-  'expiryAt' | 'timeZone' | 'reminders' | 'completedAt' | 'snoozedUntilAt' | 'firedUntilAt' | 'notifyAt'
+  'expiryAt' | 'expiryDate' | 'timeZone' | 'reminders' | 'completedAt' | 'snoozedUntilAt' | 'firedUntilAt' | 'notifyAt'
 >
 
 /** An instant at which a task fires, and its reminder. */
@@ -66,10 +98,20 @@ export interface Instant {
 function instants(task: AlarmFields, defaults: Defaults): Instant[] {
   if (task.completedAt !== null || task.expiryAt === null) return []
   const found: Instant[] = []
-  for (const reminder of task.reminders ?? defaults.reminders)
-    found.push({ at: reminderAt(reminder, task.expiryAt, task.timeZone ?? defaults.timeZone), reminder })
+  const expiry = { at: task.expiryAt, date: task.expiryDate }
+  const settings = task.timeZone === null ? defaults : { ...defaults, timeZone: task.timeZone }
+  for (const reminder of remindersOf(task, defaults))
+    found.push({ at: reminderAt(reminder, expiry, settings), reminder })
   if (task.snoozedUntilAt !== null) found.push({ at: task.snoozedUntilAt, reminder: 'snooze' })
   return found
+}
+
+/** The task's own reminders, or the defaults for its kind of expiry. */
+export function remindersOf(
+  { reminders, expiryDate }: Pick<Task, 'reminders' | 'expiryDate'>,
+  defaults: Pick<Defaults, 'reminders' | 'dayReminders'>,
+): readonly Reminder[] {
+  return reminders ?? (expiryDate === null ? defaults.reminders : defaults.dayReminders)
 }
 
 /** The first instant that has not fired, in ms. One in the past means «at once», null means never. */
@@ -139,10 +181,14 @@ export function upcomingReminders(task: AlarmFields, defaults: Defaults, from: n
   return upcoming
 }
 
-/** Whether a reminder can be computed and stored for this expiry: far leads before year 1 cannot. */
-export function isReachable(reminder: Reminder, expiryAt: number, timeZone: string): boolean {
+/** Whether a reminder can be computed and stored for this expiry: far leads before year 1 or after 9999 cannot. */
+export function isReachable(
+  reminder: Reminder,
+  expiry: Expiry,
+  settings: Pick<Defaults, 'timeZone' | 'dayTime'>,
+): boolean {
   try {
-    return isStorable(reminderAt(reminder, expiryAt, timeZone))
+    return isStorable(reminderAt(reminder, expiry, settings))
   } catch {
     return false
   }

@@ -1,8 +1,8 @@
 import { nextVersion, rearm } from './alarm.ts'
-import { type DateTimeInput, instantOf, isStorable, parseTimeZone } from './date-time.ts'
-import { parseLead } from './duration.ts'
+import { type DateTimeInput, endOfDay, instantOf, isStorable, parseTimeZone, wallTimeOf } from './date-time.ts'
+import { leadHint, parseLead } from './duration.ts'
 import { type Fault, formatFaults, invalidMember, Problem } from './problem.ts'
-import { type Defaults, isReachable } from './reminder.ts'
+import { type Defaults, isReachable, remindersOf } from './reminder.ts'
 import { limits, type NewTask, type Reminder, type Task, type TaskDraft, type TaskPatch } from './task.ts'
 
 /** The rules by which a task is created and changed. */
@@ -20,6 +20,8 @@ export function newTask(draft: TaskDraft, userId: number, uid: string, defaults:
     title: '',
     description: null,
     expiryAt: null,
+    expiryDate: null,
+    expiryWall: null,
     timeZone: null,
     reminders: null,
     tags: [],
@@ -102,16 +104,18 @@ function withPatch<T extends NewTask>(task: T, patch: TaskPatch, defaults: Defau
   }
   const patchedInstant = (member: string, input: DateTimeInput | null | undefined, current: number | null) =>
     input ? toInstant(member, input) : input === null ? null : current
-  const expiryAt = patchedInstant('expiry_dt', patch.expiry, task.expiryAt)
+  const expiry = patchedExpiry(task, patch, zone, toInstant, addFault)
   const completedAt = patchedInstant('completed_dt', patch.completed, task.completedAt)
   const reminders = patch.reminders
     ? readReminders(patch.reminders, toInstant, addFault)
     : patch.reminders === null
       ? null
       : task.reminders
+  const { expiryAt, expiryDate } = expiry
   if (faults.length === 0 && expiryAt !== null)
-    for (const reminder of reminders ?? defaults.reminders)
-      if (!isReachable(reminder, expiryAt, zone)) addFault('reminders', 'would fire before the year 1')
+    for (const reminder of remindersOf({ reminders, expiryDate }, defaults))
+      if (!isReachable(reminder, { at: expiryAt, date: expiryDate }, { ...defaults, timeZone: zone }))
+        addFault('reminders', 'must fire between the years 1 and 9999')
 
   if (faults.length > 0) throw new Problem('invalid', formatFaults(faults), { faults })
   return {
@@ -119,7 +123,7 @@ function withPatch<T extends NewTask>(task: T, patch: TaskPatch, defaults: Defau
     key: patch.key === undefined ? task.key : patch.key,
     title: patch.title ?? task.title,
     description: patch.description === undefined ? task.description : patch.description,
-    expiryAt,
+    ...expiry,
     timeZone,
     reminders,
     tags: patch.tags ?? task.tags,
@@ -160,6 +164,49 @@ function patchedTimeZone(task: NewTask, { timeZone, expiry }: TaskPatch, addFaul
   return expiry.timeZone
 }
 
+/** `2027-03-01`: a calendar date, without the spellings that Temporal also accepts. */
+const dateForm = /^\d{4}-\d\d-\d\d$/
+
+type ExpiryFields = Pick<Task, 'expiryAt' | 'expiryDate' | 'expiryWall'>
+
+/**
+ * A task expires at a time or on a day, whichever was written last. `expiry_dt` of a day is read-only, so its present value may be sent back with
+ * the day.
+ */
+function patchedExpiry(
+  task: NewTask,
+  { expiry, expiryDate }: TaskPatch,
+  zone: string,
+  toInstant: ToInstant,
+  addFault: AddFault,
+): ExpiryFields {
+  const none = { expiryAt: null, expiryDate: null, expiryWall: null }
+  const at = expiry ? toInstant('expiry_dt', expiry) : expiry
+  const isEcho = at === task.expiryAt
+  const present = { expiryAt: task.expiryAt, expiryDate: task.expiryDate, expiryWall: task.expiryWall }
+  const date = expiryDate === undefined && (at === undefined || isEcho) ? task.expiryDate : expiryDate
+  if (date) {
+    const dayEnd = toDayEnd(date, zone, addFault)
+    if (at != null && !isEcho && at !== dayEnd)
+      addFault('expiry_dt', 'is the end of expiry_date. Send one of the two, or null for expiry_date')
+    return { expiryAt: dayEnd, expiryDate: date, expiryWall: null }
+  }
+  if (at === null || (at === undefined && expiryDate === null && task.expiryDate !== null)) return none
+  if (at === undefined || (isEcho && task.expiryDate === null)) return present
+  return { expiryAt: at, expiryDate: null, expiryWall: expiry ? wallTimeOf(expiry, zone) : null }
+}
+
+function toDayEnd(date: string, zone: string, addFault: AddFault): number {
+  try {
+    const at = dateForm.test(date) ? endOfDay(date, zone) : Number.NaN
+    if (isStorable(at)) return at
+  } catch {
+    // not a day of the calendar
+  }
+  addFault('expiry_date', 'must be a day between the years 1 and 9999, like "2027-03-01"')
+  return 0
+}
+
 function readReminders(
   inputs: TaskPatch['reminders'] & {},
   toInstant: ToInstant,
@@ -169,7 +216,7 @@ function readReminders(
   const reminders = inputs.slice(0, limits.reminders).map((reminder, i) => {
     if (typeof reminder !== 'string') return toInstant(`reminders/${i}`, reminder)
     if (parseLead(reminder)) return reminder
-    addFault(`reminders/${i}`, 'must be an ISO 8601 duration of at most ten years, like "PT15M" or "P1D", or a time')
+    addFault(`reminders/${i}`, `${leadHint}, or a time`)
     return 0
   })
   if (new Set(reminders).size < reminders.length) addFault('reminders', 'must not name a reminder twice')

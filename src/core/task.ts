@@ -12,7 +12,12 @@ export interface Task {
   readonly key: string | null
   readonly title: string
   readonly description: string | null
+  /** For a whole day its last second. */
   readonly expiryAt: number | null
+  /** The day on which it expires, `2027-03-01`, in its zone; null: it expires at a time. */
+  readonly expiryDate: string | null
+  /** The wall time that was meant, `2027-03-01T09:00:00[Europe/Paris]`: `expiryAt` follows when the rules of the zone change. */
+  readonly expiryWall: string | null
   /** The zone of local times and calendar days; null: the user's zone. */
   readonly timeZone: string | null
   /** Null: the user's defaults; empty: no reminders. */
@@ -37,6 +42,8 @@ export interface TaskPatch {
   readonly title?: string
   readonly description?: string | null
   readonly expiry?: DateTimeInput | null
+  /** A whole day, `2027-03-01`. */
+  readonly expiryDate?: string | null
   readonly timeZone?: string | null
   readonly reminders?: readonly (string | DateTimeInput)[] | null
   readonly tags?: readonly string[]
@@ -62,5 +69,5 @@ export const limits = {
 
 /** A task without its id, which the store assigns. */
 export type NewTask = Omit<Task, 'id'>
-/** A lead before the expiry as an ISO 8601 duration (`PT15M`), or an instant in ms since 1970. */
+/** A lead (`PT15M`, `P7D@09:00`, `-P1D` after the expiry: duration.ts), or an instant in ms since 1970. */
 export type Reminder = string | number

@@ -21,6 +21,8 @@ export async function* exportUser(db: Db, user: User): AsyncGenerator<string> {
   yield line('settings', {
     time_zone: defaults.timeZone,
     default_reminders: defaults.reminders.map(reminderText),
+    default_day_reminders: defaults.dayReminders.map(reminderText),
+    day_time: defaults.dayTime,
     quiet_hours: quiet,
   })
   // Without their options: which of these are secret only their kinds know, and what goes on from here needs new ones.

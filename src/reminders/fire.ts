@@ -11,6 +11,7 @@ import { type Claim, nextGroupAt } from '#store/claims.ts'
 import { insertCancelled, insertDeliveries } from '#store/deliveries.ts'
 import type { Store } from '#store/engine/open.ts'
 import { isDamage } from '#store/engine/storage.ts'
+import { moveExpiries } from '#store/moved-expiries.ts'
 import { insertNotifications } from '#store/notifications.ts'
 import { dueIds, dueTask, nextReadableAlarmAt, readableDueTasks } from '#store/readable-tasks.ts'
 import type { Db } from '#store/schema.ts'
@@ -141,11 +142,17 @@ async function fireBatch(
   const taskOf = new Map(due.map((task) => [task.id, task]))
   const alarms: Parameters<typeof tasks.moveAlarms>[1][number][] = []
   const notifications: Omit<Notification, 'id'>[] = []
-  for (const task of due) {
+  const moved: Parameters<typeof moveExpiries>[1][number][] = []
+  for (const stored of due) {
     try {
-      const settings = snapshot.settingsOf(task.userId)
-      const { notification, notifyAt, firedUntilAt } = fire(freshen(task, settings, now), settings.defaults, now)
-      alarms.push({ id: task.id, seenAt: task.notifyAt, notifyAt, firedUntilAt })
+      const settings = snapshot.settingsOf(stored.userId)
+      const task = freshen(stored, settings, now)
+      const { notification, notifyAt, firedUntilAt } = fire(task, settings.defaults, now)
+      alarms.push({ id: task.id, seenAt: stored.notifyAt, notifyAt, firedUntilAt })
+      if (stored.expiryAt !== null && task.expiryAt !== null && stored.expiryAt !== task.expiryAt) {
+        moved.push({ id: task.id, from: stored.expiryAt, to: task.expiryAt, version: task.version })
+        taskOf.set(task.id, { ...task, version: task.version + 1, updatedAt: now })
+      }
       if (!notification || task.expiryAt === null) continue
       const { dueAt, timing, latenessMs } = notification
       const reminder = notification.reminder === 'snooze' ? null : notification.reminder
@@ -153,12 +160,13 @@ async function fireBatch(
       const kind = kindAt(reminder, expiryAt, now)
       notifications.push({ userId, taskId, kind, reminder, expiryAt, dueAt, firedAt: now, timing, latenessMs })
     } catch (error) {
-      log.error({ err: error, task: task.id }, 'a task cannot fire; set aside for a minute')
-      const { id, notifyAt, firedUntilAt } = task
+      log.error({ err: error, task: stored.id }, 'a task cannot fire; set aside for a minute')
+      const { id, notifyAt, firedUntilAt } = stored
       alarms.push({ id, seenAt: notifyAt, notifyAt: now + setAsideMs, firedUntilAt })
     }
   }
   await tasks.moveAlarms(tx, alarms)
+  await moveExpiries(tx, moved, now)
 
   const written = await insertNotifications(tx, notifications)
   const { claims, unclaimedAt } = await planDeliveries(tx, now, {
@@ -168,6 +176,10 @@ async function fireBatch(
     snapshot,
     deliveries,
   })
+  for (const { id } of moved) {
+    const task = taskOf.get(id)
+    if (task) recordChange(tx, { userId: task.userId, taskId: id, kind: 'updated' })
+  }
   for (const { id, userId, taskId } of written) recordChange(tx, { userId, taskId, kind: 'fired', notificationId: id })
   return { fired: due.length, notifications: written, claims, unclaimedAt }
 }

@@ -93,18 +93,24 @@ function byAlarm({ db, userId, now, until, wanted }: Query, earlierMs: number): 
 async function byExpiry({ db, userId, settings, now, until, wanted }: Query): Promise<Source> {
   const { defaults, staleSince } = settings
   const progress = await findProgress(db, userId, staleSince ?? 0)
-  const leadMs = Math.max(0, ...defaults.reminders.map((reminder) => expiriesOf(reminder, 0, 0).until))
+  const leads = [
+    ...defaults.reminders.map((reminder) => expiriesOf(reminder, 0, 0)),
+    ...defaults.dayReminders.map((reminder) => expiriesOf(reminder, 0, 0, { isDay: true })),
+  ]
+  const leadMs = Math.max(0, ...leads.map(({ until }) => until))
+  // Reminders after the expiry: tasks that have expired may remind as well.
+  const from = now + Math.min(0, ...leads.map(({ after }) => after))
   const limit = Math.min(Math.max(wanted, 100), 1_000)
-  const filter = { status: 'open', expiresAfter: now, expiresBefore: until + leadMs + 1 } as const
-  const isBehindUs = progress !== undefined && !progress.isPast && progress.expiryAt >= now
-  let after: Position = isBehindUs ? [progress.expiryAt, progress.taskId] : [now, 0]
+  const filter = { status: 'open', expiresAfter: from, expiresBefore: until + leadMs + 1 } as const
+  const isBehindUs = progress !== undefined && !progress.isPast && progress.expiryAt >= now && from === now
+  let after: Position = isBehindUs ? [progress.expiryAt, progress.taskId] : [from, 0]
   const source: Source = {
-    certainUntil: progress?.isPast || defaults.reminders.length === 0 ? until : Number.NEGATIVE_INFINITY,
+    certainUntil: (progress?.isPast && from === now) || leads.length === 0 ? until : Number.NEGATIVE_INFINITY,
     async read() {
       await turn()
       const tasks = await listPage(db, userId, { filter, sort: expiryThenId, after, limit, offset: 0, now })
       const end = tasks.at(-1)
-      after = [end?.expiryAt ?? now, end?.id ?? 0]
+      after = [end?.expiryAt ?? from, end?.id ?? 0]
       source.certainUntil = tasks.length < limit ? until : (end?.expiryAt ?? until) - leadMs
       return tasks.filter(({ reminders }) => reminders === null)
     },

@@ -3,12 +3,18 @@ import type { SettingsPatchWire } from '#api/schemas/settings.ts'
 import { checkDefaultReminders, checkTimeZone } from '#core/account.ts'
 
 /** @throws Problem `invalid` */
-export function toSettings({ time_zone, default_reminders, quiet_hours }: SettingsPatchWire): SettingsPatch {
+export function toSettings(wire: SettingsPatchWire): SettingsPatch {
+  const { time_zone, default_reminders, default_day_reminders, day_time, quiet_hours } = wire
   return {
     ...(time_zone !== undefined && { timeZone: time_zone === null ? null : checkTimeZone(time_zone) }),
     ...(default_reminders !== undefined && {
-      reminders: default_reminders === null ? null : checkDefaultReminders(default_reminders),
+      reminders: default_reminders === null ? null : checkDefaultReminders(default_reminders, '/default_reminders'),
     }),
+    ...(default_day_reminders !== undefined && {
+      dayReminders:
+        default_day_reminders === null ? null : checkDefaultReminders(default_day_reminders, '/default_day_reminders'),
+    }),
+    ...(day_time !== undefined && { dayTime: day_time }),
     ...(quiet_hours !== undefined && { quietHours: quiet_hours }),
   }
 }

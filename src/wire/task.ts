@@ -17,6 +17,7 @@ export function toTaskWire(task: Task): TaskWire {
     title: task.title,
     description: task.description,
     expiry_dt: isoOrNull(task.expiryAt),
+    expiry_date: task.expiryDate,
     time_zone: task.timeZone,
     reminders: task.reminders?.map(reminderText) ?? null,
     tags: task.tags as string[],
@@ -47,6 +48,7 @@ export function toPatch(wire: Omit<TaskPatchWire, 'id' | 'version'>, pointer = '
   if (wire.tags !== undefined) patch.tags = wire.tags
   if (wire.priority !== undefined) patch.priority = wire.priority
   if (wire.expiry_dt !== undefined) patch.expiry = wire.expiry_dt === null ? null : toInput('expiry_dt', wire.expiry_dt)
+  if (wire.expiry_date !== undefined) patch.expiryDate = wire.expiry_date
   if (wire.completed_dt !== undefined)
     patch.completed = wire.completed_dt === null ? null : toInput('completed_dt', wire.completed_dt)
   if (wire.reminders !== undefined)

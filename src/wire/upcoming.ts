@@ -19,6 +19,7 @@ export function toUpcomingWire(
         task_id: task.id,
         title: task.title,
         expiry_dt: isoText(expiryAt),
+        expiry_date: task.expiryDate,
         reminder: reminder === null ? null : reminderText(reminder),
         due_dt: isoText(at),
         kind,

@@ -13,9 +13,18 @@ export const SettingsShape = Type.Object(
     default_reminders: Type.Array(Type.String(), {
       description: 'When tasks ring that say nothing of their own: ISO 8601 leads before expiry; empty for never',
     }),
+    default_day_reminders: Type.Array(Type.String(), {
+      description: 'The same for tasks that expire on a day, counted from day_time',
+    }),
+    day_time: Type.String({ description: 'HH:MM, at which tasks that expire on a day remind, by the time zone' }),
     quiet_hours: Type.Union([QuietHoursShape, Type.Null()]),
     is_own: Type.Object(
-      { time_zone: Type.Boolean(), default_reminders: Type.Boolean() },
+      {
+        time_zone: Type.Boolean(),
+        default_reminders: Type.Boolean(),
+        default_day_reminders: Type.Boolean(),
+        day_time: Type.Boolean(),
+      },
       { description: 'What was chosen; the rest is as the server has it' },
     ),
     web_push_key: Type.String({ description: 'What a browser subscribes with to be pushed to (VAPID, RFC 8292)' }),
@@ -41,6 +50,23 @@ export const SettingsPatchShape = Type.Object(
         Type.Array(Type.String({ maxLength: 100 }), {
           description: 'Null: as the server has them',
           examples: [['P1D', 'PT15M']],
+        }),
+      ),
+    ),
+    default_day_reminders: Type.Optional(
+      nullable(
+        Type.Array(Type.String({ maxLength: 100 }), {
+          description: 'Null: as the server has them',
+          examples: [['P7D', 'PT0S']],
+        }),
+      ),
+    ),
+    day_time: Type.Optional(
+      nullable(
+        Type.String({
+          pattern: clockForm,
+          description: 'HH:MM; null: as the server has it',
+          examples: ['09:00'],
         }),
       ),
     ),

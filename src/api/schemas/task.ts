@@ -6,15 +6,23 @@ import { ignored, nullable, time, timeIn } from './common.ts'
 export const writable = {
   title: Type.String({ minLength: 1, maxLength: limits.titleCharacters }),
   description: nullable(Type.String({ description: `At most ${limits.descriptionBytes} bytes of UTF-8` })),
-  expiry_dt: nullable(timeIn('When it expires')),
+  expiry_dt: nullable(timeIn('When it expires; read-only while expiry_date is set')),
+  expiry_date: nullable(
+    Type.String({
+      maxLength: 10,
+      description: 'The day on which it expires, in place of a time; expiry_dt is then the end of that day',
+      examples: ['2027-03-01'],
+    }),
+  ),
   time_zone: nullable(
     Type.String({ maxLength: 100, description: 'IANA zone; null for the default one', examples: ['Europe/Paris'] }),
   ),
   reminders: nullable(
     Type.Array(Type.String({ maxLength: 100 }), {
       maxItems: limits.reminders,
-      description: 'ISO 8601 leads before the expiry, or RFC 3339 times; null for the default, empty for never',
-      examples: [['P1D', 'PT15M']],
+      description:
+        'ISO 8601 leads before the expiry (`-P1D`: after it; `P7D@09:00`: days before, at a time of day), or RFC 3339 times; null for the default, empty for never. The leads of an expiry_date count from the day_time of the settings',
+      examples: [['P7D@09:00', 'PT15M']],
     }),
   ),
   tags: Type.Array(Type.String({ minLength: 1, maxLength: limits.tagCharacters }), { maxItems: limits.tags }),
@@ -40,7 +48,8 @@ export const TaskShape = Type.Object(
     key: nullable(Type.String()),
     title: Type.String(),
     description: nullable(Type.String()),
-    expiry_dt: nullable(time('When it expires')),
+    expiry_dt: nullable(time('When it expires; the end of expiry_date')),
+    expiry_date: nullable(Type.String({ description: 'The day on which it expires; null: it expires at a time' })),
     time_zone: nullable(Type.String()),
     reminders: nullable(Type.Array(Type.String())),
     tags: Type.Array(Type.String()),

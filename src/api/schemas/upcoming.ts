@@ -7,6 +7,7 @@ export const UpcomingReminderShape = Type.Object(
     task_id: Type.Integer(),
     title: Type.String(),
     expiry_dt: time('When the task expires'),
+    expiry_date: nullable(Type.String({ description: 'The day on which it expires; null: it expires at a time' })),
     reminder: nullable(Type.String({ description: 'The reminder that will fire; null at the end of a snooze' })),
     due_dt: time('When it will ring; now, where it is overdue'),
     kind: Type.Enum(notificationKinds),
