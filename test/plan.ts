@@ -8,7 +8,14 @@ import type { TestDatabase } from '#support/databases.ts'
 const everything = ['src/**/*.test.ts', 'test/**/*.test.ts']
 
 /** A new file in these folders runs on each database until it is named below. */
-const onServers = ['test/store/*.test.ts', 'test/journeys/*.test.ts', 'test/faults/*.test.ts', 'test/api/*.test.ts']
+const onServers = [
+  'test/store/*.test.ts',
+  'test/journeys/*.test.ts',
+  'test/faults/*.test.ts',
+  'test/api/*.test.ts',
+  'test/access/*.test.ts',
+  'test/secrets/leaks.test.ts',
+]
 
 /**
  * HTTP alone: parsing, headers, refusals, sessions, who may do what. These reach the database by statements that others run there too.
@@ -16,16 +23,17 @@ const onServers = ['test/store/*.test.ts', 'test/journeys/*.test.ts', 'test/faul
  * other columns of the same row by its id. The crashes take minutes on a server.
  */
 const inFullRunsOnly = [
-  'test/api/{access,body-limits,channel-secrets,cors,ended-access,events,follower-limits,foreign-pages,health,links}.test.ts',
-  'test/api/{monitoring,original-contract,proxies,rate-limits,session-only,sign-in,standing-headers,tls}.test.ts',
+  'test/api/{action-links,body-limits,channel-secrets,cors,ended-access,events,follower-limits,foreign-pages,health}.test.ts',
+  'test/api/{monitoring,original-contract,proxies,rate-limits,session-only,sign-in,security-headers,tls}.test.ts',
   'test/api/{token-children,unix-socket}.test.ts',
+  'test/access/access.test.ts',
   'test/crashes/{channels,defaults,deleted,tasks}.test.ts',
 ]
 
 /** They need no database, bring their own servers, or are about files. */
 const neverOnServers = [
-  'test/api/{closed-door,docs,refusals,sign-in-pages}.test.ts',
-  'test/faults/{canaries-alone,damaged,database-away,floods,full-disk,kill,npm,replicas,shutdown,slow-connections}.test.ts',
+  'test/api/{docs,origin-check,refusals,sign-in-pages}.test.ts',
+  'test/faults/{damaged,database-away,floods,full-disk,kill,npm,replicas,shutdown,slow-connections}.test.ts',
   'test/store/{sqlite,sqlite-file,start,start-time-zone,storage}.test.ts',
 ]
 
@@ -48,7 +56,7 @@ export interface Phase {
   readonly filesOfProcess: (file: string) => number
 }
 
-const isFault = (file: string) => file.startsWith('test/faults/')
+const isFault = (file: string) => /^test\/(faults\/|secrets\/leaks)/.test(file)
 /** By the machine's clock: beside others they would find a machine that is slower than it has reason to be. */
 const isAlone = (file: string) => /\/faults\/(kill|replicas|database-away|slow-connections)\.test\.ts$/.test(file)
 

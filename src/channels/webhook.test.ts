@@ -4,7 +4,7 @@ import { Webhook } from 'standardwebhooks'
 import type { Message } from '#core/notification.ts'
 import { newTask } from '#core/task-changes.ts'
 import { answers, answersEndlessly, type Behaviour, hangsUp, startHttpReceiver } from '#kit/http-receiver.ts'
-import { channelDeps, freePort } from '#support/peers.ts'
+import { channelDeps, freePort } from '#test/channels/peers.ts'
 import { sign, webhookKind } from './webhook.ts'
 
 const secret = 'whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw'

@@ -3,11 +3,11 @@ import { test } from 'node:test'
 import type { AuditWire } from '#api/schemas/account.ts'
 import type { DuebellClient } from '#client/client.ts'
 import type { Scope } from '#core/scope.ts'
+import { refusal, wireTo } from '#kit/http-requests.ts'
 import { clientWith, password, signedIn, signIn, startReplicasWithLogin, startWithLogin } from '#support/accounts.ts'
 import { testDatabase } from '#support/databases.ts'
 import { gateBefore } from '#support/failing-database.ts'
 import { startTestApp } from '#support/test-app.ts'
-import { refusal, wireTo } from './wire.ts'
 
 /**
  * Who did what to which object, and from where. Who may read it is told by access.test.ts, how long it is kept by

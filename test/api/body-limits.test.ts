@@ -1,11 +1,11 @@
 import assert from 'node:assert/strict'
 import { once } from 'node:events'
 import { test } from 'node:test'
+import { assertProblem, connectTo, parseAnswer, wireTo } from '#kit/http-requests.ts'
 import { operationsOf } from '#openapi/document.ts'
 import { readDocument } from '#openapi/generate.ts'
 import { startWithLogin } from '#support/accounts.ts'
 import { startTestApp } from '#support/test-app.ts'
-import { assertProblem, connectTo, parseAnswer, wireTo } from './wire.ts'
 
 /** How large a body may be, and how deep, before it is known who sends it and after. */
 const kibibyte = 1024

@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
+import { assertProblem, refusal, wireTo } from '#kit/http-requests.ts'
 import { wrapConnections } from '#support/failing-database.ts'
 import { startTestApp } from '#support/test-app.ts'
-import { assertProblem, refusal, wireTo } from './wire.ts'
 
 /** PUT /v1/tasks beyond the original's contract: versions as conditions, preferences, keys that change hands, a thousand at once. */
 

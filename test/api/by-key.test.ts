@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
+import { assertProblem, refusal, wireTo } from '#kit/http-requests.ts'
 import { migratedDatabase, testDatabase } from '#support/databases.ts'
 import { startLiveApp } from '#support/live-app.ts'
 import { startTestApp } from '#support/test-app.ts'
-import { assertProblem, refusal, wireTo } from './wire.ts'
 
 /** PUT /v1/tasks/by-key/{key}: for scripts that put what they know, again and again, under names of their own. */
 

@@ -2,10 +2,10 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import type { TaskWire } from '#api/schemas/task.ts'
 import type { DuebellClient } from '#client/client.ts'
+import { refusal } from '#kit/http-requests.ts'
 import { recordChange } from '#store/changes.ts'
 import { builtInUserId } from '#store/users.ts'
 import { startTestApp, type TestApp } from '#support/test-app.ts'
-import { refusal } from './wire.ts'
 
 /** What a reader that follows the tasks may rely on. */
 

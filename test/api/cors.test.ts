@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
+import { assertProblem, rawRequest, wireTo } from '#kit/http-requests.ts'
 import { readRoutes } from '#openapi/routes.ts'
 import { startTestApp } from '#support/test-app.ts'
-import { assertProblem, rawRequest, wireTo } from './wire.ts'
 
 /** Pages of other origins, in a browser: of those that are named, and of all others. */
 const app = 'https://app.example.org'

@@ -7,8 +7,8 @@ import { chromium } from 'playwright-core'
 import { problemTexts } from '#http/pages/problem-texts.ts'
 import { problemReference } from '#http/pages/problems.ts'
 import { problemTypes } from '#http/protocol/problem.ts'
+import { assertProblem, wireTo } from '#kit/http-requests.ts'
 import { startTestApp } from '#support/test-app.ts'
-import { assertProblem, wireTo } from './wire.ts'
 
 /** What the server says of itself: the document, the page made of it, and a page for each kind of problem. */
 const root = new URL('../../', import.meta.url)

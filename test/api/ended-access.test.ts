@@ -3,6 +3,9 @@ import { test } from 'node:test'
 import { changePassword, signIn as signInAs } from '#actions/sign-in.ts'
 import { createToken, issue } from '#actions/tokens.ts'
 import { Problem } from '#core/problem.ts'
+import { openStream } from '#kit/event-stream.ts'
+import { assertProblem, refusal, wireTo } from '#kit/http-requests.ts'
+import { eventually } from '#kit/server-process.ts'
 import { getUser, saveUser } from '#store/users.ts'
 import {
   clientWith,
@@ -15,10 +18,7 @@ import {
 } from '#support/accounts.ts'
 import { testDatabase } from '#support/databases.ts'
 import { failingDatabase } from '#support/failing-database.ts'
-import { eventually } from '#support/server-process.ts'
 import type { TestApp } from '#support/test-app.ts'
-import { openStream } from './stream.ts'
-import { assertProblem, refusal, wireTo } from './wire.ts'
 
 /** Access that was ended does not go on: not in another session, not by a token, not by what was already underway. */
 const newPassword = 'nine bees in a jar'

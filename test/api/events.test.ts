@@ -3,11 +3,11 @@ import { test } from 'node:test'
 import type { EventPageWire, EventWire } from '#api/schemas/event.ts'
 import type { TaskWire } from '#api/schemas/task.ts'
 import { createClient, type EventsQuery } from '#client/client.ts'
+import { openStream } from '#kit/event-stream.ts'
+import { assertProblem, wireTo } from '#kit/http-requests.ts'
 import { recordChange } from '#store/changes.ts'
 import { builtInUserId } from '#store/users.ts'
 import { startTestApp, type TestApp } from '#support/test-app.ts'
-import { openStream } from './stream.ts'
-import { assertProblem, wireTo } from './wire.ts'
 
 /** What a user of the API may rely on who wants to know what happens. */
 const startAt = '2026-12-01T09:00:00Z'

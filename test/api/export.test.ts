@@ -1,11 +1,11 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
+import { refusal, wireTo } from '#kit/http-requests.ts'
+import { eventually } from '#kit/server-process.ts'
 import { startReceiver } from '#kit/webhook-receiver.ts'
 import { type LoginApp, type Person, startWithLogin } from '#support/accounts.ts'
 import { failingDatabase } from '#support/failing-database.ts'
 import { insertMany } from '#support/many-tasks.ts'
-import { eventually } from '#support/server-process.ts'
-import { refusal, wireTo } from './wire.ts'
 
 /** All that is a user's, to be kept before he goes: a JSON object a line. */
 const startAt = '2026-12-01T09:00:00Z'

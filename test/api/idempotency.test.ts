@@ -5,6 +5,7 @@ import pg from 'pg'
 import type { Context } from '#actions/context.ts'
 import { performIdempotently } from '#actions/idempotent.ts'
 import { createTask } from '#actions/tasks.ts'
+import { type Answer, assertProblem, type Wire, wireTo } from '#kit/http-requests.ts'
 import { openStore } from '#store/engine/open.ts'
 import { deleteExpiredIdempotencyKeys, keyLifetimeMs } from '#store/idempotency-keys.ts'
 import { migratedDatabase, testDatabase } from '#support/databases.ts'
@@ -13,7 +14,6 @@ import { fakeClock } from '#support/fake-clock.ts'
 import { startLiveApp } from '#support/live-app.ts'
 import { startTestApp } from '#support/test-app.ts'
 import { addUsers } from '#support/users.ts'
-import { type Answer, assertProblem, type Wire, wireTo } from './wire.ts'
 
 /** Idempotency-Key: whoever does not know whether a POST was done sends it again, and it is done once. */
 

@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
+import { rawRequest } from '#kit/http-requests.ts'
 import { wrapConnections } from '#support/failing-database.ts'
 import { startTestApp } from '#support/test-app.ts'
-import { rawRequest } from './wire.ts'
 
 /** `GET /metrics`: name and labels, as they are written, to the value. */
 async function scrape(url: string): Promise<Map<string, number>> {

@@ -2,8 +2,8 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import type { NotificationWire } from '#api/schemas/notification.ts'
 import type { TaskWire } from '#api/schemas/task.ts'
+import { assertProblem, refusal, wireTo } from '#kit/http-requests.ts'
 import { startTestApp } from '#support/test-app.ts'
-import { assertProblem, refusal, wireTo } from './wire.ts'
 
 /** What a user of the API may ask of what rang. There are two channels: the console, and one that records. */
 const startAt = '2026-12-01T09:00:00Z'

@@ -3,9 +3,9 @@ import { type TestContext, test } from 'node:test'
 import { pino } from 'pino'
 import { listen } from '#http/listen/listen.ts'
 import { createServer, type ServerDeps } from '#http/server.ts'
+import { assertProblem, rawRequest } from '#kit/http-requests.ts'
 import { temporaryFolder } from '#support/databases.ts'
 import { startTestApp } from '#support/test-app.ts'
-import { assertProblem, rawRequest } from './wire.ts'
 
 /** What a proxy says of who asked is believed of those that are named, and of nobody else. */
 type Lines = readonly string[]

@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict'
 import { type TestContext, test } from 'node:test'
 import { gzipSync } from 'node:zlib'
+import { type Answer, assertProblem, rawRequest, type Sending, wireTo } from '#kit/http-requests.ts'
 import { startTestApp } from '#support/test-app.ts'
-import { type Answer, assertProblem, rawRequest, type Sending, wireTo } from './wire.ts'
 
 /**
  * Bad input of every kind: a 4xx problem that names what is wrong, never a 5xx, and nothing changed. Each row is a request

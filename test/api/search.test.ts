@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
+import { refusal, wireTo } from '#kit/http-requests.ts'
 import { startTestApp } from '#support/test-app.ts'
-import { refusal, wireTo } from './wire.ts'
 
 /** One list of tasks, one of searches, and what each finds: the same on every database. */
 const titles = [

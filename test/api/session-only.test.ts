@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import type { DuebellClient } from '#client/client.ts'
+import { refusal } from '#kit/http-requests.ts'
 import { clientWith, password, signedIn, signIn, startWithLogin } from '#support/accounts.ts'
 import { startTestApp } from '#support/test-app.ts'
-import { refusal } from './wire.ts'
 
 /** A leaked token ends when it is revoked. So it opens no way in that would outlast it: that takes a person who has signed in. */
 const newPassword = 'nine bees in a jar'

@@ -3,6 +3,7 @@ import { test } from 'node:test'
 import type { EventWire } from '#api/schemas/event.ts'
 import type { DuebellClient } from '#client/client.ts'
 import { nextReminder } from '#core/reminder.ts'
+import { assertProblem, wireTo } from '#kit/http-requests.ts'
 import { startReceiver } from '#kit/webhook-receiver.ts'
 import type { Store } from '#store/engine/open.ts'
 import { listTasks } from '#store/tasks.ts'
@@ -11,7 +12,6 @@ import { clientWith, startReplicasWithLogin, startWithLogin } from '#support/acc
 import { testDatabase } from '#support/databases.ts'
 import { insertMany } from '#support/many-tasks.ts'
 import { startTestApp } from '#support/test-app.ts'
-import { assertProblem, wireTo } from './wire.ts'
 
 /** What holds for all tasks of a user: his time zone, and when they ring that say nothing of their own. */
 const startAt = '2026-12-01T09:00:00Z'

@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict'
 import { type TestContext, test } from 'node:test'
+import { type Browser, openBrowser, type Page } from '#kit/browser.ts'
+import { type Account, signInAt, startOidcProvider } from '#kit/oidc-provider.ts'
 import { password, signIn, startWithLogin } from '#support/accounts.ts'
-import { type Browser, openBrowser, type Page } from '#support/browser.ts'
-import { type Account, signInAt, startOidcProvider } from '#support/oidc-provider.ts'
 
 /** People sign in by a provider of OpenID Connect: the browser goes there and comes back, and this server knows who it is. */
 const ofPublic = 'http://127.0.0.1:1'

@@ -1,11 +1,11 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { issue } from '#actions/tokens.ts'
+import { assertProblem, rawRequest, refusal, wireTo } from '#kit/http-requests.ts'
+import { eventually } from '#kit/server-process.ts'
 import { builtInUserId, saveUser } from '#store/users.ts'
 import { clientWith, password, sessionOf, setUpCode, signedIn, signIn, startWithLogin } from '#support/accounts.ts'
-import { eventually } from '#support/server-process.ts'
 import { startTestApp, type TestApp } from '#support/test-app.ts'
-import { assertProblem, rawRequest, refusal, wireTo } from './wire.ts'
 
 /** How people come in, stay, and go. */
 const startAt = '2026-12-01T09:00:00Z'

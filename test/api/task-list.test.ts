@@ -2,8 +2,8 @@ import assert from 'node:assert/strict'
 import { type TestContext, test } from 'node:test'
 import type { TaskDraftWire } from '#api/schemas/task.ts'
 import type { TaskListFilter, TaskQuery } from '#client/client.ts'
+import { assertProblem, wireTo } from '#kit/http-requests.ts'
 import { startTestApp } from '#support/test-app.ts'
-import { assertProblem, wireTo } from './wire.ts'
 
 /** Many tasks at once: filters, orders, pages that go on where they ended, and what has not changed since. */
 const startAt = '2026-12-01T09:00:00Z'

@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import type { TaskDraftWire, TaskPatchWire, TaskWire } from '#api/schemas/task.ts'
+import { assertProblem, refusal, wireTo } from '#kit/http-requests.ts'
 import { startTestApp } from '#support/test-app.ts'
-import { assertProblem, refusal, wireTo } from './wire.ts'
 
 /** What a user of the API may rely on with tasks. The clock starts at 2026-12-01T09:00:00Z, and moves only where a test moves it. */
 const startAt = '2026-12-01T09:00:00Z'

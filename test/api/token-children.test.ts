@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
+import { refusal } from '#kit/http-requests.ts'
 import { clientWith, signedIn, signIn, startWithLogin } from '#support/accounts.ts'
-import { refusal } from './wire.ts'
 
 /** A token that was made with a token: no wider, no longer, and gone with it. */
 const startAt = '2026-12-01T09:00:00Z'

@@ -2,6 +2,9 @@ import assert from 'node:assert/strict'
 import { createHash } from 'node:crypto'
 import { type TestContext, test } from 'node:test'
 import { makeSecret } from '#actions/tokens.ts'
+import { openStream } from '#kit/event-stream.ts'
+import { assertProblem, refusal, wireTo } from '#kit/http-requests.ts'
+import { eventually } from '#kit/server-process.ts'
 import {
   clientWith,
   type LoginApp,
@@ -12,12 +15,9 @@ import {
   startWithLogin,
 } from '#support/accounts.ts'
 import { testDatabase } from '#support/databases.ts'
-import { whereIs } from '#support/everything.ts'
+import { whereIs } from '#support/dump-database.ts'
 import { failingDatabase } from '#support/failing-database.ts'
-import { restWatch } from '#support/rest.ts'
-import { eventually } from '#support/server-process.ts'
-import { openStream } from './stream.ts'
-import { assertProblem, refusal, wireTo } from './wire.ts'
+import { restWatch } from '#support/quiescence.ts'
 
 /** What a program asks with: made, shown once, of some scopes, for some time, and good for nothing from the moment it is revoked. */
 const startAt = '2026-12-01T09:00:00Z'

@@ -1,10 +1,10 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import type { TaskWire } from '#api/schemas/task.ts'
+import { assertProblem, refusal, wireTo } from '#kit/http-requests.ts'
 import { changesSince } from '#store/changes.ts'
 import { insertMany } from '#support/many-tasks.ts'
 import { startTestApp, type TestApp } from '#support/test-app.ts'
-import { assertProblem, refusal, wireTo } from './wire.ts'
 
 const startAt = '2026-12-01T09:00:00Z'
 const dayMs = 86_400_000

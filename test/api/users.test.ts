@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import type { UserWire } from '#api/schemas/account.ts'
+import { openStream } from '#kit/event-stream.ts'
+import { assertProblem, refusal, wireTo } from '#kit/http-requests.ts'
 import { clientWith, password, signedIn, signIn, startWithLogin } from '#support/accounts.ts'
-import { openStream } from './stream.ts'
-import { assertProblem, refusal, wireTo } from './wire.ts'
 
 /** What whoever administers a server may rely on: who is on it, who comes in, who does not any more. */
 const startAt = '2026-12-01T09:00:00Z'

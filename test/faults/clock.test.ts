@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { type TestContext, test } from 'node:test'
 import { setTimeout as delay } from 'node:timers/promises'
 import { systemClock } from '#clock.ts'
-import { restWatch } from '#support/rest.ts'
+import { restWatch } from '#support/quiescence.ts'
 import { startTestApp } from '#support/test-app.ts'
 
 /** Clocks that are set, that jump at the change of seasons, and that go on for longer than a timer can count. */

@@ -3,11 +3,11 @@ import { join } from 'node:path'
 import { describe, type TestContext, test } from 'node:test'
 import { sql } from 'kysely'
 import { ProblemError } from '#client/client.ts'
-import { overwritePage, pagesOf, readableKeys } from '#support/damage.ts'
+import { spawnServer } from '#kit/server-process.ts'
 import { temporaryFolder } from '#support/databases.ts'
 import { insertMany } from '#support/many-tasks.ts'
-import { spawnServer } from '#support/server-process.ts'
 import { startTestApp } from '#support/test-app.ts'
+import { overwritePage, pagesOf, readableKeys } from './damage.ts'
 
 /** A page of the file is overwritten, as a failing disk does it. What is elsewhere goes on, and what is wrong is said once. */
 

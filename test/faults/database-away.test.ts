@@ -2,11 +2,11 @@ import assert from 'node:assert/strict'
 import { describe, type TestContext, test } from 'node:test'
 import { type DuebellClient, ProblemError } from '#client/client.ts'
 import { systemClock } from '#clock.ts'
+import { type ProxyMode, startTcpProxy } from '#kit/tcp-proxy.ts'
 import { openStore } from '#store/engine/open.ts'
 import { freshDatabase, skipReason } from '#support/databases.ts'
 import { startLiveApp, until } from '#support/live-app.ts'
 import { recorder } from '#support/recording-channel.ts'
-import { type ProxyMode, startTcpProxy } from '#support/tcp-proxy.ts'
 
 /**
  * The database goes away and comes back, for a server that runs on. The promise: requests fail within 5 s with 503, the process

@@ -1,10 +1,10 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
+import { refusal } from '#kit/http-requests.ts'
 import { failingDatabase, wrapConnections } from '#support/failing-database.ts'
 import { insertMany } from '#support/many-tasks.ts'
-import { stopWithFakeClock } from '#support/outlast.ts'
+import { stopWithFakeClock } from '#support/stop-with-fake-clock.ts'
 import { startTestApp, type TestApp } from '#support/test-app.ts'
-import { refusal } from '../api/wire.ts'
 
 /** What is done by chunks may end between two of them: then each task is in one place, and asking again does the rest. */
 const startAt = '2026-12-01T09:00:00Z'

@@ -3,12 +3,12 @@ import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { test } from 'node:test'
 import { createClient } from '#client/client.ts'
+import { selfSigned } from '#kit/self-signed.ts'
+import { eventually, spawnServer } from '#kit/server-process.ts'
 import { startReceiver } from '#kit/webhook-receiver.ts'
 import { temporaryFolder } from '#support/databases.ts'
-import { httpFloods, peerFloods, startFlooder } from '#support/floods.ts'
-import { peerSubjects } from '#support/peer-subjects.ts'
-import { selfSigned } from '#support/self-signed.ts'
-import { eventually, spawnServer } from '#support/server-process.ts'
+import { httpFloods, peerFloods, startFlooder } from '#test/channels/floods.ts'
+import { peerSubjects } from '#test/channels/peer-subjects.ts'
 
 /** The real server among receivers that never stop talking, each in a way of its own. */
 test('receivers that never stop talking keep the server neither from a healthy one nor from its end', async (t) => {

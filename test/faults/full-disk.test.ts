@@ -3,7 +3,7 @@ import { rmSync, statfsSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { test } from 'node:test'
 import { ProblemError } from '#client/client.ts'
-import { smallDisk } from '#support/small-disk.ts'
+import { smallDisk } from '#kit/small-disk.ts'
 import { startTestApp } from '#support/test-app.ts'
 
 /** Fills what is left, to the last block. */

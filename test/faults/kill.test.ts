@@ -7,10 +7,10 @@ import { setTimeout as delay } from 'node:timers/promises'
 import type { NotificationWire } from '#api/schemas/notification.ts'
 import type { TaskWire } from '#api/schemas/task.ts'
 import { createClient, type DuebellClient, ProblemError } from '#client/client.ts'
+import { eventually, spawnServer } from '#kit/server-process.ts'
 import { type Receiver, startReceiver } from '#kit/webhook-receiver.ts'
 import { temporaryFolder } from '#support/databases.ts'
-import { eventually, spawnServer } from '#support/server-process.ts'
-import { sizes } from '#support/sizes.ts'
+import { sizes } from '#test/sizes.ts'
 
 /**
  * The real server, killed with SIGKILL at random moments while several writers create, edit and delete tasks that fall due at

@@ -2,11 +2,11 @@ import assert from 'node:assert/strict'
 import { join } from 'node:path'
 import { type TestContext, test } from 'node:test'
 import { systemClock } from '#clock.ts'
+import { eventually, spawnServer } from '#kit/server-process.ts'
 import { openStore } from '#store/engine/open.ts'
 import { adoptServerDefaults } from '#store/users.ts'
 import { freshDatabase, temporaryFolder, testDatabase } from '#support/databases.ts'
 import { insertMany } from '#support/many-tasks.ts'
-import { eventually, spawnServer } from '#support/server-process.ts'
 
 /** A process that is told to stop, or killed, while it computes alarms anew: as supervisors do where a start takes too long. */
 const howMany = 30_000

@@ -10,11 +10,11 @@ import { fileURLToPath } from 'node:url'
 import { webhookKind } from '#channels/webhook.ts'
 import { createClient, ProblemError } from '#client/client.ts'
 import { systemClock } from '#clock.ts'
+import { compileCache } from '#kit/server-process.ts'
 import { openStore, type Store } from '#store/engine/open.ts'
 import { freshDatabase, skipReason, temporaryFolder } from '#support/databases.ts'
 import { until } from '#support/live-app.ts'
-import { compileCache } from '#support/server-process.ts'
-import { sizes } from '#support/sizes.ts'
+import { sizes } from '#test/sizes.ts'
 
 /**
  * Four replicas share a database, and are killed and frozen while 2,000 tasks fall due. The promise: each notification is claimed by
@@ -92,7 +92,7 @@ interface Replica {
   isExpectedToEnd: boolean
 }
 
-const script = fileURLToPath(new URL('../support/replica.ts', import.meta.url))
+const script = fileURLToPath(new URL('./replica.ts', import.meta.url))
 
 async function startReplica(t: TestContext, name: Name, config: string, databaseUrl: string): Promise<Replica> {
   const flags = ['--port=0', `--config=${config}`, `--database-url=${databaseUrl}`, '--log-format=json']

@@ -7,9 +7,9 @@ import { type TestContext, test } from 'node:test'
 import { setTimeout as delay } from 'node:timers/promises'
 import type { TaskWire } from '#api/schemas/task.ts'
 import { createClient, type DuebellClient, ProblemError } from '#client/client.ts'
+import { eventually, type ServerProcess, spawnServer } from '#kit/server-process.ts'
 import { type Receiver, startReceiver } from '#kit/webhook-receiver.ts'
 import { temporaryFolder } from '#support/databases.ts'
-import { eventually, type ServerProcess, spawnServer } from '#support/server-process.ts'
 
 /** The real server and how it ends when it is asked to. */
 

@@ -3,9 +3,9 @@ import { once } from 'node:events'
 import { connect, type Socket } from 'node:net'
 import { type TestContext, test } from 'node:test'
 import type { ConnectionLimits } from '#http/limits/connections.ts'
+import { assertProblem, rawRequest } from '#kit/http-requests.ts'
 import { migratedDatabase } from '#support/databases.ts'
 import { startLiveApp, until } from '#support/live-app.ts'
-import { assertProblem, rawRequest } from '../api/wire.ts'
 
 /** Clients that are slow, silent or many, with limits that are short. Everything here is on connections by hand. */
 

@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { sentence } from '#core/notification.ts'
+import { refusal } from '#kit/http-requests.ts'
 import { clientWith, type Person, password, startWithLogin } from '#support/accounts.ts'
 import { recorder } from '#support/recording-channel.ts'
-import { refusal } from '../api/wire.ts'
 
 /**
  * A day of three people on one server, by the clock of Greenwich. What they wait for is due at the same instants, and nothing else have

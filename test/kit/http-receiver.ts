@@ -2,7 +2,7 @@ import { createServer, type IncomingHttpHeaders, type ServerResponse } from 'nod
 import { createServer as createSecureServer } from 'node:https'
 import type { AddressInfo } from 'node:net'
 import type { TestContext } from 'node:test'
-import { selfSigned } from '#support/self-signed.ts'
+import { selfSigned } from './self-signed.ts'
 
 export interface Request {
   readonly method: string

@@ -2,7 +2,7 @@ import { once } from 'node:events'
 import { type AddressInfo, createServer, type Server, type Socket } from 'node:net'
 import type { TestContext } from 'node:test'
 import { createServer as createTlsServer } from 'node:tls'
-import { selfSigned } from '#support/self-signed.ts'
+import { selfSigned } from './self-signed.ts'
 
 export interface TcpServer {
   readonly server: Server

@@ -5,12 +5,12 @@ import { setImmediate as turn } from 'node:timers/promises'
 import type { Document } from '#openapi/document.ts'
 import { operationsOf } from '#openapi/document.ts'
 import { readDocument } from '#openapi/generate.ts'
-import type { WireAnswer } from '#support/contract.ts'
 import type { FakeClock } from '#support/fake-clock.ts'
-import { fuzz, type Send } from '#support/fuzz.ts'
-import type { FuzzRequest } from '#support/fuzz-requests.ts'
-import { sizes } from '#support/sizes.ts'
 import { startTestApp } from '#support/test-app.ts'
+import { sizes } from '#test/sizes.ts'
+import type { WireAnswer } from './contract.ts'
+import { fuzz, type Send } from './fuzz.ts'
+import type { FuzzRequest } from './fuzz-requests.ts'
 
 /**
  * Requests that nobody thought of, made from openapi.json, against the running app. Whatever comes, the answer is one that the document

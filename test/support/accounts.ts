@@ -6,7 +6,7 @@ import type { Scope } from '#core/scope.ts'
 import { migratedDatabase } from './databases.ts'
 import { fakeClock } from './fake-clock.ts'
 import { startLiveApp } from './live-app.ts'
-import { stopWithFakeClock } from './outlast.ts'
+import { stopWithFakeClock } from './stop-with-fake-clock.ts'
 import { startTestApp, type TestApp, type TestAppOptions } from './test-app.ts'
 
 /** Of everybody in these tests: to make a hash of one takes 30 ms. */

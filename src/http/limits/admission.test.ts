@@ -3,8 +3,8 @@ import { once } from 'node:events'
 import { connect } from 'node:net'
 import { type TestContext, test } from 'node:test'
 import { fastify } from 'fastify'
-import { handTurnedLoop } from '#support/hand-turned-loop.ts'
 import { until } from '#support/live-app.ts'
+import { handTurnedLoop } from '#support/manual-event-loop.ts'
 import { type Admission, admitRequests, createAdmission } from './admission.ts'
 
 /** Admission control, and what happened to the requests that came to it. */
