@@ -1,6 +1,6 @@
-import { Agent, request as httpRequest } from 'node:http'
 import type { TestContext } from 'node:test'
 import type { Scope } from '#core/scope.ts'
+import { keepAliveClient, type PlainResponse } from '#kit/http-requests.ts'
 import { type Document, operationsOf, type Parameter, resolve, type Schema } from '#openapi/document.ts'
 import type { Route } from '#openapi/routes.ts'
 
@@ -93,37 +93,11 @@ export function toRequest(
   }
 }
 
-export interface Reply {
-  readonly status: number
-  readonly headers: Headers
-  readonly text: string
-}
+export type Reply = PlainResponse
 
 export type Send = (request: AccessRequest) => Promise<Reply>
 
-/** Over one connection. Not by fetch: that opens another after each HEAD. */
 export function sendTo(t: TestContext, url: string): Send {
-  const agent = new Agent({ keepAlive: true, maxSockets: 1 })
-  t.after(() => agent.destroy())
-  const { hostname, port } = new URL(url)
-  return ({ method, target: path, headers, body }) =>
-    new Promise((resolve, reject) => {
-      const request = httpRequest({ hostname, port, method, path, agent, headers }, (response) => {
-        let text = ''
-        const end = () => {
-          const pairs = Object.entries(response.headers).map(([name, value]): [string, string] => [name, String(value)])
-          resolve({ status: response.statusCode ?? 0, headers: new Headers(pairs), text })
-        }
-        if (response.headers['content-type'] === 'text/event-stream' && method !== 'HEAD') {
-          response.destroy() // it would go on for ever; that it began is its answer
-          return end()
-        }
-        response.setEncoding('utf8').on('data', (chunk: string) => {
-          text += chunk
-        })
-        response.on('end', end).on('error', reject)
-      })
-      request.on('error', reject)
-      request.end(body === undefined ? undefined : JSON.stringify(body))
-    })
+  const send = keepAliveClient(t, url)
+  return ({ body, ...request }) => send({ ...request, body: body === undefined ? undefined : JSON.stringify(body) })
 }

@@ -4,8 +4,8 @@ import { changePassword, signIn as signInAs } from '#actions/sign-in.ts'
 import { createToken, issue } from '#actions/tokens.ts'
 import { Problem } from '#core/problem.ts'
 import { openStream } from '#kit/event-stream.ts'
+import { eventually } from '#kit/eventually.ts'
 import { assertProblem, refusal, wireTo } from '#kit/http-requests.ts'
-import { eventually } from '#kit/server-process.ts'
 import { getUser, saveUser } from '#store/users.ts'
 import {
   clientWith,

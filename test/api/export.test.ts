@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
+import { eventually } from '#kit/eventually.ts'
 import { refusal, wireTo } from '#kit/http-requests.ts'
-import { eventually } from '#kit/server-process.ts'
 import { startReceiver } from '#kit/webhook-receiver.ts'
 import { type LoginApp, type Person, startWithLogin } from '#support/accounts.ts'
 import { failingDatabase } from '#support/failing-database.ts'

@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { openStream } from '#kit/event-stream.ts'
+import { eventually } from '#kit/eventually.ts'
 import { assertProblem, wireTo } from '#kit/http-requests.ts'
-import { eventually } from '#kit/server-process.ts'
 import { signIn, startWithLogin } from '#support/accounts.ts'
 
 /** How many connections for good one token, session or user may take. The numbers themselves: src/http/follower-limits.test.ts. */

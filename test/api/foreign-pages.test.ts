@@ -1,9 +1,8 @@
 import assert from 'node:assert/strict'
 import { existsSync } from 'node:fs'
-import { createServer } from 'node:http'
-import type { AddressInfo } from 'node:net'
 import { type TestContext, test } from 'node:test'
 import { chromium } from 'playwright-core'
+import { answers, startHttpReceiver } from '#kit/http-receiver.ts'
 import { startTestApp } from '#support/test-app.ts'
 
 /** Pages of others in a real browser, against a server without login that other machines reach. */
@@ -43,19 +42,11 @@ async function startTarget(t: TestContext, port = 0) {
   return { client, task, countReads, tasks: `http://127.0.0.1:${new URL(url).port}/v1/tasks` }
 }
 
-/** The server of somebody else, which has the one page. */
+/** The server of another site, with one page. */
 async function startOther(t: TestContext) {
-  const server = createServer((_, response) => {
-    response.setHeader('content-type', 'text/html').end('<!doctype html><link rel="icon" href="data:,">')
-  })
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
-  const stop = () =>
-    new Promise<void>((resolve) => {
-      server.close(() => resolve())
-      server.closeAllConnections()
-    })
-  t.after(stop)
-  return { port: (server.address() as AddressInfo).port, stop }
+  const page = '<!doctype html><link rel="icon" href="data:,">'
+  const { url, stop } = await startHttpReceiver(t, answers(200, page, { 'content-type': 'text/html' }))
+  return { port: Number(new URL(url).port), stop }
 }
 
 test('a page whose name was made to lead here can read, make and delete nothing', { skip }, async (t) => {

@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict'
 import { once } from 'node:events'
-import { type AddressInfo, createServer } from 'node:net'
 import { test } from 'node:test'
 import { handleClientError } from '#http/protocol/problem.ts'
 import { type Answer, assertProblem, connectTo, parseAnswer, rawRequest, wireTo } from '#kit/http-requests.ts'
+import { startTcpServer } from '#kit/tcp-server.ts'
 import { readRoutes } from '#openapi/routes.ts'
 import { startTestApp } from '#support/test-app.ts'
 
@@ -150,11 +150,9 @@ test('a server that stops says so with the standing headers', async (t) => {
 })
 
 test('a request that did not arrive in time is told so with the standing headers', async (t) => {
-  const server = createServer((socket) => handleClientError(Object.assign(new Error(), { code: timeout }), socket))
-  const timeout = 'ERR_HTTP_REQUEST_TIMEOUT'
-  await once(server.listen(0, '127.0.0.1'), 'listening')
-  t.after(() => server.close())
-  const answer = await rawRequest(`http://127.0.0.1:${(server.address() as AddressInfo).port}`, [])
+  const error = Object.assign(new Error(), { code: 'ERR_HTTP_REQUEST_TIMEOUT' })
+  const { port } = await startTcpServer(t, (socket) => handleClientError(error, socket))
+  const answer = await rawRequest(`http://127.0.0.1:${port}`, [])
   assertProblem(answer, 408)
   assertStanding(answer, 'timeout')
 })

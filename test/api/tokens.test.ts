@@ -3,8 +3,8 @@ import { createHash } from 'node:crypto'
 import { type TestContext, test } from 'node:test'
 import { makeSecret } from '#actions/tokens.ts'
 import { openStream } from '#kit/event-stream.ts'
+import { eventually } from '#kit/eventually.ts'
 import { assertProblem, refusal, wireTo } from '#kit/http-requests.ts'
-import { eventually } from '#kit/server-process.ts'
 import {
   clientWith,
   type LoginApp,

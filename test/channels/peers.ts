@@ -1,7 +1,7 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { existsSync } from 'node:fs'
-import { type AddressInfo, connect, createServer } from 'node:net'
+import { connect } from 'node:net'
 import { delimiter, join } from 'node:path'
 import { createInterface } from 'node:readline'
 import type { TestContext } from 'node:test'
@@ -10,6 +10,7 @@ import { anywhere } from '#channels/egress-policy.ts'
 import { systemClock } from '#clock.ts'
 import type { Outcome } from '#core/delivery.ts'
 import type { Message } from '#core/notification.ts'
+import { freePort } from '#kit/listen.ts'
 import { temporaryFolder } from '#support/databases.ts'
 import { toCloudEvent } from '#wire/cloud-event.ts'
 
@@ -103,14 +104,4 @@ export async function startOwnPeer(
   t.after(() => peer.kill())
   await peer.start()
   return peer
-}
-
-/** A port without a listener, at least for now. */
-export async function freePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1')
-  await once(server, 'listening')
-  const { port } = server.address() as AddressInfo
-  server.close()
-  await once(server, 'close')
-  return port
 }

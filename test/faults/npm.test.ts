@@ -3,7 +3,7 @@ import { spawn, spawnSync } from 'node:child_process'
 import { once } from 'node:events'
 import { type TestContext, test } from 'node:test'
 import { fileURLToPath } from 'node:url'
-import { eventually } from '#kit/server-process.ts'
+import { eventually } from '#kit/eventually.ts'
 import { temporaryFolder } from '#support/databases.ts'
 
 /** The commands of the README, as a supervisor sees them: it knows npm's process and no other. */

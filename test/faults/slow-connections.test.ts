@@ -3,9 +3,10 @@ import { once } from 'node:events'
 import { connect, type Socket } from 'node:net'
 import { type TestContext, test } from 'node:test'
 import type { ConnectionLimits } from '#http/limits/connections.ts'
+import { eventually } from '#kit/eventually.ts'
 import { assertProblem, rawRequest } from '#kit/http-requests.ts'
 import { migratedDatabase } from '#support/databases.ts'
-import { startLiveApp, until } from '#support/live-app.ts'
+import { startLiveApp } from '#support/live-app.ts'
 
 /** Clients that are slow, silent or many, with limits that are short. Everything here is on connections by hand. */
 
@@ -87,14 +88,18 @@ test('a client that does not read its answer is cut off; until then it takes no 
   deaf.write(`GET ${large} HTTP/1.1\r\nHost: ${host}\r\n\r\n`)
   const ask = () => rawRequest(url, [`GET ${large} HTTP/1.1`, `Host: ${host}`])
   let refused = await ask()
-  await until('its answer waits', 30_000, async () => {
-    if (refused.status !== 503) refused = await ask()
-    return refused.status === 503
-  })
+  await eventually(
+    'its answer waits',
+    async () => {
+      if (refused.status !== 503) refused = await ask()
+      return refused.status === 503
+    },
+    30_000,
+  )
   assertProblem(refused, 503, 'large responses')
   assert.equal(refused.headers.get('retry-after'), '5')
   assert.equal((await client.list({ limit: 10 })).tasks.length, 10, 'a small answer is given')
-  await until('it is cut off', 5_000, async () => (await ask()).status === 200)
+  await eventually('it is cut off', async () => (await ask()).status === 200, 5_000)
 
   let got = 0
   deaf.on('data', (piece) => {

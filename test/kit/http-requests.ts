@@ -1,5 +1,7 @@
 import assert from 'node:assert/strict'
+import { Agent, request as httpRequest } from 'node:http'
 import { connect, type Socket } from 'node:net'
+import type { TestContext } from 'node:test'
 import { connect as connectTls } from 'node:tls'
 import { ProblemError } from '#client/client.ts'
 import { renewed, selfSigned } from './self-signed.ts'
@@ -36,8 +38,13 @@ export type Wire = ReturnType<typeof wireTo>
 
 const jsonType = { 'content-type': 'application/json' }
 
-/** The same with every byte in our hands: what fetch would refuse to send. The head's lines, and a body after them. */
-export function rawRequest(url: string, head: readonly string[], body = ''): Promise<Answer> {
+/** A request byte by byte, for what fetch refuses to send: the lines of its head, and a body after them. */
+export async function rawRequest(url: string, head: readonly string[], body = ''): Promise<Answer> {
+  return parseAnswer(await exchange(url, head, body))
+}
+
+/** The same. @returns all that came back, as it came */
+export function exchange(url: string, head: readonly string[], body = ''): Promise<string> {
   return new Promise((resolve, reject) => {
     const socket = connectTo(url)
     let text = ''
@@ -46,9 +53,60 @@ export function rawRequest(url: string, head: readonly string[], body = ''): Pro
       text += chunk
     })
     socket.on('error', reject)
-    socket.on('close', () => resolve(parseAnswer(text)))
+    socket.on('close', () => resolve(text))
     socket.write(`${[...head, 'Connection: close'].join('\r\n')}\r\n\r\n${body}`)
   })
+}
+
+export interface PlainRequest {
+  readonly method: string
+  /** Path and query. */
+  readonly target: string
+  readonly headers: Readonly<Record<string, string>>
+  readonly body?: string | Uint8Array | undefined
+}
+
+export interface PlainResponse {
+  readonly status: number
+  readonly headers: Headers
+  readonly text: string
+}
+
+/**
+ * Sends requests one after the other over one connection; fetch opens another after each HEAD. Of a stream of events only the head is
+ * awaited, since its body has no end.
+ */
+export function keepAliveClient(
+  t: Pick<TestContext, 'after'>,
+  url: string,
+  { timeoutMs = 0 } = {},
+): (request: PlainRequest) => Promise<PlainResponse> {
+  const agent = new Agent({ keepAlive: true, maxSockets: 1 })
+  t.after(() => agent.destroy())
+  const { hostname, port } = new URL(url)
+  return ({ method, target, headers, body }) =>
+    new Promise((resolve, reject) => {
+      const length = body === undefined ? {} : { 'content-length': String(Buffer.byteLength(body)) }
+      const options = { hostname, port, method, path: target, agent, timeout: timeoutMs }
+      const request = httpRequest({ ...options, headers: { ...headers, ...length } }, (response) => {
+        let text = ''
+        const end = () => {
+          const pairs = Object.entries(response.headersDistinct).map(([name, all]) => [name, (all ?? []).join(', ')])
+          resolve({ status: response.statusCode ?? 0, headers: new Headers(pairs as [string, string][]), text })
+        }
+        if (response.headers['content-type'] === 'text/event-stream' && method !== 'HEAD') {
+          response.destroy()
+          return end()
+        }
+        response.setEncoding('utf8').on('data', (chunk: string) => {
+          text += chunk
+        })
+        response.on('end', end).on('error', reject)
+      })
+      request.on('timeout', () => request.destroy(new Error(`no answer within ${timeoutMs} ms`)))
+      request.on('error', reject)
+      request.end(body)
+    })
 }
 
 /** What came over a connection, up to its end. */

@@ -7,6 +7,7 @@ import type { TestContext } from 'node:test'
 // @ts-expect-error: it has no types, and those that others wrote bring a dozen packages for the ten lines below
 import { Provider as Untyped } from 'oidc-provider/lib/provider.js'
 import type { Browser, Page } from './browser.ts'
+import { close } from './listen.ts'
 import { selfSigned } from './self-signed.ts'
 
 /** Somebody with a login there; `sub` is what they type as it. */
@@ -106,12 +107,7 @@ export async function startOidcProvider(t: TestContext, options: OidcProviderOpt
     clientSecret: clientAuth === 'none' ? '' : clientSecret,
     asked: [],
     intercept: () => false,
-    async stop() {
-      if (!server.listening) return
-      const closed = new Promise((resolve) => server.close(resolve))
-      server.closeAllConnections()
-      await closed
-    },
+    stop: () => close(server),
     async start() {
       await new Promise<void>((resolve) => server.listen(port, '127.0.0.1', resolve))
       port = (server.address() as AddressInfo).port

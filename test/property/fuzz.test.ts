@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
-import { Agent, request as httpRequest } from 'node:http'
 import { type TestContext, test } from 'node:test'
 import { setImmediate as turn } from 'node:timers/promises'
+import { keepAliveClient } from '#kit/http-requests.ts'
 import type { Document } from '#openapi/document.ts'
 import { operationsOf } from '#openapi/document.ts'
 import { readDocument } from '#openapi/generate.ts'
@@ -25,40 +25,7 @@ const silentMs = 10_000
 
 /** @param clock of the app: a long poll waits by it, and nobody else moves it */
 function sendTo(t: TestContext, url: string, clock: FakeClock): Send {
-  const agent = new Agent({ keepAlive: true, maxSockets: 1 })
-  t.after(() => agent.destroy())
-  const { hostname, port } = new URL(url)
-  const sendOne = ({ method, target, headers, body }: FuzzRequest) =>
-    new Promise<WireAnswer>((resolve, reject) => {
-      const length = body === undefined ? {} : { 'content-length': String(body.length) }
-      const options = {
-        hostname,
-        port,
-        method,
-        path: target,
-        agent,
-        headers: { ...headers, ...length },
-        timeout: silentMs,
-      }
-      const request = httpRequest(options, (response) => {
-        let text = ''
-        const end = () => {
-          const pairs = Object.entries(response.headersDistinct).map(([name, all]) => [name, (all ?? []).join(', ')])
-          resolve({ status: response.statusCode ?? 0, headers: new Headers(pairs as [string, string][]), text })
-        }
-        if (response.headers['content-type'] === 'text/event-stream') {
-          response.destroy() // it would go on for ever; that it began is its answer
-          return end()
-        }
-        response.setEncoding('utf8').on('data', (chunk: string) => {
-          text += chunk
-        })
-        response.on('end', end).on('error', reject)
-      })
-      request.on('timeout', () => request.destroy(new Error(`no answer within ${silentMs} ms`)))
-      request.on('error', reject)
-      request.end(body)
-    })
+  const sendOne = keepAliveClient(t, url, { timeoutMs: silentMs })
   return async (request) => {
     const answer = sendOne(request)
     if (request.operation !== 'followEvents') return answer

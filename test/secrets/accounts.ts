@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict'
-import { eventually } from '#kit/server-process.ts'
+import { eventually } from '#kit/eventually.ts'
 import type { CanaryFixture } from './fixture.ts'
 import type { Answered } from './output-recorder.ts'
 

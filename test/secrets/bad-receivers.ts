@@ -1,9 +1,9 @@
 import type { TestContext } from 'node:test'
 import { type Request, startHttpReceiver } from '#kit/http-receiver.ts'
+import { freePort } from '#kit/listen.ts'
 import { startTcpServer } from '#kit/tcp-server.ts'
 import { subjects } from '#test/channels/http-subjects.ts'
 import { peerSubjects } from '#test/channels/peer-subjects.ts'
-import { freePort } from '#test/channels/peers.ts'
 import type { Place } from './secret-options.ts'
 
 /** Faults between a channel and its receiver. */

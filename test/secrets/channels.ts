@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict'
-import { eventually } from '#kit/server-process.ts'
+import { eventually } from '#kit/eventually.ts'
 import type { Keys } from './accounts.ts'
 import type { Fault } from './bad-receivers.ts'
 import type { CanaryFixture } from './fixture.ts'

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { configSchema } from '#config/schema.ts'
-import { eventually } from '#kit/server-process.ts'
+import { eventually } from '#kit/eventually.ts'
 import { readRoutes } from '#openapi/routes.ts'
 import { testDatabase } from '#support/databases.ts'
 import { comeIn, type Keys } from './accounts.ts'

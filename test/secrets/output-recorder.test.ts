@@ -1,26 +1,18 @@
 import assert from 'node:assert/strict'
-import { spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { createServer } from 'node:http'
-import type { AddressInfo } from 'node:net'
-import { type TestContext, test } from 'node:test'
+import { test } from 'node:test'
+import { startHttpReceiver } from '#kit/http-receiver.ts'
+import { spawnNode } from '#kit/server-process.ts'
 import { createCanaries } from './canaries.ts'
 import { createWitness } from './output-recorder.ts'
 
 /** That a secret is noticed wherever a server can say it: a canary is planted in each such place. */
 
-async function serve(t: TestContext, answer: Parameters<typeof createServer>[1]): Promise<string> {
-  const server = createServer(answer).listen(0, '127.0.0.1')
-  await once(server, 'listening')
-  t.after(() => server.close())
-  return `http://127.0.0.1:${(server.address() as AddressInfo).port}`
-}
-
 test('of an answer the words of its status, each header and all of the body are heard', async (t) => {
   const canaries = createCanaries()
   const witness = createWitness(canaries)
   const [word, name, value, body] = ['word', 'name', 'value', 'body'].map((one) => canaries.make(one)) as string[]
-  const url = await serve(t, (_, response) => {
+  const { url } = await startHttpReceiver(t, (_, response) => {
     response.writeHead(
       404,
       `No ${word}`,
@@ -48,8 +40,8 @@ test('so is an answer to what no client would send, and a stream that somebody l
   const canaries = createCanaries()
   const witness = createWitness(canaries)
   const secret = canaries.make('the secret')
-  const url = await serve(t, ({ url }, response) => {
-    if (url === '/stream') response.write(`data: ${secret}\n\n`)
+  const { url } = await startHttpReceiver(t, ({ path }, response) => {
+    if (path === '/stream') response.write(`data: ${secret}\n\n`)
     else response.end(secret)
   })
   await witness.askByHand(url, ['GET / HTTP/1.1', 'Host: x'])
@@ -60,22 +52,18 @@ test('so is an answer to what no client would send, and a stream that somebody l
   ])
 })
 
-test('of a process its command line is heard, and all that it writes', async () => {
+test('of a process its command line is heard, and all that it writes', async (t) => {
   const canaries = createCanaries()
   const witness = createWitness(canaries)
   const [flag, out, error] = ['flag', 'out', 'error'].map((one) => canaries.make(one)) as [string, string, string]
   const program =
     'process.stdin.on("end", () => { console.log(process.env.OUT); console.error(process.env.ERROR) }).resume()'
   const env = { OUT: out, ERROR: Buffer.from(`user:${error}`).toString('base64') }
-  const child = spawn(process.execPath, ['-e', program, flag], { env, stdio: 'pipe' })
-  const output = { stdout: '', stderr: '' }
-  child.stdout.on('data', (chunk) => (output.stdout += chunk))
-  child.stderr.on('data', (chunk) => (output.stderr += chunk))
-  const ended = once(child, 'close').then(([code, signal]) => ({ code, signal }))
-  await once(child, 'spawn')
-  witness.follow({ child, ended, output })
-  child.stdin.end()
-  await ended
+  const started = spawnNode(t, ['-e', program, flag], { env })
+  await once(started.child, 'spawn')
+  witness.follow(started)
+  started.child.stdin?.end()
+  await started.ended
   assert.deepEqual(witness.leaks(), [
     'the command line: flag, as it is',
     'standard output: out, as it is',

@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs'
 import { request as httpRequest } from 'node:http'
-import { connect } from 'node:net'
+import { exchange } from '#kit/http-requests.ts'
 import type { ServerProcess } from '#kit/server-process.ts'
 import type { Canaries } from './canaries.ts'
 
@@ -67,7 +67,7 @@ export function createWitness(canaries: Canaries): Witness {
       return answer
     },
     async askByHand(url, head, body = '') {
-      const all = await sendByHand(url, head, body)
+      const all = await exchange(url, head, body)
       const status = Number(/^HTTP\/1\.1 (\d{3})/.exec(all)?.[1] ?? 0)
       statuses.set(status, (statuses.get(status) ?? 0) + 1)
       witness.hear(`the answer to what no client sends, ${status}`, all)
@@ -124,20 +124,6 @@ function send(
     request.on('error', reject)
     if (until instanceof AbortSignal) until.addEventListener('abort', () => request.destroy())
     request.end(bytes)
-  })
-}
-
-function sendByHand(url: string, head: readonly string[], body: string): Promise<string> {
-  const { hostname, port } = new URL(url)
-  return new Promise((resolve, reject) => {
-    const socket = connect({ host: hostname, port: Number(port) })
-    let text = ''
-    socket.setEncoding('utf8').on('data', (chunk) => {
-      text += chunk
-    })
-    socket.on('error', reject)
-    socket.on('close', () => resolve(text))
-    socket.write(`${[...head, 'Connection: close'].join('\r\n')}\r\n\r\n${body}`)
   })
 }
 

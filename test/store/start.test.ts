@@ -1,8 +1,5 @@
 import assert from 'node:assert/strict'
-import { spawn } from 'node:child_process'
 import { randomBytes } from 'node:crypto'
-import { once } from 'node:events'
-import { type AddressInfo, createServer } from 'node:net'
 import { describe, type TestContext, test } from 'node:test'
 import {
   CompiledQuery,
@@ -17,7 +14,8 @@ import { openWalk } from '#actions/recompute.ts'
 import { systemClock } from '#clock.ts'
 import { Problem } from '#core/problem.ts'
 import { newTask } from '#core/task-changes.ts'
-import { duebell } from '#kit/server-process.ts'
+import { spawnServer } from '#kit/server-process.ts'
+import { startTcpServer } from '#kit/tcp-server.ts'
 import { dialectOf } from '#store/dialects/dialect.ts'
 import { openMysql } from '#store/dialects/mysql.ts'
 import { openPostgres } from '#store/dialects/postgres.ts'
@@ -81,19 +79,15 @@ async function createUser(t: TestContext, server: Server): Promise<string> {
 
 /** A PostgreSQL server that answers every login with an error. */
 async function startRefusing(t: TestContext, code: string, message: string): Promise<string> {
-  const server = createServer((socket) => {
-    socket.on('error', () => {})
+  const { port } = await startTcpServer(t, (socket) =>
     socket.once('data', () => {
       const fields = Buffer.from(`SFATAL\0C${code}\0M${message}\0\0`)
       const head = Buffer.alloc(5, 'E')
       head.writeInt32BE(fields.length + 4, 1)
       socket.end(Buffer.concat([head, fields]))
-    })
-  })
-  server.listen(0, '127.0.0.1')
-  await once(server, 'listening')
-  t.after(() => server.close())
-  return `postgres://postgres:${canary}@127.0.0.1:${(server.address() as AddressInfo).port}/duebell`
+    }),
+  )
+  return `postgres://postgres:${canary}@127.0.0.1:${port}/duebell`
 }
 
 describe('a start that is refused says in plain words why, and what to do', () => {
@@ -253,17 +247,12 @@ describe('a start that is refused says in plain words why, and what to do', () =
     }
   })
 
-  test('the process says it in one line and exits with 2', { skip: skip.postgres }, async () => {
+  test('the process says it in one line and exits with 2', { skip: skip.postgres }, async (t) => {
     const url = servers.postgres.replace(/test$/, 'duebell_no_such')
-    const child = spawn(process.execPath, [...duebell, 'serve', '--port=0', `--database-url=${url}`])
-    let complaint = ''
-    child.stderr.on('data', (bytes) => {
-      complaint += bytes
-    })
-    const [code] = await once(child, 'close')
-    assert.equal(code, 2)
+    const { ended, output } = spawnServer(t, ['--database-url', url])
+    assert.equal((await ended).code, 2)
     assert.match(
-      complaint,
+      output.stderr,
       /^duebell: postgres:\/\/127\.0\.0\.1:5432\/duebell_no_such refused the connection: [^\n]+\n$/,
     )
   })

@@ -6,13 +6,13 @@ import { describe, test } from 'node:test'
 import { Kysely } from 'kysely'
 import { systemClock } from '#clock.ts'
 import { Problem } from '#core/problem.ts'
+import { eventually } from '#kit/eventually.ts'
 import { type Dialect, dialectOf } from '#store/dialects/dialect.ts'
 import { openMysql } from '#store/dialects/mysql.ts'
 import { openPostgres } from '#store/dialects/postgres.ts'
 import { openStore } from '#store/engine/open.ts'
 import { createStorage } from '#store/engine/storage.ts'
 import { freshDatabase, onServer, skipReason, temporaryFolder } from '#support/databases.ts'
-import { until } from '#support/live-app.ts'
 import { startTestApp } from '#support/test-app.ts'
 
 const limits = { statementMs: 3_000 }
@@ -75,20 +75,29 @@ test('postgres: a database that becomes read-only is unhealthy until it takes wr
   }
   lines.length = 0
   await setReadOnly('on')
-  await until('it is read-only', 10_000, async () => {
-    const error = await store.probe().then(
-      () => undefined,
-      (error: unknown) => error,
-    )
-    return error instanceof Problem && error.message === 'The database is read-only at the moment: nothing was changed.'
-  })
+  await eventually(
+    'it is read-only',
+    async () => {
+      const error = await store.probe().then(
+        () => undefined,
+        (error: unknown) => error,
+      )
+      return (
+        error instanceof Problem && error.message === 'The database is read-only at the moment: nothing was changed.'
+      )
+    },
+    10_000,
+  )
   assert.equal(store.storage.fault()?.kind, 'read-only')
   await setReadOnly('off')
-  await until('it takes writes', 10_000, () =>
-    store.probe().then(
-      () => true,
-      () => false,
-    ),
+  await eventually(
+    'it takes writes',
+    () =>
+      store.probe().then(
+        () => true,
+        () => false,
+      ),
+    10_000,
   )
   assert.equal(store.storage.fault(), null)
   assert.match(

@@ -3,7 +3,7 @@ import { once } from 'node:events'
 import { connect } from 'node:net'
 import { type TestContext, test } from 'node:test'
 import { fastify } from 'fastify'
-import { until } from '#support/live-app.ts'
+import { eventually } from '#kit/eventually.ts'
 import { handTurnedLoop } from '#support/manual-event-loop.ts'
 import { type Admission, admitRequests, createAdmission } from './admission.ts'
 
@@ -253,7 +253,7 @@ test('every response releases the slot, however it comes about', async (t) => {
   const json = { 'content-type': 'application/json' }
   for (const path of ['/', '/long', '/how', '/nowhere', '/fails', '/taken-over']) await fetch(url + path)
   for (const body of ['{"a":1}', '{"a":', '']) await fetch(url, { method: 'POST', headers: json, body })
-  await until('all slots are released', 5_000, () => inFlight.now === 0)
+  await eventually('all slots are released', () => inFlight.now === 0, 5_000)
   assert.equal(inFlight.max, 1)
 })
 
@@ -279,5 +279,5 @@ test('a body that is still to come holds no slot, whether its length is known or
     const [answer] = await once(socket, 'data')
     assert.match(String(answer), /^HTTP\/1\.1 200 /)
   }
-  await until('all slots are released', 5_000, () => inFlight.now === 0)
+  await eventually('all slots are released', () => inFlight.now === 0, 5_000)
 })
