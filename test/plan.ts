@@ -2,8 +2,25 @@ import { globSync } from 'node:fs'
 import type { TestDatabase } from '#support/databases.ts'
 
 /**
- * Which test file runs on which database, and which run at once: all of it is here. SQLite runs everything. A server runs what speaks SQL of
- * its own; `npm run test:full` runs the rest there as well.
+ * Which test file runs on which database, and which run at once. SQLite runs everything. A database server runs what may differ there;
+ * `npm run test:full` runs the rest there as well.
+ *
+ * src/…/*.test.ts   beside the file: pure rules, loops, configuration, each kind of channel
+ * test/store/       one suite for every database, then what belongs to one of them: files, migrations, the start
+ * test/api/         the server over HTTP: one file a resource, or a promise such as idempotency
+ * test/access/      who may do what: every operation by every kind of caller
+ * test/http/        sign-in with OpenID Connect, against a real provider
+ * test/channels/    real brokers and mail servers, and the lists of kinds that the suites in src/channels/ run through
+ * test/cli/         `duebell token create`
+ * test/journeys/    time as a script: what fires and is delivered when, with restarts in between
+ * test/faults/      real processes: SIGKILL, full disk, damaged file, unreachable database, frozen replicas
+ * test/crashes/     a crash at each database statement
+ * test/secrets/     no secret is in any output
+ * test/property/    random sequences against a small model, and random requests
+ * test/openapi/     the document, the client and the check of compatibility
+ * test/*.test.ts    the source itself: imports, words, links
+ * test/kit/         tools: other processes and the network
+ * test/support/     the app in the process of the test: databases, clock, accounts, a channel that records
  */
 const everything = ['src/**/*.test.ts', 'test/**/*.test.ts']
 
@@ -18,14 +35,14 @@ const onServers = [
 ]
 
 /**
- * HTTP alone: parsing, headers, refusals, sessions, who may do what. These reach the database by statements that others run there too.
- * Measured on PostgreSQL: everything executes 535 different statements, and without these files it is 525. The ten set tests up, or write
- * other columns of the same row by its id. The crashes take minutes on a server.
+ * HTTP alone: parsing, headers, error responses, sessions, who may do what. These reach the database by statements that others run there
+ * too. Measured on PostgreSQL: everything executes 535 different statements, and without these files it is 517. The 18 prepare tests, or
+ * read and write other columns of the same row by its id. The crashes take minutes on a server.
  */
 const inFullRunsOnly = [
-  'test/api/{action-links,body-limits,channel-secrets,cors,ended-access,events,follower-limits,foreign-pages,health}.test.ts',
-  'test/api/{monitoring,original-contract,proxies,rate-limits,session-only,sign-in,security-headers,tls}.test.ts',
-  'test/api/{token-children,unix-socket}.test.ts',
+  'test/api/{action-links,body-limits,channel-secrets,cors,ended-access,events,export,follower-limits,foreign-pages}.test.ts',
+  'test/api/{health,monitoring,notifications,original-contract,proxies,rate-limits,security-headers,session-only}.test.ts',
+  'test/api/{sign-in,sign-in-oidc,tls,token-children,unix-socket,upcoming,users}.test.ts',
   'test/access/access.test.ts',
   'test/crashes/{channels,defaults,deleted,tasks}.test.ts',
 ]
