@@ -3,7 +3,8 @@ import { test } from 'node:test'
 import { changePassword, signIn as signInAs } from '#actions/sign-in.ts'
 import { createToken, issue } from '#actions/tokens.ts'
 import { Problem } from '#core/problem.ts'
-import { getUser, saveUser } from '#store/users.ts'
+import { saveUser } from '#store/user-writes.ts'
+import { getUser } from '#store/users.ts'
 import {
   clientWith,
   type Person,

@@ -10,7 +10,7 @@ import { currentSchema, type SchemaDefinition } from '#store/migrations/migratio
 import { type Db, tables } from '#store/schema.ts'
 import { count, id, reference, text } from '#store/tables/column.ts'
 import { schemaVersion, table } from '#store/tables/table.ts'
-import { insertTask } from '#store/tasks.ts'
+import { insertTask } from '#store/task-writes.ts'
 import { emptyDatabase, freshDatabase, type TestDatabase, testDatabase } from '#support/databases.ts'
 import { failingDatabase, wrapConnections } from '#support/failing-database.ts'
 import { fakeClock } from '#support/fake-clock.ts'
