@@ -26,7 +26,7 @@ import { readVersion } from '#startup/version.ts'
 import { readBacklog } from '#store/backlog.ts'
 import { printableUrl } from '#store/dialects/server.ts'
 import { openStore, type Store } from '#store/engine/open.ts'
-import { adoptServerDefaults } from '#store/users.ts'
+import { adoptServerDefaults } from '#store/preferences.ts'
 import { toCloudEvent } from '#wire/cloud-event.ts'
 
 /** The environment of the app. */

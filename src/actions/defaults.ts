@@ -2,6 +2,7 @@ import type { Actor } from '#core/caller.ts'
 import type { QuietHours } from '#core/quiet-hours.ts'
 import type { Defaults } from '#core/reminder.ts'
 import type { Reminder } from '#core/task.ts'
+import * as preferences from '#store/preferences.ts'
 import * as users from '#store/users.ts'
 import { type LongContext, refuseIfStopping, yieldToOthers } from './context.ts'
 import { openWalk } from './recompute.ts'
@@ -40,14 +41,14 @@ export async function changeSettings(
 ): Promise<void> {
   const isStale = await ctx.transact(async (tx, now) => {
     await users.lockUser(tx, userId)
-    if (quietHours !== undefined) await users.saveQuietHours(tx, userId, quietHours)
+    if (quietHours !== undefined) await preferences.saveQuietHours(tx, userId, quietHours)
     if (timeZone === undefined && reminders === undefined) return false
-    const { own } = await users.getPreferences(tx, userId)
+    const { own } = await preferences.getPreferences(tx, userId)
     const wanted = {
       timeZone: timeZone === undefined ? own.timeZone : timeZone,
       reminders: reminders === undefined ? own.reminders : reminders,
     }
-    return users.saveOwnDefaults(tx, userId, wanted, server, now)
+    return preferences.saveOwnDefaults(tx, userId, wanted, server, now)
   })
   if (!isStale) return
   const walk = openWalk({ store: ctx, limit: () => batchSize, wake: ctx.wake }, userId)

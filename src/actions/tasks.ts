@@ -20,6 +20,7 @@ import { reviveCancelled } from '#store/deliveries.ts'
 import { firedUntil } from '#store/notifications.ts'
 import type { Db } from '#store/schema.ts'
 import { indexTask } from '#store/search.ts'
+import { insertTask, saveTasks, type TaskUpdate } from '#store/task-writes.ts'
 import * as tasks from '#store/tasks.ts'
 import { moveToTrash } from '#store/trash.ts'
 import { defaultsInTransaction, userInTransaction } from '#store/users.ts'
@@ -38,7 +39,7 @@ export async function createTask(ctx: Context, actor: Actor, draft: TaskDraft): 
 
 async function insert(tx: Db, { userId }: Actor, draft: TaskDraft, now: number, wakeAt: WakeAt): Promise<Task> {
   const defaults = await defaultsInTransaction(tx, userId)
-  const task = await tasks.insertTask(tx, newTask(draft, userId, randomUUIDv7(), defaults, now))
+  const task = await insertTask(tx, newTask(draft, userId, randomUUIDv7(), defaults, now))
   recordChange(tx, { userId, taskId: task.id, kind: 'created' })
   wakeAt(task.notifyAt)
   return task
@@ -191,7 +192,7 @@ async function change(ctx: Context, actor: Actor, target: TaskTarget, make: Make
  * The alarm shows what is about to fire, so a stale alarm is computed before the change. A change that has no effect remains without a
  * write.
  */
-function updateOf(before: Task, settings: AlarmSettings, now: number, make: (task: Task) => Task): tasks.TaskUpdate {
+function updateOf(before: Task, settings: AlarmSettings, now: number, make: (task: Task) => Task): TaskUpdate {
   const fresh = freshen(before, settings, now)
   const after = make(fresh)
   return { before, after: after === fresh ? before : after }
@@ -210,12 +211,12 @@ async function rewriteOne(tx: Db, before: Task, make: Make, now: number, wakeAt:
 async function rewrite(
   tx: Db,
   defaults: Defaults,
-  changes: readonly tasks.TaskUpdate[],
+  changes: readonly TaskUpdate[],
   now: number,
   wakeAt: WakeAt,
 ): Promise<Task[]> {
-  const hasMoved = ({ before, after }: tasks.TaskUpdate) => before.expiryAt !== after.expiryAt
-  const isReopened = ({ before, after }: tasks.TaskUpdate) => before.completedAt !== null && after.completedAt === null
+  const hasMoved = ({ before, after }: TaskUpdate) => before.expiryAt !== after.expiryAt
+  const isReopened = ({ before, after }: TaskUpdate) => before.completedAt !== null && after.completedAt === null
   // Tasks that return to an earlier expiry: reminders that fired stay fired, and cancelled deliveries are pending again.
   const returned = changes.flatMap((one) => {
     const { id, expiryAt } = one.after
@@ -235,7 +236,7 @@ async function rewrite(
     return until === undefined ? one : { ...one, after: rememberFired(one.after, until, defaults, now) }
   })
   const changed = written.filter(({ before, after }) => after !== before)
-  await tasks.saveTasks(tx, changed)
+  await saveTasks(tx, changed)
   for (const { before, after } of changed) {
     if (after.title !== before.title || after.description !== before.description) indexTask(tx, after)
     recordChange(tx, { userId: after.userId, taskId: after.id, kind: changeKind(before, after) })

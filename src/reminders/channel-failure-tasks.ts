@@ -6,7 +6,7 @@ import { recordChange } from '#store/changes.ts'
 import { disableChannel } from '#store/channels.ts'
 import { cancelForChannel } from '#store/deliveries.ts'
 import type { Db } from '#store/schema.ts'
-import { insertTask } from '#store/tasks.ts'
+import { insertTask } from '#store/task-writes.ts'
 
 /** Notifies the user by a task that a channel is failing. */
 export async function notifyFailing(

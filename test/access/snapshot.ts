@@ -1,6 +1,5 @@
 import type { Dialect } from 'kysely'
-import { columnTypes } from '#store/column-types.ts'
-import type { Db, Schema } from '#store/schema.ts'
+import { type Db, type Schema, tables } from '#store/schema.ts'
 import { wrapConnections } from '#support/failing-database.ts'
 
 /** Every row there is, by table and user: `tasks of 2`. */
@@ -9,7 +8,7 @@ export type Digest = ReadonlyMap<string, string>
 /** But for what says no more than that somebody has asked: the audit log, and when a token was last used. */
 export async function digest(db: Db): Promise<Digest> {
   const found = new Map<string, string[]>()
-  for (const table of Object.keys(columnTypes) as (keyof Schema)[]) {
+  for (const table of Object.keys(tables) as (keyof Schema)[]) {
     if (table === 'audit') continue
     for (const row of await db.selectFrom(table).selectAll().execute()) {
       const { last_used_at: _, ...rest } = row as Record<string, unknown>

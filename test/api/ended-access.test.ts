@@ -6,7 +6,8 @@ import { Problem } from '#core/problem.ts'
 import { openStream } from '#kit/event-stream.ts'
 import { eventually } from '#kit/eventually.ts'
 import { assertProblem, refusal, wireTo } from '#kit/http-requests.ts'
-import { getUser, saveUser } from '#store/users.ts'
+import { saveUser } from '#store/user-writes.ts'
+import { getUser } from '#store/users.ts'
 import {
   clientWith,
   type Person,

@@ -4,9 +4,8 @@ import { issue } from '#actions/tokens.ts'
 import { eventually } from '#kit/eventually.ts'
 import { assertProblem, refusal, wireTo } from '#kit/http-requests.ts'
 import { insertAudit } from '#store/audit.ts'
-import { columnTypes } from '#store/column-types.ts'
 import type { Store } from '#store/engine/open.ts'
-import type { Schema } from '#store/schema.ts'
+import { type Schema, tables } from '#store/schema.ts'
 import { clientWith, type LoginApp, type Person, password, signIn, startWithLogin } from '#support/accounts.ts'
 import { everythingIn } from '#support/dump-database.ts'
 import { type DateTimeInput, failingDatabase } from '#support/failing-database.ts'
@@ -17,9 +16,9 @@ import { stopWithFakeClock } from '#support/stop-with-fake-clock.ts'
 const startAt = '2026-12-01T09:00:00Z'
 const [hourMs, dayMs] = [3_600_000, 86_400_000]
 
-const owned = (Object.keys(columnTypes) as (keyof Schema)[]).filter(
+const owned = (Object.keys(tables) as (keyof Schema)[]).filter(
   // What he did is told for longer than he is there.
-  (table) => table !== 'audit' && 'user_id' in columnTypes[table],
+  (table) => table !== 'audit' && 'user_id' in tables[table].columns,
 ) as 'tasks'[]
 
 /** The tables that have rows of a user, and how many. */

@@ -5,7 +5,7 @@ import { systemClock } from '#clock.ts'
 import { eventually } from '#kit/eventually.ts'
 import { spawnServer } from '#kit/server-process.ts'
 import { openStore } from '#store/engine/open.ts'
-import { adoptServerDefaults } from '#store/users.ts'
+import { adoptServerDefaults } from '#store/preferences.ts'
 import { freshDatabase, temporaryFolder, testDatabase } from '#support/databases.ts'
 import { insertMany } from '#support/many-tasks.ts'
 

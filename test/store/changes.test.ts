@@ -9,7 +9,7 @@ import { systemClock } from '#clock.ts'
 import { Problem } from '#core/problem.ts'
 import { changesSince, type NumberedChange } from '#store/changes.ts'
 import { openStore, type Store } from '#store/engine/open.ts'
-import { adoptServerDefaults } from '#store/users.ts'
+import { adoptServerDefaults } from '#store/preferences.ts'
 import { freshDatabase, migratedDatabase, testDatabase } from '#support/databases.ts'
 
 /** Readers that follow the numbered list while many write; several writers that mean the same version. */

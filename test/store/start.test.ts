@@ -20,9 +20,10 @@ import { dialectOf } from '#store/dialects/dialect.ts'
 import { openMysql } from '#store/dialects/mysql.ts'
 import { openPostgres } from '#store/dialects/postgres.ts'
 import { openStore, type Store } from '#store/engine/open.ts'
+import { adoptServerDefaults } from '#store/preferences.ts'
 import type { Db, Schema } from '#store/schema.ts'
-import { insertTask } from '#store/tasks.ts'
-import { adoptServerDefaults, builtInUserId } from '#store/users.ts'
+import { insertTask } from '#store/task-writes.ts'
+import { builtInUserId } from '#store/users.ts'
 import { freshDatabase, onServer, servers, skipReason } from '#support/databases.ts'
 
 /** What a start on a database server finds: refusals, settings, newer and older schemas, and others that start with it. */

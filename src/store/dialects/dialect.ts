@@ -136,6 +136,8 @@ export interface ColumnSyntax {
   readonly tableEnd: (hasOwnKey: boolean) => RawBuilder<unknown>
   /** Whether an index can be partial (`create index … where`). */
   readonly partialIndexes: boolean
+  /** Whether `create index` takes `if not exists`. */
+  readonly indexIfNotExists: boolean
 }
 
 const dialects = new WeakMap<object, Dialect>()

@@ -1,10 +1,9 @@
 import { randomUUIDv7 } from 'node:crypto'
 import { type Kysely, sql } from 'kysely'
-import type { Migration } from 'kysely/migration'
 import { instantOf } from '#core/date-time.ts'
 import { limits } from '#core/task.ts'
 import type { Dialect } from '#store/dialects/dialect.ts'
-import type { Schema } from '#store/schema.ts'
+import type { Db, Schema } from '#store/schema.ts'
 import { builtInUserId } from '#store/users.ts'
 
 /** The table of the original service. Its times have no zone: they are local times of the zone in which it ran. */
@@ -24,46 +23,42 @@ const batchSize = 500
  * Takes over the tasks of the original service once, with their ids. Its table is not changed. Reminders that are due fire after the start, as
  * they did at each start of the original.
  */
-export function original(
+export async function importOriginal(
+  db: Db,
   dialect: Dialect,
   { timeZone, log, clock }: { timeZone: string; log: { info(text: string): void }; clock: { now(): number } },
-): Migration {
-  return {
-    async up(untyped) {
-      if (dialect.name !== 'mysql') return // it knew no other
-      const found = { count: 0, untitled: [] as number[], cut: [] as number[] }
-      // One transaction: after a kill, the next run must find our table empty or complete.
-      const isDone = await (untyped as Kysely<Schema & { task: OriginalRow }>).transaction().execute(async (tx) => {
-        if (!(await isThere(tx)) || (await tx.selectFrom('tasks').select('id').limit(1).executeTakeFirst()))
-          return false
-        for (let after = 0; ; ) {
-          const rows = await tx
-            .selectFrom('task')
-            .selectAll()
-            .where('id', '>', after)
-            .orderBy('id')
-            .limit(batchSize)
-            .execute()
-          if (rows.length === 0) return true
-          const now = clock.now()
-          await tx
-            .insertInto('tasks')
-            .values(rows.map((row) => toTaskRow(row, timeZone, now, found)))
-            .execute()
-          after = rows.at(-1)?.id ?? after
-          found.count += rows.length
-        }
-      })
-      if (!isDone) return
-      const { count, untitled, cut } = found
-      log.info(`Took over ${count} tasks of the original service from its table «task», times read in ${timeZone}.`)
-      if (untitled.length > 0) log.info(`Without a title, now called «Task <id>»: ${untitled.join(', ')}.`)
-      if (cut.length > 0)
-        log.info(
-          `With a title longer than ${limits.titleCharacters} characters, kept whole in the description: ${cut.join(', ')}.`,
-        )
-    },
-  }
+): Promise<void> {
+  if (dialect.name !== 'mysql') return // it knew no other
+  const found = { count: 0, untitled: [] as number[], cut: [] as number[] }
+  // One transaction: after a kill, the next run must find our table empty or complete.
+  const isDone = await (db as unknown as Kysely<Schema & { task: OriginalRow }>).transaction().execute(async (tx) => {
+    if (!(await isThere(tx)) || (await tx.selectFrom('tasks').select('id').limit(1).executeTakeFirst())) return false
+    for (let after = 0; ; ) {
+      const rows = await tx
+        .selectFrom('task')
+        .selectAll()
+        .where('id', '>', after)
+        .orderBy('id')
+        .limit(batchSize)
+        .execute()
+      if (rows.length === 0) return true
+      const now = clock.now()
+      await tx
+        .insertInto('tasks')
+        .values(rows.map((row) => toTaskRow(row, timeZone, now, found)))
+        .execute()
+      after = rows.at(-1)?.id ?? after
+      found.count += rows.length
+    }
+  })
+  if (!isDone) return
+  const { count, untitled, cut } = found
+  log.info(`Took over ${count} tasks of the original service from its table «task», times read in ${timeZone}.`)
+  if (untitled.length > 0) log.info(`Without a title, now called «Task <id>»: ${untitled.join(', ')}.`)
+  if (cut.length > 0)
+    log.info(
+      `With a title longer than ${limits.titleCharacters} characters, kept whole in the description: ${cut.join(', ')}.`,
+    )
 }
 
 async function isThere(db: Kysely<Schema & { task: OriginalRow }>): Promise<boolean> {
