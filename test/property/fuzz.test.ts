@@ -80,7 +80,7 @@ test(`whatever is asked, openapi.json says what may be answered (FUZZ_SEED=${see
   const { url, client, clock, app, bell, lines } = await startTestApp(t, { startAt: '2026-12-01T09:50:00Z' })
   // One in three is given up, so that there is something to try again.
   bell.answer = ({ notification }) => (notification.id % 3 === 0 ? { retry: false, reason: 'refused' } : undefined)
-  for (const title of ['one', 'two', 'three']) await client.create({ title, expiry_dt: '2026-12-01T10:00:00Z' })
+  for (const title of ['one', 'two', 'three']) await client.createTask({ title, expiry_dt: '2026-12-01T10:00:00Z' })
   await app.idle()
 
   // What was accepted is there, as it was answered.
@@ -89,7 +89,7 @@ test(`whatever is asked, openapi.json says what may be answered (FUZZ_SEED=${see
     const answered = JSON.parse(text)
     if (answered.id === undefined || answered.version === undefined) return []
     if (headers.has('idempotency-replayed')) return [] // as it was then
-    const now = await client.get(answered.id)
+    const now = await client.getTask(answered.id)
     // `Prefer: return=minimal` leaves two members.
     const isSame = Object.entries(answered).every(
       ([name, value]) => JSON.stringify(value) === JSON.stringify(now[name as keyof typeof now]),
@@ -110,9 +110,9 @@ test(`whatever is asked, openapi.json says what may be answered (FUZZ_SEED=${see
   await clock.advance(3 * 86_400_000)
   const broken = lines.filter((line) => /\b(ERROR|FATAL|broken)\b(?!: notification deliver(?:y|ies) failed)/.test(line))
   assert.deepEqual(broken, [], 'what was accepted can ring')
-  assert.equal((await client.health()).status, 'healthy')
+  assert.equal((await client.getHealth()).status, 'healthy')
   const ids: number[] = []
-  for await (const { id } of client.iterate()) ids.push(id)
+  for await (const { id } of client.iterateTasks()) ids.push(id)
   assert.equal(new Set(ids).size, ids.length)
   t.diagnostic(
     `${[...seen].map(([id, counts]) => `${id} ${[...counts].map((pair) => pair.join('×')).join(' ')}`).join('; ')}`,
@@ -159,7 +159,7 @@ const broken: [words: string, document: Document, wrap: (send: Send) => Send, sa
 for (const [words, described, wrap, says] of broken)
   test(`the fuzzer finds ${words}`, async (t) => {
     const { url, client, clock } = await startTestApp(t)
-    await client.create({ title: 'one' })
+    await client.createTask({ title: 'one' })
     await assert.rejects(
       fuzz(described, wrap(sendTo(t, url, clock)), { seed: 1, runs: 2_000, isFirstEnough: true }),
       says,
