@@ -154,7 +154,7 @@ test('a route that forgets to say what it needs is refused as the server is made
   }
   assert.throws(
     () => createServer(parts as Partial<ServerDeps> as ServerDeps),
-    /GET \/v1\/forgotten does not declare what it needs/,
+    /GET \/v1\/forgotten does not declare its scope/,
   )
   assert.ok(isAdded)
 })
