@@ -1,7 +1,7 @@
 import { type ClientOptions, createCall } from './call.ts'
 import { followEvents } from './follow-events.ts'
-import type { Iterators, OperationMethods, PageOptions, RequestOptions } from './methods.ts'
-import { operations } from './operations.ts'
+import type { Iterators, PageOptions, RequestOptions } from './methods.ts'
+import { type OperationMethods, operations } from './operations.ts'
 import { iterate } from './paging.ts'
 import { type OperationRow, toRequest } from './request.ts'
 

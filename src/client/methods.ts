@@ -2,18 +2,14 @@ import type { Body, Params, Query, RequestHeader, Response } from '#api/operatio
 import type { OperationId, Operations } from '#api/operations.ts'
 import type { EventType, EventWire } from '#api/schemas/event.ts'
 import type { TaskMarkWire, TaskWire } from '#api/schemas/task.ts'
-import type { operations } from './operations.ts'
 
 /**
  * The types of the client's methods, made from the definitions in src/api. One rule holds for all of them:
  *
  *   path parameters, in the order of the path ─▶ body, if there is one ─▶ query, if there is one ─▶ options
+ *
+ * They are named by ids: by the definitions themselves, these would fill each error message.
  */
-export type OperationMethods = {
-  // Over the generated table, whose comments an editor shows. By ids and not by definitions, which would fill each error message.
-  readonly [Id in keyof typeof operations]: Method<Id>
-}
-
 /** The methods of the lists with a cursor: `iterateTasks` follows the pages of `listTasks`. */
 export type Iterators = {
   readonly [Id in PagedId as Id extends `list${infer Name}` ? `iterate${Name}` : never]: (
@@ -23,7 +19,8 @@ export type Iterators = {
 
 type PagedId = { [Id in OperationId]: 'cursor' extends keyof Query<Operations[Id]> ? Id : never }[OperationId]
 
-type Method<Id extends OperationId> = Id extends 'followEvents'
+/** The method of an operation. */
+export type Method<Id extends OperationId> = Id extends 'followEvents'
   ? (query?: Omit<QueryOf<Id>, 'wait'>, options?: RequestOptions) => AsyncGenerator<EventWire | Reset>
   : Operations[Id] extends { media: object }
     ? (...args: [...Arguments<Id>, options?: RequestOptions]) => Promise<ReadableStream<Uint8Array>>
