@@ -80,7 +80,8 @@ export function createCall(baseUrl: string, options: ClientOptions = {}, deps: C
     if (body !== undefined) headers['content-type'] = 'application/json'
     if (preferences.length > 0) headers.prefer = preferences.join(', ')
     if (method === 'POST') headers['idempotency-key'] = options.idempotencyKey ?? randomKey()
-    const isRepeatable = method === 'POST' || (Object.keys(conditions).length === 0 && !hasVersions(body))
+    const isRepeatable =
+      method === 'GET' || method === 'POST' || (Object.keys(conditions).length === 0 && !hasVersions(body))
     const url = new URL(path, baseUrl)
     const init: RequestInit = { method, headers }
     if (body !== undefined) init.body = JSON.stringify(body)
