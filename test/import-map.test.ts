@@ -32,9 +32,9 @@ const map: Record<string, readonly string[]> = {
     'json-schema.ts',
     'type:clock.ts',
   ],
-  client: ['core', 'type:api', 'type:wire'],
+  client: ['core', 'type:api'],
   metrics: ['core', 'store', 'type:clock.ts'],
-  cli: ['core', 'store', 'actions', 'wire', 'http', 'config', 'type:clock.ts'],
+  cli: ['core', 'client', 'store', 'actions', 'wire', 'http', 'config', 'type:api', 'type:clock.ts'],
   config: ['channels', 'core', 'http', 'json-schema.ts', 'log.ts'],
   startup: [
     'core',

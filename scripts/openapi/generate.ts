@@ -15,7 +15,7 @@ export async function generate(): Promise<{ document: Document; told: Told[]; un
   const { version } = JSON.parse(readFileSync(new URL('package.json', root), 'utf8'))
   const { routes, undescribed } = readRoutes()
   const bare = await describe(routes, version)
-  const told = await tell(bare, story)
+  const told = await tell(story)
   return { document: addExamples(bare, told), told, undescribed }
 }
 

@@ -10,6 +10,7 @@ import { parseConfig } from '#config/config.ts'
 import { fakeClock } from '#support/fake-clock.ts'
 import { recorder } from '#support/recording-channel.ts'
 import { type Answer, type Described, type Document, operationsOf, resolve } from './document.ts'
+import { type AnyOperation, allOperations } from './operations.ts'
 import { type Step, storyBegins } from './story.ts'
 import { headerName } from './words.ts'
 
@@ -26,7 +27,7 @@ export interface Told {
  * Asks a real server, on a clock moved by hand, everything in the story, and keeps what it answers.
  * @throws where an answer has another status than the story says
  */
-export async function tell(document: Document, story: readonly Step[]): Promise<Told[]> {
+export async function tell(story: readonly Step[]): Promise<Told[]> {
   const folder = mkdtempSync(join(tmpdir(), 'duebell-story-'))
   const clock = fakeClock(storyBegins)
   // Beside the console one where a webhook would be, that refuses the first notification and then accepts everything.
@@ -54,15 +55,15 @@ export async function tell(document: Document, story: readonly Step[]): Promise<
   const onBroken = (error: unknown) => lines.push(String(error))
   const app = await startApp(config, { clock, output, catalog, onBroken })
   clock.settle = app.idle
-  const operations = operationsOf(document)
+  const operations = new Map(allOperations().map((one) => [one.id, one]))
   const told: Told[] = []
   try {
     for (const step of story) {
       if (step.at) await clock.advanceTo(step.at)
       else await app.idle()
-      const described = operations.get(step.operation)
-      if (!described) throw new Error(`the story tells of ${step.operation}, which is no operation`)
-      told.push(await ask(app.url, described, withShown(step, told), lines))
+      const operation = operations.get(step.operation)
+      if (!operation) throw new Error(`the story tells of ${step.operation}, which is no operation`)
+      told.push(await ask(app.url, operation, withShown(step, told), lines))
     }
   } finally {
     clock.settle = async () => {}
@@ -96,10 +97,10 @@ function withShown(step: Step, told: readonly Told[]): Step {
   return { ...step, body: { ...Object.fromEntries(found), ...(step.body as object) } }
 }
 
-async function ask(url: string, { method, path }: Described, step: Step, lines: readonly string[]): Promise<Told> {
+async function ask(url: string, { method, path }: AnyOperation, step: Step, lines: readonly string[]): Promise<Told> {
   const { body, headers, status: expected = 200 } = step
   const response = await fetch(url + target(path, step), {
-    method: method.toUpperCase(),
+    method,
     headers: { ...(body !== undefined && { 'content-type': 'application/json' }), ...headers },
     ...(body !== undefined && { body: JSON.stringify(body) }),
   })

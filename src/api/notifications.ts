@@ -107,6 +107,7 @@ export const acknowledgeNotifications = operation({
   query: NoQuery,
   body: AcknowledgeUpToShape,
   response: AcknowledgedShape,
+  longTimeout: true,
   ...idempotent,
 })
 
@@ -122,6 +123,7 @@ export const retryNotifications = operation({
   query: NoQuery,
   body: RetryChannelShape,
   response: RetriedShape,
+  longTimeout: true,
   ...idempotent,
   problems: ['conflict'],
 })

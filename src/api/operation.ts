@@ -39,6 +39,8 @@ export interface Operation {
   readonly problems?: readonly ProblemKind[]
   /** It waits for something outside, and so holds no slot of those that share the processor. */
   readonly longRunning?: true
+  /** It may concern a million rows: clients wait minutes for its response, as for one that is longRunning. */
+  readonly longTimeout?: true
   /** Whether this request takes the processor for long: such requests wait for each other. */
   readonly isLarge?: (query: Readonly<Record<string, unknown>>) => boolean
 }

@@ -212,6 +212,7 @@ export const deleteTasks = operation({
     { additionalProperties: false },
   ),
   response: DeletedTasksShape,
+  longTimeout: true,
   requestHeaders: ['if-match'],
 })
 

@@ -29,6 +29,7 @@ export const restoreTasks = operation({
   query: NoQuery,
   body: RestoreShape,
   response: RestoredShape,
+  longTimeout: true,
   requestHeaders: ['idempotency-key'],
   responseHeaders: ['idempotency-replayed'],
   problems: ['conflict'],
@@ -47,4 +48,5 @@ export const purgeTrash = operation({
     { additionalProperties: false },
   ),
   response: PurgedShape,
+  longTimeout: true,
 })

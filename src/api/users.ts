@@ -75,6 +75,7 @@ export const deleteUser = operation({
   description: 'With all tasks, channels and settings of the account.',
   ...ofOne,
   response: DeletedUserShape,
+  longTimeout: true,
   requestHeaders: ['if-match', 'if-none-match'],
   problems: ['conflict'],
 })

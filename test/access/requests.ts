@@ -1,8 +1,10 @@
 import type { TestContext } from 'node:test'
 import type { Scope } from '#core/scope.ts'
 import { keepAliveClient, type PlainResponse } from '#kit/http-requests.ts'
-import { type Document, operationsOf, type Parameter, resolve, type Schema } from '#openapi/document.ts'
-import type { Route } from '#openapi/routes.ts'
+import type { Schema } from '#openapi/document.ts'
+import { allOperations, membersOf } from '#openapi/operations.ts'
+import { story } from '#openapi/story.ts'
+import { requestHeaders as described } from '#openapi/words.ts'
 
 /** An operation of the API, and by what right it is asked. */
 export interface Operation {
@@ -20,7 +22,7 @@ export interface Operation {
   readonly sessionOnly: boolean
   /** All that it can be told, by place and name: `path id`, `query cursor`, `body tags`, `header Idempotency-Key`. */
   readonly parameters: readonly string[]
-  /** The first of its examples, where it takes a body. */
+  /** The first of its examples, if it has a body. */
   readonly body?: unknown
 }
 
@@ -42,39 +44,38 @@ export interface AccessRequest {
   readonly body: unknown
 }
 
-/** Every operation of the document, with what its route needs. */
-export function operationsToCheck(document: Document, routes: readonly Route[]): Operation[] {
-  const described = operationsOf(document)
-  return routes.map(({ schema }) => {
-    const { operationId: id, scope: needs, adminOnly = false, sessionOnly = false } = schema
-    const { method, path, operation } = described.get(id) ?? fail(`${id} is not in openapi.json`)
-    if (needs === undefined) fail(`${id} does not say what it needs`)
-    const parameters = (operation.parameters ?? []).map((one) => resolve<Parameter>(document, one))
-    const media = operation.requestBody?.content['application/json']
+/** Every operation there is, with what it needs. */
+export function operationsToCheck(): Operation[] {
+  const names = (place: string, schema: Schema | undefined) =>
+    Object.keys(membersOf(schema)).map((name) => `${place} ${name}`)
+  return allOperations().map((operation) => {
+    const { id, method, path, scope, adminOnly = false, sessionOnly = false, requestHeaders = [] } = operation
+    const { params, query, body } = operation
     return {
       id,
-      method: method.toUpperCase(),
+      method,
       path,
-      needs,
+      needs: scope,
       adminOnly,
       sessionOnly,
       parameters: [
-        ...parameters.map((one) => `${one.in} ${one.name}`),
-        ...(media ? membersOf(document, media.schema).map((name) => `body ${name}`) : []),
+        ...names('path', params),
+        ...names('query', query),
+        ...requestHeaders.map((name) => `header ${described[name].name}`),
+        ...names('body', body),
       ],
-      ...(media && { body: Object.values(media.examples ?? {})[0]?.value }),
+      ...(body && { body: exampleOf(id) }),
     }
   })
 }
 
-function fail(words: string): never {
-  throw new Error(words)
+/** The first body of an operation in the story of the document that is accepted. */
+function exampleOf(id: string): unknown {
+  return story.find(({ operation, body, status = 200 }) => operation === id && body !== undefined && status < 400)?.body
 }
 
-function membersOf(document: Document, from: Schema): string[] {
-  const schema = resolve<Schema>(document, from)
-  const parts = [...(schema.anyOf ?? []), ...(schema.oneOf ?? []), ...(schema.allOf ?? [])] as Schema[]
-  return [...Object.keys(schema.properties ?? {}), ...parts.flatMap((part) => membersOf(document, part))]
+function fail(words: string): never {
+  throw new Error(words)
 }
 
 /** As it goes out. */

@@ -7,7 +7,7 @@ import { startTestApp } from '#support/test-app.ts'
 /** A task that has fired, and the links in its message, as they are on this server. */
 async function firing(t: Parameters<typeof startTestApp>[0]) {
   const app = await startTestApp(t, { flags: ['--public-url=https://tasks.example.org/'] })
-  const { id } = await app.client.create({ title: 'Renew <b>passport</b>', expiry_dt: '2026-12-01T09:10:00Z' })
+  const { id } = await app.client.createTask({ title: 'Renew <b>passport</b>', expiry_dt: '2026-12-01T09:10:00Z' })
   await app.app.idle()
   const { links } = app.bell.messages[0] as Message
   assert.ok(links)
@@ -33,20 +33,20 @@ test('a GET shows one button and does nothing; only a POST acts, and twice is on
     assert.match(headers.get('content-security-policy') ?? '', /form-action 'self'/)
     assert.equal(headers.get('cache-control'), 'no-store')
   }
-  assert.equal((await client.get(id)).completed_dt, null)
+  assert.equal((await client.getTask(id)).completed_dt, null)
   const form = { body: '', headers: { 'content-type': 'application/x-www-form-urlencoded' } }
   for (let i = 0; i < 2; i++) assert.match((await wire('POST', complete, form)).text, /The task is completed\./)
-  assert.notEqual((await client.get(id)).completed_dt, null)
-  assert.notEqual((await client.notifications()).notifications[0]?.acknowledged_dt, null, 'who acts has seen it')
+  assert.notEqual((await client.getTask(id)).completed_dt, null)
+  assert.notEqual((await client.listNotifications()).notifications[0]?.acknowledged_dt, null, 'who acts has seen it')
 })
 
 test('snooze and seen do what they say, by programs too', async (t) => {
   const { client, id, wire, snooze, seen } = await firing(t)
   assert.equal((await wire('POST', seen)).status, 200)
-  assert.notEqual((await client.notifications()).notifications[0]?.acknowledged_dt, null)
-  assert.equal((await client.get(id)).snoozed_until_dt, null)
+  assert.notEqual((await client.listNotifications()).notifications[0]?.acknowledged_dt, null)
+  assert.equal((await client.getTask(id)).snoozed_until_dt, null)
   assert.equal((await wire('POST', snooze)).status, 200)
-  assert.equal((await client.get(id)).snoozed_until_dt, '2026-12-01T10:00:00.000Z')
+  assert.equal((await client.getTask(id)).snoozed_until_dt, '2026-12-01T10:00:00.000Z')
 })
 
 test('a link does one thing to one task: whoever changes a character of it gets nothing', async (t) => {
@@ -65,18 +65,18 @@ test('a link does one thing to one task: whoever changes a character of it gets 
     assert.equal((await wire('POST', path)).status, 404, path)
     assert.equal((await wire('GET', path)).status, 404, path)
   }
-  assert.equal((await client.get(id)).completed_dt, null)
+  assert.equal((await client.getTask(id)).completed_dt, null)
 })
 
 test('it lasts for a month, over restarts, and then says so; of a deleted task there is nothing', async (t) => {
   const app = await startTestApp(t, { flags: ['--public-url=https://tasks.example.org/'] })
-  const { id } = await app.client.create({ title: 'Renew passport', expiry_dt: '2026-12-01T09:10:00Z' })
+  const { id } = await app.client.createTask({ title: 'Renew passport', expiry_dt: '2026-12-01T09:10:00Z' })
   await app.app.idle()
   const complete = new URL(app.bell.messages[0]?.links?.complete ?? '').pathname
   await app.restart()
   const status = async () => (await wireTo(app.url)('GET', complete)).status
   assert.equal(await status(), 200)
-  await app.client.delete(id)
+  await app.client.deleteTask(id)
   assert.equal(await status(), 404)
   await app.clock.advance(30 * 86_400_000 + 1_000)
   assert.equal(await status(), 410)
@@ -84,7 +84,7 @@ test('it lasts for a month, over restarts, and then says so; of a deleted task t
 
 test('without an address of its own the server puts no links into messages', async (t) => {
   const { client, app, bell } = await startTestApp(t)
-  await client.create({ title: 'Renew passport', expiry_dt: '2026-12-01T09:10:00Z' })
+  await client.createTask({ title: 'Renew passport', expiry_dt: '2026-12-01T09:10:00Z' })
   await app.idle()
   assert.equal(bell.messages[0]?.links, null)
 })

@@ -12,7 +12,7 @@ import { sizes } from '#test/sizes.ts'
 test('If-None-Match on a read', async (t) => {
   const { client, url } = await startTestApp(t)
   const send = wireTo(url)
-  const { id } = await client.create({ title: 'x', key: 'x' })
+  const { id } = await client.createTask({ title: 'x', key: 'x' })
   const read = (tag: string, path = `/v1/tasks/${id}`, method = 'GET') =>
     send(method, path, { headers: { 'if-none-match': tag } })
 
@@ -31,7 +31,7 @@ test('If-None-Match on a read', async (t) => {
       const { status, body } = await read(tag)
       assert.deepEqual([status, body.id], [200, id], tag)
     }
-    await client.update(id, { title: 'y' })
+    await client.updateTask(id, { title: 'y' })
     const { status, headers, body } = await read('"1"')
     assert.deepEqual([status, headers.get('etag'), body.title], [200, '"2"', 'y'])
   })
@@ -58,7 +58,7 @@ test('conditions on a write', async (t) => {
   const { client, url } = await startTestApp(t)
   const send = wireTo(url)
   const expiry_dt = '2026-12-24T18:00:00Z'
-  const create = () => client.create({ title: 'x', expiry_dt })
+  const create = () => client.createTask({ title: 'x', expiry_dt })
   const writes: [method: string, path: string, body?: object][] = [
     ['PATCH', '', { title: 'y' }],
     ['PUT', '', { title: 'y' }],
@@ -76,7 +76,7 @@ test('conditions on a write', async (t) => {
       const refused = await write(task.id, { 'if-match': '"2", "3"' })
       assertProblem(refused, 412, 'at version 1, not 2 or 3')
       assert.deepEqual(refused.body.current, task)
-      assert.deepEqual(await client.get(task.id), task)
+      assert.deepEqual(await client.getTask(task.id), task)
       assert.equal((await write(task.id, { 'if-match': '"2", "1"' })).status, 200)
     })
 
@@ -84,7 +84,7 @@ test('conditions on a write', async (t) => {
       const task = await create()
       for (const tag of ['*', '"1"', 'W/"1"', '"9", "1"'])
         assertProblem(await write(task.id, { 'if-none-match': tag }), 412, 'at version 1')
-      assert.deepEqual(await client.get(task.id), task)
+      assert.deepEqual(await client.getTask(task.id), task)
       assert.equal((await write(task.id, { 'if-none-match': '"2"' })).status, 200)
     })
 
@@ -96,9 +96,9 @@ test('conditions on a write', async (t) => {
 
   await t.test('through the client', async () => {
     const { id } = await create()
-    assert.equal((await client.update(id, { title: 'a' }, { ifVersion: [7, 1] })).version, 2)
-    assert.equal((await client.update(id, { title: 'b' }, { ifExists: true })).version, 3)
-    const { status, problem } = await refusal(client.update(id, { title: 'c' }, { ifExists: false }))
+    assert.equal((await client.updateTask(id, { title: 'a' }, { ifVersion: [7, 1] })).version, 2)
+    assert.equal((await client.updateTask(id, { title: 'b' }, { ifExists: true })).version, 3)
+    const { status, problem } = await refusal(client.updateTask(id, { title: 'c' }, { ifExists: false }))
     assert.deepEqual([status, problem.current?.title], [412, 'b'])
   })
 })
@@ -108,12 +108,12 @@ test(`two clients edit the same version of a task ${sizes.races} times: each tim
   const { client: first } = await startLiveApp(t, url)
   // An embedded database has one server.
   const second = testDatabase === 'sqlite' ? first : (await startLiveApp(t, url)).client
-  let task = await first.create({ title: 'Contended' })
+  let task = await first.createTask({ title: 'Contended' })
   const rounds = sizes.races
   const wins = { first: 0, second: 0 }
   for (let round = 0; round < rounds; round++) {
     const edit = (client: DuebellClient, name: string) =>
-      client.update(task.id, { title: `${name} ${round}` }, { ifVersion: task.version }).then(
+      client.updateTask(task.id, { title: `${name} ${round}` }, { ifVersion: task.version }).then(
         (value) => ({ value, error: undefined }),
         (error: unknown) => ({ value: undefined, error }),
       )
@@ -128,14 +128,14 @@ test(`two clients edit the same version of a task ${sizes.races} times: each tim
     wins[winner.title.startsWith('first') ? 'first' : 'second']++
     task = winner
   }
-  assert.deepEqual(await second.get(task.id), task)
+  assert.deepEqual(await second.getTask(task.id), task)
   t.diagnostic(`${wins.first} to ${wins.second}`)
 })
 
 test('where there is a PATCH, every answer says what it reads (RFC 5789 section 3.1)', async (t) => {
   const { client, url } = await startTestApp(t)
   const send = wireTo(url)
-  const { id } = await client.create({ title: 'x', key: 'x' })
+  const { id } = await client.createTask({ title: 'x', key: 'x' })
   const path = `/v1/tasks/${id}`
   const answers = [
     await send('GET', path),
@@ -178,11 +178,11 @@ test('Prefer', async (t) => {
       assert.deepEqual([status, body], [200, { id, version: i + 1 }])
       assert.deepEqual([headers.get('etag'), headers.get('preference-applied')], [`"${i + 1}"`, 'return=minimal'])
     }
-    assert.equal((await client.get(id)).title, 'w')
+    assert.equal((await client.getTask(id)).title, 'w')
   })
 
   await t.test('anything else changes nothing and is not said to be applied', async () => {
-    const plain = await client.create({ title: 'x' })
+    const plain = await client.createTask({ title: 'x' })
     for (const prefer of ['return=representation', 'return=maximal', 'return', 'wait=1', '"', 'handling=strict']) {
       const { body, headers } = await send('PATCH', `/v1/tasks/${plain.id}`, { body: {}, headers: { prefer } })
       assert.deepEqual([body, headers.get('preference-applied')], [plain, null], prefer)
@@ -193,7 +193,7 @@ test('Prefer', async (t) => {
 
   await t.test('a refusal is told in full', async () => {
     const headers = { prefer: 'return=minimal', 'if-match': '"9"' }
-    const { id } = await client.create({ title: 'x' })
+    const { id } = await client.createTask({ title: 'x' })
     assertProblem(await send('PATCH', `/v1/tasks/${id}`, { body: { title: 'y' }, headers }), 412)
   })
 })

@@ -151,7 +151,7 @@ test('/problems', async (t) => {
   })
 
   await t.test('shows what the server really answers', async () => {
-    await client.create({ title: 'x' })
+    await client.createTask({ title: 'x' })
     // Those of which no single request can be shown: they need a server in trouble, a week, or a mebibyte.
     const unprovoked = kinds.filter((kind) => !problemTexts[kind].example.request)
     assert.deepEqual(unprovoked, ['gone', 'too-large', 'rate-limited', 'internal', 'unavailable'])

@@ -31,7 +31,7 @@ async function startTarget(t: TestContext, port = 0) {
   const { client, url } = await startTestApp(t, {
     flags: ['--host=0.0.0.0', `--port=${port}`, '--allow-anyone-on-network'],
   })
-  const task = await client.create({ title: 'Renew passport' })
+  const task = await client.createTask({ title: 'Renew passport' })
   /** How many reads of the list ended so. What a browser then hides from a page, it hides from a test as well. */
   async function countReads(status: '2xx' | '4xx') {
     const text = await (await fetch(`http://127.0.0.1:${new URL(url).port}/metrics`)).text()
@@ -71,7 +71,7 @@ test('a page whose name was made to lead here can read, make and delete nothing'
     assert.match(text, /«evil\.example»[^"]*--allowed-hosts/)
     assert.doesNotMatch(text, /passport/)
   }
-  const { tasks } = await client.list()
+  const { tasks } = await client.listTasks()
   assert.deepEqual(
     tasks.map(({ id }) => id),
     [task.id],

@@ -31,7 +31,7 @@ test('healthy', async (t) => {
 
 test('degraded: a reminder is overdue for half a minute, and yet everything works; who knows two words goes on', async (t) => {
   const { client, clock, url } = await startTestApp(t)
-  await client.create({ title: 'Renew passport', expiry_dt: '2026-12-01T10:00:00Z' })
+  await client.createTask({ title: 'Renew passport', expiry_dt: '2026-12-01T10:00:00Z' })
   await clock.advance(0)
   clock.set('2026-12-01T09:45:29.999Z') // nobody is woken by that
   assert.equal((await health(url)).status, 'healthy')
@@ -77,7 +77,7 @@ test('with a login strangers are told that something is wrong, and who has signe
   const invalidCursor = [accept, { ...accept, authorization: `Bearer ${token}x` }, { ...accept, cookie: `${cookie}x` }]
   for (const headers of [...known, ...invalidCursor]) assert.deepEqual(await tell(headers), ['ok', 'ok', null])
 
-  await createClient(url, { token }).create({ title: 'Rings soon', expiry_dt: '2026-12-01T09:15:05Z' })
+  await createClient(url, { token }).createTask({ title: 'Rings soon', expiry_dt: '2026-12-01T09:15:05Z' })
   await clock.advance(0)
   database.die()
   await clock.advance(5_000) // the bell looks, and cannot

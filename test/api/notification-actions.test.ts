@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import type { NotificationQuery } from '#client/client.ts'
+import type { QueryOf } from '#client/client.ts'
 import type { Outcome } from '#core/delivery.ts'
 import { assertProblem, refusal, wireTo } from '#kit/http-requests.ts'
 import { recorder } from '#support/recording-channel.ts'
@@ -15,9 +15,9 @@ const unavailable: Outcome = { retry: true, reason: '503 Service Unavailable' }
 
 /** Creates a task that rings at once, and answers its notification. */
 async function fire({ client, app }: TestApp, more: object = {}) {
-  const task = await client.create({ ...overdue, ...more })
+  const task = await client.createTask({ ...overdue, ...more })
   await app.idle()
-  const [notification] = (await client.taskNotifications(task.id)).notifications
+  const [notification] = (await client.listTaskNotifications(task.id)).notifications
   assert.ok(notification)
   return notification
 }
@@ -30,33 +30,33 @@ test('a notification is acknowledged', async (t) => {
 
   await t.test('once: to say so again changes nothing', async () => {
     assert.equal(first.acknowledged_dt, null)
-    const seen = await client.acknowledge(first.id)
+    const seen = await client.acknowledgeNotification(first.id)
     assert.deepEqual(seen, { ...first, acknowledged_dt: '2026-12-01T09:00:00.000Z' })
     await clock.advance(secondMs)
-    assert.deepEqual(await client.acknowledge(first.id), seen)
-    assert.deepEqual(await client.notification(first.id), seen)
+    assert.deepEqual(await client.acknowledgeNotification(first.id), seen)
+    assert.deepEqual(await client.getNotification(first.id), seen)
   })
 
   await t.test('with all others up to one', async () => {
     const [second, third, fourth] = [await fire(app), await fire(app), await fire(app)]
-    await client.acknowledge(second.id)
+    await client.acknowledgeNotification(second.id)
     await clock.advance(secondMs)
-    assert.deepEqual(await client.acknowledgeUpTo(third.id), { acknowledged: 1 })
-    assert.deepEqual(await client.acknowledgeUpTo(third.id), { acknowledged: 0 })
-    const open = (await client.notifications({ acknowledged: false })).notifications
+    assert.deepEqual(await client.acknowledgeNotifications({ up_to: third.id }), { acknowledged: 1 })
+    assert.deepEqual(await client.acknowledgeNotifications({ up_to: third.id }), { acknowledged: 0 })
+    const open = (await client.listNotifications({ acknowledged: false })).notifications
     assert.deepEqual(
       open.map(({ id }) => id),
       [fourth.id],
     )
-    assert.equal((await client.notifications({ acknowledged: true })).notifications.length, 3)
-    assert.deepEqual(await client.acknowledgeUpTo(Number.MAX_SAFE_INTEGER), { acknowledged: 1 })
+    assert.equal((await client.listNotifications({ acknowledged: true })).notifications.length, 3)
+    assert.deepEqual(await client.acknowledgeNotifications({ up_to: Number.MAX_SAFE_INTEGER }), { acknowledged: 1 })
   })
 
   await t.test('also when its task is gone; one that does not exist is 404', async () => {
     const { id, task_id } = await fire(app)
-    await client.delete(task_id)
-    assert.ok((await client.acknowledge(id)).acknowledged_dt)
-    assert.equal((await refusal(client.acknowledge(4_711))).status, 404)
+    await client.deleteTask(task_id)
+    assert.ok((await client.acknowledgeNotification(id)).acknowledged_dt)
+    assert.equal((await refusal(client.acknowledgeNotification(4_711))).status, 404)
     assertProblem(await send('POST', '/v1/notifications/acknowledge', { body: { up_to: 0 } }), 422, '/up_to')
     assertProblem(await send('POST', '/v1/notifications/acknowledge', { body: {} }), 422, '/up_to')
     assertProblem(await send('POST', `/v1/notifications/${id}/acknowledge`, { body: { a: 1 } }), 422)
@@ -86,7 +86,7 @@ test('notifications are looked for by how their deliveries went', async (t) => {
   second.answer = () => unavailable
   const waiting = await fire(app)
   const dropped = await fire(app)
-  await client.complete(dropped.task_id)
+  await client.completeTask(dropped.task_id)
   second.answer = () => undefined
   await app.clock.advance(3 * secondMs) // the back-off of 5 s is not over
   const names = new Map([
@@ -97,7 +97,8 @@ test('notifications are looked for by how their deliveries went', async (t) => {
   ])
   // Without that of the task which says that the channel fails.
   const named = (all: readonly { id: number }[]) => all.flatMap(({ id }) => names.get(id) ?? [])
-  const found = async (query: NotificationQuery) => named((await client.notifications(query)).notifications)
+  const found = async (query: QueryOf<'listNotifications'>) =>
+    named((await client.listNotifications(query)).notifications)
 
   await t.test('a delivery that waits, or was given up', async () => {
     assert.deepEqual(await found({ status: 'pending' }), ['cancelled', 'waiting'])
@@ -120,18 +121,19 @@ test('notifications are looked for by how their deliveries went', async (t) => {
   })
 
   await t.test('of one task, and what has been seen', async () => {
-    await client.acknowledge(dead.id)
+    await client.acknowledgeNotification(dead.id)
     assert.deepEqual(await found({ problems: true, acknowledged: false }), [])
     assert.deepEqual(await found({ problems: true, acknowledged: true }), ['failed'])
-    const of = async (taskId: number) => (await client.taskNotifications(taskId, { status: 'failed' })).notifications
+    const of = async (taskId: number) =>
+      (await client.listTaskNotifications(taskId, { status: 'failed' })).notifications
     assert.deepEqual([(await of(dead.task_id)).length, (await of(well.task_id)).length], [1, 0])
   })
 
   await t.test('a page at a time, by a cursor of the same filter', async () => {
-    const page = await client.notifications({ status: 'sent', limit: 1, acknowledged: false })
+    const page = await client.listNotifications({ status: 'sent', limit: 1, acknowledged: false })
     assert.ok(page.next_cursor)
     const cursor = page.next_cursor
-    const rest = await client.notifications({ acknowledged: false, cursor, status: 'sent' })
+    const rest = await client.listNotifications({ acknowledged: false, cursor, status: 'sent' })
     assert.deepEqual(named(rest.notifications), ['waiting', 'well'])
     for (const other of ['', '&status=failed&acknowledged=false', '&status=sent'])
       assertProblem(await send('GET', `/v1/notifications?cursor=${cursor}${other}`), 400, 'cursor')
@@ -151,7 +153,7 @@ test('the few that went wrong are found among very many that went well', async (
   const { store } = app.app
   bell.answer = () => unavailable
   const { id } = await fire(app)
-  await client.acknowledge(id)
+  await client.acknowledgeNotification(id)
   const many = Array.from({ length: 12_000 }, (_, i) => [1, 1_000_000 + i, 'expiring', 1, 1, 1, 'on_time', 0, 1])
   const columns = ['user_id', 'task_id', 'kind', 'expiry_at', 'due_at', 'fired_at', 'timing', 'lateness_ms'] as const
   for (let i = 0; i < many.length; i += 1_000)
@@ -159,13 +161,13 @@ test('the few that went wrong are found among very many that went well', async (
       store.dialect.insertRows(tx, 'notifications', [...columns, 'acknowledged_at'], many.slice(i, i + 1_000), []),
     )
   const last = await fire(app)
-  const found = async (query: NotificationQuery) =>
-    (await client.notifications(query)).notifications.map((one) => one.id)
+  const found = async (query: QueryOf<'listNotifications'>) =>
+    (await client.listNotifications(query)).notifications.map((one) => one.id)
   assert.deepEqual(await found({ problems: true }), [last.id, id])
   assert.deepEqual(await found({ problems: true, limit: 1 }), [last.id])
   assert.deepEqual(await found({ status: 'sent' }), [last.id, id], 'on the console')
   assert.deepEqual(await found({ acknowledged: false }), [last.id])
-  assert.deepEqual(await client.acknowledgeUpTo(last.id), { acknowledged: 1 })
+  assert.deepEqual(await client.acknowledgeNotifications({ up_to: last.id }), { acknowledged: 1 })
 })
 
 test('what was given up is tried again when somebody asks', async (t) => {
@@ -174,7 +176,7 @@ test('what was given up is tried again when somebody asks', async (t) => {
   const { client, clock, bell, url } = app
   const send = wireTo(url)
   const on = async (id: number, kind = 'recording') => {
-    const delivery = (await client.notification(id)).deliveries.find((one) => one.kind === kind)
+    const delivery = (await client.getNotification(id)).deliveries.find((one) => one.kind === kind)
     assert.ok(delivery)
     return delivery
   }
@@ -184,7 +186,7 @@ test('what was given up is tried again when somebody asks', async (t) => {
     const { id, task_id } = await fire(app)
     const { id: deliveryId } = await on(id)
     bell.answer = () => undefined
-    const answer = await client.retry(id)
+    const answer = await client.retryNotification(id)
     assert.equal(answer.id, id)
     await app.app.idle()
     const sent = await on(id)
@@ -199,7 +201,7 @@ test('what was given up is tried again when somebody asks', async (t) => {
     await clock.advance(30 * hourMs)
     const { state, attempts } = await on(id)
     assert.equal(state, 'failed')
-    const retried = await client.retry(id)
+    const retried = await client.retryNotification(id)
     assert.equal(retried.deliveries.find((one) => one.kind === 'recording')?.error, '503 Service Unavailable')
     await app.app.idle()
     const waiting = await on(id)
@@ -217,27 +219,30 @@ test('what was given up is tried again when somebody asks', async (t) => {
     const { id } = await fire(app)
     bell.answer = () => undefined
     second.answer = () => undefined
-    await client.retry(id, (await on(id, 'second')).id)
+    await client.retryNotification(id, { delivery_id: (await on(id, 'second')).id })
     await app.app.idle()
     assert.deepEqual([(await on(id)).state, (await on(id, 'second')).state], ['failed', 'sent'])
-    assert.equal((await refusal(client.retry(id, (await on(id, 'second')).id))).status, 409)
-    await client.retry(id)
+    assert.equal(
+      (await refusal(client.retryNotification(id, { delivery_id: (await on(id, 'second')).id }))).status,
+      409,
+    )
+    await client.retryNotification(id)
     await app.app.idle()
     assert.equal((await on(id)).state, 'sent')
   })
 
   await t.test('but not what was not given up, or would only be dropped', async () => {
     const well = await fire(app)
-    assert.match((await refusal(client.retry(well.id))).message, /Nothing here was given up/)
+    assert.match((await refusal(client.retryNotification(well.id))).message, /Nothing here was given up/)
     bell.answer = () => refused
     for (const [act, why] of [
-      [(id: number) => client.delete(id), 'the task was deleted'],
-      [(id: number) => client.complete(id), 'the task was completed'],
-      [(id: number) => client.update(id, { expiry_dt: '2026-12-24' }), 'the expiry was moved'],
+      [(id: number) => client.deleteTask(id), 'the task was deleted'],
+      [(id: number) => client.completeTask(id), 'the task was completed'],
+      [(id: number) => client.updateTask(id, { expiry_dt: '2026-12-24' }), 'the expiry was moved'],
     ] as const) {
       const { id, task_id } = await fire(app, { expiry_dt: new Date(clock.now()).toISOString() })
       await act(task_id)
-      const { status, message } = await refusal(client.retry(id))
+      const { status, message } = await refusal(client.retryNotification(id))
       assert.deepEqual([status, message.includes(why)], [409, true], message)
       assert.equal((await on(id)).state, 'failed')
     }
@@ -259,7 +264,7 @@ test('what was given up is tried again when somebody asks', async (t) => {
   await t.test('nor on a channel that is no longer there', async () => {
     const { id } = await fire(app)
     await app.restart({ channels: [{ name: 'second', kind: 'second' }] })
-    assert.match((await refusal(app.client.retry(id))).message, /no longer there/)
+    assert.match((await refusal(app.client.retryNotification(id))).message, /no longer there/)
   })
 })
 
@@ -268,22 +273,22 @@ test('everything that a channel has given up is retried in one call', async (t) 
   const app = await startTestApp(t, options)
   const { client, clock, bell, url } = app
   const send = wireTo(url)
-  const [recording] = (await client.channels()).channels.filter(({ kind }) => kind === 'recording')
+  const [recording] = (await client.listChannels()).channels.filter(({ kind }) => kind === 'recording')
   const channelId = recording?.id ?? assert.fail('there is no such channel')
   const stateOf = async ({ id }: { id: number }, kind = 'recording') =>
-    (await client.notification(id)).deliveries.find((one) => one.kind === kind)?.state
+    (await client.getNotification(id)).deliveries.find((one) => one.kind === kind)?.state
   bell.answer = () => refused
   second.answer = () => refused
   const older = await fire(app)
   await clock.advance(hourMs)
   const sinceDt = new Date(clock.now()).toISOString()
   const [newer, completed] = [await fire(app), await fire(app)]
-  await client.complete(completed.task_id)
+  await client.completeTask(completed.task_id)
   bell.answer = () => undefined
   bell.take()
 
   await t.test('by channel and time', async () => {
-    const { retried } = await client.retryChannel(channelId, sinceDt)
+    const { retried } = await client.retryNotifications({ channel_id: channelId, since_dt: sinceDt })
     await app.app.idle()
     assert.ok(retried >= 2)
     assert.deepEqual([await stateOf(older), await stateOf(newer)], ['failed', 'sent'])
@@ -292,15 +297,15 @@ test('everything that a channel has given up is retried in one call', async (t) 
 
   await t.test('what is no longer true is dropped', async () => {
     assert.equal(await stateOf(completed), 'cancelled')
-    assert.deepEqual(await client.retryChannel(channelId, sinceDt), { retried: 0 })
+    assert.deepEqual(await client.retryNotifications({ channel_id: channelId, since_dt: sinceDt }), { retried: 0 })
   })
 
   await t.test('of any time, and each once', async () => {
-    const { retried } = await client.retryChannel(channelId)
+    const { retried } = await client.retryNotifications({ channel_id: channelId })
     await app.app.idle()
     assert.ok(retried >= 1)
     assert.equal(await stateOf(older), 'sent')
-    assert.deepEqual(await client.retryChannel(channelId), { retried: 0 })
+    assert.deepEqual(await client.retryNotifications({ channel_id: channelId }), { retried: 0 })
   })
 
   await t.test('their time begins anew', async () => {
@@ -308,7 +313,7 @@ test('everything that a channel has given up is retried in one call', async (t) 
     const { id } = await fire(app)
     await clock.advance(30 * hourMs)
     assert.equal(await stateOf({ id }), 'failed')
-    await client.retryChannel(channelId)
+    await client.retryNotifications({ channel_id: channelId })
     await clock.advance(20 * hourMs)
     assert.equal(await stateOf({ id }), 'pending')
     bell.answer = () => undefined
@@ -334,14 +339,16 @@ test('a thousand and more are retried in several transactions, each once', async
   const count = 2_100
   for (let i = 0; i < count; i += 100)
     await Promise.all(
-      Array.from({ length: 100 }, () => client.create({ title: 'x', expiry_dt: '2026-12-01T10:00:00Z' })),
+      Array.from({ length: 100 }, () => client.createTask({ title: 'x', expiry_dt: '2026-12-01T10:00:00Z' })),
     )
   await clock.advanceTo('2026-12-01T09:45:00Z')
   bell.answer = () => undefined
   const before = new Set(bell.messages.map(({ deliveryId }) => deliveryId))
   bell.messages.length = 0
-  const { channels } = await client.channels()
-  const { retried } = await client.retryChannel(channels.find(({ kind }) => kind === 'recording')?.id ?? 0)
+  const { channels } = await client.listChannels()
+  const { retried } = await client.retryNotifications({
+    channel_id: channels.find(({ kind }) => kind === 'recording')?.id ?? 0,
+  })
   await clock.advance(0)
   assert.equal(retried, before.size)
   assert.ok(retried >= count)

@@ -173,7 +173,7 @@ test('without login a foreign name comes in by no proxy, whether it replaces the
       }
     const good = ['GET /v1/tasks HTTP/1.1', 'Host: inner', 'X-Forwarded-Host: tasks.example, 127.0.0.1:80']
     assert.equal((await rawRequest(url, good)).status, 200)
-    assert.equal((await client.list()).tasks.length, 0)
+    assert.equal((await client.listTasks()).tasks.length, 0)
   }
 })
 

@@ -21,9 +21,9 @@ type Row = readonly [
 async function start(t: TestContext) {
   const app = await startTestApp(t)
   const expiry_dt = '2026-12-24T18:00:00Z'
-  await app.client.create({ title: 'one', expiry_dt, key: 'one', tags: ['a'] })
-  await app.client.create({ title: 'two', expiry_dt: '2026-12-01T08:00:00Z' })
-  await app.client.create({ title: 'three', completed_dt: '2026-11-01' })
+  await app.client.createTask({ title: 'one', expiry_dt, key: 'one', tags: ['a'] })
+  await app.client.createTask({ title: 'two', expiry_dt: '2026-12-01T08:00:00Z' })
+  await app.client.createTask({ title: 'three', completed_dt: '2026-11-01' })
   await app.app.idle()
   const send = wireTo(app.url)
   const everything = async () => {

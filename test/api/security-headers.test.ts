@@ -48,7 +48,7 @@ test('every answer of every route has the standing headers', async (t) => {
     const { routes } = readRoutes()
     assert.ok(routes.length >= 30)
     for (const { method, url: pattern } of routes) {
-      const { id } = await client.create({ title: 'x' }) // the last may be gone by now
+      const { id } = await client.createTask({ title: 'x' }) // the last may be gone by now
       const path = pattern.replaceAll(/:[a-z_]+/gi, String(id)).replace(/events$/, 'events?wait=0')
       const headers = { accept: 'application/json' } // events as a poll, which ends
       await assertFor(method.toUpperCase(), path, { headers })
@@ -83,7 +83,7 @@ test('every answer of every route has the standing headers', async (t) => {
   })
 
   await t.test('also what is not sent again', async () => {
-    const { id } = await client.create({ title: 'x' })
+    const { id } = await client.createTask({ title: 'x' })
     const { headers } = await assertFor('GET', `/v1/tasks/${id}`)
     assert.equal(headers.get('cache-control'), 'private, no-cache')
     const known = { 'if-none-match': headers.get('etag') ?? assert.fail('has no ETag') }
@@ -139,7 +139,7 @@ test('a server that stops says so with the standing headers', async (t) => {
     heard += text
   })
   socket.write('GET /v1/tasks HTTP/1.1\r\n') // half of a request, so that the connection is not idle
-  await client.health()
+  await client.getHealth()
   const stopping = app.stop()
   socket.write('Host: localhost\r\n\r\n')
   await once(socket, 'close')

@@ -169,7 +169,7 @@ async function runOnce(patient: Patient, scenario: Scenario, n: number, when: Da
   await expectTold(app, startAt, titles, arrived, scenario.notifications, hasDied ? 1 : 0)
   figures.duplicates +=
     arrived.length - new Set(arrived.map(({ notificationId, deliveryId }) => `${notificationId} ${deliveryId}`)).size
-  await app.client.deleteAll()
+  await app.client.deleteTasks()
   return hasDied
 }
 

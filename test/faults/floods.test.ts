@@ -39,11 +39,11 @@ test('receivers that never stop talking keep the server neither from a healthy o
   const server = spawnServer(t, flags, { NODE_EXTRA_CA_CERTS: authority })
   const client = createClient(await server.ready, { tries: 1 })
 
-  const due = () => client.create({ title: 'Due', expiry_dt: new Date(Date.now() + 60_000).toISOString() })
+  const due = () => client.createTask({ title: 'Due', expiry_dt: new Date(Date.now() + 60_000).toISOString() })
   const { id } = await due()
   await eventually('the healthy one has it', () => healthy.receipts.length === 1)
   const errors = async () => {
-    const { notifications } = await client.taskNotifications(id)
+    const { notifications } = await client.listTaskNotifications(id)
     return notifications.flatMap(({ deliveries }) => deliveries.flatMap(({ error }) => error ?? []))
   }
   await eventually('all others have failed', async () => (await errors()).length === hostile.length)

@@ -33,12 +33,12 @@ test('while 16 write over two replicas, copies that follow the changes end equal
   async function write(writer: number) {
     for (let round = 0; round < rounds; round++) {
       const client = clients[(writer + round) % 2] as DuebellClient
-      const { id } = await client.create({ title: `${writer}.${round}` })
-      await client.update(id, { title: `${writer}.${round} edited` })
+      const { id } = await client.createTask({ title: `${writer}.${round}` })
+      await client.updateTask(id, { title: `${writer}.${round} edited` })
       answeredAt.set(`${id} task.updated`, performance.now())
       written += 2
       if (round % 2 === 0) continue
-      await client.delete(id)
+      await client.deleteTask(id)
       answeredAt.set(`${id} task.deleted`, performance.now())
       written++
     }
@@ -50,7 +50,7 @@ test('while 16 write over two replicas, copies that follow the changes end equal
     let asked = 0
     for (let since: string | undefined; ; ) {
       const wasWriting = isWriting
-      const page = await client.changes({ ...(since && { since }), limit })
+      const page = await client.listChanges({ ...(since && { since }), limit })
       asked++
       for (const task of page.tasks) {
         const known = tasks.get(task.id)
@@ -69,7 +69,7 @@ test('while 16 write over two replicas, copies that follow the changes end equal
     t.after(() => stopping.abort())
     const latencies: number[] = []
     let heard = 0
-    for await (const event of client.events({ after: '0', signal: stopping.signal })) {
+    for await (const event of client.followEvents({ after: '0' }, { signal: stopping.signal })) {
       assert.equal(event.cursor, String(++heard), 'the next one, none missing, none twice')
       const { subject, type } = event as EventWire
       const at = answeredAt.get(`${subject.replace('tasks/', '')} ${type}`)
@@ -88,8 +88,8 @@ test('while 16 write over two replicas, copies that follow the changes end equal
   await writing
   isWriting = false
   written++ // before it is heard
-  const last = await first.create({ title: 'The last' }) // wakes who has heard all by then
-  const truth = new Map((await Array.fromAsync(first.iterate())).map((task) => [task.id, task]))
+  const last = await first.createTask({ title: 'The last' }) // wakes who has heard all by then
+  const truth = new Map((await Array.fromAsync(first.iterateTasks())).map((task) => [task.id, task]))
   for (const { tasks, asked } of await Promise.all([...early, ...late])) {
     tasks.set(last.id, last) // it may have ended before
     assert.deepEqual(new Map([...tasks].sort(([a], [b]) => a - b)), truth)
@@ -105,8 +105,8 @@ test('while 16 write over two replicas, copies that follow the changes end equal
 
 /** Events of 64 KB each, by the list alone: one large task is said to change over and over. */
 async function happen({ store }: App, client: DuebellClient, count: number): Promise<void> {
-  const { tasks } = await client.list({ limit: 1 })
-  const id = tasks[0]?.id ?? (await client.create({ title: 'Large', description: 'x'.repeat(65_000) })).id
+  const { tasks } = await client.listTasks({ limit: 1 })
+  const id = tasks[0]?.id ?? (await client.createTask({ title: 'Large', description: 'x'.repeat(65_000) })).id
   await store.transact(async (tx) => {
     for (let i = 0; i < count; i++) recordChange(tx, { userId: builtInUserId, taskId: id, kind: 'updated' })
   })
@@ -149,7 +149,7 @@ test('a listener that does not read delays no other, and when it reads again it 
   let heard = 0
   const stopping = new AbortController()
   t.after(() => stopping.abort())
-  for await (const event of client.events({ after: '0', signal: stopping.signal })) {
+  for await (const event of client.followEvents({ after: '0' }, { signal: stopping.signal })) {
     assert.equal(event.cursor, String(++heard))
     if (heard === 401) break
   }
@@ -163,7 +163,7 @@ test('one that has not read for a minute is cut off, and may come back to where 
   const dead = await openEar(t, app.url, 0)
   const stopping = new AbortController()
   t.after(() => stopping.abort())
-  const alive = client.events({ after: '0', signal: stopping.signal })
+  const alive = client.followEvents({ after: '0' }, { signal: stopping.signal })
   await happen(app, client, 400)
   for (let i = 1; i <= 401; i++) assert.equal((await alive.next()).value?.cursor, String(i))
   await clock.advance(60_000)
@@ -176,7 +176,7 @@ test('one that has not read for a minute is cut off, and may come back to where 
 
 test('a client that is refused for good says why; one whose server is away comes back', async (t) => {
   const app = await startTestApp(t)
-  const refused = app.client.events({ after: 'nonsense' })
+  const refused = app.client.followEvents({ after: 'nonsense' })
   await assert.rejects(
     () => refused.next(),
     (error) => error instanceof ProblemError && error.status === 400,
@@ -184,11 +184,11 @@ test('a client that is refused for good says why; one whose server is away comes
   const { port } = new URL(app.url)
   const stopping = new AbortController()
   t.after(() => stopping.abort())
-  const events = createClient(app.url).events({ after: '0', signal: stopping.signal })
-  await app.client.create({ title: 'one' })
+  const events = createClient(app.url).followEvents({ after: '0' }, { signal: stopping.signal })
+  await app.client.createTask({ title: 'one' })
   assert.equal((await events.next()).value?.cursor, '1')
   const next = events.next()
   await app.restart({ flags: [`--port=${port}`] })
-  await app.client.create({ title: 'two' })
+  await app.client.createTask({ title: 'two' })
   assert.equal((await next).value?.cursor, '2')
 })

@@ -188,7 +188,7 @@ async function playRound(t: TestContext, database: 'postgres' | 'mysql') {
           const all = [...replicas.values()]
           const healthy = all.filter(({ url }) => (avoidedUntil.get(url) ?? 0) < Date.now())
           const { url } = (healthy[attempt % healthy.length] ?? all[attempt % all.length]) as Replica
-          const request = createClient(url, { tries: 1 }).create(draft)
+          const request = createClient(url, { tries: 1 }).createTask(draft)
           const answer = await Promise.race([request.catch((error: unknown) => error), systemClock.sleep(2_500)])
           const isAway = answer === undefined || (answer instanceof Error && !(answer instanceof ProblemError))
           if (isAway) avoidedUntil.set(url, Date.now() + 1_000)

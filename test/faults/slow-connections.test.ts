@@ -72,13 +72,13 @@ test('a body that does not end is answered 408, and nothing is made of it', asyn
     '',
   ]
   assertTimeout(await sendAndWait(head, '{"title":"Ren'))
-  assert.deepEqual((await client.list()).tasks, [])
+  assert.deepEqual((await client.listTasks()).tasks, [])
 })
 
 test('a client that does not read its answer is cut off; until then it takes no memory from others', async (t) => {
   const { client, url, host, open } = await start(t, { stalledMs: 1_000, maxUnreadBytes: 12_000_000 })
   const description = 'x'.repeat(60_000)
-  await Promise.all(Array.from({ length: 150 }, (_, i) => client.create({ title: `Large ${i}`, description })))
+  await Promise.all(Array.from({ length: 150 }, (_, i) => client.createTask({ title: `Large ${i}`, description })))
   const large = '/v1/tasks?limit=1000'
   const wanted = (await (await fetch(url + large)).text()).length
   assert.ok(wanted > 9_000_000 && wanted < 12_000_000)
@@ -98,7 +98,7 @@ test('a client that does not read its answer is cut off; until then it takes no 
   )
   assertProblem(refused, 503, 'large responses')
   assert.equal(refused.headers.get('retry-after'), '5')
-  assert.equal((await client.list({ limit: 10 })).tasks.length, 10, 'a small answer is given')
+  assert.equal((await client.listTasks({ limit: 10 })).tasks.length, 10, 'a small answer is given')
   await eventually('it is cut off', async () => (await ask()).status === 200, 5_000)
 
   let got = 0

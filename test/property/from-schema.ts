@@ -1,5 +1,5 @@
 import fc from 'fast-check'
-import { type Document, resolve, type Schema } from '#openapi/document.ts'
+import type { Schema } from '#openapi/document.ts'
 
 /** Every UTF-16 there is, halves of surrogate pairs and control characters included. */
 export const anyText = fc.oneof(
@@ -17,30 +17,29 @@ export const anything = fc.oneof(
 )
 
 /**
- * Values that a schema of the document allows, with its bounds among them. What a schema cannot say (a text that is a time) comes
+ * Values that a schema allows, with its bounds among them. What a schema cannot say (a text that is a time) comes
  * from its examples.
  */
-export function valuesOf(document: Document, from: Schema): fc.Arbitrary<unknown> {
-  const schema = resolve<Schema>(document, from)
-  const values = valuesOfType(document, schema)
+export function valuesOf(schema: Schema): fc.Arbitrary<unknown> {
+  if ('$ref' in schema) throw new Error(`a request has a reference: ${schema.$ref}`)
+  const values = valuesOfType(schema)
   const { examples } = schema
   if (!Array.isArray(examples) || examples.length === 0) return values
   return fc.oneof({ weight: 6, arbitrary: fc.constantFrom(...examples) }, { weight: 1, arbitrary: values })
 }
 
-function valuesOfType(document: Document, schema: Schema): fc.Arbitrary<unknown> {
+function valuesOfType(schema: Schema): fc.Arbitrary<unknown> {
   if (schema.const !== undefined) return fc.constant(schema.const)
   if (Array.isArray(schema.enum)) return fc.constantFrom(...schema.enum)
   if (Array.isArray(schema.type))
     return fc.oneof(
       ...schema.type.map((type: string) => ({
         weight: type === 'null' ? 1 : 4,
-        arbitrary: valuesOfType(document, { ...schema, type }),
+        arbitrary: valuesOfType({ ...schema, type }),
       })),
     )
   for (const combinator of ['anyOf', 'oneOf'])
-    if (Array.isArray(schema[combinator]))
-      return fc.oneof(...schema[combinator].map((one: Schema) => valuesOf(document, one)))
+    if (Array.isArray(schema[combinator])) return fc.oneof(...schema[combinator].map((one: Schema) => valuesOf(one)))
   switch (schema.type) {
     case 'null':
       return fc.constant(null)
@@ -61,15 +60,15 @@ function valuesOfType(document: Document, schema: Schema): fc.Arbitrary<unknown>
       return fc.oneof(
         {
           weight: 5,
-          arbitrary: fc.array(valuesOf(document, items), { minLength: minItems, maxLength: Math.min(maxItems, 4) }),
+          arbitrary: fc.array(valuesOf(items), { minLength: minItems, maxLength: Math.min(maxItems, 4) }),
         },
-        fc.array(valuesOf(document, items), { minLength: Math.min(maxItems, 50), maxLength: Math.min(maxItems, 50) }),
+        fc.array(valuesOf(items), { minLength: Math.min(maxItems, 50), maxLength: Math.min(maxItems, 50) }),
       )
     }
     case 'object': {
       const members = Object.entries((schema.properties ?? {}) as Record<string, Schema>)
       const required = members.map(([name]) => name).filter((name) => schema.required?.includes(name))
-      return fc.record(Object.fromEntries(members.map(([name, member]) => [name, valuesOf(document, member)])), {
+      return fc.record(Object.fromEntries(members.map(([name, member]) => [name, valuesOf(member)])), {
         requiredKeys: required,
       })
     }

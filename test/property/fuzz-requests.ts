@@ -1,5 +1,9 @@
 import fc from 'fast-check'
-import { type Described, type Document, type Parameter, resolve } from '#openapi/document.ts'
+import type { RequestHeader } from '#api/operation.ts'
+import type { Schema } from '#openapi/document.ts'
+import { type AnyOperation, membersOf } from '#openapi/operations.ts'
+import { story } from '#openapi/story.ts'
+import { requestHeaders } from '#openapi/words.ts'
 import { anyText, anything, valuesOf } from './from-schema.ts'
 
 /** A request, whole: what is sent, and what it was meant for. */
@@ -20,49 +24,60 @@ export function describeRequest({ method, target, headers, body }: FuzzRequest):
   return [`${method} ${target}`, ...lines, ...text].join('\n')
 }
 
-/** Requests for the operations of a document, and some for none. */
-export function requests(document: Document, all: readonly Described[]): fc.Arbitrary<FuzzRequest> {
-  const each = all.map((described) => ({ weight: weightOf(described), arbitrary: requestsOf(document, described) }))
+/** Requests for operations, and some for none. */
+export function requests(all: readonly AnyOperation[]): fc.Arbitrary<FuzzRequest> {
+  const each = all.map((operation) => ({ weight: weightOf(operation), arbitrary: requestsOf(operation) }))
   return fc.oneof(...each, { weight: 8, arbitrary: strays(all) })
 }
 
-function weightOf({ method, path, operation }: Described): number {
+function weightOf({ method, path, params, query, body, requestHeaders }: AnyOperation): number {
   // What takes everything away leaves the others nothing to do; and a probe that takes nothing has little to say.
-  if (method === 'delete' && !path.includes('{')) return 3
-  return operation.parameters || operation.requestBody ? 12 : 2
+  if (method === 'DELETE' && !path.includes('{')) return 3
+  const hasParameters = [params, query].some((one) => Object.keys(membersOf(one)).length > 0)
+  return hasParameters || requestHeaders || body ? 12 : 2
 }
 
 /** What may be wrong with a request. Mostly one thing at a time: of two, the first refused would hide the other. */
 type Part = 'path' | 'query' | 'headers' | 'body'
 
-function requestsOf(document: Document, { method, path, operation }: Described): fc.Arbitrary<FuzzRequest> {
-  const parameters = (operation.parameters ?? []).map((one) => resolve<Parameter>(document, one))
-  const inPath = parameters.filter((one) => one.in === 'path')
-  const query = parameters.filter((one) => one.in === 'query')
-  const media = operation.requestBody?.content['application/json']
-  const told = Object.values(media?.examples ?? {}).map(({ value }) => value)
+/** A parameter of a path or a query, or a header. */
+type Parameter = readonly [name: string, schema: Schema]
+
+function requestsOf({
+  id,
+  method,
+  path,
+  params,
+  query,
+  body,
+  requestHeaders,
+}: AnyOperation): fc.Arbitrary<FuzzRequest> {
+  const inPath = Object.entries(membersOf(params))
+  const inQuery = Object.entries(membersOf(query))
+  const steps = story.filter((step) => step.operation === id && (step.status ?? 200) < 400)
+  const bodies = steps.flatMap((step) => (step.body === undefined ? [] : [step.body]))
   const right =
-    media &&
+    body &&
     fc.oneof(
-      { weight: 2, arbitrary: valuesOf(document, media.schema) },
-      ...(told.length > 0 ? [{ weight: 3, arbitrary: fc.constantFrom(...told) }] : []),
+      { weight: 2, arbitrary: valuesOf(body) },
+      ...(bodies.length > 0 ? [{ weight: 3, arbitrary: fc.constantFrom(...bodies) }] : []),
     )
 
   const make = (wrong: readonly Part[]) => {
     const isRight = (part: Part) => !wrong.includes(part)
     return fc
       .record({
-        parts: fc.tuple(...inPath.map((one) => (isRight('path') ? rightPart : anyPart)(document, one))),
-        pairs: (isRight('query') ? rightPairs : anyPairs)(document, query),
-        headers: headersOf(document, parameters, isRight('headers')),
-        body: bodies(method, right, isRight('body')),
+        parts: fc.tuple(...inPath.map((one) => (isRight('path') ? rightPart : anyPart)(one))),
+        pairs: (isRight('query') ? rightPairs : anyPairs)(inQuery),
+        headers: headersOf(requestHeaders ?? [], isRight('headers')),
+        body: bodiesOf(method, right, isRight('body')),
       })
       .map(({ parts, pairs, headers, body }) => {
         let i = 0
         const filled = path.replace(/\{\w+\}/g, () => parts[i++] as string)
         return {
-          operation: operation.operationId,
-          method: method.toUpperCase(),
+          operation: id,
+          method,
           target: pairs.length === 0 ? filled : `${filled}?${pairs.map((pair) => pair.join('=')).join('&')}`,
           headers: body === undefined && isRight('headers') ? withoutType(headers) : headers,
           body,
@@ -73,7 +88,7 @@ function requestsOf(document: Document, { method, path, operation }: Described):
     ...(inPath.length > 0 ? [{ weight: 2, arbitrary: make(['path']) }] : []),
     { weight: 2, arbitrary: make(['query']) },
     { weight: 2, arbitrary: make(['headers']) },
-    ...(method === 'get' ? [] : [{ weight: right ? 8 : 2, arbitrary: make(['body']) }]),
+    ...(method === 'GET' ? [] : [{ weight: right ? 8 : 2, arbitrary: make(['body']) }]),
     { weight: 1, arbitrary: make(['path', 'query', 'headers', 'body']) },
   )
   return fc.oneof({ weight: 1, arbitrary: make([]) }, { weight: 2, arbitrary: faulty })
@@ -85,37 +100,38 @@ function withoutType({ 'content-type': _, ...rest }: Record<string, string>): Re
 
 const slot = fc.nat(19).map((n) => `{${n}}`)
 
-function rightPart(document: Document, { schema, example }: Parameter): fc.Arbitrary<string> {
+function rightPart([name, schema]: Parameter): fc.Arbitrary<string> {
   if (schema.type === 'integer') return slot
-  const any = valuesOf(document, schema).map((value) => encodeURIComponent(wellFormed(String(value))) || '-')
+  const any = valuesOf(schema).map((value) => encodeURIComponent(wellFormed(String(value))) || '-')
   // What is made by one operation and asked for by another must go by one name now and then.
+  const example = story.find(({ path }) => path?.[name] !== undefined)?.path?.[name]
   return example === undefined ? any : fc.oneof(any, fc.constant(encodeURIComponent(String(example))))
 }
 
-function anyPart(document: Document, parameter: Parameter): fc.Arbitrary<string> {
+function anyPart(parameter: Parameter): fc.Arbitrary<string> {
   const odd = fc.constantFrom(
     ...['0', '-1', '01', '1.0', '1e3', '0x1', '%31', '%20', '+1', 'null', 'NaN', '%00', '%zz', '%ff', '..', '%2e%2e'],
     ...['9007199254740991', '9007199254740992', '99999999999999999999', '1%2f2', "1'--", '1'.repeat(301)],
   )
-  return fc.oneof({ weight: 8, arbitrary: rightPart(document, parameter) }, odd, segment)
+  return fc.oneof({ weight: 8, arbitrary: rightPart(parameter) }, odd, segment)
 }
 
 const segment = anyText.map((text) => encodeURIComponent(wellFormed(text)) || '-')
 
 type Pairs = readonly (readonly [string, string])[]
 
-function rightPairs(document: Document, query: readonly Parameter[]): fc.Arbitrary<Pairs> {
-  const each = query.map(({ name, schema, required }) => {
-    const value = valuesOf(document, schema).map((one) =>
+function rightPairs(query: readonly Parameter[]): fc.Arbitrary<Pairs> {
+  const each = query.map(([name, schema]) => {
+    const value = valuesOf(schema).map((one) =>
       [one].flat().map((item) => [name, encodeURIComponent(wellFormed(String(item)))] as const),
     )
-    return required ? value : fc.oneof(fc.constant([]), value)
+    return fc.oneof(fc.constant([]), value)
   })
   return fc.tuple(...each).map((all) => all.flat())
 }
 
-function anyPairs(document: Document, query: readonly Parameter[]): fc.Arbitrary<Pairs> {
-  const names = query.map(({ name }) => name)
+function anyPairs(query: readonly Parameter[]): fc.Arbitrary<Pairs> {
+  const names = query.map(([name]) => name)
   const name = fc.oneof(
     { weight: 4, arbitrary: fc.constantFrom(...names, ...names, ...names, 'limt', 'id', 'toString', '__proto__') },
     segment,
@@ -146,8 +162,8 @@ function anyPairs(document: Document, query: readonly Parameter[]): fc.Arbitrary
   // Right ones stay among them, so that a name comes twice, and a wrong one beside what is right.
   return fc.oneof(
     { weight: 2, arbitrary: fc.constant([]) },
-    { weight: 2, arbitrary: rightPairs(document, query) },
-    { weight: 1, arbitrary: fc.tuple(rightPairs(document, query), more).map((both) => both.flat()) },
+    { weight: 2, arbitrary: rightPairs(query) },
+    { weight: 1, arbitrary: fc.tuple(rightPairs(query), more).map((both) => both.flat()) },
   )
 }
 
@@ -156,19 +172,17 @@ const headerText = fc
   .array(fc.oneof(fc.integer({ min: 0x20, max: 0x7e }), fc.integer({ min: 0x80, max: 0xff })), { maxLength: 20 })
   .map((codes) => String.fromCharCode(...codes))
 
-function headersOf(document: Document, parameters: readonly Parameter[], isRight: boolean) {
-  const own = parameters
-    .filter((one) => one.in === 'header')
-    .map(({ name, schema }): [string, fc.Arbitrary<string>] => {
-      const right = valuesOf(document, schema).map((value) => String(value).replace(/[^\x20-\x7e]/g, ''))
-      const version = fc.oneof(
-        { weight: 3, arbitrary: fc.constant('*') },
-        fc.nat(4).map((n) => `"${n}"`),
-      )
-      const wrong = fc.oneof(fc.constantFrom('*', 'W/"1"', '"1", "2"', '""', '1', '"x"'), headerText)
-      const values = name === 'If-Match' || name === 'If-None-Match' ? version : right
-      return [name.toLowerCase(), isRight ? values : fc.oneof({ weight: 3, arbitrary: values }, wrong)]
-    })
+function headersOf(names: readonly RequestHeader[], isRight: boolean) {
+  const own = names.map((name): [string, fc.Arbitrary<string>] => {
+    const right = valuesOf(requestHeaders[name].schema).map((value) => String(value).replace(/[^\x20-\x7e]/g, ''))
+    const version = fc.oneof(
+      { weight: 3, arbitrary: fc.constant('*') },
+      fc.nat(4).map((n) => `"${n}"`),
+    )
+    const wrong = fc.oneof(fc.constantFrom('*', 'W/"1"', '"1", "2"', '""', '1', '"x"'), headerText)
+    const values = name === 'if-match' || name === 'if-none-match' ? version : right
+    return [name, isRight ? values : fc.oneof({ weight: 3, arbitrary: values }, wrong)]
+  })
   const type = fc.constantFrom('application/json', 'application/merge-patch+json')
   const strangeType = fc.oneof(
     fc.constantFrom(
@@ -209,9 +223,9 @@ function headersOf(document: Document, parameters: readonly Parameter[], isRight
     })
 }
 
-function bodies(method: string, right: fc.Arbitrary<unknown> | undefined, isRight: boolean) {
+function bodiesOf(method: string, right: fc.Arbitrary<unknown> | undefined, isRight: boolean) {
   const nothing = fc.constant(undefined)
-  if (method === 'get') return nothing
+  if (method === 'GET') return nothing
   const text = (value: unknown) => Buffer.from(JSON.stringify(value) ?? '')
   if (isRight) return right ? right.map(text) : nothing
   const nearly = right ? fc.oneof({ weight: 2, arbitrary: right }, { weight: 6, arbitrary: mutated(right) }) : anything
@@ -292,10 +306,10 @@ function brokenText(text: string): fc.Arbitrary<Uint8Array> {
 }
 
 /** For no operation: paths that lead nowhere, and methods that a path does not have. */
-function strays(all: readonly Described[]): fc.Arbitrary<FuzzRequest> {
+function strays(all: readonly AnyOperation[]): fc.Arbitrary<FuzzRequest> {
   const methods = ['GET', 'POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS']
   const known = new Map<string, Set<string>>()
-  for (const { path, method } of all) known.set(path, (known.get(path) ?? new Set()).add(method.toUpperCase()))
+  for (const { path, method } of all) known.set(path, (known.get(path) ?? new Set()).add(method))
   const wrongMethods = [...known].flatMap(([path, has]) =>
     methods.filter((method) => !has.has(method)).map((method) => [method, path.replace(/\{\w+\}/g, '{0}')] as const),
   )

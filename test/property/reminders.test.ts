@@ -93,27 +93,27 @@ const create = fc.tuple(expiry, reminders).map(([minute, list]) => ({
     const expiryAt = minute === null ? null : life.at(minute)
     const instants = inMs(life, list)
     const draft = { title: 'task', expiry_dt: isoOrNull(expiryAt), reminders: toWire(instants) }
-    const { id } = await life.app.client.create(draft)
+    const { id } = await life.app.client.createTask(draft)
     model.create(id, expiryAt, instants)
   }),
   check: (model: BellModel) => model.tasks.size < maxTasks,
 }))
 const rename = which.map((nth) =>
   onTask('rename', nth, async ({ id }, model, { app }) => {
-    await app.client.update(id, { title: `task at ${model.now}` })
+    await app.client.updateTask(id, { title: `task at ${model.now}` })
   }),
 )
 const move = fc.tuple(which, expiry).map(([nth, minute]) =>
   onTask(`move to ${minute}`, nth, async (task, model, life) => {
     const expiryAt = minute === null ? null : life.at(minute)
-    await life.app.client.update(task.id, { expiry_dt: isoOrNull(expiryAt) })
+    await life.app.client.updateTask(task.id, { expiry_dt: isoOrNull(expiryAt) })
     model.change(task, expiryAt, task.reminders)
   }),
 )
 const remind = fc.tuple(which, reminders).map(([nth, list]) =>
   onTask(`remind ${JSON.stringify(list)}`, nth, async (task, model, life) => {
     const instants = inMs(life, list)
-    await life.app.client.update(task.id, { reminders: toWire(instants) })
+    await life.app.client.updateTask(task.id, { reminders: toWire(instants) })
     model.change(task, task.expiryAt, instants)
   }),
 )
@@ -122,19 +122,19 @@ const moveAndRemind = fc.tuple(which, expiry, reminders).map(([nth, minute, list
     const expiryAt = minute === null ? null : life.at(minute)
     const instants = inMs(life, list)
     const tasks = [{ id: task.id, expiry_dt: isoOrNull(expiryAt), reminders: toWire(instants) }]
-    await life.app.client.updateMany(tasks)
+    await life.app.client.updateTasks({ tasks })
     model.change(task, expiryAt, instants)
   }),
 )
 const complete = which.map((nth) =>
   onTask('complete', nth, async (task, model, { app }) => {
-    await app.client.complete(task.id)
+    await app.client.completeTask(task.id)
     model.complete(task)
   }),
 )
 const reopen = which.map((nth) =>
   onTask('reopen', nth, async (task, model, { app }) => {
-    await app.client.reopen(task.id)
+    await app.client.reopenTask(task.id)
     model.reopen(task)
   }),
 )
@@ -145,27 +145,27 @@ const detour = fc.tuple(which, fc.integer({ min: 1, max: 15 }), fc.boolean()).ma
     const { id, expiryAt, isDone } = task
     const away = at(10_000)
     if (isMove) {
-      await app.client.update(id, { expiry_dt: isoOrNull(away) })
+      await app.client.updateTask(id, { expiry_dt: isoOrNull(away) })
       model.change(task, away, task.reminders)
     } else if (!isDone) {
-      await app.client.complete(id)
+      await app.client.completeTask(id)
       model.complete(task)
     }
     await app.clock.advance(minutes * minuteMs)
     model.advance(app.clock.now())
     await compare(model, life)
     if (isMove) {
-      await app.client.update(id, { expiry_dt: isoOrNull(expiryAt) })
+      await app.client.updateTask(id, { expiry_dt: isoOrNull(expiryAt) })
       model.change(task, expiryAt, task.reminders)
     } else if (!isDone) {
-      await app.client.reopen(id)
+      await app.client.reopenTask(id)
       model.reopen(task)
     }
   }),
 )
 const snooze = fc.tuple(which, fc.integer({ min: 1, max: 90 })).map(([nth, minutes]) =>
   onTask(`snooze for ${minutes}`, nth, async (task, model, { app }) => {
-    const request = app.client.snooze(task.id, { for: `PT${minutes}M` })
+    const request = app.client.snoozeTask(task.id, { for: `PT${minutes}M` })
     if (task.isDone || task.expiryAt === null) return assert.rejects(request, { status: 409 })
     await request
     model.snooze(task, model.now + minutes * minuteMs)
@@ -173,7 +173,7 @@ const snooze = fc.tuple(which, fc.integer({ min: 1, max: 90 })).map(([nth, minut
 )
 const remove = which.map((nth) =>
   onTask('delete', nth, async (task, model, { app }) => {
-    await app.client.delete(task.id)
+    await app.client.deleteTask(task.id)
     model.tasks.delete(task.id)
   }),
 )
@@ -215,7 +215,7 @@ const crash = fc.tuple(fc.integer({ min: 1, max: 60 }), fc.integer({ min: 1, max
 /** After a crash: which of what came due rang alone is the server's to say, as long as the last of it rang. */
 async function adopt(model: BellModel, app: TestApp) {
   model.now = app.clock.now()
-  const { notifications } = await app.client.notifications({ limit: 1_000 })
+  const { notifications } = await app.client.listNotifications({ limit: 1_000 })
   for (const task of model.tasks.values()) {
     const due = model.untold(task).filter((at) => at <= model.now)
     const fired = new Set(
@@ -265,7 +265,7 @@ async function compare(model: BellModel, life: Life) {
 /** Holds when the channel has been up for longer than any back-off. */
 async function compareAtTheEnd(model: BellModel, life: Life) {
   const { app, arrived } = life
-  const { notifications } = await app.client.notifications({ limit: 1_000 })
+  const { notifications } = await app.client.listNotifications({ limit: 1_000 })
   const ids = new Set([...model.notifications.map(({ taskId }) => taskId), ...model.tasks.keys()])
   const own = notifications.filter(({ task_id }) => ids.has(task_id))
   const keys = own.map(({ task_id, expiry_dt, due_dt }) =>
@@ -313,7 +313,7 @@ async function startLives(t: TestContext) {
       await restart(first)
     }
     isClean = false
-    await app.client.deleteAll()
+    await app.client.deleteTasks()
     const hourMs = 60 * minuteMs
     await clock.advanceTo(Math.ceil(clock.now() / hourMs + 1) * hourMs)
     const startAt = clock.now()

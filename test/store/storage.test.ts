@@ -155,7 +155,7 @@ for (const [fate, words, lose] of [
     test(`a file${ending} that is ${fate} while the server runs makes it unhealthy, said once`, async (t) => {
       const path = join(temporaryFolder(t), 'duebell.db')
       const { client, url, clock, lines } = await startTestApp(t, { flags: [`--database-url=sqlite:${path}`] })
-      await client.create({ title: 'Before' })
+      await client.createTask({ title: 'Before' })
       assert.equal((await fetch(`${url}/readyz`)).status, 200)
       lose(path + ending)
       await clock.advance(3 * clock.maxSleepMs)
@@ -167,7 +167,7 @@ for (const [fate, words, lose] of [
         assert.ok(database.startsWith(`${path}${ending} ${words} while the server has it open: `), database)
       }
       assert.equal(lines.filter((line) => line.includes(words)).length, 1)
-      assert.equal((await client.create({ title: 'After' })).title, 'After', 'the bell and the API go on')
+      assert.equal((await client.createTask({ title: 'After' })).title, 'After', 'the bell and the API go on')
     })
 
 test('a file that is moved back is healthy again', async (t) => {
@@ -185,7 +185,7 @@ test('some seconds after the last write the file alone has everything', async (t
   const folder = temporaryFolder(t)
   const path = join(folder, 'duebell.db')
   const { client, clock } = await startTestApp(t, { flags: [`--database-url=sqlite:${path}`] })
-  await client.create({ title: 'Written a while ago' })
+  await client.createTask({ title: 'Written a while ago' })
   await clock.advance(2 * clock.maxSleepMs)
   copyFileSync(path, join(folder, 'copy.db'))
   using copy = new DatabaseSync(join(folder, 'copy.db'))

@@ -108,7 +108,5 @@ export function sessionOf(headers: Headers): string | undefined {
 
 /** Asks as a page of the server does for whoever has signed in. */
 export function signedIn(url: string, cookie: string): DuebellClient {
-  const send: typeof fetch = (input, init) =>
-    fetch(input, { ...init, headers: { ...(init?.headers as Record<string, string>), cookie } })
-  return createClient(url, { fetch: send, tries: 1 })
+  return createClient(url, { headers: { cookie }, tries: 1 })
 }

@@ -45,7 +45,7 @@ export const NewUserShape = Type.Object(
   { $id: 'NewUser' },
 )
 
-export type NewUserWire = Omit<Static<typeof NewUserShape>, 'invitation'> & { invitation: InvitationWire | null }
+export type NewUserWire = Static<typeof NewUserShape>
 
 const name = Type.String({
   maxLength: 50,

@@ -1,7 +1,8 @@
 import { limits, priorities } from '#core/task.ts'
 import type { SortColumn } from '#core/task-query.ts'
 import Type, { type Static } from '#json-schema.ts'
-import { IdList } from './common.ts'
+import { IdList, refTo } from './common.ts'
+import { TaskShape } from './task.ts'
 
 /** The query and the page of a list of tasks. */
 
@@ -79,7 +80,7 @@ export type TaskQueryWire = Static<typeof TaskQueryShape>
 
 export const TaskPageShape = Type.Object(
   {
-    tasks: Type.Array(Type.Ref('Task')),
+    tasks: Type.Array(refTo(TaskShape)),
     next_cursor: Type.Unsafe<string | null>({ type: ['string', 'null'], description: 'Null when nothing is left' }),
     total: Type.Optional(
       Type.Unsafe<number | null>({
