@@ -11,7 +11,6 @@ import {
   SavedChannelTrialShape,
 } from './schemas/channel.ts'
 import { IdParams, NoQuery } from './schemas/request.ts'
-import { SettingsPatchShape, SettingsShape } from './schemas/settings.ts'
 
 const tag = 'channels' as const
 const all = { tag, scope: 'admin', query: NoQuery } as const
@@ -130,27 +129,4 @@ export const testChannel = operation({
   body: SavedChannelTrialShape,
   isBodyOptional: true,
   problems: ['conflict'],
-})
-
-export const getSettings = operation({
-  id: 'getSettings',
-  method: 'GET',
-  path: '/v1/settings',
-  summary: 'Get your settings',
-  description: 'What holds for all your tasks and channels.',
-  ...all,
-  scope: 'read',
-  response: SettingsShape,
-})
-
-export const updateSettings = operation({
-  id: 'updateSettings',
-  method: 'PATCH',
-  path: '/v1/settings',
-  summary: 'Change your settings',
-  description:
-    'Time zone, default reminders and quiet hours. With another time zone or other default reminders all tasks that go by them are reminded of anew, as if they had been created so; what has fired does not fire again. `null` is as the server has it. A notification that falls into the quiet hours is delivered at their end, but never after the expiry that it announces.',
-  ...all,
-  body: SettingsPatchShape,
-  response: SettingsShape,
 })
