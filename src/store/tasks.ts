@@ -48,7 +48,7 @@ export function parseList<T>(text: string): readonly T[] {
   return [text as T]
 }
 
-function toRow(task: NewTask): Insertable<TaskTable> {
+export function toRow(task: NewTask): Insertable<TaskTable> {
   return {
     user_id: task.userId,
     uid: task.uid,
