@@ -10,7 +10,7 @@ import {
   DeletedChannelShape,
   SavedChannelTrialShape,
 } from './schemas/channel.ts'
-import { IdParams, NoQuery } from './schemas/request.ts'
+import { DryRunQuery, IdParams, NoQuery } from './schemas/request.ts'
 
 const tag = 'channels' as const
 const all = { tag, scope: 'admin', query: NoQuery } as const
@@ -81,8 +81,9 @@ export const deleteChannel = operation({
   method: 'DELETE',
   path: '/v1/channels/{id}',
   summary: 'Delete a channel',
-  description: 'Its deliveries stay in the history.',
+  description: 'Its deliveries stay in the history; those that still wait are cancelled.',
   ...ofOne,
+  query: DryRunQuery,
   response: DeletedChannelShape,
   requestHeaders: ['if-match', 'if-none-match'],
   problems: ['conflict'],

@@ -2,7 +2,7 @@ import { limits } from '#core/task.ts'
 import Type from '#json-schema.ts'
 import { operation } from './operation.ts'
 import { IdList } from './schemas/common.ts'
-import { IdParams, NoQuery } from './schemas/request.ts'
+import { DryRun, IdParams, NoQuery } from './schemas/request.ts'
 import {
   CreatedTasksShape,
   SnoozeShape,
@@ -234,7 +234,7 @@ export const deleteTasks = operation({
       status: Type.Optional(Type.Enum(['all', 'open', 'expired', 'completed'])),
       tag: Type.Optional(Type.Union([Tag, Type.Array(Tag, { maxItems: limits.tags })])),
       expires_before: Type.Optional(Type.String({ maxLength: 100 })),
-      dry_run: Type.Optional(Type.Enum(['true', 'false'], { description: 'Only count' })),
+      dry_run: DryRun,
     },
     { additionalProperties: false },
   ),

@@ -1,7 +1,7 @@
 import Type from '#json-schema.ts'
 import { operation } from './operation.ts'
 import { IdList } from './schemas/common.ts'
-import { NoQuery, PageQuery } from './schemas/request.ts'
+import { DryRun, NoQuery, PageQuery } from './schemas/request.ts'
 import { PurgedShape, RestoredShape, RestoreShape, TrashShape } from './schemas/trash.ts'
 
 const tag = 'trash' as const
@@ -43,7 +43,11 @@ export const purgeTrash = operation({
   description: 'All of them, some ids, or one batch.',
   tag,
   query: Type.Object(
-    { ids: Type.Optional(IdList), batch: Type.Optional(Type.String({ minLength: 1, maxLength: 36 })) },
+    {
+      ids: Type.Optional(IdList),
+      batch: Type.Optional(Type.String({ minLength: 1, maxLength: 36 })),
+      dry_run: DryRun,
+    },
     { additionalProperties: false },
   ),
   response: PurgedShape,

@@ -34,8 +34,9 @@ export function channelOperations({ ctx }: { ctx: actions.ChannelContext }) {
       return result(await actions.updateChannel(ctx, caller, { id: params.id, ...condition }, given))
     },
 
-    async deleteChannel({ params: { id }, condition, caller }) {
-      return { body: { id, ...(await actions.deleteChannel(ctx, caller, { id, ...condition })) } }
+    async deleteChannel({ params: { id }, query, condition, caller }) {
+      const isDryRun = query.dry_run === 'true'
+      return { body: { id, ...(await actions.deleteChannel(ctx, caller, { id, ...condition }, { isDryRun })) } }
     },
 
     async rotateChannelSecret(call) {

@@ -4,6 +4,12 @@ export const IdParams = Type.Object({ id: Type.Integer({ minimum: 1, maximum: Nu
 /** A query that takes nothing: a mistyped parameter must not be taken for none. */
 export const NoQuery = Type.Object({}, { additionalProperties: false })
 
+/** The parameter of a DELETE of many. Declared, so that the audit log knows a request that deletes nothing. */
+export const DryRun = Type.Optional(
+  Type.Enum(['true', 'false'], { description: 'true: only count, and delete nothing', examples: ['true'] }),
+)
+export const DryRunQuery = Type.Object({ dry_run: DryRun }, { additionalProperties: false })
+
 export const PageQuery = Type.Object(
   {
     limit: Type.Integer({ minimum: 1, maximum: 1_000, default: 100 }),

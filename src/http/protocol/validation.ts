@@ -11,7 +11,7 @@ import { jsonShapeFault } from './json-shape.ts'
 type Compilers = NonNullable<NonNullable<FastifyServerOptions['schemaController']>['compilersFactory']>
 interface ObjectSchema {
   readonly properties?: Readonly<Record<string, { readonly type?: string }>>
-  /** Of a body: the forms that it may have. */
+  /** The forms that a body may have. */
   readonly oneOf?: readonly ObjectSchema[]
   readonly required?: readonly string[]
 }
