@@ -1,4 +1,3 @@
-import { limits } from '#core/task.ts'
 import Type from '#json-schema.ts'
 import { operation } from './operation.ts'
 import { IdList } from './schemas/common.ts'
@@ -19,7 +18,9 @@ import { maxTasks, TagListShape, TaskPageShape, TaskQueryShape } from './schemas
 import { DeletedTaskShape, DeletedTasksShape } from './schemas/trash.ts'
 
 const tag = 'tasks' as const
-const KeyParams = Type.Object({ key: Type.String({ description: "The caller's own name for the task" }) })
+const KeyParams = Type.Object({
+  key: Type.String({ description: "The caller's own name for the task", examples: ['cert/www.example.org'] }),
+})
 /** Common to all operations on one task. */
 const ofOne = { tag, params: IdParams, query: NoQuery } as const
 /** Common to all writes of one task: conditional requests, and a short response. */
@@ -218,8 +219,6 @@ export const listTasks = operation({
   isLarge: ({ limit = maxTasks }) => Number(limit) > 1_000,
 })
 
-const Tag = Type.String({ minLength: 1, maxLength: limits.tagCharacters })
-
 export const deleteTasks = operation({
   id: 'deleteTasks',
   method: 'DELETE',
@@ -231,9 +230,9 @@ export const deleteTasks = operation({
   query: Type.Object(
     {
       ids: Type.Optional(IdList),
-      status: Type.Optional(Type.Enum(['all', 'open', 'expired', 'completed'])),
-      tag: Type.Optional(Type.Union([Tag, Type.Array(Tag, { maxItems: limits.tags })])),
-      expires_before: Type.Optional(Type.String({ maxLength: 100 })),
+      status: TaskQueryShape.properties.status,
+      tag: TaskQueryShape.properties.tag,
+      expires_before: TaskQueryShape.properties.expires_before,
       dry_run: DryRun,
     },
     { additionalProperties: false },

@@ -81,7 +81,7 @@ function bindRoute(server: FastifyInstance, bound: readonly [Bound, ...Bound[]],
 
 /** The options of a route, for authentication, validation and the description of the API. */
 export function toRouteOptions(operation: Operation): Pick<RouteOptions, 'schema' | 'config'> {
-  const { id, scope, summary, description, tag, params, query, body, response, media } = operation
+  const { id, scope, summary, description, tag, params, query, body, isBodyOptional, response, media } = operation
   const { adminOnly, sessionOnly, requestHeaders, responseHeaders, problems, longRunning, isLarge } = operation
   return {
     config: { ...(longRunning && { longRunning: true }), ...(isLarge && { isLarge }) },
@@ -96,6 +96,7 @@ export function toRouteOptions(operation: Operation): Pick<RouteOptions, 'schema
       ...(params && { params }),
       ...(query && { querystring: query }),
       ...(body && { body }),
+      ...(isBodyOptional && { isBodyOptional }),
       response: { 200: media ?? response, ...(mayBeNotModified(operation) && { 304: NotModified }) },
       ...(requestHeaders && { requestHeaders }),
       ...(responseHeaders && { responseHeaders }),

@@ -85,6 +85,12 @@ function withoutType({ 'content-type': _, ...rest }: Record<string, string>): Re
 
 const slot = fc.nat(19).map((n) => `{${n}}`)
 
+/** Values of a parameter, its examples among them. Those of an optional one are beside its schema. */
+function parameterValues(document: Document, { schema, examples }: Parameter): fc.Arbitrary<unknown> {
+  const shown = examples && { examples: Object.values(examples).map(({ value }) => value) }
+  return valuesOf(document, { ...schema, ...shown })
+}
+
 function rightPart(document: Document, { schema, example }: Parameter): fc.Arbitrary<string> {
   if (schema.type === 'integer') return slot
   const any = valuesOf(document, schema).map((value) => encodeURIComponent(wellFormed(String(value))) || '-')
@@ -105,8 +111,9 @@ const segment = anyText.map((text) => encodeURIComponent(wellFormed(text)) || '-
 type Pairs = readonly (readonly [string, string])[]
 
 function rightPairs(document: Document, query: readonly Parameter[]): fc.Arbitrary<Pairs> {
-  const each = query.map(({ name, schema, required }) => {
-    const value = valuesOf(document, schema).map((one) =>
+  const each = query.map((parameter) => {
+    const { name, required } = parameter
+    const value = parameterValues(document, parameter).map((one) =>
       [one].flat().map((item) => [name, encodeURIComponent(wellFormed(String(item)))] as const),
     )
     return required ? value : fc.oneof(fc.constant([]), value)
@@ -159,8 +166,9 @@ const headerText = fc
 function headersOf(document: Document, parameters: readonly Parameter[], isRight: boolean) {
   const own = parameters
     .filter((one) => one.in === 'header')
-    .map(({ name, schema }): [string, fc.Arbitrary<string>] => {
-      const right = valuesOf(document, schema).map((value) => String(value).replace(/[^\x20-\x7e]/g, ''))
+    .map((parameter): [string, fc.Arbitrary<string>] => {
+      const { name } = parameter
+      const right = parameterValues(document, parameter).map((value) => String(value).replace(/[^\x20-\x7e]/g, ''))
       const version = fc.oneof(
         { weight: 3, arbitrary: fc.constant('*') },
         fc.nat(4).map((n) => `"${n}"`),
