@@ -3,7 +3,7 @@ import { rememberFired } from '#core/alarm.ts'
 import type { Actor } from '#core/caller.ts'
 import type { ChangeKind } from '#core/change.ts'
 import type { DateTimeInput } from '#core/date-time.ts'
-import { type Fault, Problem } from '#core/problem.ts'
+import { type Fault, Problem, withPointerPrefix } from '#core/problem.ts'
 import type { Defaults } from '#core/reminder.ts'
 import { type AlarmSettings, freshen } from '#core/stale-alarm.ts'
 import type { Task, TaskDraft, TaskPatch } from '#core/task.ts'
@@ -257,18 +257,4 @@ async function taskToChange(tx: Db, { userId }: Actor, target: TaskTarget): Prom
   if (!task) throw new Problem('not-found', `There is no task ${target.id}.`)
   requirePrecondition(target, task)
   return task
-}
-
-/** Prefixes the pointers of faults with the position of the item. */
-function withPointerPrefix<T>(pointer: string, make: () => T): T {
-  try {
-    return make()
-  } catch (error) {
-    if (!(error instanceof Problem) || !error.extras.faults) throw error
-    const faults = error.extras.faults.map(({ at, detail }) => ({
-      at: 'pointer' in at ? { pointer: pointer + at.pointer } : at,
-      detail,
-    }))
-    throw new Problem(error.kind, error.message, { ...error.extras, faults })
-  }
 }

@@ -4,6 +4,7 @@ import type { Method } from './methods.ts'
 export const operations = {
   completeTask: { method: 'POST', path: '/v1/tasks/{id}/complete' },
   createTask: { method: 'POST', path: '/v1/tasks', body: true },
+  createTasks: { method: 'POST', path: '/v1/tasks', body: true },
   deleteTask: { method: 'DELETE', path: '/v1/tasks/{id}' },
   deleteTasks: { method: 'DELETE', path: '/v1/tasks', query: true, longTimeout: true },
   getTask: { method: 'GET', path: '/v1/tasks/{id}' },
@@ -28,22 +29,22 @@ export const operations = {
   retryNotification: { method: 'POST', path: '/v1/notifications/{id}/retry', body: true },
   retryNotifications: { method: 'POST', path: '/v1/notifications/retry', body: true, longTimeout: true },
   createChannel: { method: 'POST', path: '/v1/channels', body: true },
-  deleteChannel: { method: 'DELETE', path: '/v1/channels/{id}' },
+  deleteChannel: { method: 'DELETE', path: '/v1/channels/{id}', query: true },
   getChannel: { method: 'GET', path: '/v1/channels/{id}' },
-  getSettings: { method: 'GET', path: '/v1/settings' },
   listChannelKinds: { method: 'GET', path: '/v1/channel-kinds' },
   listChannels: { method: 'GET', path: '/v1/channels' },
   rotateChannelSecret: { method: 'POST', path: '/v1/channels/{id}/rotate-secret' },
   testChannel: { method: 'POST', path: '/v1/channels/{id}/test', body: true, longTimeout: true },
   testChannelDraft: { method: 'POST', path: '/v1/channels/test', body: true, longTimeout: true },
   updateChannel: { method: 'PATCH', path: '/v1/channels/{id}', body: true },
+  getSettings: { method: 'GET', path: '/v1/settings' },
   updateSettings: { method: 'PATCH', path: '/v1/settings', body: true },
   acceptInvitation: { method: 'POST', path: '/v1/invitations/accept', body: true },
   changePassword: { method: 'PUT', path: '/v1/session/password', body: true },
   createToken: { method: 'POST', path: '/v1/tokens', body: true },
   getSession: { method: 'GET', path: '/v1/session' },
   listTokens: { method: 'GET', path: '/v1/tokens' },
-  revokeToken: { method: 'DELETE', path: '/v1/tokens/{id}' },
+  revokeToken: { method: 'DELETE', path: '/v1/tokens/{id}', query: true },
   signIn: { method: 'POST', path: '/v1/session', body: true },
   signOut: { method: 'DELETE', path: '/v1/session' },
   signOutEverywhere: { method: 'POST', path: '/v1/session/sign-out-everywhere' },
@@ -66,6 +67,8 @@ export interface OperationMethods {
   readonly completeTask: Method<'completeTask'>
   /** Create a task. */
   readonly createTask: Method<'createTask'>
+  /** Create many tasks, all or nothing. */
+  readonly createTasks: Method<'createTasks'>
   /** Move a task to the trash. */
   readonly deleteTask: Method<'deleteTask'>
   /** Move many tasks to the trash. */
@@ -118,8 +121,6 @@ export interface OperationMethods {
   readonly deleteChannel: Method<'deleteChannel'>
   /** Get a channel and its health. */
   readonly getChannel: Method<'getChannel'>
-  /** Get your settings. */
-  readonly getSettings: Method<'getSettings'>
   /** List the kinds of channels. */
   readonly listChannelKinds: Method<'listChannelKinds'>
   /** List channels and their health. */
@@ -132,6 +133,8 @@ export interface OperationMethods {
   readonly testChannelDraft: Method<'testChannelDraft'>
   /** Change the given members of a channel. */
   readonly updateChannel: Method<'updateChannel'>
+  /** Get your settings. */
+  readonly getSettings: Method<'getSettings'>
   /** Change your settings. */
   readonly updateSettings: Method<'updateSettings'>
   /** Set a password by an invitation. */

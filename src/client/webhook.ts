@@ -1,4 +1,4 @@
-import type { WebhookEventWire } from '#api/schemas/event.ts'
+import type { WebhookEventWire } from '#api/schemas/webhook.ts'
 
 /** The body of Duebell's webhooks: a CloudEvent 1.0. */
 export type WebhookEvent = WebhookEventWire

@@ -1,4 +1,4 @@
-import type { WebhookEventWire, WebhookItemWire } from '#api/schemas/event.ts'
+import type { WebhookEventWire } from '#api/schemas/webhook.ts'
 import { type Message, type SentenceInput, sentence } from '#core/notification.ts'
 import { toNotificationSummary } from './notification.ts'
 import { toTaskWire } from './task.ts'
@@ -25,7 +25,7 @@ export function toCloudEvent(message: SentenceInput & Partial<Pick<Message, 'oth
   }
 }
 
-function toData(input: SentenceInput & Pick<Message, 'links'>): WebhookItemWire {
+function toData(input: SentenceInput & Pick<Message, 'links'>): Omit<WebhookEventWire['data'], 'others'> {
   const { task, notification, links } = input
   return {
     task: toTaskWire(task),

@@ -35,6 +35,11 @@ test('/openapi.json', async (t) => {
     const other = await send('GET', '/openapi.json', { headers: { 'if-none-match': '"other"' } })
     assert.deepEqual([other.status, other.text.length], [200, text.length])
     assert.equal((await send('HEAD', '/openapi.json')).status, 200)
+    // A comma may stand in an ETag (RFC 9110 section 8.8.3), so this is one other ETag and not ours.
+    const withComma = await send('GET', '/openapi.json', { headers: { 'if-none-match': `"a,${etag.slice(1)}` } })
+    assert.equal(withComma.status, 200)
+    const malformed = await send('GET', '/openapi.json', { headers: { 'if-none-match': etag.slice(1) } })
+    assert.deepEqual([malformed.status, malformed.body?.type], [400, '/problems/malformed'])
   })
 })
 

@@ -158,7 +158,7 @@ test('a token that is revoked is good for nothing from the answer on; nobody rev
   const { id, token } = await ada.client.createToken({ name: 'lost', scopes: [...admin] })
   await clientWith(app.url, token).listTasks()
   assert.equal((await refusal(root.client.revokeToken(id))).status, 404)
-  assert.deepEqual(await ada.client.revokeToken(id), { id })
+  assert.deepEqual(await ada.client.revokeToken(id), { id, revoked: 1 })
   assert.equal((await refusal(clientWith(app.url, token).listTasks())).status, 401)
   assert.equal((await refusal(ada.client.revokeToken(id))).status, 404)
   assert.deepEqual(

@@ -48,6 +48,8 @@ export function createContract(document: Document) {
   }
 
   return {
+    /** @param steps to a schema of the document @returns what is wrong with a body that is to have it, all members described */
+    bodyFaults: (steps: readonly string[], body: unknown) => shapeFaults(`/${steps.map(toPointer).join('/')}`, body),
     /** @returns what is wrong with the answer of an operation; nothing when it keeps its promise */
     faults({ method, path, operation }: Described, answer: WireAnswer): string[] {
       const { status, headers, text } = answer

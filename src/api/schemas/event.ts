@@ -1,8 +1,7 @@
-import type { Links } from '#core/notification.ts'
 import Type, { type Static } from '#json-schema.ts'
 import { refTo, time } from './common.ts'
-import { DeliveryShape, NotificationShape, type NotificationWire } from './notification.ts'
-import { TaskShape, type TaskWire } from './task.ts'
+import { DeliveryShape, NotificationShape } from './notification.ts'
+import { TaskShape } from './task.ts'
 
 /** The wire shapes of what happens: a line of the list of changes as a CloudEvent, and a page of what has changed. */
 
@@ -50,24 +49,6 @@ export const EventShape = Type.Object(
 )
 
 export type EventWire = Static<typeof EventShape>
-
-/** A reminder that fired, in the body of a webhook. */
-export interface WebhookItemWire {
-  task: TaskWire
-  notification: Omit<NotificationWire, 'deliveries' | 'acknowledged_dt'>
-  message: string
-  /** Absent when the server has no public URL. */
-  links?: Links
-}
-
-/** The body of a webhook: a CloudEvent as in the stream. It has no cursor, since a webhook cannot be resumed. */
-export interface WebhookEventWire extends Omit<EventWire, 'cursor' | 'data'> {
-  type: 'task.expiring' | 'task.expired'
-  data: WebhookItemWire & {
-    /** The other reminders, on a channel that groups them. */
-    others?: WebhookItemWire[]
-  }
-}
 
 export const EventPageShape = Type.Object(
   { events: Type.Array(refTo(EventShape)), cursor: Type.String({ description: 'To be asked with next, as `after`' }) },

@@ -55,10 +55,10 @@ const dialectFor = (server: Server): Dialect => ({
   }),
 
   // JSON_TABLE over one parameter. IGNORE skips duplicates; all other errors that it could ignore are checked before.
-  async insertRows(tx, table, columns, rows, returning) {
+  async insertRows(tx, table, columns, rows, returning, onDuplicate = 'skip') {
     if (rows.length === 0) return []
     const text =
-      `insert ignore into ${table} (${columns.map(quote).join(', ')})` +
+      `insert ${onDuplicate === 'skip' ? 'ignore ' : ''}into ${table} (${columns.map(quote).join(', ')})` +
       ` select ${columns.map((_, i) => `r.c${i}`).join(', ')} from ${jsonTable(table, columns)} as r`
     const { insertId, numAffectedRows } = await tx.executeQuery(CompiledQuery.raw(text, [JSON.stringify(rows)]))
     const [first, second] = returning

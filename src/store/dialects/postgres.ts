@@ -57,11 +57,12 @@ export const postgres: Dialect = {
   }),
 
   // unnest with one array a column: a thousand rows are a dozen parameters, and one plan.
-  async insertRows(tx, table, columns, rows, returning) {
+  async insertRows(tx, table, columns, rows, returning, onDuplicate = 'skip') {
     if (rows.length === 0) return []
     const text =
       `insert into ${table} (${columns.map(quote).join(', ')}) select * from unnest(${arrays(table, columns)})` +
-      ` on conflict do nothing${returning.length > 0 ? ` returning ${returning.map(quote).join(', ')}` : ''}`
+      (onDuplicate === 'skip' ? ' on conflict do nothing' : '') +
+      (returning.length > 0 ? ` returning ${returning.map(quote).join(', ')}` : '')
     return (await tx.executeQuery(CompiledQuery.raw(text, transpose(columns.length, rows)))).rows as never
   },
 
