@@ -125,7 +125,16 @@ export function accessRules(world: World): Rules {
       namings: [
         uidGiven((uid) => ({ body: { title: 'x', uid } })),
         keyGiven((key) => ({ body: { title: 'x', key } })),
+        {
+          ...uidGiven((uid) => ({ body: { tasks: [{ title: 'x', uid }] } })),
+          at: 'body tasks',
+        },
+        {
+          ...keyGiven((key) => ({ body: { tasks: [{ title: 'x', key }] } })),
+          at: 'body tasks',
+        },
         keyed(() => ({ body: { title: 'x' } })),
+        keyed(() => ({ body: { tasks: [{ title: 'x' }] } })),
       ],
       values: ['body id'],
     },
