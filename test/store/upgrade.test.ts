@@ -39,7 +39,7 @@ const later: SchemaDefinition = {
   },
   data: {
     ...currentSchema.data,
-    [next]: [
+    [next]: async () => [
       async (db) => {
         await sql`update tasks set color = 'red' where priority = 'high'`.execute(db)
       },
