@@ -4,13 +4,12 @@ import { describe, test } from 'node:test'
 import type { Dialect as KyselyDialect } from 'kysely'
 import { sql } from 'kysely'
 import { Problem } from '#core/problem.ts'
-import { newTask } from '#core/task-changes.ts'
+import type { Priority } from '#core/task.ts'
 import { openStore, type Store } from '#store/engine/open.ts'
 import { currentSchema, type SchemaDefinition } from '#store/migrations/migrations.ts'
 import { type Db, tables } from '#store/schema.ts'
 import { count, id, reference, text } from '#store/tables/column.ts'
-import { schemaVersion, table } from '#store/tables/table.ts'
-import { insertTask } from '#store/task-writes.ts'
+import { indexesOf, schemaVersion, type Table, table } from '#store/tables/table.ts'
 import { emptyDatabase, freshDatabase, type TestDatabase, testDatabase } from '#support/databases.ts'
 import { failingDatabase, wrapConnections } from '#support/failing-database.ts'
 import { fakeClock } from '#support/fake-clock.ts'
@@ -40,7 +39,7 @@ const later: SchemaDefinition = {
   },
   data: {
     ...currentSchema.data,
-    [next]: [
+    [next]: async () => [
       async (db) => {
         await sql`update tasks set color = 'red' where priority = 'high'`.execute(db)
       },
@@ -85,9 +84,25 @@ async function schemaOf({ db }: Store): Promise<string[]> {
   return found.sort()
 }
 
-async function addTask({ transact }: Store, more: { title: string; priority?: 'high' }) {
-  const draft = newTask(more, 1, randomUUID(), { reminders: [], timeZone: 'UTC' }, 0)
-  await transact((tx) => insertTask(tx, draft))
+/** The definition of an earlier version: what was added since is left out. */
+function asOf(version: number, { tables, data }: SchemaDefinition = later): SchemaDefinition {
+  const isThere = ({ since = 1 }: { since?: number }) => since <= version
+  const only = <V>(members: Readonly<Record<string, V>>, keep: (value: V) => boolean) =>
+    Object.fromEntries(Object.entries(members).filter(([, value]) => keep(value)))
+  const earlier = Object.entries(only(tables, ({ keys }) => isThere(keys))).map(([name, one]): [string, Table] => {
+    const indexes = Object.fromEntries(indexesOf(one).filter(([, index]) => isThere(index)))
+    return [name, { columns: only(one.columns, ({ addedIn }) => addedIn <= version), keys: { ...one.keys, indexes } }]
+  })
+  return {
+    tables: Object.fromEntries(earlier),
+    data: Object.fromEntries(Object.entries(data).filter(([number]) => Number(number) <= version)),
+  }
+}
+
+/** In the columns of the first version. */
+async function addTask({ db }: Store, title: string, priority: Priority) {
+  await sql`insert into tasks (user_id, uid, title, tags, priority, created_at, updated_at, version)
+    values (1, ${randomUUID()}, ${title}, '[]', ${priority}, 0, 0, 1)`.execute(db)
 }
 
 /** The schema of a new database, in the version of these tables. */
@@ -114,26 +129,32 @@ async function writesOfStart(url: string, schema?: SchemaDefinition): Promise<st
 }
 
 describe(`${testDatabase}: upgrades`, () => {
-  test('an upgraded database equals a new one, and keeps its rows', async (t) => {
-    const url = await freshDatabase(t)
-    {
-      await using store = await open(url)
-      await addTask(store, { title: 'Plain' })
-      await addTask(store, { title: 'Urgent', priority: 'high' })
-    }
-    const before = await newSchema(url)
-    await using store = await open(url, { schema: later })
-    const upgraded = await schemaOf(store)
-    assert.deepEqual(upgraded, await newSchema(await freshDatabase(t), later))
-    const added = upgraded.filter((line) => !before.includes(line))
-    assert.ok(added.some((line) => /color/.test(line)) && added.some((line) => /labels/.test(line)), 'it has changed')
-    const { rows } = await sql`select title, color, stars from tasks order by id`.execute(store.db)
-    assert.deepEqual(rows, [
-      { title: 'Plain', color: null, stars: 3 },
-      { title: 'Urgent', color: 'red', stars: 3 },
-    ])
-    assert.equal((await migrationsIn(store.db)).length, next)
-  })
+  for (let version = 1; version < next; version++)
+    test(`a database upgraded from schema version ${version} equals a new one, and keeps its rows`, async (t) => {
+      const url = await freshDatabase(t)
+      let before: string[]
+      {
+        await using store = await open(url, { schema: asOf(version) })
+        await addTask(store, 'Plain', 'none')
+        await addTask(store, 'Urgent', 'high')
+        before = await schemaOf(store)
+      }
+      await using store = await open(url, { schema: later })
+      const upgraded = await schemaOf(store)
+      assert.deepEqual(upgraded, await newSchema(await freshDatabase(t), later))
+      const added = upgraded.filter((line) => !before.includes(line))
+      for (const name of [/color/, /stars/, /tasks_color/, /labels/, /labels_user/])
+        assert.ok(
+          added.some((line) => name.test(line)),
+          `it has changed: ${name}`,
+        )
+      const { rows } = await sql`select title, color, stars from tasks order by id`.execute(store.db)
+      assert.deepEqual(rows, [
+        { title: 'Plain', color: null, stars: 3 },
+        { title: 'Urgent', color: 'red', stars: 3 },
+      ])
+      assert.equal((await migrationsIn(store.db)).length, next)
+    })
 
   test('a start that finds nothing to upgrade only reads', async (t) => {
     const url = await freshDatabase(t)
@@ -156,8 +177,8 @@ describe(`${testDatabase}: upgrades`, () => {
       for (const n of statementsOf(sample)) {
         await emptyDatabase(url)
         {
-          await using store = await open(url)
-          await addTask(store, { title: 'Urgent', priority: 'high' })
+          await using store = await open(url, { schema: asOf(1) })
+          await addTask(store, 'Urgent', 'high')
         }
         if (!(await killAt(url, n, when, later))) break
         kills++
@@ -176,7 +197,7 @@ describe(`${testDatabase}: upgrades`, () => {
       let kills = 0
       for (const n of statementsOf(sample)) {
         await emptyDatabase(url)
-        if (!(await killAt(url, n, when))) break
+        if (!(await killAt(url, n, when, asOf(1)))) break
         kills++
         assert.deepEqual(await newSchema(url, later), expected)
       }
@@ -191,8 +212,9 @@ describe(`${testDatabase}: upgrades`, () => {
       await using store = await open(url)
       // It lacks most columns of today.
       await sql`alter table tasks drop column fired_until_at`.execute(store.db)
-      await sql`update kysely_migration set name = '0001-foundation'`.execute(store.db)
-      await sql`insert into kysely_migration (name, timestamp) values ('0002-original', '2026-01-01')`.execute(store.db)
+      await sql`delete from kysely_migration`.execute(store.db)
+      for (const name of ['0001-foundation', '0002-original'])
+        await sql`insert into kysely_migration (name, timestamp) values (${name}, '2026-01-01')`.execute(store.db)
     }
     let refused: unknown
     const writes = await writesOfStart(url).catch((error) => {

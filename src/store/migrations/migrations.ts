@@ -2,10 +2,7 @@ import type { Migration } from 'kysely/migration'
 import type { Dialect } from '#store/dialects/dialect.ts'
 import { type Db, tables } from '#store/schema.ts'
 import { schemaVersion, type Tables } from '#store/tables/table.ts'
-import { addToSchema } from './ddl.ts'
 import { migrationName } from './names.ts'
-import { importOriginal } from './original.ts'
-import { createSearchIndex } from './search-index.ts'
 
 export interface MigrationDeps {
   readonly clock: { now(): number }
@@ -20,10 +17,19 @@ type DataMigration = (db: Db, dialect: Dialect, deps: MigrationDeps) => Promise<
 /** The tables of a database, and its migrations of data by the schema version that needs them. */
 export interface SchemaDefinition {
   readonly tables: Tables
-  readonly data: Readonly<Record<number, readonly DataMigration[]>>
+  readonly data: Readonly<Record<number, () => Promise<readonly DataMigration[]>>>
 }
 
-export const currentSchema: SchemaDefinition = { tables, data: { 1: [importOriginal, createSearchIndex] } }
+/** Most starts have nothing to do, so what does it is loaded only then. */
+export const currentSchema: SchemaDefinition = {
+  tables,
+  data: {
+    1: async () => [
+      (await import('./original.ts')).importOriginal,
+      (await import('./search-index.ts')).createSearchIndex,
+    ],
+  },
+}
 
 /**
  * One migration for each schema version. The first of them to run creates all that is missing, also what later versions add; so a
@@ -45,9 +51,12 @@ export function migrationsOf(
       migrationName(version),
       {
         async up(db: Db) {
-          if (!isComplete) await addToSchema(db, dialect, tables, version)
-          isComplete = true
-          for (const migrate of data[version] ?? []) await migrate(db, dialect, deps)
+          if (!isComplete) {
+            const { addToSchema } = await import('./ddl.ts')
+            await addToSchema(db, dialect, tables, version)
+            isComplete = true
+          }
+          for (const migrate of (await data[version]?.()) ?? []) await migrate(db, dialect, deps)
         },
       },
     ]),
