@@ -9,6 +9,7 @@ import { test } from 'node:test'
  */
 const map: Record<string, readonly string[]> = {
   core: [],
+  recurrence: ['core'],
   'clock.ts': [],
   'log.ts': ['core'],
   'json-schema.ts': [],
