@@ -33,6 +33,8 @@ test('the shapes that people use are plain words', () => {
       'every month on the 31st, or the last day where the month is shorter',
     'FREQ=MONTHLY;BYMONTHDAY=31;RSCALE=GREGORIAN;SKIP=FORWARD':
       'every month on the 31st, or the next day where the month is shorter',
+    'FREQ=MONTHLY;BYMONTHDAY=29;RSCALE=GREGORIAN;SKIP=BACKWARD':
+      'every month on the 29th, or the last day where the month is shorter',
     'FREQ=MONTHLY;BYMONTHDAY=1;RSCALE=GREGORIAN;SKIP=BACKWARD': 'every month on the 1st',
     'FREQ=YEARLY': 'every year',
     'FREQ=YEARLY;BYMONTH=3;BYMONTHDAY=1': 'every year on 1 March',

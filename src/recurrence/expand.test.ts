@@ -126,6 +126,13 @@ test('SKIP with several days moves each, and a day that two stand for is there o
   assert.deepEqual(on('1,30,31', 'FORWARD'), ['2026-02-01', '2026-03-01', '2026-03-30', '2026-03-31'])
 })
 
+test('SKIP=FORWARD: the first of a month is found from that day on, and has one position in the year', () => {
+  const monthly = series('FREQ=MONTHLY;BYMONTHDAY=31;RSCALE=GREGORIAN;SKIP=FORWARD', '2026-01-31')
+  assert.equal(nextOccurrence(monthly, { local: day('2026-02-28') })?.local.toString(), '2026-03-01')
+  const yearly = 'FREQ=YEARLY;BYMONTH=2,3;BYMONTHDAY=1,31;BYSETPOS=2,3;RSCALE=GREGORIAN;SKIP=FORWARD'
+  assert.deepEqual(dates(yearly, '2026-01-01', 3), ['2026-03-01', '2026-03-31', '2027-03-01'])
+})
+
 test('BYDAY of a year may mix numbers and plain weekdays', () => {
   // rrule-temporal 2.2.8 finds the numbered ones alone.
   assert.deepEqual(dates('FREQ=YEARLY;BYDAY=TH,2MO', '2026-01-01', 4), [
@@ -162,6 +169,9 @@ test('COUNT counts from the start, and the start always counts (RFC 5545 section
   const after = (text: string) => nextOccurrence(series('FREQ=DAILY;COUNT=3', '2026-12-01T09:00'), { at: at(text) })
   assert.equal(after('2026-12-02T12:00Z')?.local.toString(), '2026-12-03T09:00:00')
   assert.equal(after('2026-12-03T09:00Z'), null)
+  const tenth = nextOccurrence(series('FREQ=DAILY;COUNT=10', '2026-12-01'), { local: day('2026-12-09') })
+  assert.equal(tenth?.local.toString(), '2026-12-10')
+  assert.equal(nextOccurrence(series('FREQ=DAILY;COUNT=10', '2026-12-01'), { local: day('2026-12-10') }), null)
 })
 
 test('INTERVAL keeps its phase, however long nothing was completed', () => {
@@ -182,6 +192,13 @@ test('the next occurrence lies after now and after the one before, whichever is 
   assert.equal(next('2026-12-03T08:00Z', '2026-12-03T09:00'), '2026-12-04T09:00:00')
   // Completed late: days that have passed are not made up for.
   assert.equal(next('2026-12-07T10:00Z', '2026-12-03T09:00'), '2026-12-08T09:00:00')
+})
+
+test('an expiry of the other kind counts by its day', () => {
+  const after = (start: string, local: After['local']) =>
+    nextOccurrence(series('FREQ=DAILY', start), local ? { local } : {})?.local.toString()
+  assert.equal(after('2026-12-01', time('2026-12-03T09:00')), '2026-12-04')
+  assert.equal(after('2026-12-01T09:00', day('2026-12-03')), '2026-12-04T09:00:00')
 })
 
 test('a whole day is over at its end: today’s can still be done', () => {
@@ -217,6 +234,9 @@ test('a rule that seldom happens is accepted', () => {
   const first = (rule: string) => dates(rule, '2026-12-01', 1)[0]
   assert.equal(first('FREQ=DAILY;BYMONTH=2;BYMONTHDAY=29;BYDAY=MO'), '2044-02-29')
   assert.equal(first('FREQ=YEARLY;INTERVAL=41;BYMONTH=2;BYMONTHDAY=29;BYDAY=MO'), '3092-02-29')
+  // One of the 16 years that such a rule meets before the calendar repeats.
+  const rare = 'FREQ=YEARLY;INTERVAL=25;BYMONTH=2;BYMONTHDAY=29;BYDAY=SA'
+  assert.deepEqual(dates(rare, '2026-12-01', 3), ['2076-02-29', '2476-02-29', '2876-02-29'])
   for (const rule of ['FREQ=DAILY;COUNT=1', 'FREQ=DAILY;UNTIL=20261201', 'FREQ=WEEKLY;BYDAY=FR;COUNT=1'])
     checkHappens(series(rule, '2026-12-01'))
 })
@@ -226,6 +246,9 @@ test('a series ends with the year 9999', () => {
     ...['2026', '3026', '4026', '5026', '6026', '7026', '8026', '9026'].map((year) => `${year}-12-01`),
   ])
   assert.equal(nextOccurrence(series('FREQ=DAILY', '2026-12-01T09:00'), { at: at('9999-12-28T09:00Z') }), null)
+  const last = nextOccurrence(series('FREQ=MONTHLY;BYMONTHDAY=-1', '2026-12-31'), { local: day('9999-11-29') })
+  assert.equal(last?.local.toString(), '9999-11-30')
+  assert.equal(nextOccurrence(series('FREQ=MONTHLY;BYMONTHDAY=-1', '2026-12-31'), { local: day('9999-11-30') }), null)
 })
 
 const afterCompletion = (rule: string, current: string, completed: string, occurrence = 1, zone = 'Europe/Paris') =>
