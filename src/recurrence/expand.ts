@@ -61,7 +61,8 @@ export function checkHappens({ rule, start, timeZone }: Series): void {
  * the same time of day. The rule starts anew on the day of the completion; so does its INTERVAL.
  *
  * A rule with days of the calendar must not give the completed occurrence again: «on the 1st», completed on 28 November for 1 December, is
- * 1 January.
+ * 1 January. A rule without such days takes the last day of a shorter month: a month after 31 January is 28 February. By RFC 5545, a year after
+ * 29 February would be four.
  * @param current the wall time of the expiry, which gives the time of day
  * @param occurrence the number of the completed one, from 1. COUNT compares with it, because the start moves on
  */
@@ -74,8 +75,12 @@ export function nextAfterCompletion(
   const day = Temporal.Instant.fromEpochMilliseconds(completedAt).toZonedDateTimeISO(timeZone).toPlainDate()
   const start = isWholeDay(current) ? day : day.toPlainDateTime(current.toPlainTime())
   const isOfCalendar = rule.byMonth.length + rule.byMonthDay.length + rule.byDay.length > 0
-  const last = isOfCalendar && compareDays(current, start) > 0 ? current : start
-  return nextOccurrence({ rule: endless, start, timeZone }, { local: last })
+  if (isOfCalendar) {
+    const last = compareDays(current, start) > 0 ? current : start
+    return nextOccurrence({ rule: endless, start, timeZone }, { local: last })
+  }
+  const skip = rule.skip === 'OMIT' ? 'BACKWARD' : rule.skip
+  return nextOccurrence({ rule: { ...endless, skip }, start, timeZone }, { local: start })
 }
 
 function* occurrencesAfter({ rule, start, timeZone }: Series, after: After): Generator<Occurrence, undefined> {

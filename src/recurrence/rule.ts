@@ -181,7 +181,7 @@ function readSkip(parts: Map<Part, string>): Skip {
   const scale = parts.get('RSCALE')
   if (scale !== undefined && scale !== 'GREGORIAN') throw invalid(`RSCALE=${scale} is not offered, only GREGORIAN`)
   const value = parts.get('SKIP') ?? 'OMIT'
-  // RFC 7529 section 4.1.
+  // RFC 7529 section 4.
   if (parts.has('SKIP') && scale === undefined) throw invalid('SKIP must come with RSCALE=GREGORIAN')
   const skip = skips.find((known) => known === value)
   if (!skip) throw invalid(`SKIP=${value} must be one of ${skips.join(', ')}`)
