@@ -128,12 +128,12 @@ function isHappening(series: Series): boolean {
 }
 
 /**
- * Where rrule-temporal 2.2.8 is right: it moves one day of several by SKIP, and in a yearly rule it ignores plain weekdays beside
- * numbered ones, and BYMONTHDAY beside numbered ones.
+ * Where rrule-temporal 2.2.8 is right. With SKIP it moves one day of several, and it loses 30 April 2019 of «the 31st» from 14 April on. In a
+ * yearly rule it ignores plain weekdays beside numbered ones, and BYMONTHDAY beside numbered ones.
  */
 function isKnownToLibrary({ frequency, byDay, byMonthDay, skip }: Rule): boolean {
   const numbers = byDay.filter(({ ordinal }) => ordinal !== 0).length
-  if (skip !== 'OMIT') return byDay.length === 0 && byMonthDay.length <= 1
+  if (skip !== 'OMIT') return false
   return frequency !== 'YEARLY' || numbers === 0 || (numbers === byDay.length && byMonthDay.length === 0)
 }
 
@@ -155,5 +155,5 @@ test(`rrule-temporal finds the same days, for those of ${rules / 10} random rule
     }),
     { numRuns: rules / 10 },
   )
-  assert.ok(compared > rules / 40, `only ${compared} were compared`)
+  assert.ok(compared > rules / 50, `only ${compared} were compared`)
 })
