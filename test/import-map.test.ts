@@ -33,6 +33,7 @@ const map: Record<string, readonly string[]> = {
     'type:clock.ts',
   ],
   client: ['core', 'type:api', 'type:wire'],
+  'quick-add': ['core'],
   metrics: ['core', 'store', 'type:clock.ts'],
   cli: ['core', 'store', 'actions', 'wire', 'http', 'config', 'type:clock.ts'],
   config: ['channels', 'core', 'http', 'json-schema.ts', 'log.ts'],
