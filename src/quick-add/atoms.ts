@@ -162,7 +162,7 @@ function readResult(result: ParsedResult, scan: Scan, grammar: Grammar): Atom | 
     scan.note('not_kept', 'A task has one date, so the range stays in the title.', result.index, end)
     return undefined
   }
-  let text = scan.work.slice(result.index, result.index + result.text.length)
+  let { text } = result
   const zone = /(?<=\s|\d[ap]m)\(?([a-z]{2,5})\)?$/i.exec(text)
   if (zone && fields.isCertain('timezoneOffset')) {
     const [whole, name] = zone as unknown as [string, string]
