@@ -77,9 +77,12 @@ export function findAtoms(scan: Scan, grammar: Grammar, chrono: Chrono, today: T
 const isPast = (scan: Scan, grammar: Grammar, start: number) =>
   grammar.before(grammar.language.past).test(scan.work.slice(0, start))
 
-/** «3/4 cup»: a number of something. */
+/** «3/4 cup», «Chapter 12/20»: a number of something. */
 function isCounted(atom: Atom, scan: Scan, grammar: Grammar): boolean {
-  if (!/\d$/.test(scan.work.slice(atom.start, atom.end))) return false
+  const text = scan.work.slice(atom.start, atom.end)
+  if (/^\d/.test(text) && grammar.before(grammar.language.numberedNouns).test(scan.work.slice(0, atom.start)))
+    return true
+  if (!/\d(?:st|nd|rd|th|er|\.)?$/i.test(text)) return false
   const noun = grammar.at(`[\\s-]*(?:${grammar.language.countedNouns})`)
   noun.lastIndex = atom.end
   return noun.test(scan.work)

@@ -115,7 +115,7 @@ function readDates(scan: Scan, grammar: Grammar, chrono: Chrono, { now: at, time
           ({ role, start, atoms }) => role === 'until' && start > recurrence.start && atoms.some(({ day }) => day),
         )
       : undefined
-  const chosen = choose(clusters.filter((cluster) => cluster !== until))
+  const chosen = choose(clusters.filter((cluster) => cluster !== until && !contradicts(cluster, recurrence)))
   const zone = chosen.some(({ atoms }) => atoms.some(({ time, part }) => time || part))
     ? readZone(scan, chosen)
     : undefined
@@ -128,6 +128,12 @@ function readDates(scan: Scan, grammar: Grammar, chrono: Chrono, { now: at, time
   for (const cluster of chosen) takeCluster(scan, cluster, field)
   const rule = recurrence && first && readRule(recurrence, first, until, now, scan)
   return { ...(first && formatExpiry(first)), ...(zone && { time_zone: zone }), ...(rule && { recurrence: rule }) }
+}
+
+/** A weekday beside «every Monday» starts no series unless the text says so: «every Monday or Tuesday». */
+function contradicts(cluster: Cluster, recurrence: Recurrence | undefined): boolean {
+  if (!recurrence?.rule.weekdays || cluster.role === 'start') return false
+  return cluster.atoms.some(({ day }) => day) && cluster.atoms.every(({ day }) => !day || day.kind === 'weekday')
 }
 
 /**

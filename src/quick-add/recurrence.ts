@@ -248,6 +248,21 @@ function readWeekdays(
   interval: number,
 ): { rule: RuleParts; end: number } | undefined {
   const { and } = grammar.language.recurrence
+  const range = match(
+    grammar,
+    work,
+    `(?<first>{anyWeekday}) ?(?:${grammar.language.rangeTo}) ?(?<last>{anyWeekday})`,
+    position,
+  )
+  if (range) {
+    const [first, last] = [range.groups.first, range.groups.last].map((day) => grammar.weekdayOf(day as string))
+    const days = [1, 2, 3, 4, 5, 6, 7].filter((day) =>
+      (first as number) <= (last as number)
+        ? day >= (first as number) && day <= (last as number)
+        : day >= (first as number) || day <= (last as number),
+    )
+    return { rule: { frequency: 'WEEKLY', interval, weekdays: days }, end: range.end }
+  }
   const list = match(grammar, work, `{anyWeekday}(?:${and}{anyWeekday})*`, position)
   if (!list) return undefined
   const days = Array.from(list.text.matchAll(grammar.find('{anyWeekday}')), ([day]) => grammar.weekdayOf(day))

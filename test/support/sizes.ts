@@ -14,6 +14,8 @@ export const sizes = {
   fuzzRequests: size('FUZZ_RUNS', 6_000, 50_000),
   /** Lives of a server against the model of the bell. */
   lives: size('PROPERTY_RUNS', 50, 1_000),
+  /** Texts for quick add that no person wrote. */
+  quickAddTexts: size('QUICK_ADD_TEXTS', 3_000, 100_000),
   /** Edits of one version by two clients. */
   races: size('RACES', 200, 1_000),
 }

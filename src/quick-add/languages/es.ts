@@ -85,11 +85,6 @@ export const es: Language = {
     { pattern: '(?:en|dentro de) una hora y media', phrase: { kind: 'fixedSpan', minutes: 90 } },
     { pattern: '(?:en|dentro de) {n}\\s*{unit}(?:(?: y)?\\s*{n2}\\s*{minutes})?', phrase: { kind: 'span' } },
     { pattern: '(?:el )?{weekday} de la (?:próxima semana|semana que viene)', phrase: { kind: 'weekdayOfNextWeek' } },
-    { pattern: '(?:la )?(?:próxima semana|semana que viene)', phrase: { kind: 'nextUnit', unit: 'week' } },
-    { pattern: '(?:el )?(?:próximo mes|mes que viene)', phrase: { kind: 'nextUnit', unit: 'month' } },
-    { pattern: '(?:el )?(?:próximo año|año que viene)', phrase: { kind: 'nextUnit', unit: 'year' } },
-    { pattern: 'este fin de semana|(?:el )?finde', phrase: { kind: 'weekend', weeks: 0 } },
-    { pattern: '(?:el )?(?:próximo fin de semana|fin de semana que viene)', phrase: { kind: 'weekend', weeks: 1 } },
     {
       pattern: '(?:a |al )?(?:fin de mes|final del mes|finales de mes)',
       phrase: { kind: 'endOf', unit: 'month', offset: 0 },
@@ -98,6 +93,11 @@ export const es: Language = {
       pattern: '(?:a |al )?(?:fin de año|final del año|finales de año)',
       phrase: { kind: 'endOf', unit: 'year', offset: 0 },
     },
+    { pattern: '(?:la )?(?:próxima semana|semana que viene)', phrase: { kind: 'nextUnit', unit: 'week' } },
+    { pattern: '(?:el )?(?:próximo mes|mes que viene)', phrase: { kind: 'nextUnit', unit: 'month' } },
+    { pattern: '(?:el )?(?:próximo año|año que viene)', phrase: { kind: 'nextUnit', unit: 'year' } },
+    { pattern: 'este fin de semana|(?:el )?finde', phrase: { kind: 'weekend', weeks: 0 } },
+    { pattern: '(?:el )?(?:próximo fin de semana|fin de semana que viene)', phrase: { kind: 'weekend', weeks: 1 } },
     { pattern: '(?:este |próximo )?{weekday}(?: próximo| que viene)?', phrase: { kind: 'weekday' } },
     { pattern: '{weakWeekday}', phrase: { kind: 'weekday' }, isWeak: true },
     { pattern: '(?:el|antes del|para el) {markedDay}', phrase: { kind: 'dayOfMonth' }, isWeak: true },
@@ -150,6 +150,7 @@ export const es: Language = {
   afterHour: 'con|para|y|en|de|por|sobre|o|cada|todos',
   countedNouns:
     'personas?|páginas?|kg|g|ml|km|m|cm|%|veces|tazas?|años?|días?|meses|semanas?|minutos?|euros?|litros?|de (?:azúcar|leche|taza)',
+  numberedNouns: 'capítulos?|páginas?|sala|habitación|línea|versión|parte|número|nº|andén|nivel|talla|puerta',
   past: 'pasado|pasada|hace|desde hace|último',
   names:
     'viernes santo|black friday|miércoles de ceniza|jueves santo|domingo de ramos|martes trece|de la noche a la mañana|por la mañana temprano|24/7|jueves negro',

@@ -103,6 +103,8 @@ export interface Language {
   readonly afterHour: string
   /** Nouns that make the date or time before them a number of something: «3/4 cup». */
   readonly countedNouns: string
+  /** Nouns that make the number after them a name: «Chapter 12/20». */
+  readonly numberedNouns: string
   /** Words before a date that is over. It stays text, because a task is about what is to come. */
   readonly past: string
   /** Phrases that only look like dates. */
