@@ -1,7 +1,7 @@
 import type { Atom, Day, Time } from './atoms.ts'
 import type { Scan } from './scan.ts'
 
-/** What a date means: an instant, a local time, or a whole day. */
+/** The meaning of a date: an instant, a local time, or a whole day. */
 export type Expiry =
   | { readonly kind: 'instant'; readonly at: number }
   | { readonly kind: 'local'; readonly local: Temporal.PlainDateTime }
@@ -35,7 +35,7 @@ export function atTime(day: Temporal.PlainDate, { hour, minute, second }: Time):
   return hour === 24 ? day.add({ days: 1 }).toPlainDateTime({ minute }) : day.toPlainDateTime({ hour, minute, second })
 }
 
-/** The expiry that a cluster means. What is past means the next one, unless the text has a year. */
+/** The expiry that a cluster means. A past date means the next one, unless the text has a year. */
 export function resolveExpiry(atoms: readonly Atom[], time: Time | undefined, now: Now, scan: Scan): Expiry {
   const first = atoms[0] as Atom
   const end = (atoms.at(-1) as Atom).end

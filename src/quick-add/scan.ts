@@ -33,10 +33,10 @@ export interface Note {
 }
 
 /** Stands where text is that no grammar may read, so that no phrase reaches across it. */
-const barrier = '\uFFFC'
+export const unreadable = '\uFFFC'
 
 /**
- * The text while it is read. `work` has the same length: what has been read is blank in it, and what must not be read is barriers.
+ * The text while it is read. `work` has the same length: what has been read is blank in it, and what must not be read holds U+FFFC.
  */
 export interface Scan {
   readonly text: string
@@ -53,7 +53,7 @@ export interface Scan {
 }
 
 export function createScan(text: string): Scan {
-  let work = text.replaceAll(barrier, ' ')
+  let work = text.replaceAll(unreadable, ' ')
   let spans: Span[] = []
   const notes: Note[] = []
   const fill = (start: number, end: number, character: string) => {
@@ -79,7 +79,7 @@ export function createScan(text: string): Scan {
       fill(start, end, ' ')
     },
     protect(start, end) {
-      fill(start, end, barrier)
+      fill(start, end, unreadable)
     },
     tidy() {
       spans = tidySpans(text, spans)

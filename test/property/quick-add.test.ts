@@ -82,7 +82,6 @@ test(`${sizes.quickAddTexts} texts: no error, spans in order, and title and span
       assert.ok(task.expiry_dt === undefined || task.expiry_date === undefined, 'a day or a time')
       if (task.expiry_date) Temporal.PlainDate.from(task.expiry_date)
       if (task.expiry_dt) Temporal.PlainDateTime.from(task.expiry_dt.replace(/Z$/, ''))
-      assert.deepEqual(parseQuickAdd(written, given), result, 'the same again')
     }),
     { numRuns: sizes.quickAddTexts },
   )

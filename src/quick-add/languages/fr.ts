@@ -81,11 +81,11 @@ export const fr: Language = {
     { pattern: 'dans une heure et demie', phrase: { kind: 'fixedSpan', minutes: 90 } },
     { pattern: "(?:dans|d['’]ici) {n}\\s*{unit}(?:(?: et)?\\s*{n2}\\s*{minutes})?", phrase: { kind: 'span' } },
     { pattern: '{weekday} de la semaine prochaine', phrase: { kind: 'weekdayOfNextWeek' } },
+    { pattern: '(?:à la )?fin du mois prochain', phrase: { kind: 'endOf', unit: 'month', offset: 1 } },
     {
       pattern: '(?:à la |la )?fin (?:du|de ce) mois|en fin de mois',
       phrase: { kind: 'endOf', unit: 'month', offset: 0 },
     },
-    { pattern: '(?:à la )?fin du mois prochain', phrase: { kind: 'endOf', unit: 'month', offset: 1 } },
     { pattern: "(?:à la )?fin de l['’]année", phrase: { kind: 'endOf', unit: 'year', offset: 0 } },
     { pattern: '(?:la )?semaine prochaine', phrase: { kind: 'nextUnit', unit: 'week' } },
     { pattern: '(?:le )?mois prochain', phrase: { kind: 'nextUnit', unit: 'month' } },

@@ -5,11 +5,11 @@ import { fr } from './fr.ts'
 import type { Language } from './language.ts'
 import { zh } from './zh.ts'
 
-const languages: Readonly<Record<string, Language>> = { en, de, fr, es, zh }
+const languages: ReadonlyMap<string, Language> = new Map(Object.entries({ en, de, fr, es, zh }))
 
 /** The language of a BCP 47 tag such as `en-GB`, English for any other, and whether its region writes the day before the month. */
 export function languageOf(tag: string): { language: Language; isDayFirst: boolean } {
-  const language = languages[tag.split('-')[0]?.toLowerCase() ?? '']
+  const language = languages.get(tag.split('-')[0]?.toLowerCase() ?? '')
   if (!language) return { language: en, isDayFirst: false }
   return { language, isDayFirst: writesDayFirst(tag) }
 }

@@ -43,7 +43,7 @@ export interface PhrasePattern {
 }
 
 export interface RecurrenceWords {
-  /** What begins a recurrence: «every». */
+  /** The word that begins a recurrence: «every». */
   readonly every: string
   /** Two units at a time, as «every other day» or «every second day». */
   readonly other: string
