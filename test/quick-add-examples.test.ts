@@ -29,8 +29,8 @@ test('each example of the page is read as the page says', () => {
         ...(task.reminders ?? []),
       ].filter((value) => value !== undefined)
       const isText = (meaning as string).startsWith('text')
-      const named = isText ? [] : Array.from((meaning as string).matchAll(/`(.+?)`/g), ([, code]) => code as string)
-      assert.deepEqual({ title: task.title, values }, { title, values: named.filter(isValue) }, text)
+      const named = isText ? [] : Array.from((meaning as string).matchAll(/`(.+?)`/g), (code) => code[1] as string)
+      assert.deepEqual({ title: task.title, values }, { title, values: named.filter(isValue) }, text as string)
       count += 1
     }
   }

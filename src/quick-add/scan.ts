@@ -104,7 +104,8 @@ function tidySpans(text: string, spans: readonly Span[]): Span[] {
     const [head, tail] = [tidied[first] as Span, tidied[last] as Span]
     const isSyntax = tidied.slice(first, last + 1).some(({ field }) => field === 'syntax')
     if (!isSyntax) {
-      const { start, end } = widen(text, head.start, tail.end)
+      // A mark between two of them belongs to the first.
+      const { start, end } = widen(text, head.start, tail.end, tidied[first - 1]?.end ?? 0)
       tidied[first] = { ...head, start }
       tidied[last] = { ...(tidied[last] as Span), end }
     }
@@ -113,14 +114,14 @@ function tidySpans(text: string, spans: readonly Span[]): Span[] {
   return tidied
 }
 
-function widen(text: string, start: number, end: number): { start: number; end: number } {
-  const before = text.slice(0, start).trimEnd()
+function widen(text: string, start: number, end: number, floor: number): { start: number; end: number } {
+  const before = text.slice(floor, start).trimEnd()
   const after = text.slice(end)
   const gap = after.length - after.trimStart().length
   if (/[(（[]$/.test(before) && /^[)）\]]/.test(after.trimStart()))
-    return { start: before.length - 1, end: end + gap + 1 }
+    return { start: floor + before.length - 1, end: end + gap + 1 }
   const mark = /(?:[,，、:：]|\s[-–—])$/.exec(before)
-  if (mark && mark.index > 0 && after.trim() === '') return { start: before.length - 1, end }
-  if (before === '' && /^[,，:：]/.test(after.trimStart())) return { start, end: end + gap + 1 }
+  if (mark && floor + mark.index > 0 && after.trim() === '') return { start: floor + before.length - 1, end }
+  if (floor === 0 && before === '' && /^[,，:：]/.test(after.trimStart())) return { start, end: end + gap + 1 }
   return { start, end }
 }
