@@ -80,7 +80,12 @@ function toCluster(atoms: readonly Atom[], scan: Scan, grammar: Grammar): Cluste
   inside.lastIndex = start
   const isUntil = grammar.before(until).exec(before)
   const isStart = isUntil ? null : grammar.before(starting).exec(before)
-  const preposition = isUntil ?? isStart ?? grammar.before(grammar.language.prepositions).exec(before)
+  const isFinal = scan.work.slice(end).trim() === ''
+  const preposition =
+    isUntil ??
+    isStart ??
+    grammar.before(grammar.language.prepositions).exec(before) ??
+    (isFinal ? grammar.before(grammar.language.finalPrepositions).exec(before) : null)
   return {
     start,
     end,

@@ -126,13 +126,19 @@ function readDates(scan: Scan, grammar: Grammar, chrono: Chrono, { now: at, time
   const first = recurrence ? startOf(recurrence, expiry, time, now, all) : expiry
   const field = first?.kind === 'day' ? 'expiry_date' : 'expiry_dt'
   for (const cluster of chosen) takeCluster(scan, cluster, field)
+  for (const cluster of clusters)
+    if (cluster !== until && !chosen.includes(cluster))
+      scan.note('second_date', 'A task has one date, so this one stays in the title.', cluster.start, cluster.end)
   const rule = recurrence && first && readRule(recurrence, first, until, now, scan)
   return { ...(first && formatExpiry(first)), ...(zone && { time_zone: zone }), ...(rule && { recurrence: rule }) }
 }
 
 /** A weekday beside «every Monday» starts no series unless the text says so: «every Monday or Tuesday». */
 function contradicts(cluster: Cluster, recurrence: Recurrence | undefined): boolean {
-  if (!recurrence?.rule.weekdays || cluster.role === 'start') return false
+  if (!recurrence || cluster.role === 'start') return false
+  // «every March 1st and June 1st».
+  if (recurrence.rule.month) return cluster.atoms.some(({ day }) => day?.kind === 'date' && day.year === undefined)
+  if (!recurrence.rule.weekdays) return false
   return cluster.atoms.some(({ day }) => day) && cluster.atoms.every(({ day }) => !day || day.kind === 'weekday')
 }
 
@@ -146,7 +152,9 @@ function choose(clusters: readonly Cluster[]): Cluster[] {
   const hasTime = (cluster: Cluster) => has(cluster, (atom) => atom.time ?? atom.part ?? atom.at ?? atom.spanMinutes)
   const score = (cluster: Cluster) =>
     (hasDay(cluster) ? 4 : 0) + (hasTime(cluster) ? 2 : 0) + (cluster.hasPreposition ? 1 : 0)
-  const best = clusters.toReversed().toSorted((a, b) => score(b) - score(a))[0]
+  // Of two times the first: «at 8 and 20».
+  const inOrder = clusters.some(hasDay) ? clusters.toReversed() : clusters
+  const best = inOrder.toSorted((a, b) => score(b) - score(a))[0]
   if (!best) return []
   const other = clusters.find((one) => one !== best && hasDay(best) && !hasTime(best) && hasTime(one) && !hasDay(one))
   return [best, ...(other ? [other] : [])].sort((a, b) => a.start - b.start)

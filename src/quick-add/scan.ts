@@ -22,6 +22,7 @@ export interface Note {
     | 'in_past'
     | 'weekday_mismatch'
     | 'not_kept'
+    | 'second_date'
     | 'zone_not_read'
     | 'ends_before_start'
     | 'too_many'

@@ -78,6 +78,7 @@ export const de: Language = {
     year: 'jahr(?:e[ns]?|s)?',
   },
   phrases: [
+    { pattern: '(?:am )?letzten tag des monats', phrase: { kind: 'endOf', unit: 'month', offset: 0 } },
     { pattern: 'übermorgen', phrase: { kind: 'days', days: 2 } },
     { pattern: '(?:morgen früh|morgen vormittag)', phrase: { kind: 'days', days: 1, hour: 9 } },
     { pattern: 'morgen(?= (?:mittag|nachmittag|abend|nacht))', phrase: { kind: 'days', days: 1 } },
@@ -153,6 +154,7 @@ export const de: Language = {
   },
   prepositions: 'bis zum|bis|vor dem|am|um|ab|den|vor|zum|fällig(?: am)?|gegen',
   rangeTo: 'bis|-|–|auf',
+  finalPrepositions: 'für',
   articles: 'der|die|das|dem|den|ein|eine|einen|guten|gute|im|ich|du|er|sie|wir|ihr|la',
   afterHour: 'mit|für|und|im|in|bei|zum|zur|wegen|über|von|nach|oder|jeden|jede',
   countedNouns:

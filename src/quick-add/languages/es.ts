@@ -73,6 +73,7 @@ export const es: Language = {
     year: 'años?',
   },
   phrases: [
+    { pattern: '(?:el )?último día del mes', phrase: { kind: 'endOf', unit: 'month', offset: 0 } },
     { pattern: 'pasado mañana', phrase: { kind: 'days', days: 2 } },
     { pattern: 'mañana(?= (?:por|a|en) la (?:mañana|tarde|noche))', phrase: { kind: 'days', days: 1 } },
     { pattern: '(?:por|en|a|de) la mañana', phrase: { kind: 'part', hour: 9, isAfternoon: false }, isWeak: true },
@@ -146,6 +147,7 @@ export const es: Language = {
   },
   prepositions: 'antes del|antes de|para el|para|el|a|hasta el|hasta|a partir del|desde el|este|sobre',
   rangeTo: 'al?|hasta|-|–',
+  finalPrepositions: '(?!)',
   articles: 'la|un|una|del|de|al|mi|tu|su|en|buenas?',
   afterHour: 'con|para|y|en|de|por|sobre|o|cada|todos',
   countedNouns:

@@ -71,6 +71,7 @@ export const fr: Language = {
     year: 'an(?:née)?s?',
   },
   phrases: [
+    { pattern: '(?:le )?dernier jour du mois', phrase: { kind: 'endOf', unit: 'month', offset: 0 } },
     { pattern: 'après-demain', phrase: { kind: 'days', days: 2 } },
     { pattern: 'demain', phrase: { kind: 'days', days: 1 } },
     { pattern: "aujourd['’]hui", phrase: { kind: 'days', days: 0 } },
@@ -146,6 +147,7 @@ export const fr: Language = {
   },
   prepositions: "avant le|avant|pour le|pour|le|à partir du|dès|d['’]ici le|d['’]ici|jusqu['’]au|au|vers",
   rangeTo: "au|à|jusqu['’]au|-|–",
+  finalPrepositions: '(?!)',
   articles: 'la|les|une?|du|de|bon|bonne|mon|ton|son|ma|ta|sa',
   afterHour: 'avec|pour|et|en|chez|à|au|dans|sur|ou|puis|chaque|tous',
   countedNouns:

@@ -95,6 +95,8 @@ export interface Language {
   readonly recurrence: RecurrenceWords
   /** Words that belong to the date that follows them, and leave the title with it. */
   readonly prepositions: string
+  /** The same only where the text ends with the date: «a table for Friday», but «prepare for Friday's meeting». */
+  readonly finalPrepositions: string
   /** Before a weak word they make it a noun: «the sun». */
   readonly articles: string
   /** Between the ends of a range: «Monday to Friday». A task has one date, so a range stays text. */

@@ -129,6 +129,7 @@ export const zh: Language = {
   },
   prepositions: '截止到?|在|于|到|自|从',
   rangeTo: '到|至|-|–|~',
+  finalPrepositions: '(?!)',
   articles: '(?!)',
   afterHour: '(?!)',
   countedNouns: '个人|线|楼|折|岁',
