@@ -16,6 +16,8 @@ export const sizes = {
   lives: size('PROPERTY_RUNS', 50, 1_000),
   /** Random recurrence rules. */
   rules: size('RECURRENCE_RUNS', 3_000, 100_000),
+  /** Texts for quick add that no person wrote. */
+  quickAddTexts: size('QUICK_ADD_TEXTS', 3_000, 100_000),
   /** Edits of one version by two clients. */
   races: size('RACES', 200, 1_000),
 }
