@@ -4,7 +4,7 @@ import { systemClock } from '#clock.ts'
 import { newTask } from '#core/task-changes.ts'
 import { recordChange } from '#store/changes.ts'
 import { openStore, type Store } from '#store/engine/open.ts'
-import { insertTask } from '#store/tasks.ts'
+import { insertTask } from '#store/task-writes.ts'
 import { builtInUserId } from '#store/users.ts'
 import { isReachable, onServer, servers, type TestDatabase } from '#support/databases.ts'
 import { receiverInProcess, startEmbedded } from './embedded.ts'
@@ -169,7 +169,7 @@ async function overHttp(kind: TestDatabase): Promise<{ create: number; read: num
 async function changeNumbers(kind: TestDatabase): Promise<{ without: number; with: number }> {
   await using place = await openPlace(kind)
   await using store = await open(place.url)
-  const defaults = { reminders: ['PT15M'], timeZone: 'UTC' }
+  const defaults = { reminders: ['PT15M'], dayReminders: ['PT0S'], dayTime: '09:00', timeZone: 'UTC' }
   let i = 0
   const run = async (isNoted: boolean) => {
     const startedAt = performance.now()

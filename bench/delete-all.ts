@@ -38,7 +38,7 @@ async function during(client: DuebellClient, long: () => Promise<unknown>): Prom
   const create = async () => {
     const at = Date.now() + aheadMs
     const sentAt = performance.now()
-    const task = await client.create({ title: 'Rings meanwhile', expiry_dt: new Date(at + leadMs).toISOString() })
+    const task = await client.createTask({ title: 'Rings meanwhile', expiry_dt: new Date(at + leadMs).toISOString() })
     latencies.push(performance.now() - sentAt)
     dueAt.set(task.id, at)
   }
@@ -105,7 +105,7 @@ await seedDatabase(path, tasks)
   tell(
     `delete all of ${count(tasks)}`,
     await during(client, async () => {
-      const answer = await client.deleteAll()
+      const answer = await client.deleteTasks()
       expected(answer.deleted, 'deleted')
       batch = answer.batch
     }),
@@ -115,11 +115,11 @@ await seedDatabase(path, tasks)
     'restore them',
     await during(client, async () => {
       if (batch === null) throw new Error('no batch')
-      expected((await client.restore({ batch })).count, 'restored')
+      expected((await client.restoreTasks({ batch })).count, 'restored')
     }),
   )
   progress('purge')
-  const { deleted } = await client.deleteMany({ status: 'open', expires_before: '9000-01-01' })
+  const { deleted } = await client.deleteTasks({ status: 'open', expires_before: '9000-01-01' })
   if (deleted < tasks) throw new Error(`deleted ${deleted}`)
   tell(
     'purge them',

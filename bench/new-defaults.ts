@@ -54,7 +54,7 @@ async function measure(isRead: boolean): Promise<Found> {
   while (followedMs === undefined || Date.now() < from + everyMs * due + 1_000) {
     if (isRead && followedMs === undefined) {
       const askedAt = performance.now()
-      await client.list({ limit: 1 })
+      await client.listTasks({ limit: 1 })
       reads.push(performance.now() - askedAt)
     }
     await sleep(10)

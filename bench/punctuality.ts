@@ -39,7 +39,7 @@ async function measure(others: number): Promise<{ lateness: number[]; early: num
   while (instants.length > 0)
     await Promise.all(
       instants.splice(0, 32).map(async (at, i) => {
-        const task = await client.create({ title: `Task ${i}`, expiry_dt: new Date(at + leadMs).toISOString() })
+        const task = await client.createTask({ title: `Task ${i}`, expiry_dt: new Date(at + leadMs).toISOString() })
         dueAt.set(task.id, at)
       }),
     )

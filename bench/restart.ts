@@ -2,11 +2,12 @@ import { randomBytes } from 'node:crypto'
 import { once } from 'node:events'
 import { join } from 'node:path'
 import { systemClock } from '#clock.ts'
+import { freePort } from '#kit/listen.ts'
 import { openStore } from '#store/engine/open.ts'
 import { startReceiver } from './receiver.ts'
 import { count, digits, median, progress, report } from './report.ts'
 import { insertDueAt, seedDatabase, temporaryFolder } from './seed.ts'
-import { freePort, startServer } from './server.ts'
+import { startServer } from './server.ts'
 import { openWallClock } from './wall-clock.ts'
 
 /** A storm to a receiver of webhooks, the server killed in the middle of it and started again at once. */

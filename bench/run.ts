@@ -23,7 +23,7 @@ const benchmarks = [
   'isolation',
   'databases',
   'delete-all',
-  'door',
+  'overload',
 ] as const
 const resultsPath = fileURLToPath(new URL('RESULTS.md', import.meta.url))
 

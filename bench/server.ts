@@ -2,9 +2,9 @@ import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { readFileSync, writeFileSync } from 'node:fs'
 import { get } from 'node:http'
-import { type AddressInfo, createServer } from 'node:net'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { fileURLToPath } from 'node:url'
+import { freePort } from '#kit/listen.ts'
+import { duebell } from '#kit/server-process.ts'
 
 /** The real server in a process of its own: as `npm start` starts it. */
 export interface ServerProcess extends AsyncDisposable {
@@ -30,8 +30,6 @@ export interface ServerOptions {
   readonly onOutput?: (text: string) => void
 }
 
-const root = fileURLToPath(new URL('..', import.meta.url))
-
 export async function startServer({
   databasePath,
   databaseUrl = `sqlite:${databasePath}`,
@@ -49,8 +47,7 @@ export async function startServer({
   }
   const env = Object.fromEntries(Object.entries(process.env).filter(([name]) => !name.startsWith('DUEBELL_')))
   const spawnedAt = performance.now()
-  const child = spawn(process.execPath, ['--import', './src/compile-cache.js', 'src/main.ts', 'serve', ...flags], {
-    cwd: root,
+  const child = spawn(process.execPath, [...duebell, 'serve', ...flags], {
     env,
     stdio: ['ignore', onOutput ? 'pipe' : 'ignore', 'inherit'],
   })
@@ -82,15 +79,6 @@ function isReady(url: string): Promise<boolean> {
       resolve(response.statusCode === 200)
     }).on('error', () => resolve(false))
   })
-}
-
-export async function freePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1')
-  await once(server, 'listening')
-  const { port } = server.address() as AddressInfo
-  server.close()
-  await once(server, 'close')
-  return port
 }
 
 /** Resident memory of a process in MB: all of it, and what it shares with no file, such as Node's own program. Linux only. */

@@ -4,8 +4,7 @@ import { createActionLinks } from '#actions/links.ts'
 import { catalog } from '#channels/catalog.ts'
 import type { ChannelKind } from '#channels/channel.ts'
 import type { Clock } from '#clock.ts'
-import type { Config } from '#config/config.ts'
-import type { Defaults } from '#core/reminder.ts'
+import { type Config, defaultsOf } from '#config/config.ts'
 import { type ChangeStream, startChangeStream } from '#events/change-stream.ts'
 import { createAuthenticator } from '#http/auth/authenticate.ts'
 import type { ConnectionLimits } from '#http/limits/connections.ts'
@@ -26,7 +25,7 @@ import { readVersion } from '#startup/version.ts'
 import { readBacklog } from '#store/backlog.ts'
 import { printableUrl } from '#store/dialects/server.ts'
 import { openStore, type Store } from '#store/engine/open.ts'
-import { adoptServerDefaults } from '#store/users.ts'
+import { adoptServerDefaults, adoptZoneRules } from '#store/preferences.ts'
 import { toCloudEvent } from '#wire/cloud-event.ts'
 
 /** The environment of the app. */
@@ -35,6 +34,8 @@ export interface AppDeps {
   readonly output: Output
   /** Called after an error that only a restart can repair. */
   readonly onBroken: (error: unknown) => void
+  /** The version of the IANA database of this process, `2026b`. Absent: its changes are not noticed. */
+  readonly zoneRules?: string
   readonly catalog?: readonly ChannelKind[]
   readonly wrapDatabase?: (dialect: Dialect) => Dialect
   /** How long a claim and an attempt last; the defaults if absent. */
@@ -101,6 +102,9 @@ async function openApp(config: Config, deps: AppDeps, onOpened: (store: Store) =
   const { db, transact } = store
   if (!store.dialect.isShared) await releaseStaleClaims(store, log)
   await transact((tx, now) => adoptServerDefaults(tx, defaults, now))
+  const { zoneRules } = deps
+  if (zoneRules && (await transact((tx, now) => adoptZoneRules(tx, zoneRules, now))))
+    log.info({ zoneRules }, 'the rules of time zones have changed: local times are computed anew')
 
   const kinds = deps.catalog ?? catalog
   const channelDeps = { clock, print, toEvent: toCloudEvent }

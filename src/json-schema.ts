@@ -1,7 +1,7 @@
 import type TypeBox from 'typebox'
 import type { TSchema } from 'typebox'
 
-export type { Static, TSchema } from 'typebox'
+export type { Static, TSchema, TSchemaOptions } from 'typebox'
 
 /**
  * The parts of TypeBox that we use: its types, with plain JSON Schema (2020-12) at run time, without `~kind` and the like. The library

@@ -77,6 +77,7 @@ async function serve(argv: readonly string[]): Promise<void> {
 
   const app = await startApp(config, {
     clock: systemClock,
+    zoneRules: process.versions.tz ?? '',
     output,
     onBroken(error) {
       printError(`The storage failed: ${(error as Error).message}. Stopping, so that the next start can recover.`, 1)

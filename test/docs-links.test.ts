@@ -52,7 +52,7 @@ const sectionsOf = (page: string) =>
         .filter((section) => !section.includes('<!-- verify:'))
 
 const folders = 'src|test|docs|bench|scripts|\\.ci'
-const parts = 'actions|channels|cli|client|config|core|events|http|metrics|reminders|store|wire'
+const parts = 'actions|channels|cli|client|config|core|events|http|metrics|quick-add|reminders|store|wire'
 const partsOfHttp = 'auth|limits|listen|pages|protocol|routes'
 /** `src/core/task.ts`, `core/task.ts`, and within src/http `protocol/prefer.ts`; with a star it is a pattern. */
 const inRoot = new RegExp(`(?<![\\w/.-])(?:${folders})/[\\w./*-]*`, 'g')

@@ -2,30 +2,55 @@ import { globSync } from 'node:fs'
 import type { TestDatabase } from '#support/databases.ts'
 
 /**
- * Which test file runs on which database, and which run at once: all of it is here. SQLite runs everything. A server runs what speaks SQL of
- * its own; `npm run test:full` runs the rest there as well.
+ * Which test file runs on which database, and which run at once. SQLite runs everything. A database server runs what may differ there;
+ * `npm run test:full` runs the rest there as well.
+ *
+ * src/…/*.test.ts   beside the file: pure rules, loops, configuration, each kind of channel
+ * test/store/       one suite for every database, then what belongs to one of them: files, migrations, the start
+ * test/api/         the server over HTTP: one file a resource, or a promise such as idempotency
+ * test/access/      who may do what: every operation by every kind of caller
+ * test/http/        sign-in with OpenID Connect, against a real provider
+ * test/channels/    real brokers and mail servers, and the lists of kinds that the suites in src/channels/ run through
+ * test/cli/         `duebell token create`
+ * test/journeys/    time as a script: what fires and is delivered when, with restarts in between
+ * test/faults/      real processes: SIGKILL, full disk, damaged file, unreachable database, frozen replicas
+ * test/crashes/     a crash at each database statement
+ * test/secrets/     no secret is in any output
+ * test/property/    random sequences against a small model, and random requests
+ * test/openapi/     the document, the client and the check of compatibility
+ * test/*.test.ts    the source itself: imports, words, links
+ * test/kit/         tools: other processes and the network
+ * test/support/     the app in the process of the test: databases, clock, accounts, a channel that records
  */
 const everything = ['src/**/*.test.ts', 'test/**/*.test.ts']
 
 /** A new file in these folders runs on each database until it is named below. */
-const onServers = ['test/store/*.test.ts', 'test/journeys/*.test.ts', 'test/faults/*.test.ts', 'test/api/*.test.ts']
+const onServers = [
+  'test/store/*.test.ts',
+  'test/journeys/*.test.ts',
+  'test/faults/*.test.ts',
+  'test/api/*.test.ts',
+  'test/access/*.test.ts',
+  'test/secrets/leaks.test.ts',
+]
 
 /**
- * HTTP alone: parsing, headers, refusals, sessions, who may do what. These reach the database by statements that others run there too.
- * Measured on PostgreSQL: everything executes 535 different statements, and without these files it is 525. The ten set tests up, or write
- * other columns of the same row by its id. The crashes take minutes on a server.
+ * HTTP alone: parsing, headers, error responses, sessions, who may do what. These reach the database by statements that others run there
+ * too. Measured on PostgreSQL: everything executes 535 different statements, and without these files it is 517. The 18 prepare tests, or
+ * read and write other columns of the same row by its id. The crashes take minutes on a server.
  */
 const inFullRunsOnly = [
-  'test/api/{access,body-limits,channel-secrets,cors,ended-access,events,follower-limits,foreign-pages,health,links}.test.ts',
-  'test/api/{monitoring,original-contract,proxies,rate-limits,session-only,sign-in,standing-headers,tls}.test.ts',
-  'test/api/{token-children,unix-socket}.test.ts',
+  'test/api/{action-links,body-limits,channel-secrets,cors,ended-access,events,export,follower-limits,foreign-pages}.test.ts',
+  'test/api/{health,monitoring,notifications,original-contract,proxies,rate-limits,security-headers,session-only}.test.ts',
+  'test/api/{sign-in,sign-in-oidc,tls,token-children,unix-socket,upcoming,users}.test.ts',
+  'test/access/access.test.ts',
   'test/crashes/{channels,defaults,deleted,tasks}.test.ts',
 ]
 
 /** They need no database, bring their own servers, or are about files. */
 const neverOnServers = [
-  'test/api/{closed-door,docs,refusals,sign-in-pages}.test.ts',
-  'test/faults/{canaries-alone,damaged,database-away,floods,full-disk,kill,npm,replicas,shutdown,slow-connections}.test.ts',
+  'test/api/{docs,origin-check,refusals,sign-in-pages}.test.ts',
+  'test/faults/{damaged,database-away,floods,full-disk,kill,npm,replicas,shutdown,slow-connections}.test.ts',
   'test/store/{sqlite,sqlite-file,start,start-time-zone,storage}.test.ts',
 ]
 
@@ -39,6 +64,23 @@ export function filesFor(database: TestDatabase, isFull: boolean): string[] {
   return [...files].sort()
 }
 
+/** Each of these takes as long as ten others, so they begin first: a phase does not end with one of them alone. */
+const longest = [
+  'test/faults/replicas.test.ts',
+  'test/faults/database-away.test.ts',
+  'test/faults/shutdown.test.ts',
+  'test/secrets/leaks.test.ts',
+  'test/faults/followers.test.ts',
+  'test/property/fuzz.test.ts',
+  'test/crashes/tasks.test.ts',
+]
+
+/** The place of some files in the queue of their phase. */
+export function rank(files: readonly string[]): number {
+  const places = files.map((file) => longest.indexOf(file)).filter((place) => place >= 0)
+  return Math.min(longest.length, ...places)
+}
+
 /** Files that run at once; one phase follows the other. */
 export interface Phase {
   readonly name: string
@@ -48,9 +90,9 @@ export interface Phase {
   readonly filesOfProcess: (file: string) => number
 }
 
-const isFault = (file: string) => file.startsWith('test/faults/')
-/** By the machine's clock: beside others they would find a machine that is slower than it has reason to be. */
-const isAlone = (file: string) => /\/faults\/(kill|replicas|database-away|slow-connections)\.test\.ts$/.test(file)
+const isFault = (file: string) => /^test\/(faults\/|secrets\/leaks)/.test(file)
+/** They measure by the machine's clock, so they do not run beside those that keep it busy. */
+const isTimed = (file: string) => /\/faults\/(kill|replicas|database-away|slow-connections)\.test\.ts$/.test(file)
 
 export const phases: readonly Phase[] = [
   {
@@ -63,9 +105,15 @@ export const phases: readonly Phase[] = [
   },
   {
     name: 'of faults, which wait',
-    has: (file) => isFault(file) && !isAlone(file),
+    has: (file) => isFault(file) && !isTimed(file),
     atOnce: () => 4,
     filesOfProcess: () => 1,
   },
-  { name: 'of kills and frozen replicas, alone', has: isAlone, atOnce: () => 1, filesOfProcess: () => 1 },
+  {
+    name: 'of kills and frozen replicas, which take time by the clock',
+    has: isTimed,
+    // The replicas take as long as the others together, and a third of a core. One at a time took twice as long.
+    atOnce: () => 2,
+    filesOfProcess: () => 1,
+  },
 ]

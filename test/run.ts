@@ -3,11 +3,11 @@ import { once } from 'node:events'
 import { globSync, mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { availableParallelism, tmpdir } from 'node:os'
 import { join, relative } from 'node:path'
-import type { Cost } from '#support/costs.ts'
+import { compileCache } from '#kit/server-process.ts'
 import { isReachable, servers, type TestDatabase } from '#support/databases.ts'
-import { compileCache } from '#support/server-process.ts'
-import { parseSample, sampleOfCommit } from './crashes/sample.ts'
-import { filesFor, type Phase, phases } from './plan.ts'
+import type { Cost } from './costs.ts'
+import { parts, sampleOfCommit } from './crashes/sample.ts'
+import { filesFor, type Phase, phases, rank } from './plan.ts'
 
 /**
  * Runs the tests by test/plan.ts: on SQLite, and on every server that answers. One that does not is skipped, visibly; under CI=true it is
@@ -24,12 +24,13 @@ const named = process.argv
   .filter((argument) => argument !== '--full')
   .flatMap((pattern) => globSync(pattern))
 
-/** Another eighth of the crashes at each commit; the same again for the same commit. */
-function crashSample(): string {
-  if (isFull) return '1/1'
-  const { stdout: commit } = spawnSync('git', ['rev-parse', 'HEAD'], { encoding: 'utf8' })
-  const { part, of } = /^[0-9a-f]{40}/.test(commit ?? '') ? sampleOfCommit(commit, 8) : parseSample(undefined)
-  return `${part}/${of}`
+/** Which samples tests take: others at each commit, the same again for the same commit. Files that are named take all (test/sizes.ts). */
+function samples(): Record<string, string> {
+  if (isFull) return { CRASH_SAMPLE: '1/1', TEST_FULL: '1' }
+  const { stdout } = spawnSync('git', ['rev-parse', 'HEAD'], { encoding: 'utf8' })
+  const commit = /^[0-9a-f]{40}/.test(stdout ?? '') ? stdout : '00000000' // an archive has none
+  const { part, of } = sampleOfCommit(commit, parts)
+  return { CRASH_SAMPLE: `${part}/${of}`, ...(named.length === 0 && { TEST_PART: String(part) }) }
 }
 
 /** Files that one process runs, one after the other. */
@@ -48,14 +49,14 @@ interface Result {
 
 const folder = mkdtempSync(join(tmpdir(), 'duebell-run-'))
 process.on('exit', () => rmSync(folder, { recursive: true, force: true }))
-const environment = { CRASH_SAMPLE: crashSample(), ...process.env, ...(isFull && { TEST_FULL: '1' }) }
+const environment = { ...samples(), ...process.env }
 let jobs = 0
 
 /** Runs one and prints what it said once it has ended: several run at once. */
 async function run(job: Job): Promise<Result> {
   const costsPath = join(folder, `${jobs++}.json`)
   const options = [
-    ...[...compileCache, '--import', './test/support/costs.ts', '--test', '--test-reporter=spec'],
+    ...[...compileCache, '--import', './test/costs.ts', '--test', '--test-reporter=spec'],
     '--test-isolation=none',
     // Of a test. All crashes of one scenario take minutes on a busy server.
     `--test-timeout=${isFull || named.length > 0 ? 3_600_000 : 300_000}`,
@@ -94,12 +95,10 @@ function readCosts(path: string): Cost[] {
 
 function jobsOf({ has, filesOfProcess }: Phase, database: TestDatabase, files: readonly string[]): Job[] {
   const bySize = Map.groupBy(files.filter(has), (file) => (named.length > 0 ? 1 : filesOfProcess(file)))
-  return [...bySize]
-    .sort(([one], [other]) => one - other) // the longest first, so that none is left over at the end
-    .flatMap(([size, same]) => {
-      const length = Math.ceil(same.length / size)
-      return Array.from({ length }, (_, i) => ({ database, files: same.slice(i * size, (i + 1) * size) }))
-    })
+  return [...bySize].flatMap(([size, same]) => {
+    const length = Math.ceil(same.length / size)
+    return Array.from({ length }, (_, i) => ({ database, files: same.slice(i * size, (i + 1) * size) }))
+  })
 }
 
 async function runAll(queue: Job[], atOnce: number): Promise<Result[]> {
@@ -121,9 +120,9 @@ for (const database of Object.keys(servers) as (keyof typeof servers)[]) {
 const results: Result[] = []
 for (const phase of phases) {
   // What is named runs, wherever it belongs.
-  const queue = databases.flatMap((database) =>
-    jobsOf(phase, database, named.length > 0 ? named : filesFor(database, isFull)),
-  )
+  const queue = databases
+    .flatMap((database) => jobsOf(phase, database, named.length > 0 ? named : filesFor(database, isFull)))
+    .sort((one, other) => rank(one.files) - rank(other.files))
   if (queue.length > 0) console.log(`\n── tests ${phase.name}`)
   results.push(...(await runAll(queue, phase.atOnce(availableParallelism()))))
 }

@@ -1,4 +1,13 @@
-import { type Answer, type Document, operationsOf, type Parameter, type Ref, resolve, type Schema } from './document.ts'
+import {
+  type Answer,
+  type Document,
+  type Operation,
+  operationsOf,
+  type Parameter,
+  type Ref,
+  resolve,
+  type Schema,
+} from './document.ts'
 
 /**
  * «/v1 only grows»: what somebody could rely on yesterday, they can rely on today.
@@ -7,8 +16,9 @@ import { type Answer, type Document, operationsOf, type Parameter, type Ref, res
  *   answered: whatever was there is there. No member goes, none that always came may be absent, no new type.
  *
  * Allowed are new paths, operations, optional parameters and members, values taken, statuses of problems, and members and
- * values of enumerations in answers: the document tells readers to pass over those they do not know. What this cannot judge
- * (a pattern, a keyword it does not know) must not change at all where something is asked.
+ * values of enumerations in answers: the document tells readers to pass over those they do not know. A body may get another
+ * form, and with it the answer: who sends the old form gets the old answer. What this cannot judge (a pattern, a keyword it
+ * does not know) must not change at all where something is asked.
  * @returns each broken promise in words
  */
 export function breakingChanges(before: Document, after: Document): string[] {
@@ -34,10 +44,22 @@ export function breakingChanges(before: Document, after: Document): string[] {
       else if (is) say('body', `${type} is no longer read`)
     }
 
+    const hasNewForm = hasMoreForms(before, was, after, is)
     for (const [status, answer] of Object.entries(operation.responses))
-      if (status < '400') compareAnswers(before, answer, after, still.responses[status], status, say)
+      if (status < '400') compareAnswers(before, answer, after, still.responses[status], { status, say, hasNewForm })
   }
   return found
+}
+
+/** Whether no value has both forms: one requires a member that the other refuses, or they have no type in common. */
+function excludeEachOther(document: Document, one: Schema, other: Schema): boolean {
+  const [a, b] = [resolve<Schema>(document, one), resolve<Schema>(document, other)]
+  const refuses = (schema: Schema, name: string) =>
+    schema.additionalProperties === false && schema.properties?.[name] === undefined
+  if ((a.required ?? []).some((name: string) => refuses(b, name))) return true
+  if ((b.required ?? []).some((name: string) => refuses(a, name))) return true
+  const [types, otherTypes] = [typesOf(a), typesOf(b)]
+  return !types.has('any') && !otherTypes.has('any') && types.isDisjointFrom(otherTypes)
 }
 
 type Say = (place: string, what: string) => void
@@ -62,13 +84,27 @@ function compareParameters(
   for (const [name, { required }] of now) if (required && !old.get(name)?.required) say(name, 'is required now')
 }
 
+function hasMoreForms(before: Document, was: Operation['requestBody'], after: Document, is: Operation['requestBody']) {
+  const count = (document: Document, body: Operation['requestBody']) => {
+    const schema = body?.content['application/json']?.schema
+    return schema ? formsOf(document, schema).length : 0
+  }
+  return count(before, was) > 0 && count(after, is) > count(before, was)
+}
+
+interface AnswerOptions {
+  readonly status: string
+  readonly say: Say
+  /** The body has a form that it had not, whose answers nobody has seen yet. */
+  readonly hasNewForm: boolean
+}
+
 function compareAnswers(
   before: Document,
   was: Answer | Ref,
   after: Document,
   is: Answer | Ref | undefined,
-  status: string,
-  say: Say,
+  { status, say, hasNewForm }: AnswerOptions,
 ) {
   if (!is) return say(status, 'is no longer answered')
   const [old, now] = [resolve<Answer>(before, was), resolve<Answer>(after, is)]
@@ -76,7 +112,9 @@ function compareAnswers(
     if (!now.headers?.[header]) say(status, `the header ${header} is gone`)
   for (const [type, { schema }] of Object.entries(old.content ?? {})) {
     const media = now.content?.[type]
-    if (media) compare({ before, after, isAsked: false, say, seen: new Set() }, schema, media.schema, status)
+    const comparison = { before, after, isAsked: false, say, seen: new Set<string>() }
+    if (media && hasNewForm) compareForms(comparison, schema, media.schema, status, { mayGrow: true })
+    else if (media) compare(comparison, schema, media.schema, status)
     else say(status, `${type} is no longer answered`)
   }
 }
@@ -99,7 +137,40 @@ const judged = new Set<string>([
   ...upper,
   ...['type', 'enum', 'const', 'properties', 'required', 'additionalProperties', 'items', '$ref'],
   ...['title', 'description', 'examples', 'example', 'deprecated', 'readOnly', 'writeOnly', '$comment'],
+  ...['anyOf', 'oneOf'],
 ])
+
+const hasForms = ({ anyOf, oneOf }: Schema) => anyOf !== undefined || oneOf !== undefined
+
+/** The forms among which a value has one: what `anyOf` or `oneOf` lists, or the schema itself. */
+function formsOf(document: Document, schema: Schema): Schema[] {
+  const { anyOf, oneOf } = resolve<Schema>(document, schema)
+  return anyOf ?? oneOf ?? [schema]
+}
+
+/**
+ * Asked: what any of the old forms took, one of the new ones takes. Answered: what any of the new forms has, one of the old ones
+ * promised. Forms have no names, so each is compared with all on the other side; where none fits, what the nearest lacks is said.
+ */
+function compareForms(comparison: Comparison, was: Schema, is: Schema, place: string, { mayGrow = false } = {}): void {
+  const [old, now] = [formsOf(comparison.before, was), formsOf(comparison.after, is)]
+  const differences = (one: Schema, other: Schema) => {
+    const found: [string, string][] = []
+    // What was seen on the way here is being compared; what is seen in here is known only if this form is the one.
+    const seen = new Set(comparison.seen)
+    compare({ ...comparison, seen, say: (...difference) => found.push(difference) }, one, other, place)
+    return found
+  }
+  const nearest = (all: [string, string][][]) => all.reduce((least, one) => (one.length < least.length ? one : least))
+  if (comparison.isAsked && resolve<Schema>(comparison.after, is).oneOf)
+    for (const [i, one] of now.entries())
+      for (const other of now.slice(i + 1))
+        if (!excludeEachOther(comparison.after, one, other)) comparison.say(place, 'has forms that may both fit')
+  const oldToNow = () => old.map((one) => nearest(now.map((other) => differences(one, other))))
+  const nowToOld = () => now.map((one) => nearest(old.map((other) => differences(other, one))))
+  for (const difference of comparison.isAsked || mayGrow ? oldToNow() : nowToOld())
+    for (const [where, what] of difference) comparison.say(where, what)
+}
 
 function compare(comparison: Comparison, was: Schema, is: Schema, place: string): void {
   const { before, after, isAsked, say, seen } = comparison
@@ -109,6 +180,9 @@ function compare(comparison: Comparison, was: Schema, is: Schema, place: string)
     seen.add(pair)
   }
   const [old, now] = [resolve<Schema>(before, was), resolve<Schema>(after, is)]
+  if (hasForms(old) || hasForms(now)) compareForms(comparison, was, is, place)
+  // A schema that is one of the forms on the other side was compared with them.
+  if (hasForms(old) !== hasForms(now)) return
 
   compareTypes(old, now, isAsked, (what) => say(place, what))
   if (isAsked) {

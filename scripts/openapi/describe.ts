@@ -3,10 +3,29 @@ import type { ProblemKind } from '#core/problem.ts'
 import { problemReference } from '#http/pages/problems.ts'
 import { problemTypes } from '#http/protocol/problem.ts'
 import type { TSchema } from '#json-schema.ts'
-import type { Answer, Document, Media, Operation, Parameter, Ref, Schema } from './document.ts'
+import {
+  type Answer,
+  type Document,
+  type Media,
+  type Operation,
+  optionalExample,
+  type Parameter,
+  type Ref,
+  type Schema,
+} from './document.ts'
 import { namedShapes, type Route } from './routes.ts'
 import { createSchemas } from './schemas.ts'
-import { answerHeaders, headerName, info, problemShape, requestHeaders, securitySchemes, tags } from './words.ts'
+import { describeWebhooks } from './webhooks.ts'
+import {
+  answerHeaders,
+  headerName,
+  info,
+  problemShape,
+  requestHeaders,
+  securitySchemes,
+  servers,
+  tags,
+} from './words.ts'
 
 /**
  * The document, from what the routes say. Without examples: those come from a real run (tell.ts).
@@ -41,7 +60,7 @@ export async function describe(routes: readonly Route[], version: string): Promi
           in: place,
           ...(required && { required }),
           ...(description && { description }),
-          schema: rest,
+          ...(required ? { schema: rest } : withExamples(rest)),
         })
       }
     }
@@ -86,7 +105,7 @@ export async function describe(routes: readonly Route[], version: string): Promi
   const paths: Document['paths'] = {}
   for (const route of routes) {
     const path = route.url.replace(/:(\w+)/g, '{$1}')
-    const { operationId, summary = '', description, tags: own = [], body } = route.schema
+    const { operationId, summary = '', description, tags: own = [], body, isBodyOptional = false } = route.schema
     const parameters = parametersOf(route)
     const operation: Operation = {
       operationId,
@@ -96,12 +115,19 @@ export async function describe(routes: readonly Route[], version: string): Promi
       security: securityOf(route),
       ...(parameters.length > 0 && { parameters }),
       ...(body !== undefined && {
-        requestBody: { required: true, content: bodyMedia(route.method, toSchema(body)) },
+        requestBody: { required: !isBodyOptional, content: bodyMedia(route.method, toSchema(body)) },
       }),
       responses: answersOf(route),
     }
     paths[path] = { ...paths[path], [route.method]: operation }
   }
+
+  const webhooks = describeWebhooks(toSchema)
+  const shown = Object.entries(requestHeaders).map(([name, header]) => [
+    name,
+    { ...header, ...withExamples(header.schema) },
+  ])
+  const parameters = Object.fromEntries(shown) as Record<string, Parameter>
 
   const pick = <T>(from: Record<string, T>, names: Set<string>) =>
     Object.fromEntries([...names].sort().map((name) => [headerName(name), from[name] as T]))
@@ -134,13 +160,14 @@ export async function describe(routes: readonly Route[], version: string): Promi
   return {
     openapi: '3.1.1',
     info: { ...info, version },
-    servers: [{ url: '/' }],
+    servers,
     security: [],
     tags: byWords([...usedTags]).map((name) => ({ name, description: tags[name] ?? '' })),
     paths,
+    webhooks,
     components: {
       schemas: components(),
-      parameters: pick<Parameter>(requestHeaders, usedParameters),
+      parameters: pick(parameters, usedParameters),
       headers: pick(answerHeaders, usedHeaders),
       securitySchemes,
       responses,
@@ -159,6 +186,15 @@ function securityOf({ schema: { scope, sessionOnly } }: Route): Record<string, s
   if (scope === undefined || scope === 'none') return []
   // Nothing is first, and enough: a server without login asks for no more, and both have the same description.
   return [{}, ...(sessionOnly ? [] : [{ token: [scope] }]), { session: [] }]
+}
+
+/**
+ * The schema of an optional parameter, and beside it the examples of it. In the schema, Scalar would fill the first one into the sample
+ * request of /docs: If-Match would make each fail, and of the parameters of a list some exclude each other.
+ */
+function withExamples({ examples = [], ...schema }: Schema): Pick<Parameter, 'schema' | 'examples'> {
+  const named = (examples as unknown[]).map((value, i) => [i === 0 ? 'default' : `other-${i}`, optionalExample(value)])
+  return { schema, ...(named.length > 0 && { examples: Object.fromEntries(named) }) }
 }
 
 /** PATCH is where the other media type is expected. */

@@ -6,6 +6,7 @@ export interface Document {
   security: object[]
   tags: { name: string; description: string }[]
   paths: Record<string, Record<string, Operation>>
+  webhooks?: Record<string, Record<string, Operation>>
   components: {
     schemas: Record<string, Schema>
     parameters: Record<string, Parameter>
@@ -32,8 +33,19 @@ export interface Parameter {
   required?: boolean
   description?: string
   schema: Schema
+  /** Of one that is required. */
   example?: unknown
+  /** Of one that is optional. */
+  examples?: Record<string, OptionalExample>
 }
+
+export interface OptionalExample {
+  value: unknown
+  /** Scalar (/docs) shows it, and leaves it out of the sample request. */
+  'x-disabled': true
+}
+
+export const optionalExample = (value: unknown): OptionalExample => ({ value, 'x-disabled': true })
 
 export interface Answer {
   description: string

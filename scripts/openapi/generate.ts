@@ -15,8 +15,8 @@ export async function generate(): Promise<{ document: Document; told: Told[]; un
   const { version } = JSON.parse(readFileSync(new URL('package.json', root), 'utf8'))
   const { routes, undescribed } = readRoutes()
   const bare = await describe(routes, version)
-  const told = await tell(bare, story)
-  return { document: addExamples(bare, told), told, undescribed }
+  const { told, sent } = await tell(story)
+  return { document: addExamples(bare, told, sent), told, undescribed }
 }
 
 export function toText(document: Document): string {

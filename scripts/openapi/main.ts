@@ -1,8 +1,9 @@
 import { existsSync, writeFileSync } from 'node:fs'
 import { breakingChanges } from './breaking.ts'
+import { clientTable, clientTableFile } from './client-table.ts'
 import { documentFile, generate, readDocument, toText } from './generate.ts'
 
-/** `npm run openapi`: writes openapi.json anew. What would break a caller is refused, unless `-- --breaking` says that it is meant. */
+/** `npm run openapi`: writes openapi.json and the table of the client anew. What would break a caller is refused, unless `-- --breaking` says that it is meant. */
 const { document, undescribed } = await generate()
 if (undescribed.length > 0) {
   console.error(
@@ -17,3 +18,4 @@ if (broken.length > 0 && !process.argv.includes('--breaking')) {
   process.exit(1)
 }
 writeFileSync(documentFile, toText(document))
+writeFileSync(clientTableFile, clientTable())

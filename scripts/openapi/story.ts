@@ -435,7 +435,31 @@ export const story: readonly Step[] = [
     headers: { prefer: 'return=minimal' },
     body: { title: 'Certificate of www.example.org', key: 'cert/www.example.org' },
   },
+  {
+    operation: 'createTask',
+    shows: 'Many at once',
+    headers: { 'idempotency-key': 'b3d5' },
+    body: {
+      tasks: [
+        { title: 'Domain example.org', key: 'domain/example.org', expiry_dt: '2027-05-01', reminders: ['P30D', 'P7D'] },
+        { title: 'Domain example.net', key: 'domain/example.net', expiry_dt: '2027-06-01', reminders: ['P30D', 'P7D'] },
+      ],
+    },
+  },
+  {
+    operation: 'createTask',
+    shows: 'Many at once, and only what the next change needs is answered',
+    headers: { prefer: 'return=minimal' },
+    body: { tasks: [{ title: 'Rent of the office', expiry_dt: '2027-01-01' }, { title: 'Rent of the store' }] },
+  },
+  {
+    operation: 'createTask',
+    shows: 'One of many has a key that is taken',
+    body: { tasks: [{ title: 'Domain example.com' }, { title: 'Domain example.org', key: 'domain/example.org' }] },
+    status: 409,
+  },
   { operation: 'restoreTasks', shows: 'Its key is taken by now', body: { ids: [2] }, status: 409 },
+  { operation: 'purgeTrash', shows: 'How many that would be', query: { dry_run: 'true' } },
   { operation: 'purgeTrash', shows: 'One for good', query: { ids: '3' } },
   { operation: 'listChannelKinds', shows: 'Each with the schema of its options' },
   { operation: 'listChannels', shows: 'The console, and one of the configuration file' },
@@ -580,6 +604,12 @@ export const story: readonly Step[] = [
     body: { channel_id: 3 },
     status: 409,
   },
+  {
+    operation: 'deleteChannel',
+    shows: 'How many deliveries wait for it',
+    path: { id: 3 },
+    query: { dry_run: 'true' },
+  },
   { operation: 'deleteChannel', shows: 'Away with it', path: { id: 3 } },
   { operation: 'getSettings', shows: 'As they are' },
   {
@@ -599,6 +629,7 @@ export const story: readonly Step[] = [
     body: { name: 'certificate watcher', scopes: ['read', 'write'] },
   },
   { operation: 'listTokens', shows: 'What there is, and when it was used' },
+  { operation: 'revokeToken', shows: 'How many that would be', path: { id: 1 }, query: { dry_run: 'true' } },
   { operation: 'revokeToken', shows: 'Good for nothing from now on', path: { id: 1 } },
   { operation: 'createUser', shows: 'Somebody is invited', body: { name: 'ada', email: 'ada@example.org' } },
   { operation: 'createUser', shows: 'A name that is taken', body: { name: 'ada' }, status: 409 },

@@ -9,7 +9,9 @@ import { webhookKind } from '#channels/webhook.ts'
 import { parseConfig } from '#config/config.ts'
 import { fakeClock } from '#support/fake-clock.ts'
 import { recorder } from '#support/recording-channel.ts'
-import { type Answer, type Described, type Document, operationsOf, resolve } from './document.ts'
+import { toCloudEvent } from '#wire/cloud-event.ts'
+import { type Answer, type Described, type Document, operationsOf, optionalExample, resolve } from './document.ts'
+import { type AnyOperation, allOperations } from './operations.ts'
 import { type Step, storyBegins } from './story.ts'
 import { headerName } from './words.ts'
 
@@ -23,10 +25,10 @@ export interface Told {
 }
 
 /**
- * Asks a real server, on a clock moved by hand, everything in the story, and keeps what it answers.
+ * Asks a real server, on a clock moved by hand, everything in the story, and keeps what it answers, and what it sends as a webhook.
  * @throws where an answer has another status than the story says
  */
-export async function tell(document: Document, story: readonly Step[]): Promise<Told[]> {
+export async function tell(story: readonly Step[]): Promise<{ told: Told[]; sent: unknown[] }> {
   const folder = mkdtempSync(join(tmpdir(), 'duebell-story-'))
   const clock = fakeClock(storyBegins)
   // Beside the console one where a webhook would be, that refuses the first notification and then accepts everything.
@@ -54,22 +56,26 @@ export async function tell(document: Document, story: readonly Step[]): Promise<
   const onBroken = (error: unknown) => lines.push(String(error))
   const app = await startApp(config, { clock, output, catalog, onBroken })
   clock.settle = app.idle
-  const operations = operationsOf(document)
+  const operations = new Map(allOperations().map((one) => [one.id, one]))
   const told: Told[] = []
   try {
     for (const step of story) {
       if (step.at) await clock.advanceTo(step.at)
       else await app.idle()
-      const described = operations.get(step.operation)
-      if (!described) throw new Error(`the story tells of ${step.operation}, which is no operation`)
-      told.push(await ask(app.url, described, withShown(step, told), lines))
+      const operation = operations.get(step.operation)
+      if (!operation) throw new Error(`the story tells of ${step.operation}, which is no operation`)
+      told.push(await ask(app.url, operation, withShown(step, told), lines))
     }
   } finally {
     clock.settle = async () => {}
     await app.stop()
     rmSync(folder, { recursive: true })
   }
-  return steady(told)
+  const same = createSteady()
+  return {
+    told: told.map((one) => steady(one, same)),
+    sent: hook.messages.map((message) => JSON.parse(same(JSON.stringify(toCloudEvent(message))))),
+  }
 }
 
 const secret = 'whsec_C2FVsBQIhrscChlQIMV+b5sSYspob7oD'
@@ -96,10 +102,10 @@ function withShown(step: Step, told: readonly Told[]): Step {
   return { ...step, body: { ...Object.fromEntries(found), ...(step.body as object) } }
 }
 
-async function ask(url: string, { method, path }: Described, step: Step, lines: readonly string[]): Promise<Told> {
+async function ask(url: string, { method, path }: AnyOperation, step: Step, lines: readonly string[]): Promise<Told> {
   const { body, headers, status: expected = 200 } = step
   const response = await fetch(url + target(path, step), {
-    method: method.toUpperCase(),
+    method,
     headers: { ...(body !== undefined && { 'content-type': 'application/json' }), ...headers },
     ...(body !== undefined && { body: JSON.stringify(body) }),
   })
@@ -123,7 +129,7 @@ function target(path: string, { path: parts = {}, query = {} }: Step): string {
 const webPushKey = 'BA1Hxzyi1RUM1b5wjxsn7nGxAszw2u61m164i3MrAIxHF6YK5h4SDYic-dRuU_RCPCfA5aq9ojSwk5Y2EmClBPs'
 
 /** UUIDs and keys are random. The n-th one of the story gets the same in every run; the first bytes of a UUIDv7 are its time. */
-function steady(told: readonly Told[]): Told[] {
+function createSteady(): (text: string) => string {
   const time = Date.parse(storyBegins).toString(16).padStart(12, '0')
   const seen = new Map<string, string>()
   const rename = (uuid: string) => {
@@ -131,7 +137,7 @@ function steady(told: readonly Told[]): Told[] {
     const first = uuid[14] === '7' ? time : hex.slice(0, 12)
     return `${first.slice(0, 8)}-${first.slice(8)}-${uuid[14]}${hex.slice(13, 16)}-a${hex.slice(17, 20)}-${hex.slice(20, 32)}`
   }
-  const same = (text: string) =>
+  return (text) =>
     text
       .replace(/(?<="web_push_key":")[^"]+/, webPushKey)
       .replace(/\b(db[lsi])_[0-9A-Za-z]{49}\b/g, (_, kind) => `${kind}_${'0'.repeat(43)}example`.slice(0, 53))
@@ -141,16 +147,22 @@ function steady(told: readonly Told[]): Told[] {
         seen.set(uuid, name)
         return name
       })
-  return told.map((one) => {
-    const { step } = one
-    const body = step.shown ? JSON.parse(same(JSON.stringify(step.body))) : step.body
-    return { ...one, step: body === undefined ? step : { ...step, body }, text: same(one.text) }
-  })
+}
+
+function steady(one: Told, same: (text: string) => string): Told {
+  const { step } = one
+  const body = step.shown ? JSON.parse(same(JSON.stringify(step.body))) : step.body
+  return { ...one, step: body === undefined ? step : { ...step, body }, text: same(one.text) }
 }
 
 /** Puts what was told into the document: of each operation what was asked, unless that was refused, and the answer, under one name. */
-export function addExamples(document: Document, told: readonly Told[]): Document {
+export function addExamples(document: Document, told: readonly Told[], sent: readonly unknown[] = []): Document {
   const full = structuredClone(document)
+  for (const { post } of Object.values(full.webhooks ?? {})) {
+    const media = post?.requestBody?.content['application/json']
+    if (media && sent.length > 0)
+      media.examples = { 'a-reminder': { summary: 'A passport is to be renewed', value: sent[0] } }
+  }
   const operations = operationsOf(full)
   for (const { step, status, type, text } of told) {
     const { operation } = operations.get(step.operation) as Described
@@ -162,7 +174,10 @@ export function addExamples(document: Document, told: readonly Told[]): Document
 
     const given: Record<string, unknown> = { ...step.path, ...step.query }
     for (const parameter of operation.parameters ?? [])
-      if ('name' in parameter && parameter.name in given) parameter.example ??= given[parameter.name]
+      if ('name' in parameter && parameter.name in given) {
+        if (parameter.required) parameter.example ??= given[parameter.name]
+        else parameter.examples ??= { default: optionalExample(given[parameter.name]) }
+      }
     const request = operation.requestBody?.content['application/json']
     if (request && step.body !== undefined && status < 400)
       request.examples = { ...request.examples, ...example(step.body) }

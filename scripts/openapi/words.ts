@@ -26,6 +26,24 @@ over those you do not know.`,
   license: { name: 'MIT', identifier: 'MIT' },
 }
 
+/**
+ * `/` is first: it is right wherever the document is read from its server, as /docs does and a generator that is given its URL. Who
+ * generates a client from the file takes the second, and sets where the server is.
+ */
+export const servers = [
+  { url: '/', description: 'The server that this document was read from' },
+  {
+    url: '{origin}',
+    description: 'Any other server, for clients that are generated from the file',
+    variables: {
+      origin: {
+        default: 'http://127.0.0.1:8888',
+        description: 'Scheme, host and port, without a path: where `npm start` listens, or a public URL',
+      },
+    },
+  },
+]
+
 export const securitySchemes = {
   token: {
     type: 'http',
@@ -74,20 +92,21 @@ export const requestHeaders: Record<RequestHeader, Parameter> = {
     in: 'header',
     description:
       'A text of the caller, unique for this request. Sent again with the same request, it brings the first answer, and nothing is done twice.',
-    schema: { type: 'string', minLength: 1, maxLength: 255 },
+    schema: { type: 'string', minLength: 1, maxLength: 255, examples: ['7b1c6f0e-51e5-4d0a-9d3c-2f1f0f0c8a57'] },
   },
   prefer: {
     name: 'Prefer',
     in: 'header',
     description:
-      '`return=minimal`: answer only id and version; `handling=strict`, of many: refuse all for what would otherwise be skipped (RFC 7240).',
-    schema: { type: 'string', examples: ['return=minimal'] },
+      '`return=minimal`: answer only id and version; `handling=strict`, of many: refuse all for what would otherwise be skipped (RFC 7240). `return=representation`, the whole answer, is the default. Preferences that are not known are passed over.',
+    // The default comes first, since generators fill in the first: a sample request must not change what is answered.
+    schema: { type: 'string', examples: ['return=representation', 'return=minimal', 'handling=strict'] },
   },
   'last-event-id': {
     name: 'Last-Event-ID',
     in: 'header',
     description: 'The id of the last event that was received: the stream goes on behind it.',
-    schema: { type: 'string' },
+    schema: { type: 'string', examples: ['1042'] },
   },
 }
 

@@ -12,7 +12,7 @@ import type { Defaults } from '#core/reminder.ts'
 import { newTask } from '#core/task-changes.ts'
 import { saveHealth } from '#store/channel-health.ts'
 import * as store from '#store/channels.ts'
-import { cancelForChannel } from '#store/deliveries.ts'
+import { cancelForChannel, countPending } from '#store/deliveries.ts'
 import type { Db } from '#store/schema.ts'
 import { getUser, userInTransaction } from '#store/users.ts'
 import { meetsPrecondition, type Precondition } from './conditions.ts'
@@ -148,19 +148,21 @@ async function change(
 }
 
 /**
- * Deletes a channel and cancels its pending deliveries. Its notifications stay in the history.
+ * Deletes a channel and cancels its pending deliveries, or counts these. Its notifications stay in the history.
  * @throws Problem `not-found`, `stale`, `conflict`
  */
 export async function deleteChannel(
   ctx: Context,
   { userId }: Actor,
   target: ChannelTarget,
+  { isDryRun = false } = {},
 ): Promise<{ cancelled: number }> {
   return perform(ctx, async (tx, now, wakeAt) => {
     const channel = await store.getChannel(tx, userId, target.id, true)
     requireVersion(target, channel)
     if (channel.source !== 'api')
       throw new Problem('conflict', 'This channel was not created by the API: it can be switched off, but not deleted.')
+    if (isDryRun) return { cancelled: await countPending(tx, channel.id) }
     await store.removeChannel(tx, channel, now)
     wakeAt(now)
     return { cancelled: await cancelForChannel(tx, channel.id, 'the channel was deleted', now) }

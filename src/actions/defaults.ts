@@ -2,6 +2,7 @@ import type { Actor } from '#core/caller.ts'
 import type { QuietHours } from '#core/quiet-hours.ts'
 import type { Defaults } from '#core/reminder.ts'
 import type { Reminder } from '#core/task.ts'
+import * as preferences from '#store/preferences.ts'
 import * as users from '#store/users.ts'
 import { type LongContext, refuseIfStopping, yieldToOthers } from './context.ts'
 import { openWalk } from './recompute.ts'
@@ -43,10 +44,10 @@ export async function changeSettings(
 ): Promise<void> {
   const isStale = await ctx.transact(async (tx, now) => {
     await users.lockUser(tx, userId)
-    if (quietHours !== undefined) await users.saveQuietHours(tx, userId, quietHours)
+    if (quietHours !== undefined) await preferences.saveQuietHours(tx, userId, quietHours)
     if (Object.keys(defaults).length === 0) return false
-    const { own } = await users.getPreferences(tx, userId)
-    return users.saveOwnDefaults(tx, userId, { ...own, ...defaults }, server, now)
+    const { own } = await preferences.getPreferences(tx, userId)
+    return preferences.saveOwnDefaults(tx, userId, { ...own, ...defaults }, server, now)
   })
   if (!isStale) return
   const walk = openWalk({ store: ctx, limit: () => batchSize, wake: ctx.wake }, userId)

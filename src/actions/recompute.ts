@@ -30,6 +30,8 @@ export interface WalkStep {
   readonly tasks: number
   /** The same count for all steps before the first step of this process. */
   readonly tasksBefore: number
+  /** Tasks whose expiry is another instant now: days in another zone, and local times under other rules of their zone. */
+  readonly moved: readonly number[]
   readonly isDone: boolean
 }
 
@@ -64,7 +66,7 @@ export function openWalk(deps: WalkDeps, userId: number): Walk {
     staleSince = chunk.staleSince
     if (chunk.earliestAt !== null) deps.wake(chunk.earliestAt)
     const isDone = chunk.isEnd && (await transact((tx) => store.markFresh(tx, userId, chunk.staleSince)))
-    return { tasks: chunk.tasks, tasksBefore: hasBegun ? 0 : chunk.tasksBefore, isDone }
+    return { tasks: chunk.tasks, tasksBefore: hasBegun ? 0 : chunk.tasksBefore, moved: chunk.moved, isDone }
   }
 
   async function dueSoonStep(): Promise<WalkStep> {
@@ -73,19 +75,21 @@ export function openWalk(deps: WalkDeps, userId: number): Walk {
     const plan =
       dueSoon ?? planDueSoon(user.defaults, Math.max(dueSoonUntil, Math.min(staleSince, now)), now + horizonMs)
     dueSoon = undefined
+    const moved: number[] = []
     try {
-      const { at, rest, earliestAt } = await transact(async (tx, at) => {
+      const { at, rest, earliestAt, ...computed } = await transact(async (tx, at) => {
         const { found, rest } = await readDueSoon(tx, userId, plan, deps.limit())
         return { at, rest, ...(await compute(tx, userId, found, at)) }
       })
       now = at
       dueSoon = rest
+      moved.push(...computed.moved)
       if (earliestAt !== null) deps.wake(earliestAt)
     } catch (error) {
       if (!isDamage(db, error)) throw error // the walk skips damaged rows
     }
     if (!dueSoon) dueSoonUntil = plan.until
-    return { tasks: 0, tasksBefore: 0, isDone: false }
+    return { tasks: 0, tasksBefore: 0, moved, isDone: false }
   }
 
   const isBehind = () => dueSoon !== undefined || dueSoonUntil < now + horizonMs / 2
@@ -105,13 +109,14 @@ export function openWalk(deps: WalkDeps, userId: number): Walk {
   }
 }
 
-const gone: WalkStep = { tasks: 0, tasksBefore: 0, isDone: true }
+const gone: WalkStep = { tasks: 0, tasksBefore: 0, moved: [], isDone: true }
 
 interface Chunk {
   readonly now: number
   readonly staleSince: number
   readonly tasks: number
   readonly tasksBefore: number
+  readonly moved: readonly number[]
   readonly earliestAt: number | null
   readonly isEnd: boolean
 }
@@ -127,10 +132,10 @@ async function computeChunk(tx: Db, userId: number, limit: number, now: number):
     (range, max) => store.nextByExpiry(tx, userId, range, max),
     positionOf,
   )
-  const { tasks, earliestAt, present } = await compute(tx, userId, found, now)
+  const { tasks, earliestAt, present, moved } = await compute(tx, userId, found, now)
   const isSame = present.staleSince === staleSince
   if (isSame) await store.saveProgress(tx, userId, { ...next, tasks: progress.tasks + tasks })
-  return { now, staleSince, tasks, tasksBefore: progress.tasks, earliestAt, isEnd: isSame && isEnd }
+  return { now, staleSince, tasks, tasksBefore: progress.tasks, moved, earliestAt, isEnd: isSame && isEnd }
 }
 
 /** Rows next to a damaged row are read one by one, each in its own transaction: 30 ms for all of them. */
@@ -150,18 +155,20 @@ async function computeReadableChunk({ db, transact }: WalkDeps['store'], userId:
     (position) => position,
   )
   let tasks = 0
+  const moved: number[] = []
   let earliestAt: number | null = null
   for (const position of found)
     try {
       await store.taskAt(db, position) // a damaged row fails here, outside of the transaction
       const computed = await transact(async (tx, at) => compute(tx, userId, await store.lockTaskAt(tx, position), at))
       tasks += computed.tasks
+      moved.push(...computed.moved)
       earliestAt = earlier(earliestAt, computed.earliestAt)
     } catch (error) {
       if (!isDamage(db, error)) throw error
     }
   await transact((tx) => store.saveProgress(tx, userId, { ...next, tasks: progress.tasks + tasks }))
-  return { now, staleSince, tasks, tasksBefore: progress.tasks, earliestAt, isEnd }
+  return { now, staleSince, tasks, tasksBefore: progress.tasks, moved, earliestAt, isEnd }
 }
 
 const positionOf = ({ id, expiryAt }: AlarmTask): store.TaskPosition => ({ taskId: id, expiryAt: expiryAt ?? 0 })

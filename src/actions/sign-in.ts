@@ -4,6 +4,7 @@ import { Problem } from '#core/problem.ts'
 import type { Defaults } from '#core/reminder.ts'
 import type { Db } from '#store/schema.ts'
 import { consumeInvitation, deleteTokens } from '#store/tokens.ts'
+import { insertUser, saveUser } from '#store/user-writes.ts'
 import * as users from '#store/users.ts'
 import type { Context } from './context.ts'
 import { hashPassword, isPassword } from './passwords.ts'
@@ -88,7 +89,7 @@ export async function signInByIdentity(
     // A user with an identity is found by that alone: an address may pass to another user one day.
     if (invited && invited.identity === null) {
       const user = await users.lockUser(tx, invited.user.id)
-      await users.saveUser(tx, user.id, { identity: key })
+      await saveUser(tx, user.id, { identity: key })
       return user.id
     }
     if (!newUsers || invited)
@@ -97,7 +98,7 @@ export async function signInByIdentity(
         `There is no account here for ${email ?? 'you'}. Ask an administrator of this server.`,
       )
     const name = await freeName(tx, identity.name ?? email ?? 'user')
-    return users.insertUser(tx, { name, email, role: 'member', password: null, identity: key, defaults: server }, now)
+    return insertUser(tx, { name, email, role: 'member', password: null, identity: key, defaults: server }, now)
   })
   return openSession(ctx, userId, device)
 }
@@ -152,7 +153,7 @@ export async function acceptInvitation(
     if (name === null && before.name === null)
       throw new Problem('invalid', 'name is missing', { faults: [{ at: { pointer: '/name' }, detail: 'is missing' }] })
     // The first user chooses a name; an administrator named all others.
-    await users.saveUser(tx, userId, { ...(before.name === null && name !== null && { name }), password: hashed })
+    await saveUser(tx, userId, { ...(before.name === null && name !== null && { name }), password: hashed })
     const isFirst = before.name === null
     if (isFirst) await deleteTokens(tx, userId, ['session', 'invitation'])
     else await endAccess(tx, userId)
@@ -195,7 +196,7 @@ export async function changePassword(
     await requireCredential(tx, issuer, now)
     // A concurrent reset removes the password: without this check, the next one could be set without any.
     if ((await users.findPassword(tx, userId)) !== stored) throw wrongPassword()
-    await users.saveUser(tx, userId, { password: hash })
+    await saveUser(tx, userId, { password: hash })
     await deleteTokens(tx, userId, ['invitation'])
     return {
       sessions: await deleteTokens(tx, userId, ['session'], by?.id ?? undefined),

@@ -3,7 +3,7 @@ import { hasMovedExpiry, rememberFired } from '#core/alarm.ts'
 import type { Actor } from '#core/caller.ts'
 import type { ChangeKind } from '#core/change.ts'
 import type { DateTimeInput } from '#core/date-time.ts'
-import { type Fault, Problem } from '#core/problem.ts'
+import { type Fault, Problem, withPointerPrefix } from '#core/problem.ts'
 import type { Defaults } from '#core/reminder.ts'
 import { type AlarmSettings, freshen } from '#core/stale-alarm.ts'
 import type { Task, TaskDraft, TaskPatch } from '#core/task.ts'
@@ -21,6 +21,7 @@ import { moveNotifications } from '#store/moved-expiries.ts'
 import { firedUntil } from '#store/notifications.ts'
 import type { Db } from '#store/schema.ts'
 import { indexTask } from '#store/search.ts'
+import { insertTask, saveTasks, type TaskUpdate } from '#store/task-writes.ts'
 import * as tasks from '#store/tasks.ts'
 import { moveToTrash } from '#store/trash.ts'
 import { defaultsInTransaction, userInTransaction } from '#store/users.ts'
@@ -39,7 +40,7 @@ export async function createTask(ctx: Context, actor: Actor, draft: TaskDraft): 
 
 async function insert(tx: Db, { userId }: Actor, draft: TaskDraft, now: number, wakeAt: WakeAt): Promise<Task> {
   const defaults = await defaultsInTransaction(tx, userId)
-  const task = await tasks.insertTask(tx, newTask(draft, userId, randomUUIDv7(), defaults, now))
+  const task = await insertTask(tx, newTask(draft, userId, randomUUIDv7(), defaults, now))
   recordChange(tx, { userId, taskId: task.id, kind: 'created' })
   wakeAt(task.notifyAt)
   return task
@@ -192,7 +193,7 @@ async function change(ctx: Context, actor: Actor, target: TaskTarget, make: Make
  * The alarm shows what is about to fire, so a stale alarm is computed before the change. A change that has no effect remains without a
  * write.
  */
-function updateOf(before: Task, settings: AlarmSettings, now: number, make: (task: Task) => Task): tasks.TaskUpdate {
+function updateOf(before: Task, settings: AlarmSettings, now: number, make: (task: Task) => Task): TaskUpdate {
   const fresh = freshen(before, settings, now)
   const after = make(fresh)
   return { before, after: after === fresh ? before : after }
@@ -211,12 +212,12 @@ async function rewriteOne(tx: Db, before: Task, make: Make, now: number, wakeAt:
 async function rewrite(
   tx: Db,
   defaults: Defaults,
-  changes: readonly tasks.TaskUpdate[],
+  changes: readonly TaskUpdate[],
   now: number,
   wakeAt: WakeAt,
 ): Promise<Task[]> {
-  const hasMoved = ({ before, after }: tasks.TaskUpdate) => hasMovedExpiry(before, after)
-  const isReopened = ({ before, after }: tasks.TaskUpdate) => before.completedAt !== null && after.completedAt === null
+  const hasMoved = ({ before, after }: TaskUpdate) => hasMovedExpiry(before, after)
+  const isReopened = ({ before, after }: TaskUpdate) => before.completedAt !== null && after.completedAt === null
   // Tasks that return to an earlier expiry: reminders that fired stay fired, and cancelled deliveries are pending again.
   const returned = changes.flatMap((one) => {
     const { id, expiryAt } = one.after
@@ -236,7 +237,7 @@ async function rewrite(
     return until === undefined ? one : { ...one, after: rememberFired(one.after, until, defaults, now) }
   })
   const changed = written.filter(({ before, after }) => after !== before)
-  await tasks.saveTasks(tx, changed)
+  await saveTasks(tx, changed)
   await moveNotifications(
     tx,
     changed.flatMap((one) => {
@@ -265,18 +266,4 @@ async function taskToChange(tx: Db, { userId }: Actor, target: TaskTarget): Prom
   if (!task) throw new Problem('not-found', `There is no task ${target.id}.`)
   requirePrecondition(target, task)
   return task
-}
-
-/** Prefixes the pointers of faults with the position of the item. */
-function withPointerPrefix<T>(pointer: string, make: () => T): T {
-  try {
-    return make()
-  } catch (error) {
-    if (!(error instanceof Problem) || !error.extras.faults) throw error
-    const faults = error.extras.faults.map(({ at, detail }) => ({
-      at: 'pointer' in at ? { pointer: pointer + at.pointer } : at,
-      detail,
-    }))
-    throw new Problem(error.kind, error.message, { ...error.extras, faults })
-  }
 }

@@ -131,9 +131,18 @@ export async function signOutEverywhere(ctx: Context, userId: number): Promise<E
   })
 }
 
-/** Revokes a token and all its children. @throws Problem `not-found` */
-export async function revokeToken(ctx: Context, { userId }: Actor, id: number): Promise<TokenRecord> {
-  return ctx.transact((tx) => store.deleteToken(tx, userId, id))
+/** Revokes a token and all its descendants, or counts these. @returns how many @throws Problem `not-found` */
+export async function revokeToken(
+  ctx: Context,
+  { userId }: Actor,
+  id: number,
+  { isDryRun = false } = {},
+): Promise<number> {
+  return ctx.transact(async (tx) => {
+    const ids = await store.lockTokenFamily(tx, userId, id)
+    if (!isDryRun) await store.deleteTokensById(tx, ids)
+    return ids.length
+  })
 }
 
 /** Creates a token in the caller's transaction. */

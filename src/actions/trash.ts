@@ -146,6 +146,17 @@ export async function purgeTrash(ctx: LongContext, { userId }: Actor, which: tra
   )
 }
 
+/** Counts the tasks that `purgeTrash` would delete. */
+export async function countTrashed(
+  { db }: Pick<LongContext, 'db'>,
+  { userId }: Actor,
+  which: trash.TrashSelection,
+): Promise<number> {
+  let count = 0
+  for await (const ids of trash.idsInTrash(db, userId, which, maxListSize)) count += ids.length
+  return count
+}
+
 /** Performs one list in one call, and several lists in chunks of at most `maxChunkMs`. @returns how many in all */
 async function inChunks(
   { signal }: LongContext,

@@ -5,6 +5,7 @@ import type { Defaults } from '#core/reminder.ts'
 import type { Transact } from '#store/engine/transact.ts'
 import type { Db } from '#store/schema.ts'
 import { deleteUserRows } from '#store/user-data.ts'
+import { deleteUserRow, insertUser, saveUser } from '#store/user-writes.ts'
 import * as users from '#store/users.ts'
 import { meetsPrecondition, type Precondition } from './conditions.ts'
 import { type Context, type LongContext, refuseIfStopping, yieldToOthers } from './context.ts'
@@ -49,7 +50,7 @@ export async function createUser(
   if (password !== undefined) checkPassword(password, name)
   const hash = password === undefined ? null : await hashPassword(password)
   return ctx.transact(async (tx, now) => {
-    const id = await users.insertUser(tx, { name, email, role, password: hash, identity: null, defaults: server }, now)
+    const id = await insertUser(tx, { name, email, role, password: hash, identity: null, defaults: server }, now)
     const invitation = hash === null ? await inviteIn(tx, id, now) : null
     return { user: await users.getUser(tx, id), invitation }
   })
@@ -87,7 +88,7 @@ export async function updateUser(
     // An OpenID provider signs in any user with this address.
     refuseToken(by, email !== undefined && email !== before.email, 'change the e-mail address of an account')
     const disabledAt = disabled === undefined ? before.disabledAt : disabled ? (before.disabledAt ?? now) : null
-    await users.saveUser(tx, before.id, {
+    await saveUser(tx, before.id, {
       ...(name !== undefined && { name }),
       ...(email !== undefined && { email }),
       ...(role !== undefined && { role }),
@@ -111,7 +112,7 @@ export async function inviteUser(ctx: Context, id: number): Promise<{ user: User
     const user = await userToChange(tx, { id })
     if (user.disabledAt !== null) throw new Problem('conflict', 'This user is disabled. Enable the user first.')
     await endAccess(tx, id)
-    await users.saveUser(tx, id, { password: null })
+    await saveUser(tx, id, { password: null })
     return { user, invitation: await inviteIn(tx, id, now) }
   })
 }
@@ -136,7 +137,7 @@ export async function deleteUser(ctx: LongContext, target: UserTarget): Promise<
       )
     if (user.disabledAt === null)
       throw new Problem('conflict', 'Disable this user first, and export their data if you want to keep it.')
-    await users.saveUser(tx, user.id, { removedAt: now })
+    await saveUser(tx, user.id, { removedAt: now })
     await endAccess(tx, user.id)
   })
   while (!(await deleteSome(ctx.transact, target.id))) {
@@ -158,7 +159,7 @@ const chunkSize = 500
 async function deleteSome(transact: Transact, userId: number): Promise<boolean> {
   return transact(async (tx) => {
     if ((await deleteUserRows(tx, userId, chunkSize)) > 0) return false
-    await users.deleteUserRow(tx, userId)
+    await deleteUserRow(tx, userId)
     return true
   })
 }

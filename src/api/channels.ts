@@ -10,8 +10,7 @@ import {
   DeletedChannelShape,
   SavedChannelTrialShape,
 } from './schemas/channel.ts'
-import { IdParams, NoQuery } from './schemas/request.ts'
-import { SettingsPatchShape, SettingsShape } from './schemas/settings.ts'
+import { DryRunQuery, IdParams, NoQuery } from './schemas/request.ts'
 
 const tag = 'channels' as const
 const all = { tag, scope: 'admin', query: NoQuery } as const
@@ -82,8 +81,9 @@ export const deleteChannel = operation({
   method: 'DELETE',
   path: '/v1/channels/{id}',
   summary: 'Delete a channel',
-  description: 'Its deliveries stay in the history.',
+  description: 'Its deliveries stay in the history; those that still wait are cancelled.',
   ...ofOne,
+  query: DryRunQuery,
   response: DeletedChannelShape,
   requestHeaders: ['if-match', 'if-none-match'],
   problems: ['conflict'],
@@ -130,27 +130,4 @@ export const testChannel = operation({
   body: SavedChannelTrialShape,
   isBodyOptional: true,
   problems: ['conflict'],
-})
-
-export const getSettings = operation({
-  id: 'getSettings',
-  method: 'GET',
-  path: '/v1/settings',
-  summary: 'Get your settings',
-  description: 'What holds for all your tasks and channels.',
-  ...all,
-  scope: 'read',
-  response: SettingsShape,
-})
-
-export const updateSettings = operation({
-  id: 'updateSettings',
-  method: 'PATCH',
-  path: '/v1/settings',
-  summary: 'Change your settings',
-  description:
-    'Time zone, default reminders and quiet hours. With another time zone or other default reminders all tasks that go by them are reminded of anew, as if they had been created so; what has fired does not fire again. `null` is as the server has it. A notification that falls into the quiet hours is delivered at their end, but never after the expiry that it announces.',
-  ...all,
-  body: SettingsPatchShape,
-  response: SettingsShape,
 })

@@ -18,9 +18,16 @@ export const listChanges = operation({
         Type.String({
           maxLength: 100,
           description: 'The cursor of the last answer; without it, everything from the start',
+          examples: ['Y2hhbmdlczoxOjM'],
         }),
       ),
-      limit: Type.Integer({ minimum: 1, maximum: 1_000, default: 1_000 }),
+      limit: Type.Integer({
+        minimum: 1,
+        maximum: 1_000,
+        default: 1_000,
+        description: 'How many at most',
+        examples: [100],
+      }),
     },
     { additionalProperties: false },
   ),
@@ -44,6 +51,7 @@ export const followEvents = operation({
         Type.String({
           maxLength: 100,
           description: 'The cursor of an answer, of an event, or of /v1/changes; without it, what happens from now on',
+          examples: ['1042'],
         }),
       ),
       types: Type.Optional(
@@ -54,9 +62,15 @@ export const followEvents = operation({
         }),
       ),
       task_id: Type.Optional(
-        Type.Integer({ minimum: 1, description: 'Only what happens to this task, or to many at once' }),
+        Type.Integer({ minimum: 1, description: 'Only what happens to this task, or to many at once', examples: [42] }),
       ),
-      wait: Type.Integer({ minimum: 0, maximum: 60, default: 30, description: 'Seconds, of a long poll' }),
+      wait: Type.Integer({
+        minimum: 0,
+        maximum: 60,
+        default: 30,
+        description: 'Seconds, of a long poll',
+        examples: [30],
+      }),
     },
     { additionalProperties: false },
   ),

@@ -10,20 +10,36 @@ import {
   RetryChannelShape,
   RetryShape,
 } from './schemas/notification.ts'
-import { IdParams, NoQuery } from './schemas/request.ts'
+import { Cursor, IdParams, Limit, NoQuery } from './schemas/request.ts'
 import { UpcomingShape } from './schemas/upcoming.ts'
 
 const tag = 'notifications' as const
-const Flag = Type.Enum(['true', 'false'])
 const NotificationQuery = Type.Object(
   {
-    limit: Type.Integer({ minimum: 1, maximum: 1_000, default: 100 }),
-    cursor: Type.Optional(Type.String({ maxLength: 200 })),
-    status: Type.Optional(Type.Enum(deliveryStates, { description: 'With a delivery in this state' })),
-    channel_id: Type.Optional(Type.Integer({ minimum: 1, maximum: Number.MAX_SAFE_INTEGER })),
-    acknowledged: Type.Optional(Flag),
+    limit: Limit,
+    cursor: Cursor('OTAxIHt9', 200),
+    status: Type.Optional(
+      Type.Enum(deliveryStates, { description: 'With a delivery in this state', examples: ['failed'] }),
+    ),
+    channel_id: Type.Optional(
+      Type.Integer({
+        minimum: 1,
+        maximum: Number.MAX_SAFE_INTEGER,
+        description: 'With a delivery on this channel',
+        examples: [2],
+      }),
+    ),
+    acknowledged: Type.Optional(
+      Type.Enum(['true', 'false'], {
+        description: 'Those that were acknowledged, or that were not',
+        examples: ['false'],
+      }),
+    ),
     problems: Type.Optional(
-      Type.Enum(['true'], { description: 'With a delivery that was given up, or that waits after it failed' }),
+      Type.Enum(['true'], {
+        description: 'With a delivery that was given up, or that waits after it failed',
+        examples: ['true'],
+      }),
     ),
   },
   { additionalProperties: false },
@@ -40,8 +56,14 @@ export const listUpcoming = operation({
   tag,
   query: Type.Object(
     {
-      until: Type.Optional(Type.String({ maxLength: 100, description: 'A time; in 24 hours when absent' })),
-      limit: Type.Integer({ minimum: 1, maximum: 1_000, default: 100 }),
+      until: Type.Optional(
+        Type.String({
+          maxLength: 100,
+          description: 'A time; in 24 hours when absent',
+          examples: ['2026-12-02T00:00:00Z'],
+        }),
+      ),
+      limit: Limit,
     },
     { additionalProperties: false },
   ),
@@ -107,6 +129,7 @@ export const acknowledgeNotifications = operation({
   query: NoQuery,
   body: AcknowledgeUpToShape,
   response: AcknowledgedShape,
+  longTimeout: true,
   ...idempotent,
 })
 
@@ -122,6 +145,7 @@ export const retryNotifications = operation({
   query: NoQuery,
   body: RetryChannelShape,
   response: RetriedShape,
+  longTimeout: true,
   ...idempotent,
   problems: ['conflict'],
 })

@@ -12,6 +12,11 @@ export interface Operation {
   readonly method: 'GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE'
   /** With parameters in braces: `/v1/tasks/{id}`. */
   readonly path: string
+  /**
+   * The id of the operation with which it shares method and path. A body with the first required member of its schema is for this one,
+   * any other body for that one. In `openapi.json` they are one operation with two forms of a body: OpenAPI knows no other way.
+   */
+  readonly variantOf?: string
   /** The scope that a credential needs; `none`: everybody may ask. */
   readonly scope: Scope | 'none'
   /** For administrators of the server, and no other user. */
@@ -39,8 +44,10 @@ export interface Operation {
   readonly problems?: readonly ProblemKind[]
   /** It waits for something outside, and so holds no slot of those that share the processor. */
   readonly longRunning?: true
-  /** Whether this request takes the processor for long: such requests wait for each other. */
-  readonly isLarge?: (query: Readonly<Record<string, unknown>>) => boolean
+  /** It may concern a million rows: clients wait minutes for its response, as for one that is longRunning. */
+  readonly longTimeout?: true
+  /** Whether this request takes the processor for long: such requests wait for each other. @param body undefined until it has arrived; not validated */
+  readonly isLarge?: (query: Readonly<Record<string, unknown>>, body: unknown) => boolean
 }
 
 export type Tag = 'tasks' | 'trash' | 'tags' | 'notifications' | 'channels' | 'accounts' | 'events'

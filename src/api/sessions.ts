@@ -13,7 +13,7 @@ import {
   TokenDraftShape,
   TokensShape,
 } from './schemas/account.ts'
-import { IdParams, NoQuery } from './schemas/request.ts'
+import { DryRunQuery, IdParams, NoQuery } from './schemas/request.ts'
 
 /** How people sign in and out, and what programs ask with. */
 const all = { tag: 'accounts', query: NoQuery } as const
@@ -129,5 +129,6 @@ export const revokeToken = operation({
     'It is good for nothing within a second, on every replica; streams that were begun with it end. All tokens that were made with it are revoked as well, and those made with these.',
   ...all,
   params: IdParams,
+  query: DryRunQuery,
   response: RevokedTokenShape,
 })

@@ -1,7 +1,7 @@
 import Type from '#json-schema.ts'
 import { operation } from './operation.ts'
 import { IdList } from './schemas/common.ts'
-import { NoQuery, PageQuery } from './schemas/request.ts'
+import { Cursor, DryRun, Limit, NoQuery } from './schemas/request.ts'
 import { PurgedShape, RestoredShape, RestoreShape, TrashShape } from './schemas/trash.ts'
 
 const tag = 'trash' as const
@@ -14,7 +14,10 @@ export const listTrash = operation({
   summary: 'List deleted tasks',
   description: 'Those that can be restored, the newest deletion first.',
   tag,
-  query: PageQuery,
+  query: Type.Object(
+    { limit: Limit, cursor: Cursor('dHJhc2g6MTc5NjExNzQwMDAwMDo0Mg') },
+    { additionalProperties: false },
+  ),
   response: TrashShape,
 })
 
@@ -29,6 +32,7 @@ export const restoreTasks = operation({
   query: NoQuery,
   body: RestoreShape,
   response: RestoredShape,
+  longTimeout: true,
   requestHeaders: ['idempotency-key'],
   responseHeaders: ['idempotency-replayed'],
   problems: ['conflict'],
@@ -43,8 +47,20 @@ export const purgeTrash = operation({
   description: 'All of them, some ids, or one batch.',
   tag,
   query: Type.Object(
-    { ids: Type.Optional(IdList), batch: Type.Optional(Type.String({ minLength: 1, maxLength: 36 })) },
+    {
+      ids: Type.Optional(IdList),
+      batch: Type.Optional(
+        Type.String({
+          minLength: 1,
+          maxLength: 36,
+          description: 'The `batch` that a deletion of many answered',
+          examples: ['019ab0c5-7a80-7c41-9d55-3a1f0f2c9b10'],
+        }),
+      ),
+      dry_run: DryRun,
+    },
     { additionalProperties: false },
   ),
   response: PurgedShape,
+  longTimeout: true,
 })

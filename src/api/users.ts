@@ -11,7 +11,7 @@ import {
   UserShape,
   UsersShape,
 } from './schemas/account.ts'
-import { IdParams, NoQuery, PageQuery } from './schemas/request.ts'
+import { Cursor, IdParams, Limit, NoQuery, PageQuery } from './schemas/request.ts'
 
 /** Who is on this server, for those who administer it. */
 const ofServer = { tag: 'accounts', scope: 'admin', adminOnly: true } as const
@@ -75,6 +75,7 @@ export const deleteUser = operation({
   description: 'With all tasks, channels and settings of the account.',
   ...ofOne,
   response: DeletedUserShape,
+  longTimeout: true,
   requestHeaders: ['if-match', 'if-none-match'],
   problems: ['conflict'],
 })
@@ -128,9 +129,9 @@ export const listAudit = operation({
   ...ofServer,
   query: Type.Object(
     {
-      limit: Type.Integer({ minimum: 1, maximum: 1_000, default: 100 }),
-      cursor: Type.Optional(Type.String({ maxLength: 100 })),
-      user_id: Type.Optional(Type.Integer({ minimum: 1, description: 'What this user did' })),
+      limit: Limit,
+      cursor: Cursor('aWQ6MTAw'),
+      user_id: Type.Optional(Type.Integer({ minimum: 1, description: 'What this user did', examples: [2] })),
       operation: Type.Optional(Type.String({ maxLength: 50, description: 'An operationId', examples: ['signIn'] })),
     },
     { additionalProperties: false },

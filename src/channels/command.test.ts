@@ -3,8 +3,8 @@ import { existsSync, readFileSync, watch } from 'node:fs'
 import { join } from 'node:path'
 import { type TestContext, test } from 'node:test'
 import { temporaryFolder } from '#support/databases.ts'
-import { messageAbout } from '#support/messages.ts'
-import { channelDeps, send } from '#support/peers.ts'
+import { messageAbout } from '#test/channels/messages.ts'
+import { channelDeps, send } from '#test/channels/peers.ts'
 import { commandKind } from './command.ts'
 
 const run = (script: string, ...rest: string[]) => ({ argv: ['/bin/sh', '-c', script, 'sh', ...rest] })

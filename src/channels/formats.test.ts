@@ -2,9 +2,9 @@ import assert from 'node:assert/strict'
 import { type TestContext, test } from 'node:test'
 import type { Message } from '#core/notification.ts'
 import { answers, type Request, startHttpReceiver } from '#kit/http-receiver.ts'
-import { openSubject, stringsIn, subjects } from '#support/http-subjects.ts'
-import { messageAbout } from '#support/messages.ts'
-import { channelDeps } from '#support/peers.ts'
+import { openSubject, stringsIn, subjects } from '#test/channels/http-subjects.ts'
+import { messageAbout } from '#test/channels/messages.ts'
+import { channelDeps } from '#test/channels/peers.ts'
 import { ntfyKind } from './ntfy.ts'
 
 /** The requests to each API, which stay within its documented limits. */

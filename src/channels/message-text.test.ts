@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { messageAbout } from '#support/messages.ts'
+import { messageAbout } from '#test/channels/messages.ts'
 import { oneLine, plainText, toMessageText, truncate } from './message-text.ts'
 
 test('a message says what expires, when, and how late it is', () => {

@@ -10,8 +10,8 @@ import {
   type Request,
   startHttpReceiver,
 } from '#kit/http-receiver.ts'
-import { openSubject, stringsIn, subjects } from '#support/http-subjects.ts'
-import { messageAbout } from '#support/messages.ts'
+import { openSubject, stringsIn, subjects } from '#test/channels/http-subjects.ts'
+import { messageAbout } from '#test/channels/messages.ts'
 import { catalog } from './catalog.ts'
 import { oneLine } from './message-text.ts'
 

@@ -4,13 +4,14 @@ import { Webhook } from 'standardwebhooks'
 import type { Message } from '#core/notification.ts'
 import { newTask } from '#core/task-changes.ts'
 import { answers, answersEndlessly, type Behaviour, hangsUp, startHttpReceiver } from '#kit/http-receiver.ts'
-import { channelDeps, freePort } from '#support/peers.ts'
+import { freePort } from '#kit/listen.ts'
+import { channelDeps } from '#test/channels/peers.ts'
 import { sign, webhookKind } from './webhook.ts'
 
 const secret = 'whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw'
 const now = Date.now()
 const expiryAt = now + 600_000
-const defaults = { reminders: ['PT15M'], timeZone: 'UTC' }
+const defaults = { reminders: ['PT15M'], dayReminders: ['PT0S'], dayTime: '09:00', timeZone: 'UTC' }
 const message: Message = {
   deliveryId: '0193a2f0-8b7e-7c41-9d55-3a1f0f2c9b10',
   attempt: 1,

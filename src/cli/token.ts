@@ -1,15 +1,17 @@
 import { createToken } from '#actions/tokens.ts'
+import type { UserWire } from '#api/schemas/account.ts'
 import type { Clock } from '#clock.ts'
-import { type Config, readConfig } from '#config/config.ts'
+import { type Config, defaultsOf, readConfig } from '#config/config.ts'
 import { flagAt } from '#config/flags.ts'
 import { instantOf } from '#core/date-time.ts'
 import { nearest, Problem } from '#core/problem.ts'
 import { type Scope, scopes, widest } from '#core/scope.ts'
 import { controlPath } from '#http/listen/control-socket.ts'
 import { openStore } from '#store/engine/open.ts'
-import { builtInUserId, ensureFirstUser, findUserByLogin } from '#store/users.ts'
+import { ensureFirstUser } from '#store/user-writes.ts'
+import { builtInUserId, findUserByLogin } from '#store/users.ts'
 import { isoText, parseTime } from '#wire/time.ts'
-import { createControlClient } from './control-client.ts'
+import { withRunningServer } from './running-server.ts'
 
 /**
  * `duebell token create`, on the server's machine. It needs no login: a user who may open the database or the control socket has full
@@ -71,32 +73,25 @@ interface CreatedToken {
 }
 
 /** @returns undefined when no server is running */
-async function byServer(path: string, request: TokenRequest): Promise<CreatedToken | undefined> {
+function byServer(path: string, request: TokenRequest): Promise<CreatedToken | undefined> {
   const { name, scope, expires, user: userName } = request
-  const send = createControlClient(path)
-  let user: { id: number; name: string | null } | undefined
-  for (let cursor: string | null = ''; cursor !== null; ) {
-    const page = await send('GET', `/v1/users?limit=1000${cursor && `&cursor=${cursor}`}`)
-    if (!page) return undefined
-    const { users, next_cursor } = page as {
-      users: { id: number; name: string | null }[]
-      next_cursor: string | null
+  const isMeant = (user: UserWire) => (userName === null ? user.id === builtInUserId : user.name === userName)
+  return withRunningServer(path, async (connect) => {
+    for await (const user of connect().iterateUsers()) {
+      if (!isMeant(user)) continue
+      const { id, token } = await connect(user.id).createToken({ name, scopes: [scope], expires_dt: expires })
+      return { id, token, user: user.name ?? 'the first user' }
     }
-    user ??= users.find((one) => (userName === null ? one.id === builtInUserId : one.name === userName))
-    cursor = next_cursor
-  }
-  if (!user) throw noUser(userName)
-  const draft = { name, scopes: [scope], expires_dt: expires }
-  const created = (await send('POST', '/v1/tokens', draft, user.id)) as { id: number; token: string } | undefined
-  return created && { token: created.token, id: created.id, user: user.name ?? 'the first user' }
+    throw noUser(userName)
+  })
 }
 
 async function byDatabase(config: Config, request: TokenRequest, clock: Clock): Promise<CreatedToken> {
-  const { databaseUrl, timeZone, defaultReminders: reminders } = config
+  const { databaseUrl, timeZone } = config
   const notes: string[] = []
   const log = { info: (text: string) => notes.push(text), warn() {}, error() {} }
   await using store = await openStore(databaseUrl, { clock, log, timeZone, onBroken() {} })
-  await store.transact((tx, now) => ensureFirstUser(tx, { timeZone, reminders }, now))
+  await store.transact((tx, now) => ensureFirstUser(tx, defaultsOf(config), now))
   const found = request.user === null ? undefined : await findUserByLogin(store.db, request.user)
   if (request.user !== null && !found) throw noUser(request.user)
   const user = found?.user

@@ -204,3 +204,36 @@ test("the caller's signal ends a request: in flight, while it waits, and before 
   })
   await assert.rejects(real('GET', '/v1/tasks'), { name: 'AbortError' })
 })
+
+test('a request has a signal of its own, beside that of the client', async () => {
+  for (const options of [{}, { signal: new AbortController().signal }]) {
+    const own = new AbortController()
+    const stopping: Answer = () => {
+      own.abort()
+      return Promise.reject(new TypeError('fetch failed'))
+    }
+    const { call, sent } = callOver([stopping, ok], options)
+    await assert.rejects(call('GET', '/v1/tasks', undefined, { signal: own.signal }), { name: 'AbortError' })
+    assert.equal(sent.length, 1)
+    assert.deepEqual(await call('GET', '/v1/tasks'), { id: 1 }, 'other requests go on')
+  }
+})
+
+test('headers of the client go with every request, and with a stream', async () => {
+  const { call, sent } = callOver([() => new Response('{"id":1}')], { headers: { 'x-proxy': 'a' }, token: 't' })
+  await call('GET', '/v1/tasks')
+  await call.stream('/v1/events', {})
+  assert.deepEqual(
+    sent.map(({ headers }) => [headers.get('x-proxy'), headers.get('authorization')]),
+    [
+      ['a', 'Bearer t'],
+      ['a', 'Bearer t'],
+    ],
+  )
+})
+
+test('a GET with a condition is repeated: it changes nothing', async () => {
+  const { call, sent } = callOver([cutOff, ok])
+  await call('GET', '/v1/tasks/1', undefined, { ifVersion: 3 })
+  assert.equal(sent.length, 2)
+})

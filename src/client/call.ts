@@ -1,4 +1,13 @@
 import { parseRetryAfter } from '#core/retry-after.ts'
+import type {
+  EtagOption,
+  ExistsOption,
+  KeyOption,
+  MinimalOption,
+  RequestOptions,
+  StrictOption,
+  VersionOption,
+} from './methods.ts'
 import { ProblemError, toProblem } from './problem-error.ts'
 import { type Failure, tries, waitBeforeRetry } from './retry.ts'
 import { sleep } from './sleep.ts'
@@ -10,29 +19,25 @@ export interface ClientOptions {
   readonly signal?: AbortSignal
   /** Sent as `Authorization: Bearer`. */
   readonly token?: string
+  /** Sent with every request. */
+  readonly headers?: Readonly<Record<string, string>>
   /** The timeout of one attempt, in ms. Default: 10 s */
   readonly timeoutMs?: number
   /** The maximum number of attempts. Default: 4; 1 means no retry */
   readonly tries?: number
 }
 
-export interface Precondition {
-  /** The resource must have this version, or one of these. */
-  readonly ifVersion?: number | readonly number[]
-  /** The resource must exist (`true`), or must not exist yet. */
-  readonly ifExists?: boolean
-}
-
-export interface CollectionPrecondition {
-  /** The list must still have this ETag, as it was read. */
-  readonly ifEtag?: string
-}
-
-export interface CallOptions extends Precondition, CollectionPrecondition {
-  /** Preferences (RFC 7240). */
-  readonly prefer?: readonly string[]
+/** The options of all operations together; the types of the methods offer each only what it reads. */
+export interface CallOptions
+  extends RequestOptions,
+    VersionOption,
+    ExistsOption,
+    EtagOption,
+    KeyOption,
+    StrictOption,
+    MinimalOption {
   /** The request may concern a million tasks: an attempt may take as long as `fetch` allows. */
-  readonly isLong?: boolean
+  readonly longTimeout?: boolean | undefined
 }
 
 export interface Call {
@@ -41,7 +46,7 @@ export interface Call {
    * The body of an event stream, with a single attempt: `followStream` reconnects.
    * @throws ProblemError for an error response, and the errors of fetch
    */
-  stream(path: string, headers: Record<string, string>, signal: AbortSignal): Promise<ReadableStream<Uint8Array>>
+  stream(path: string, headers: Record<string, string>, signal?: AbortSignal): Promise<ReadableStream<Uint8Array>>
 }
 
 /** The effects that a test replaces. */
@@ -57,19 +62,26 @@ export interface CallDeps {
  * request is repeated only if the server did nothing.
  */
 export function createCall(baseUrl: string, options: ClientOptions = {}, deps: CallDeps = defaultDeps): Call {
-  const { signal, token, timeoutMs = 10_000, tries: maxTries = tries } = options
-  const authorization: Record<string, string> = token === undefined ? {} : { authorization: `Bearer ${token}` }
+  const { token, timeoutMs = 10_000, tries: maxTries = tries } = options
+  const common = { ...options.headers, ...(token !== undefined && { authorization: `Bearer ${token}` }) }
 
   /** Reads the global `fetch` at each call, so that a later replacement is used. */
   const sendRequest = (url: URL, init: RequestInit) => (options.fetch ?? fetch)(url, init)
 
+  /** Aborts with the client or with one request. */
+  const signalOf = (own: AbortSignal | undefined) =>
+    options.signal && own ? AbortSignal.any([options.signal, own]) : (own ?? options.signal)
+
   async function call<T>(method: string, path: string, body?: unknown, options: CallOptions = {}): Promise<T> {
-    const conditions = toHeaders(options)
-    const headers: Record<string, string> = { accept: 'application/json', ...conditions, ...authorization }
+    const signal = signalOf(options.signal)
+    const conditions = toConditions(options)
+    const preferences = [...(options.strict ? ['handling=strict'] : []), ...(options.minimal ? ['return=minimal'] : [])]
+    const headers: Record<string, string> = { accept: 'application/json', ...conditions, ...common }
     if (body !== undefined) headers['content-type'] = 'application/json'
-    if (options.prefer?.length) headers.prefer = options.prefer.join(', ')
-    if (method === 'POST') headers['idempotency-key'] = randomKey()
-    const isRepeatable = method === 'POST' || (Object.keys(conditions).length === 0 && !hasVersions(body))
+    if (preferences.length > 0) headers.prefer = preferences.join(', ')
+    if (method === 'POST') headers['idempotency-key'] = options.idempotencyKey ?? randomKey()
+    const isRepeatable =
+      method === 'GET' || method === 'POST' || (Object.keys(conditions).length === 0 && !hasVersions(body))
     const url = new URL(path, baseUrl)
     const init: RequestInit = { method, headers }
     if (body !== undefined) init.body = JSON.stringify(body)
@@ -77,7 +89,7 @@ export function createCall(baseUrl: string, options: ClientOptions = {}, deps: C
     const begunAt = deps.now()
     for (let attempt = 1; ; attempt++) {
       const send = () => {
-        const timeout = AbortSignal.timeout(options.isLong ? Math.max(timeoutMs, longMs) : timeoutMs)
+        const timeout = AbortSignal.timeout(options.longTimeout ? Math.max(timeoutMs, longMs) : timeoutMs)
         return sendRequest(url, { ...init, signal: signal ? AbortSignal.any([signal, timeout]) : timeout })
       }
       const { value, error, failure } = await attemptOnce<T>(send, deps.now)
@@ -99,10 +111,10 @@ export function createCall(baseUrl: string, options: ClientOptions = {}, deps: C
   }
 
   return Object.assign(call, {
-    async stream(path: string, headers: Record<string, string>, own: AbortSignal) {
+    async stream(path: string, headers: Record<string, string>, own?: AbortSignal) {
       const response = await sendRequest(new URL(path, baseUrl), {
-        headers: { accept: 'text/event-stream', ...headers, ...authorization },
-        signal: signal ? AbortSignal.any([signal, own]) : own,
+        headers: { accept: 'text/event-stream', ...headers, ...common },
+        signal: signalOf(own) ?? null,
         cache: 'no-store',
       })
       if (response.ok && response.body) return response.body
@@ -146,7 +158,7 @@ function toProblemError(response: Response, text: string, retryAfterMs: number |
   return new ProblemError(toProblem(response, text), retryAfter)
 }
 
-function toHeaders({ ifVersion, ifExists, ifEtag }: CallOptions): Record<string, string> {
+function toConditions({ ifVersion, ifExists, ifEtag }: CallOptions): Record<string, string> {
   const headers: Record<string, string> = {}
   if (ifEtag !== undefined) headers['if-match'] = ifEtag
   if (ifVersion !== undefined)

@@ -1,7 +1,7 @@
-import type { toCloudEvent } from '#wire/cloud-event.ts'
+import type { WebhookEventWire } from '#api/schemas/webhook.ts'
 
 /** The body of Duebell's webhooks: a CloudEvent 1.0. */
-export type WebhookEvent = ReturnType<typeof toCloudEvent>
+export type WebhookEvent = WebhookEventWire
 
 /** Why a request cannot be trusted. */
 export class WebhookError extends Error {

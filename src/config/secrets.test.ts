@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { catalog } from '#channels/catalog.ts'
-import { createCanaries } from '#support/canaries.ts'
-import { secretKinds, secretOptions, writeOnlyOptions } from '#support/secret-options.ts'
+import { createCanaries } from '#test/secrets/canaries.ts'
+import { secretKinds, secretOptions, writeOnlyOptions } from '#test/secrets/secret-options.ts'
 import { ConfigError, type ConfigSources, parseConfig } from './config.ts'
 import { configSchema } from './schema.ts'
 

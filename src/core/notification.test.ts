@@ -4,7 +4,7 @@ import { cancelReason, escapeControls, formatSpan, kindAt, type Message, sentenc
 import { newTask } from './task-changes.ts'
 
 const expiryAt = Date.parse('2026-12-01T10:00:00Z')
-const defaults = { reminders: ['PT15M'], timeZone: 'UTC' }
+const defaults = { reminders: ['PT15M'], dayReminders: ['PT0S'], dayTime: '09:00', timeZone: 'UTC' }
 const task = {
   id: 42,
   ...newTask({ title: 'Renew passport', expiry: { at: expiryAt } }, 1, 'uid', defaults, expiryAt - 3_600_000),

@@ -62,6 +62,20 @@ export function malformedParameter(parameter: string, detail: string, message = 
   return new Problem('malformed', message, { faults: [{ at: { parameter }, detail }] })
 }
 
+/** Puts the position of an item in front of the pointers of its faults, and into the message. @throws what `make` throws */
+export function withPointerPrefix<T>(prefix: string, make: () => T): T {
+  try {
+    return make()
+  } catch (error) {
+    if (!(error instanceof Problem) || !error.extras.faults) throw error
+    const faults = error.extras.faults.map(({ at, detail }) => ({
+      at: 'pointer' in at ? { pointer: prefix + at.pointer } : at,
+      detail,
+    }))
+    throw new Problem(error.kind, formatFaults(faults), { ...error.extras, faults })
+  }
+}
+
 /** A JSON pointer as a readable name: `tags.3`. */
 export function memberName(pointer: string): string {
   return pointer === '' ? 'the body' : pointer.slice(1).replaceAll('/', '.')

@@ -9,7 +9,7 @@ import { applyPatch, completeTask, newTask, reopenTask, snoozeTask } from './tas
 const at = (text: string) => Date.parse(text)
 const minute = 60_000
 const hour = 60 * minute
-const defaults = { reminders: ['PT15M'], timeZone: 'Europe/Paris' }
+const defaults = { reminders: ['PT15M'], dayReminders: ['PT0S'], dayTime: '09:00', timeZone: 'Europe/Paris' }
 const now = at('2026-12-01T09:00:00Z')
 const expiry = (text: string) => ({ at: at(text) })
 

@@ -9,6 +9,7 @@ import { requireMore } from './auth/authenticate.ts'
 import { isNotModified, parseConditions } from './protocol/conditional-requests.ts'
 import { answerIdempotently, answerIdempotentlyInChunks, send } from './protocol/idempotency.ts'
 import { parsePrefer } from './protocol/prefer.ts'
+import { variantFor, withVariants } from './variants.ts'
 
 type AnyHandler = ((call: Call<Operation>) => Promise<Result<unknown>>) & { isChunked?: (body: unknown) => boolean }
 
@@ -22,16 +23,37 @@ export function bind(
   handlers: { readonly [Id in OperationId]?: any },
   { ctx }: { ctx: Context },
 ): void {
-  for (const [id, handler] of Object.entries(handlers)) bindOne(server, operations[id as OperationId], handler, ctx)
+  const all = Object.entries(handlers).map(([id, handler]): Bound => {
+    return { operation: operations[id as OperationId], handler }
+  })
+  for (const bound of all) {
+    if (bound.operation.variantOf !== undefined) continue
+    const variants = all.filter(({ operation }) => operation.variantOf === bound.operation.id)
+    bindRoute(server, [bound, ...variants], ctx)
+  }
 }
 
-function bindOne(server: FastifyInstance, operation: Operation, handler: AnyHandler, ctx: Context): void {
+interface Bound {
+  readonly operation: Operation
+  readonly handler: AnyHandler
+}
+
+/** @param bound the operation of the route, and its variants */
+function bindRoute(server: FastifyInstance, bound: readonly [Bound, ...Bound[]], ctx: Context): void {
+  const [main, ...variants] = bound
+  const bodies = bound.map(({ operation }) => operation.body ?? {})
+  const handlerFor = (body: unknown) => (bound[variantFor(bodies, body)] ?? main).handler
+  const operation = withVariants(
+    main.operation,
+    variants.map((variant) => variant.operation),
+  )
   const { requestHeaders = [], responseHeaders = [] } = operation
   const isIdempotent = requestHeaders.includes('idempotency-key')
   const canBeSame = mayBeNotModified(operation)
   const hasPatch = responseHeaders.includes('accept-patch')
 
   async function handle(request: FastifyRequest, reply: FastifyReply): Promise<FastifyReply> {
+    const handler = handlerFor(request.body)
     if (!isIdempotent) return respond(request, reply, await handler(toCall(request, ctx)))
     const answer = async (inner: Context) => toAnswer(await handler(toCall(request, inner)))
     return handler.isChunked?.(request.body)
@@ -59,7 +81,7 @@ function bindOne(server: FastifyInstance, operation: Operation, handler: AnyHand
 
 /** The options of a route, for authentication, validation and the description of the API. */
 export function toRouteOptions(operation: Operation): Pick<RouteOptions, 'schema' | 'config'> {
-  const { id, scope, summary, description, tag, params, query, body, response, media } = operation
+  const { id, scope, summary, description, tag, params, query, body, isBodyOptional, response, media } = operation
   const { adminOnly, sessionOnly, requestHeaders, responseHeaders, problems, longRunning, isLarge } = operation
   return {
     config: { ...(longRunning && { longRunning: true }), ...(isLarge && { isLarge }) },
@@ -74,6 +96,7 @@ export function toRouteOptions(operation: Operation): Pick<RouteOptions, 'schema
       ...(params && { params }),
       ...(query && { querystring: query }),
       ...(body && { body }),
+      ...(isBodyOptional && { isBodyOptional }),
       response: { 200: media ?? response, ...(mayBeNotModified(operation) && { 304: NotModified }) },
       ...(requestHeaders && { requestHeaders }),
       ...(responseHeaders && { responseHeaders }),

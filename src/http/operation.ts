@@ -21,6 +21,8 @@ declare module 'fastify' {
     readonly responseHeaders?: readonly ResponseHeader[]
     /** Problems of this route, besides those of every request of its form. */
     readonly problems?: readonly ProblemKind[]
+    /** A request without a body is one with an empty object. */
+    readonly isBodyOptional?: true
     /** The scope that a credential needs; `none`: no credential is needed. */
     readonly scope?: Scope | 'none'
     /** Only administrators of the server may use it. */

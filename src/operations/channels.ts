@@ -1,15 +1,8 @@
 import * as actions from '#actions/channels.ts'
-import type { LongContext } from '#actions/context.ts'
-import { changeSettings } from '#actions/defaults.ts'
-import type { SettingsWire } from '#api/schemas/settings.ts'
 import type { ChannelRecord } from '#core/channel.ts'
-import type { Defaults } from '#core/reminder.ts'
 import { channelsOfUser, getChannel } from '#store/channels.ts'
-import { getPreferences } from '#store/users.ts'
 import { toChannelWire, toKindsWire, toTestWire } from '#wire/channels.ts'
 import { toEtag } from '#wire/etag.ts'
-import { toSettings } from '#wire/settings.ts'
-import { reminderText } from '#wire/task.ts'
 import { type Handlers, inChunks } from './call.ts'
 
 /** Channels. A response never has a secret, except for one that the server has just created. */
@@ -41,8 +34,9 @@ export function channelOperations({ ctx }: { ctx: actions.ChannelContext }) {
       return result(await actions.updateChannel(ctx, caller, { id: params.id, ...condition }, given))
     },
 
-    async deleteChannel({ params: { id }, condition, caller }) {
-      return { body: { id, ...(await actions.deleteChannel(ctx, caller, { id, ...condition })) } }
+    async deleteChannel({ params: { id }, query, condition, caller }) {
+      const isDryRun = query.dry_run === 'true'
+      return { body: { id, ...(await actions.deleteChannel(ctx, caller, { id, ...condition }, { isDryRun })) } }
     },
 
     async rotateChannelSecret(call) {
@@ -70,37 +64,4 @@ export function channelOperations({ ctx }: { ctx: actions.ChannelContext }) {
     | 'testChannelDraft'
     | 'testChannel'
   >
-}
-
-interface SettingsDeps {
-  readonly ctx: LongContext
-  /** Called after a change of the user, whom authentication caches. */
-  readonly onUserChanged: () => void
-  readonly webPushKey: string
-  /** The defaults of the server. */
-  readonly defaults: Defaults
-}
-
-/** The settings of a user, for all their tasks and channels. */
-export function settingsOperations({ ctx, onUserChanged, webPushKey, defaults: server }: SettingsDeps) {
-  async function settings(userId: number): Promise<SettingsWire> {
-    const { defaults, own, quiet } = await getPreferences(ctx.db, userId)
-    return {
-      time_zone: defaults.timeZone,
-      default_reminders: defaults.reminders.map(reminderText),
-      quiet_hours: quiet && { ...quiet },
-      is_own: { time_zone: own.timeZone !== null, default_reminders: own.reminders !== null },
-      web_push_key: webPushKey,
-    }
-  }
-
-  return {
-    getSettings: async ({ caller }) => ({ body: await settings(caller.userId) }),
-
-    async updateSettings({ body, caller }) {
-      await changeSettings(ctx, caller, toSettings(body), server)
-      onUserChanged()
-      return { body: await settings(caller.userId) }
-    },
-  } satisfies Handlers<'getSettings' | 'updateSettings'>
 }

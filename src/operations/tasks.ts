@@ -1,5 +1,6 @@
 import { requirePrecondition } from '#actions/conditions.ts'
 import type { Context } from '#actions/context.ts'
+import { createTasks } from '#actions/create-tasks.ts'
 import * as actions from '#actions/tasks.ts'
 import type { Operation } from '#api/operation.ts'
 import type { tasks } from '#api/operations.ts'
@@ -31,6 +32,14 @@ export function taskOperations({ db, ctx, trashDays }: Deps) {
     async createTask(call) {
       const task = await actions.createTask(call.ctx, call.caller, toDraft(call.body))
       return taskResult(call, task, { location: pathOf(task) })
+    },
+
+    async createTasks({ body, caller, ctx, prefers }) {
+      const drafts = body.tasks.map((draft, i) => toDraft(draft, `/tasks/${i}`))
+      const tasks = await createTasks(ctx, caller, drafts)
+      return prefers('return=minimal')
+        ? { body: { tasks: tasks.map(toTaskMark) }, applied: 'return=minimal' }
+        : { body: { tasks: tasks.map(toTaskWire) } }
     },
 
     async updateTasks({ body, caller, prefers }) {
@@ -85,6 +94,7 @@ export function taskOperations({ db, ctx, trashDays }: Deps) {
     },
   } satisfies Handlers<
     | 'createTask'
+    | 'createTasks'
     | 'updateTasks'
     | 'getTask'
     | 'putTask'

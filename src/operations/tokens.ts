@@ -33,10 +33,11 @@ export function tokenOperations({ ctx, onUserChanged, now }: Deps) {
       }
     },
 
-    async revokeToken({ params, caller }) {
-      const { id } = await revokeToken(ctx, caller, params.id)
-      onUserChanged()
-      return { body: { id } }
+    async revokeToken({ params: { id }, query, caller }) {
+      const isDryRun = query.dry_run === 'true'
+      const revoked = await revokeToken(ctx, caller, id, { isDryRun })
+      if (!isDryRun) onUserChanged()
+      return { body: { id, revoked } }
     },
   } satisfies Handlers<'listTokens' | 'createToken' | 'revokeToken'>
 }

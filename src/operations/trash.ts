@@ -1,5 +1,5 @@
 import type { LongContext } from '#actions/context.ts'
-import { countDeletable, deleteTasks, purgeTrash, restoreTasks } from '#actions/trash.ts'
+import { countDeletable, countTrashed, deleteTasks, purgeTrash, restoreTasks } from '#actions/trash.ts'
 import type { Query } from '#api/operation.ts'
 import type { tasks } from '#api/operations.ts'
 import { Problem } from '#core/problem.ts'
@@ -53,10 +53,11 @@ export function trashOperations({ db, ctx, now, trashDays }: Deps) {
       ({ batch }) => batch !== undefined,
     ),
 
-    async purgeTrash({ query: { ids, batch }, caller }) {
+    async purgeTrash({ query: { ids, batch, dry_run }, caller }) {
       if (ids !== undefined && batch !== undefined) throw new Problem('malformed', 'ids and batch exclude each other.')
       const which = ids !== undefined ? { ids: parseIds(ids) } : batch !== undefined ? { batch } : 'all'
-      return { body: { purged: await purgeTrash(ctx, caller, which) } }
+      const purge = dry_run === 'true' ? countTrashed : purgeTrash
+      return { body: { purged: await purge(ctx, caller, which) } }
     },
   } satisfies Handlers<'deleteTasks' | 'listTrash' | 'restoreTasks' | 'purgeTrash'>
 }

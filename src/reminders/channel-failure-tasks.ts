@@ -6,7 +6,7 @@ import { recordChange } from '#store/changes.ts'
 import { disableChannel } from '#store/channels.ts'
 import { cancelForChannel } from '#store/deliveries.ts'
 import type { Db } from '#store/schema.ts'
-import { insertTask } from '#store/tasks.ts'
+import { insertTask } from '#store/task-writes.ts'
 
 /** Notifies the user by a task that a channel is failing. */
 export async function notifyFailing(
@@ -48,6 +48,6 @@ async function addTask(
     reminders: ['PT0S'],
     priority: 'high' as const,
   }
-  const task = await insertTask(tx, newTask(draft, userId, randomUUIDv7(), { reminders: [], timeZone: 'UTC' }, now))
+  const task = await insertTask(tx, newTask(draft, userId, randomUUIDv7(), { reminders: [], dayReminders: ['PT0S'], dayTime: '09:00', timeZone: 'UTC' }, now))
   recordChange(tx, { userId, taskId: task.id, kind: 'created' })
 }

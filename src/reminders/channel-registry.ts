@@ -8,8 +8,8 @@ import type { Defaults } from '#core/reminder.ts'
 import type { AlarmSettings } from '#core/stale-alarm.ts'
 import { allChannels } from '#store/channels.ts'
 import { configVersion } from '#store/config-version.ts'
+import { allPreferences, type NotificationPreferences } from '#store/preferences.ts'
 import type { Db } from '#store/schema.ts'
-import { allPreferences, type NotificationPreferences } from '#store/users.ts'
 
 /**
  * The channels and notification preferences of all users, in memory. They are read again when the config version in the database has
@@ -41,7 +41,7 @@ export interface ChannelSnapshot {
 }
 
 /** For a user who was deleted, whose tasks are about to go. */
-const noSettings: AlarmSettings = { defaults: { reminders: [], timeZone: 'UTC' }, staleSince: null }
+const noSettings: AlarmSettings = { defaults: { reminders: [], dayReminders: ['PT0S'], dayTime: '09:00', timeZone: 'UTC' }, staleSince: null }
 
 export interface OpenChannel {
   readonly record: ChannelRecord

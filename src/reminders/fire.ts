@@ -6,6 +6,7 @@ import { kindAt, type Notification } from '#core/notification.ts'
 import { fire } from '#core/reminder.ts'
 import { freshen } from '#core/stale-alarm.ts'
 import type { Task } from '#core/task.ts'
+import { moveAlarms } from '#store/alarms.ts'
 import { recordChange } from '#store/changes.ts'
 import { type Claim, nextGroupAt } from '#store/claims.ts'
 import { insertCancelled, insertDeliveries } from '#store/deliveries.ts'
@@ -15,7 +16,6 @@ import { moveExpiries } from '#store/moved-expiries.ts'
 import { insertNotifications } from '#store/notifications.ts'
 import { dueIds, dueTask, nextReadableAlarmAt, readableDueTasks } from '#store/readable-tasks.ts'
 import type { Db } from '#store/schema.ts'
-import * as tasks from '#store/tasks.ts'
 import type { BatchSize } from './batch-size.ts'
 import type { ChannelRegistry, ChannelSnapshot } from './channel-registry.ts'
 import type { Deliveries } from './deliver.ts'
@@ -140,7 +140,7 @@ async function fireBatch(
   // Read after the tasks are locked: a change of settings recomputes them, and one of the two transactions waits for the other.
   const snapshot = await channels.snapshot(tx)
   const taskOf = new Map(due.map((task) => [task.id, task]))
-  const alarms: Parameters<typeof tasks.moveAlarms>[1][number][] = []
+  const alarms: Parameters<typeof moveAlarms>[1][number][] = []
   const notifications: Omit<Notification, 'id'>[] = []
   const moved: Parameters<typeof moveExpiries>[1][number][] = []
   for (const stored of due) {
@@ -165,7 +165,7 @@ async function fireBatch(
       alarms.push({ id, seenAt: notifyAt, notifyAt: now + setAsideMs, firedUntilAt })
     }
   }
-  await tasks.moveAlarms(tx, alarms)
+  await moveAlarms(tx, alarms)
   await moveExpiries(tx, moved, now)
 
   const written = await insertNotifications(tx, notifications)

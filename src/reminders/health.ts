@@ -1,7 +1,7 @@
 import type { Clock } from '#clock.ts'
+import { readOverdueMs } from '#store/alarms.ts'
 import type { FaultKind, Storage } from '#store/engine/storage.ts'
 import type { Db } from '#store/schema.ts'
-import { readOverdueMs } from '#store/tasks.ts'
 import { findUser } from '#store/users.ts'
 import type { Loop } from './loop.ts'
 

@@ -12,12 +12,20 @@ import { type Loop, startLoop } from './loop.ts'
 export interface RecomputeWalk {
   /** Such a walk goes before the others. */
   isBehind(): boolean
-  step(): Promise<{ readonly tasks: number; readonly tasksBefore: number; readonly isDone: boolean }>
+  step(): Promise<{
+    readonly tasks: number
+    readonly tasksBefore: number
+    /** Ids of tasks whose expiry is another instant now. */
+    readonly moved: readonly number[]
+    readonly isDone: boolean
+  }>
 }
 
 /** In sleeps of the loop, which last a second at most: a minute. */
 const sleepsBetweenChecks = 60
 const progressTasks = 100_000
+/** Moved tasks that one log line names. */
+const maxLoggedIds = 20
 
 export function startRecompute({
   clock,
@@ -74,6 +82,11 @@ export function startRecompute({
         isDone = step.isDone
         if (!isDone) walks.unshift(walk)
         report(step.tasks, step.tasksBefore)
+        if (step.moved.length > 0)
+          log.info(
+            { tasks: step.moved.slice(0, maxLoggedIds), count: step.moved.length },
+            'tasks expire at another instant: their day or local time is the same',
+          )
       } catch (error) {
         walks.push(walk)
         throw error

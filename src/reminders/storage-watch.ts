@@ -1,7 +1,7 @@
 import type { Logger } from 'pino'
 import type { Clock } from '#clock.ts'
+import { nextAlarmAt } from '#store/alarms.ts'
 import type { Store } from '#store/engine/open.ts'
-import { nextAlarmAt } from '#store/tasks.ts'
 import { type Loop, startLoop } from './loop.ts'
 
 /**

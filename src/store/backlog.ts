@@ -1,8 +1,8 @@
 import type { Clock } from '#clock.ts'
+import { readOverdueMs } from './alarms.ts'
 import { readClockSkew } from './engine/clock-skew.ts'
 import { prepare } from './engine/prepare.ts'
 import type { Db } from './schema.ts'
-import { readOverdueMs } from './tasks.ts'
 
 /** The work that is left, and what has failed, for monitoring. */
 export interface Backlog {

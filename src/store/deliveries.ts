@@ -126,6 +126,18 @@ async function makeDue(
   return Number(numUpdatedRows)
 }
 
+/** How many deliveries of a channel `cancelForChannel` would cancel. */
+export async function countPending(db: Db, channelId: number): Promise<number> {
+  const row = await db
+    .selectFrom('deliveries')
+    .select((eb) => eb.fn.countAll().as('count'))
+    .where('channel_id', '=', channelId)
+    .where('next_at', 'is not', null)
+    .where('state', '=', 'pending')
+    .executeTakeFirstOrThrow()
+  return Number(row.count)
+}
+
 /** Cancels the pending deliveries of a removed channel, with the reason. @returns how many */
 export async function cancelForChannel(tx: Db, channelId: number, reason: string, now: number): Promise<number> {
   const { numUpdatedRows } = await tx

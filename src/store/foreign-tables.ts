@@ -1,35 +1,42 @@
 import { sql } from 'kysely'
 import { Problem } from '#core/problem.ts'
-import { columnTypes } from './column-types.ts'
 import { dialectOf } from './dialects/dialect.ts'
-import type { Db } from './schema.ts'
+import { type Db, tables } from './schema.ts'
 
 /** The tables of the search index are known to the dialects only. */
-const ourTables = new Set([...Object.keys(columnTypes), 'search', 'search_words'])
+const ourTables = new Set([...Object.keys(tables), 'search', 'search_words'])
 
-/** The names of the tables in the database. PostgreSQL lists those of all schemas. */
+/** The names of the tables in the database. */
 export async function tableNames(db: Db): Promise<Set<string>> {
-  const tables = await db.introspection.getTables({ withInternalKyselyTables: true })
-  const ours = dialectOf(db).name === 'postgres' ? await currentSchema(db) : undefined
-  return new Set(tables.filter(({ schema }) => ours === undefined || schema === ours).map(({ name }) => name))
+  return new Set((await tablesIn(db)).map(({ name }) => name))
 }
 
-async function currentSchema(db: Db): Promise<string | undefined> {
-  return (await sql<{ name: string }>`select current_schema() as name`.execute(db)).rows[0]?.name
+/** The names of the columns of each table in the database. */
+export async function columnNames(db: Db): Promise<Map<string, Set<string>>> {
+  return new Map((await tablesIn(db)).map((table) => [table.name, new Set(table.columns.map(({ name }) => name))]))
+}
+
+/** PostgreSQL lists the tables of all schemas. */
+async function tablesIn(db: Db) {
+  const tables = await db.introspection.getTables({ withInternalKyselyTables: true })
+  if (dialectOf(db).name !== 'postgres') return tables
+  const { rows } = await sql<{ name: string }>`select current_schema() as name`.execute(db)
+  return tables.filter(({ schema }) => schema === rows[0]?.name)
 }
 
 /**
  * A database may be shared: tables with other names are left alone. A table with a name of ours from before the first migration belongs
  * to another program: migrations would add columns and indexes to it.
- * @param found the tables, before the first migration
  * @throws Problem `unavailable`
  */
-export async function refuseForeignTables(db: Db, found: ReadonlySet<string>, where: string): Promise<void> {
-  const foreign = (tables: ReadonlySet<string>) =>
-    tables.has('kysely_migration') ? [] : [...tables].filter((name) => ourTables.has(name)).sort()
-  if (foreign(found).length === 0) return
+export async function refuseForeignTables(db: Db, where: string): Promise<void> {
+  const foreign = async () => {
+    const found = await tableNames(db)
+    return found.has('kysely_migration') ? [] : [...found].filter((name) => ourTables.has(name)).sort()
+  }
+  if ((await foreign()).length === 0) return
   // MariaDB lists tables one by one while another replica may create them. A second list shows the first of its tables at the latest.
-  const names = foreign(await tableNames(db))
+  const names = await foreign()
   if (names.length === 0) return
   const [tables, they] = names.length === 1 ? ['table', 'it is'] : ['tables', 'they are']
   throw new Problem(

@@ -1,9 +1,10 @@
 import type { ExpressionBuilder } from 'kysely'
 import type { Task } from '#core/task.ts'
+import { dueTasks, nextAlarmAt } from './alarms.ts'
 import { dialectOf } from './dialects/dialect.ts'
 import { lockFreeRows } from './engine/lock-rows.ts'
 import type { Db, Schema } from './schema.ts'
-import { dueTasks, nextAlarmAt, toTask } from './tasks.ts'
+import { toTask } from './task-rows.ts'
 
 /**
  * Reads due tasks beside damaged rows. A statement that meets a damaged page fails as a whole, but the index on alarms has the ids, and

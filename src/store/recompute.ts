@@ -4,7 +4,7 @@ import type { Reminder } from '#core/task.ts'
 import { dialectOf } from './dialects/dialect.ts'
 import { lockRows } from './engine/lock-rows.ts'
 import type { Db, RecomputeTable, TaskTable } from './schema.ts'
-import { parseList } from './tasks.ts'
+import { parseList } from './tables/rows.ts'
 import { findUser } from './users.ts'
 
 /**

@@ -1,7 +1,7 @@
 import { setImmediate as nextTurn } from 'node:timers/promises'
 import type { Db } from './schema.ts'
+import { parseList } from './tables/rows.ts'
 import { isTagged } from './task-list.ts'
-import { parseList } from './tasks.ts'
 
 /** A tag, and the number of its open tasks, expired ones included. */
 export interface TagCount {

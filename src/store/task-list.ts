@@ -6,7 +6,7 @@ import { haveTokens } from '#core/tokenize.ts'
 import { dialectOf } from './dialects/dialect.ts'
 import type { Db, Schema } from './schema.ts'
 import { findCandidates } from './search.ts'
-import { toTask } from './tasks.ts'
+import { toTask } from './task-rows.ts'
 
 /**
  * Lists of tasks, filtered and in any order. A page starts after the sort values of the last task before it, so it does not matter what

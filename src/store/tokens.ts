@@ -60,35 +60,33 @@ export async function countAncestors(tx: Db, token: TokenRecord, limit: number):
   return count
 }
 
-/** Deletes a token and all tokens created with it. @returns the deleted token @throws Problem `not-found` */
-export async function deleteToken(tx: Db, userId: number, id: number): Promise<TokenRecord> {
-  const token = await lockToken(tx, userId, id)
-  if (!token) throw new Problem('not-found', `There is no token ${id}.`)
-  await tx.deleteFrom('tokens').where('id', '=', id).execute()
-  await deleteDescendants(tx, id)
-  return token
-}
-
 /**
- * Deletes one generation a round, each locked before the next is read. A token that creates another at the same time either comes
- * first, and its child is found, or finds itself deleted. A recursive query was rejected: MariaDB stops one after 1,000 rounds without
- * an error.
+ * Locks a token and all tokens created with it, one generation a round, each locked before the next is read. A token that creates another
+ * at the same time either comes first, and its child is found, or waits, and finds itself deleted. A recursive query was rejected:
+ * MariaDB stops one after 1,000 rounds without an error.
+ * @returns their ids
+ * @throws Problem `not-found`
  */
-async function deleteDescendants(tx: Db, id: number): Promise<void> {
-  const { among } = dialectOf(tx)
-  for (let parents = [id]; parents.length > 0; ) {
+export async function lockTokenFamily(tx: Db, userId: number, id: number): Promise<number[]> {
+  if (!(await lockToken(tx, userId, id))) throw new Problem('not-found', `There is no token ${id}.`)
+  const family: number[] = []
+  for (let generation = [id]; generation.length > 0; ) {
+    family.push(...generation)
+    const parents = generation
     const query = tx
       .selectFrom('tokens')
       .select('id')
-      .where((eb) => among(eb.ref('parent_id'), parents))
-    const children = (await lockRows(tx, query).execute()).map((row) => row.id)
-    if (children.length > 0)
-      await tx
-        .deleteFrom('tokens')
-        .where((eb) => among(eb.ref('id'), children))
-        .execute()
-    parents = children
+      .where((eb) => dialectOf(tx).among(eb.ref('parent_id'), parents))
+    generation = (await lockRows(tx, query).execute()).map((row) => row.id)
   }
+  return family
+}
+
+export async function deleteTokensById(tx: Db, ids: readonly number[]): Promise<void> {
+  await tx
+    .deleteFrom('tokens')
+    .where((eb) => dialectOf(tx).among(eb.ref('id'), ids))
+    .execute()
 }
 
 /** Deletes a user's tokens of these kinds, except for one. @returns how many */

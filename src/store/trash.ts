@@ -7,7 +7,7 @@ import { lockFreeRows, lockRows } from './engine/lock-rows.ts'
 import type { Db, TaskTable, TrashTable } from './schema.ts'
 import { removeFromIndex } from './search.ts'
 import { hasTag } from './task-list.ts'
-import { columns, toTask } from './tasks.ts'
+import { taskColumns, toTask } from './task-rows.ts'
 
 /**
  * Deleted tasks. Rows move between `tasks` and `trash` inside the database, a thousand in two statements. Only the columns that decide
@@ -85,7 +85,7 @@ const selectTaskIds = (db: Db, userId: number, where: Expression<SqlBool>) =>
 
 const trashColumns = [
   'id',
-  ...columns.filter((column) => column !== 'notify_at'),
+  ...taskColumns.filter((column) => column !== 'notify_at'),
 ] as const satisfies (keyof TaskTable)[]
 
 /** Moves tasks that this transaction has locked. */

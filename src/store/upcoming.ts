@@ -8,7 +8,7 @@ import { prepare } from './engine/prepare.ts'
 import { findProgress } from './recompute.ts'
 import type { Db } from './schema.ts'
 import { listPage } from './task-list.ts'
-import { toTask } from './tasks.ts'
+import { toTask } from './task-rows.ts'
 import { findUser } from './users.ts'
 
 /** A reminder that lies ahead, or is overdue and about to fire. */

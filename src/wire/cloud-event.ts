@@ -1,3 +1,4 @@
+import type { WebhookEventWire } from '#api/schemas/webhook.ts'
 import { type Message, type SentenceInput, sentence } from '#core/notification.ts'
 import { toNotificationSummary } from './notification.ts'
 import { toTaskWire } from './task.ts'
@@ -7,7 +8,7 @@ import { isoText } from './time.ts'
  * CloudEvents 1.0, JSON format. `type` follows the moment of sending, `id` is the same on every channel. On one that gathers it is of
  * the first that rang, and `others` are what else is told by it.
  */
-export function toCloudEvent(message: SentenceInput & Partial<Pick<Message, 'others' | 'links'>>) {
+export function toCloudEvent(message: SentenceInput & Partial<Pick<Message, 'others' | 'links'>>): WebhookEventWire {
   const { task, notification, sentAt, others = [], links = null } = message
   return {
     specversion: '1.0',
@@ -24,7 +25,7 @@ export function toCloudEvent(message: SentenceInput & Partial<Pick<Message, 'oth
   }
 }
 
-function toData(input: SentenceInput & Pick<Message, 'links'>) {
+function toData(input: SentenceInput & Pick<Message, 'links'>): Omit<WebhookEventWire['data'], 'others'> {
   const { task, notification, links } = input
   return {
     task: toTaskWire(task),

@@ -5,7 +5,7 @@ import { newTask } from '#core/task-changes.ts'
 import { toPatch, toTaskWire } from './task.ts'
 import { parseTime } from './time.ts'
 
-const defaults = { reminders: ['PT15M'], timeZone: 'UTC' }
+const defaults = { reminders: ['PT15M'], dayReminders: ['PT0S'], dayTime: '09:00', timeZone: 'UTC' }
 const taskAt = (now: number) => ({ id: 1, ...newTask({ title: 'x' }, 1, 'uid', defaults, now) })
 
 test('times go out as Date writes them, whatever the instant', () => {

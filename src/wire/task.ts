@@ -58,9 +58,9 @@ export function toPatch(wire: Omit<TaskPatchWire, 'id' | 'version'>, pointer = '
   return patch
 }
 
-/** @throws Problem `invalid` */
-export function toDraft(wire: TaskDraftWire): TaskDraft {
-  const draft = { ...toPatch(wire), title: wire.title }
+/** @throws Problem `invalid`, below `pointer` */
+export function toDraft(wire: TaskDraftWire, pointer = ''): TaskDraft {
+  const draft = { ...toPatch(wire, pointer), title: wire.title }
   return wire.uid === undefined ? draft : { ...draft, uid: wire.uid }
 }
 

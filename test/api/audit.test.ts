@@ -1,13 +1,13 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import type { AuditWire } from '#api/schemas/account.ts'
-import type { DuebellClient } from '#client/client.ts'
+import type { DuebellClient, QueryOf } from '#client/client.ts'
 import type { Scope } from '#core/scope.ts'
+import { refusal, wireTo } from '#kit/http-requests.ts'
 import { clientWith, password, signedIn, signIn, startReplicasWithLogin, startWithLogin } from '#support/accounts.ts'
 import { testDatabase } from '#support/databases.ts'
 import { gateBefore } from '#support/failing-database.ts'
 import { startTestApp } from '#support/test-app.ts'
-import { refusal, wireTo } from './wire.ts'
 
 /**
  * Who did what to which object, and from where. Who may read it is told by access.test.ts, how long it is kept by
@@ -24,7 +24,7 @@ const withName = (entry: Entry) => `${entry.user ?? 'somebody'}: ${short(entry)}
 async function follow(client: DuebellClient): Promise<() => Promise<Entry[]>> {
   let last = 0
   async function next() {
-    const { entries } = await client.audit({ limit: 1_000 })
+    const { entries } = await client.listAudit({ limit: 1_000 })
     const fresh = entries.filter(({ id }) => id > last).reverse()
     last = entries[0]?.id ?? 0
     return fresh
@@ -113,13 +113,13 @@ test('changes of tasks are in it where people sign in, but for those that were r
   const ada = await add('ada')
   const { token: reading } = await ada.client.createToken({ name: 'reading', scopes: ['read'] })
   const fresh = await follow(root.client)
-  const { id } = await ada.client.create({ title: 'Renew passport' })
-  await ada.client.putByKey('visa', { title: 'Visa' })
-  await ada.client.get(id)
-  assert.equal((await refusal(clientWith(app.url, reading).complete(id))).status, 403)
-  assert.equal((await refusal(ada.client.complete(99))).status, 404)
-  await ada.client.complete(id)
-  await ada.client.delete(id)
+  const { id } = await ada.client.createTask({ title: 'Renew passport' })
+  await ada.client.putTaskByKey('visa', { title: 'Visa' })
+  await ada.client.getTask(id)
+  assert.equal((await refusal(clientWith(app.url, reading).completeTask(id))).status, 403)
+  assert.equal((await refusal(ada.client.completeTask(99))).status, 404)
+  await ada.client.completeTask(id)
+  await ada.client.deleteTask(id)
   await ada.client.updateSettings({}) // what was done before stands before it
   const expected = [
     `createTask /v1/tasks/${id} 200`,
@@ -134,7 +134,7 @@ test('changes of tasks are in it where people sign in, but for those that were r
 test('without a login there is what needs the scope admin, of nobody by name, and no task', async (t) => {
   const { client } = await startTestApp(t)
   const fresh = await follow(client)
-  await client.create({ title: 'Renew passport' })
+  await client.createTask({ title: 'Renew passport' })
   const { id } = await client.createChannel({ name: 'Phone', kind: 'recording' })
   await client.deleteChannel(id)
   const entries = await fresh()
@@ -152,12 +152,12 @@ test('who comes in and goes out is in it; of who fails to nothing that he typed,
   const typed = 'correct horse battery'
   await refusal(nobody.acceptInvitation({ code: `${code}x`, password }))
   await nobody.acceptInvitation({ code, password })
-  await refusal(nobody.signIn('ada', typed))
-  await refusal(nobody.signIn('zanzibar', typed))
-  await refusal(nobody.signIn(typed, 'ada'))
+  await refusal(nobody.signIn({ login: 'ada', password: typed }))
+  await refusal(nobody.signIn({ login: 'zanzibar', password: typed }))
+  await refusal(nobody.signIn({ login: typed, password: 'ada' }))
   await signedIn(app.url, await signIn(app.url, 'ada')).signOut()
   await root.client.updateUser(id, { disabled: true })
-  assert.equal((await refusal(nobody.signIn('ada', password))).status, 403)
+  assert.equal((await refusal(nobody.signIn({ login: 'ada', password }))).status, 403)
   const entries = await fresh()
   assert.deepEqual(entries.map(withName), [
     'somebody: acceptInvitation /v1/invitations/accept 401',
@@ -224,7 +224,7 @@ test('nothing in it is a secret, wherever one was put', async (t) => {
   const secret = 'whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw'
   const options = { url: 'http://127.0.0.1:1/hook', secret }
   await client.createChannel({ name: 'Hook', kind: 'webhook', options })
-  await client.create({ title: 'Renew passport', expiry_dt: '2026-12-01T09:10:00Z' })
+  await client.createTask({ title: 'Renew passport', expiry_dt: '2026-12-01T09:10:00Z' })
   await app.app.idle()
   const link = new URL(app.bell.messages[0]?.links?.complete ?? '').pathname
   await send('POST', link)
@@ -258,7 +258,7 @@ test('it is read in pages, the newest first, without gaps or repeats while more 
     await root.client.updateSettings({})
     await makeChannel()
   }
-  const filters: [Parameters<DuebellClient['audit']>[0], (entry: Entry) => boolean][] = [
+  const filters: [QueryOf<'listAudit'>, (entry: Entry) => boolean][] = [
     [{}, () => true],
     [{ user_id: ada.id }, ({ user }) => user === 'ada'],
     [{ operation: 'createChannel' }, ({ operation }) => operation === 'createChannel'],
@@ -266,12 +266,12 @@ test('it is read in pages, the newest first, without gaps or repeats while more 
     [{ user_id: ada.id, operation: 'updateSettings' }, () => false],
   ]
   const { id } = await makeChannel()
-  assert.equal((await root.client.audit({ limit: 1 })).entries[0]?.object, `/v1/channels/${id}`)
+  assert.equal((await root.client.listAudit({ limit: 1 })).entries[0]?.object, `/v1/channels/${id}`)
   for (const [filter, isIn] of filters) {
-    const { entries } = await root.client.audit({ limit: 1_000 })
+    const { entries } = await root.client.listAudit({ limit: 1_000 })
     const read: Entry[] = []
     for (let cursor: string | null | undefined; cursor !== null; ) {
-      const page = await root.client.audit({ ...filter, limit: 2, ...(cursor && { cursor }) })
+      const page = await root.client.listAudit({ ...filter, limit: 2, ...(cursor && { cursor }) })
       read.push(...page.entries)
       cursor = page.next_cursor
       assert.ok(page.entries.length === 2 || cursor === null, 'a page is full, or the last')
@@ -285,14 +285,14 @@ test('an entry outlasts the name, the token and the user that it is of', async (
   const { root, add } = await startWithLogin(t)
   const ada = await add('ada')
   const { id } = await ada.client.createToken({ name: 'watcher', scopes: ['write'] })
-  const { entries: before } = await root.client.audit({ user_id: ada.id })
+  const { entries: before } = await root.client.listAudit({ user_id: ada.id })
   assert.deepEqual(new Set(before.map(({ user }) => user)), new Set(['ada']))
   await ada.client.revokeToken(id)
   await root.client.updateUser(ada.id, { name: 'lovelace', disabled: true })
   await root.client.deleteUser(ada.id)
   const bob = await add('ada')
   assert.notEqual(bob.id, ada.id)
-  const after = (await root.client.audit({ user_id: ada.id })).entries
+  const after = (await root.client.listAudit({ user_id: ada.id })).entries
   assert.deepEqual(after.map(withName)[0], `ada: revokeToken /v1/tokens/${id} 200`)
   assert.deepEqual(after.slice(1), before, 'as they were')
 })
@@ -306,8 +306,8 @@ test('what weighs is written before it is answered; a change of a task does not 
   for (const [what, ask, isWaiting] of [
     ['a token', () => root.client.createToken({ name: 'a', scopes: ['read'] }), true],
     ['a sign-in', () => signIn(app.url, 'root'), true],
-    ['a wrong sign-in', () => refusal(clientWith(app.url, '').signIn('root', 'wrong')), true],
-    ['a task', () => root.client.create({ title: 'Renew passport' }), false],
+    ['a wrong sign-in', () => refusal(clientWith(app.url, '').signIn({ login: 'root', password: 'wrong' })), true],
+    ['a task', () => root.client.createTask({ title: 'Renew passport' }), false],
   ] as const) {
     gate.close()
     const asked = note(what, ask())
@@ -335,9 +335,9 @@ test('once it is answered it is to be read, by whichever server', {
 test('a server that stops has written what it has answered', async (t) => {
   const { app, root } = await startWithLogin(t)
   for (let i = 0; i < 5; i++) {
-    const { id } = await root.client.create({ title: 'Renew passport' })
+    const { id } = await root.client.createTask({ title: 'Renew passport' })
     await app.restart()
-    const [last] = (await root.client.audit()).entries
+    const [last] = (await root.client.listAudit()).entries
     assert.equal(last && short(last), `createTask /v1/tasks/${id} 200`)
   }
 })

@@ -1,11 +1,10 @@
 import assert from 'node:assert/strict'
 import { once } from 'node:events'
 import { test } from 'node:test'
-import { operationsOf } from '#openapi/document.ts'
-import { readDocument } from '#openapi/generate.ts'
+import { assertProblem, connectTo, parseAnswer, wireTo } from '#kit/http-requests.ts'
+import { allOperations } from '#openapi/operations.ts'
 import { startWithLogin } from '#support/accounts.ts'
 import { startTestApp } from '#support/test-app.ts'
-import { assertProblem, connectTo, parseAnswer, wireTo } from './wire.ts'
 
 /** How large a body may be, and how deep, before it is known who sends it and after. */
 const kibibyte = 1024
@@ -74,14 +73,12 @@ test('with a credential, or where nobody needs one, it has 1 MiB', async (t) => 
 test('on every route a body that nests more than 64 deep is refused, before anything is made of it', async (t) => {
   const { url } = await startTestApp(t)
   const send = wireTo(url)
-  const withBody = [...operationsOf(readDocument()).values()].filter(
-    ({ operation }) => operation.requestBody !== undefined,
-  )
+  const withBody = allOperations().filter(({ body }) => body !== undefined)
   assert.ok(withBody.length > 15)
   for (const { method, path } of withBody) {
     const at = path.replaceAll(/\{[^}]+\}/g, '1')
     for (const headers of [{}, { 'idempotency-key': 'one' }]) {
-      const answer = await send(method.toUpperCase(), at, { body: `{"title":${arrays(64)}}`, headers })
+      const answer = await send(method, at, { body: `{"title":${arrays(64)}}`, headers })
       assertProblem(answer, 400, 'The body nests objects and arrays more than 64 deep.')
     }
   }

@@ -1,23 +1,25 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
+import { assertProblem, refusal, wireTo } from '#kit/http-requests.ts'
 import { wrapConnections } from '#support/failing-database.ts'
 import { startTestApp } from '#support/test-app.ts'
-import { assertProblem, refusal, wireTo } from './wire.ts'
 
 /** PUT /v1/tasks beyond the original's contract: versions as conditions, preferences, keys that change hands, a thousand at once. */
 
 test('a version in an item is a condition', async (t) => {
   const { client } = await startTestApp(t)
-  const made = await Promise.all(['a', 'b', 'c', 'd'].map((title) => client.create({ title })))
+  const made = await Promise.all(['a', 'b', 'c', 'd'].map((title) => client.createTask({ title })))
   const ids = made.map(({ id }) => id).sort((a, b) => a - b)
   const [a, b, c, d] = ids as [number, number, number, number]
-  const all = async () => (await client.list()).tasks
+  const all = async () => (await client.listTasks()).tasks
 
   await t.test('met, the write goes ahead', async () => {
-    const { tasks } = await client.updateMany([
-      { id: c, version: 1, title: 'C' },
-      { id: a, title: 'A' },
-    ])
+    const { tasks } = await client.updateTasks({
+      tasks: [
+        { id: c, version: 1, title: 'C' },
+        { id: a, title: 'A' },
+      ],
+    })
     assert.deepEqual(
       tasks.map(({ id, title, version }) => [id, title, version]),
       [
@@ -30,13 +32,15 @@ test('a version in an item is a condition', async (t) => {
   await t.test('not met, nothing is written, and every item at fault is named', async () => {
     const before = await all()
     const { status, problem } = await refusal(
-      client.updateMany([
-        { id: b, version: 1, title: 'changed' },
-        { id: a, version: 1, title: 'changed' },
-        { id: 4_711, version: 1 },
-        { id: c, version: 3 },
-        { id: d, title: 'changed' },
-      ]),
+      client.updateTasks({
+        tasks: [
+          { id: b, version: 1, title: 'changed' },
+          { id: a, version: 1, title: 'changed' },
+          { id: 4_711, version: 1 },
+          { id: c, version: 3 },
+          { id: d, title: 'changed' },
+        ],
+      }),
     )
     assert.equal(status, 409)
     assert.deepEqual(problem.errors, [
@@ -49,12 +53,14 @@ test('a version in an item is a condition', async (t) => {
   await t.test('a list goes back as it was read, unless somebody has changed one of its tasks', async () => {
     const read = await all()
     const edited = read.map((task) => ({ ...task, tags: ['edited'] }))
-    const { tasks } = await client.updateMany(edited)
+    const { tasks } = await client.updateTasks({ tasks: edited })
     assert.deepEqual(
       tasks.map(({ version }) => version),
       read.map(({ version }) => version + 1),
     )
-    const { problem } = await refusal(client.updateMany(edited.map((task) => ({ ...task, tags: ['stale'] }))))
+    const { problem } = await refusal(
+      client.updateTasks({ tasks: edited.map((task) => ({ ...task, tags: ['stale'] })) }),
+    )
     assert.equal(problem.errors?.length, 4)
     assert.deepEqual(
       await all(),
@@ -64,7 +70,7 @@ test('a version in an item is a condition', async (t) => {
 
   await t.test('must be a number', async () => {
     for (const version of ['1', 1.5, null, {}]) {
-      const { status, problem } = await refusal(client.updateMany([{ id: a, version: version as number }]))
+      const { status, problem } = await refusal(client.updateTasks({ tasks: [{ id: a, version: version as number }] }))
       assert.deepEqual([status, problem.errors?.[0]?.pointer], [422, '/tasks/0/version'])
     }
   })
@@ -72,20 +78,20 @@ test('a version in an item is a condition', async (t) => {
 
 test('preferences', async (t) => {
   const { client, url } = await startTestApp(t)
-  const { id } = await client.create({ title: 'there' })
+  const { id } = await client.createTask({ title: 'there' })
   const send = wireTo(url)
 
   await t.test('strict: an id that does not exist is 404 for all, with the ids', async () => {
     const items = [{ id, title: 'changed' }, { id: 4_711 }, { id: 4_712, title: '?' }]
-    const { status, problem } = await refusal(client.updateMany(items, { strict: true }))
+    const { status, problem } = await refusal(client.updateTasks({ tasks: items }, { strict: true }))
     assert.deepEqual([status, problem.missing], [404, [4_711, 4_712]])
-    assert.equal((await client.get(id)).title, 'there')
-    const { tasks, missing } = await client.updateMany(items)
+    assert.equal((await client.getTask(id)).title, 'there')
+    const { tasks, missing } = await client.updateTasks({ tasks: items })
     assert.deepEqual([tasks[0]?.title, missing], ['changed', [4_711, 4_712]])
   })
 
   await t.test('minimal: id and version of each, and still what is missing', async () => {
-    const answer = await client.updateMany([{ id, title: 'again' }, { id: 4_711 }], { minimal: true })
+    const answer = await client.updateTasks({ tasks: [{ id, title: 'again' }, { id: 4_711 }] }, { minimal: true })
     assert.deepEqual(answer, { tasks: [{ id, version: 3 }], missing: [4_711] })
   })
 
@@ -110,19 +116,21 @@ test('preferences', async (t) => {
 test('keys change hands within one write', async (t) => {
   const { client } = await startTestApp(t)
   const make = async (...keys: (string | null)[]) => {
-    await client.deleteAll()
+    await client.deleteTasks()
     const ids: number[] = []
-    for (const key of keys) ids.push((await client.create({ title: `was ${key}`, key })).id)
+    for (const key of keys) ids.push((await client.createTask({ title: `was ${key}`, key })).id)
     return ids as [number, number, number]
   }
-  const keys = async () => (await client.list()).tasks.map(({ key }) => key)
+  const keys = async () => (await client.listTasks()).tasks.map(({ key }) => key)
 
   await t.test('two are swapped', async () => {
     const [one, two] = await make('a', 'b')
-    const { tasks } = await client.updateMany([
-      { id: one, key: 'b' },
-      { id: two, key: 'a' },
-    ])
+    const { tasks } = await client.updateTasks({
+      tasks: [
+        { id: one, key: 'b' },
+        { id: two, key: 'a' },
+      ],
+    })
     assert.deepEqual(
       tasks.map(({ key, version }) => [key, version]),
       [
@@ -140,12 +148,14 @@ test('keys change hands within one write', async (t) => {
       { id: two, key: 'c' },
       { id: three, key: 'a' },
     ]
-    await client.updateMany(round)
+    await client.updateTasks({ tasks: round })
     assert.deepEqual(await keys(), ['b', 'c', 'a'])
-    await client.updateMany([
-      { id: three, key: 'b' },
-      { id: one, key: null },
-    ])
+    await client.updateTasks({
+      tasks: [
+        { id: three, key: 'b' },
+        { id: one, key: null },
+      ],
+    })
     assert.deepEqual(await keys(), [null, 'c', 'b'])
   })
 
@@ -165,7 +175,7 @@ test('keys change hands within one write', async (t) => {
       ],
     ]
     for (const wish of wishes) {
-      const { status, problem } = await refusal(client.updateMany(wish))
+      const { status, problem } = await refusal(client.updateTasks({ tasks: wish }))
       assert.equal(status, 409)
       assert.match(problem.detail, /«b»/)
       assert.deepEqual(await keys(), ['a', 'b', 'c'])
@@ -185,7 +195,7 @@ test('a thousand tasks', async (t) => {
   })
   const description = 'é'.repeat(32_768)
   const create = (i: number) =>
-    client.create({ title: `Task ${i}`, expiry_dt: '2026-12-24', tags: ['a'], reminders: [] })
+    client.createTask({ title: `Task ${i}`, expiry_dt: '2026-12-24', tags: ['a'], reminders: [] })
   const made: Awaited<ReturnType<typeof create>>[] = []
   // Not all at once: on a slow machine the last would wait for longer than a server lets anybody wait.
   while (made.length < 1_000)
@@ -194,9 +204,14 @@ test('a thousand tasks', async (t) => {
 
   await t.test('are written in a few statements, each as it was asked for', async () => {
     statements = 0
-    const { tasks } = await client.updateMany(
-      made.map(({ id, version }, i) => ({ id, version, title: `${i} ${'ü'.repeat(i % 5)}`, expiry_dt: '2026-12-25' })),
-    )
+    const { tasks } = await client.updateTasks({
+      tasks: made.map(({ id, version }, i) => ({
+        id,
+        version,
+        title: `${i} ${'ü'.repeat(i % 5)}`,
+        expiry_dt: '2026-12-25',
+      })),
+    })
     const used = statements
     assert.deepEqual(
       tasks.map((task) => ({ ...task, update_dt: '' })),
@@ -208,7 +223,7 @@ test('a thousand tasks', async (t) => {
         version: 2,
       })),
     )
-    assert.deepEqual((await client.list()).tasks, tasks)
+    assert.deepEqual((await client.listTasks()).tasks, tasks)
     t.diagnostic(`${used} statements`)
     // SQLite takes a hundred rows at a time, since its statements are prepared; new titles are new words to search for as well.
     assert.ok(used <= 100, `${used} statements`)
@@ -225,8 +240,8 @@ test('a thousand tasks', async (t) => {
       {},
     ]
     const changeOf = (i: number) => changes[i % changes.length] ?? {}
-    const before = (await client.list({ limit: 70 })).tasks
-    const { tasks } = await client.updateMany(before.map(({ id }, i) => ({ id, ...changeOf(i) })))
+    const before = (await client.listTasks({ limit: 70 })).tasks
+    const { tasks } = await client.updateTasks({ tasks: before.map(({ id }, i) => ({ id, ...changeOf(i) })) })
     assert.deepEqual(
       tasks.map((task) => ({ ...task, update_dt: '' })),
       before.map((task, i) => ({
@@ -236,14 +251,14 @@ test('a thousand tasks', async (t) => {
         update_dt: '',
       })),
     )
-    assert.deepEqual((await client.list({ limit: 70 })).tasks, tasks)
+    assert.deepEqual((await client.listTasks({ limit: 70 })).tasks, tasks)
   })
 
   await t.test('back at an expiry that was told do not ring again; those that have not been told do', async () => {
     const [a, b, c] = made.slice(-3)
     assert.ok(a && b && c)
     const move = (expiry_dt: string) =>
-      client.updateMany([a, b, c].map(({ id }) => ({ id, expiry_dt, reminders: ['PT15M'] })))
+      client.updateTasks({ tasks: [a, b, c].map(({ id }) => ({ id, expiry_dt, reminders: ['PT15M'] })) })
     const told = () => bell.messages.filter(({ task }) => task.id >= a.id).length
     await move('2026-12-25')
     await clock.advanceTo('2026-12-24T23:46:00Z')
@@ -260,16 +275,16 @@ test('a thousand tasks', async (t) => {
 
 test('two that change the same tasks in opposite orders both happen', async (t) => {
   const { client } = await startTestApp(t)
-  const made = await Promise.all(Array.from({ length: 50 }, (_, i) => client.create({ title: `${i}` })))
+  const made = await Promise.all(Array.from({ length: 50 }, (_, i) => client.createTask({ title: `${i}` })))
   const ids = made.map(({ id }) => id)
   for (let round = 0; round < 10; round++) {
-    const write = (order: number[], title: string) => client.updateMany(order.map((id) => ({ id, title })))
+    const write = (order: number[], title: string) => client.updateTasks({ tasks: order.map((id) => ({ id, title })) })
     await Promise.all([
       write(ids, `a ${round}`),
       write(ids.toReversed(), `b ${round}`),
-      ...ids.slice(0, 8).map((id) => client.update(id, { tags: [`${round}`] })),
+      ...ids.slice(0, 8).map((id) => client.updateTask(id, { tags: [`${round}`] })),
     ])
-    const titles = new Set((await client.list()).tasks.map(({ title }) => title))
+    const titles = new Set((await client.listTasks()).tasks.map(({ title }) => title))
     assert.equal(titles.size, 1, 'one after the other, never mixed')
   }
 })

@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
+import { assertProblem, refusal, wireTo } from '#kit/http-requests.ts'
 import { migratedDatabase, testDatabase } from '#support/databases.ts'
 import { startLiveApp } from '#support/live-app.ts'
 import { startTestApp } from '#support/test-app.ts'
-import { assertProblem, refusal, wireTo } from './wire.ts'
 
 /** PUT /v1/tasks/by-key/{key}: for scripts that put what they know, again and again, under names of their own. */
 
@@ -12,22 +12,22 @@ test('a task put by its key', async (t) => {
   const send = wireTo(url)
 
   await t.test('is created, and from then on changed; what is not named stays', async () => {
-    const created = await client.putByKey('cert', { title: 'Certificate', tags: ['tls'], uid: 'uid-1' })
+    const created = await client.putTaskByKey('cert', { title: 'Certificate', tags: ['tls'], uid: 'uid-1' })
     assert.deepEqual([created.key, created.uid, created.version], ['cert', 'uid-1', 1])
-    const changed = await client.putByKey('cert', { expiry_dt: '2027-01-01T00:00:00.000Z', uid: 'uid-2' })
+    const changed = await client.putTaskByKey('cert', { expiry_dt: '2027-01-01T00:00:00.000Z', uid: 'uid-2' })
     assert.deepEqual(
       { ...changed, update_dt: created.update_dt },
       { ...created, expiry_dt: '2027-01-01T00:00:00.000Z', version: 2 },
     )
-    assert.deepEqual(await client.getByKey('cert'), changed)
-    assert.deepEqual(await client.get(changed.id), changed)
+    assert.deepEqual(await client.getTaskByKey('cert'), changed)
+    assert.deepEqual(await client.getTask(changed.id), changed)
   })
 
   await t.test('the same again is no write', async () => {
-    const before = await client.getByKey('cert')
+    const before = await client.getTaskByKey('cert')
     await clock.advance(1_000)
-    assert.deepEqual(await client.putByKey('cert', { title: before.title, key: 'cert' }), before)
-    assert.deepEqual(await client.putByKey('cert', before), before, 'nor what was read')
+    assert.deepEqual(await client.putTaskByKey('cert', { title: before.title, key: 'cert' }), before)
+    assert.deepEqual(await client.putTaskByKey('cert', before), before, 'nor what was read')
   })
 
   await t.test('is answered 200 with its place and its ETag, either way', async () => {
@@ -41,10 +41,10 @@ test('a task put by its key', async (t) => {
 
   await t.test('rings as one that was created and changed', async () => {
     const at = (ms: number) => new Date(clock.now() + ms).toISOString()
-    const { id } = await client.putByKey('rings', { title: 'x', expiry_dt: at(3_600_000) })
-    await client.putByKey('rings', { expiry_dt: at(600_000) })
+    const { id } = await client.putTaskByKey('rings', { title: 'x', expiry_dt: at(3_600_000) })
+    await client.putTaskByKey('rings', { expiry_dt: at(600_000) })
     await clock.advance(0)
-    const { notifications } = await client.taskNotifications(id)
+    const { notifications } = await client.listTaskNotifications(id)
     assert.deepEqual(
       notifications.map(({ timing }) => timing),
       ['immediate'],
@@ -52,32 +52,32 @@ test('a task put by its key', async (t) => {
   })
 
   await t.test('needs a title where there is none yet', async () => {
-    const { status, problem } = await refusal(client.putByKey('new', { tags: ['a'] }))
+    const { status, problem } = await refusal(client.putTaskByKey('new', { tags: ['a'] }))
     assert.deepEqual([status, problem.errors?.[0]?.pointer], [422, '/title'])
-    assert.equal((await refusal(client.getByKey('new'))).status, 404)
+    assert.equal((await refusal(client.getTaskByKey('new'))).status, 404)
   })
 
   await t.test('has the key of the path, whatever the body would rather', async () => {
-    await client.putByKey('mine', { title: 'x', key: 'mine' })
+    await client.putTaskByKey('mine', { title: 'x', key: 'mine' })
     for (const key of ['yours', '', null]) {
-      const { status, problem } = await refusal(client.putByKey('mine', { title: 'y', key }))
+      const { status, problem } = await refusal(client.putTaskByKey('mine', { title: 'y', key }))
       assert.deepEqual([status, problem.errors?.[0]?.pointer], [422, '/key'], `${key}`)
     }
-    assert.equal((await client.getByKey('mine')).title, 'x')
+    assert.equal((await client.getTaskByKey('mine')).title, 'x')
   })
 
   await t.test('cannot take the uid of another', async () => {
-    assert.equal((await refusal(client.putByKey('thief', { title: 'x', uid: 'uid-1' }))).status, 409)
-    assert.equal((await refusal(client.getByKey('thief'))).status, 404)
+    assert.equal((await refusal(client.putTaskByKey('thief', { title: 'x', uid: 'uid-1' }))).status, 409)
+    assert.equal((await refusal(client.getTaskByKey('thief'))).status, 404)
   })
 
   await t.test('is another one once the key was given to another, or the task was deleted', async () => {
-    const first = await client.putByKey('moves', { title: 'first' })
-    await client.update(first.id, { key: 'moved' })
-    const second = await client.putByKey('moves', { title: 'second' })
+    const first = await client.putTaskByKey('moves', { title: 'first' })
+    await client.updateTask(first.id, { key: 'moved' })
+    const second = await client.putTaskByKey('moves', { title: 'second' })
     assert.notEqual(second.id, first.id)
-    await client.delete(second.id)
-    const third = await client.putByKey('moves', { title: 'third' })
+    await client.deleteTask(second.id)
+    const third = await client.putTaskByKey('moves', { title: 'third' })
     assert.ok(third.id > second.id && third.version === 1)
   })
 })
@@ -105,10 +105,10 @@ test('a key in a path may be any text, percent-encoded', async (t) => {
     '...',
   ]
   for (const key of keys) {
-    const { id } = await client.putByKey(key, { title: key.slice(0, 100) })
-    assert.deepEqual(await client.getByKey(key), { ...(await client.get(id)), key })
+    const { id } = await client.putTaskByKey(key, { title: key.slice(0, 100) })
+    assert.deepEqual(await client.getTaskByKey(key), { ...(await client.getTask(id)), key })
   }
-  assert.equal((await client.list()).tasks.length, keys.length)
+  assert.equal((await client.listTasks()).tasks.length, keys.length)
 
   await t.test('of other limits than a key has it is refused, and nothing is created', async () => {
     const rows: [path: string, status: number, about?: string][] = [
@@ -127,7 +127,7 @@ test('a key in a path may be any text, percent-encoded', async (t) => {
         assertProblem(await send(method, `/v1/tasks/by-key/${path}`, sending), status, about)
       }
     assertProblem(await send('PUT', '/v1/tasks/by-key/', { body: { title: 'x' } }), 422)
-    assert.equal((await client.list()).tasks.length, keys.length)
+    assert.equal((await client.listTasks()).tasks.length, keys.length)
   })
 })
 
@@ -135,23 +135,23 @@ test('conditions by key', async (t) => {
   const { client, url } = await startTestApp(t)
 
   await t.test('If-None-Match: * creates only', async () => {
-    const task = await client.putByKey('a', { title: 'first' }, { ifExists: false })
-    const { status, problem } = await refusal(client.putByKey('a', { title: 'second' }, { ifExists: false }))
+    const task = await client.putTaskByKey('a', { title: 'first' }, { ifExists: false })
+    const { status, problem } = await refusal(client.putTaskByKey('a', { title: 'second' }, { ifExists: false }))
     assert.deepEqual([status, problem.current], [412, task])
-    assert.deepEqual(await client.getByKey('a'), task)
+    assert.deepEqual(await client.getTaskByKey('a'), task)
   })
 
   await t.test('If-Match: * changes only', async () => {
-    const { status, problem } = await refusal(client.putByKey('b', { title: 'x' }, { ifExists: true }))
+    const { status, problem } = await refusal(client.putTaskByKey('b', { title: 'x' }, { ifExists: true }))
     assert.deepEqual([status, problem.current], [412, undefined])
-    assert.equal((await refusal(client.getByKey('b'))).status, 404)
-    assert.equal((await client.putByKey('a', { title: 'third' }, { ifExists: true })).version, 2)
+    assert.equal((await refusal(client.getTaskByKey('b'))).status, 404)
+    assert.equal((await client.putTaskByKey('a', { title: 'third' }, { ifExists: true })).version, 2)
   })
 
   await t.test('a version is that of the task that is there', async () => {
-    assert.equal((await refusal(client.putByKey('b', { title: 'x' }, { ifVersion: 1 }))).status, 412)
-    assert.equal((await refusal(client.putByKey('a', { title: 'x' }, { ifVersion: [1, 3] }))).status, 412)
-    assert.equal((await client.putByKey('a', { title: 'x' }, { ifVersion: [1, 2] })).version, 3)
+    assert.equal((await refusal(client.putTaskByKey('b', { title: 'x' }, { ifVersion: 1 }))).status, 412)
+    assert.equal((await refusal(client.putTaskByKey('a', { title: 'x' }, { ifVersion: [1, 3] }))).status, 412)
+    assert.equal((await client.putTaskByKey('a', { title: 'x' }, { ifVersion: [1, 2] })).version, 3)
     const headers = { 'if-none-match': '"7"' }
     const { status } = await wireTo(url)('PUT', '/v1/tasks/by-key/c', { body: { title: 'x' }, headers })
     assert.equal(status, 200, 'what is not there is in no version')
@@ -165,7 +165,7 @@ test('twenty that put one new key at once make one task, each time', async (t) =
   for (let round = 0; round < 10; round++) {
     const key = `key ${round}`
     const tasks = await Promise.all(
-      Array.from({ length: 20 }, (_, i) => (i % 2 ? first : second).putByKey(key, { title: `${i}` })),
+      Array.from({ length: 20 }, (_, i) => (i % 2 ? first : second).putTaskByKey(key, { title: `${i}` })),
     )
     assert.equal(new Set(tasks.map(({ id }) => id)).size, 1)
     assert.deepEqual(
@@ -175,12 +175,12 @@ test('twenty that put one new key at once make one task, each time', async (t) =
     )
     const only = await Promise.allSettled(
       Array.from({ length: 6 }, (_, i) =>
-        (i % 2 ? first : second).putByKey(`only ${key}`, { title: `${i}` }, { ifExists: false }),
+        (i % 2 ? first : second).putTaskByKey(`only ${key}`, { title: `${i}` }, { ifExists: false }),
       ),
     )
     assert.equal(only.filter(({ status }) => status === 'fulfilled').length, 1, 'and one, where only that is wanted')
     for (const outcome of only)
       if (outcome.status === 'rejected') assert.equal((await refusal(Promise.reject(outcome.reason))).status, 412)
   }
-  assert.equal((await first.list()).tasks.length, 20)
+  assert.equal((await first.listTasks()).tasks.length, 20)
 })

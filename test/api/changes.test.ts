@@ -2,10 +2,10 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import type { TaskWire } from '#api/schemas/task.ts'
 import type { DuebellClient } from '#client/client.ts'
+import { refusal } from '#kit/http-requests.ts'
 import { recordChange } from '#store/changes.ts'
 import { builtInUserId } from '#store/users.ts'
 import { startTestApp, type TestApp } from '#support/test-app.ts'
-import { refusal } from './wire.ts'
 
 /** What a reader that follows the tasks may rely on. */
 
@@ -16,7 +16,7 @@ async function sync(client: DuebellClient, since?: string, limit?: number) {
   let pages = 0
   for (let cursor = since, more = true; ; pages++) {
     if (!more) return { tasks, deleted, cursor: cursor as string, pages }
-    const page = await client.changes({ ...(cursor && { since: cursor }), ...(limit && { limit }) })
+    const page = await client.listChanges({ ...(cursor && { since: cursor }), ...(limit && { limit }) })
     tasks.push(...page.tasks)
     deleted.push(...page.deleted)
     ;({ cursor, more } = page)
@@ -24,7 +24,7 @@ async function sync(client: DuebellClient, since?: string, limit?: number) {
 }
 
 const createSome = (client: DuebellClient, count: number) =>
-  Promise.all(Array.from({ length: count }, (_, i) => client.create({ title: `Task ${i}` })))
+  Promise.all(Array.from({ length: count }, (_, i) => client.createTask({ title: `Task ${i}` })))
 
 /** Takes changes out of the list, as housekeeping does with those that are old. */
 const forget = ({ app }: TestApp, until: number) =>
@@ -38,9 +38,9 @@ test('who knows nothing is given the whole state in pages, each task once, and t
   assert.deepEqual((await sync(client)).tasks, [])
   const created = await createSome(client, 7)
   const first = await sync(client, undefined, 3)
-  assert.deepEqual(first.tasks, (await client.list()).tasks)
+  assert.deepEqual(first.tasks, (await client.listTasks()).tasks)
   assert.equal(first.pages, 3)
-  assert.deepEqual(await client.changes({ since: first.cursor }), {
+  assert.deepEqual(await client.listChanges({ since: first.cursor }), {
     tasks: [],
     deleted: [],
     cursor: first.cursor,
@@ -48,14 +48,14 @@ test('who knows nothing is given the whole state in pages, each task once, and t
   })
 
   const [a, b, c] = created as [TaskWire, TaskWire, TaskWire]
-  await client.update(a.id, { title: 'Once' })
-  await client.update(a.id, { title: 'Twice' })
-  await client.complete(b.id)
-  await client.delete(c.id)
-  const { id } = await client.create({ title: 'Here and gone' })
-  await client.delete(id)
+  await client.updateTask(a.id, { title: 'Once' })
+  await client.updateTask(a.id, { title: 'Twice' })
+  await client.completeTask(b.id)
+  await client.deleteTask(c.id)
+  const { id } = await client.createTask({ title: 'Here and gone' })
+  await client.deleteTask(id)
   const next = await sync(client, first.cursor)
-  assert.deepEqual(next.tasks, [await client.get(a.id), await client.get(b.id)], 'as they are now, each once')
+  assert.deepEqual(next.tasks, [await client.getTask(a.id), await client.getTask(b.id)], 'as they are now, each once')
   assert.deepEqual(next.deleted, [c.id, id])
   assert.deepEqual((await sync(client, next.cursor)).deleted, [])
 })
@@ -64,17 +64,17 @@ test('what changes while the pages of the first state are read comes after them'
   const { client } = await startTestApp(t)
   const created = await createSome(client, 6)
   const [a, , c] = created.sort((one, other) => one.id - other.id) as [TaskWire, TaskWire, TaskWire]
-  const first = await client.changes({ limit: 2 })
+  const first = await client.listChanges({ limit: 2 })
   assert.equal(first.more, true)
-  await client.update(a.id, { title: 'Behind the reader' })
-  await client.delete(c.id) // before the reader
-  const added = await client.create({ title: 'At the end' })
+  await client.updateTask(a.id, { title: 'Behind the reader' })
+  await client.deleteTask(c.id) // before the reader
+  const added = await client.createTask({ title: 'At the end' })
   const rest = await sync(client, first.cursor, 2)
   const copy = new Map([...first.tasks, ...rest.tasks].map((task) => [task.id, task]))
   for (const id of rest.deleted) copy.delete(id)
   assert.deepEqual(
     [...copy.values()].sort((one, other) => one.id - other.id),
-    (await client.list()).tasks,
+    (await client.listTasks()).tasks,
   )
   assert.ok(copy.has(added.id))
 })
@@ -82,14 +82,14 @@ test('what changes while the pages of the first state are read comes after them'
 test('pages of changes are cut where they are asked to be, and what rings in between costs none', async (t) => {
   const { client, clock } = await startTestApp(t)
   const { cursor } = await sync(client)
-  const fired = await client.create({ title: 'Rings', expiry_dt: '2026-12-01T10:00:00Z' })
-  const { cursor: beforeBell } = await client.changes({ since: cursor })
+  const fired = await client.createTask({ title: 'Rings', expiry_dt: '2026-12-01T10:00:00Z' })
+  const { cursor: beforeBell } = await client.listChanges({ since: cursor })
   await clock.advanceTo('2026-12-01T09:45:00Z')
-  const afterBell = await client.changes({ since: beforeBell })
+  const afterBell = await client.listChanges({ since: beforeBell })
   assert.deepEqual([afterBell.tasks, afterBell.deleted, afterBell.more], [[], [], false])
   assert.notEqual(afterBell.cursor, beforeBell, 'the reader has passed over it')
   await createSome(client, 4)
-  const one = await client.changes({ since: cursor, limit: 2 })
+  const one = await client.listChanges({ since: cursor, limit: 2 })
   assert.equal(one.more, true)
   assert.equal(one.tasks[0]?.id, fired.id)
   const { tasks, pages } = await sync(client, one.cursor, 2)
@@ -100,7 +100,7 @@ test('a cursor that nobody can have is refused with 400', async (t) => {
   const { client } = await startTestApp(t)
   await createSome(client, 3)
   const encode = (text: string) => Buffer.from(text).toString('base64url')
-  const { cursor } = await client.changes()
+  const { cursor } = await client.listChanges()
   assert.equal(Buffer.from(cursor, 'base64url').toString(), 'changes:1:3', 'what the others are made after')
   for (const since of [
     '',
@@ -111,10 +111,10 @@ test('a cursor that nobody can have is refused with 400', async (t) => {
     encode('tasks:1:3'),
     encode('tasks:1:4:1'),
   ]) {
-    const { status, problem } = await refusal(client.changes({ since }))
+    const { status, problem } = await refusal(client.listChanges({ since }))
     assert.deepEqual([status, problem.errors?.[0]?.parameter], [400, 'since'], since)
   }
-  for (const limit of [0, 1_001, 1.5]) assert.equal((await refusal(client.changes({ limit }))).status, 400)
+  for (const limit of [0, 1_001, 1.5]) assert.equal((await refusal(client.listChanges({ limit }))).status, 400)
 })
 
 test('who has been away for longer than the list is kept is told so with 410, and starts again', async (t) => {
@@ -122,12 +122,12 @@ test('who has been away for longer than the list is kept is told so with 410, an
   const { client } = app
   await createSome(client, 3)
   const { cursor } = await sync(client)
-  const unfinished = await client.changes({ limit: 1 })
+  const unfinished = await client.listChanges({ limit: 1 })
   const later = await createSome(client, 2)
   const kept = await sync(client, cursor)
   await forget(app, 4)
   for (const since of [cursor, unfinished.cursor]) {
-    const { status, problem } = await refusal(client.changes({ since }))
+    const { status, problem } = await refusal(client.listChanges({ since }))
     assert.deepEqual([status, problem.type], [410, '/problems/gone'])
   }
   assert.deepEqual((await sync(client, kept.cursor)).tasks, [], 'who has seen what was forgotten goes on')
@@ -145,7 +145,7 @@ test('what was done to many at once is not told one by one: a reader starts agai
       .execute()
     recordChange(tx, { userId: builtInUserId, taskId: null, kind: 'cleared', batch: 'b', count: 2 })
   })
-  assert.equal((await refusal(client.changes({ since: cursor }))).status, 410)
+  assert.equal((await refusal(client.listChanges({ since: cursor }))).status, 410)
   const { tasks, cursor: fresh } = await sync(client)
   assert.deepEqual(tasks, [b])
   assert.deepEqual((await sync(client, fresh)).deleted, [])

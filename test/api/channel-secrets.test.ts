@@ -31,17 +31,17 @@ test('a token that is stored goes to the server that it was given for, and to no
   const options = { url: home.url, topic: 'tasks', token }
   const { id } = await client.createChannel({ name: 'Phone', kind: 'ntfy', options })
   for (const more of [{}, { token: '********' }]) {
-    await assertRefused(client.testChannel(id, { url: evil.url, ...more }), ['/options/token'])
+    await assertRefused(client.testChannel(id, { options: { url: evil.url, ...more } }), ['/options/token'])
     await assertRefused(client.updateChannel(id, { options: { url: evil.url, ...more } }), ['/options/token'])
   }
   assert.equal((await client.testChannel(id)).ok, true)
-  assert.equal((await client.testChannel(id, { topic: 'other' })).ok, true)
+  assert.equal((await client.testChannel(id, { options: { topic: 'other' } })).ok, true)
   assert.deepEqual(
     home.requests.map(({ headers }) => headers.authorization),
     [`Bearer ${token}`, `Bearer ${token}`],
   )
   assert.equal(evil.requests.length, 0)
-  assert.equal((await client.testChannel(id, { url: evil.url, token: 'tk_fresh' })).ok, true)
+  assert.equal((await client.testChannel(id, { options: { url: evil.url, token: 'tk_fresh' } })).ok, true)
   assert.deepEqual(
     evil.requests.map(({ headers }) => headers.authorization),
     ['Bearer tk_fresh'],
@@ -54,7 +54,7 @@ test('an address that is removed would be the public server: the token is needed
   const options = { url: home.url, topic: 'tasks', token }
   const { id } = await client.createChannel({ name: 'Phone', kind: 'ntfy', options })
   await assertRefused(client.updateChannel(id, { options: { url: null } }), ['/options/token'])
-  await assertRefused(client.testChannel(id, { url: null }), ['/options/token'])
+  await assertRefused(client.testChannel(id, { options: { url: null } }), ['/options/token'])
 })
 
 test('a password that is stored stays with its server, port, security and user', async (t) => {
@@ -66,9 +66,9 @@ test('a password that is stored stays with its server, port, security and user',
   const channel = await client.createChannel({ name: 'Mail', kind: 'email', options })
   for (const change of [{ host: '127.0.0.2' }, { port: 2525 }, { security: 'none' }, { user: 'you' }]) {
     await assertRefused(client.updateChannel(channel.id, { options: change }), ['/options/password'])
-    await assertRefused(client.testChannel(channel.id, change), ['/options/password'])
+    await assertRefused(client.testChannel(channel.id, { options: change }), ['/options/password'])
   }
-  const shown = await client.channel(channel.id)
+  const shown = await client.getChannel(channel.id)
   assert.equal((await client.updateChannel(channel.id, { ...shown, name: 'Post' })).name, 'Post')
   const changed = await client.updateChannel(channel.id, { options: { to: ['you@example.org'] } })
   assert.deepEqual(changed.options.to, ['you@example.org'])

@@ -14,22 +14,22 @@ const refusal = (promise: Promise<unknown>) =>
 
 test('a channel that is made rings from then on, and one that is deleted does not', async (t) => {
   const { client, app, bell } = await startTestApp(t, { channels: [] })
-  await client.create({ title: 'Before', expiry_dt: '2026-12-01T09:10:00Z' })
+  await client.createTask({ title: 'Before', expiry_dt: '2026-12-01T09:10:00Z' })
   const channel = await client.createChannel({ name: 'Mine', kind: 'recording' })
-  await client.create({ title: 'During', expiry_dt: '2026-12-01T09:10:00Z' })
+  await client.createTask({ title: 'During', expiry_dt: '2026-12-01T09:10:00Z' })
   await app.idle()
   assert.deepEqual(
     bell.messages.map(({ task }) => task.title),
     ['During'],
   )
   await client.deleteChannel(channel.id)
-  await client.create({ title: 'Afterwards', expiry_dt: '2026-12-01T09:10:00Z' })
+  await client.createTask({ title: 'Afterwards', expiry_dt: '2026-12-01T09:10:00Z' })
   await app.idle()
   assert.equal(bell.messages.length, 1)
-  assert.equal((await refusal(client.channel(channel.id))).status, 404)
+  assert.equal((await refusal(client.getChannel(channel.id))).status, 404)
   const again = await client.createChannel({ name: 'Mine', kind: 'recording' })
   assert.notEqual(again.id, channel.id, 'the name is free, and the number is not given again')
-  const [notification] = (await client.notifications({ channel_id: channel.id })).notifications
+  const [notification] = (await client.listNotifications({ channel_id: channel.id })).notifications
   assert.equal(notification?.deliveries.find((one) => one.channel_id === channel.id)?.state, 'sent')
 })
 
@@ -39,11 +39,11 @@ test('a secret goes in and does not come out, and sent back as it is shown stays
   const receiver = await startReceiver(t)
   const channel = await client.createChannel({ name: 'hook', kind: 'webhook', options: { url: receiver.url, secret } })
   assert.deepEqual(channel.options, { url: receiver.url, secret: '********' })
-  const shown = await client.channel(channel.id)
-  assert.doesNotMatch(JSON.stringify([shown, await client.channels()]), /whsec_/)
+  const shown = await client.getChannel(channel.id)
+  assert.doesNotMatch(JSON.stringify([shown, await client.listChannels()]), /whsec_/)
   const renamed = await client.updateChannel(channel.id, { ...shown, name: 'Other' })
   assert.deepEqual([renamed.name, renamed.version], ['Other', 2])
-  await client.create({ title: 'Signed', expiry_dt: new Date().toISOString() })
+  await client.createTask({ title: 'Signed', expiry_dt: new Date().toISOString() })
   await app.idle()
   assert.deepEqual([receiver.receipts.length, receiver.faults], [1, []], 'signed by the secret that was given')
 })
@@ -54,19 +54,19 @@ test('a secret that the server makes is shown once; a new one leaves the old goo
   const channel = await client.createChannel({ name: 'hook', kind: 'webhook', options: { url: receiver.url } })
   const first = String(channel.options.secret)
   assert.ok(new Webhook(first), 'a key that the library takes')
-  const second = await client.rotateSecret(channel.id)
+  const second = await client.rotateChannelSecret(channel.id)
   assert.notEqual(second.options.secret, first)
   assert.equal(second.options.previous_secret, '********')
   assert.equal(second.options.previous_until, new Date(clock.now() + 24 * 3_600_000).toISOString())
-  assert.doesNotMatch(JSON.stringify(await client.channel(channel.id)), /whsec_/)
+  assert.doesNotMatch(JSON.stringify(await client.getChannel(channel.id)), /whsec_/)
   assert.equal((await client.testChannel(channel.id)).error, '400 Bad Request', 'the receiver knows neither of them')
   await app.idle()
-  assert.equal((await refusal(client.rotateSecret(1))).status, 409)
+  assert.equal((await refusal(client.rotateChannelSecret(1))).status, 409)
 })
 
 test('a test goes the way of all notifications, saved or not, and is in no ledger', async (t) => {
   const { client, bell } = await startTestApp(t, { channels: [] })
-  assert.deepEqual(await client.testChannelDraft('recording'), {
+  assert.deepEqual(await client.testChannelDraft({ kind: 'recording' }), {
     ok: true,
     status: null,
     latency_ms: 0,
@@ -83,9 +83,9 @@ test('a test goes the way of all notifications, saved or not, and is in no ledge
     error: '401 Unauthorized: token is not valid',
     would_retry: false,
   })
-  assert.equal((await client.channel(id)).status, 'ok', 'a test says nothing of the channel')
-  assert.deepEqual((await client.notifications()).notifications, [])
-  assert.equal((await client.testChannelDraft('console')).ok, true)
+  assert.equal((await client.getChannel(id)).status, 'ok', 'a test says nothing of the channel')
+  assert.deepEqual((await client.listNotifications()).notifications, [])
+  assert.equal((await client.testChannelDraft({ kind: 'console' })).ok, true)
 })
 
 test('a test of what falls silent ends after 15 s', async (t) => {
@@ -96,7 +96,7 @@ test('a test of what falls silent ends after 15 s', async (t) => {
       return new Promise(() => {})
     }
   })
-  const tested = client.testChannelDraft('recording')
+  const tested = client.testChannelDraft({ kind: 'recording' })
   await asked
   await app.idle()
   await clock.advance(15_000)
@@ -128,7 +128,7 @@ test('what cannot be a channel is refused by the member, and nothing is made', a
     assert.equal(problem.status, status, JSON.stringify([draft, problem]))
     if (pointer) assert.equal(problem.errors?.[0]?.pointer, pointer, JSON.stringify(problem))
   }
-  assert.equal((await client.channels()).channels.length, 1)
+  assert.equal((await client.listChannels()).channels.length, 1)
 })
 
 test('what the configuration declares is shown without its options, and can be switched off and no more', async (t) => {
@@ -136,7 +136,7 @@ test('what the configuration declares is shown without its options, and can be s
   const options = { url: receiver.url, secret }
   const channels = [{ name: 'hook', kind: 'webhook', options, tags: ['home'], group_wait: 'PT10S' }]
   const app = await startTestApp(t, { channels })
-  const [console, hook] = (await app.client.channels()).channels
+  const [console, hook] = (await app.client.listChannels()).channels
   assert.deepEqual([console?.source, console?.ignore_quiet_hours], ['built-in', true])
   assert.deepEqual(
     [hook?.source, hook?.options, hook?.tags, hook?.group_wait, hook?.enabled],
@@ -147,13 +147,13 @@ test('what the configuration declares is shown without its options, and can be s
     assert.equal((await refusal(app.client.updateChannel(id, patch))).status, 409)
   assert.equal((await refusal(app.client.deleteChannel(id))).status, 409)
   await app.client.updateChannel(id, { enabled: false })
-  await app.client.create({ title: 'Unheard', tags: ['home'], expiry_dt: '2026-12-01T09:10:00Z' })
+  await app.client.createTask({ title: 'Unheard', tags: ['home'], expiry_dt: '2026-12-01T09:10:00Z' })
   await app.app.idle()
-  const [notification] = (await app.client.notifications()).notifications
+  const [notification] = (await app.client.listNotifications()).notifications
   const delivery = notification?.deliveries.find((one) => one.channel_id === id)
   assert.deepEqual([delivery?.state, delivery?.error], ['cancelled', 'the channel is switched off'])
   await app.restart()
-  assert.equal((await app.client.channel(id)).enabled, false, 'and so it stays over a restart')
+  assert.equal((await app.client.getChannel(id)).enabled, false, 'and so it stays over a restart')
 })
 
 test('of two who change a channel as they saw it, one is told', async (t) => {
@@ -165,7 +165,7 @@ test('of two who change a channel as they saw it, one is told', async (t) => {
 
 test('every kind tells what it needs: each option has a title and says what it is', async (t) => {
   const { client } = await startTestApp(t)
-  const { kinds } = await client.channelKinds()
+  const { kinds } = await client.listChannelKinds()
   for (const { kind, label, about, options } of kinds.filter(({ kind }) => kind !== 'recording')) {
     assert.ok(label && about.endsWith('.'), kind)
     const { properties, additionalProperties } = options as {

@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
+import { assertProblem, rawRequest, wireTo } from '#kit/http-requests.ts'
 import { readRoutes } from '#openapi/routes.ts'
 import { startTestApp } from '#support/test-app.ts'
-import { assertProblem, rawRequest, wireTo } from './wire.ts'
 
 /** Pages of other origins, in a browser: of those that are named, and of all others. */
 const app = 'https://app.example.org'
@@ -17,7 +17,7 @@ const listed = (headers: Headers, name: string) => (headers.get(name) ?? '').spl
 test('a page of an origin that is named', async (t) => {
   const { url, client } = await startTestApp(t, { flags })
   const send = wireTo(url)
-  const { id } = await client.create({ title: 'x' })
+  const { id } = await client.createTask({ title: 'x' })
 
   await t.test('may ask first, of every route, what it may send', async () => {
     const paths = new Set(readRoutes().routes.map(({ url }) => url.replaceAll(/:[a-z_]+/gi, String(id))))
@@ -135,7 +135,7 @@ test('a page of any other origin is refused as without the setting', async (t) =
     const read = await send('GET', '/v1/tasks', { headers: from(origin) })
     assert.deepEqual([read.status, corsHeaders(read.headers)], [403, []])
   }
-  assert.equal((await client.list()).tasks.length, 0)
+  assert.equal((await client.listTasks()).tasks.length, 0)
 })
 
 test('with origins named, every answer says that it depends on the origin; without, none does', async (t) => {

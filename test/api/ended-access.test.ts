@@ -3,7 +3,11 @@ import { test } from 'node:test'
 import { changePassword, signIn as signInAs } from '#actions/sign-in.ts'
 import { createToken, issue } from '#actions/tokens.ts'
 import { Problem } from '#core/problem.ts'
-import { getUser, saveUser } from '#store/users.ts'
+import { openStream } from '#kit/event-stream.ts'
+import { eventually } from '#kit/eventually.ts'
+import { assertProblem, refusal, wireTo } from '#kit/http-requests.ts'
+import { saveUser } from '#store/user-writes.ts'
+import { getUser } from '#store/users.ts'
 import {
   clientWith,
   type Person,
@@ -15,10 +19,7 @@ import {
 } from '#support/accounts.ts'
 import { testDatabase } from '#support/databases.ts'
 import { failingDatabase } from '#support/failing-database.ts'
-import { eventually } from '#support/server-process.ts'
 import type { TestApp } from '#support/test-app.ts'
-import { openStream } from './stream.ts'
-import { assertProblem, refusal, wireTo } from './wire.ts'
 
 /** Access that was ended does not go on: not in another session, not by a token, not by what was already underway. */
 const newPassword = 'nine bees in a jar'
@@ -43,18 +44,22 @@ test('a reset by an administrator ends sessions, tokens and the password at once
   const { code } = await (await root.page()).inviteUser(ada.id)
   await assertEnded(app, ways)
   const nobody = clientWith(app.url, '')
-  assert.equal((await refusal(nobody.signIn('ada', password))).status, 401, 'else a thief could change it first')
-  await root.client.list()
+  assert.equal(
+    (await refusal(nobody.signIn({ login: 'ada', password }))).status,
+    401,
+    'else a thief could change it first',
+  )
+  await root.client.listTasks()
 
   // What came in by other ways meanwhile: a command on the server, a provider of identities.
   const { store } = app.app
   const draft = { name: 'meanwhile', scope: 'admin', expiresAt: app.clock.now() + 86_400_000 } as const
   const token = await store.transact((tx, now) => issue(tx, ada.id, 'token', draft, now))
   const session = await store.transact((tx, now) => issue(tx, ada.id, 'session', draft, now))
-  for (const { secret } of [token, session]) await clientWith(app.url, secret).list()
+  for (const { secret } of [token, session]) await clientWith(app.url, secret).listTasks()
   await nobody.acceptInvitation({ code, password: newPassword })
   for (const { secret } of [token, session])
-    assert.equal((await refusal(clientWith(app.url, secret).list())).status, 401)
+    assert.equal((await refusal(clientWith(app.url, secret).listTasks())).status, 401)
   await signIn(app.url, 'ada', newPassword)
 })
 
@@ -78,13 +83,13 @@ for (const [action, end] of [
     const polling = wireTo(app.url)('GET', '/v1/events?wait=60', { headers })
     const isAsked = () => database.statements.slice(before).some((text) => text.includes('counters'))
     await eventually('the poll has looked where it is to begin', isAsked)
-    await root.client.list()
+    await root.client.listTasks()
 
     // The clock stands still: nothing waits for the next check.
     await end(root, ada)
     for (const stream of streams) await stream.ends()
     assertProblem(await polling, 401)
-    const first = await Promise.race([other.ends().then(() => 'ended'), root.client.list().then(() => 'goes on')])
+    const first = await Promise.race([other.ends().then(() => 'ended'), root.client.listTasks().then(() => 'goes on')])
     assert.equal(first, 'goes on')
   })
 
@@ -106,11 +111,11 @@ test('a change of password ends all other sessions, and tokens where that is ask
   // One that accepted the invitation, one of the browser.
   assert.deepEqual(kept, { changed: true, sessions_ended: 2, tokens_revoked: 0 })
   assert.equal((await wireTo(app.url)('GET', '/v1/tasks', { headers: session })).status, 401)
-  await ada.client.list()
+  await ada.client.listTasks()
 
   const all = await here.changePassword({ current: newPassword, password, revoke_tokens: true })
   assert.deepEqual(all, { changed: true, sessions_ended: 0, tokens_revoked: 2 })
-  await here.list()
+  await here.listTasks()
   await assertEnded(app, { session, ...programs })
 })
 
@@ -127,9 +132,9 @@ test('one call signs out everywhere, tokens too, and says how many; what it was 
   const again = signedIn(app.url, await signIn(app.url, 'ada'))
   const { token } = await again.createToken({ name: 'a', scopes: ['admin'] })
   assert.deepEqual(await clientWith(app.url, token).signOutEverywhere(), { sessions_ended: 1, tokens_revoked: 1 })
-  assert.equal((await refusal(clientWith(app.url, token).list())).status, 401)
-  assert.equal((await refusal(again.list())).status, 401)
-  await root.client.list()
+  assert.equal((await refusal(clientWith(app.url, token).listTasks())).status, 401)
+  assert.equal((await refusal(again.listTasks())).status, 401)
+  await root.client.listTasks()
 })
 
 test('an administrator signs another out everywhere, open invitations too; a member does so for nobody', async (t) => {
@@ -141,7 +146,7 @@ test('an administrator signs another out everywhere, open invitations too; a mem
   await assertEnded(app, ways)
   assert.deepEqual(await root.client.signOutUser(ada.id), { sessions_ended: 0, tokens_revoked: 0 })
   await signIn(app.url, 'ada')
-  await bob.client.list()
+  await bob.client.listTasks()
   assert.equal((await refusal(root.client.signOutUser(99))).status, 404)
 
   const { id, invitation } = await root.client.createUser({ name: 'eve' })
@@ -154,7 +159,7 @@ test('what was underway when access ended does not bring it back', async (t) => 
   const { app, root, add } = await startWithLogin(t)
   const ada = await add('ada')
   const { db, transact } = app.app.store
-  const [session = assert.fail()] = (await ada.client.tokens()).tokens.filter(({ kind }) => kind === 'session')
+  const [session = assert.fail()] = (await ada.client.listTokens()).tokens.filter(({ kind }) => kind === 'session')
   const by = { kind: 'session', id: session.id, name: 'a browser' } as const
   const issuer = { userId: ada.id, scope: 'admin', by } as const
   const page = await root.page()
@@ -202,7 +207,7 @@ test('a token set up before its server had a login outlives that; nothing was re
   })
   const { secret } = await store.transact((tx, now) => issue(tx, root.id, 'token', draft, now))
   await clientWith(app.url, '').acceptInvitation({ code: invitation.secret, name: 'ada', password })
-  await clientWith(app.url, secret).list()
+  await clientWith(app.url, secret).listTasks()
 })
 
 test('on every replica', {
@@ -215,5 +220,6 @@ test('on every replica', {
   await root.signOutEverywhere()
   await clock.advance(1_000)
   await stream.ends()
-  for (const secret of [first, token]) assert.equal((await refusal(clientWith(there.url, secret).list())).status, 401)
+  for (const secret of [first, token])
+    assert.equal((await refusal(clientWith(there.url, secret).listTasks())).status, 401)
 })

@@ -2,20 +2,20 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import type { EventPageWire, EventWire } from '#api/schemas/event.ts'
 import type { TaskWire } from '#api/schemas/task.ts'
-import { createClient, type EventsQuery } from '#client/client.ts'
+import { createClient, type QueryOf } from '#client/client.ts'
+import { openStream } from '#kit/event-stream.ts'
+import { assertProblem, wireTo } from '#kit/http-requests.ts'
 import { recordChange } from '#store/changes.ts'
 import { builtInUserId } from '#store/users.ts'
 import { startTestApp, type TestApp } from '#support/test-app.ts'
-import { openStream } from './stream.ts'
-import { assertProblem, wireTo } from './wire.ts'
 
 /** What a user of the API may rely on who wants to know what happens. */
 const startAt = '2026-12-01T09:00:00Z'
 
 /** Follows the stream from the start of the list on. @returns takes the next events, waiting for them */
-function follow(t: { after(end: () => unknown): void }, { url }: TestApp, query: EventsQuery = {}) {
+function follow(t: { after(end: () => unknown): void }, { url }: TestApp, query: QueryOf<'followEvents'> = {}) {
   const stopping = new AbortController()
-  const events = createClient(url).events({ after: '0', ...query, signal: stopping.signal })
+  const events = createClient(url).followEvents({ after: '0', ...query }, { signal: stopping.signal })
   t.after(() => stopping.abort())
   return async (count: number) => {
     const taken: Awaited<ReturnType<typeof events.next>>['value'][] = []
@@ -32,7 +32,7 @@ test('what happens to a task is told in order, each with the task, and a sentenc
   const app = await startTestApp(t, { startAt })
   const { client, clock } = app
   const next = follow(t, app)
-  const task = await client.create({ title: 'Renew\npassport', expiry_dt: '2026-12-01T10:00:00Z' })
+  const task = await client.createTask({ title: 'Renew\npassport', expiry_dt: '2026-12-01T10:00:00Z' })
   const [created] = await next(1)
   assert.deepEqual(created, {
     specversion: '1.0',
@@ -45,27 +45,27 @@ test('what happens to a task is told in order, each with the task, and a sentenc
     cursor: '1',
     data: { task, notification: null, message: `Your task (id:${task.id},title:"Renew\\u000apassport") was created.` },
   })
-  await client.update(task.id, { title: 'Renew passport' })
-  await client.complete(task.id)
-  await client.reopen(task.id)
-  await client.snooze(task.id, { for: 'PT10M' })
+  await client.updateTask(task.id, { title: 'Renew passport' })
+  await client.completeTask(task.id)
+  await client.reopenTask(task.id)
+  await client.snoozeTask(task.id, { for: 'PT10M' })
   assert.deepEqual(types(await next(4)), ['task.updated', 'task.completed', 'task.reopened', 'task.snoozed'])
 
   await clock.advanceTo('2026-12-01T09:45:00Z')
   const [snooze, fired] = await next(2)
-  const [notification] = (await client.notifications()).notifications
+  const [notification] = (await client.listNotifications()).notifications
   assert.deepEqual([snooze?.type, fired?.type], ['task.expiring', 'task.expiring'])
   assert.deepEqual([fired?.id, fired?.time], [`notification-${notification?.id}`, '2026-12-01T09:45:00.000Z'])
   const { deliveries: _, acknowledged_dt: __, ...rest } = notification as typeof notification & object
   assert.deepEqual(fired?.data, {
-    task: await client.get(task.id),
+    task: await client.getTask(task.id),
     notification: rest,
     message: `Your task (id:${task.id},title:"Renew passport") will be expired at 2026-12-01T10:00:00+00:00!`,
   })
 
-  await client.update(task.id, { reminders: ['PT0S'] })
+  await client.updateTask(task.id, { reminders: ['PT0S'] })
   await clock.advanceTo('2026-12-01T10:00:00Z')
-  await client.delete(task.id)
+  await client.deleteTask(task.id)
   const [updated, expired, deleted] = await next(3)
   assert.deepEqual(types([updated, expired, deleted] as EventWire[]), ['task.updated', 'task.expired', 'task.deleted'])
   assert.deepEqual(deleted?.data, { task: null, notification: null, message: `Your task (id:${task.id}) was deleted.` })
@@ -97,11 +97,11 @@ test('a delivery that is given up is told, with the notification, the delivery a
   const app = await startTestApp(t, { startAt })
   app.bell.answer = () => ({ retry: false, reason: '401 Unauthorized' })
   const next = follow(t, app, { types: ['delivery.failed'] })
-  const task = await app.client.create({ title: 'Due', expiry_dt: '2026-12-01T09:10:00Z' })
+  const task = await app.client.createTask({ title: 'Due', expiry_dt: '2026-12-01T09:10:00Z' })
   await app.app.idle()
   const [failed] = await next(1)
   // The channel that gave up is told of by a task of its own, which is announced on the others.
-  const notification = (await app.client.notifications()).notifications.find(({ task_id }) => task_id === task.id)
+  const notification = (await app.client.listNotifications()).notifications.find(({ task_id }) => task_id === task.id)
   const { deliveries = [], acknowledged_dt: _, ...rest } = notification ?? {}
   assert.equal(failed?.type, 'delivery.failed')
   assert.deepEqual(failed?.data, {
@@ -115,12 +115,12 @@ test('a delivery that is given up is told, with the notification, the delivery a
 test('types and a task are followed alone; what happens to many may have happened to it', async (t) => {
   const app = await startTestApp(t)
   const { client } = app
-  const [a, b] = (await Promise.all(['a', 'b'].map((title) => client.create({ title })))) as [TaskWire, TaskWire]
-  const ofOne = follow(t, app, { taskId: b.id })
+  const [a, b] = (await Promise.all(['a', 'b'].map((title) => client.createTask({ title })))) as [TaskWire, TaskWire]
+  const ofOne = follow(t, app, { task_id: b.id })
   const ofTypes = follow(t, app, { types: ['task.completed', 'task.deleted'] })
-  await client.complete(a.id)
-  await client.update(b.id, { title: 'B' })
-  await client.delete(a.id)
+  await client.completeTask(a.id)
+  await client.updateTask(b.id, { title: 'B' })
+  await client.deleteTask(a.id)
   await recordMany(app, 'cleared')
   assert.deepEqual(types(await ofOne(3)), ['task.created', 'task.updated', 'tasks.cleared'])
   assert.deepEqual(types(await ofTypes(2)), ['task.completed', 'task.deleted'])
@@ -128,7 +128,7 @@ test('types and a task are followed alone; what happens to many may have happene
 
 test('a stream begins now, or after what was seen, which Last-Event-ID names before the address does', async (t) => {
   const { client, url } = await startTestApp(t)
-  for (const title of ['one', 'two', 'three']) await client.create({ title })
+  for (const title of ['one', 'two', 'three']) await client.createTask({ title })
   const now = await openStream(t, `${url}/v1/events`)
   assert.equal(now.response.headers.get('content-type'), 'text/event-stream')
   assert.equal(now.response.headers.get('cache-control'), 'no-store')
@@ -138,9 +138,9 @@ test('a stream begins now, or after what was seen, which Last-Event-ID names bef
   assert.match(await after.until('}\n\n'), /^retry: 2000\nid: 2\n\nid: 3\nevent: task\.created\ndata: \{[^\n]+\}\n\n$/)
   const back = await openStream(t, `${url}/v1/events?after=0`, { 'last-event-id': '2' })
   assert.match(await back.until('}\n\n'), /^retry: 2000\nid: 2\n\nid: 3\n/)
-  const { cursor } = await client.changes()
+  const { cursor } = await client.listChanges()
   const fromChanges = await openStream(t, `${url}/v1/events?after=${cursor}`)
-  await client.create({ title: 'four' })
+  await client.createTask({ title: 'four' })
   assert.match(await now.until('}\n\n'), /^id: 4\n/)
   assert.match(await fromChanges.until('}\n\n'), /^retry: 2000\nid: 3\n\nid: 4\n/)
 })
@@ -150,7 +150,7 @@ test('a quiet stream says every 15 s that it is there, and how far it has come',
   const stream = await openStream(t, `${url}/v1/events?types=task.deleted`)
   assert.equal(await stream.until('\n\n'), 'retry: 2000\nid: 0\n\n')
   await clock.advance(14_999)
-  await client.create({ title: 'Not of this type' })
+  await client.createTask({ title: 'Not of this type' })
   // The feed has passed over it once another, who is told after this one, has it.
   await poll(url, '?after=0')
   await clock.advance(1)
@@ -161,7 +161,7 @@ test('a quiet stream says every 15 s that it is there, and how far it has come',
 
 test('who comes from before the list begins is told to start over, and goes on from now', async (t) => {
   const { client, app, url } = await startTestApp(t)
-  for (const title of ['one', 'two', 'three']) await client.create({ title })
+  for (const title of ['one', 'two', 'three']) await client.createTask({ title })
   await app.store.transact(async (tx) => {
     await tx.deleteFrom('changes').where('number', '<=', 2).execute()
     await tx.updateTable('counters').set({ forgotten: 2 }).where('user_id', '=', 1).execute()
@@ -182,9 +182,9 @@ test('who comes from before the list begins is told to start over, and goes on f
 
   const stopping = new AbortController()
   t.after(() => stopping.abort())
-  const events = client.events({ after: '0', signal: stopping.signal })
+  const events = client.followEvents({ after: '0' }, { signal: stopping.signal })
   assert.deepEqual((await events.next()).value, { type: 'reset', cursor: '3' })
-  await client.create({ title: 'four' })
+  await client.createTask({ title: 'four' })
   assert.equal((await events.next()).value?.type, 'task.created')
 })
 
@@ -193,15 +193,15 @@ test('a long poll answers at once what is there, or waits for it as long as it w
   const empty = await poll(url, '?wait=0')
   assert.match(empty.headers.get('content-type') ?? '', /^application\/json/)
   assert.deepEqual(empty.body.events, [])
-  await client.create({ title: 'one' })
-  await client.create({ title: 'two' })
+  await client.createTask({ title: 'one' })
+  await client.createTask({ title: 'two' })
   const there = (await poll(url, `?after=${empty.body.cursor}&wait=0`)).body as EventPageWire
   assert.deepEqual(types(there.events), ['task.created', 'task.created'])
   assert.deepEqual((await poll(url, `?after=${there.events[0]?.cursor}`)).body.events, there.events.slice(1))
   assert.deepEqual((await poll(url, `?after=0&types=task.deleted&wait=0`)).body, { ...there, events: [] })
 
   const waiting = poll(url, `?after=${there.cursor}`)
-  const { id } = await client.create({ title: 'three' })
+  const { id } = await client.createTask({ title: 'three' })
   const [three] = (await waiting).body.events
   assert.equal(three.subject, `tasks/${id}`)
 
@@ -240,13 +240,13 @@ test('what cannot be understood is refused with 400, and says where', async (t) 
 
 test('a stop ends streams at once, and who comes back after a restart has missed nothing', async (t) => {
   const app = await startTestApp(t)
-  await app.client.create({ title: 'one' })
+  await app.client.createTask({ title: 'one' })
   const stream = await openStream(t, `${app.url}/v1/events`)
   await stream.until('\n\n')
   await app.stop() // with a clock that stands
   await stream.ends()
   await app.restart()
-  await app.client.create({ title: 'two' })
+  await app.client.createTask({ title: 'two' })
   const back = await openStream(t, `${app.url}/v1/events`, { 'last-event-id': '1' })
   assert.match(await back.until('}\n\n'), /^retry: 2000\nid: 1\n\nid: 2\n/)
 })

@@ -1,11 +1,11 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
+import { eventually } from '#kit/eventually.ts'
+import { refusal, wireTo } from '#kit/http-requests.ts'
 import { startReceiver } from '#kit/webhook-receiver.ts'
 import { type LoginApp, type Person, startWithLogin } from '#support/accounts.ts'
 import { failingDatabase } from '#support/failing-database.ts'
 import { insertMany } from '#support/many-tasks.ts'
-import { eventually } from '#support/server-process.ts'
-import { refusal, wireTo } from './wire.ts'
 
 /** All that is a user's, to be kept before he goes: a JSON object a line. */
 const startAt = '2026-12-01T09:00:00Z'
@@ -24,12 +24,12 @@ async function withSome({ app }: LoginApp, { client }: Person, word: string, url
   await client.updateSettings({ quiet_hours: { from: '22:00', until: '07:00' }, default_reminders: ['PT30M'] })
   const options = { url, secret: 'whsec_Y2FuYXJ5Y2FuYXJ5Y2FuYXJ5Y2FuYXJ5' }
   await client.createChannel({ name: `Hook of ${word}`, kind: 'webhook', options })
-  const due = await client.create({ title: `${word} rings`, expiry_dt: '2026-12-01T09:45:00Z', tags: [word] })
-  await client.create({ title: `${word} has no expiry`, description: 'two\nlines' })
-  const { id } = await client.create({ title: `${word} is deleted` })
-  await client.delete(id)
+  const due = await client.createTask({ title: `${word} rings`, expiry_dt: '2026-12-01T09:45:00Z', tags: [word] })
+  await client.createTask({ title: `${word} has no expiry`, description: 'two\nlines' })
+  const { id } = await client.createTask({ title: `${word} is deleted` })
+  await client.deleteTask(id)
   await app.app.idle()
-  return client.get(due.id)
+  return client.getTask(due.id)
 }
 
 test('it has all that is a user’s and nothing of others, in the words of the API, without what is secret', async (t) => {
@@ -49,12 +49,12 @@ test('it has all that is a user’s and nothing of others, in the words of the A
   )
   for (const line of lines) assert.deepEqual(Object.keys(line), ['type', line.type])
   const [user, settings, console, channel, first, , , notification] = lines.map((line) => line[line.type])
-  assert.deepEqual(user, await root.client.user(ada.id))
-  const { is_own: _, web_push_key: __, ...his } = await ada.client.settings()
+  assert.deepEqual(user, await root.client.getUser(ada.id))
+  const { is_own: _, web_push_key: __, ...his } = await ada.client.getSettings()
   assert.deepEqual(settings, his)
   assert.deepEqual([console?.name, channel?.name, channel?.options], ['console', 'Hook of zanzibar', {}])
   assert.deepEqual(first, task)
-  assert.deepEqual(notification, (await ada.client.notifications()).notifications[0])
+  assert.deepEqual(notification, (await ada.client.listNotifications()).notifications[0])
 
   const text = JSON.stringify(lines)
   for (const foreign of ['mombasa', 'bob', 'of-bob']) assert.ok(!text.includes(foreign), foreign)
@@ -72,7 +72,7 @@ test('of who is disabled, as before he is deleted; of nobody by whoever does not
   const login = await startWithLogin(t)
   const { root, add } = login
   const ada = await add('ada')
-  await ada.client.create({ title: 'a' })
+  await ada.client.createTask({ title: 'a' })
   assert.equal((await refusal(ada.client.exportUser(root.id))).status, 403)
   assert.equal((await refusal(ada.client.exportUser(ada.id))).status, 403)
   assert.equal((await refusal(root.client.exportUser(99))).status, 404)
@@ -92,14 +92,14 @@ test('many tasks are read as they are taken: whoever is slow, or goes, costs no 
 
   const before = read()
   const going = new AbortController()
-  const reader = (await root.client.exportUser(ada.id, going.signal)).getReader()
+  const reader = (await root.client.exportUser(ada.id, { signal: going.signal })).getReader()
   await reader.read()
   let seen = -1
   // Nothing is read any more as long as nothing is taken.
   await eventually('it waits', async () => {
     const isSame = seen === read()
     seen = read()
-    await root.client.users()
+    await root.client.listUsers()
     return isSame
   })
   assert.ok(read() - before < pages, `${read() - before} of ${pages} pages`)

@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
+import { openStream } from '#kit/event-stream.ts'
+import { eventually } from '#kit/eventually.ts'
+import { assertProblem, wireTo } from '#kit/http-requests.ts'
 import { signIn, startWithLogin } from '#support/accounts.ts'
-import { eventually } from '#support/server-process.ts'
-import { openStream } from './stream.ts'
-import { assertProblem, wireTo } from './wire.ts'
 
 /** How many connections for good one token, session or user may take. The numbers themselves: src/http/follower-limits.test.ts. */
 const bearer = (token: string) => ({ authorization: `Bearer ${token}` })
@@ -27,7 +27,7 @@ test('a token follows events 100 times and a user 200, by streams and long polls
   const child = await ada.client.createToken({ name: 'child', scopes: ['read'] })
   assertProblem(await statusOf(bearer(child.token), 'application/json'), 429, 'This user follows events 200 times')
   assert.equal((await statusOf(bearer(root.token), 'application/json')).status, 200)
-  assert.equal((await ada.client.list()).tasks.length, 0, 'all else is answered')
+  assert.equal((await ada.client.listTasks()).tasks.length, 0, 'all else is answered')
 
   await first?.close()
   const isAnswered = async () => (await statusOf(bearer(child.token), 'application/json')).status === 200

@@ -1,9 +1,8 @@
 import assert from 'node:assert/strict'
 import { existsSync } from 'node:fs'
-import { createServer } from 'node:http'
-import type { AddressInfo } from 'node:net'
 import { type TestContext, test } from 'node:test'
 import { chromium } from 'playwright-core'
+import { answers, startHttpReceiver } from '#kit/http-receiver.ts'
 import { startTestApp } from '#support/test-app.ts'
 
 /** Pages of others in a real browser, against a server without login that other machines reach. */
@@ -32,7 +31,7 @@ async function startTarget(t: TestContext, port = 0) {
   const { client, url } = await startTestApp(t, {
     flags: ['--host=0.0.0.0', `--port=${port}`, '--allow-anyone-on-network'],
   })
-  const task = await client.create({ title: 'Renew passport' })
+  const task = await client.createTask({ title: 'Renew passport' })
   /** How many reads of the list ended so. What a browser then hides from a page, it hides from a test as well. */
   async function countReads(status: '2xx' | '4xx') {
     const text = await (await fetch(`http://127.0.0.1:${new URL(url).port}/metrics`)).text()
@@ -43,19 +42,11 @@ async function startTarget(t: TestContext, port = 0) {
   return { client, task, countReads, tasks: `http://127.0.0.1:${new URL(url).port}/v1/tasks` }
 }
 
-/** The server of somebody else, which has the one page. */
+/** The server of another site, with one page. */
 async function startOther(t: TestContext) {
-  const server = createServer((_, response) => {
-    response.setHeader('content-type', 'text/html').end('<!doctype html><link rel="icon" href="data:,">')
-  })
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
-  const stop = () =>
-    new Promise<void>((resolve) => {
-      server.close(() => resolve())
-      server.closeAllConnections()
-    })
-  t.after(stop)
-  return { port: (server.address() as AddressInfo).port, stop }
+  const page = '<!doctype html><link rel="icon" href="data:,">'
+  const { url, stop } = await startHttpReceiver(t, answers(200, page, { 'content-type': 'text/html' }))
+  return { port: Number(new URL(url).port), stop }
 }
 
 test('a page whose name was made to lead here can read, make and delete nothing', { skip }, async (t) => {
@@ -80,7 +71,7 @@ test('a page whose name was made to lead here can read, make and delete nothing'
     assert.match(text, /«evil\.example»[^"]*--allowed-hosts/)
     assert.doesNotMatch(text, /passport/)
   }
-  const { tasks } = await client.list()
+  const { tasks } = await client.listTasks()
   assert.deepEqual(
     tasks.map(({ id }) => id),
     [task.id],

@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict'
-import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
-import type { AddressInfo } from 'node:net'
+import type { ServerResponse } from 'node:http'
 import { type TestContext, test } from 'node:test'
 import { createClient } from '#client/client.ts'
+import { startHttpReceiver } from '#kit/http-receiver.ts'
 import { failingDatabase } from '#support/failing-database.ts'
 import { startTestApp } from '#support/test-app.ts'
 
@@ -31,7 +31,7 @@ test('healthy', async (t) => {
 
 test('degraded: a reminder is overdue for half a minute, and yet everything works; who knows two words goes on', async (t) => {
   const { client, clock, url } = await startTestApp(t)
-  await client.create({ title: 'Renew passport', expiry_dt: '2026-12-01T10:00:00Z' })
+  await client.createTask({ title: 'Renew passport', expiry_dt: '2026-12-01T10:00:00Z' })
   await clock.advance(0)
   clock.set('2026-12-01T09:45:29.999Z') // nobody is woken by that
   assert.equal((await health(url)).status, 'healthy')
@@ -77,7 +77,7 @@ test('with a login strangers are told that something is wrong, and who has signe
   const invalidCursor = [accept, { ...accept, authorization: `Bearer ${token}x` }, { ...accept, cookie: `${cookie}x` }]
   for (const headers of [...known, ...invalidCursor]) assert.deepEqual(await tell(headers), ['ok', 'ok', null])
 
-  await createClient(url, { token }).create({ title: 'Rings soon', expiry_dt: '2026-12-01T09:15:05Z' })
+  await createClient(url, { token }).createTask({ title: 'Rings soon', expiry_dt: '2026-12-01T09:15:05Z' })
   await clock.advance(0)
   database.die()
   await clock.advance(5_000) // the bell looks, and cannot
@@ -98,26 +98,18 @@ test('without a login everybody who reaches the server is told what is wrong', a
 
 /** A dead man's switch: waits for signs of life. */
 async function startSwitch(t: TestContext) {
-  const heard: string[] = []
   let next = () => {}
+  const receiver = await startHttpReceiver(t, (_, response) => {
+    response.on('close', () => setImmediate(next))
+    one.answer(response)
+  })
   const one = {
-    url: '',
-    heard,
+    url: `${receiver.url}/ping/token-of-somebody`,
+    received: () => receiver.requests.map(({ method, path }) => `${method} ${path}`),
     answer: (response: ServerResponse) => void response.end('OK'),
     /** Resolves when the next has come and its answer has gone. */
     beat: () => new Promise<void>((resolve) => (next = resolve)),
   }
-  const server = createServer((request: IncomingMessage, response) => {
-    heard.push(`${request.method} ${request.url}`)
-    response.on('close', () => setImmediate(next))
-    one.answer(response)
-  })
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
-  t.after(() => {
-    server.closeAllConnections()
-    server.close()
-  })
-  one.url = `http://127.0.0.1:${(server.address() as AddressInfo).port}/ping/token-of-somebody`
   return one
 }
 
@@ -127,7 +119,7 @@ test('the heartbeat is heard every minute, follows no redirect, and its address 
   let beat = watch.beat()
   await clock.advance(5_000)
   await beat
-  assert.deepEqual(watch.heard, ['GET /ping/token-of-somebody'])
+  assert.deepEqual(watch.received(), ['GET /ping/token-of-somebody'])
 
   watch.answer = (response) => void response.writeHead(302, { location: '/elsewhere' }).end()
   beat = watch.beat()
@@ -137,7 +129,7 @@ test('the heartbeat is heard every minute, follows no redirect, and its address 
   beat = watch.beat()
   await clock.advance(60_000)
   await beat
-  assert.deepEqual(watch.heard, Array(3).fill('GET /ping/token-of-somebody'))
+  assert.deepEqual(watch.received(), Array(3).fill('GET /ping/token-of-somebody'))
   assert.equal(lines.filter((line) => line.includes('heartbeat failed')).length, 1)
   assert.ok(!lines.join().includes('token-of-somebody'))
 })

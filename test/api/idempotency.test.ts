@@ -5,6 +5,7 @@ import pg from 'pg'
 import type { Context } from '#actions/context.ts'
 import { performIdempotently } from '#actions/idempotent.ts'
 import { createTask } from '#actions/tasks.ts'
+import { type Answer, assertProblem, type Wire, wireTo } from '#kit/http-requests.ts'
 import { openStore } from '#store/engine/open.ts'
 import { deleteExpiredIdempotencyKeys, keyLifetimeMs } from '#store/idempotency-keys.ts'
 import { migratedDatabase, testDatabase } from '#support/databases.ts'
@@ -13,7 +14,6 @@ import { fakeClock } from '#support/fake-clock.ts'
 import { startLiveApp } from '#support/live-app.ts'
 import { startTestApp } from '#support/test-app.ts'
 import { addUsers } from '#support/users.ts'
-import { type Answer, assertProblem, type Wire, wireTo } from './wire.ts'
 
 /** Idempotency-Key: whoever does not know whether a POST was done sends it again, and it is done once. */
 
@@ -37,7 +37,7 @@ test('a POST under a key', async (t) => {
   const app = await startTestApp(t)
   const { client, clock } = app
   const post = (...args: Parameters<ReturnType<typeof poster>>) => poster(wireTo(app.url))(...args)
-  const count = async () => (await client.list()).tasks.length
+  const count = async () => (await client.listTasks()).tasks.length
   const expiry_dt = '2026-12-24T18:00:00Z'
 
   await t.test('is done once; repeated it is answered the same, and says that it was', async () => {
@@ -45,13 +45,13 @@ test('a POST under a key', async (t) => {
     const first = await post('create', '/v1/tasks', draft)
     assert.deepEqual([first.status, isReplayed(first)], [200, null])
     await clock.advance(60_000)
-    await client.update(first.body.id, { title: 'Changed since' })
+    await client.updateTask(first.body.id, { title: 'Changed since' })
     const again = await post('create', '/v1/tasks', draft)
     assert.deepEqual(essence(again), essence(first))
     assert.equal(isReplayed(again), 'true')
     assert.notEqual(again.headers.get('x-request-id'), first.headers.get('x-request-id'))
     assert.equal(await count(), 1)
-    assert.equal((await client.get(first.body.id)).title, 'Changed since')
+    assert.equal((await client.getTask(first.body.id)).title, 'Changed since')
   })
 
   await t.test('is the same with its members in another order, a key without quotes, and other headers', async () => {
@@ -63,23 +63,23 @@ test('a POST under a key', async (t) => {
   await t.test('is replayed after a restart too', async () => {
     await app.restart()
     assert.equal(isReplayed(await post('create', '/v1/tasks', { title: 'Once', expiry_dt })), 'true')
-    assert.equal(await app.client.list().then(({ tasks }) => tasks.length), 1)
+    assert.equal(await app.client.listTasks().then(({ tasks }) => tasks.length), 1)
   })
 
   await t.test('of a verb changes nothing when it is repeated, though the task has changed since', async () => {
-    const { id } = await app.client.create({ title: 'x', expiry_dt })
+    const { id } = await app.client.createTask({ title: 'x', expiry_dt })
     for (const [verb, body] of [['complete'], ['reopen'], ['snooze', { for: 'PT1H' }]] as const) {
       const first = await post(verb, `/v1/tasks/${id}/${verb}`, body)
-      const changed = await app.client.update(id, { title: `after ${verb}` })
+      const changed = await app.client.updateTask(id, { title: `after ${verb}` })
       await clock.advance(1_000)
       const again = await post(verb, `/v1/tasks/${id}/${verb}`, body)
       assert.deepEqual([essence(again), isReplayed(again)], [essence(first), 'true'], verb)
-      assert.deepEqual(await app.client.get(id), changed, verb)
+      assert.deepEqual(await app.client.getTask(id), changed, verb)
     }
   })
 
   await t.test('under If-Match is replayed, where without a key its own effect would refuse it', async () => {
-    const { id } = await app.client.create({ title: 'x', expiry_dt })
+    const { id } = await app.client.createTask({ title: 'x', expiry_dt })
     const complete = () => post('conditional', `/v1/tasks/${id}/complete`, undefined, { 'if-match': '"1"' })
     assert.deepEqual(essence(await complete()), essence(await complete()))
     const plain = await wireTo(app.url)('POST', `/v1/tasks/${id}/complete`, { headers: { 'if-match': '"1"' } })
@@ -94,9 +94,9 @@ test('a POST under a key', async (t) => {
   })
 
   await t.test('is refused where the key was used for something else: 422, and nothing is done', async () => {
-    const { id } = await app.client.create({ title: 'x', expiry_dt })
+    const { id } = await app.client.createTask({ title: 'x', expiry_dt })
     const first = await post('taken', '/v1/tasks', { title: 'Taken' })
-    const before = (await app.client.list()).tasks
+    const before = (await app.client.listTasks()).tasks
     const others: Parameters<typeof post>[] = [
       ['taken', '/v1/tasks', { title: 'Taken ' }],
       ['taken', '/v1/tasks', { title: 'Taken', tags: [] }],
@@ -107,14 +107,14 @@ test('a POST under a key', async (t) => {
       ['taken', '/v1/tasks', { title: 'Taken' }, { 'if-match': '"1"' }],
     ]
     for (const other of others) assertProblem(await post(...other), 422, 'Idempotency-Key')
-    assert.deepEqual((await app.client.list()).tasks, before)
+    assert.deepEqual((await app.client.listTasks()).tasks, before)
     assert.deepEqual(essence(await post('taken', '/v1/tasks', { title: 'Taken' })), essence(first))
   })
 
   await t.test('that was refused is not remembered: the key may be used again, for anything', async () => {
     assertProblem(await post('refused', '/v1/tasks', { title: '' }), 422, '/title')
     assertProblem(await post('refused', '/v1/tasks/4711/complete'), 404)
-    await app.client.create({ title: 'x', uid: 'taken' })
+    await app.client.createTask({ title: 'x', uid: 'taken' })
     assertProblem(await post('refused', '/v1/tasks', { title: 'x', uid: 'taken' }), 409)
     const first = await post('refused', '/v1/tasks', { title: 'x', uid: 'free' })
     assert.deepEqual([first.status, isReplayed(first)], [200, null])
@@ -122,10 +122,10 @@ test('a POST under a key', async (t) => {
   })
 
   await t.test('that is no key is 400', async () => {
-    const before = (await app.client.list()).tasks.length
+    const before = (await app.client.listTasks()).tasks.length
     for (const key of ['""', '"a', 'a b', 'a, b', 'x'.repeat(256)])
       assertProblem(await post(key, '/v1/tasks', { title: 'x' }, { 'idempotency-key': key }), 400, 'Idempotency-Key')
-    assert.equal((await app.client.list()).tasks.length, before)
+    assert.equal((await app.client.listTasks()).tasks.length, before)
   })
 
   await t.test('rings, once', async () => {
@@ -133,7 +133,7 @@ test('a POST under a key', async (t) => {
     const { body } = await post('rings', '/v1/tasks', draft)
     await post('rings', '/v1/tasks', draft)
     await clock.advance(0)
-    assert.equal((await app.client.taskNotifications(body.id)).notifications.length, 1)
+    assert.equal((await app.client.listTaskNotifications(body.id)).notifications.length, 1)
     assert.equal(app.bell.messages.filter(({ task }) => task.id === body.id).length, 1)
   })
 
@@ -149,9 +149,9 @@ test('a POST under a key', async (t) => {
   })
 
   await t.test('and without one is done each time', async () => {
-    const before = (await app.client.list()).tasks.length
-    for (const _ of [1, 2]) await app.client.create({ title: 'x' })
-    assert.equal((await app.client.list()).tasks.length, before + 2)
+    const before = (await app.client.listTasks()).tasks.length
+    for (const _ of [1, 2]) await app.client.createTask({ title: 'x' })
+    assert.equal((await app.client.listTasks()).tasks.length, before + 2)
   })
 })
 
@@ -176,7 +176,7 @@ test('twenty at once under one key make one task, over two replicas where there 
     assert.equal(answers.filter((answer) => isReplayed(answer) === 'true').length, 19)
     for (const { status } of answers.slice(20)) assert.equal(status, 200)
   }
-  assert.equal((await client.list()).tasks.length, 10 * 6)
+  assert.equal((await client.listTasks()).tasks.length, 10 * 6)
 })
 
 test('another user’s key is another key, and one is forgotten for its age alone', async (t) => {
@@ -260,34 +260,34 @@ if (testDatabase !== 'sqlite')
     assertProblem(refused, 409, 'in progress')
     assert.equal(refused.headers.get('retry-after'), '1')
     const waiting = post('held', '/v1/tasks', { title: 'x' })
-    await client.list() // it has been sent by now
+    await client.listTasks() // it has been sent by now
     await release()
     const done = await waiting
     assert.deepEqual([done.status, isReplayed(done)], [200, null])
-    assert.equal((await client.list()).tasks.length, 1)
+    assert.equal((await client.listTasks()).tasks.length, 1)
   })
 
 test('what works in chunks is answered again as well, and a key is of one request', async (t) => {
   const { client, url, app } = await startTestApp(t)
   const post = poster(wireTo(url))
-  for (const title of ['one', 'two']) await client.create({ title })
-  const { batch } = await client.deleteAll()
+  for (const title of ['one', 'two']) await client.createTask({ title })
+  const { batch } = await client.deleteTasks()
   const first = await post('back', '/v1/trash/restore', { batch })
   assert.deepEqual([first.status, isReplayed(first), first.body.count], [200, null, 2])
   const again = await post('back', '/v1/trash/restore', { batch })
   assert.deepEqual([essence(again), isReplayed(again)], [essence(first), 'true'])
   assert.equal((await post('back', '/v1/notifications/acknowledge', { up_to: 1 })).status, 422)
 
-  await client.create({ title: 'due', expiry_dt: '2026-12-01T09:10:00Z' })
+  await client.createTask({ title: 'due', expiry_dt: '2026-12-01T09:10:00Z' })
   await app.idle()
-  const { notifications } = await client.notifications()
+  const { notifications } = await client.listNotifications()
   const upTo = { up_to: notifications[0]?.id ?? assert.fail('nothing rang') }
   const seen = await post('seen', '/v1/notifications/acknowledge', upTo)
   assert.deepEqual([seen.body, isReplayed(seen)], [{ acknowledged: 1 }, null])
   const seenAgain = await post('seen', '/v1/notifications/acknowledge', upTo)
   assert.deepEqual([seenAgain.body, isReplayed(seenAgain)], [{ acknowledged: 1 }, 'true'])
 
-  const { channels } = await client.channels()
+  const { channels } = await client.listChannels()
   const ofChannel = { channel_id: channels[0]?.id ?? assert.fail('there is no channel') }
   const retried = await post('retry', '/v1/notifications/retry', ofChannel)
   assert.deepEqual([retried.body, isReplayed(retried)], [{ retried: 0 }, null])

@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
+import { rawRequest } from '#kit/http-requests.ts'
 import { wrapConnections } from '#support/failing-database.ts'
 import { startTestApp } from '#support/test-app.ts'
-import { rawRequest } from './wire.ts'
 
 /** `GET /metrics`: name and labels, as they are written, to the value. */
 async function scrape(url: string): Promise<Map<string, number>> {
@@ -33,8 +33,8 @@ test('GET /metrics is text for Prometheus, behind the same door as health', asyn
 test('what rings is counted, with how late it was and how it ended on each channel', async (t) => {
   const { client, clock, bell, url } = await startTestApp(t)
   const secret = 'a title that nobody may read here'
-  await client.create({ title: secret, expiry_dt: '2026-12-01T10:00:00Z', key: 'secret-key', tags: ['secret-tag'] })
-  await client.create({ title: secret, expiry_dt: '2026-12-01T09:05:00Z' })
+  await client.createTask({ title: secret, expiry_dt: '2026-12-01T10:00:00Z', key: 'secret-key', tags: ['secret-tag'] })
+  await client.createTask({ title: secret, expiry_dt: '2026-12-01T09:05:00Z' })
   await clock.advance(0)
   let values = await scrape(url)
   assert.equal(sum(values, 'duebell_notifications_total', 'kind="expiring"', 'timing="immediate"'), 1)
@@ -66,12 +66,12 @@ test('what rings is counted, with how late it was and how it ended on each chann
 test('what is given up, and what is not true any more, is counted; the dead until somebody tries again', async (t) => {
   const { client, clock, bell, url } = await startTestApp(t)
   bell.answer = () => ({ retry: false, reason: 'never' })
-  await client.create({ title: 'Dead', expiry_dt: '2026-12-01T10:00:00Z' })
+  await client.createTask({ title: 'Dead', expiry_dt: '2026-12-01T10:00:00Z' })
   await clock.advanceTo('2026-12-01T09:45:00Z')
   bell.answer = () => ({ retry: true, reason: 'not now' })
-  const { id } = await client.create({ title: 'Dropped', expiry_dt: '2026-12-01T09:50:00Z' })
+  const { id } = await client.createTask({ title: 'Dropped', expiry_dt: '2026-12-01T09:50:00Z' })
   await clock.advance(0)
-  await client.delete(id)
+  await client.deleteTask(id)
   await clock.advance(10_000)
   let values = await scrape(url)
   assert.equal(
@@ -84,8 +84,8 @@ test('what is given up, and what is not true any more, is counted; the dead unti
   assert.equal(sum(values, 'duebell_deliveries_failed', 'kind="console"'), 0)
 
   bell.answer = () => undefined
-  await client.retry(1)
-  await client.retry(2)
+  await client.retryNotification(1)
+  await client.retryNotification(2)
   await clock.advance(10_000)
   values = await scrape(url)
   assert.equal(sum(values, 'duebell_deliveries_failed'), 0)
@@ -93,7 +93,7 @@ test('what is given up, and what is not true any more, is counted; the dead unti
 
 test('requests are counted by route, never by what was asked for', async (t) => {
   const { client, url } = await startTestApp(t)
-  await client.create({ title: 'One', key: 'a/secret' })
+  await client.createTask({ title: 'One', key: 'a/secret' })
   for (const path of [
     '/v1/tasks/1',
     '/v1/tasks/1',

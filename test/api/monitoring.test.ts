@@ -32,7 +32,7 @@ async function names(url: string): Promise<{ series: Set<string>; families: Set<
 
 test('every metric of the dashboard and of the alerts is one that a server has', async (t) => {
   const { client, clock, url } = await startTestApp(t)
-  await client.create({ title: 'Renew passport', expiry_dt: '2026-12-01T09:05:00Z' })
+  await client.createTask({ title: 'Renew passport', expiry_dt: '2026-12-01T09:05:00Z' })
   await clock.advance(0)
   const { series } = await names(url)
   // Of a database that has a clock of its own.

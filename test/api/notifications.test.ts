@@ -2,8 +2,8 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import type { NotificationWire } from '#api/schemas/notification.ts'
 import type { TaskWire } from '#api/schemas/task.ts'
+import { assertProblem, refusal, wireTo } from '#kit/http-requests.ts'
 import { startTestApp } from '#support/test-app.ts'
-import { assertProblem, refusal, wireTo } from './wire.ts'
 
 /** What a user of the API may ask of what rang. There are two channels: the console, and one that records. */
 const startAt = '2026-12-01T09:00:00Z'
@@ -14,11 +14,11 @@ test('a notification', async (t) => {
   const { client, clock, app } = await startTestApp(t, { startAt })
 
   await t.test('says what rang, when it was to, when it did, and how each channel took it', async () => {
-    const task = await client.create({ title: 'Renew passport', expiry_dt: '2026-12-01T10:00:00Z' })
-    assert.deepEqual(await client.notifications(), { notifications: [], next_cursor: null })
+    const task = await client.createTask({ title: 'Renew passport', expiry_dt: '2026-12-01T10:00:00Z' })
+    assert.deepEqual(await client.listNotifications(), { notifications: [], next_cursor: null })
     await clock.advanceTo('2026-12-01T09:45:00Z')
 
-    const { notifications, next_cursor } = await client.notifications()
+    const { notifications, next_cursor } = await client.listNotifications()
     assert.equal(next_cursor, null)
     const [notification] = notifications
     assert.ok(notification && notifications.length === 1)
@@ -44,18 +44,18 @@ test('a notification', async (t) => {
   })
 
   await t.test('can be asked for by its id, in the list of all, and in that of its task: it is the same', async () => {
-    const [listed] = (await client.notifications()).notifications
+    const [listed] = (await client.listNotifications()).notifications
     assert.ok(listed)
-    assert.deepEqual(await client.notification(listed.id), listed)
-    assert.deepEqual((await client.taskNotifications(listed.task_id)).notifications, [listed])
+    assert.deepEqual(await client.getNotification(listed.id), listed)
+    assert.deepEqual((await client.listTaskNotifications(listed.task_id)).notifications, [listed])
   })
 
   await t.test('of a task that was due as it was accepted is immediate', async () => {
-    const soon = await client.create({ title: 'Soon', expiry_dt: new Date(clock.now() + 600_000).toISOString() })
-    const past = await client.create({ title: 'Past', expiry_dt: '2026-12-01T08:00:00Z' })
+    const soon = await client.createTask({ title: 'Soon', expiry_dt: new Date(clock.now() + 600_000).toISOString() })
+    const past = await client.createTask({ title: 'Past', expiry_dt: '2026-12-01T08:00:00Z' })
     await app.idle()
-    const [ofSoon] = (await client.taskNotifications(soon.id)).notifications
-    const [ofPast] = (await client.taskNotifications(past.id)).notifications
+    const [ofSoon] = (await client.listTaskNotifications(soon.id)).notifications
+    const [ofPast] = (await client.listTaskNotifications(past.id)).notifications
     assert.deepEqual([ofSoon?.kind, ofSoon?.timing, ofSoon?.lateness_ms], ['expiring', 'immediate', 0])
     assert.deepEqual([ofPast?.kind, ofPast?.timing, ofPast?.lateness_ms], ['expired', 'immediate', 0])
     assert.deepEqual([ofPast?.due_dt, ofPast?.reminder], ['2026-12-01T07:45:00.000Z', 'PT15M'])
@@ -64,9 +64,9 @@ test('a notification', async (t) => {
   await t.test('says which of several reminders fired, a time as a time', async () => {
     const expiry_dt = '2026-12-03T10:00:00Z'
     const reminders = ['P1D', '2026-12-02T12:00:00Z', 'PT0S']
-    const { id } = await client.create({ title: 'Visa', expiry_dt, reminders })
+    const { id } = await client.createTask({ title: 'Visa', expiry_dt, reminders })
     await clock.advanceTo(expiry_dt)
-    const { notifications } = await client.taskNotifications(id)
+    const { notifications } = await client.listTaskNotifications(id)
     assert.deepEqual(
       notifications.map(({ reminder, kind, due_dt }) => [reminder, kind, due_dt]),
       [
@@ -78,40 +78,40 @@ test('a notification', async (t) => {
   })
 
   await t.test('at the end of a snooze is of kind snooze and names no reminder', async () => {
-    const { id } = await client.create({ title: 'x', expiry_dt: '2026-12-24', reminders: [] })
-    await client.snooze(id, { for: 'PT1H' })
+    const { id } = await client.createTask({ title: 'x', expiry_dt: '2026-12-24', reminders: [] })
+    await client.snoozeTask(id, { for: 'PT1H' })
     await clock.advance(3_600_000)
-    const [notification] = (await client.taskNotifications(id)).notifications
+    const [notification] = (await client.listTaskNotifications(id)).notifications
     assert.deepEqual([notification?.kind, notification?.reminder, notification?.timing], ['snooze', null, 'on_time'])
     assert.equal(notification?.expiry_dt, '2026-12-24T00:00:00.000Z')
   })
 
   await t.test('stays what it was when the task changes, and when it is deleted', async () => {
-    const { id } = await client.create({ title: 'x', expiry_dt: '2026-12-01T08:00:00Z' })
+    const { id } = await client.createTask({ title: 'x', expiry_dt: '2026-12-01T08:00:00Z' })
     await app.idle()
-    const [before] = (await client.taskNotifications(id)).notifications
+    const [before] = (await client.listTaskNotifications(id)).notifications
     assert.ok(before)
-    await client.update(id, { title: 'y', expiry_dt: '2027-01-01' })
-    assert.deepEqual(await client.notification(before.id), before)
-    await client.delete(id)
-    assert.deepEqual(await client.notification(before.id), before)
-    assert.equal((await refusal(client.taskNotifications(id))).status, 404)
+    await client.updateTask(id, { title: 'y', expiry_dt: '2027-01-01' })
+    assert.deepEqual(await client.getNotification(before.id), before)
+    await client.deleteTask(id)
+    assert.deepEqual(await client.getNotification(before.id), before)
+    assert.equal((await refusal(client.listTaskNotifications(id))).status, 404)
   })
 
   await t.test('that does not exist is 404, and so are those of a task that does not', async () => {
-    assert.equal((await refusal(client.notification(4_711))).status, 404)
-    assert.equal((await refusal(client.taskNotifications(4_711))).status, 404)
+    assert.equal((await refusal(client.getNotification(4_711))).status, 404)
+    assert.equal((await refusal(client.listTaskNotifications(4_711))).status, 404)
   })
 })
 
 test('a notification that fell due while the server was away says how late it came', async (t) => {
   const app = await startTestApp(t, { startAt })
-  const { id } = await app.client.create({ title: 'x', expiry_dt: '2026-12-01T10:00:00Z' })
+  const { id } = await app.client.createTask({ title: 'x', expiry_dt: '2026-12-01T10:00:00Z' })
   await app.stop()
   app.clock.set('2026-12-01T11:45:00Z')
   await app.restart()
   await app.app.idle()
-  const [notification] = (await app.client.taskNotifications(id)).notifications
+  const [notification] = (await app.client.listTaskNotifications(id)).notifications
   assert.deepEqual(
     [notification?.timing, notification?.lateness_ms, notification?.kind],
     ['late', 2 * 3_600_000, 'expired'],
@@ -125,12 +125,12 @@ test('a notification that fell due while the server was away says how late it ca
 test('a delivery', async (t) => {
   const { client, clock, bell, app } = await startTestApp(t, { startAt })
   const fire = async () => {
-    const { id } = await client.create({ title: 'x', expiry_dt: '2026-12-01T08:00:00Z' })
+    const { id } = await client.createTask({ title: 'x', expiry_dt: '2026-12-01T08:00:00Z' })
     await app.idle()
     return id
   }
   const recorded = async (taskId: number) => {
-    const [notification] = (await client.taskNotifications(taskId)).notifications
+    const [notification] = (await client.listTaskNotifications(taskId)).notifications
     const delivery = notification?.deliveries.find(({ kind }) => kind === 'recording')
     assert.ok(delivery)
     return delivery
@@ -164,7 +164,7 @@ test('a delivery', async (t) => {
   await t.test('that waits for another try is dropped when its task is done meanwhile, and says so', async () => {
     bell.answer = () => ({ retry: true, reason: 'later' })
     const task = await fire()
-    await client.complete(task)
+    await client.completeTask(task)
     await clock.advance(10_000)
     const dropped = await recorded(task)
     assert.deepEqual(
@@ -177,7 +177,7 @@ test('a delivery', async (t) => {
     bell.answer = () => {
       throw new Error('broken')
     }
-    const [notification] = (await client.taskNotifications(await fire())).notifications
+    const [notification] = (await client.listTaskNotifications(await fire())).notifications
     const states = Object.fromEntries(notification?.deliveries.map(({ kind, state }) => [kind, state]) ?? [])
     assert.deepEqual(states, { console: 'sent', recording: 'pending' })
   })
@@ -188,7 +188,7 @@ test('notifications are paged, the newest first', async (t) => {
   const send = wireTo(url)
   const tasks: TaskWire[] = []
   for (let i = 0; i < 7; i++) {
-    tasks.push(await client.create({ title: 'x', expiry_dt: '2026-12-01T08:00:00Z' }))
+    tasks.push(await client.createTask({ title: 'x', expiry_dt: '2026-12-01T08:00:00Z' }))
     await app.idle()
   }
   const newest = tasks.map(({ id }) => id).reverse()
@@ -197,7 +197,7 @@ test('notifications are paged, the newest first', async (t) => {
     const seen: number[] = []
     const sizes: number[] = []
     for (let cursor: string | null | undefined; cursor !== null; ) {
-      const page = await client.notifications({ limit: 3, ...(cursor && { cursor }) })
+      const page = await client.listNotifications({ limit: 3, ...(cursor && { cursor }) })
       seen.push(...page.notifications.map(({ task_id }) => task_id))
       sizes.push(page.notifications.length)
       cursor = page.next_cursor
@@ -210,15 +210,15 @@ test('notifications are paged, the newest first', async (t) => {
     const [first] = tasks
     assert.ok(first)
     for (const expiry_dt of ['2026-12-01T07:00:00Z', '2026-12-01T06:00:00Z']) {
-      await client.update(first.id, { expiry_dt })
+      await client.updateTask(first.id, { expiry_dt })
       await app.idle()
     }
-    const all = ids(await client.taskNotifications(first.id))
+    const all = ids(await client.listTaskNotifications(first.id))
     assert.equal(all.length, 3)
-    const top = await client.taskNotifications(first.id, { limit: 2 })
+    const top = await client.listTaskNotifications(first.id, { limit: 2 })
     assert.deepEqual(ids(top), all.slice(0, 2))
     assert.ok(top.next_cursor)
-    const rest = await client.taskNotifications(first.id, { limit: 2, cursor: top.next_cursor })
+    const rest = await client.listTaskNotifications(first.id, { limit: 2, cursor: top.next_cursor })
     assert.deepEqual([ids(rest), rest.next_cursor], [all.slice(2), null])
   })
 

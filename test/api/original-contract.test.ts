@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { parseConfig } from '#config/config.ts'
+import { assertProblem, wireTo } from '#kit/http-requests.ts'
 import { startTestApp, type TestApp } from '#support/test-app.ts'
-import { assertProblem, wireTo } from './wire.ts'
 
 /**
  * What clients of the original service rely on, in its own terms: plain HTTP, and lines on the console. The clock stands at

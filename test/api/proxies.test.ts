@@ -3,9 +3,9 @@ import { type TestContext, test } from 'node:test'
 import { pino } from 'pino'
 import { listen } from '#http/listen/listen.ts'
 import { createServer, type ServerDeps } from '#http/server.ts'
+import { assertProblem, rawRequest } from '#kit/http-requests.ts'
 import { temporaryFolder } from '#support/databases.ts'
 import { startTestApp } from '#support/test-app.ts'
-import { assertProblem, rawRequest } from './wire.ts'
 
 /** What a proxy says of who asked is believed of those that are named, and of nobody else. */
 type Lines = readonly string[]
@@ -173,7 +173,7 @@ test('without login a foreign name comes in by no proxy, whether it replaces the
       }
     const good = ['GET /v1/tasks HTTP/1.1', 'Host: inner', 'X-Forwarded-Host: tasks.example, 127.0.0.1:80']
     assert.equal((await rawRequest(url, good)).status, 200)
-    assert.equal((await client.list()).tasks.length, 0)
+    assert.equal((await client.listTasks()).tasks.length, 0)
   }
 })
 

@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
+import { assertProblem, wireTo } from '#kit/http-requests.ts'
 import { startWithLogin } from '#support/accounts.ts'
 import { startTestApp } from '#support/test-app.ts'
-import { assertProblem, wireTo } from './wire.ts'
 
 /** On loopback there would be no limit. */
 const open = ['--host=0.0.0.0', '--allow-anyone-on-network']

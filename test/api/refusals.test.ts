@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict'
 import { type TestContext, test } from 'node:test'
 import { gzipSync } from 'node:zlib'
+import { type Answer, assertProblem, rawRequest, type Sending, wireTo } from '#kit/http-requests.ts'
 import { startTestApp } from '#support/test-app.ts'
-import { type Answer, assertProblem, rawRequest, type Sending, wireTo } from './wire.ts'
 
 /**
  * Bad input of every kind: a 4xx problem that names what is wrong, never a 5xx, and nothing changed. Each row is a request
@@ -21,9 +21,9 @@ type Row = readonly [
 async function start(t: TestContext) {
   const app = await startTestApp(t)
   const expiry_dt = '2026-12-24T18:00:00Z'
-  await app.client.create({ title: 'one', expiry_dt, key: 'one', tags: ['a'] })
-  await app.client.create({ title: 'two', expiry_dt: '2026-12-01T08:00:00Z' })
-  await app.client.create({ title: 'three', completed_dt: '2026-11-01' })
+  await app.client.createTask({ title: 'one', expiry_dt, key: 'one', tags: ['a'] })
+  await app.client.createTask({ title: 'two', expiry_dt: '2026-12-01T08:00:00Z' })
+  await app.client.createTask({ title: 'three', completed_dt: '2026-11-01' })
   await app.app.idle()
   const send = wireTo(app.url)
   const everything = async () => {

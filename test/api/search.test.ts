@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
+import { refusal, wireTo } from '#kit/http-requests.ts'
 import { startTestApp } from '#support/test-app.ts'
-import { refusal, wireTo } from './wire.ts'
 
 /** One list of tasks, one of searches, and what each finds: the same on every database. */
 const titles = [
@@ -135,8 +135,8 @@ const searches: Record<string, number[]> = {
 test('a search finds the same words on every database', async (t) => {
   const { client, url } = await startTestApp(t)
   for (const title of titles)
-    await client.create({ title, ...(title === 'plain' && { description: 'Bring two photos,\nand a stamp' }) })
-  const found = async (q: string) => (await client.list({ q })).tasks.map(({ id }) => id)
+    await client.createTask({ title, ...(title === 'plain' && { description: 'Bring two photos,\nand a stamp' }) })
+  const found = async (q: string) => (await client.listTasks({ q })).tasks.map(({ id }) => id)
 
   for (const [q, expected] of Object.entries(searches))
     await t.test(q.slice(0, 60), async () => assert.deepEqual(await found(q), expected))
@@ -162,7 +162,7 @@ test('a search finds the same words on every database', async (t) => {
       '@',
       '~<>&|!',
     ])
-      assert.deepEqual([q, (await refusal(client.list({ q }))).status], [q, 400])
+      assert.deepEqual([q, (await refusal(client.listTasks({ q }))).status], [q, 400])
   })
 
   await t.test('whatever bytes come, it is no fault of ours', async () => {
@@ -188,27 +188,29 @@ test('a search finds the same words on every database', async (t) => {
 
 test('a search knows of every change at once', async (t) => {
   const { client } = await startTestApp(t)
-  const found = async (q: string) => (await client.list({ q })).tasks.map(({ id }) => id)
-  const { id } = await client.create({ title: 'Renew passport', description: 'two photos' })
-  await client.create({ title: 'Renew domain' })
+  const found = async (q: string) => (await client.listTasks({ q })).tasks.map(({ id }) => id)
+  const { id } = await client.createTask({ title: 'Renew passport', description: 'two photos' })
+  await client.createTask({ title: 'Renew domain' })
   assert.deepEqual([await found('renew'), await found('photos')], [[1, 2], [1]])
-  await client.update(id, { title: 'Extend passport' })
+  await client.updateTask(id, { title: 'Extend passport' })
   assert.deepEqual([await found('renew'), await found('extend'), await found('photos')], [[2], [1], [1]])
-  await client.update(id, { description: null })
+  await client.updateTask(id, { description: null })
   assert.deepEqual(await found('photos'), [])
-  await client.updateMany([
-    { id: 1, title: 'Both' },
-    { id: 2, title: 'Both of them' },
-  ])
+  await client.updateTasks({
+    tasks: [
+      { id: 1, title: 'Both' },
+      { id: 2, title: 'Both of them' },
+    ],
+  })
   assert.deepEqual([await found('both'), await found('renew')], [[1, 2], []])
-  await client.update(id, { title: '🎉' })
+  await client.updateTask(id, { title: '🎉' })
   assert.deepEqual(await found('both'), [2])
-  await client.update(id, { title: 'Both' })
-  await client.delete(2)
+  await client.updateTask(id, { title: 'Both' })
+  await client.deleteTask(2)
   assert.deepEqual(await found('both'), [1])
-  await client.deleteAll()
+  await client.deleteTasks()
   assert.deepEqual(await found('both'), [])
-  await client.create({ title: 'Both again' })
+  await client.createTask({ title: 'Both again' })
   assert.deepEqual(await found('both'), [3])
 })
 
@@ -216,18 +218,18 @@ test('what was refused is not found, and those that came with it are', async (t)
   const { client } = await startTestApp(t)
   const outcomes = await Promise.allSettled(
     Array.from({ length: 20 }, (_, i) =>
-      client.create({ title: `Task w${i}`, key: i % 5 === 4 ? 'taken' : `key ${i}` }),
+      client.createTask({ title: `Task w${i}`, key: i % 5 === 4 ? 'taken' : `key ${i}` }),
     ),
   )
   const created = outcomes.flatMap((one) => (one.status === 'fulfilled' ? [one.value] : []))
   assert.equal(created.length, 17, String(outcomes.map((one) => (one.status === 'rejected' ? one.reason : 'made'))))
-  const { tasks } = await client.list({ q: 'task' })
+  const { tasks } = await client.listTasks({ q: 'task' })
   assert.deepEqual(
     tasks,
     created.sort((a, b) => a.id - b.id),
   )
   for (const { id, title } of created) {
-    const same = (await client.list({ q: title })).tasks.filter((task) => task.title === title)
+    const same = (await client.listTasks({ q: title })).tasks.filter((task) => task.title === title)
     assert.deepEqual(
       same.map((task) => task.id),
       [id],

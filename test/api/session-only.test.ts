@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import type { DuebellClient } from '#client/client.ts'
+import { refusal } from '#kit/http-requests.ts'
 import { clientWith, password, signedIn, signIn, startWithLogin } from '#support/accounts.ts'
 import { startTestApp } from '#support/test-app.ts'
-import { refusal } from './wire.ts'
 
 /** A leaked token ends when it is revoked. So it opens no way in that would outlast it: that takes a person who has signed in. */
 const newPassword = 'nine bees in a jar'
@@ -23,10 +23,10 @@ test('a token sets no password, whether there is one or not; a session does', as
     tx.updateTable('users').set({ password: null }).where('id', '=', ada.id).execute(),
   )
   await refuses({ password: newPassword })
-  assert.equal((await refusal(clientWith(app.url, '').signIn('ada', newPassword))).status, 401)
+  assert.equal((await refusal(clientWith(app.url, '').signIn({ login: 'ada', password: newPassword }))).status, 401)
   await page.changePassword({ password: newPassword })
   await signIn(app.url, 'ada', newPassword)
-  await root.client.list()
+  await root.client.listTasks()
 })
 
 test('a token of an administrator resets no account, makes and enables no administrator, changes no address', async (t) => {
@@ -44,10 +44,10 @@ test('a token of an administrator resets no account, makes and enables no admini
     ['give an address', (client) => client.updateUser(root.id, { email: 'bad@example.org' })],
     ['take an address away', (client) => client.updateUser(ada.id, { email: null })],
   ] as [string, (client: DuebellClient) => Promise<unknown>][]) {
-    const before = await root.client.users()
+    const before = await root.client.listUsers()
     const { status, message } = await refusal(ask(root.client))
     assert.deepEqual([status, /token cannot/i.test(message)], [403, true], `${action}: ${message}`)
-    assert.deepEqual(await root.client.users(), before, action)
+    assert.deepEqual(await root.client.listUsers(), before, action)
     if (action !== 'invite oneself') await ask(page)
   }
 })
@@ -58,13 +58,13 @@ test('a token of an administrator still does what takes access away, and makes m
   const { invitation } = await root.client.createUser({ name: 'bob', email: 'bob@example.org' })
   assert.ok(invitation)
   await root.client.createUser({ name: 'carl', password })
-  const read = await root.client.user(ada.id)
+  const read = await root.client.getUser(ada.id)
   await root.client.updateUser(ada.id, { ...read, name: 'lovelace' } as object)
   await root.client.updateUser(ada.id, { role: 'member' })
   await root.client.updateUser(ada.id, { disabled: true })
   await root.client.updateUser(ada.id, { disabled: false })
   await root.client.signOutUser(ada.id)
-  await signedIn(app.url, await signIn(app.url, 'lovelace')).list()
+  await signedIn(app.url, await signIn(app.url, 'lovelace')).listTasks()
 })
 
 test('a server without login is as it was: its programs may do everything, and a token there is still a token', async (t) => {
@@ -74,5 +74,5 @@ test('a server without login is as it was: its programs may do everything, and a
   await app.client.createUser({ name: 'ada', role: 'admin' })
   const { changed } = await app.client.changePassword({ password })
   assert.ok(changed)
-  await clientWith(app.url, token).list()
+  await clientWith(app.url, token).listTasks()
 })

@@ -3,6 +3,7 @@ import { test } from 'node:test'
 import type { EventWire } from '#api/schemas/event.ts'
 import type { DuebellClient } from '#client/client.ts'
 import { nextReminder } from '#core/reminder.ts'
+import { assertProblem, wireTo } from '#kit/http-requests.ts'
 import { startReceiver } from '#kit/webhook-receiver.ts'
 import type { Store } from '#store/engine/open.ts'
 import { listTasks } from '#store/tasks.ts'
@@ -11,7 +12,6 @@ import { clientWith, startReplicasWithLogin, startWithLogin } from '#support/acc
 import { testDatabase } from '#support/databases.ts'
 import { insertMany } from '#support/many-tasks.ts'
 import { startTestApp } from '#support/test-app.ts'
-import { assertProblem, wireTo } from './wire.ts'
 
 /** What holds for all tasks of a user: his time zone, and when they ring that say nothing of their own. */
 const startAt = '2026-12-01T09:00:00Z'
@@ -27,7 +27,7 @@ async function followed({ db }: Pick<Store, 'db'>, userId: number): Promise<numb
 }
 
 const firesAt = async (client: DuebellClient) =>
-  (await client.upcoming({ until: '2026-12-10' })).upcoming.map(
+  (await client.listUpcoming({ until: '2026-12-10' })).upcoming.map(
     ({ title, due_dt }) => `${title} ${due_dt.slice(0, 16)}`,
   )
 
@@ -35,16 +35,16 @@ test('settings are the server’s until one chooses, one by one, and again once 
   const app = await startTestApp(t, { flags: ['--time-zone=Europe/Paris', '--default-reminders=P1D,PT15M'] })
   const { client } = app
   const chosen = async () => {
-    const { time_zone, default_reminders, is_own } = await client.settings()
+    const { time_zone, default_reminders, is_own } = await client.getSettings()
     return [time_zone, default_reminders, is_own.time_zone, is_own.default_reminders]
   }
   assert.deepEqual(await chosen(), ['Europe/Paris', ['P1D', 'PT15M'], false, false])
   const answer = await client.updateSettings({ time_zone: 'america/new_york' })
-  assert.deepEqual(answer, await client.settings())
+  assert.deepEqual(answer, await client.getSettings())
   assert.deepEqual(await chosen(), ['America/New_York', ['P1D', 'PT15M'], true, false])
   await client.updateSettings({ default_reminders: [] })
   assert.deepEqual(await chosen(), ['America/New_York', [], true, true], 'none is a choice')
-  await client.updateSettings(await client.settings()) // as it was read
+  await client.updateSettings(await client.getSettings()) // as it was read
   assert.deepEqual(await chosen(), ['America/New_York', [], true, true])
   await client.updateSettings({ time_zone: null, default_reminders: null })
   assert.deepEqual(await chosen(), ['Europe/Paris', ['P1D', 'PT15M'], false, false])
@@ -52,7 +52,7 @@ test('settings are the server’s until one chooses, one by one, and again once 
 
 test('what is no time zone, no lead or no hour is refused, and changes nothing', async (t) => {
   const { client, url } = await startTestApp(t)
-  const before = await client.settings()
+  const before = await client.getSettings()
   for (const [body, pointer] of [
     [{ time_zone: '' }, '/time_zone'],
     [{ time_zone: 'Mars/Olympus' }, '/time_zone'],
@@ -69,19 +69,19 @@ test('what is no time zone, no lead or no hour is refused, and changes nothing',
     [{ time_zone: 'Europe/Paris', default_reminders: ['x'] }, '/default_reminders/0'],
   ] as const)
     assertProblem(await wireTo(url)('PATCH', '/v1/settings', { body }), 422, pointer)
-  assert.deepEqual(await client.settings(), before)
+  assert.deepEqual(await client.getSettings(), before)
 })
 
 test('all alarms that go by them follow, before the answer', async (t) => {
   const app = await startTestApp(t, { startAt })
   const { client } = app
   const expiry_dt = '2026-12-05T10:00:00Z'
-  await client.create({ title: 'default', expiry_dt })
-  await client.create({ title: 'own lead', expiry_dt, reminders: ['PT1H'] })
-  await client.create({ title: 'local day', expiry_dt: '2026-12-06T00:00:00+01:00', reminders: ['P1D'] })
-  const done = await client.create({ title: 'done', expiry_dt })
-  await client.complete(done.id)
-  const before = (await client.list()).tasks
+  await client.createTask({ title: 'default', expiry_dt })
+  await client.createTask({ title: 'own lead', expiry_dt, reminders: ['PT1H'] })
+  await client.createTask({ title: 'local day', expiry_dt: '2026-12-06T00:00:00+01:00', reminders: ['P1D'] })
+  const done = await client.createTask({ title: 'done', expiry_dt })
+  await client.completeTask(done.id)
+  const before = (await client.listTasks()).tasks
 
   await client.updateSettings({ default_reminders: ['PT2H', 'PT5M'] })
   assert.deepEqual(await firesAt(client), [
@@ -91,11 +91,11 @@ test('all alarms that go by them follow, before the answer', async (t) => {
     'default 2026-12-05T09:55',
   ])
   assert.deepEqual(
-    (await client.list()).tasks,
+    (await client.listTasks()).tasks,
     before,
     'of the tasks themselves nothing has changed, nor their versions',
   )
-  assert.equal((await client.create({ title: 'another', expiry_dt })).reminders, null)
+  assert.equal((await client.createTask({ title: 'another', expiry_dt })).reminders, null)
   await client.updateSettings({ default_reminders: [] })
   assert.deepEqual(await firesAt(client), ['local day 2026-12-04T23:00', 'own lead 2026-12-05T09:00'])
   await client.updateSettings({ default_reminders: null })
@@ -122,8 +122,8 @@ test('also those of 2,500 tasks, and of no other user', async (t) => {
 
 test('what has fired does not ring again, and what is due by the new ones rings at once', async (t) => {
   const { client, clock, bell, app } = await startTestApp(t, { startAt })
-  await client.create({ title: 'fired', expiry_dt: '2026-12-01T09:20:00Z' })
-  await client.create({ title: 'not yet', expiry_dt: '2026-12-01T09:40:00Z' })
+  await client.createTask({ title: 'fired', expiry_dt: '2026-12-01T09:20:00Z' })
+  await client.createTask({ title: 'not yet', expiry_dt: '2026-12-01T09:40:00Z' })
   await clock.advanceTo('2026-12-01T09:10:00Z')
   const told = () =>
     bell.messages.map(({ task, sentAt }) => `${task.title} ${new Date(sentAt).toISOString().slice(11, 19)}`)
@@ -155,7 +155,7 @@ test('each user is told in his own zone, on the console, by webhook and in the s
     const { client, name } = person
     await client.updateSettings({ time_zone: zone })
     await client.createChannel({ name: 'Hook', kind: 'webhook', options })
-    await client.create({ title: `of ${name}`, expiry_dt: new Date(expiryAt).toISOString() })
+    await client.createTask({ title: `of ${name}`, expiry_dt: new Date(expiryAt).toISOString() })
   }
   await app.clock.advance(60_000)
   assert.deepEqual([receiver.receipts.length, receiver.faults], [3, []])
@@ -168,7 +168,7 @@ test('each user is told in his own zone, on the console, by webhook and in the s
     assert.equal(app.lines.filter((line) => says(line)).length, 1, `the console: ${name}`)
     assert.equal(receiver.receipts.filter(({ message }) => says(message)).length, 1, `the webhook: ${name}`)
     const stopping = new AbortController()
-    const events = client.events({ after: '0', types: ['task.expiring'], signal: stopping.signal })
+    const events = client.followEvents({ after: '0', types: ['task.expiring'] }, { signal: stopping.signal })
     const event = (await events.next()).value as EventWire
     assert.ok(says(event.data.message), `the stream: ${event.data.message}`)
     stopping.abort()
@@ -178,12 +178,12 @@ test('each user is told in his own zone, on the console, by webhook and in the s
 test('a time without an offset is of the user’s zone', async (t) => {
   const { client } = await startTestApp(t, { startAt })
   await client.updateSettings({ time_zone: 'Asia/Kolkata' })
-  const { id, expiry_dt } = await client.create({ title: 'a', expiry_dt: '2026-12-02T00:00' })
+  const { id, expiry_dt } = await client.createTask({ title: 'a', expiry_dt: '2026-12-02T00:00' })
   assert.equal(expiry_dt, '2026-12-01T18:30:00.000Z')
-  assert.equal((await client.list({ expires_before: '2026-12-02T00:00' })).tasks.length, 0)
-  assert.equal((await client.list({ expires_before: '2026-12-02T00:01' })).tasks[0]?.id, id)
+  assert.equal((await client.listTasks({ expires_before: '2026-12-02T00:00' })).tasks.length, 0)
+  assert.equal((await client.listTasks({ expires_before: '2026-12-02T00:01' })).tasks[0]?.id, id)
   await client.updateSettings({ time_zone: null })
-  assert.equal((await client.get(id)).expiry_dt, expiry_dt, 'what was read so stays')
+  assert.equal((await client.getTask(id)).expiry_dt, expiry_dt, 'what was read so stays')
 })
 
 test('what is asked for again, since no answer came, is done to its end', async (t) => {
@@ -222,13 +222,13 @@ test('a task that is created while they change, on whichever replica, rings by t
   let isChanging = true
   let created = 0
   const create = async (client: DuebellClient) => {
-    for (; isChanging; created++) await client.create({ title: 'one of many', expiry_dt })
+    for (; isChanging; created++) await client.createTask({ title: 'one of many', expiry_dt })
   }
   const creating = [a, b, a, b, a, b].map(create)
   for (let i = 1; i <= 6; i++) {
     const before = created
     await Promise.all([a, b].map((client, j) => client.updateSettings({ default_reminders: [`PT${2 * i + j}H`] })))
-    while (created < before + 12) await a.health()
+    while (created < before + 12) await a.getHealth()
   }
   isChanging = false
   await Promise.all(creating)

@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict'
 import { type TestContext, test } from 'node:test'
+import { type Browser, openBrowser, type Page } from '#kit/browser.ts'
+import { type Account, signInAt, startOidcProvider } from '#kit/oidc-provider.ts'
 import { password, signIn, startWithLogin } from '#support/accounts.ts'
-import { type Browser, openBrowser, type Page } from '#support/browser.ts'
-import { type Account, signInAt, startOidcProvider } from '#support/oidc-provider.ts'
 
 /** People sign in by a provider of OpenID Connect: the browser goes there and comes back, and this server knows who it is. */
 const ofPublic = 'http://127.0.0.1:1'
@@ -61,7 +61,7 @@ const ada = { sub: '1815', email: 'Ada@Example.org', email_verified: true, name:
 test('who was entered with an address is known by it once, and from then on by who he is to the provider', async (t) => {
   const accounts: Account[] = [{ ...ada }, { sub: 'thief', email: 'ada@example.org', email_verified: true }]
   const { root, arrive, userOf, app, flags } = await start(t, accounts)
-  assert.deepEqual((await root.client.session()).sign_in, { required: true, password: true, provider: 'Sesame' })
+  assert.deepEqual((await root.client.getSession()).sign_in, { required: true, password: true, provider: 'Sesame' })
   const { id } = await root.client.createUser({ name: 'ada', email: 'ada@example.org' })
   const user = await userOf(ada.sub)
   assert.deepEqual([user.id, user.name, user.role], [id, 'ada', 'member'])
@@ -75,7 +75,7 @@ test('who was entered with an address is known by it once, and from then on by w
   assertRefused(await arrive('thief'), 403, /no account here for ada@example\.org/)
   await app.restart({ flags: [...flags, '--oidc-new-users'] })
   assertRefused(await arrive('thief'), 403, /no account here/)
-  assert.equal((await root.client.users()).users.length, 2)
+  assert.equal((await root.client.listUsers()).users.length, 2)
 })
 
 test('an address that the provider does not vouch for, and one that nobody entered, let nobody in', async (t) => {
@@ -89,7 +89,7 @@ test('an address that the provider does not vouch for, and one that nobody enter
   for (const sub of ['unverified', 'silent', 'nameless'])
     assertRefused(await arrive(sub), 403, /no account here for you/)
   assertRefused(await arrive('stranger'), 403, /no account here for eve@example\.org\. Ask an administrator/)
-  assert.equal((await root.client.users()).users.length, 2)
+  assert.equal((await root.client.listUsers()).users.length, 2)
 })
 
 test('with --oidc-new-users strangers are let in, each as a member with nothing yet', async (t) => {
@@ -101,7 +101,7 @@ test('with --oidc-new-users strangers are let in, each as a member with nothing 
     { sub: '5', email: `${'x'.repeat(250)}@example.org`, email_verified: true },
   ]
   const { root, arrive, userOf } = await start(t, accounts, ['--oidc-new-users'])
-  await root.client.create({ title: 'of root' })
+  await root.client.createTask({ title: 'of root' })
   const users = []
   for (const { sub } of accounts) users.push(await userOf(sub))
   assert.deepEqual(
@@ -142,7 +142,7 @@ test('that she came in is in the audit log, without what she brought, or where s
   const { app, root, arrive } = await start(t, [ada], ['--oidc-new-users'])
   await arrive(ada.sub, { returnTo: `/v1/session?then=${root.token}` })
   await fetch(`${app.url}/auth/oidc/callback?code=hush&state=hush`)
-  const { entries } = await root.client.audit({ operation: 'signIn' })
+  const { entries } = await root.client.listAudit({ operation: 'signIn' })
   assert.deepEqual(
     entries.map(({ user, object, status }) => [user, object, status]),
     [

@@ -86,7 +86,7 @@ test('a server is set up by the printed link: a name, a password, and the first 
   await page.getByRole('heading', { name: 'Setup is complete' }).waitFor()
   await look(page, 'set-up-done')
   const token = await page.locator('code').innerText()
-  assert.equal((await clientWith(app.url, token).users()).users[0]?.name, 'ada')
+  assert.equal((await clientWith(app.url, token).listUsers()).users[0]?.name, 'ada')
   assert.equal(page.url(), `${app.url}/set-up`, 'the code is not in the history')
   assert.equal(await page.evaluate<string>('document.activeElement.textContent'), 'Setup is complete')
   await type(page, 'Tab', 'Enter')

@@ -1,11 +1,12 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { issue } from '#actions/tokens.ts'
-import { builtInUserId, saveUser } from '#store/users.ts'
+import { eventually } from '#kit/eventually.ts'
+import { assertProblem, rawRequest, refusal, wireTo } from '#kit/http-requests.ts'
+import { saveUser } from '#store/user-writes.ts'
+import { builtInUserId } from '#store/users.ts'
 import { clientWith, password, sessionOf, setUpCode, signedIn, signIn, startWithLogin } from '#support/accounts.ts'
-import { eventually } from '#support/server-process.ts'
 import { startTestApp, type TestApp } from '#support/test-app.ts'
-import { assertProblem, rawRequest, refusal, wireTo } from './wire.ts'
 
 /** How people come in, stay, and go. */
 const startAt = '2026-12-01T09:00:00Z'
@@ -28,7 +29,7 @@ test('a server to which nobody can come in prints a link by which it is set up, 
 
   const { user, token } = await app.client.acceptInvitation({ code, name: 'ada', password })
   assert.deepEqual([user.id, user.name, user.role], [builtInUserId, 'ada', 'admin'])
-  assert.equal((await clientWith(app.url, token ?? '').users()).users.length, 1, 'with a token for everything')
+  assert.equal((await clientWith(app.url, token ?? '').listUsers()).users.length, 1, 'with a token for everything')
   await signIn(app.url, 'ada')
   assert.equal((await refusal(app.client.acceptInvitation({ code, name: 'eve', password }))).status, 401)
 
@@ -101,7 +102,7 @@ test('signing in gives a browser a session, and says who it is', async (t) => {
     const wanted = { user: body.user, scopes: ['read', 'write', 'admin'], by: 'session', sign_in: how }
     assert.deepEqual([body, body.user.id], [wanted, ada.id])
     const session = sessionOf(headers) ?? ''
-    assert.deepEqual(await signedIn(app.url, session).session(), body)
+    assert.deepEqual(await signedIn(app.url, session).getSession(), body)
     assert.ok(!JSON.stringify(body).includes(session.slice(-20)), 'a page cannot read it')
   }
 })
@@ -179,14 +180,14 @@ test('a session lasts as long as it is used, and ends after a month without; so 
 test('signing out ends the session, wherever its cookie is', async (t) => {
   const { app, root } = await startWithLogin(t)
   const [cookie, other] = [await signIn(app.url, 'root'), await signIn(app.url, 'root')]
-  await signedIn(app.url, cookie).list()
+  await signedIn(app.url, cookie).listTasks()
   const out = await wireTo(app.url)('DELETE', '/v1/session', { headers: { cookie } })
   assert.deepEqual([out.status, out.body], [200, { signed_out: true }])
   assert.deepEqual(out.headers.getSetCookie(), ['__Host-duebell=; Path=/; Max-Age=0; HttpOnly; Secure; SameSite=Lax'])
-  assert.equal((await refusal(signedIn(app.url, cookie).list())).status, 401)
-  await signedIn(app.url, other).list()
+  assert.equal((await refusal(signedIn(app.url, cookie).listTasks())).status, 401)
+  await signedIn(app.url, other).listTasks()
   assert.deepEqual(await root.client.signOut(), { signed_out: false })
-  await root.client.list()
+  await root.client.listTasks()
 })
 
 test('another password needs the present one, and ends all sessions but this', async (t) => {
@@ -206,19 +207,19 @@ test('another password needs the present one, and ends all sessions but this', a
     const pointers = problem.errors?.map((error) => ('pointer' in error ? error.pointer : ''))
     assert.deepEqual([status, pointers], [422, ['/password']], poor)
   }
-  await there.list()
+  await there.listTasks()
   assert.deepEqual(await here.changePassword({ current: password, password: newPassword }), {
     changed: true,
     sessions_ended: 2,
     tokens_revoked: 0,
   })
-  await here.list()
-  assert.equal((await refusal(there.list())).status, 401)
-  await ada.client.list()
-  assert.equal((await refusal(app.client.signIn('ada', password))).status, 401)
+  await here.listTasks()
+  assert.equal((await refusal(there.listTasks())).status, 401)
+  await ada.client.listTasks()
+  assert.equal((await refusal(app.client.signIn({ login: 'ada', password }))).status, 401)
   const again = signedIn(app.url, await signIn(app.url, 'ada', newPassword))
   await again.changePassword({ current: newPassword, password })
-  assert.equal((await refusal(here.list())).status, 401)
+  assert.equal((await refusal(here.listTasks())).status, 401)
 })
 
 test('a session is for pages of the server: to a page of another site it is nobody’s', async (t) => {
@@ -251,32 +252,32 @@ test('login comes and goes without touching what is there', async (t) => {
   const app = await startTestApp(t, { startAt, channels: [] })
   await app.client.createChannel({ name: 'Phone', kind: 'recording' })
   await app.client.updateSettings({ default_reminders: ['PT30M'] })
-  const before = await app.client.create({ title: 'before', expiry_dt: '2026-12-02T09:00:00Z' })
-  const open = await app.client.session()
+  const before = await app.client.createTask({ title: 'before', expiry_dt: '2026-12-02T09:00:00Z' })
+  const open = await app.client.getSession()
   assert.deepEqual([open.user?.id, open.user?.name, open.sign_in.required], [builtInUserId, null, false])
 
   await app.restart({ flags: login })
-  assert.equal((await refusal(app.client.list())).status, 401)
+  assert.equal((await refusal(app.client.listTasks())).status, 401)
   const { token } = await app.client.acceptInvitation({ code: setUpCode(app.lines) ?? '', name: 'ada', password })
   const ada = clientWith(app.url, token ?? '')
-  assert.deepEqual((await ada.list()).tasks, [before])
-  assert.ok((await ada.channels()).channels.some(({ name }) => name === 'Phone'))
-  assert.deepEqual((await ada.settings()).default_reminders, ['PT30M'])
-  await ada.create({ title: 'meanwhile' })
+  assert.deepEqual((await ada.listTasks()).tasks, [before])
+  assert.ok((await ada.listChannels()).channels.some(({ name }) => name === 'Phone'))
+  assert.deepEqual((await ada.getSettings()).default_reminders, ['PT30M'])
+  await ada.createTask({ title: 'meanwhile' })
   const cookie = await signIn(app.url, 'ada')
 
   await app.restart()
   assert.deepEqual(
-    (await app.client.list()).tasks.map(({ title }) => title),
+    (await app.client.listTasks()).tasks.map(({ title }) => title),
     ['before', 'meanwhile'],
   )
-  assert.equal((await app.client.users()).users[0]?.name, 'ada')
-  await clientWith(app.url, token ?? '').list()
-  assert.equal((await refusal(clientWith(app.url, 'dbl_x').list())).status, 401)
+  assert.equal((await app.client.listUsers()).users[0]?.name, 'ada')
+  await clientWith(app.url, token ?? '').listTasks()
+  assert.equal((await refusal(clientWith(app.url, 'dbl_x').listTasks())).status, 401)
   // A browser sends on what it was once given, here or on another port of this machine.
   for (const stale of [cookie, `${cookie.slice(0, -3)}xyz`])
-    assert.equal((await signedIn(app.url, stale).list()).tasks.length, 2)
+    assert.equal((await signedIn(app.url, stale).listTasks()).tasks.length, 2)
 
   await app.restart({ flags: login })
-  assert.equal((await signedIn(app.url, cookie).list()).tasks.length, 2)
+  assert.equal((await signedIn(app.url, cookie).listTasks()).tasks.length, 2)
 })

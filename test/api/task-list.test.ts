@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict'
 import { type TestContext, test } from 'node:test'
 import type { TaskDraftWire } from '#api/schemas/task.ts'
-import type { TaskListFilter, TaskQuery } from '#client/client.ts'
+import type { FilterOf, QueryOf } from '#client/client.ts'
+import { assertProblem, wireTo } from '#kit/http-requests.ts'
 import { startTestApp } from '#support/test-app.ts'
-import { assertProblem, wireTo } from './wire.ts'
 
 /** Many tasks at once: filters, orders, pages that go on where they ended, and what has not changed since. */
 const startAt = '2026-12-01T09:00:00Z'
@@ -11,9 +11,10 @@ const startAt = '2026-12-01T09:00:00Z'
 /** A server with these tasks, by their titles. */
 async function withTasks(t: TestContext, ...drafts: TaskDraftWire[]) {
   const app = await startTestApp(t, { startAt, flags: ['--time-zone=Europe/Paris', '--default-reminders='] })
-  const create = (draft: TaskDraftWire) => app.client.create(draft)
+  const create = (draft: TaskDraftWire) => app.client.createTask(draft)
   for (const draft of drafts) await create(draft)
-  const titles = async (query: TaskQuery = {}) => (await app.client.list(query)).tasks.map(({ title }) => title)
+  const titles = async (query: QueryOf<'listTasks'> = {}) =>
+    (await app.client.listTasks(query)).tasks.map(({ title }) => title)
   return { ...app, client: app.client, url: app.url, send: wireTo(app.url), titles }
 }
 
@@ -26,7 +27,7 @@ test('a filter lets through what all of it is true of', async (t) => {
     { title: 'never' },
     { title: 'done', expiry_dt: '2026-11-30T09:00:00Z', completed_dt: '2026-11-29' },
   )
-  const rows: [query: TaskQuery, ...expected: string[]][] = [
+  const rows: [query: QueryOf<'listTasks'>, ...expected: string[]][] = [
     [{}, 'past', 'now', 'later', 'never', 'done'],
     [{ status: 'all' }, 'past', 'now', 'later', 'never', 'done'],
     [{ status: 'open' }, 'past', 'now', 'later', 'never'],
@@ -56,7 +57,7 @@ test('a filter lets through what all of it is true of', async (t) => {
   for (const [query, ...expected] of rows)
     await t.test(JSON.stringify(query), async () => {
       assert.deepEqual(await titles(query), expected)
-      const { total } = await client.list({ ...query, limit: 1, count: true })
+      const { total } = await client.listTasks({ ...query, limit: 1, count: true })
       assert.equal(total, expected.length, 'count=true counts them all, whatever the limit')
     })
 
@@ -64,13 +65,13 @@ test('a filter lets through what all of it is true of', async (t) => {
     const since = (updated_after: string) => titles({ updated_after })
     assert.deepEqual(await since(startAt), [])
     await clock.advance(1)
-    await client.update(4, { priority: 'low' })
+    await client.updateTask(4, { priority: 'low' })
     assert.deepEqual(await since(startAt), ['never'])
     assert.deepEqual(await since('2026-12-01T09:00:00.001Z'), [])
   })
 
   await t.test('without count=true there is no total', async () => {
-    assert.ok(!('total' in (await client.list())))
+    assert.ok(!('total' in (await client.listTasks())))
   })
 
   await t.test('what expires in the meantime has expired', async () => {
@@ -120,7 +121,7 @@ test('a tag is found by itself alone, whatever is in it', async (t) => {
   const { client } = await withTasks(t, { title: 'untagged' }, ...lists.map((tags) => ({ title: 'x', tags })))
   for (const tag of [...new Set([...lists.flat(), '', 'ab', 'x', 'y"'])].filter(Boolean)) {
     await t.test(JSON.stringify(tag), async () => {
-      const found = (await client.list({ tag })).tasks.map((task) => task.tags)
+      const found = (await client.listTasks({ tag })).tasks.map((task) => task.tags)
       assert.deepEqual(
         found,
         lists.filter((list) => list.includes(tag)),
@@ -174,7 +175,7 @@ test('an order is by each key in turn, then by id; what has no expiry is last ei
     })
 })
 
-const orders: TaskListFilter[] = [
+const orders: FilterOf<'listTasks'>[] = [
   {},
   { sort: 'expiry_dt' },
   { sort: '-expiry_dt' },
@@ -201,12 +202,12 @@ for (const query of orders)
       tags: i % 2 === 0 ? ['even'] : [],
     })
     for (let i = 0; i < 40; i++) {
-      await client.create(draft(i))
+      await client.createTask(draft(i))
       if (i % 3 === 0) await clock.advance(1)
     }
     const walk = async (limit: number) => {
       const ids: number[] = []
-      for await (const { id } of client.iterate(limit, query)) ids.push(id)
+      for await (const { id } of client.iterateTasks(query, { pageSize: limit })) ids.push(id)
       return ids
     }
     const all = await walk(1_000)
@@ -216,14 +217,14 @@ for (const query of orders)
     const kept = new Set(all.filter((_, i) => i % 3 !== 1))
     const doomed = all.filter((id) => !kept.has(id))
     const seen: number[] = []
-    let page = await client.list({ ...query, limit: 3 })
+    let page = await client.listTasks({ ...query, limit: 3 })
     for (let i = 40; ; i++) {
       seen.push(...page.tasks.map(({ id }) => id))
       if (page.next_cursor === null) break
-      await client.create(draft(i))
+      await client.createTask(draft(i))
       const id = doomed.pop()
-      if (id !== undefined) await client.delete(id)
-      page = await client.list({ ...query, limit: 3, cursor: page.next_cursor })
+      if (id !== undefined) await client.deleteTask(id)
+      page = await client.listTasks({ ...query, limit: 3, cursor: page.next_cursor })
     }
     assert.equal(new Set(seen).size, seen.length, 'none twice')
     assert.deepEqual(
@@ -335,10 +336,10 @@ test('a cursor belongs to its filter and its sort', async (t) => {
   await t.test('one that holds the longest title there is goes on behind it', async () => {
     const title = '\u0001'.repeat(500)
     const longest = await withTasks(t, { title }, { title: '\u0002' })
-    const [first] = (await longest.client.list({ sort: 'title', limit: 1 })).tasks
+    const [first] = (await longest.client.listTasks({ sort: 'title', limit: 1 })).tasks
     assert.equal(first?.title, title)
     const seen: string[] = []
-    for await (const task of longest.client.iterate(1, { sort: 'title' })) seen.push(task.title)
+    for await (const task of longest.client.iterateTasks({ sort: 'title' }, { pageSize: 1 })) seen.push(task.title)
     assert.deepEqual(seen, [title, '\u0002'])
   })
 })
@@ -407,12 +408,12 @@ test('a list that has not changed is not sent again', async (t) => {
   await t.test('every change of any task makes it another', async () => {
     let before = etag
     for (const change of [
-      () => client.update(1, { title: 'c' }),
-      () => client.complete(1),
-      () => client.create({ title: 'd' }),
-      () => client.updateMany([{ id: 1, priority: 'low' }]),
-      () => client.delete(2),
-      () => client.deleteAll(),
+      () => client.updateTask(1, { title: 'c' }),
+      () => client.completeTask(1),
+      () => client.createTask({ title: 'd' }),
+      () => client.updateTasks({ tasks: [{ id: 1, priority: 'low' }] }),
+      () => client.deleteTask(2),
+      () => client.deleteTasks(),
     ]) {
       await change()
       const { status, headers } = await send('GET', '/v1/tasks', { headers: { 'if-none-match': before } })
@@ -420,7 +421,7 @@ test('a list that has not changed is not sent again', async (t) => {
       assert.notEqual(headers.get('etag'), before)
       before = headers.get('etag') ?? ''
     }
-    await assert.rejects(client.update(99, { title: 'x' }))
+    await assert.rejects(client.updateTask(99, { title: 'x' }))
     assert.equal(await etagOf(), before, 'what changes nothing leaves it')
   })
 
@@ -439,13 +440,13 @@ test('the tags are told by name, with how many tasks are open and have expired',
     { title: 'd', tags: ['Home'] },
     { title: 'e' },
   )
-  const tags = async () => (await client.tags()).tags.map(({ name, open, expired }) => `${name} ${open} ${expired}`)
+  const tags = async () => (await client.listTags()).tags.map(({ name, open, expired }) => `${name} ${open} ${expired}`)
   assert.deepEqual(await tags(), ['"quoted", \\ 1 0', 'Home 1 0', 'done 0 0', 'home 2 1', '日本 1 0'])
   await clock.advanceTo('2026-12-01T10:00:00Z')
   assert.deepEqual(await tags(), ['"quoted", \\ 1 1', 'Home 1 0', 'done 0 0', 'home 2 2', '日本 1 1'])
-  await client.update(1, { tags: [] })
-  await client.delete(3)
+  await client.updateTask(1, { tags: [] })
+  await client.deleteTask(3)
   assert.deepEqual(await tags(), ['Home 1 0', 'home 1 1'])
-  await client.deleteAll()
+  await client.deleteTasks()
   assert.deepEqual(await tags(), [])
 })

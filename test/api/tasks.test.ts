@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import type { TaskDraftWire, TaskPatchWire, TaskWire } from '#api/schemas/task.ts'
+import { assertProblem, refusal, wireTo } from '#kit/http-requests.ts'
 import { startTestApp } from '#support/test-app.ts'
-import { assertProblem, refusal, wireTo } from './wire.ts'
 
 /** What a user of the API may rely on with tasks. The clock starts at 2026-12-01T09:00:00Z, and moves only where a test moves it. */
 const startAt = '2026-12-01T09:00:00Z'
@@ -25,7 +25,7 @@ test('a new task', async (t) => {
   const { client, url } = await startTestApp(t, { startAt })
 
   await t.test('has every member it was given, and every other as null, empty or counted', async () => {
-    const task = await client.create({ ...full, reminders: [...full.reminders], tags: [...full.tags] })
+    const task = await client.createTask({ ...full, reminders: [...full.reminders], tags: [...full.tags] })
     assert.deepEqual(task, {
       id: task.id,
       ...full,
@@ -37,11 +37,11 @@ test('a new task', async (t) => {
       update_dt: now,
       version: 1,
     })
-    assert.deepEqual(await client.get(task.id), task)
+    assert.deepEqual(await client.getTask(task.id), task)
   })
 
   await t.test('needs no more than a title', async () => {
-    const { id, uid, ...rest } = await client.create({ title: 'Something' })
+    const { id, uid, ...rest } = await client.createTask({ title: 'Something' })
     assert.ok(Number.isInteger(id))
     assert.match(uid, /^[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$/, 'a UUIDv7')
     assert.deepEqual(rest, {
@@ -68,39 +68,39 @@ test('a new task', async (t) => {
   })
 
   await t.test('may be completed already', async () => {
-    const task = await client.create({ title: 'Done', completed_dt: '2026-11-30T10:00:00Z' })
+    const task = await client.createTask({ title: 'Done', completed_dt: '2026-11-30T10:00:00Z' })
     assert.equal(task.completed_dt, '2026-11-30T10:00:00.000Z')
   })
 
   await t.test('keeps its texts byte for byte', async () => {
     const title = ' \t"Ünï\r\n👩‍👩‍👧 <b>\u202e\u0001 e\u0301 '
-    const { id } = await client.create({ title, description: '', key: title, tags: [title.trim()] })
-    const { key, tags, description, ...rest } = await client.get(id)
+    const { id } = await client.createTask({ title, description: '', key: title, tags: [title.trim()] })
+    const { key, tags, description, ...rest } = await client.getTask(id)
     assert.deepEqual([rest.title, description, key, tags], [title, '', title, [title.trim()]])
   })
 
   await t.test('ignores the members that only the server sets', async () => {
     const draft = { title: 'x', id: 77, version: 9, create_dt: 'then', update_dt: null, snoozed_until_dt: 5 }
-    const task = await client.create(draft)
+    const task = await client.createTask(draft)
     assert.notEqual(task.id, 77)
     assert.deepEqual([task.version, task.create_dt, task.update_dt, task.snoozed_until_dt], [1, now, now, null])
   })
 
   await t.test('may have any priority of the four', async () => {
     for (const priority of ['none', 'low', 'medium', 'high'] as const)
-      assert.equal((await client.create({ title: 'x', priority })).priority, priority)
+      assert.equal((await client.createTask({ title: 'x', priority })).priority, priority)
   })
 })
 
 test('a uid and a key', async (t) => {
   const { client } = await startTestApp(t, { startAt })
-  const first = await client.create({ title: 'first', uid: 'uid-1', key: 'key-1' })
-  const second = await client.create({ title: 'second', uid: 'uid-2', key: 'key-2' })
-  const count = async () => (await client.list()).tasks.length
+  const first = await client.createTask({ title: 'first', uid: 'uid-1', key: 'key-1' })
+  const second = await client.createTask({ title: 'second', uid: 'uid-2', key: 'key-2' })
+  const count = async () => (await client.listTasks()).tasks.length
 
   await t.test('are taken once: a second task with one of them is a conflict that names it', async () => {
     for (const draft of [{ uid: 'uid-1' }, { key: 'key-1' }]) {
-      const { status, problem } = await refusal(client.create({ title: 'again', ...draft }))
+      const { status, problem } = await refusal(client.createTask({ title: 'again', ...draft }))
       assert.equal(status, 409)
       assert.match(problem.detail, /(uid|key)-1/)
     }
@@ -108,27 +108,27 @@ test('a uid and a key', async (t) => {
   })
 
   await t.test('cannot be moved onto each other', async () => {
-    const { status } = await refusal(client.update(second.id, { key: 'key-1' }))
+    const { status } = await refusal(client.updateTask(second.id, { key: 'key-1' }))
     assert.equal(status, 409)
-    assert.equal((await refusal(client.updateMany([{ id: second.id, key: 'key-1' }]))).status, 409)
-    assert.deepEqual(await client.get(second.id), second)
+    assert.equal((await refusal(client.updateTasks({ tasks: [{ id: second.id, key: 'key-1' }] }))).status, 409)
+    assert.deepEqual(await client.getTask(second.id), second)
   })
 
   await t.test('a key can be changed, cleared, and then be another one’s; a uid stays', async () => {
-    assert.equal((await client.update(first.id, { key: null, uid: 'other' })).key, null)
-    assert.equal((await client.get(first.id)).uid, 'uid-1')
-    assert.equal((await client.update(second.id, { key: 'key-1' })).key, 'key-1')
+    assert.equal((await client.updateTask(first.id, { key: null, uid: 'other' })).key, null)
+    assert.equal((await client.getTask(first.id)).uid, 'uid-1')
+    assert.equal((await client.updateTask(second.id, { key: 'key-1' })).key, 'key-1')
   })
 
   await t.test('many tasks may have no key', async () => {
-    await client.create({ title: 'a' })
-    await client.create({ title: 'b', key: null })
+    await client.createTask({ title: 'a' })
+    await client.createTask({ title: 'b', key: null })
     assert.equal(await count(), 4)
   })
 
   await t.test('are free again once their task is deleted', async () => {
-    await client.delete(second.id)
-    assert.equal((await client.create({ title: 'x', uid: 'uid-2', key: 'key-1' })).uid, 'uid-2')
+    await client.deleteTask(second.id)
+    assert.equal((await client.createTask({ title: 'x', uid: 'uid-2', key: 'key-1' })).uid, 'uid-2')
   })
 })
 
@@ -136,7 +136,7 @@ test('a change', async (t) => {
   const { client, clock, url } = await startTestApp(t, { startAt })
   const send = wireTo(url)
   const create = () =>
-    client.create({ ...full, uid: crypto.randomUUID(), key: null, reminders: ['PT15M'], tags: ['a', 'b'] })
+    client.createTask({ ...full, uid: crypto.randomUUID(), key: null, reminders: ['PT15M'], tags: ['a', 'b'] })
 
   await t.test('merges: absent keeps, null clears, arrays replace (RFC 7396), by PATCH and PUT alike', async () => {
     for (const method of ['PATCH', 'PUT']) {
@@ -144,7 +144,7 @@ test('a change', async (t) => {
       const patch = { description: null, expiry_dt: null, tags: ['c'], reminders: null, time_zone: null }
       const { body } = await send(method, `/v1/tasks/${before.id}`, { body: patch })
       assert.deepEqual(body, { ...before, ...patch, version: 2 }, method)
-      assert.deepEqual(await client.get(before.id), body)
+      assert.deepEqual(await client.getTask(before.id), body)
     }
   })
 
@@ -158,7 +158,7 @@ test('a change', async (t) => {
   await t.test('counts the version and notes the time', async () => {
     const before = await create()
     await clock.advance(1_500)
-    const after = await client.update(before.id, { title: 'Another' })
+    const after = await client.updateTask(before.id, { title: 'Another' })
     assert.equal(after.version, 2)
     assert.equal(Date.parse(after.update_dt) - Date.parse(before.update_dt), 1_500)
     assert.equal(after.create_dt, before.create_dt)
@@ -178,7 +178,7 @@ test('a change', async (t) => {
     ]
     for (const patch of patches) {
       const { update_dt: _, ...before } = await create()
-      const { update_dt, ...after } = await client.update(before.id, patch)
+      const { update_dt, ...after } = await client.updateTask(before.id, patch)
       assert.deepEqual(after, { ...before, ...patch, version: 2 })
     }
   })
@@ -187,10 +187,10 @@ test('a change', async (t) => {
     const before = await create()
     await clock.advance(1_000)
     for (const patch of [{}, { title: before.title }, { tags: before.tags, priority: before.priority, key: null }])
-      assert.deepEqual(await client.update(before.id, patch), before)
-    const { tasks } = await client.updateMany([{ id: before.id, title: before.title }])
+      assert.deepEqual(await client.updateTask(before.id, patch), before)
+    const { tasks } = await client.updateTasks({ tasks: [{ id: before.id, title: before.title }] })
     assert.deepEqual(tasks, [before])
-    assert.deepEqual(await client.get(before.id), before)
+    assert.deepEqual(await client.getTask(before.id), before)
   })
 
   await t.test('may be the whole task as it was read: GET → PUT changes nothing', async () => {
@@ -209,7 +209,7 @@ test('a change', async (t) => {
   })
 
   await t.test('of a task that does not exist is 404', async () => {
-    assert.equal((await refusal(client.update(4_711, { title: 'x' }))).status, 404)
+    assert.equal((await refusal(client.updateTask(4_711, { title: 'x' }))).status, 404)
   })
 })
 
@@ -218,8 +218,8 @@ test('If-Match', async (t) => {
   const send = wireTo(url)
 
   await t.test('a GET tells the version as a strong ETag', async () => {
-    const { id } = await client.create({ title: 'x' })
-    await client.update(id, { title: 'y' })
+    const { id } = await client.createTask({ title: 'x' })
+    await client.updateTask(id, { title: 'y' })
     assert.equal((await send('GET', `/v1/tasks/${id}`)).headers.get('etag'), '"2"')
     const { headers } = await send('PATCH', `/v1/tasks/${id}`, { body: { title: 'z' } })
     assert.equal(headers.get('etag'), '"3"')
@@ -227,27 +227,27 @@ test('If-Match', async (t) => {
 
   const expiry_dt = '2026-12-24T18:00:00Z'
   const changes: Record<string, (task: TaskWire, ifVersion: number) => Promise<unknown>> = {
-    update: ({ id }, ifVersion) => client.update(id, { title: 'y' }, { ifVersion }),
-    complete: ({ id }, ifVersion) => client.complete(id, { ifVersion }),
-    reopen: ({ id }, ifVersion) => client.reopen(id, { ifVersion }),
-    snooze: ({ id }, ifVersion) => client.snooze(id, { for: 'PT1H' }, { ifVersion }),
-    delete: ({ id }, ifVersion) => client.delete(id, { ifVersion }),
+    update: ({ id }, ifVersion) => client.updateTask(id, { title: 'y' }, { ifVersion }),
+    complete: ({ id }, ifVersion) => client.completeTask(id, { ifVersion }),
+    reopen: ({ id }, ifVersion) => client.reopenTask(id, { ifVersion }),
+    snooze: ({ id }, ifVersion) => client.snoozeTask(id, { for: 'PT1H' }, { ifVersion }),
+    delete: ({ id }, ifVersion) => client.deleteTask(id, { ifVersion }),
   }
   for (const [name, change] of Object.entries(changes)) {
     await t.test(`${name}: with another version is 412, brings the task as it is, and changes nothing`, async () => {
-      const task = await client.create({ title: 'x', expiry_dt })
+      const task = await client.createTask({ title: 'x', expiry_dt })
       for (const version of [0, 2, 99]) {
         const { status, problem } = await refusal(change(task, version))
         assert.equal(status, 412)
         assert.deepEqual(problem.current, task)
       }
-      assert.deepEqual(await client.get(task.id), task)
+      assert.deepEqual(await client.getTask(task.id), task)
       await change(task, 1)
     })
   }
 
   await t.test('PUT by id heeds it as PATCH does', async () => {
-    const { id } = await client.create({ title: 'x' })
+    const { id } = await client.createTask({ title: 'x' })
     const put = (version: string) =>
       send('PUT', `/v1/tasks/${id}`, { body: { title: 'y' }, headers: { 'if-match': version } })
     assertProblem(await put('"2"'), 412)
@@ -255,19 +255,19 @@ test('If-Match', async (t) => {
   })
 
   await t.test('* is any version that exists', async () => {
-    const { id } = await client.create({ title: 'x' })
+    const { id } = await client.createTask({ title: 'x' })
     const headers = { 'if-match': '*' }
     assert.equal((await send('PATCH', `/v1/tasks/${id}`, { body: { title: 'y' }, headers })).status, 200)
     assertProblem(await send('PATCH', '/v1/tasks/4711', { body: { title: 'y' }, headers }), 404)
   })
 
   await t.test('of two that saw the same version one wins', async () => {
-    const { id } = await client.create({ title: 'x' })
+    const { id } = await client.createTask({ title: 'x' })
     const ifVersion = 1
-    const wishes = ['a', 'b', 'c'].map((title) => client.update(id, { title }, { ifVersion }))
+    const wishes = ['a', 'b', 'c'].map((title) => client.updateTask(id, { title }, { ifVersion }))
     const outcomes = await Promise.allSettled(wishes)
     assert.equal(outcomes.filter(({ status }) => status === 'fulfilled').length, 1)
-    assert.equal((await client.get(id)).version, 2)
+    assert.equal((await client.getTask(id)).version, 2)
   })
 })
 
@@ -276,25 +276,25 @@ test('complete, reopen and snooze', async (t) => {
   const expiry_dt = '2026-12-24T18:00:00.000Z'
 
   await t.test('complete notes the time; completing again changes nothing', async () => {
-    const before = await client.create({ title: 'x', expiry_dt })
-    const done = await client.complete(before.id)
+    const before = await client.createTask({ title: 'x', expiry_dt })
+    const done = await client.completeTask(before.id)
     assert.deepEqual(done, { ...before, completed_dt: done.update_dt, version: 2 })
     assert.equal(Date.parse(done.completed_dt ?? ''), clock.now())
     await clock.advance(1_000)
-    assert.deepEqual(await client.complete(before.id), done)
+    assert.deepEqual(await client.completeTask(before.id), done)
   })
 
   await t.test('reopen takes it back; reopening an open task changes nothing', async () => {
-    const before = await client.create({ title: 'x', expiry_dt })
-    await client.complete(before.id)
-    const again = await client.reopen(before.id)
+    const before = await client.createTask({ title: 'x', expiry_dt })
+    await client.completeTask(before.id)
+    const again = await client.reopenTask(before.id)
     assert.deepEqual({ ...again, update_dt: before.update_dt }, { ...before, version: 3 })
     await clock.advance(1_000)
-    assert.deepEqual(await client.reopen(before.id), again)
+    assert.deepEqual(await client.reopenTask(before.id), again)
   })
 
   await t.test('snooze for a while counts from now', async () => {
-    const { id } = await client.create({ title: 'x', expiry_dt })
+    const { id } = await client.createTask({ title: 'x', expiry_dt })
     for (const [span, minutes] of [
       ['PT1H', 60],
       ['PT0.5H', 30],
@@ -302,43 +302,43 @@ test('complete, reopen and snooze', async (t) => {
       ['P1W', 10_080],
       ['PT90S', 1.5],
     ] as const) {
-      const { snoozed_until_dt } = await client.snooze(id, { for: span })
+      const { snoozed_until_dt } = await client.snoozeTask(id, { for: span })
       assert.equal(Date.parse(snoozed_until_dt ?? '') - clock.now(), minutes * 60_000, span)
     }
   })
 
   await t.test('snooze until a time reads it as every other time, in the zone of the task', async () => {
-    const { id } = await client.create({ title: 'x', expiry_dt, time_zone: 'Asia/Tokyo' })
+    const { id } = await client.createTask({ title: 'x', expiry_dt, time_zone: 'Asia/Tokyo' })
     for (const until of ['2026-12-02T10:00', '2026-12-02 10:00:00', '2026-12-02T10:00+09:00', '2026-12-02T01:00Z'])
-      assert.equal((await client.snooze(id, { until })).snoozed_until_dt, '2026-12-02T01:00:00.000Z', until)
+      assert.equal((await client.snoozeTask(id, { until })).snoozed_until_dt, '2026-12-02T01:00:00.000Z', until)
   })
 
   await t.test('snooze may go past the expiry, and be asked for after it', async () => {
-    const { id } = await client.create({ title: 'x', expiry_dt: '2026-12-01T08:00:00Z' })
-    const { snoozed_until_dt } = await client.snooze(id, { until: '2026-12-25T00:00:00Z' })
+    const { id } = await client.createTask({ title: 'x', expiry_dt: '2026-12-01T08:00:00Z' })
+    const { snoozed_until_dt } = await client.snoozeTask(id, { until: '2026-12-25T00:00:00Z' })
     assert.equal(snoozed_until_dt, '2026-12-25T00:00:00.000Z')
   })
 
   await t.test('completing ends a snooze, and so does another expiry', async () => {
-    const { id } = await client.create({ title: 'x', expiry_dt })
-    await client.snooze(id, { for: 'PT1H' })
-    assert.equal((await client.update(id, { title: 'y' })).snoozed_until_dt !== null, true)
-    assert.equal((await client.update(id, { expiry_dt: '2026-12-25' })).snoozed_until_dt, null)
-    await client.snooze(id, { for: 'PT1H' })
-    assert.equal((await client.complete(id)).snoozed_until_dt, null)
+    const { id } = await client.createTask({ title: 'x', expiry_dt })
+    await client.snoozeTask(id, { for: 'PT1H' })
+    assert.equal((await client.updateTask(id, { title: 'y' })).snoozed_until_dt !== null, true)
+    assert.equal((await client.updateTask(id, { expiry_dt: '2026-12-25' })).snoozed_until_dt, null)
+    await client.snoozeTask(id, { for: 'PT1H' })
+    assert.equal((await client.completeTask(id)).snoozed_until_dt, null)
   })
 
   await t.test('what is completed or has no expiry cannot snooze: 409', async () => {
-    const open = await client.create({ title: 'no expiry' })
-    const done = await client.create({ title: 'done', expiry_dt, completed_dt: '2026-12-01' })
+    const open = await client.createTask({ title: 'no expiry' })
+    const done = await client.createTask({ title: 'done', expiry_dt, completed_dt: '2026-12-01' })
     for (const task of [open, done]) {
-      assert.equal((await refusal(client.snooze(task.id, { for: 'PT1H' }))).status, 409)
-      assert.deepEqual(await client.get(task.id), task)
+      assert.equal((await refusal(client.snoozeTask(task.id, { for: 'PT1H' }))).status, 409)
+      assert.deepEqual(await client.getTask(task.id), task)
     }
   })
 
   await t.test('snooze takes either a span or a time, ahead, and of ten years at most', async () => {
-    const task = await client.create({ title: 'x', expiry_dt })
+    const task = await client.createTask({ title: 'x', expiry_dt })
     const both = { for: 'PT1H', until: '2026-12-02T10:00:00Z' }
     const refused = [
       {},
@@ -349,42 +349,39 @@ test('complete, reopen and snooze', async (t) => {
       { for: '-PT1H' },
     ]
     for (const snooze of [...refused, { for: 'P1M' }, { for: 'P1Y' }, { for: 'P3661D' }, { for: '1h' }, { for: 'P' }])
-      assert.equal((await refusal(client.snooze(task.id, snooze))).status, 422, JSON.stringify(snooze))
-    assert.deepEqual(await client.get(task.id), task)
+      assert.equal((await refusal(client.snoozeTask(task.id, snooze))).status, 422, JSON.stringify(snooze))
+    assert.deepEqual(await client.getTask(task.id), task)
   })
 
   await t.test('each is 404 for a task that does not exist', async () => {
-    assert.equal((await refusal(client.complete(4_711))).status, 404)
-    assert.equal((await refusal(client.reopen(4_711))).status, 404)
-    assert.equal((await refusal(client.snooze(4_711, { for: 'PT1H' }))).status, 404)
+    assert.equal((await refusal(client.completeTask(4_711))).status, 404)
+    assert.equal((await refusal(client.reopenTask(4_711))).status, 404)
+    assert.equal((await refusal(client.snoozeTask(4_711, { for: 'PT1H' }))).status, 404)
   })
 })
 
 test('a change of many', async (t) => {
   const { client, url } = await startTestApp(t, { startAt })
   const [one, two, three] = await Promise.all(
-    ['one', 'two', 'three'].map((title) => client.create({ title, key: title })),
+    ['one', 'two', 'three'].map((title) => client.createTask({ title, key: title })),
   )
   assert.ok(one && two && three)
-  const all = async () => (await client.list()).tasks
+  const all = async () => (await client.listTasks()).tasks
 
   await t.test('answers the tasks in the order asked for, and lists the ids that do not exist', async () => {
-    const { tasks, missing } = await client.updateMany([
-      { id: three.id, title: 'THREE' },
-      { id: 4_711, title: '?' },
-      { id: one.id, tags: ['x'] },
-      { id: 4_712 },
-    ])
+    const { tasks, missing } = await client.updateTasks({
+      tasks: [{ id: three.id, title: 'THREE' }, { id: 4_711, title: '?' }, { id: one.id, tags: ['x'] }, { id: 4_712 }],
+    })
     assert.deepEqual(tasks, [
       { ...three, title: 'THREE', version: 2 },
       { ...one, tags: ['x'], version: 2 },
     ])
     assert.deepEqual(missing, [4_711, 4_712])
-    assert.deepEqual(await client.get(two.id), two)
+    assert.deepEqual(await client.getTask(two.id), two)
   })
 
   await t.test('of none is none', async () => {
-    assert.deepEqual(await client.updateMany([]), { tasks: [], missing: [] })
+    assert.deepEqual(await client.updateTasks({ tasks: [] }), { tasks: [], missing: [] })
   })
 
   const bad: [why: string, status: number, item: Omit<TaskPatchWire, 'id' | 'version'>, pointer?: string][] = [
@@ -397,11 +394,13 @@ test('a change of many', async (t) => {
   for (const [why, status, item, pointer] of bad) {
     await t.test(`with one bad item changes nothing: ${why}`, async () => {
       const before = await all()
-      const wish = client.updateMany([
-        { id: one.id, title: 'changed' },
-        { id: two.id, ...item },
-        { id: three.id, title: 'changed too' },
-      ])
+      const wish = client.updateTasks({
+        tasks: [
+          { id: one.id, title: 'changed' },
+          { id: two.id, ...item },
+          { id: three.id, title: 'changed too' },
+        ],
+      })
       const { status: told, problem } = await refusal(wish)
       assert.equal(told, status)
       if (pointer)
@@ -417,7 +416,7 @@ test('a change of many', async (t) => {
     const before = await all()
     for (const id of [one.id, 4_711]) {
       const { status, problem } = await refusal(
-        client.updateMany([{ id, title: 'a' }, { id: two.id }, { id, title: 'b' }]),
+        client.updateTasks({ tasks: [{ id, title: 'a' }, { id: two.id }, { id, title: 'b' }] }),
       )
       assert.equal(status, 422)
       assert.equal(problem.errors?.[0]?.pointer, '/tasks/2/id')
@@ -427,14 +426,14 @@ test('a change of many', async (t) => {
 
   await t.test('takes 1,000 items and no more', async () => {
     const items = Array.from({ length: 1_001 }, (_, i) => ({ id: 10_000 + i }))
-    assert.equal((await client.updateMany(items.slice(1))).missing.length, 1_000)
-    const { status, problem } = await refusal(client.updateMany(items))
+    assert.equal((await client.updateTasks({ tasks: items.slice(1) })).missing.length, 1_000)
+    const { status, problem } = await refusal(client.updateTasks({ tasks: items }))
     assert.deepEqual([status, problem.errors?.[0]?.pointer], [422, '/tasks'])
   })
 
   await t.test('may be the whole list as it was read: GET → PUT changes nothing', async () => {
     const { body: list } = await wireTo(url)('GET', '/v1/tasks')
-    assert.deepEqual((await client.updateMany(list.tasks)).tasks, list.tasks)
+    assert.deepEqual((await client.updateTasks({ tasks: list.tasks })).tasks, list.tasks)
     assert.deepEqual(await all(), list.tasks)
   })
 })
@@ -443,54 +442,54 @@ test('deleting', async (t) => {
   const { client, clock } = await startTestApp(t, { startAt })
 
   await t.test('answers the id and the time, and the task is gone', async () => {
-    const { id } = await client.create({ title: 'x' })
-    const { id: deleted, deleted_dt } = await client.delete(id)
+    const { id } = await client.createTask({ title: 'x' })
+    const { id: deleted, deleted_dt } = await client.deleteTask(id)
     assert.equal(deleted, id)
     assert.equal(Date.parse(deleted_dt), clock.now())
-    assert.equal((await refusal(client.get(id))).status, 404)
-    assert.equal((await refusal(client.delete(id))).status, 404)
+    assert.equal((await refusal(client.getTask(id))).status, 404)
+    assert.equal((await refusal(client.deleteTask(id))).status, 404)
   })
 
   await t.test('all answers how many there were', async () => {
-    await client.deleteAll()
-    for (const title of ['a', 'b', 'c']) await client.create({ title })
-    assert.equal((await client.deleteAll()).deleted, 3)
-    assert.deepEqual(await client.deleteAll(), { deleted: 0, batch: null, restore_until_dt: null })
-    assert.deepEqual((await client.list()).tasks, [])
+    await client.deleteTasks()
+    for (const title of ['a', 'b', 'c']) await client.createTask({ title })
+    assert.equal((await client.deleteTasks()).deleted, 3)
+    assert.deepEqual(await client.deleteTasks(), { deleted: 0, batch: null, restore_until_dt: null })
+    assert.deepEqual((await client.listTasks()).tasks, [])
   })
 
   await t.test('never frees an id: the next task gets a new one, also when the last or all are gone', async () => {
-    const last = await client.create({ title: 'last' })
-    await client.delete(last.id)
-    const next = await client.create({ title: 'next' })
+    const last = await client.createTask({ title: 'last' })
+    await client.deleteTask(last.id)
+    const next = await client.createTask({ title: 'next' })
     assert.ok(next.id > last.id)
-    await client.deleteAll()
-    assert.ok((await client.create({ title: 'after all' })).id > next.id)
+    await client.deleteTasks()
+    assert.ok((await client.createTask({ title: 'after all' })).id > next.id)
   })
 })
 
 test('ids are not reused after a restart either', async (t) => {
   const app = await startTestApp(t, { startAt })
-  const { id } = await app.client.create({ title: 'last' })
-  await app.client.deleteAll()
+  const { id } = await app.client.createTask({ title: 'last' })
+  await app.client.deleteTasks()
   await app.restart()
-  assert.ok((await app.client.create({ title: 'next' })).id > id)
+  assert.ok((await app.client.createTask({ title: 'next' })).id > id)
 })
 
 test('paging', async (t) => {
   const { client, url } = await startTestApp(t, { startAt })
   const send = wireTo(url)
   const ids = (page: { tasks: TaskWire[] }) => page.tasks.map(({ id }) => id)
-  for (let i = 1; i <= 10; i++) await client.create({ title: `Task ${i}` })
+  for (let i = 1; i <= 10; i++) await client.createTask({ title: `Task ${i}` })
 
   await t.test('goes on by next_cursor until that is null', async () => {
-    const first = await client.list({ limit: 4 })
+    const first = await client.listTasks({ limit: 4 })
     assert.deepEqual(ids(first), [1, 2, 3, 4])
     assert.ok(first.next_cursor)
-    const second = await client.list({ limit: 4, cursor: first.next_cursor })
+    const second = await client.listTasks({ limit: 4, cursor: first.next_cursor })
     assert.deepEqual(ids(second), [5, 6, 7, 8])
     assert.ok(second.next_cursor)
-    const third = await client.list({ limit: 4, cursor: second.next_cursor })
+    const third = await client.listTasks({ limit: 4, cursor: second.next_cursor })
     assert.deepEqual(ids(third), [9, 10])
     assert.equal(third.next_cursor, null)
   })
@@ -514,33 +513,33 @@ test('paging', async (t) => {
   })
 
   await t.test('goes on by offset, and from there by cursor', async () => {
-    assert.deepEqual(ids(await client.list({ limit: 4, offset: 8 })), [9, 10])
-    const { next_cursor } = await client.list({ limit: 2, offset: 5 })
-    assert.deepEqual(ids(await client.list({ limit: 2, cursor: next_cursor ?? '' })), [8, 9])
+    assert.deepEqual(ids(await client.listTasks({ limit: 4, offset: 8 })), [9, 10])
+    const { next_cursor } = await client.listTasks({ limit: 2, offset: 5 })
+    assert.deepEqual(ids(await client.listTasks({ limit: 2, cursor: next_cursor ?? '' })), [8, 9])
   })
 
   await t.test('of none is none', async () => {
-    assert.deepEqual(await client.list({ limit: 0 }), { tasks: [], next_cursor: null })
+    assert.deepEqual(await client.listTasks({ limit: 0 }), { tasks: [], next_cursor: null })
   })
 
   await t.test('a cursor and an offset exclude each other', async () => {
-    const { next_cursor } = await client.list({ limit: 1 })
-    const { status } = await refusal(client.list({ cursor: next_cursor ?? '', offset: 1 }))
+    const { next_cursor } = await client.listTasks({ limit: 1 })
+    const { status } = await refusal(client.listTasks({ cursor: next_cursor ?? '', offset: 1 }))
     assert.equal(status, 400)
   })
 
   await t.test('the client walks through all pages', async () => {
     const seen: number[] = []
-    for await (const { id } of client.iterate(3)) seen.push(id)
+    for await (const { id } of client.iterateTasks({}, { pageSize: 3 })) seen.push(id)
     assert.deepEqual(seen, [1, 2, 3, 4, 5, 6, 7, 8, 9, 10])
   })
 
   await t.test('by cursor is stable under writes: nothing twice, nothing left out', async () => {
-    const { next_cursor } = await client.list({ limit: 4 })
-    await client.delete(2)
-    await client.delete(5)
-    await client.create({ title: 'new' })
-    const rest = await client.list({ cursor: next_cursor ?? '' })
+    const { next_cursor } = await client.listTasks({ limit: 4 })
+    await client.deleteTask(2)
+    await client.deleteTask(5)
+    await client.createTask({ title: 'new' })
+    const rest = await client.listTasks({ cursor: next_cursor ?? '' })
     assert.deepEqual(ids(rest), [6, 7, 8, 9, 10, 11])
   })
 })
@@ -573,35 +572,35 @@ test('a time', async (t) => {
   ]
   for (const [text, at, words, time_zone = null] of read) {
     await t.test(`${text} is ${at} (${words})`, async () => {
-      const task = await client.create({ title: words, expiry_dt: text })
+      const task = await client.createTask({ title: words, expiry_dt: text })
       assert.deepEqual([task.expiry_dt, task.time_zone], [at, time_zone])
-      assert.deepEqual(await client.get(task.id), task)
+      assert.deepEqual(await client.getTask(task.id), task)
     })
   }
 
   await t.test('without an offset is read in the zone of the task, where it has or gets one', async () => {
-    const { id, expiry_dt } = await client.create({
+    const { id, expiry_dt } = await client.createTask({
       title: 'x',
       time_zone: 'Asia/Tokyo',
       expiry_dt: '2027-03-01T10:00',
     })
     assert.equal(expiry_dt, '2027-03-01T01:00:00.000Z')
-    assert.equal((await client.update(id, { expiry_dt: '2027-03-02' })).expiry_dt, '2027-03-01T15:00:00.000Z')
+    assert.equal((await client.updateTask(id, { expiry_dt: '2027-03-02' })).expiry_dt, '2027-03-01T15:00:00.000Z')
     const both = { expiry_dt: '2027-03-02 10:00', time_zone: 'America/New_York' }
-    assert.equal((await client.update(id, both)).expiry_dt, '2027-03-02T15:00:00.000Z')
+    assert.equal((await client.updateTask(id, both)).expiry_dt, '2027-03-02T15:00:00.000Z')
     const none = { expiry_dt: '2027-03-02 10:00', time_zone: null }
-    assert.equal((await client.update(id, none)).expiry_dt, '2027-03-02T09:00:00.000Z')
+    assert.equal((await client.updateTask(id, none)).expiry_dt, '2027-03-02T09:00:00.000Z')
   })
 
   await t.test('stays the same instant where only the zone changes', async () => {
-    const task = await client.create({ title: 'x', expiry_dt: '2027-03-01T10:00' })
-    const moved = await client.update(task.id, { time_zone: 'Asia/Tokyo' })
+    const task = await client.createTask({ title: 'x', expiry_dt: '2027-03-01T10:00' })
+    const moved = await client.updateTask(task.id, { time_zone: 'Asia/Tokyo' })
     assert.deepEqual(moved, { ...task, time_zone: 'Asia/Tokyo', version: 2 })
   })
 
   await t.test('with a zone moves the task there', async () => {
-    const { id } = await client.create({ title: 'x', time_zone: 'Asia/Tokyo' })
-    const moved = await client.update(id, { expiry_dt: '2027-03-01T10:00[America/New_York]' })
+    const { id } = await client.createTask({ title: 'x', time_zone: 'Asia/Tokyo' })
+    const moved = await client.updateTask(id, { expiry_dt: '2027-03-01T10:00[America/New_York]' })
     assert.deepEqual([moved.expiry_dt, moved.time_zone], ['2027-03-01T15:00:00.000Z', 'America/New_York'])
   })
 
@@ -612,18 +611,18 @@ test('a time', async (t) => {
       { expiry_dt: '2027-03-01T10:00[Asia/Tokyo]', time_zone: 'Europe/Paris' },
     ]
     for (const draft of contradictions) {
-      const { status, problem } = await refusal(client.create({ title: 'x', ...draft }))
+      const { status, problem } = await refusal(client.createTask({ title: 'x', ...draft }))
       assert.equal(status, 422, JSON.stringify(draft))
       assert.equal(problem.errors?.[0]?.pointer, '/expiry_dt')
     }
   })
 
   await t.test('a zone is kept under its usual spelling', async () => {
-    assert.equal((await client.create({ title: 'x', time_zone: 'europe/PARIS' })).time_zone, 'Europe/Paris')
+    assert.equal((await client.createTask({ title: 'x', time_zone: 'europe/PARIS' })).time_zone, 'Europe/Paris')
   })
 
   await t.test('completed_dt and reminders read the same forms', async () => {
-    const task = await client.create({
+    const task = await client.createTask({
       title: 'x',
       time_zone: 'Asia/Tokyo',
       expiry_dt: '2027-03-01',
@@ -644,7 +643,7 @@ test('a time', async (t) => {
 test('a reminder may be any duration up to ten years', async (t) => {
   const { client } = await startTestApp(t, { startAt })
   const reminders = ['PT0S', 'PT90S', 'PT15M', 'PT1.5H', 'PT0,5H', 'P1D', 'P2W', 'P1M', 'P1Y2M3DT4H5M6S', 'P10Y']
-  const task = await client.create({ title: 'x', expiry_dt: '2040-01-01', reminders })
+  const task = await client.createTask({ title: 'x', expiry_dt: '2040-01-01', reminders })
   assert.deepEqual(task.reminders, reminders)
 })
 
@@ -676,20 +675,20 @@ test('a limit lets in what reaches it, and refuses what is one above', async (t)
   ]
   for (const [words, pointer, fits, exceeds] of limits) {
     await t.test(words, async () => {
-      const task = await client.create({ title: 'x', ...fits })
+      const task = await client.createTask({ title: 'x', ...fits })
       assert.deepEqual({ ...task, ...fits }, task)
-      assert.deepEqual(await client.get(task.id), task)
+      assert.deepEqual(await client.getTask(task.id), task)
 
-      const { status, problem } = await refusal(client.create({ title: 'x', ...exceeds }))
+      const { status, problem } = await refusal(client.createTask({ title: 'x', ...exceeds }))
       assert.equal(status, 422)
       assert.deepEqual(
         problem.errors?.map((error) => error.pointer),
         [pointer],
       )
       if (pointer === '/uid') return // read-only from then on
-      const { status: onUpdate } = await refusal(client.update(task.id, exceeds))
+      const { status: onUpdate } = await refusal(client.updateTask(task.id, exceeds))
       assert.equal(onUpdate, 422)
-      assert.deepEqual(await client.get(task.id), task)
+      assert.deepEqual(await client.getTask(task.id), task)
     })
   }
 
@@ -725,10 +724,10 @@ test('writes that arrive together are each answered for themselves', async (t) =
     title: `Task ${i}`,
     key: i % 10 === 9 ? 'taken' : `key ${i}`,
   }))
-  const outcomes = await Promise.allSettled(drafts.map((draft) => client.create(draft)))
+  const outcomes = await Promise.allSettled(drafts.map((draft) => client.createTask(draft)))
   const created = outcomes.filter((outcome) => outcome.status === 'fulfilled').map(({ value }) => value)
   assert.equal(created.length, 91, 'ten wanted one key: one got it')
-  const { tasks } = await client.list()
+  const { tasks } = await client.listTasks()
   assert.deepEqual(
     tasks,
     created.sort((a, b) => a.id - b.id),
@@ -737,7 +736,7 @@ test('writes that arrive together are each answered for themselves', async (t) =
 
 test('health tells a client its state in JSON', async (t) => {
   const { client } = await startTestApp(t)
-  const health = await client.health()
+  const health = await client.getHealth()
   assert.equal(health.status, 'healthy')
   assert.match(health.version, /^\d+\.\d+\.\d+/)
 })

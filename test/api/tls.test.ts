@@ -10,11 +10,12 @@ import { pino } from 'pino'
 import { Problem } from '#core/problem.ts'
 import { readCertificate } from '#http/listen/certificate.ts'
 import { createServer, type ServerDeps } from '#http/server.ts'
+import { eventually } from '#kit/eventually.ts'
+import { assertProblem, connectTo, rawRequest } from '#kit/http-requests.ts'
+import { renewed, selfSigned } from '#kit/self-signed.ts'
+import { spawnServer } from '#kit/server-process.ts'
 import { temporaryFolder } from '#support/databases.ts'
-import { renewed, selfSigned } from '#support/self-signed.ts'
-import { eventually, spawnServer } from '#support/server-process.ts'
 import { startTestApp } from '#support/test-app.ts'
-import { assertProblem, connectTo, rawRequest } from './wire.ts'
 
 /** https by a certificate of one's own. */
 function writeFiles(t: TestContext, { cert, key } = selfSigned) {

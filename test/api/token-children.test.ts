@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
+import { refusal } from '#kit/http-requests.ts'
 import { clientWith, signedIn, signIn, startWithLogin } from '#support/accounts.ts'
-import { refusal } from './wire.ts'
 
 /** A token that was made with a token: no wider, no longer, and gone with it. */
 const startAt = '2026-12-01T09:00:00Z'
@@ -36,7 +36,7 @@ test('it expires with the token that made it, or before, and is refused a later 
     assert.deepEqual([status, problem.errors], [422, [{ pointer: '/expires_dt', detail }]])
   }
   await app.clock.advanceTo(expires_dt)
-  assert.equal((await refusal(as(child.token).list())).status, 401)
+  assert.equal((await refusal(as(child.token).listTasks())).status, 401)
 })
 
 test('without an expiry of the parent a child has none, or its own', async (t) => {
@@ -57,7 +57,7 @@ test('it is revoked with the token that made it, over all generations, and with 
   const grandchild = await make(child.client, 'grandchild')
   const last = await make(grandchild.client, 'last')
   const other = await make(page, 'other')
-  const isGood = async ({ client }: typeof parent) => (await client.list().catch(() => undefined)) !== undefined
+  const isGood = async ({ client }: typeof parent) => (await client.listTasks().catch(() => undefined)) !== undefined
   const all = [parent, child, grandchild, last, sibling, other]
   assert.deepEqual(await Promise.all(all.map(isGood)), [true, true, true, true, true, true])
   await page.revokeToken(child.id)
@@ -71,7 +71,7 @@ test('a session that ends takes no token with it', async (t) => {
   const { page, as } = await start(t)
   const { token } = await page.createToken({ name: 'a', scopes: ['read'] })
   await page.signOut()
-  await as(token).list()
+  await as(token).listTasks()
 })
 
 test('a chain of tokens that made each other has an end, so that it can be revoked in no time', async (t) => {

@@ -2,6 +2,9 @@ import assert from 'node:assert/strict'
 import { createHash } from 'node:crypto'
 import { type TestContext, test } from 'node:test'
 import { makeSecret } from '#actions/tokens.ts'
+import { openStream } from '#kit/event-stream.ts'
+import { eventually } from '#kit/eventually.ts'
+import { assertProblem, refusal, wireTo } from '#kit/http-requests.ts'
 import {
   clientWith,
   type LoginApp,
@@ -12,12 +15,9 @@ import {
   startWithLogin,
 } from '#support/accounts.ts'
 import { testDatabase } from '#support/databases.ts'
-import { whereIs } from '#support/everything.ts'
+import { whereIs } from '#support/dump-database.ts'
 import { failingDatabase } from '#support/failing-database.ts'
-import { restWatch } from '#support/rest.ts'
-import { eventually } from '#support/server-process.ts'
-import { openStream } from './stream.ts'
-import { assertProblem, refusal, wireTo } from './wire.ts'
+import { restWatch } from '#support/quiescence.ts'
 
 /** What a program asks with: made, shown once, of some scopes, for some time, and good for nothing from the moment it is revoked. */
 const startAt = '2026-12-01T09:00:00Z'
@@ -44,17 +44,17 @@ test('a token is in the answer that made it, and nowhere else: of it the server 
     create_dt: '2026-12-01T09:00:00.000Z',
     expires_dt: null,
     last_used_dt: null,
-    parent_id: (await root.client.tokens()).tokens.find(({ name }) => name === 'set-up')?.id,
+    parent_id: (await root.client.listTokens()).tokens.find(({ name }) => name === 'set-up')?.id,
   })
   assert.equal(made.headers.get('location'), `/v1/tokens/${rest.id}`)
   assert.equal(made.headers.get('cache-control'), 'no-store')
 
   const again = await send('POST', '/v1/tokens', { headers, body })
   assert.notEqual(again.body.token, token, 'to repeat it, it would have to be kept')
-  const { tokens } = await root.client.tokens()
+  const { tokens } = await root.client.listTokens()
   assert.deepEqual(tokens[1], rest)
 
-  await root.client.create({ title: 'to be found' })
+  await root.client.createTask({ title: 'to be found' })
   const { store } = app.app
   assert.ok((await whereIs(store, 'to be found')).includes('tasks'), 'the premise: what is there is found')
   for (const secret of [token, token.slice('dbl_'.length), token.slice(10, 40)])
@@ -75,21 +75,21 @@ test('what a token may do is what its scopes say, each taking in the one before 
     [reading.scopes, writing.scopes, all.scopes],
     [['read'], ['read', 'write'], ['read', 'write', 'admin']],
   )
-  const { id } = await writing.client.create({ title: 'a' })
-  assert.equal((await reading.client.get(id)).title, 'a')
-  const refused = await refusal(reading.client.create({ title: 'b' }))
+  const { id } = await writing.client.createTask({ title: 'a' })
+  assert.equal((await reading.client.getTask(id)).title, 'a')
+  const refused = await refusal(reading.client.createTask({ title: 'b' }))
   assert.deepEqual(
     [refused.status, refused.message.includes('«write»') && refused.message.includes('«read»')],
     [403, true],
     'it says which it has, and which it would take',
   )
-  assert.equal((await refusal(writing.client.deleteAll())).status, 403, 'everything at once is another matter')
-  assert.equal((await writing.client.deleteMany({ ids: [id] })).deleted, 1)
+  assert.equal((await refusal(writing.client.deleteTasks())).status, 403, 'everything at once is another matter')
+  assert.equal((await writing.client.deleteTasks({ ids: [id] })).deleted, 1)
   for (const wish of [
     () => writing.client.createToken({ name: 'more', scopes: ['read'] }),
-    () => writing.client.tokens(),
+    () => writing.client.listTokens(),
     () => writing.client.updateSettings({ time_zone: 'Europe/Paris' }),
-    () => writing.client.channels(),
+    () => writing.client.listChannels(),
     () => writing.client.purgeTrash(),
   ])
     assert.equal((await refusal(wish())).status, 403)
@@ -102,11 +102,11 @@ test('it expires at the millisecond that was said, by the user’s own zone wher
   const { root, app } = await startWithLogin(t, { startAt })
   const { token } = await root.client.createToken({ name: 'a', scopes: [...admin], expires_dt: '2026-12-01T10:00:00Z' })
   await app.clock.advanceTo('2026-12-01T09:59:59.999Z')
-  await clientWith(app.url, token).list()
+  await clientWith(app.url, token).listTasks()
   await app.clock.advance(1)
-  const { status, message } = await refusal(clientWith(app.url, token).list())
+  const { status, message } = await refusal(clientWith(app.url, token).listTasks())
   assert.deepEqual([status, message], [401, 'The token has expired.'])
-  assert.ok(!(await root.client.tokens()).tokens.some(({ name }) => name === 'a'), 'nor is it in the list')
+  assert.ok(!(await root.client.listTokens()).tokens.some(({ name }) => name === 'a'), 'nor is it in the list')
 
   await root.client.updateSettings({ time_zone: 'Europe/Paris' })
   const local = await root.client.createToken({ name: 'b', scopes: [...admin], expires_dt: '2026-12-01T12:00' })
@@ -133,22 +133,22 @@ test('what is wrong with a wish for one is said, and where', async (t) => {
     [{ token: 'dbl_x' }, '/token'],
   ] as const)
     assertProblem(await wireTo(app.url)('POST', '/v1/tokens', { headers, body: { ...good, ...change } }), 422, pointer)
-  assert.equal((await root.client.tokens()).tokens.filter(({ name }) => name !== 'set-up').length, 1, 'the session')
+  assert.equal((await root.client.listTokens()).tokens.filter(({ name }) => name !== 'set-up').length, 1, 'the session')
 })
 
 test('when it was last used is known to the minute', async (t) => {
   const { root, app } = await startWithLogin(t, { startAt })
   const { id, token } = await root.client.createToken({ name: 'a', scopes: [...admin] })
   const used = clientWith(app.url, token)
-  const lastUsed = async () => (await root.client.tokens()).tokens.find((one) => one.id === id)?.last_used_dt
+  const lastUsed = async () => (await root.client.listTokens()).tokens.find((one) => one.id === id)?.last_used_dt
   assert.equal(await lastUsed(), null)
-  await used.list()
+  await used.listTasks()
   // It is written beside the request.
   await eventually('it was used', async () => (await lastUsed()) === '2026-12-01T09:00:00.000Z')
   await app.clock.advance(59_000)
-  await used.list()
+  await used.listTasks()
   await app.clock.advance(1_000)
-  await used.list()
+  await used.listTasks()
   await eventually('it was used again', async () => (await lastUsed()) === '2026-12-01T09:01:00.000Z')
 })
 
@@ -156,13 +156,13 @@ test('a token that is revoked is good for nothing from the answer on; nobody rev
   const { root, add, app } = await startWithLogin(t)
   const ada = await add('ada')
   const { id, token } = await ada.client.createToken({ name: 'lost', scopes: [...admin] })
-  await clientWith(app.url, token).list()
+  await clientWith(app.url, token).listTasks()
   assert.equal((await refusal(root.client.revokeToken(id))).status, 404)
-  assert.deepEqual(await ada.client.revokeToken(id), { id })
-  assert.equal((await refusal(clientWith(app.url, token).list())).status, 401)
+  assert.deepEqual(await ada.client.revokeToken(id), { id, revoked: 1 })
+  assert.equal((await refusal(clientWith(app.url, token).listTasks())).status, 401)
   assert.equal((await refusal(ada.client.revokeToken(id))).status, 404)
   assert.deepEqual(
-    (await ada.client.tokens()).tokens.map(({ name }) => name),
+    (await ada.client.listTokens()).tokens.map(({ name }) => name),
     ['of a test', 'a browser'],
   )
 })
@@ -171,29 +171,29 @@ test('the list has tokens and sessions, and which of them it was asked with', as
   const { add, app } = await startWithLogin(t)
   const ada = await add('ada')
   const page = signedIn(app.url, await signIn(app.url, 'ada'))
-  const inWords = (tokens: Awaited<ReturnType<typeof page.tokens>>['tokens']) =>
+  const inWords = (tokens: Awaited<ReturnType<typeof page.listTokens>>['tokens']) =>
     tokens.map(({ kind, name, is_current }) => `${kind} ${name}${is_current ? ', this one' : ''}`)
-  assert.deepEqual(inWords((await page.tokens()).tokens), [
+  assert.deepEqual(inWords((await page.listTokens()).tokens), [
     'session a browser, this one',
     'token of a test',
     'session a browser',
   ])
-  assert.deepEqual(inWords((await ada.client.tokens()).tokens), [
+  assert.deepEqual(inWords((await ada.client.listTokens()).tokens), [
     'session a browser',
     'token of a test, this one',
     'session a browser',
   ])
-  const [{ id, hint, scopes } = assert.fail()] = (await page.tokens()).tokens
+  const [{ id, hint, scopes } = assert.fail()] = (await page.listTokens()).tokens
   assert.match(hint, /^dbs_/)
   assert.deepEqual(scopes, ['read', 'write', 'admin'])
   await ada.client.revokeToken(id)
-  assert.equal((await refusal(page.tokens())).status, 401, 'a session is ended as a token is')
+  assert.equal((await refusal(page.listTokens())).status, 401, 'a session is ended as a token is')
 })
 
 test('one that was mistyped, cut, or never made here is told without a look into the database', async (t) => {
   const database = failingDatabase()
   const { app, root } = await startWithLogin(t, { wrapDatabase: database.wrap })
-  await root.client.list()
+  await root.client.listTasks()
   const send = wireTo(app.url)
   const ask = (authorization: string) => send('GET', '/v1/tasks', { headers: { authorization } })
   const { token } = root
@@ -228,7 +228,7 @@ function changedAt(text: string, i: number): string {
 test('an invitation is no token', async (t) => {
   const { app, root } = await startWithLogin(t)
   const { invitation } = await root.client.createUser({ name: 'ada' })
-  assert.equal((await refusal(clientWith(app.url, invitation?.code ?? '').list())).status, 401)
+  assert.equal((await refusal(clientWith(app.url, invitation?.code ?? '').listTasks())).status, 401)
 })
 
 for (const [what, end] of [
@@ -248,7 +248,7 @@ for (const [what, end] of [
     const polling = wireTo(app.url)('GET', '/v1/events?wait=60', { headers })
     const isAsked = () => database.statements.slice(before).some((text) => text.includes('counters'))
     await eventually('the poll has looked where it is to begin', isAsked)
-    await root.client.list()
+    await root.client.listTasks()
 
     await app.clock.advance(9_000)
     await end(login, made.id)
@@ -256,7 +256,7 @@ for (const [what, end] of [
     await stream.ends()
     assertProblem(await polling, 401)
     assert.equal(
-      await Promise.race([other.ends().then(() => 'ended'), root.client.list().then(() => 'goes on')]),
+      await Promise.race([other.ends().then(() => 'ended'), root.client.listTasks().then(() => 'goes on')]),
       'goes on',
     )
   })
@@ -267,10 +267,10 @@ test('a token that is revoked on one replica is good for nothing on the others w
   const { clock, here, there, token: first } = await startReplicasWithLogin(t)
   const root = clientWith(here.url, first)
   const { id, token } = await root.createToken({ name: 'lost', scopes: ['read'] })
-  await clientWith(there.url, token).list()
+  await clientWith(there.url, token).listTasks()
   const stream = await streamOf(t, there.url, token)
   await root.revokeToken(id)
   await clock.advance(1_000)
-  assert.equal((await refusal(clientWith(there.url, token).list())).status, 401)
+  assert.equal((await refusal(clientWith(there.url, token).listTasks())).status, 401)
   await stream.ends()
 })

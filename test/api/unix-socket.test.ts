@@ -16,10 +16,10 @@ import { join } from 'node:path'
 import { type TestContext, test } from 'node:test'
 import { Problem } from '#core/problem.ts'
 import { listenAt } from '#http/listen/unix-socket.ts'
+import { assertProblem, rawRequest } from '#kit/http-requests.ts'
+import { spawnServer } from '#kit/server-process.ts'
 import { temporaryFolder } from '#support/databases.ts'
-import { spawnServer } from '#support/server-process.ts'
 import { startTestApp } from '#support/test-app.ts'
-import { assertProblem, rawRequest } from './wire.ts'
 
 /** A socket in the file system instead of a port: for programs of this user. */
 const livez = (path: string) => rawRequest(`unix:${path}`, ['GET /livez HTTP/1.1', 'Host: localhost'])

@@ -1,32 +1,32 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
+import { assertProblem, wireTo } from '#kit/http-requests.ts'
 import { startTestApp } from '#support/test-app.ts'
-import { assertProblem, wireTo } from './wire.ts'
 
 const startAt = '2026-12-01T09:00:00Z'
 
 test('what will ring', async (t) => {
   const { client, clock, url, bell, app } = await startTestApp(t, { startAt })
-  const list = async (query: Parameters<typeof client.upcoming>[0] = {}) =>
-    (await client.upcoming(query)).upcoming.map(({ title, due_dt }) => `${title} ${due_dt.slice(0, 16)}`)
+  const list = async (query: Parameters<typeof client.listUpcoming>[0] = {}) =>
+    (await client.listUpcoming(query)).upcoming.map(({ title, due_dt }) => `${title} ${due_dt.slice(0, 16)}`)
 
   await t.test('is nothing where there is nothing', async () => {
-    assert.deepEqual(await client.upcoming(), { upcoming: [], until_dt: '2026-12-02T09:00:00.000Z', more: false })
+    assert.deepEqual(await client.listUpcoming(), { upcoming: [], until_dt: '2026-12-02T09:00:00.000Z', more: false })
   })
 
-  const { id } = await client.create({
+  const { id } = await client.createTask({
     title: 'Early',
     expiry_dt: '2026-12-01T10:00:00Z',
     reminders: ['PT15M', 'PT0S'],
   })
-  await client.create({ title: 'Between', expiry_dt: '2026-12-01T10:05:00Z' })
-  await client.create({ title: 'Tomorrow', expiry_dt: '2026-12-02T09:15:00Z' })
-  await client.create({ title: 'Later', expiry_dt: '2026-12-02T09:15:00.001Z' })
-  await client.create({ title: 'Silent', expiry_dt: '2026-12-01T10:00:00Z', reminders: [] })
-  const done = await client.create({ title: 'Done', expiry_dt: '2026-12-01T10:00:00Z' })
-  await client.complete(done.id)
-  const gone = await client.create({ title: 'Gone', expiry_dt: '2026-12-01T10:00:00Z' })
-  await client.delete(gone.id)
+  await client.createTask({ title: 'Between', expiry_dt: '2026-12-01T10:05:00Z' })
+  await client.createTask({ title: 'Tomorrow', expiry_dt: '2026-12-02T09:15:00Z' })
+  await client.createTask({ title: 'Later', expiry_dt: '2026-12-02T09:15:00.001Z' })
+  await client.createTask({ title: 'Silent', expiry_dt: '2026-12-01T10:00:00Z', reminders: [] })
+  const done = await client.createTask({ title: 'Done', expiry_dt: '2026-12-01T10:00:00Z' })
+  await client.completeTask(done.id)
+  const gone = await client.createTask({ title: 'Gone', expiry_dt: '2026-12-01T10:00:00Z' })
+  await client.deleteTask(gone.id)
   const all = [
     'Early 2026-12-01T09:45',
     'Between 2026-12-01T09:50',
@@ -35,7 +35,7 @@ test('what will ring', async (t) => {
   ]
 
   await t.test('within a day comes in order, and says for what and on which channels', async () => {
-    const { upcoming, until_dt, more } = await client.upcoming()
+    const { upcoming, until_dt, more } = await client.listUpcoming()
     assert.deepEqual(
       upcoming.map(({ title, due_dt }) => `${title} ${due_dt.slice(0, 16)}`),
       all,
@@ -60,10 +60,10 @@ test('what will ring', async (t) => {
 
   await t.test('is cut where it is told to be, and says that there is more', async () => {
     for (const limit of [1, 2, 3]) {
-      const answer = await client.upcoming({ limit })
+      const answer = await client.listUpcoming({ limit })
       assert.deepEqual([await list({ limit }), answer.more], [all.slice(0, limit), true])
     }
-    assert.equal((await client.upcoming({ limit: 4 })).more, false)
+    assert.equal((await client.listUpcoming({ limit: 4 })).more, false)
     assert.deepEqual(await list({ until: '2026-12-01T09:50:00Z' }), all.slice(0, 2))
     assert.deepEqual(await list({ until: '2026-12-01T09:49:59.999' }), all.slice(0, 1))
     assert.deepEqual(await list({ until: '2026-12-01' }), [], 'the past')
@@ -74,8 +74,8 @@ test('what will ring', async (t) => {
     await clock.advanceTo('2026-12-01T09:45:00Z')
     assert.equal(bell.take().length, 1)
     assert.deepEqual(await list({ until: '2026-12-02T09:00:00Z' }), all.slice(1))
-    await client.snooze(id, { until: '2026-12-01T09:47:00Z' })
-    const [nap] = (await client.upcoming({ limit: 1 })).upcoming
+    await client.snoozeTask(id, { until: '2026-12-01T09:47:00Z' })
+    const [nap] = (await client.listUpcoming({ limit: 1 })).upcoming
     assert.deepEqual([nap?.due_dt, nap?.reminder, nap?.kind], ['2026-12-01T09:47:00.000Z', null, 'snooze'])
   })
 
@@ -84,7 +84,7 @@ test('what will ring', async (t) => {
     const { store } = app
     // As another replica sees it in the moment before it rings. Without a wake the bell here sleeps on.
     clock.set('2026-12-01T09:55:00Z')
-    const { upcoming } = await client.upcoming({ until: '2026-12-01T10:00:00Z' })
+    const { upcoming } = await client.listUpcoming({ until: '2026-12-01T10:00:00Z' })
     assert.deepEqual(
       upcoming.map(({ title, due_dt, reminder }) => [title, due_dt, reminder]),
       [
@@ -113,14 +113,14 @@ test('what will ring is the same however many are asked for: a task rings again 
   for (let i = 0; i < 60; i++) {
     const expiry = clock.now() + (61 + random(600)) * 60_000
     const reminders = ['PT0S', 'PT15M', 'PT20M', 'PT60M'].filter(() => random(2) === 0)
-    await client.create({ title: `${i}`, expiry_dt: new Date(expiry).toISOString(), reminders })
+    await client.createTask({ title: `${i}`, expiry_dt: new Date(expiry).toISOString(), reminders })
   }
-  const all = (await client.upcoming({ limit: 1_000 })).upcoming
+  const all = (await client.listUpcoming({ limit: 1_000 })).upcoming
   assert.ok(all.length > 60)
   assert.deepEqual(
     all.map(({ due_dt }) => due_dt),
     all.map(({ due_dt }) => due_dt).toSorted(),
   )
   for (let limit = 1; limit <= all.length; limit += 7)
-    assert.deepEqual((await client.upcoming({ limit })).upcoming, all.slice(0, limit))
+    assert.deepEqual((await client.listUpcoming({ limit })).upcoming, all.slice(0, limit))
 })

@@ -1,25 +1,24 @@
 import assert from 'node:assert/strict'
 import { type TestContext, test } from 'node:test'
 import { issue } from '#actions/tokens.ts'
+import { eventually } from '#kit/eventually.ts'
+import { assertProblem, refusal, wireTo } from '#kit/http-requests.ts'
 import { insertAudit } from '#store/audit.ts'
-import { columnTypes } from '#store/column-types.ts'
 import type { Store } from '#store/engine/open.ts'
-import type { Schema } from '#store/schema.ts'
+import { type Schema, tables } from '#store/schema.ts'
 import { clientWith, type LoginApp, type Person, password, signIn, startWithLogin } from '#support/accounts.ts'
-import { everythingIn } from '#support/everything.ts'
+import { everythingIn } from '#support/dump-database.ts'
 import { type DateTimeInput, failingDatabase } from '#support/failing-database.ts'
 import { insertMany } from '#support/many-tasks.ts'
-import { stopWithFakeClock } from '#support/outlast.ts'
-import { eventually } from '#support/server-process.ts'
-import { assertProblem, refusal, wireTo } from './wire.ts'
+import { stopWithFakeClock } from '#support/stop-with-fake-clock.ts'
 
 /** A user is deleted with all that is his: for good, at once for everybody who asks, whatever happens on the way. */
 const startAt = '2026-12-01T09:00:00Z'
 const [hourMs, dayMs] = [3_600_000, 86_400_000]
 
-const owned = (Object.keys(columnTypes) as (keyof Schema)[]).filter(
+const owned = (Object.keys(tables) as (keyof Schema)[]).filter(
   // What he did is told for longer than he is there.
-  (table) => table !== 'audit' && 'user_id' in columnTypes[table],
+  (table) => table !== 'audit' && 'user_id' in tables[table].columns,
 ) as 'tasks'[]
 
 /** The tables that have rows of a user, and how many. */
@@ -37,9 +36,9 @@ async function fill({ app }: LoginApp, { client, token, id }: Person, word: stri
   await client.updateSettings({ time_zone: 'Europe/Paris', quiet_hours: { from: '22:00', until: '07:00' } })
   await client.createChannel({ name: `Phone of ${word}`, kind: 'recording' })
   const expiry_dt = new Date(app.clock.now() + hourMs).toISOString()
-  await client.create({ title: `${word} rings`, description: `${word}s`, expiry_dt, tags: [word], key: word })
-  const deleted = await client.create({ title: `${word} is deleted` })
-  await client.delete(deleted.id)
+  await client.createTask({ title: `${word} rings`, description: `${word}s`, expiry_dt, tags: [word], key: word })
+  const deleted = await client.createTask({ title: `${word} is deleted` })
+  await client.deleteTask(deleted.id)
   const headers = { authorization: `Bearer ${token}`, 'idempotency-key': word }
   await wireTo(app.url)('POST', '/v1/tasks', { headers, body: { title: `${word} is asked for once` } })
   await signIn(app.url, word)
@@ -63,7 +62,7 @@ test('a user is deleted with all that is his, and with nothing of others', async
   await fill(login, ada, 'zanzibar')
   const before = await rowsOf(store, ada.id)
   assert.deepEqual(Object.keys(before).toSorted(), owned.toSorted(), 'he has some of everything')
-  const found = await bob.client.list({ q: 'mombasa' })
+  const found = await bob.client.listTasks({ q: 'mombasa' })
   assert.equal(found.tasks.length, 2)
 
   const refused = await refusal(root.client.deleteUser(ada.id))
@@ -82,24 +81,24 @@ test('a user is deleted with all that is his, and with nothing of others', async
     'nothing holds his words, the index of the search neither',
   )
   assert.deepEqual(await rowsOf(store, bob.id), others)
-  assert.deepEqual(await bob.client.list({ q: 'mombasa' }), found)
-  assert.equal((await bob.client.settings()).time_zone, 'Europe/Paris')
+  assert.deepEqual(await bob.client.listTasks({ q: 'mombasa' }), found)
+  assert.equal((await bob.client.getSettings()).time_zone, 'Europe/Paris')
 
   for (const wish of [
-    () => root.client.user(ada.id),
+    () => root.client.getUser(ada.id),
     () => root.client.updateUser(ada.id, { disabled: false }),
     () => root.client.deleteUser(ada.id),
     () => root.client.signOutUser(ada.id),
     async () => (await root.page()).inviteUser(ada.id),
   ])
     assert.equal((await refusal(wish())).status, 404)
-  assert.equal((await refusal(ada.client.list())).status, 401)
-  assert.equal((await refusal(clientWith(app.url, '').signIn('zanzibar', password))).status, 401)
+  assert.equal((await refusal(ada.client.listTasks())).status, 401)
+  assert.equal((await refusal(clientWith(app.url, '').signIn({ login: 'zanzibar', password }))).status, 401)
 
   const next = await add('zanzibar')
   assert.ok(next.id > bob.id, 'another may have the name, and not the number')
-  assert.deepEqual((await next.client.list()).tasks, [])
-  assert.equal((await next.client.settings()).time_zone, 'UTC')
+  assert.deepEqual((await next.client.listTasks()).tasks, [])
+  assert.equal((await next.client.getSettings()).time_zone, 'UTC')
 })
 
 test('the first user is not deleted: he is who a server without login is used by', async (t) => {
@@ -116,16 +115,16 @@ test('from the first moment on nobody is told anything of his, though rows of hi
   const ada = await add('ada')
   await ada.client.createChannel({ name: 'Phone', kind: 'recording' })
   app.bell.answer = () => ({ retry: true, reason: '503 Service Unavailable' })
-  await ada.client.create({ title: 'underway', expiry_dt: '2026-12-01T09:10:00Z' })
-  await ada.client.create({ title: 'to ring', expiry_dt: '2026-12-01T09:18:00Z' })
+  await ada.client.createTask({ title: 'underway', expiry_dt: '2026-12-01T09:10:00Z' })
+  await ada.client.createTask({ title: 'to ring', expiry_dt: '2026-12-01T09:18:00Z' })
   await app.clock.advance(1_000)
   assert.equal(app.bell.messages.length, 1)
   await beginToDelete(login, ada.id)
   await app.clock.advanceTo('2026-12-01T09:04:00Z')
   assert.equal(app.bell.messages.length, 1)
   assert.equal((await rowsOf(app.app.store, ada.id)).tasks, 2)
-  assert.equal((await refusal(root.client.user(ada.id))).status, 404)
-  assert.deepEqual((await root.client.users()).users.length, 1)
+  assert.equal((await refusal(root.client.getUser(ada.id))).status, 404)
+  assert.deepEqual((await root.client.listUsers()).users.length, 1)
   await app.clock.advance(hourMs)
   assert.deepEqual(await rowsOf(app.app.store, ada.id), {})
 })
@@ -150,7 +149,7 @@ async function deleteDying(t: TestContext, login: LoginApp, n: number, when: Dat
     issue(tx, id, 'token', { name, scope: 'admin', expiresAt: null }, now),
   )
   await insertMany(app.app.store, 1_200, { user_id: id })
-  await clientWith(app.url, secret).create({ title: name })
+  await clientWith(app.url, secret).createTask({ title: name })
   await root.client.updateUser(id, { disabled: true })
   await app.clock.settle()
 
@@ -174,13 +173,13 @@ async function deleteDying(t: TestContext, login: LoginApp, n: number, when: Dat
     await root.client.deleteUser(id)
   } else await app.clock.advance(hourMs)
   assert.deepEqual(await rowsOf(app.app.store, id), {})
-  assert.equal((await refusal(root.client.user(id))).status, 404)
+  assert.equal((await refusal(root.client.getUser(id))).status, 404)
   return count
 }
 
 test('a deletion that a crash ends, wherever, is gone on with after the next start', async (t) => {
   const login = await startWithLogin(t, { startAt })
-  await login.root.client.create({ title: 'of another' })
+  await login.root.client.createTask({ title: 'of another' })
   const count = await deleteDying(t, login, Number.POSITIVE_INFINITY, 'before')
   // Of those that change something there are fewer: 25 of 64 on SQLite, of 65 on PostgreSQL.
   for (const part of [0.1, 0.25, 0.5, 0.75])
@@ -188,7 +187,7 @@ test('a deletion that a crash ends, wherever, is gone on with after the next sta
       await deleteDying(t, login, Math.ceil(count * part * (when === 'after' ? 0.34 : 1)), when)
   await deleteDying(t, login, 1, 'before')
   assert.deepEqual(
-    (await login.root.client.list()).tasks.map(({ title }) => title),
+    (await login.root.client.listTasks()).tasks.map(({ title }) => title),
     ['of another'],
   )
 })
@@ -219,12 +218,12 @@ test('tokens are forgotten a day after they expired, entries of the audit log af
   const isThere = async () =>
     (await store.db.selectFrom('tokens').select('id').where('id', '=', id).executeTakeFirst()) !== undefined
   await app.clock.advanceTo('2026-12-02T09:00:00Z')
-  assert.equal((await refusal(clientWith(app.url, token).list())).message, 'The token has expired.')
+  assert.equal((await refusal(clientWith(app.url, token).listTasks())).message, 'The token has expired.')
   assert.ok(await isThere())
   await app.clock.advanceTo('2026-12-02T12:00:00Z')
   assert.ok(!(await isThere()))
   assertProblem(await wireTo(app.url)('GET', '/v1/tasks', { headers: { authorization: `Bearer ${token}` } }), 401)
-  await root.client.list()
+  await root.client.listTasks()
 
   const entry = { userId: 1, who: 'root', byKind: null, byName: null, object: '/', status: 200, address: null }
   const at = (days: number) => app.clock.now() - days * dayMs
@@ -235,7 +234,7 @@ test('tokens are forgotten a day after they expired, entries of the audit log af
     ]),
   )
   await app.clock.advance(hourMs)
-  const operations = (await root.client.audit()).entries.map(({ operation }) => operation)
+  const operations = (await root.client.listAudit()).entries.map(({ operation }) => operation)
   assert.ok(operations.includes('kept') && operations.includes('createToken'))
   assert.ok(!operations.includes('forgotten'))
 })

@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import type { UserWire } from '#api/schemas/account.ts'
+import { openStream } from '#kit/event-stream.ts'
+import { assertProblem, refusal, wireTo } from '#kit/http-requests.ts'
 import { clientWith, password, signedIn, signIn, startWithLogin } from '#support/accounts.ts'
-import { openStream } from './stream.ts'
-import { assertProblem, refusal, wireTo } from './wire.ts'
 
 /** What whoever administers a server may rely on: who is on it, who comes in, who does not any more. */
 const startAt = '2026-12-01T09:00:00Z'
@@ -29,14 +29,14 @@ test('a user is made with a password, and signs in with it', async (t) => {
     ['location', 'etag', 'cache-control'].map((name) => headers.get(name)),
     [`/v1/users/${id}`, '"1"', 'no-store'],
   )
-  assert.deepEqual(await root.client.user(id), ada)
+  assert.deepEqual(await root.client.getUser(id), ada)
   const page = signedIn(app.url, await signIn(app.url, 'ada', body.password))
-  assert.deepEqual((await page.session()).user, ada)
-  assert.deepEqual((await page.list()).tasks, [], 'what is another’s is not hers')
+  assert.deepEqual((await page.getSession()).user, ada)
+  assert.deepEqual((await page.listTasks()).tasks, [], 'what is another’s is not hers')
 
   await (await root.page()).createUser({ name: 'bob', role: 'admin' })
-  const first = await root.client.users({ limit: 2 })
-  const rest = await root.client.users({ limit: 2, cursor: first.next_cursor ?? '' })
+  const first = await root.client.listUsers({ limit: 2 })
+  const rest = await root.client.listUsers({ limit: 2, cursor: first.next_cursor ?? '' })
   assert.deepEqual(
     [first, rest].map(({ users }) => users.map(({ name, role }) => `${name} ${role}`)),
     [['root admin', 'ada member'], ['bob admin']],
@@ -51,7 +51,7 @@ test('without one he is invited: the code sets his password, once, within a week
   assert.match(code, /^dbi_[0-9A-Za-z]{49}$/)
   assert.deepEqual([url, expires_dt], [`https://tasks.example.org/invitation#${code}&ada`, '2026-12-08T09:00:00.000Z'])
   const nobody = clientWith(app.url, '')
-  assert.equal((await refusal(nobody.signIn('ada', password))).status, 401, 'there is no password yet')
+  assert.equal((await refusal(nobody.signIn({ login: 'ada', password }))).status, 401, 'there is no password yet')
 
   app.clock.set(app.clock.now() + weekMs - 1)
   for (const poor of ['ada', 'adaadaada1', 'too short', 'aaaaaaaaaaaa'])
@@ -76,9 +76,9 @@ test('the next invitation takes the place of the last, and whoever accepts it is
   const nobody = clientWith(app.url, '')
   const accept = (code: string) => nobody.acceptInvitation({ code, password: 'a new one, as it was lost' })
   assert.equal((await refusal(accept(first.code))).status, 401)
-  assert.equal((await refusal(signedIn(app.url, cookie).list())).status, 401)
+  assert.equal((await refusal(signedIn(app.url, cookie).listTasks())).status, 401)
   await accept(second.code)
-  assert.equal((await refusal(nobody.signIn('ada', password))).status, 401)
+  assert.equal((await refusal(nobody.signIn({ login: 'ada', password }))).status, 401)
   await signIn(app.url, 'ada', 'a new one, as it was lost')
 })
 
@@ -118,28 +118,28 @@ test('what is wrong with a user is said, and where; a name or an address that is
     assertProblem(await send('PATCH', `/v1/users/${ada}`, { headers: { cookie }, body }), 409, pointer)
   const both = await Promise.allSettled(['eve', 'eve'].map((name) => root.client.createUser({ name })))
   assert.deepEqual(both.map(({ status }) => status).sort(), ['fulfilled', 'rejected'], 'of two at once one has it')
-  assert.equal((await root.client.users()).users.length, 4)
+  assert.equal((await root.client.listUsers()).users.length, 4)
 })
 
 test('name, address and role can be changed, by whoever has seen them as they are', async (t) => {
   const { app, root, add } = await startWithLogin(t)
   const ada = await add('ada', { email: 'ada@example.org' })
-  assert.equal((await refusal(ada.client.users())).status, 403)
-  const before = await root.client.user(ada.id)
+  assert.equal((await refusal(ada.client.listUsers())).status, 403)
+  const before = await root.client.getUser(ada.id)
   const after = await (await root.page()).updateUser(
     ada.id,
     { name: 'lovelace', email: null, role: 'admin' },
     { ifVersion: 1 },
   )
   assert.deepEqual(after, { ...before, name: 'lovelace', email: null, role: 'admin', version: 2 })
-  assert.equal((await ada.client.users()).users.length, 2, 'at once')
-  assert.equal((await refusal(clientWith(app.url, '').signIn('ada', password))).status, 401)
+  assert.equal((await ada.client.listUsers()).users.length, 2, 'at once')
+  assert.equal((await refusal(clientWith(app.url, '').signIn({ login: 'ada', password }))).status, 401)
   await signIn(app.url, 'lovelace')
   assert.equal((await refusal(root.client.updateUser(ada.id, { role: 'member' }, { ifVersion: 1 }))).status, 412)
   // As it was read, with one thing changed.
   assert.equal((await root.client.updateUser(ada.id, { ...after, role: 'member' } as object)).role, 'member')
-  assert.equal((await refusal(ada.client.users())).status, 403)
-  assert.equal((await refusal(root.client.user(99))).status, 404)
+  assert.equal((await refusal(ada.client.listUsers())).status, 403)
+  assert.equal((await refusal(root.client.getUser(99))).status, 404)
   assert.equal((await refusal(root.client.updateUser(99, { name: 'x' }))).status, 404)
 })
 
@@ -147,15 +147,15 @@ test('who is disabled is out at once, however he came in; his tasks ring, and wa
   const { app, root, add } = await startWithLogin(t, { startAt, channels: [] })
   const ada = await add('ada')
   await ada.client.createChannel({ name: 'Phone', kind: 'recording' })
-  const { id } = await ada.client.create({ title: 'Renew passport', expiry_dt: '2026-12-01T10:00:00Z' })
+  const { id } = await ada.client.createTask({ title: 'Renew passport', expiry_dt: '2026-12-01T10:00:00Z' })
   const cookie = await signIn(app.url, 'ada')
-  await signedIn(app.url, cookie).list()
+  await signedIn(app.url, cookie).listTasks()
   const stream = await openStream(t, `${app.url}/v1/events`, { authorization: `Bearer ${ada.token}` })
 
   const disabled = await root.client.updateUser(ada.id, { disabled: true })
   assert.deepEqual([disabled.disabled_dt, disabled.version], ['2026-12-01T09:00:00.000Z', 2])
   for (const client of [ada.client, signedIn(app.url, cookie)]) {
-    const { status, message } = await refusal(client.list())
+    const { status, message } = await refusal(client.listTasks())
     assert.equal(status, 401, message)
   }
   await app.clock.advanceTo('2026-12-01T09:45:00Z')
@@ -164,18 +164,18 @@ test('who is disabled is out at once, however he came in; his tasks ring, and wa
     app.bell.messages.map(({ task }) => task.title),
     ['Renew passport'],
   )
-  const wrong = await refusal(clientWith(app.url, '').signIn('ada', 'something else'))
-  const right = await refusal(clientWith(app.url, '').signIn('ada', password))
+  const wrong = await refusal(clientWith(app.url, '').signIn({ login: 'ada', password: 'something else' }))
+  const right = await refusal(clientWith(app.url, '').signIn({ login: 'ada', password }))
   assert.deepEqual([wrong.status, right.status, right.message.includes('disabled')], [401, 403, true])
   assert.equal((await refusal((await root.page()).inviteUser(ada.id))).status, 409)
   await root.client.updateUser(ada.id, { disabled: true })
-  assert.equal((await root.client.user(ada.id)).disabled_dt, '2026-12-01T09:00:00.000Z', 'since then, and not anew')
+  assert.equal((await root.client.getUser(ada.id)).disabled_dt, '2026-12-01T09:00:00.000Z', 'since then, and not anew')
 
   assert.equal((await root.client.updateUser(ada.id, { disabled: false })).disabled_dt, null)
   for (const client of [ada.client, signedIn(app.url, cookie)])
-    assert.equal((await refusal(client.list())).status, 401, 'access that was ended does not come back')
+    assert.equal((await refusal(client.listTasks())).status, 401, 'access that was ended does not come back')
   const again = signedIn(app.url, await signIn(app.url, 'ada'))
-  assert.equal((await again.get(id)).title, 'Renew passport')
+  assert.equal((await again.getTask(id)).title, 'Renew passport')
 })
 
 test('an invitation to somebody who is disabled meanwhile is good for nothing, also when he no longer is', async (t) => {
@@ -195,7 +195,7 @@ test('somebody always administers the server', async (t) => {
     assert.deepEqual([status, message.includes('would have no administrator')], [409, true])
   }
   assert.equal((await refusal(root.client.deleteUser(id))).status, 409)
-  assert.deepEqual([(await root.client.user(id)).role, (await root.client.user(id)).version], ['admin', 1])
+  assert.deepEqual([(await root.client.getUser(id)).role, (await root.client.getUser(id)).version], ['admin', 1])
 
   const ada = await add('ada', { role: 'admin' })
   await root.client.updateUser(ada.id, { disabled: true })
@@ -208,7 +208,7 @@ test('somebody always administers the server', async (t) => {
   ])
   assert.deepEqual(both.map(({ status }) => status).sort(), ['fulfilled', 'rejected'], 'nor when two do so at once')
   const [last, client] = both[0].status === 'fulfilled' ? [root, root.client] : [ada, hers]
-  const admins = (await client.users()).users.filter(({ role }) => role === 'admin')
+  const admins = (await client.listUsers()).users.filter(({ role }) => role === 'admin')
   assert.deepEqual(
     admins.map(({ name }) => name),
     [last.name],

@@ -12,9 +12,9 @@ import { mqttKind } from '#channels/mqtt.ts'
 import { natsKind } from '#channels/nats.ts'
 import { redisKind } from '#channels/redis.ts'
 import type { Message } from '#core/notification.ts'
-import { messageAbout } from '#support/messages.ts'
-import { brokers, channelDeps, send, skipReasonOfBroker, skipReasonOfProgram, startOwnPeer } from '#support/peers.ts'
-import { startTcpProxy } from '#support/tcp-proxy.ts'
+import { startTcpProxy } from '#kit/tcp-proxy.ts'
+import { messageAbout } from './messages.ts'
+import { brokers, channelDeps, send, skipReasonOfBroker, skipReasonOfProgram, startOwnPeer } from './peers.ts'
 
 /** The channels of brokers, with real brokers: over a network that breaks, and through a restart of the broker. */
 

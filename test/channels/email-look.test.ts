@@ -5,7 +5,7 @@ import { type TestContext, test } from 'node:test'
 import { type Browser, chromium } from 'playwright-core'
 import { htmlBody } from '#channels/email-body.ts'
 import { toMessageText } from '#channels/message-text.ts'
-import { messageAbout } from '#support/messages.ts'
+import { messageAbout } from './messages.ts'
 
 /**
  * The mail in a browser, which renders it like most mail programs. MAIL_PICTURES names a folder for screenshots.

@@ -6,9 +6,10 @@ import { type ParsedMail, simpleParser } from 'mailparser'
 import { SMTPServer, type SMTPServerOptions } from 'smtp-server'
 import { emailKind, greetingName } from '#channels/email.ts'
 import type { Message } from '#core/notification.ts'
-import { messageAbout } from '#support/messages.ts'
-import { channelDeps, freePort, send } from '#support/peers.ts'
-import { selfSigned } from '#support/self-signed.ts'
+import { freePort } from '#kit/listen.ts'
+import { selfSigned } from '#kit/self-signed.ts'
+import { messageAbout } from './messages.ts'
+import { channelDeps, send } from './peers.ts'
 
 /** Mails, received by an independent server and read by an independent parser. */
 

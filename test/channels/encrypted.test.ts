@@ -15,19 +15,12 @@ import { emailKind } from '#channels/email.ts'
 import { mqttKind } from '#channels/mqtt.ts'
 import { natsKind } from '#channels/nats.ts'
 import { redisKind } from '#channels/redis.ts'
+import { freePort } from '#kit/listen.ts'
+import { selfSigned } from '#kit/self-signed.ts'
 import { startTcpServer } from '#kit/tcp-server.ts'
 import { temporaryFolder } from '#support/databases.ts'
-import { messageAbout } from '#support/messages.ts'
-import {
-  brokers,
-  channelDeps,
-  freePort,
-  send,
-  skipReasonOfBroker,
-  skipReasonOfProgram,
-  startOwnPeer,
-} from '#support/peers.ts'
-import { selfSigned } from '#support/self-signed.ts'
+import { messageAbout } from './messages.ts'
+import { brokers, channelDeps, send, skipReasonOfBroker, skipReasonOfProgram, startOwnPeer } from './peers.ts'
 
 /** TLS to peers with a trusted certificate, by name and by address. peers.test.ts has the untrusted ones. */
 

@@ -5,13 +5,13 @@ import { test } from 'node:test'
 import { promisify } from 'node:util'
 import { type CommandEnvironment, tokenCreate } from '#cli/token.ts'
 import { createClient, ProblemError } from '#client/client.ts'
+import { rawRequest } from '#kit/http-requests.ts'
+import { duebell } from '#kit/server-process.ts'
 import { openStore } from '#store/engine/open.ts'
 import { findUser } from '#store/users.ts'
 import { freshDatabase, testDatabase } from '#support/databases.ts'
 import { fakeClock } from '#support/fake-clock.ts'
-import { duebell } from '#support/server-process.ts'
 import { startTestApp } from '#support/test-app.ts'
-import { rawRequest } from '../api/wire.ts'
 
 /** `duebell token create`, on the server's machine: access to the database replaces a token. */
 const isEmbedded = testDatabase === 'sqlite'
@@ -41,14 +41,14 @@ test('while the server runs', async (t) => {
     const { token, about } = await command(databaseUrl, '--name=watcher', '--scopes=read,write')
     assert.match(about, /^Token \d+ of the first user, with the scope write, is valid until it is revoked\./)
     const client = createClient(app.url, { token, tries: 1 })
-    assert.equal((await client.create({ title: 'x' })).id, 1)
-    await assert.rejects(client.channels(), (error) => error instanceof ProblemError && error.status === 403)
+    assert.equal((await client.createTask({ title: 'x' })).id, 1)
+    await assert.rejects(client.listChannels(), (error) => error instanceof ProblemError && error.status === 403)
   })
 
   await t.test('it ends when it is said to, by the time zone of who says it', async () => {
     const { token, about } = await command(databaseUrl, '--scopes', 'admin', '--expires', '2027-01-01')
     assert.match(about, /until 2026-12-31T23:00:00\.000Z/)
-    const { tokens } = await createClient(app.url, { token, tries: 1 }).tokens()
+    const { tokens } = await createClient(app.url, { token, tries: 1 }).listTokens()
     assert.equal(tokens[0]?.expires_dt, '2026-12-31T23:00:00.000Z')
     const elsewhere = await command(databaseUrl, '--expires', '2027-01-01', '--time-zone=America/New_York')
     assert.match(elsewhere.about, /until 2027-01-01T05:00:00\.000Z/)
@@ -59,7 +59,7 @@ test('while the server runs', async (t) => {
     await createClient(app.url, { token }).createUser({ name: 'ada', password: 'correct horse battery' })
     const theirs = await command(databaseUrl, '--user=ada', '--scopes=read')
     assert.match(theirs.about, /of ada, /)
-    assert.equal((await createClient(app.url, { token: theirs.token }).session()).user?.name, 'ada')
+    assert.equal((await createClient(app.url, { token: theirs.token }).getSession()).user?.name, 'ada')
     await assert.rejects(command(databaseUrl, '--user=eve'), /There is no user «eve»/)
   })
 
@@ -71,7 +71,7 @@ test('while the server runs', async (t) => {
       assert.equal(statSync(path).mode & 0o777, 0o600)
       await command(databaseUrl, '--user=ada')
       const { token } = await command(databaseUrl)
-      const [entry] = (await createClient(app.url, { token }).audit({ user_id: 2 })).entries
+      const [entry] = (await createClient(app.url, { token }).listAudit({ user_id: 2 })).entries
       assert.deepEqual(
         [entry?.operation, entry?.by, entry?.by_name, entry?.address],
         ['createToken', 'socket', 'on the server itself', null],
@@ -92,7 +92,7 @@ test('without a running server the database is opened, and created if needed', a
   const databaseUrl = await freshDatabase(t)
   const { token } = await command(databaseUrl)
   const app = await startTestApp(t, { flags: ['--login', `--database-url=${databaseUrl}`] })
-  assert.equal((await createClient(app.url, { token }).list()).tasks.length, 0)
+  assert.equal((await createClient(app.url, { token }).listTasks()).tasks.length, 0)
   assert.ok(!app.lines.join('').includes('/set-up#'), 'somebody can come in: nobody is invited')
 })
 
@@ -102,7 +102,7 @@ test('it changes no settings of the server: its own time zone is not saved', asy
   await app.stop()
   await command(databaseUrl, '--time-zone=America/New_York', '--default-reminders=P1D')
   await using store = await openStore(databaseUrl, { clock: fakeClock(), onBroken() {} })
-  assert.deepEqual((await findUser(store.db, 1))?.defaults, { reminders: ['PT15M'], timeZone: 'Asia/Tokyo' })
+  assert.deepEqual((await findUser(store.db, 1))?.defaults, { reminders: ['PT15M'], dayReminders: ['PT0S'], dayTime: '09:00', timeZone: 'Asia/Tokyo' })
 })
 
 test('an error is a sentence, and creates nothing', async (t) => {

@@ -4,7 +4,7 @@ import type { Dialect } from 'kysely'
 import type { TaskWire } from '#api/schemas/task.ts'
 import { testDatabase } from '#support/databases.ts'
 import { type DateTimeInput, Died, type FailingDatabase, failingDatabase } from '#support/failing-database.ts'
-import { stopWithFakeClock } from '#support/outlast.ts'
+import { stopWithFakeClock } from '#support/stop-with-fake-clock.ts'
 import { startTestApp, type TestApp } from '#support/test-app.ts'
 import { type Arrival, expectNothingLost, expectTold, minuteMs } from './expectations.ts'
 import { parseSample, type Sample, statementsOf } from './sample.ts'
@@ -169,7 +169,7 @@ async function runOnce(patient: Patient, scenario: Scenario, n: number, when: Da
   await expectTold(app, startAt, titles, arrived, scenario.notifications, hasDied ? 1 : 0)
   figures.duplicates +=
     arrived.length - new Set(arrived.map(({ notificationId, deliveryId }) => `${notificationId} ${deliveryId}`)).size
-  await app.client.deleteAll()
+  await app.client.deleteTasks()
   return hasDied
 }
 

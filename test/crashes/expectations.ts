@@ -20,7 +20,7 @@ export async function expectNothingLost(
   answered: ReadonlyMap<string, TaskWire | 'deleted'>,
   touched: readonly string[],
 ) {
-  const { tasks } = await app.client.list()
+  const { tasks } = await app.client.listTasks()
   const stored = new Map(tasks.map((task) => [task.title, task]))
   for (const [title, task] of answered) {
     if (touched.includes(title)) continue
@@ -30,8 +30,13 @@ export async function expectNothingLost(
   const happened = touched.map((title) => !isDeepStrictEqual(stored.get(title), answered.get(title)))
   assert.ok(new Set(happened).size <= 1, `a write of ${touched.join(', ')} happened by half`)
 
-  const settings = await app.client.settings()
-  const defaults: Defaults = { reminders: settings.default_reminders, timeZone: settings.time_zone }
+  const settings = await app.client.getSettings()
+  const defaults: Defaults = {
+    reminders: settings.default_reminders,
+    dayReminders: settings.default_day_reminders,
+    dayTime: settings.day_time,
+    timeZone: settings.time_zone,
+  }
   for (const task of (
     await tasksByIds(
       app.app.store.db,
@@ -49,7 +54,7 @@ export async function expectTold(
   expected: readonly string[],
   crashes: number,
 ) {
-  const { notifications } = await app.client.notifications({ limit: 100 })
+  const { notifications } = await app.client.listNotifications({ limit: 100 })
   const minute = (time: string) => (Date.parse(time) - startAt) / minuteMs
   const told: string[] = []
   for (const { id, task_id, due_dt, expiry_dt, deliveries } of notifications) {

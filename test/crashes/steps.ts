@@ -31,11 +31,11 @@ export const create =
   ({ app, isAgain, time, request }) =>
     request([title], async () => {
       try {
-        return await app.client.create({ title, key: title, expiry_dt: time(minute), ...more })
+        return await app.client.createTask({ title, key: title, expiry_dt: time(minute), ...more })
       } catch (error) {
         // The key is what lets a client find what it does not know to have created.
         if (!isAgain || !(error instanceof ProblemError) || error.status !== 409) throw error
-        const { tasks } = await app.client.list()
+        const { tasks } = await app.client.listTasks()
         return tasks.find(({ key }) => key === title) as TaskWire
       }
     })
@@ -51,7 +51,7 @@ export const createUnderKey =
       })
       const task = (await response.json()) as TaskWire
       if (!response.ok) throw new Error(`${response.status}`)
-      const { tasks } = await app.client.list()
+      const { tasks } = await app.client.listTasks()
       assert.equal(tasks.filter((one) => one.title === title).length, 1, `«${title}» is there once`)
       assert.ok(isAgain || !response.headers.has('idempotency-replayed'))
       return task
@@ -71,31 +71,31 @@ export const completeUnderKey =
 export const patch =
   (title: string, minute: number | null): Step =>
   ({ app, task, time, request }) =>
-    request([title], () => app.client.update(task(title).id, { expiry_dt: minute === null ? null : time(minute) }))
+    request([title], () => app.client.updateTask(task(title).id, { expiry_dt: minute === null ? null : time(minute) }))
 export const patchAll =
   (titles: string[], minute: number): Step =>
   ({ app, task, time, request }) =>
     request(titles, async () => {
       const tasks = titles.map((title) => ({ id: task(title).id, expiry_dt: time(minute), tags: ['moved'] }))
-      return (await app.client.updateMany(tasks)).tasks
+      return (await app.client.updateTasks({ tasks })).tasks
     })
 export const complete =
   (title: string): Step =>
   ({ app, task, request }) =>
-    request([title], () => app.client.complete(task(title).id))
+    request([title], () => app.client.completeTask(task(title).id))
 export const reopen =
   (title: string): Step =>
   ({ app, task, request }) =>
-    request([title], () => app.client.reopen(task(title).id))
+    request([title], () => app.client.reopenTask(task(title).id))
 export const snooze =
   (title: string, minute: number): Step =>
   ({ app, task, time, request }) =>
-    request([title], () => app.client.snooze(task(title).id, { until: time(minute) }))
+    request([title], () => app.client.snoozeTask(task(title).id, { until: time(minute) }))
 export const remove =
   (title: string): Step =>
   ({ app, isAgain, task, request }) =>
     request([title], async () => {
-      await app.client.delete(task(title).id).catch((error: ProblemError) => {
+      await app.client.deleteTask(task(title).id).catch((error: ProblemError) => {
         if (!isAgain || error.status !== 404) throw error
       })
       return 'deleted'
@@ -104,7 +104,7 @@ export const removeAll =
   (titles: string[]): Step =>
   ({ app, task, request }) =>
     request(titles, async () => {
-      await app.client.deleteMany({ ids: titles.map((title) => task(title).id) })
+      await app.client.deleteTasks({ ids: titles.map((title) => task(title).id) })
       return 'deleted'
     })
 /** What was deleted, under the ids it had. */
@@ -113,12 +113,13 @@ export const restore =
   ({ app, idOf, request }) =>
     request(titles, async () => {
       const ids = titles.map(idOf)
-      await app.client.restore({ ids })
-      return Promise.all(ids.map((id) => app.client.get(id)))
+      await app.client.restoreTasks({ ids })
+      return Promise.all(ids.map((id) => app.client.getTask(id)))
     })
 /** Asks for another try of each notification that has a delivery given up. */
 export const retry: Step = async ({ app, clock }) => {
-  for (const { id } of (await app.client.notifications({ status: 'failed' })).notifications) await app.client.retry(id)
+  for (const { id } of (await app.client.listNotifications({ status: 'failed' })).notifications)
+    await app.client.retryNotification(id)
   await clock.settle()
 }
 /** Default reminders of his own; null for those of the server. */

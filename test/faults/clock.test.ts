@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { type TestContext, test } from 'node:test'
 import { setTimeout as delay } from 'node:timers/promises'
 import { systemClock } from '#clock.ts'
-import { restWatch } from '#support/rest.ts'
+import { restWatch } from '#support/quiescence.ts'
 import { startTestApp } from '#support/test-app.ts'
 
 /** Clocks that are set, that jump at the change of seasons, and that go on for longer than a timer can count. */
@@ -19,15 +19,15 @@ async function startApp(t: TestContext, startAt: string) {
 
 test('a clock that is put forward rings what it passed, once a task and marked late, and nothing that lies ahead', async (t) => {
   const { client, clock, bell } = await startApp(t, startAt)
-  const missed = await client.create({
+  const missed = await client.createTask({
     title: 'Missed',
     expiry_dt: '2026-12-01T10:00:00Z',
     reminders: ['PT45M', 'PT15M'],
   })
-  await client.create({ title: 'Ahead', expiry_dt: '2026-12-01T11:00:00Z' })
+  await client.createTask({ title: 'Ahead', expiry_dt: '2026-12-01T11:00:00Z' })
   clock.set('2026-12-01T10:10:00Z')
   await clock.advance(clock.maxSleepMs)
-  const [notification, ...others] = (await client.taskNotifications(missed.id)).notifications
+  const [notification, ...others] = (await client.listTaskNotifications(missed.id)).notifications
   assert.deepEqual([notification?.timing, notification?.due_dt, others.length], ['late', '2026-12-01T09:45:00.000Z', 0])
   assert.deepEqual(
     bell.messages.map(({ task, notification: { dueAt } }) => [task.title, dueAt]),
@@ -40,8 +40,8 @@ test('a clock that is put forward rings what it passed, once a task and marked l
 
 test('a clock that is put back rings nothing before its time, and nothing that has fired a second time', async (t) => {
   const { client, clock, bell } = await startApp(t, startAt)
-  await client.create({ title: 'Fired', expiry_dt: '2026-12-01T09:20:00Z' })
-  await client.create({ title: 'Ahead', expiry_dt: '2026-12-01T10:00:00Z' })
+  await client.createTask({ title: 'Fired', expiry_dt: '2026-12-01T09:20:00Z' })
+  await client.createTask({ title: 'Ahead', expiry_dt: '2026-12-01T10:00:00Z' })
   await clock.advanceTo('2026-12-01T09:10:00Z')
   assert.deepEqual(
     bell.messages.map(({ task }) => task.title),
@@ -61,13 +61,13 @@ test('a clock that is put back rings nothing before its time, and nothing that h
 
 test('what is asked for after a clock was put back rings, though a later instant has fired already', async (t) => {
   const { client, clock, bell } = await startApp(t, startAt)
-  const snoozed = await client.create({ title: 'Snoozed', expiry_dt: '2026-12-01T09:20:00Z' })
-  const changed = await client.create({ title: 'Changed', expiry_dt: '2026-12-01T09:20:00Z' })
+  const snoozed = await client.createTask({ title: 'Snoozed', expiry_dt: '2026-12-01T09:20:00Z' })
+  const changed = await client.createTask({ title: 'Changed', expiry_dt: '2026-12-01T09:20:00Z' })
   await clock.advanceTo('2026-12-01T09:05:00Z')
   assert.equal(bell.messages.length, 2)
   clock.set('2026-12-01T07:00:00Z')
-  await client.snooze(snoozed.id, { for: 'PT30M' })
-  await client.update(changed.id, { reminders: ['2026-12-01T07:40:00Z', 'PT15M'] })
+  await client.snoozeTask(snoozed.id, { for: 'PT30M' })
+  await client.updateTask(changed.id, { reminders: ['2026-12-01T07:40:00Z', 'PT15M'] })
   await clock.advanceTo('2026-12-01T07:45:00Z')
   assert.deepEqual(
     bell.messages.slice(2).map(({ task, sentAt }) => [task.title, new Date(sentAt).toISOString()]),
@@ -82,8 +82,8 @@ test('what is asked for after a clock was put back rings, though a later instant
 
 test('a clock that is put forward by 400 days, and back again, loses and repeats nothing', async (t) => {
   const { client, clock, bell } = await startApp(t, startAt)
-  const in10Days = await client.create({ title: 'In 10 days', expiry_dt: '2026-12-11T09:00:00Z' })
-  const in500Days = await client.create({ title: 'In 500 days', expiry_dt: '2028-04-14T09:00:00Z' })
+  const in10Days = await client.createTask({ title: 'In 10 days', expiry_dt: '2026-12-11T09:00:00Z' })
+  const in500Days = await client.createTask({ title: 'In 500 days', expiry_dt: '2028-04-14T09:00:00Z' })
   clock.set('2028-01-05T09:00:00Z')
   await clock.advance(hourMs)
   assert.deepEqual(
@@ -108,7 +108,7 @@ for (const [what, ahead] of [
   test(`a notification in ${what}, is not early, and not late`, async (t) => {
     const { client, clock, bell } = await startApp(t, startAt)
     const dueAt = Date.parse(startAt) + ahead
-    await client.create({ title: 'Far', expiry_dt: new Date(dueAt).toISOString(), reminders: ['PT0S'] })
+    await client.createTask({ title: 'Far', expiry_dt: new Date(dueAt).toISOString(), reminders: ['PT0S'] })
     await clock.advance(3 * dayMs)
     assert.equal(bell.messages.length, 0)
     clock.set(dueAt - 5 * hourMs) // what lies between is more of the same
@@ -134,7 +134,7 @@ for (const expiry of ['2038-01-19T03:14:07Z', '2038-01-19T03:14:08Z', '2106-02-0
   test(`${expiry} is a time like any other`, async (t) => {
     const dueAt = Date.parse(expiry)
     const { client, clock, bell } = await startApp(t, new Date(dueAt - 2 * hourMs).toISOString())
-    const task = await client.create({ title: 'Late in history', expiry_dt: expiry })
+    const task = await client.createTask({ title: 'Late in history', expiry_dt: expiry })
     assert.equal(Date.parse(task.expiry_dt as string), dueAt)
     await clock.advance(2 * hourMs - 15 * minuteMs - 1)
     assert.equal(bell.messages.length, 0)
@@ -161,8 +161,8 @@ for (const [zone, day, eve, what] of changes)
     const { client, clock, bell } = await startApp(t, `${eve}T00:00:00Z`)
     clock.set(clock.now() - dayMs)
     const draft = { expiry_dt: `${day}T10:00`, time_zone: zone, reminders: ['P1D'] }
-    const { id } = await client.create({ title: 'The day before', ...draft })
-    await client.create({ title: '24 hours before', ...draft, reminders: ['PT24H'] })
+    const { id } = await client.createTask({ title: 'The day before', ...draft })
+    await client.createTask({ title: '24 hours before', ...draft, reminders: ['PT24H'] })
     await clock.advance(4 * dayMs)
     // Not by Temporal, which is what is tested.
     const onTheWall = new Intl.DateTimeFormat('sv', { timeZone: zone, dateStyle: 'short', timeStyle: 'medium' })
@@ -181,7 +181,7 @@ for (const [what, expiry, firedAt] of [
 ] as const)
   test(`a time on the wall that ${what}`, async (t) => {
     const { client, clock, bell } = await startApp(t, new Date(Date.parse(firedAt) - dayMs).toISOString())
-    await client.create({ title: 'Odd', expiry_dt: expiry, time_zone: 'Europe/Paris', reminders: ['P1D'] })
+    await client.createTask({ title: 'Odd', expiry_dt: expiry, time_zone: 'Europe/Paris', reminders: ['P1D'] })
     await clock.advance(3 * dayMs)
     assert.deepEqual(
       bell.messages.map(({ sentAt }) => new Date(sentAt).toISOString()),

@@ -3,11 +3,11 @@ import { join } from 'node:path'
 import { describe, type TestContext, test } from 'node:test'
 import { sql } from 'kysely'
 import { ProblemError } from '#client/client.ts'
-import { overwritePage, pagesOf, readableKeys } from '#support/damage.ts'
+import { spawnServer } from '#kit/server-process.ts'
 import { temporaryFolder } from '#support/databases.ts'
 import { insertMany } from '#support/many-tasks.ts'
-import { spawnServer } from '#support/server-process.ts'
 import { startTestApp } from '#support/test-app.ts'
+import { overwritePage, pagesOf, readableKeys } from './damage.ts'
 
 /** A page of the file is overwritten, as a failing disk does it. What is elsewhere goes on, and what is wrong is said once. */
 
@@ -19,7 +19,7 @@ async function startWithTasks(t: TestContext) {
   const path = join(temporaryFolder(t), 'duebell.db')
   const app = await startTestApp(t, { startAt, flags: [`--database-url=sqlite:${path}`] })
   await insertMany(app.app.store, howMany, { expiry_at: dueAt, notify_at: dueAt - 900_000 })
-  const { tasks } = await app.client.list({ limit: 1_000 })
+  const { tasks } = await app.client.listTasks({ limit: 1_000 })
   return { ...app, running: app, path, ids: tasks.map(({ id }) => id) }
 }
 
@@ -88,9 +88,9 @@ test('whoever asks for what is damaged is told so, without a path; the rest is s
     return { code: response.status, ready: (await fetch(`${url}/readyz`)).status, status, database }
   }
   const requests = [
-    () => client.get(damaged),
-    () => client.update(damaged, { title: 'Edited' }),
-    () => client.list({ limit: 1_000 }),
+    () => client.getTask(damaged),
+    () => client.updateTask(damaged, { title: 'Edited' }),
+    () => client.listTasks({ limit: 1_000 }),
   ]
   for (const request of [...requests, ...requests]) {
     const error = await request().then(
@@ -102,9 +102,9 @@ test('whoever asks for what is damaged is told so, without a path; the rest is s
     assert.match(error.message, /The database is damaged, and this part of it cannot be read or changed\./)
     assert.ok(!error.message.includes(path))
   }
-  assert.equal((await client.get(healthy[0] as number)).id, healthy[0])
-  await client.update(healthy[0] as number, { title: 'Edited' })
-  await client.create({ title: 'New' })
+  assert.equal((await client.getTask(healthy[0] as number)).id, healthy[0])
+  await client.updateTask(healthy[0] as number, { title: 'Edited' })
+  await client.createTask({ title: 'New' })
   const { code, ready, status, database } = await health()
   assert.deepEqual([code, ready, status], [503, 200, 'unhealthy'], 'one page takes no server out of service')
   assert.match(database, /Stop the server and copy .*duebell\.db with its -wal\. .*\.recover/)
@@ -166,7 +166,7 @@ test('deliveries whose tasks cannot be read are given up, and all others are del
 
 test('a damaged page in the trash keeps none of the rest from being purged', async (t) => {
   const { running, path, clock, client } = await startWithTasks(t)
-  await client.deleteAll()
+  await client.deleteTasks()
   await running.stop()
   const { leaves, pageSize } = pagesOf(path, 'trash')
   assert.ok(leaves.length > 10)
@@ -198,7 +198,7 @@ test('a damaged page of deliveries ends no start: those that can be read are sen
   bell.messages.length = 0
   bell.answer = () => undefined
   await running.restart()
-  const { id } = await running.client.create({ title: 'New', expiry_dt: '2026-12-01T18:00:00Z' })
+  const { id } = await running.client.createTask({ title: 'New', expiry_dt: '2026-12-01T18:00:00Z' })
   await clock.advanceTo('2026-12-01T18:00:00Z')
   assert.equal(bell.messages.filter(({ task }) => task.id === id).length, 1)
   assert.equal(bell.messages.length, healthy.length + 1)

@@ -2,11 +2,12 @@ import assert from 'node:assert/strict'
 import { describe, type TestContext, test } from 'node:test'
 import { type DuebellClient, ProblemError } from '#client/client.ts'
 import { systemClock } from '#clock.ts'
+import { eventually } from '#kit/eventually.ts'
+import { type ProxyMode, startTcpProxy } from '#kit/tcp-proxy.ts'
 import { openStore } from '#store/engine/open.ts'
 import { freshDatabase, skipReason } from '#support/databases.ts'
-import { startLiveApp, until } from '#support/live-app.ts'
+import { startLiveApp } from '#support/live-app.ts'
 import { recorder } from '#support/recording-channel.ts'
-import { type ProxyMode, startTcpProxy } from '#support/tcp-proxy.ts'
 
 /**
  * The database goes away and comes back, for a server that runs on. The promise: requests fail within 5 s with 503, the process
@@ -39,11 +40,11 @@ async function ask(request: () => Promise<unknown>): Promise<Answer> {
 
 function everyRequest(client: DuebellClient, id: number): (() => Promise<unknown>)[] {
   return [
-    () => client.create({ title: 'Created while it may be away' }),
-    () => client.get(id),
-    () => client.list({ limit: 10 }),
-    () => client.update(id, { title: 'Edited while it may be away' }),
-    () => client.taskNotifications(id),
+    () => client.createTask({ title: 'Created while it may be away' }),
+    () => client.getTask(id),
+    () => client.listTasks({ limit: 10 }),
+    () => client.updateTask(id, { title: 'Edited while it may be away' }),
+    () => client.listTaskNotifications(id),
   ]
 }
 
@@ -61,24 +62,28 @@ for (const database of ['postgres', 'mysql'] as const) {
       const { app, client, bell } = await startLiveApp(t, proxy.url)
       await app.idle()
       // Due while COMMITs are not answered: what it claimed for itself without knowing must not wait for the lease.
-      const due = await client.create({ title: 'Due meanwhile', expiry_dt: inMs(700), reminders: ['PT0S'] })
+      const due = await client.createTask({ title: 'Due meanwhile', expiry_dt: inMs(700), reminders: ['PT0S'] })
       await proxy.set('half')
       const draft = { title: 'Once', uid: 'once@example.org', expiry_dt: inMs(60_000), reminders: ['PT1H'] }
-      const first = await ask(() => client.create(draft))
+      const first = await ask(() => client.createTask(draft))
       assert.deepEqual([first.status, first.ms < promisedMs + machineMs], [503, true], `${first.ms} ms`)
       assert.ok(proxy.lostAnswers > 0)
       await systemClock.sleep(1_500)
       assert.equal(bell.messages.length, 0, 'nothing is sent that is not known to be written')
       await proxy.set('pass')
       let status: number | null = 503
-      await until('the repeated create is answered', promisedMs, async () => {
-        status = (await ask(() => client.create(draft))).status
-        return status !== 503
-      })
+      await eventually(
+        'the repeated create is answered',
+        async () => {
+          status = (await ask(() => client.createTask(draft))).status
+          return status !== 503
+        },
+        promisedMs,
+      )
       assert.equal(status, 409)
-      const { tasks } = await client.list()
+      const { tasks } = await client.listTasks()
       assert.deepEqual(tasks.map(({ title }) => title).sort(), ['Due meanwhile', 'Once'])
-      const resumedMs = await until('both ring', promisedMs, () => bell.messages.length >= 2)
+      const resumedMs = await eventually('both ring', () => bell.messages.length >= 2, promisedMs)
       t.diagnostic(`503 after ${Math.round(first.ms)} ms; both rang within ${Math.round(resumedMs)} ms`)
       await app.idle()
       assert.deepEqual(
@@ -86,7 +91,7 @@ for (const database of ['postgres', 'mysql'] as const) {
         tasks.map((task) => task.id),
         'each once',
       )
-      assert.equal((await client.taskNotifications(due.id)).notifications.length, 1)
+      assert.equal((await client.listTaskNotifications(due.id)).notifications.length, 1)
     })
 
     test(`${database}: a create whose answer was lost, repeated under its Idempotency-Key, makes one task and is answered it`, async (t) => {
@@ -107,15 +112,19 @@ for (const database of ['postgres', 'mysql'] as const) {
       await proxy.set('pass')
       for (const draft of drafts) {
         let response = await post(draft.title, draft)
-        await until('it is answered', promisedMs, async () => {
-          if (response.status === 503) response = await post(draft.title, draft)
-          return response.status !== 503
-        })
+        await eventually(
+          'it is answered',
+          async () => {
+            if (response.status === 503) response = await post(draft.title, draft)
+            return response.status !== 503
+          },
+          promisedMs,
+        )
         assert.deepEqual([response.status, response.headers.get('idempotency-replayed')], [200, 'true'])
         const task = (await response.json()) as { id: number; title: string }
-        assert.deepEqual([task.title, await client.get(task.id)], [draft.title, task])
+        assert.deepEqual([task.title, await client.getTask(task.id)], [draft.title, task])
       }
-      assert.equal((await client.list()).tasks.length, drafts.length)
+      assert.equal((await client.listTasks()).tasks.length, drafts.length)
     })
 
     for (const mode of ['refuse', 'blackHole'] as const)
@@ -126,7 +135,7 @@ for (const database of ['postgres', 'mysql'] as const) {
         const proxy = await startTcpProxy(t, url, mode)
         const lines: string[] = []
         const starting = startLiveApp(t, proxy.url, { lines })
-        await until('it says that it waits', promisedMs, () => lines.length > 0)
+        await eventually('it says that it waits', () => lines.length > 0, promisedMs)
         assert.match(
           lines.join(''),
           /WARN: (postgres|mysql):\/\/\S+ does not answer: .+; waiting up to 60 s for it to start\n$/,
@@ -135,8 +144,10 @@ for (const database of ['postgres', 'mysql'] as const) {
         assert.equal(lines.length, 1, 'once')
         await proxy.set('pass')
         // What comes after that is the start itself: seconds on MariaDB where the machine is busy.
-        await until('it sees that the database answers', promisedMs, () =>
-          /The database answers\.\n/.test(lines.join('')),
+        await eventually(
+          'it sees that the database answers',
+          () => /The database answers\.\n/.test(lines.join('')),
+          promisedMs,
         )
         const { app } = await starting
         assert.equal(await fetchStatus(`${app.url}/readyz`), 200)
@@ -145,7 +156,7 @@ for (const database of ['postgres', 'mysql'] as const) {
     test(`${database}: a server stops in time while its database is silent`, async (t) => {
       const proxy = await startTcpProxy(t, await freshDatabase(t, database))
       const { app, client } = await startLiveApp(t, proxy.url)
-      await Promise.all(Array.from({ length: 20 }, () => client.list())) // several connections
+      await Promise.all(Array.from({ length: 20 }, () => client.listTasks())) // several connections
       await proxy.set('blackHole')
       const startedAt = performance.now()
       await app.stop()
@@ -162,12 +173,12 @@ async function goAndComeBack(t: TestContext, database: 'postgres' | 'mysql', mod
   bell.answer = ({ task, attempt }) =>
     task.title === 'Pending' && attempt === 1 ? { retry: true, afterMs: 1_500, reason: 'not just now' } : undefined
   const { app, client } = await startLiveApp(t, proxy.url, { bell })
-  const { id } = await client.create({ title: 'There before' })
-  const pending = await client.create({ title: 'Pending', expiry_dt: inMs(60_000), reminders: ['PT1H'] })
-  const due = await client.create({ title: 'Due while it is away', expiry_dt: inMs(2_000), reminders: ['PT0S'] })
-  await until('the first attempt', promisedMs, () => bell.messages.length === 1)
+  const { id } = await client.createTask({ title: 'There before' })
+  const pending = await client.createTask({ title: 'Pending', expiry_dt: inMs(60_000), reminders: ['PT1H'] })
+  const due = await client.createTask({ title: 'Due while it is away', expiry_dt: inMs(2_000), reminders: ['PT0S'] })
+  await eventually('the first attempt', () => bell.messages.length === 1, promisedMs)
   // All of the pool's connections are there, idle, when the network goes.
-  await Promise.all(Array.from({ length: 20 }, () => client.list()))
+  await Promise.all(Array.from({ length: 20 }, () => client.listTasks()))
   await app.idle()
 
   await proxy.set(mode)
@@ -199,14 +210,18 @@ async function goAndComeBack(t: TestContext, database: 'postgres' | 'mysql', mod
   await proxy.set('pass')
   const returnedAt = performance.now()
   const sinceReturn = () => performance.now() - returnedAt
-  await until('every request works', promisedMs, async () => {
-    const answers = await Promise.all(everyRequest(client, id).map(ask))
-    return answers.every(({ status }) => status === null)
-  })
+  await eventually(
+    'every request works',
+    async () => {
+      const answers = await Promise.all(everyRequest(client, id).map(ask))
+      return answers.every(({ status }) => status === null)
+    },
+    promisedMs,
+  )
   const requestsMs = sinceReturn()
-  await until('what was pending and what fell due ring', promisedMs, () => bell.messages.length >= 3)
+  await eventually('what was pending and what fell due ring', () => bell.messages.length >= 3, promisedMs)
   const bellMs = sinceReturn()
-  await until('it is ready', promisedMs, async () => (await fetchStatus(`${app.url}/readyz`)) === 200)
+  await eventually('it is ready', async () => (await fetchStatus(`${app.url}/readyz`)) === 200, promisedMs)
   const readyMs = sinceReturn()
   t.diagnostic(
     `${asked} requests, the slowest 503 after ${Math.round(slowestMs)} ms; after its return requests ` +
@@ -221,7 +236,7 @@ async function goAndComeBack(t: TestContext, database: 'postgres' | 'mysql', mod
   assert.deepEqual(titles, ['Due while it is away', 'Pending', 'Pending'])
   const [first, second] = bell.messages.filter(({ task }) => task.id === pending.id)
   assert.equal(first?.deliveryId, second?.deliveryId)
-  const [notification] = (await client.taskNotifications(due.id)).notifications
+  const [notification] = (await client.listTaskNotifications(due.id)).notifications
   assert.deepEqual(
     notification?.deliveries.map(({ state }) => state),
     ['sent', 'sent'],

@@ -1,10 +1,10 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
+import { refusal } from '#kit/http-requests.ts'
 import { failingDatabase, wrapConnections } from '#support/failing-database.ts'
 import { insertMany } from '#support/many-tasks.ts'
-import { stopWithFakeClock } from '#support/outlast.ts'
+import { stopWithFakeClock } from '#support/stop-with-fake-clock.ts'
 import { startTestApp, type TestApp } from '#support/test-app.ts'
-import { refusal } from '../api/wire.ts'
 
 /** What is done by chunks may end between two of them: then each task is in one place, and asking again does the rest. */
 const startAt = '2026-12-01T09:00:00Z'
@@ -38,11 +38,11 @@ test('a crash in the middle of deleting many leaves whole chunks; asking again d
       ),
   })
   await insertMany(app.app.store, many)
-  await refusal(app.client.deleteAll())
+  await refusal(app.client.deleteTasks())
   await stopWithFakeClock(app.clock, app.stop(), database)
   await app.restart({ wrapDatabase: (dialect) => dialect })
   assert.deepEqual(await places(app), { tasks: many - chunk, trash: chunk, batches: 1 })
-  assert.equal((await app.client.deleteAll()).deleted, many - chunk)
+  assert.equal((await app.client.deleteTasks()).deleted, many - chunk)
   assert.deepEqual(await places(app), { tasks: 0, trash: many, batches: 2 })
 })
 
@@ -61,7 +61,7 @@ test('a stop in the middle is answered, and says how far it came', async (t) => 
   stop = () => {
     stopping ??= app.stop()
   }
-  const { status, message } = await refusal(app.client.deleteAll())
+  const { status, message } = await refusal(app.client.deleteTasks())
   assert.equal(status, 503)
   const [, done] = /stopping\. (\d+) tasks are in the trash by now, as batch/.exec(message) ?? []
   await stopping
@@ -74,14 +74,14 @@ test('a stop in the middle is answered, and says how far it came', async (t) => 
 test('what is deleted and restored in two requests at once is in one place', async (t) => {
   const app = await startTestApp(t, { startAt })
   await insertMany(app.app.store, many)
-  const { batch } = await app.client.deleteAll()
+  const { batch } = await app.client.deleteTasks()
   const which = { batch: batch as string }
-  const [first, second] = await Promise.all([app.client.restore(which), app.client.restore(which)])
+  const [first, second] = await Promise.all([app.client.restoreTasks(which), app.client.restoreTasks(which)])
   assert.equal(first.count + second.count, many)
   const deleted = await Promise.all([
-    app.client.deleteAll(),
-    app.client.deleteAll(),
-    app.client.deleteMany({ status: 'open' }),
+    app.client.deleteTasks(),
+    app.client.deleteTasks(),
+    app.client.deleteTasks({ status: 'open' }),
   ])
   assert.equal(
     deleted.reduce((sum, one) => sum + one.deleted, 0),

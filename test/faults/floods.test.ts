@@ -3,12 +3,13 @@ import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { test } from 'node:test'
 import { createClient } from '#client/client.ts'
+import { eventually } from '#kit/eventually.ts'
+import { selfSigned } from '#kit/self-signed.ts'
+import { spawnServer } from '#kit/server-process.ts'
 import { startReceiver } from '#kit/webhook-receiver.ts'
 import { temporaryFolder } from '#support/databases.ts'
-import { httpFloods, peerFloods, startFlooder } from '#support/floods.ts'
-import { peerSubjects } from '#support/peer-subjects.ts'
-import { selfSigned } from '#support/self-signed.ts'
-import { eventually, spawnServer } from '#support/server-process.ts'
+import { httpFloods, peerFloods, startFlooder } from '#test/channels/floods.ts'
+import { peerSubjects } from '#test/channels/peer-subjects.ts'
 
 /** The real server among receivers that never stop talking, each in a way of its own. */
 test('receivers that never stop talking keep the server neither from a healthy one nor from its end', async (t) => {
@@ -38,11 +39,11 @@ test('receivers that never stop talking keep the server neither from a healthy o
   const server = spawnServer(t, flags, { NODE_EXTRA_CA_CERTS: authority })
   const client = createClient(await server.ready, { tries: 1 })
 
-  const due = () => client.create({ title: 'Due', expiry_dt: new Date(Date.now() + 60_000).toISOString() })
+  const due = () => client.createTask({ title: 'Due', expiry_dt: new Date(Date.now() + 60_000).toISOString() })
   const { id } = await due()
   await eventually('the healthy one has it', () => healthy.receipts.length === 1)
   const errors = async () => {
-    const { notifications } = await client.taskNotifications(id)
+    const { notifications } = await client.listTaskNotifications(id)
     return notifications.flatMap(({ deliveries }) => deliveries.flatMap(({ error }) => error ?? []))
   }
   await eventually('all others have failed', async () => (await errors()).length === hostile.length)

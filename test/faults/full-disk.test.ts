@@ -3,7 +3,7 @@ import { rmSync, statfsSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { test } from 'node:test'
 import { ProblemError } from '#client/client.ts'
-import { smallDisk } from '#support/small-disk.ts'
+import { smallDisk } from '#kit/small-disk.ts'
 import { startTestApp } from '#support/test-app.ts'
 
 /** Fills what is left, to the last block. */
@@ -31,14 +31,14 @@ test('a full disk: writes are refused, health says so at once, and both end once
   if (!disk) return
   const path = join(disk.folder, 'duebell.db')
   const { client, clock, url, lines, bell } = await startTestApp(t, { flags: [`--database-url=sqlite:${path}`] })
-  const { id } = await client.create({ title: 'Before', expiry_dt: '2026-12-01T10:00:00Z' })
+  const { id } = await client.createTask({ title: 'Before', expiry_dt: '2026-12-01T10:00:00Z' })
   assert.deepEqual(await health(url), healthy)
 
   const filler = fill(disk.folder)
   let refused = 0
   let stored = 0
   for (let i = 0; i < 200 && refused < 50; i++)
-    await client.create({ title: 'x'.repeat(400), description: 'y'.repeat(60_000) }).then(
+    await client.createTask({ title: 'x'.repeat(400), description: 'y'.repeat(60_000) }).then(
       () => stored++,
       (error) => {
         assert.ok(error instanceof ProblemError)
@@ -47,7 +47,7 @@ test('a full disk: writes are refused, health says so at once, and both end once
       },
     )
   assert.equal(refused, 50)
-  assert.equal((await client.get(id)).title, 'Before', 'reads go on')
+  assert.equal((await client.getTask(id)).title, 'Before', 'reads go on')
   const { codes, text, status, database, full } = await health(url)
   assert.deepEqual([codes, text, status, full], [[503, 503, 503], 'Unhealthy', 'unhealthy', '1'])
   assert.match(database, /full\. Free space on the disk of .*duebell\.db\. The server continues by itself\.$/)
@@ -60,7 +60,7 @@ test('a full disk: writes are refused, health says so at once, and both end once
   assert.deepEqual(await health(url), healthy)
   assert.equal(about(/The database stores writes again; \d+ transactions failed/), 1)
   assert.deepEqual(bell.messages.length, 1, 'the reminder has fired')
-  assert.equal((await client.list({ limit: 1_000 })).tasks.length, stored + 1, 'nothing that was refused is there')
+  assert.equal((await client.listTasks({ limit: 1_000 })).tasks.length, stored + 1, 'nothing that was refused is there')
 })
 
 test('a disk that is full at the start: one sentence, exit 2 and no empty file in place of the old one', async (t) => {

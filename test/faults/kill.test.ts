@@ -7,10 +7,11 @@ import { setTimeout as delay } from 'node:timers/promises'
 import type { NotificationWire } from '#api/schemas/notification.ts'
 import type { TaskWire } from '#api/schemas/task.ts'
 import { createClient, type DuebellClient, ProblemError } from '#client/client.ts'
+import { eventually } from '#kit/eventually.ts'
+import { spawnServer } from '#kit/server-process.ts'
 import { type Receiver, startReceiver } from '#kit/webhook-receiver.ts'
 import { temporaryFolder } from '#support/databases.ts'
-import { eventually, spawnServer } from '#support/server-process.ts'
-import { sizes } from '#support/sizes.ts'
+import { sizes } from '#test/sizes.ts'
 
 /**
  * The real server, killed with SIGKILL at random moments while several writers create, edit and delete tasks that fall due at
@@ -47,7 +48,7 @@ async function write(name: string, server: { client: Promise<DuebellClient> }, k
         known.push(entry)
         own.push(entry)
         const expiry_dt = Math.random() < 0.3 ? new Date(Date.now() - 1_000).toISOString() : soon(1_500)
-        entry.task = await client.create({ title: key, key, expiry_dt, reminders: ['PT0S'] })
+        entry.task = await client.createTask({ title: key, key, expiry_dt, reminders: ['PT0S'] })
         entry.isUncertain = false
         continue
       }
@@ -55,10 +56,10 @@ async function write(name: string, server: { client: Promise<DuebellClient> }, k
       one.isUncertain = true
       const chance = Math.random()
       if (chance < 0.25) {
-        await client.delete(id)
+        await client.deleteTask(id)
         one.task = null
-      } else if (chance < 0.75) one.task = await client.update(id, { expiry_dt: soon(1_500) })
-      else one.task = await client.update(id, { title: `${one.key} at ${Date.now()}` })
+      } else if (chance < 0.75) one.task = await client.updateTask(id, { expiry_dt: soon(1_500) })
+      else one.task = await client.updateTask(id, { title: `${one.key} at ${Date.now()}` })
       one.isUncertain = false
     } catch (error) {
       // Cut off, or refused a connection: it is dead. Anything the server answers is meant.
@@ -95,7 +96,7 @@ async function all<T>(pages: (cursor: string | undefined) => Promise<{ items: T[
 
 const allNotifications = (client: DuebellClient): Promise<NotificationWire[]> =>
   all(async (cursor) => {
-    const page = await client.notifications({ limit: 1_000, ...(cursor !== undefined && { cursor }) })
+    const page = await client.listNotifications({ limit: 1_000, ...(cursor !== undefined && { cursor }) })
     return { items: page.notifications, next: page.next_cursor }
   })
 
@@ -163,14 +164,14 @@ test(`killed ${kills} times under load, it loses no answered write and no notifi
     async () => {
       if (Date.now() < lastExpiryAt) return false
       notifications = await allNotifications(client)
-      const tasks = await Array.fromAsync(client.iterate())
+      const tasks = await Array.fromAsync(client.iterateTasks())
       const told = new Set(notifications.map(({ task_id, expiry_dt }) => `${task_id} ${expiry_dt}`))
       return !notifications.some(isOpen) && tasks.every(({ id, expiry_dt }) => told.has(`${id} ${expiry_dt}`))
     },
     60_000,
   ).catch((error) => t.diagnostic(String(error)))
 
-  const stored = new Map((await Array.fromAsync(client.iterate())).map((task) => [task.key as string, task]))
+  const stored = new Map((await Array.fromAsync(client.iterateTasks())).map((task) => [task.key as string, task]))
   const certain = known.filter(({ isUncertain }) => !isUncertain)
   const lost = certain.filter(({ key, task }) => task && JSON.stringify(stored.get(key)) !== JSON.stringify(task))
   const resurrected = certain.filter(({ key, task }) => !task && stored.has(key))

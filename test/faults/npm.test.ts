@@ -3,8 +3,8 @@ import { spawn, spawnSync } from 'node:child_process'
 import { once } from 'node:events'
 import { type TestContext, test } from 'node:test'
 import { fileURLToPath } from 'node:url'
+import { eventually } from '#kit/eventually.ts'
 import { temporaryFolder } from '#support/databases.ts'
-import { eventually } from '#support/server-process.ts'
 
 /** The commands of the README, as a supervisor sees them: it knows npm's process and no other. */
 

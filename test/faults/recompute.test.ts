@@ -2,11 +2,12 @@ import assert from 'node:assert/strict'
 import { join } from 'node:path'
 import { type TestContext, test } from 'node:test'
 import { systemClock } from '#clock.ts'
+import { eventually } from '#kit/eventually.ts'
+import { spawnServer } from '#kit/server-process.ts'
 import { openStore } from '#store/engine/open.ts'
-import { adoptServerDefaults } from '#store/users.ts'
+import { adoptServerDefaults } from '#store/preferences.ts'
 import { freshDatabase, temporaryFolder, testDatabase } from '#support/databases.ts'
 import { insertMany } from '#support/many-tasks.ts'
-import { eventually, spawnServer } from '#support/server-process.ts'
 
 /** A process that is told to stop, or killed, while it computes alarms anew: as supervisors do where a start takes too long. */
 const howMany = 30_000
@@ -15,7 +16,7 @@ const [hourMs, dayMs] = [3_600_000, 86_400_000]
 async function seed(t: TestContext): Promise<{ url: string; expiryAt: number }> {
   const url = testDatabase === 'sqlite' ? `sqlite:${join(temporaryFolder(t), 'duebell.db')}` : await freshDatabase(t)
   await using store = await openStore(url, { clock: systemClock, onBroken() {} })
-  await store.transact((tx, now) => adoptServerDefaults(tx, { reminders: ['PT15M'], timeZone: 'UTC' }, now))
+  await store.transact((tx, now) => adoptServerDefaults(tx, { reminders: ['PT15M'], dayReminders: ['PT0S'], dayTime: '09:00', timeZone: 'UTC' }, now))
   const expiryAt = Date.now() + 30 * dayMs
   await insertMany(store, howMany, { expiry_at: expiryAt, notify_at: expiryAt - hourMs / 4 })
   return { url, expiryAt }

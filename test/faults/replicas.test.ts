@@ -1,20 +1,18 @@
 import assert from 'node:assert/strict'
-import { type ChildProcess, spawn } from 'node:child_process'
+import type { ChildProcess } from 'node:child_process'
 import { once } from 'node:events'
 import { writeFileSync } from 'node:fs'
-import { createServer } from 'node:http'
-import type { AddressInfo } from 'node:net'
-import { createInterface } from 'node:readline'
 import { type TestContext, test } from 'node:test'
 import { fileURLToPath } from 'node:url'
 import { webhookKind } from '#channels/webhook.ts'
 import { createClient, ProblemError } from '#client/client.ts'
 import { systemClock } from '#clock.ts'
+import { eventually } from '#kit/eventually.ts'
+import { startHttpReceiver } from '#kit/http-receiver.ts'
+import { compileCache, spawnNode, whenListening } from '#kit/server-process.ts'
 import { openStore, type Store } from '#store/engine/open.ts'
 import { freshDatabase, skipReason, temporaryFolder } from '#support/databases.ts'
-import { until } from '#support/live-app.ts'
-import { compileCache } from '#support/server-process.ts'
-import { sizes } from '#support/sizes.ts'
+import { sizes } from '#test/sizes.ts'
 
 /**
  * Four replicas share a database, and are killed and frozen while 2,000 tasks fall due. The promise: each notification is claimed by
@@ -61,28 +59,16 @@ interface Stop {
 /** What is on its way when its sender is stopped arrives within this. */
 const onItsWayMs = 1_000
 
-/** Takes every webhook after a while, and remembers who sent what when. */
+/** Takes every webhook after a while, and records who sent what when. */
 async function startReceiver(t: TestContext) {
   const receipts: Receipt[] = []
-  const server = createServer(async (request, response) => {
-    let body = ''
-    try {
-      for await (const chunk of request) body += chunk
-    } catch {
-      return // the sender was killed in the middle of it: nothing was received
-    }
-    const id = String(request.headers['webhook-id'])
+  const { url } = await startHttpReceiver(t, ({ path, headers, body }, response) => {
     const event = JSON.parse(body) as { data: { task: { id: number } } }
-    receipts.push({ id, taskId: event.data.task.id, from: request.url?.slice(1) as Name, at: Date.now() })
+    const id = String(headers['webhook-id'])
+    receipts.push({ id, taskId: event.data.task.id, from: path.slice(1) as Name, at: Date.now() })
     setTimeout(() => response.end('ok'), 50 + Math.random() * 100)
   })
-  server.listen(0, '127.0.0.1')
-  await once(server, 'listening')
-  t.after(() => {
-    server.closeAllConnections()
-    server.close()
-  })
-  return { receipts, url: `http://127.0.0.1:${(server.address() as AddressInfo).port}` }
+  return { receipts, url }
 }
 
 interface Replica {
@@ -92,30 +78,17 @@ interface Replica {
   isExpectedToEnd: boolean
 }
 
-const script = fileURLToPath(new URL('../support/replica.ts', import.meta.url))
+const script = fileURLToPath(new URL('./replica.ts', import.meta.url))
 
 async function startReplica(t: TestContext, name: Name, config: string, databaseUrl: string): Promise<Replica> {
   const flags = ['--port=0', `--config=${config}`, `--database-url=${databaseUrl}`, '--log-format=json']
-  const child = spawn(process.execPath, [...compileCache, script, String(leaseMs), String(sendTimeoutMs), ...flags], {
-    stdio: ['pipe', 'pipe', 'pipe'],
-  })
-  t.after(() => child.kill('SIGKILL'))
-  let complaint = ''
-  child.stderr?.on('data', (bytes) => {
-    complaint += bytes
-  })
+  const started = spawnNode(t, [...compileCache, script, String(leaseMs), String(sendTimeoutMs), ...flags])
+  const { child, ended, output, ready } = whenListening(started)
   const replica = { name, child, url: '', isExpectedToEnd: false }
-  const ended = once(child, 'exit').then(([code, signal]) => {
-    if (!replica.isExpectedToEnd) throw new Error(`replica ${name} ended by itself: ${code ?? signal} ${complaint}`)
+  ended.then(({ code, signal }) => {
+    if (!replica.isExpectedToEnd) t.diagnostic(`replica ${name} ended by itself: ${code ?? signal} ${output.stderr}`)
   })
-  ended.catch((error) => t.diagnostic(String(error)))
-  const listening = new Promise<string>((resolve) => {
-    createInterface({ input: child.stdout as NodeJS.ReadableStream }).on('line', (line) => {
-      const [, url] = /listening on (http:\S+?),/.exec(line) ?? []
-      if (url) resolve(url)
-    })
-  })
-  replica.url = await Promise.race([listening, ended.then(() => '')])
+  replica.url = await ready
   return replica
 }
 
@@ -215,7 +188,7 @@ async function playRound(t: TestContext, database: 'postgres' | 'mysql') {
           const all = [...replicas.values()]
           const healthy = all.filter(({ url }) => (avoidedUntil.get(url) ?? 0) < Date.now())
           const { url } = (healthy[attempt % healthy.length] ?? all[attempt % all.length]) as Replica
-          const request = createClient(url, { tries: 1 }).create(draft)
+          const request = createClient(url, { tries: 1 }).createTask(draft)
           const answer = await Promise.race([request.catch((error: unknown) => error), systemClock.sleep(2_500)])
           const isAway = answer === undefined || (answer instanceof Error && !(answer instanceof ProblemError))
           if (isAway) avoidedUntil.set(url, Date.now() + 1_000)
@@ -243,14 +216,18 @@ async function playRound(t: TestContext, database: 'postgres' | 'mysql') {
     'what was acknowledged is there',
   )
 
-  await until('all is fired and settled', windowMs + 2 * leaseMs + lockedMs + 10_000, async () => {
-    const { settled } = await store.db
-      .selectFrom('deliveries')
-      .select((eb) => eb.fn.count<number>('id').as('settled'))
-      .where('next_at', 'is', null)
-      .executeTakeFirstOrThrow()
-    return Number(settled) === 2 * taskCount // the console is a channel too
-  })
+  await eventually(
+    'all is fired and settled',
+    async () => {
+      const { settled } = await store.db
+        .selectFrom('deliveries')
+        .select((eb) => eb.fn.count<number>('id').as('settled'))
+        .where('next_at', 'is', null)
+        .executeTakeFirstOrThrow()
+      return Number(settled) === 2 * taskCount // the console is a channel too
+    },
+    windowMs + 2 * leaseMs + lockedMs + 10_000,
+  )
   // Nobody has anything left to send: what a loser might still do it does now.
   await systemClock.sleep(1_000)
   for (const replica of replicas.values())

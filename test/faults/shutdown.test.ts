@@ -7,9 +7,10 @@ import { type TestContext, test } from 'node:test'
 import { setTimeout as delay } from 'node:timers/promises'
 import type { TaskWire } from '#api/schemas/task.ts'
 import { createClient, type DuebellClient, ProblemError } from '#client/client.ts'
+import { eventually } from '#kit/eventually.ts'
+import { type ServerProcess, spawnServer } from '#kit/server-process.ts'
 import { type Receiver, startReceiver } from '#kit/webhook-receiver.ts'
 import { temporaryFolder } from '#support/databases.ts'
-import { eventually, type ServerProcess, spawnServer } from '#support/server-process.ts'
 
 /** The real server and how it ends when it is asked to. */
 
@@ -38,13 +39,13 @@ async function end({ child, ended }: ServerProcess, signal: NodeJS.Signals = 'SI
 
 const dueNow = () => ({ title: 'Due', expiry_dt: new Date(Date.now() + 60_000).toISOString() })
 const hookOf = async (client: DuebellClient, id: number) =>
-  (await client.taskNotifications(id)).notifications[0]?.deliveries.find(({ kind }) => kind === 'webhook')
+  (await client.listTaskNotifications(id)).notifications[0]?.deliveries.find(({ kind }) => kind === 'webhook')
 
 for (const signal of ['SIGTERM', 'SIGINT'] as const)
   test(`${signal} ends an idle server at once, with code 0, and says so`, async (t) => {
     const { start } = await fixture(t)
     const { server, client } = await start()
-    await client.health() // leaves a connection open that nothing uses
+    await client.getHealth() // leaves a connection open that nothing uses
     const { code, ms } = await end(server, signal)
     assert.equal(code, 0, server.output.stderr)
     assert.ok(ms < 5_000, `it took ${ms} ms`)
@@ -59,7 +60,7 @@ test('an attempt that is underway is finished, written down, and not made again'
     answer = () => response.writeHead(204).end()
   }
   const { server, client } = await start()
-  const { id } = await client.create(dueNow())
+  const { id } = await client.createTask(dueNow())
   await eventually('the receiver has it', () => receiver.receipts.length === 1)
   const ending = end(server)
   await eventually('it is about to stop', () => server.output.stdout.includes('finishing the work in progress'))
@@ -73,7 +74,7 @@ test('an attempt that is underway is finished, written down, and not made again'
   const delivery = await hookOf(next.client, id)
   assert.deepEqual([delivery?.state, delivery?.attempts], ['sent', 1])
   // What is due after it has come, so the first would have come again by now.
-  await next.client.create(dueNow())
+  await next.client.createTask(dueNow())
   await eventually('the next one has come', () => receiver.receipts.length >= 2)
   assert.equal(new Set(receiver.receipts.map((receipt) => receipt.id)).size, 2)
   assert.equal((await end(next.server)).code, 0)
@@ -83,7 +84,7 @@ test('a receiver that hangs keeps the server no longer than 10 s; its notificati
   const { receiver, start } = await fixture(t)
   receiver.answer = () => {}
   const { server, client } = await start()
-  const { id } = await client.create(dueNow())
+  const { id } = await client.createTask(dueNow())
   await eventually('the receiver has it', () => receiver.receipts.length === 1)
   const { code, ms } = await end(server)
   assert.equal(code, 0, server.output.stderr)
@@ -101,7 +102,7 @@ test('a second signal ends it at once, with code 1', async (t) => {
   const { receiver, start } = await fixture(t)
   receiver.answer = () => {}
   const { server, client } = await start()
-  await client.create(dueNow())
+  await client.createTask(dueNow())
   await eventually('the receiver has it', () => receiver.receipts.length === 1)
   server.child.kill('SIGTERM')
   await eventually('it is about to stop', () => server.output.stdout.includes('finishing the work in progress'))
@@ -128,14 +129,14 @@ test('a client that never ends its request does not keep the server from its end
   const { receiver, start } = await fixture(t)
   receiver.answer = () => {}
   const { server, client, url } = await start()
-  await client.create(dueNow())
+  await client.createTask(dueNow())
   await eventually('the receiver has it', () => receiver.receipts.length === 1)
   const { socket } = await connectTo(t, url)
   socket.on('error', () => {}) // it is cut off
   socket.write(
     'POST /v1/tasks HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: 99\r\n\r\n{',
   )
-  await client.health() // so that the server has read what came before
+  await client.getHealth() // so that the server has read what came before
   const { code, ms } = await end(server)
   assert.equal(code, 0, server.output.stderr)
   assert.ok(ms < 11_000, `it took ${ms} ms`)
@@ -146,7 +147,7 @@ test('who asks while it stops is told so, as a problem, and sent away', async (t
   const { server, client, url } = await start()
   const { socket, closed, heard } = await connectTo(t, url)
   socket.write('GET /v1/tasks HTTP/1.1\r\n') // half of a request, so that the connection is not idle
-  await client.health()
+  await client.getHealth()
   const ending = end(server)
   await eventually('it is about to stop', () => server.output.stdout.includes('finishing the work in progress'))
   socket.write('Host: localhost\r\n\r\n')
@@ -174,7 +175,7 @@ test('stopped under load, it loses no answered write, no notification, and tells
     const write = async () => {
       while (!isOver)
         try {
-          const task = await client.create(dueNow())
+          const task = await client.createTask(dueNow())
           answered.set(task.id, task)
         } catch (error) {
           if (error instanceof ProblemError && error.status !== 503) throw error
@@ -193,7 +194,7 @@ test('stopped under load, it loses no answered write, no notification, and tells
     ;({ server, client } = await start())
   }
   assert.ok(refusals >= 3, 'it was stopped while they wrote')
-  const stored = new Map((await Array.fromAsync(client.iterate())).map((task) => [task.id, task]))
+  const stored = new Map((await Array.fromAsync(client.iterateTasks())).map((task) => [task.id, task]))
   for (const [id, task] of answered) assert.deepEqual(stored.get(id), task)
   const heard = () => new Set(receiver.receipts.map(({ taskId }) => taskId))
   await eventually('all have been told', () => [...stored.keys()].every((id) => heard().has(id)))
@@ -223,7 +224,7 @@ test('those who follow events do not keep it from its end, under load and whethe
   const write = async () => {
     while (!isOver)
       try {
-        await client.create({ title: 'Large', description: 'x'.repeat(60_000) })
+        await client.createTask({ title: 'Large', description: 'x'.repeat(60_000) })
         answered++
       } catch {
         return

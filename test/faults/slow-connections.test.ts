@@ -3,9 +3,10 @@ import { once } from 'node:events'
 import { connect, type Socket } from 'node:net'
 import { type TestContext, test } from 'node:test'
 import type { ConnectionLimits } from '#http/limits/connections.ts'
+import { eventually } from '#kit/eventually.ts'
+import { assertProblem, rawRequest } from '#kit/http-requests.ts'
 import { migratedDatabase } from '#support/databases.ts'
-import { startLiveApp, until } from '#support/live-app.ts'
-import { assertProblem, rawRequest } from '../api/wire.ts'
+import { startLiveApp } from '#support/live-app.ts'
 
 /** Clients that are slow, silent or many, with limits that are short. Everything here is on connections by hand. */
 
@@ -71,13 +72,13 @@ test('a body that does not end is answered 408, and nothing is made of it', asyn
     '',
   ]
   assertTimeout(await sendAndWait(head, '{"title":"Ren'))
-  assert.deepEqual((await client.list()).tasks, [])
+  assert.deepEqual((await client.listTasks()).tasks, [])
 })
 
 test('a client that does not read its answer is cut off; until then it takes no memory from others', async (t) => {
   const { client, url, host, open } = await start(t, { stalledMs: 1_000, maxUnreadBytes: 12_000_000 })
   const description = 'x'.repeat(60_000)
-  await Promise.all(Array.from({ length: 150 }, (_, i) => client.create({ title: `Large ${i}`, description })))
+  await Promise.all(Array.from({ length: 150 }, (_, i) => client.createTask({ title: `Large ${i}`, description })))
   const large = '/v1/tasks?limit=1000'
   const wanted = (await (await fetch(url + large)).text()).length
   assert.ok(wanted > 9_000_000 && wanted < 12_000_000)
@@ -87,14 +88,18 @@ test('a client that does not read its answer is cut off; until then it takes no 
   deaf.write(`GET ${large} HTTP/1.1\r\nHost: ${host}\r\n\r\n`)
   const ask = () => rawRequest(url, [`GET ${large} HTTP/1.1`, `Host: ${host}`])
   let refused = await ask()
-  await until('its answer waits', 30_000, async () => {
-    if (refused.status !== 503) refused = await ask()
-    return refused.status === 503
-  })
+  await eventually(
+    'its answer waits',
+    async () => {
+      if (refused.status !== 503) refused = await ask()
+      return refused.status === 503
+    },
+    30_000,
+  )
   assertProblem(refused, 503, 'large responses')
   assert.equal(refused.headers.get('retry-after'), '5')
-  assert.equal((await client.list({ limit: 10 })).tasks.length, 10, 'a small answer is given')
-  await until('it is cut off', 5_000, async () => (await ask()).status === 200)
+  assert.equal((await client.listTasks({ limit: 10 })).tasks.length, 10, 'a small answer is given')
+  await eventually('it is cut off', async () => (await ask()).status === 200, 5_000)
 
   let got = 0
   deaf.on('data', (piece) => {

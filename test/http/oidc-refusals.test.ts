@@ -2,9 +2,9 @@ import assert from 'node:assert/strict'
 import { createHmac, generateKeyPairSync, sign } from 'node:crypto'
 import { describe, test } from 'node:test'
 import { signInMs } from '#http/auth/oidc.ts'
+import { openBrowser } from '#kit/browser.ts'
 import { answers } from '#kit/http-receiver.ts'
-import { openBrowser } from '#support/browser.ts'
-import { signToken } from '#support/oidc-provider.ts'
+import { signToken } from '#kit/oidc-provider.ts'
 import { assertRefused, at, causeOf, changed, json, redirectUri, start } from './sign-in.ts'
 
 /** Nobody is signed in who did not begin it in this browser and end it at this provider. */

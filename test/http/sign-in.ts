@@ -5,10 +5,10 @@ import { inspect } from 'node:util'
 import { Problem, type ProblemKind } from '#core/problem.ts'
 import { createCookieCipher } from '#http/auth/encrypted-cookie.ts'
 import { createOidc, type OidcOptions } from '#http/auth/oidc.ts'
+import { openBrowser } from '#kit/browser.ts'
 import { answers, type Behaviour } from '#kit/http-receiver.ts'
-import { openBrowser } from '#support/browser.ts'
+import { type OidcProviderOptions, signInAt, startOidcProvider } from '#kit/oidc-provider.ts'
 import { fakeClock } from '#support/fake-clock.ts'
-import { type OidcProviderOptions, signInAt, startOidcProvider } from '#support/oidc-provider.ts'
 
 /** Nobody listens at our own address in these tests: the browser stops before it. */
 export const redirectUri = 'http://127.0.0.1:1/auth/oidc/callback'

@@ -22,17 +22,17 @@ const words = (messages: readonly { task: { title: string } }[]) => messages.map
 test('a channel on which a notification was given up is failing, until something is sent again', async (t) => {
   const { client, clock, bell, app, id } = await start(t)
   bell.answer = () => ({ retry: false, reason: '401 Unauthorized' })
-  await client.create({ title: 'A', expiry_dt: soon(app) })
+  await client.createTask({ title: 'A', expiry_dt: soon(app) })
   await clock.advance(1_000)
-  const failing = await client.channel(id)
+  const failing = await client.getChannel(id)
   assert.deepEqual(
     [failing.status, failing.last_error, failing.failing_since_dt],
     ['failing', '401 Unauthorized', '2026-12-01T09:00:00.000Z'],
   )
   bell.answer = () => undefined
-  await client.create({ title: 'B', expiry_dt: soon(app) })
+  await client.createTask({ title: 'B', expiry_dt: soon(app) })
   await clock.advance(1_000)
-  const well = await client.channel(id)
+  const well = await client.getChannel(id)
   assert.deepEqual([well.status, well.last_error, well.failing_since_dt], ['ok', null, null])
   assert.equal(well.last_sent_dt, '2026-12-01T09:00:01.000Z')
 })
@@ -40,14 +40,14 @@ test('a channel on which a notification was given up is failing, until something
 test('one that is gone is switched off at once, and every other channel says so', async (t) => {
   const { client, clock, bell, app, id, other, lines } = await start(t)
   bell.answer = () => ({ retry: false, reason: '410 Gone', status: 410, isGone: true })
-  await client.create({ title: 'A', expiry_dt: soon(app) })
+  await client.createTask({ title: 'A', expiry_dt: soon(app) })
   await clock.advance(1_000)
-  const { enabled, status, disabled_reason } = await client.channel(id)
+  const { enabled, status, disabled_reason } = await client.getChannel(id)
   assert.deepEqual([enabled, status, disabled_reason], [false, 'disabled', '410 Gone'])
   assert.deepEqual(words(other.messages), ['A', 'Channel «Phone» is switched off: 410 Gone'])
   assert.ok(lines.some((line) => line.includes('Channel «Phone» is switched off: 410 Gone')))
   assert.equal(bell.messages.length, 1)
-  const task = (await client.list({ status: 'open' })).tasks.find(({ title }) => title.startsWith('Channel'))
+  const task = (await client.listTasks({ status: 'open' })).tasks.find(({ title }) => title.startsWith('Channel'))
   assert.equal(task?.priority, 'high', 'it stands in the list until somebody has seen to it')
 })
 
@@ -57,23 +57,23 @@ test('when the first notification is given up, every other channel says so, once
   const told = () => words(other.messages).filter((title) => title.startsWith('Channel'))
   bell.answer = () => ({ retry: false, reason: '401 Unauthorized' })
   for (const title of ['A', 'B', 'C']) {
-    await client.create({ title, expiry_dt: soon(app) })
+    await client.createTask({ title, expiry_dt: soon(app) })
     await clock.advance(60_000)
   }
   assert.deepEqual(told(), [said])
-  const task = (await client.list({ status: 'open' })).tasks.find(({ title }) => title === said)
+  const task = (await client.listTasks({ status: 'open' })).tasks.find(({ title }) => title === said)
   assert.equal(task?.priority, 'high')
   assert.match(task?.description ?? '', new RegExp(`/v1/notifications/retry and \\{"channel_id": ${id}\\}`))
   await app.restart()
-  await app.client.create({ title: 'D', expiry_dt: soon(app) })
+  await app.client.createTask({ title: 'D', expiry_dt: soon(app) })
   await clock.advance(60_000)
   assert.deepEqual(told(), [said], 'a restart is no news')
 
   bell.answer = () => undefined
-  await app.client.create({ title: 'E', expiry_dt: soon(app) })
+  await app.client.createTask({ title: 'E', expiry_dt: soon(app) })
   await clock.advance(60_000)
   bell.answer = () => ({ retry: false, reason: '401 Unauthorized' })
-  await app.client.create({ title: 'F', expiry_dt: soon(app) })
+  await app.client.createTask({ title: 'F', expiry_dt: soon(app) })
   await clock.advance(60_000)
   assert.deepEqual(told(), [said, said], 'it worked in between')
 })
@@ -82,9 +82,9 @@ test('two failures with a quiet day between them are no news', async (t) => {
   const { client, clock, bell, app, other } = await start(t)
   for (let day = 0; day < 2; day++) {
     bell.answer = () => ({ retry: true, reason: '503 Service Unavailable' })
-    const { id } = await client.create({ title: `Day ${day}`, expiry_dt: soon(app) })
+    const { id } = await client.createTask({ title: `Day ${day}`, expiry_dt: soon(app) })
     await clock.advance(1_000)
-    await client.complete(id)
+    await client.completeTask(id)
     await clock.advance(25 * hourMs)
   }
   assert.deepEqual(words(other.messages), ['Day 0', 'Day 1'])
@@ -94,50 +94,50 @@ test('a channel that has delivered nothing for a day says so on the others, thou
   const { client, clock, bell, app, id, other } = await start(t)
   // As long as the first waits for its turn, its time does not run.
   bell.answer = () => ({ retry: true, reason: '429 Too Many Requests', status: 429, afterMs: hourMs })
-  for (let i = 0; i < 40; i++) await client.create({ title: `Task ${i}`, expiry_dt: soon(app) })
+  for (let i = 0; i < 40; i++) await client.createTask({ title: `Task ${i}`, expiry_dt: soon(app) })
   await clock.advance(26 * hourMs)
   const told = words(other.messages).filter((title) => title.startsWith('Channel'))
   assert.deepEqual(told, ['Channel «Phone» has delivered nothing for a day: 429 Too Many Requests'])
-  assert.equal((await client.channel(id)).status, 'failing')
+  assert.equal((await client.getChannel(id)).status, 'failing')
 })
 
 test('one that has only failed for three days is switched off; switched on again it begins anew', async (t) => {
   const { client, clock, bell, app, id, other } = await start(t)
   bell.answer = () => ({ retry: true, reason: '503 Service Unavailable' })
   for (let day = 0; day < 3; day++) {
-    await client.create({ title: `Day ${day}`, expiry_dt: soon(app) })
+    await client.createTask({ title: `Day ${day}`, expiry_dt: soon(app) })
     await clock.advance(24 * hourMs - (day === 2 ? 1_000 : 0))
   }
-  assert.equal((await client.channel(id)).enabled, true)
-  await client.create({ title: 'Day 3', expiry_dt: soon(app) })
+  assert.equal((await client.getChannel(id)).enabled, true)
+  await client.createTask({ title: 'Day 3', expiry_dt: soon(app) })
   await clock.advance(10_000)
-  const { enabled, disabled_reason } = await client.channel(id)
+  const { enabled, disabled_reason } = await client.getChannel(id)
   assert.equal(enabled, false)
   assert.equal(disabled_reason, 'it has only failed for three days (503 Service Unavailable)')
   assert.match(
     words(other.messages).at(-1) ?? '',
     /^Channel «Phone» is switched off: it has only failed for three days/,
   )
-  const { notifications } = await client.notifications({ channel_id: id, status: 'pending' })
+  const { notifications } = await client.listNotifications({ channel_id: id, status: 'pending' })
   assert.deepEqual(notifications, [], 'nothing waits for it')
 
   await client.updateChannel(id, { enabled: true })
-  await client.create({ title: 'Once more', expiry_dt: soon(app) })
+  await client.createTask({ title: 'Once more', expiry_dt: soon(app) })
   await clock.advance(1_000)
-  assert.deepEqual([(await client.channel(id)).enabled, (await client.channel(id)).disabled_reason], [true, null])
+  assert.deepEqual([(await client.getChannel(id)).enabled, (await client.getChannel(id)).disabled_reason], [true, null])
   bell.answer = () => undefined
   await clock.advance(10_000)
-  assert.equal((await client.channel(id)).status, 'ok')
+  assert.equal((await client.getChannel(id)).status, 'ok')
 })
 
 test('one success in three days keeps it', async (t) => {
   const { client, clock, bell, app, id } = await start(t)
   for (let day = 0; day < 6; day++) {
     bell.answer = () => (day === 2 ? undefined : { retry: false, reason: '403 Forbidden' })
-    await client.create({ title: `Day ${day}`, expiry_dt: soon(app) })
+    await client.createTask({ title: `Day ${day}`, expiry_dt: soon(app) })
     await clock.advance(23 * hourMs)
   }
-  assert.equal((await client.channel(id)).enabled, true)
+  assert.equal((await client.getChannel(id)).enabled, true)
 })
 
 test('who has the record of a channel in hand keeps nobody from writing down what was sent; its health follows', {
@@ -151,16 +151,16 @@ test('who has the record of a channel in hand keeps nobody from writing down wha
     await freed.promise
   })
   await held.promise
-  const { id: taskId } = await client.create({ title: 'A', expiry_dt: soon({ clock }) })
+  const { id: taskId } = await client.createTask({ title: 'A', expiry_dt: soon({ clock }) })
   await clock.advance(1_000)
-  const { notifications } = await client.taskNotifications(taskId)
+  const { notifications } = await client.listTaskNotifications(taskId)
   const sentWhileHeld = notifications[0]?.deliveries.map(({ state }) => state)
-  const before = (await client.channel(id)).last_sent_dt
+  const before = (await client.getChannel(id)).last_sent_dt
   freed.resolve()
   await holding
   assert.deepEqual(sentWhileHeld, ['sent', 'sent', 'sent'])
   assert.equal(before, null)
   await clock.advance(clock.maxSleepMs)
-  assert.notEqual((await client.channel(id)).last_sent_dt, null)
+  assert.notEqual((await client.getChannel(id)).last_sent_dt, null)
   assert.ok(!lines.some((line) => line.includes('storing the health of a channel failed')))
 })

@@ -6,11 +6,11 @@ import { reopenTask } from '#actions/tasks.ts'
 import type { Outcome } from '#core/delivery.ts'
 import type { Message } from '#core/notification.ts'
 import { newTask } from '#core/task-changes.ts'
-import { insertTask } from '#store/tasks.ts'
+import { insertTask } from '#store/task-writes.ts'
 import { failingDatabase, gateBefore, wrapConnections } from '#support/failing-database.ts'
-import { stopWithFakeClock } from '#support/outlast.ts'
+import { restWatch } from '#support/quiescence.ts'
 import { recorder } from '#support/recording-channel.ts'
-import { restWatch } from '#support/rest.ts'
+import { stopWithFakeClock } from '#support/stop-with-fake-clock.ts'
 import { startTestApp, type TestApp } from '#support/test-app.ts'
 
 const startAt = '2026-12-01T09:00:00Z'
@@ -22,7 +22,7 @@ const forever = () => new Promise<never>(() => {})
 
 /** The delivery over a kind of channel of the task's latest notification. */
 async function deliveryOf({ client }: TestApp, taskId: number, kind = 'recording') {
-  const { notifications } = await client.taskNotifications(taskId)
+  const { notifications } = await client.listTaskNotifications(taskId)
   const delivery = notifications[0]?.deliveries.find((one) => one.kind === kind)
   assert.ok(delivery, 'there is no such delivery')
   return delivery
@@ -31,7 +31,7 @@ async function deliveryOf({ client }: TestApp, taskId: number, kind = 'recording
 test('a channel that fails is tried again after 5 s, 30 s, 2, 10, 30 min, 1, 2, 4 and 8 h, within a fifth, for a day', async (t) => {
   const app = await startTestApp(t, { startAt })
   const { client, clock, bell, lines } = app
-  const { id } = await client.create(due)
+  const { id } = await client.createTask(due)
   const attempts: { at: number; message: Message }[] = []
   bell.answer = (message) => {
     if (message.task.id === id) attempts.push({ at: clock.now(), message })
@@ -82,7 +82,7 @@ for (const [asked, least, max] of [
     const app = await startTestApp(t, { startAt })
     const { client, clock, bell } = app
     bell.answer = () => (bell.messages.length === 1 ? { ...unavailable, afterMs: asked } : 'sent')
-    await client.create(due)
+    await client.createTask(due)
     await clock.advance(least - 1)
     assert.equal(bell.messages.length, 1)
     await clock.advance(max - least + 1)
@@ -93,7 +93,7 @@ test('a channel that refuses for good is not asked again', async (t) => {
   const app = await startTestApp(t, { startAt })
   const { client, clock, bell, lines } = app
   bell.answer = () => ({ retry: false, reason: '400 Bad Request' })
-  const { id } = await client.create(due)
+  const { id } = await client.createTask(due)
   await clock.advance(100 * hourMs)
   assert.equal(bell.messages.filter(({ task }) => task.id === id).length, 1)
   const delivery = await deliveryOf(app, id)
@@ -109,7 +109,7 @@ test('a channel that throws is one that failed for now; what it threw is the rea
     if (bell.messages.length === 2) throw 'not even an error'
     return 'sent'
   }
-  const { id } = await client.create(due)
+  const { id } = await client.createTask(due)
   await clock.advance(0)
   assert.deepEqual([(await deliveryOf(app, id)).error, bell.messages.length], ['socket hang up', 1])
   await clock.advance(6 * secondMs)
@@ -139,8 +139,8 @@ test('a channel that hangs is left behind after 15 s, and delays no other', asyn
     signals.push(signal)
     return signals.length === 1 ? lateAnswer : forever()
   }
-  const { id } = await client.create(due)
-  const { id: later } = await client.create({ title: 'Later', expiry_dt: '2026-12-01T09:15:05Z' })
+  const { id } = await client.createTask(due)
+  const { id: later } = await client.createTask({ title: 'Later', expiry_dt: '2026-12-01T09:15:05Z' })
   await clock.advance(0)
   assert.equal((await deliveryOf(app, id)).state, 'sent', 'the healthy one is told at once')
   await clock.advance(5 * secondMs)
@@ -167,7 +167,7 @@ test('what was sent and is not written yet keeps its place: a kill repeats no mo
   const outcome = gateBefore(/\blatency_ms["`]? = /)
   const app = await startTestApp(t, { startAt, wrapDatabase: outcome.wrap })
   const { client, clock, bell } = app
-  const later = () => client.create({ title: 'Later', expiry_dt: '2026-12-01T09:20:00Z' })
+  const later = () => client.createTask({ title: 'Later', expiry_dt: '2026-12-01T09:20:00Z' })
   const made = await Promise.all(Array.from({ length: 150 }, later))
   const idle = clock.settle
   // While the outcomes cannot be written the app is never idle.
@@ -190,30 +190,30 @@ test('what was sent and is not written yet keeps its place: a kill repeats no mo
 })
 
 for (const [what, reason, change] of [
-  ['completed', 'the task was completed', ({ client }: TestApp, id: number) => client.complete(id)],
-  ['deleted', 'the task was deleted', ({ client }: TestApp, id: number) => client.delete(id)],
+  ['completed', 'the task was completed', ({ client }: TestApp, id: number) => client.completeTask(id)],
+  ['deleted', 'the task was deleted', ({ client }: TestApp, id: number) => client.deleteTask(id)],
   [
     'moved',
     'the expiry was moved',
-    ({ client }: TestApp, id: number) => client.update(id, { expiry_dt: '2027-01-01T00:00:00Z' }),
+    ({ client }: TestApp, id: number) => client.updateTask(id, { expiry_dt: '2027-01-01T00:00:00Z' }),
   ],
   [
     'left without an expiry',
     'the expiry was cleared',
-    ({ client }: TestApp, id: number) => client.update(id, { expiry_dt: null }),
+    ({ client }: TestApp, id: number) => client.updateTask(id, { expiry_dt: null }),
   ],
 ] as const)
   test(`a notification that waits for its next attempt is dropped once its task is ${what}, and says so`, async (t) => {
     const app = await startTestApp(t, { startAt })
     const { client, clock, bell } = app
     bell.answer = () => unavailable
-    const { id } = await client.create(due)
+    const { id } = await client.createTask(due)
     await clock.advance(0)
     await change(app, id)
     bell.answer = () => 'sent'
     await clock.advance(24 * hourMs)
     assert.equal(bell.messages.length, 1, 'no attempt began after the answer')
-    const [notification] = (await client.notifications()).notifications
+    const [notification] = (await client.listNotifications()).notifications
     const delivery = notification?.deliveries.find(({ kind }) => kind === 'recording')
     assert.deepEqual([delivery?.state, delivery?.error, delivery?.next_attempt_dt], ['cancelled', reason, null])
   })
@@ -226,10 +226,10 @@ for (const [what, change, undo] of [
     const app = await startTestApp(t, { startAt })
     const { client, clock, bell } = app
     bell.answer = () => unavailable
-    const { id } = await client.create(due)
+    const { id } = await client.createTask(due)
     await clock.advance(0)
     const act = (wish: string) =>
-      wish === 'complete' || wish === 'reopen' ? client[wish](id) : client.update(id, { expiry_dt: wish })
+      wish === 'complete' || wish === 'reopen' ? client[`${wish}Task`](id) : client.updateTask(id, { expiry_dt: wish })
     await act(change)
     await clock.advance(hourMs)
     bell.answer = () => 'sent'
@@ -237,7 +237,7 @@ for (const [what, change, undo] of [
     await clock.advance(0)
     const [first, second, third] = bell.messages
     assert.deepEqual([second?.deliveryId, third], [first?.deliveryId, undefined])
-    assert.equal((await client.taskNotifications(id)).notifications.length, 1)
+    assert.equal((await client.listTaskNotifications(id)).notifications.length, 1)
     await clock.advance(24 * hourMs)
     assert.equal(bell.messages.length, 2, 'once')
   })
@@ -256,9 +256,9 @@ test('a task that is reopened in the very moment in which its notification is dr
   })
   const { client, clock, bell } = app
   bell.answer = () => unavailable
-  const { id } = await client.create(due)
+  const { id } = await client.createTask(due)
   await clock.advance(0)
-  await client.complete(id)
+  await client.completeTask(id)
   bell.answer = () => 'sent'
   let reopening: Promise<unknown> | undefined
   onLook = () => {
@@ -284,7 +284,7 @@ test('what was underway when the server died is tried again: as it starts where 
   const { client, clock, bell, lines } = app
   rest.rule(clock)
   bell.answer = forever
-  await client.create(due)
+  await client.createTask(due)
   await clock.advance(0)
   const claimedAt = clock.now()
   assert.equal(bell.messages.length, 1)
@@ -310,18 +310,18 @@ test('what waits for a channel that is taken out of the configuration is dropped
   const app = await startTestApp(t, { startAt })
   const { clock, bell, lines } = app
   bell.answer = () => unavailable
-  const { id } = await app.client.create(due)
+  const { id } = await app.client.createTask(due)
   await clock.advance(0)
   await app.restart({ channels: [] })
   const gone = await deliveryOf(app, id)
   assert.deepEqual([gone.state, gone.error], ['cancelled', 'the channel was removed from the configuration'])
   assert.ok(lines.some((line) => /WARN.*«recording» is no longer in the configuration; 1 notifications/.test(line)))
-  await app.client.create({ ...due, title: 'Meanwhile' })
+  await app.client.createTask({ ...due, title: 'Meanwhile' })
   await clock.advance(24 * hourMs)
 
   bell.answer = () => 'sent'
   await app.restart()
-  const { id: next } = await app.client.create({ ...due, title: 'Next' })
+  const { id: next } = await app.client.createTask({ ...due, title: 'Next' })
   await clock.advance(24 * hourMs)
   assert.deepEqual(
     bell.messages.map(({ task }) => task.id),
@@ -344,7 +344,7 @@ test('a database that is away while an outcome is to be written costs no second 
     isAway = true
     return 'sent'
   }
-  const { id } = await client.create({ ...due, expiry_dt: '2026-12-01T09:15:01Z' })
+  const { id } = await client.createTask({ ...due, expiry_dt: '2026-12-01T09:15:01Z' })
   await clock.advance(2 * minuteMs) // longer than the lease
   isAway = false
   bell.answer = () => 'sent'
@@ -370,12 +370,12 @@ test('10,000 that are due at one instant all arrive, each once, while one channe
   rest.rule(clock)
   hanging.answer = forever
   const count = 10_000
-  const defaults = { reminders: ['PT15M'], timeZone: 'UTC' }
+  const defaults = { reminders: ['PT15M'], dayReminders: ['PT0S'], dayTime: '09:00', timeZone: 'UTC' }
   const draft = { title: 'One of many', expiry: { at: Date.parse('2026-12-01T10:00:00Z') } }
   await app.app.store.transact(async (tx, now) => {
     for (let i = 1; i < count; i++) await insertTask(tx, newTask(draft, 1, randomUUID(), defaults, now))
   })
-  await client.create({ title: 'One of many', expiry_dt: '2026-12-01T10:00:00Z' }) // which wakes the bell
+  await client.createTask({ title: 'One of many', expiry_dt: '2026-12-01T10:00:00Z' }) // which wakes the bell
   await clock.advanceTo('2026-12-01T09:44:59.999Z')
   assert.equal(bell.messages.length, 0)
   await clock.advanceTo('2026-12-01T09:45:00Z')
@@ -398,12 +398,12 @@ test('10,000 that are due at one instant all arrive, each once, while one channe
     hanging.messages.length,
     'only what was tried counts as an attempt: who waits behind others is not given up for it',
   )
-  assert.deepEqual((await client.health()).status, 'healthy')
+  assert.deepEqual((await client.getHealth()).status, 'healthy')
 })
 
 async function* allDeliveries({ client }: TestApp, kind: string) {
   for (let cursor: string | null | undefined; cursor !== null; ) {
-    const page = await client.notifications({ limit: 1_000, ...(cursor !== undefined && { cursor }) })
+    const page = await client.listNotifications({ limit: 1_000, ...(cursor !== undefined && { cursor }) })
     for (const { deliveries } of page.notifications) yield* deliveries.filter((one) => one.kind === kind)
     cursor = page.next_cursor
   }

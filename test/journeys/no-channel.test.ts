@@ -10,15 +10,15 @@ import { startFiring } from '#reminders/fire.ts'
 import { deliveriesOf } from '#store/deliveries.ts'
 import { openStore } from '#store/engine/open.ts'
 import { listNotifications } from '#store/notification-list.ts'
-import { insertTask } from '#store/tasks.ts'
-import { adoptServerDefaults } from '#store/users.ts'
+import { adoptServerDefaults } from '#store/preferences.ts'
+import { insertTask } from '#store/task-writes.ts'
 import { migratedDatabase } from '#support/databases.ts'
 import { fakeClock } from '#support/fake-clock.ts'
 
 test('with no channel to tell, a notification exists all the same, and shows that nobody was told', async (t) => {
   const clock = fakeClock('2026-12-01T09:00:00Z')
   await using store = await openStore(await migratedDatabase(t), { clock, onBroken() {} })
-  const defaults = { reminders: ['PT15M'], timeZone: 'UTC' }
+  const defaults = { reminders: ['PT15M'], dayReminders: ['PT0S'], dayTime: '09:00', timeZone: 'UTC' }
   const draft = { title: 'Unheard', expiry: { at: clock.now() + 3_600_000 } }
   await store.transact((tx, now) => adoptServerDefaults(tx, defaults, now))
   await store.transact((tx, now) => insertTask(tx, newTask(draft, 1, 'uid', defaults, now)))

@@ -15,11 +15,11 @@ const deploying: Outcome = { retry: true, reason: '503 Service Unavailable', sta
 const due = (i: number) => ({ title: `Task ${i}`, expiry_dt: '2026-12-01T09:30:00Z', reminders: ['PT20M'] })
 
 async function createDue({ client }: TestApp, howMany = count) {
-  return Promise.all(Array.from({ length: howMany }, (_, i) => client.create(due(i))))
+  return Promise.all(Array.from({ length: howMany }, (_, i) => client.createTask(due(i))))
 }
 
 async function statesOf({ client }: TestApp, kind = 'recording') {
-  const { notifications } = await client.notifications({ limit: 1_000 })
+  const { notifications } = await client.listNotifications({ limit: 1_000 })
   const states = notifications.map(({ deliveries }) => deliveries.find((one) => one.kind === kind)?.state ?? 'none')
   return Object.fromEntries(
     Map.groupBy(states, (state) => state)
@@ -72,14 +72,14 @@ test('a rate limit holds the whole queue of its channel, and of no other', async
   })
   const { clock, bell, client } = app
   bell.answer = () => ({ ...tooMany, afterMs: 10 * minuteMs })
-  await client.create({ title: 'First', expiry_dt: '2026-12-01T09:10:00Z' })
+  await client.createTask({ title: 'First', expiry_dt: '2026-12-01T09:10:00Z' })
   await clock.advance(0)
-  const { id } = await client.create({ title: 'Second', expiry_dt: '2026-12-01T09:10:00Z' })
+  const { id } = await client.createTask({ title: 'Second', expiry_dt: '2026-12-01T09:10:00Z' })
   bell.answer = () => 'sent'
   await clock.advance(10 * minuteMs - 1)
   assert.deepEqual(bell.take().length, 1, 'one attempt, and none before the instant it asked for')
   assert.equal(other.messages.length, 2)
-  const [second] = (await client.taskNotifications(id)).notifications
+  const [second] = (await client.listTaskNotifications(id)).notifications
   const waiting = second?.deliveries.find(({ kind }) => kind === 'recording')
   assert.deepEqual([waiting?.state, waiting?.attempts, waiting?.error], ['pending', 0, null])
   await clock.advance(minuteMs)
@@ -97,12 +97,12 @@ for (const [what, answer] of [
     const app = await startTestApp(t, { startAt })
     const { clock, bell, client } = app
     bell.answer = () => answer
-    await client.create(due(0))
+    await client.createTask(due(0))
     await clock.advanceTo('2026-12-01T09:10:00Z')
     bell.answer = () => 'sent'
-    const { id } = await client.create({ title: 'Next', expiry_dt: '2026-12-01T09:12:00Z' })
+    const { id } = await client.createTask({ title: 'Next', expiry_dt: '2026-12-01T09:12:00Z' })
     await clock.advance(hourMs)
-    const [next] = (await client.taskNotifications(id)).notifications
+    const [next] = (await client.listTaskNotifications(id)).notifications
     assert.equal(next?.deliveries.find(({ kind }) => kind === 'recording')?.state, 'sent')
   })
 
@@ -120,17 +120,17 @@ test('the wait for others, for a held channel and for a server that is off uses 
   const app = await startTestApp(t, { startAt })
   const { clock, bell, client } = app
   bell.answer = () => deploying
-  const { id } = await client.create({ title: 'Due', expiry_dt: '2026-12-01T09:10:00Z' })
+  const { id } = await client.createTask({ title: 'Due', expiry_dt: '2026-12-01T09:10:00Z' })
   await clock.advance(minuteMs)
   await app.stop()
   await clock.advance(2 * 24 * hourMs)
   await app.restart()
   await clock.advance(0)
-  const [notification] = (await app.client.taskNotifications(id)).notifications
+  const [notification] = (await app.client.listTaskNotifications(id)).notifications
   assert.equal(notification?.deliveries.find(({ kind }) => kind === 'recording')?.state, 'pending')
   bell.answer = () => 'sent'
   await clock.advance(hourMs)
-  const [later] = (await app.client.taskNotifications(id)).notifications
+  const [later] = (await app.client.listTaskNotifications(id)).notifications
   assert.equal(later?.deliveries.find(({ kind }) => kind === 'recording')?.state, 'sent')
 })
 
@@ -138,11 +138,11 @@ test('the instant that a receiver asked for is kept over a restart', async (t) =
   const app = await startTestApp(t, { startAt })
   const { clock, bell, client } = app
   bell.answer = () => ({ ...tooMany, afterMs: 30 * minuteMs })
-  await client.create({ title: 'First', expiry_dt: '2026-12-01T09:10:00Z' })
+  await client.createTask({ title: 'First', expiry_dt: '2026-12-01T09:10:00Z' })
   await clock.advance(secondMs)
   bell.answer = () => 'sent'
   await app.restart()
-  await app.client.create({ title: 'Second', expiry_dt: '2026-12-01T09:10:00Z' })
+  await app.client.createTask({ title: 'Second', expiry_dt: '2026-12-01T09:10:00Z' })
   await clock.advance(29 * minuteMs)
   assert.equal(bell.messages.length, 1)
   await clock.advance(2 * minuteMs)
@@ -154,11 +154,11 @@ test('a channel that the user has changed is not held for what its former receiv
   const { clock, bell, client } = app
   const { id } = await client.createChannel({ name: 'Phone', kind: 'recording' })
   bell.answer = () => ({ ...tooMany, afterMs: 30 * minuteMs })
-  await client.create({ title: 'First', expiry_dt: '2026-12-01T09:10:00Z' })
+  await client.createTask({ title: 'First', expiry_dt: '2026-12-01T09:10:00Z' })
   await clock.advance(secondMs)
   bell.answer = () => 'sent'
   await client.updateChannel(id, { options: {} })
-  await client.create({ title: 'Second', expiry_dt: '2026-12-01T09:10:00Z' })
+  await client.createTask({ title: 'Second', expiry_dt: '2026-12-01T09:10:00Z' })
   await clock.advance(secondMs)
   assert.equal(bell.messages.length, 2)
 })

@@ -60,11 +60,11 @@ const fired = ({ bell }: TestApp) =>
 
 test('the port answers, and the bell rings, before any alarm has been computed anew', async (t) => {
   const app = await startWithMany(t)
-  await app.client.create({ title: 'own', expiry_dt: '2026-12-01T09:20:00Z', reminders: ['PT15M'] })
+  await app.client.createTask({ title: 'own', expiry_dt: '2026-12-01T09:20:00Z', reminders: ['PT15M'] })
   const { refusal, wrap } = refusing(alarmsSet)
   await app.restart({ flags: ['--default-reminders=PT1H'], wrapDatabase: wrap })
-  assert.equal((await app.client.list({ limit: 1 })).tasks.length, 1)
-  assert.equal((await app.client.create({ title: 'new', expiry_dt: '2026-12-02T10:00:00Z' })).title, 'new')
+  assert.equal((await app.client.listTasks({ limit: 1 })).tasks.length, 1)
+  assert.equal((await app.client.createTask({ title: 'new', expiry_dt: '2026-12-02T10:00:00Z' })).title, 'new')
   assert.equal(await followed(app.app.store), 2, 'the two that were created')
   await app.clock.advanceTo('2026-12-01T09:05:00Z')
   assert.deepEqual(fired(app), ['own 09:05'])
@@ -79,7 +79,7 @@ test('the port answers, and the bell rings, before any alarm has been computed a
 test('a task whose alarm is stale rings by the new defaults, is changed by them, and is listed by them', async (t) => {
   const app = await startTestApp(t, { startAt, flags: ['--default-reminders=PT15M,PT5M'] })
   const { clock } = app
-  const create = (title: string, time: string) => app.client.create({ title, expiry_dt: `2026-12-01T${time}:00Z` })
+  const create = (title: string, time: string) => app.client.createTask({ title, expiry_dt: `2026-12-01T${time}:00Z` })
   await create('later', '09:40')
   await create('told', '09:20')
   await create('also told', '09:22')
@@ -92,14 +92,14 @@ test('a task whose alarm is stale rings by the new defaults, is changed by them,
   const { refusal, wrap } = refusing(/insert .*into \W?recomputes/i)
   await app.restart({ flags: ['--default-reminders=PT12M,PT2M'], wrapDatabase: wrap })
   const upcoming = async (limit = 100) =>
-    (await app.client.upcoming({ until: '2026-12-01T23:00:00Z', limit })).upcoming.map(
+    (await app.client.listUpcoming({ until: '2026-12-01T23:00:00Z', limit })).upcoming.map(
       ({ title, due_dt }) => `${title} ${due_dt.slice(11, 16)}`,
     )
   const all = ['told 09:18', 'also told 09:20', 'later 09:28', 'later 09:38', 'edited 10:18', 'edited 10:28']
   assert.deepEqual(await upcoming(), [...all, 'far 17:48', 'far 17:58'])
   assert.deepEqual(await upcoming(3), all.slice(0, 3))
   const { store } = app.app
-  await app.client.update(edited.id, { title: 'Edited' })
+  await app.client.updateTask(edited.id, { title: 'Edited' })
   const row = (await tasksOf(store)).find(({ id }) => id === edited.id)
   assert.equal(row?.notifyAt, Date.parse('2026-12-01T10:18:00Z'), 'a title is enough')
 

@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { sentence } from '#core/notification.ts'
+import { refusal } from '#kit/http-requests.ts'
 import { clientWith, type Person, password, startWithLogin } from '#support/accounts.ts'
 import { recorder } from '#support/recording-channel.ts'
-import { refusal } from '../api/wire.ts'
 
 /**
  * A day of three people on one server, by the clock of Greenwich. What they wait for is due at the same instants, and nothing else have
@@ -33,7 +33,7 @@ test('a day of three users', async (t) => {
   /** @param time on the clock of whoever makes it */
   async function create({ name, client }: Person, title: string, time: string): Promise<number> {
     made[name as Name].push(title)
-    return (await client.create({ title, expiry_dt: `${day}T${time}` })).id
+    return (await client.createTask({ title, expiry_dt: `${day}T${time}` })).id
   }
 
   /** What has been said on the channel of each since it was last read, as it was said: in his own time. */
@@ -65,26 +65,26 @@ test('a day of three users', async (t) => {
   async function assertEachIsAlone() {
     for (const name of names) {
       const { client, id } = people[name]
-      const { tasks } = await client.list()
+      const { tasks } = await client.listTasks()
       assert.deepEqual(
         tasks.map(({ title }) => title),
         made[name],
       )
       const ids = tasks.map(({ id }) => id)
-      const told = (await client.notifications()).notifications.map(({ task_id }) => task_id)
+      const told = (await client.listNotifications()).notifications.map(({ task_id }) => task_id)
       assert.deepEqual(new Set(told), new Set(ids.slice(0, -1)))
-      const ahead = (await client.upcoming()).upcoming.map(({ task_id }) => task_id)
+      const ahead = (await client.listUpcoming()).upcoming.map(({ task_id }) => task_id)
       assert.deepEqual(new Set(ahead), new Set(ids.slice(-1)))
-      const { channels } = await client.channels()
+      const { channels } = await client.listChannels()
       assert.deepEqual(
         channels.map(({ kind }) => kind),
         ['console', bells[name].kind.kind],
       )
       for (const other of Object.values(people).filter((one) => one.id !== id)) {
-        const theirs = (await other.client.notifications()).notifications[0] ?? assert.fail()
-        assert.equal((await refusal(client.get(theirs.task_id))).status, 404)
-        assert.equal((await refusal(client.notification(theirs.id))).status, 404)
-        assert.equal((await refusal(client.acknowledge(theirs.id))).status, 404)
+        const theirs = (await other.client.listNotifications()).notifications[0] ?? assert.fail()
+        assert.equal((await refusal(client.getTask(theirs.task_id))).status, 404)
+        assert.equal((await refusal(client.getNotification(theirs.id))).status, 404)
+        assert.equal((await refusal(client.acknowledgeNotification(theirs.id))).status, 404)
       }
     }
   }
@@ -111,8 +111,8 @@ test('a day of three users', async (t) => {
     await at('08:45:00', 'ada: Passport will be expired at 10:00', 'bob: Oven will be expired at 04:00')
     await at('08:45:30', 'eve: Post and Rent will be expired at 14:30')
     await at('08:55:00', 'bob: Oven will be expired at 04:00')
-    const [seen] = (await bob.client.notifications()).notifications
-    await bob.client.acknowledge(seen?.id ?? 0)
+    const [seen] = (await bob.client.listNotifications()).notifications
+    await bob.client.acknowledgeNotification(seen?.id ?? 0)
     await at('09:00:30', 'eve: Post and Rent is expired already at 14:30')
   })
 
@@ -122,7 +122,7 @@ test('a day of three users', async (t) => {
     await create(eve, 'Tea', '17:45')
     await at('12:00:00', 'bob: Train will be expired at 07:15')
     await at('12:00:30', 'eve: Tea will be expired at 17:45')
-    await bob.client.complete(train)
+    await bob.client.completeTask(train)
     await at('12:15:30', 'eve: Tea is expired already at 17:45')
     await at('12:30:00', 'ada: Call will be expired at 14:00')
     await at('12:45:00', 'ada: Call will be expired at 14:00')
@@ -134,8 +134,8 @@ test('a day of three users', async (t) => {
       await create(bob, 'Medicine', '09:15')
       await clock.advanceTo(instant('13:30:00'))
       await root.client.updateUser(bob.id, { disabled: true })
-      assert.equal((await refusal(bob.client.list())).status, 401)
-      assert.equal((await refusal(clientWith(app.url, '').signIn('bob', password))).status, 403)
+      assert.equal((await refusal(bob.client.listTasks())).status, 401)
+      assert.equal((await refusal(clientWith(app.url, '').signIn({ login: 'bob', password }))).status, 403)
       for (const time of ['14:00:00', '14:10:00']) await at(time, 'bob: Medicine will be expired at 09:15')
       await at('14:20:00', 'bob: Medicine is expired already at 09:15')
     },
@@ -145,7 +145,7 @@ test('a day of three users', async (t) => {
     await at('14:30:00')
     await root.client.updateUser(bob.id, { disabled: false })
     // What ended does not come back: he signs in, and gives his programs a new token.
-    assert.equal((await refusal(bob.client.list())).status, 401)
+    assert.equal((await refusal(bob.client.listTasks())).status, 401)
     const { token } = await (await bob.page()).createToken({ name: 'after the break', scopes: ['admin'] })
     bob = {
       ...bob,
@@ -155,8 +155,8 @@ test('a day of three users', async (t) => {
       },
     }
     people.bob = bob
-    const [missed] = (await bob.client.notifications()).notifications
-    const medicine = (await bob.client.list()).tasks.at(-1)
+    const [missed] = (await bob.client.listNotifications()).notifications
+    const medicine = (await bob.client.listTasks()).tasks.at(-1)
     assert.deepEqual([missed?.task_id, missed?.fired_dt], [medicine?.id, `${day}T14:00:00.000Z`])
     await create(bob, 'Bus', '12:10')
   })
@@ -167,8 +167,8 @@ test('a day of three users', async (t) => {
     await at('15:00:00')
     await assertEachIsAlone()
     await eve.client.updateSettings({ default_reminders: ['PT5M'] })
-    assert.deepEqual((await ada.client.settings()).default_reminders, ['PT1H', 'PT15M'])
-    assert.deepEqual((await bob.client.settings()).default_reminders, ['PT15M'])
+    assert.deepEqual((await ada.client.getSettings()).default_reminders, ['PT1H', 'PT15M'])
+    assert.deepEqual((await bob.client.getSettings()).default_reminders, ['PT15M'])
   })
 
   await t.test('16:50 — two reminders are missed while nobody was there: they are one, and late', async () => {
@@ -178,8 +178,8 @@ test('a day of three users', async (t) => {
     await app.restart()
     await app.app.idle()
     assert.deepEqual(said(), ['ada: Dinner will be expired at 18:00'])
-    const dinner = (await ada.client.list()).tasks.at(-1)
-    const { notifications } = await ada.client.taskNotifications(dinner?.id ?? 0)
+    const dinner = (await ada.client.listTasks()).tasks.at(-1)
+    const { notifications } = await ada.client.listTaskNotifications(dinner?.id ?? 0)
     assert.deepEqual(
       notifications.map(({ reminder, timing, lateness_ms }) => [reminder, timing, lateness_ms]),
       [['PT15M', 'late', 300_000]],
@@ -190,9 +190,9 @@ test('a day of three users', async (t) => {
     await at('16:55:00', 'bob: Bus will be expired at 12:10')
     await at('16:55:30', 'eve: Yoga will be expired at 22:30')
     await at('17:05:00', 'bob: Bus will be expired at 12:10')
-    await bob.client.snooze((await bob.client.list()).tasks.at(-1)?.id ?? 0, { for: 'PT1H' })
+    await bob.client.snoozeTask((await bob.client.listTasks()).tasks.at(-1)?.id ?? 0, { for: 'PT1H' })
     await at('18:05:00', 'bob: Bus is expired already at 12:10')
-    await bob.client.complete((await bob.client.list()).tasks.at(-1)?.id ?? 0)
+    await bob.client.completeTask((await bob.client.listTasks()).tasks.at(-1)?.id ?? 0)
     await clock.advanceTo(instant('23:59:59'))
     assert.deepEqual(said(), [], 'the rest of the day is silent')
   })

@@ -20,11 +20,11 @@ const told = (messages: readonly { task: { title: string }; notification: { dueA
 
 test('a second before it rings a task is deleted, and restored: it rings on time, once', async (t) => {
   const { client, clock, bell } = await startTestApp(t, { startAt })
-  const { id } = await client.create({ title: 'Passport', expiry_dt: tenOClock })
+  const { id } = await client.createTask({ title: 'Passport', expiry_dt: tenOClock })
   await clock.advanceTo('2026-12-01T09:44:59Z')
-  await client.delete(id)
+  await client.deleteTask(id)
   await clock.advanceTo('2026-12-01T09:44:59.999Z')
-  await client.restore({ ids: [id] })
+  await client.restoreTasks({ ids: [id] })
   await clock.advanceTo('2026-12-01T09:45:00Z')
   assert.deepEqual(told(bell.messages), ['Passport 09:45 on_time'])
   await clock.advance(dayMs)
@@ -33,60 +33,60 @@ test('a second before it rings a task is deleted, and restored: it rings on time
 
 test('what came due while it was in the trash rings once as it comes back; what lies ahead stays', async (t) => {
   const { client, clock, bell } = await startTestApp(t, { startAt })
-  const { id } = await client.create({
+  const { id } = await client.createTask({
     title: 'Visa',
     expiry_dt: tenOClock,
     reminders: ['PT45M', 'PT30M', 'PT15M', 'PT5M'],
   })
   await clock.advanceTo('2026-12-01T09:15:00Z')
   assert.deepEqual(told(bell.messages), ['Visa 09:15 on_time'])
-  await client.deleteMany({ ids: [id] })
+  await client.deleteTasks({ ids: [id] })
   await clock.advanceTo('2026-12-01T09:50:00Z')
   assert.equal(bell.messages.length, 1, 'nothing rings from the trash')
-  await client.restore({ ids: [id] })
+  await client.restoreTasks({ ids: [id] })
   await clock.advance(0)
   await clock.advanceTo(tenOClock)
   assert.deepEqual(told(bell.messages), ['Visa 09:15 on_time', 'Visa 09:45 immediate', 'Visa 09:55 on_time'])
-  assert.equal((await client.taskNotifications(id)).notifications.length, 3, 'with its history')
+  assert.equal((await client.listTaskNotifications(id)).notifications.length, 3, 'with its history')
 })
 
 test('what has fired does not ring again; what is completed, and what has no bell, comes back silent', async (t) => {
   const { client, clock, bell } = await startTestApp(t, { startAt })
-  const fired = await client.create({ title: 'Fired', expiry_dt: tenOClock })
+  const fired = await client.createTask({ title: 'Fired', expiry_dt: tenOClock })
   await clock.advanceTo('2026-12-01T09:45:00Z')
-  const done = await client.create({ title: 'Done', expiry_dt: tenOClock, completed_dt: startAt })
-  const silent = await client.create({ title: 'Silent' })
-  const { batch } = await client.deleteAll()
+  const done = await client.createTask({ title: 'Done', expiry_dt: tenOClock, completed_dt: startAt })
+  const silent = await client.createTask({ title: 'Silent' })
+  const { batch } = await client.deleteTasks()
   await clock.advanceTo('2026-12-01T11:00:00Z')
-  assert.equal((await client.restore({ batch: batch as string })).count, 3)
+  assert.equal((await client.restoreTasks({ batch: batch as string })).count, 3)
   await clock.advance(dayMs)
   assert.deepEqual(told(bell.messages), ['Fired 09:45 on_time'])
   assert.deepEqual(
-    (await client.list()).tasks.map(({ id }) => id),
+    (await client.listTasks()).tasks.map(({ id }) => id),
     [fired.id, done.id, silent.id],
   )
 })
 
 test('a notification underway when its task was deleted is dropped; restored, it is told under its own id', async (t) => {
   const { client, clock, bell } = await startTestApp(t, { startAt })
-  const { id } = await client.create({ title: 'Passport', expiry_dt: tenOClock })
+  const { id } = await client.createTask({ title: 'Passport', expiry_dt: tenOClock })
   bell.answer = () => unavailable
   await clock.advanceTo('2026-12-01T09:45:00Z')
-  const { batch } = await client.deleteAll()
+  const { batch } = await client.deleteTasks()
   bell.answer = () => undefined
   await clock.advance(60_000)
   const delivery = async () => {
-    const [notification] = (await client.notifications()).notifications
+    const [notification] = (await client.listNotifications()).notifications
     return notification?.deliveries.find(({ kind }) => kind === 'recording')
   }
   assert.deepEqual([(await delivery())?.state, (await delivery())?.error], ['cancelled', 'the task was deleted'])
   assert.equal(bell.messages.length, 1, 'no attempt began after the answer')
-  await client.restore({ batch: batch as string })
+  await client.restoreTasks({ batch: batch as string })
   await clock.advance(0)
   assert.equal((await delivery())?.state, 'sent')
   const [first, second, third] = bell.messages
   assert.deepEqual([second?.deliveryId, third], [first?.deliveryId, undefined])
-  assert.equal((await client.taskNotifications(id)).notifications.length, 1)
+  assert.equal((await client.listTaskNotifications(id)).notifications.length, 1)
 })
 
 test('a task that comes back in the very moment in which its notification is dropped is still told', async (t) => {
@@ -107,9 +107,9 @@ test('a task that comes back in the very moment in which its notification is dro
   })
   const { client, clock, bell } = app
   bell.answer = () => unavailable
-  const { id } = await client.create({ title: 'Due', expiry_dt: '2026-12-01T09:10:00Z' })
+  const { id } = await client.createTask({ title: 'Due', expiry_dt: '2026-12-01T09:10:00Z' })
   await clock.advance(0)
-  await client.delete(id)
+  await client.deleteTask(id)
   bell.answer = () => undefined
   const { transact, db } = app.app.store
   const ctx = { transact, db, wake() {} }
@@ -119,7 +119,7 @@ test('a task that comes back in the very moment in which its notification is dro
   assert.ok(restoring)
   await restoring
   await clock.advance(3_600_000)
-  const [notification] = (await client.taskNotifications(id)).notifications
+  const [notification] = (await client.listTaskNotifications(id)).notifications
   assert.equal(notification?.deliveries.find(({ kind }) => kind === 'recording')?.state, 'sent')
   assert.equal(bell.messages.length, 2)
 })
@@ -127,17 +127,17 @@ test('a task that comes back in the very moment in which its notification is dro
 test('what is in the trash stays there over a restart, and goes after thirty days', async (t) => {
   const app = await startTestApp(t, { startAt })
   const { clock } = app
-  const { id } = await app.client.create({ title: 'x' })
-  await app.client.delete(id)
+  const { id } = await app.client.createTask({ title: 'x' })
+  await app.client.deleteTask(id)
   const deletedAt = clock.now()
-  const inTrash = async () => (await createClient(app.url).trash()).tasks.length
+  const inTrash = async () => (await createClient(app.url).listTrash()).tasks.length
   await clock.advance(15 * dayMs)
   await app.restart()
   await clock.advanceTo(deletedAt + 29.99 * dayMs)
   assert.equal(await inTrash(), 1)
   await clock.advanceTo(deletedAt + 30.01 * dayMs)
   assert.equal(await inTrash(), 0)
-  assert.deepEqual((await app.client.restore({ ids: [id] })).missing, [id])
+  assert.deepEqual((await app.client.restoreTasks({ ids: [id] })).missing, [id])
 })
 
 for (const [days, kept, gone] of [
@@ -147,14 +147,14 @@ for (const [days, kept, gone] of [
 ] as const)
   test(`with --trash-days=${days} it goes after that, and the answer says when`, async (t) => {
     const { client, clock } = await startTestApp(t, { startAt, flags: [`--trash-days=${days}`] })
-    const { id } = await client.create({ title: 'x' })
-    const { deleted_dt, restore_until_dt } = await client.delete(id)
+    const { id } = await client.createTask({ title: 'x' })
+    const { deleted_dt, restore_until_dt } = await client.deleteTask(id)
     assert.equal(Date.parse(restore_until_dt) - Date.parse(deleted_dt), days * dayMs)
     await clock.advance(kept)
-    assert.equal((await client.trash()).tasks.length, 1)
+    assert.equal((await client.listTrash()).tasks.length, 1)
     if (gone === undefined) return
     await clock.advance(gone - kept)
-    assert.equal((await client.trash()).tasks.length, 0)
+    assert.equal((await client.listTrash()).tasks.length, 0)
   })
 
 test('changes are kept for seven days, and who asks for older ones is to be told', async (t) => {
@@ -163,17 +163,17 @@ test('changes are kept for seven days, and who asks for older ones is to be told
   const forgotten = async () =>
     (await app.store.db.selectFrom('counters').select('forgotten').where('user_id', '=', 1).executeTakeFirstOrThrow())
       .forgotten
-  await client.create({ title: 'old' })
-  await client.create({ title: 'old' })
+  await client.createTask({ title: 'old' })
+  await client.createTask({ title: 'old' })
   await clock.advance(3 * dayMs)
-  await client.create({ title: 'young' })
+  await client.createTask({ title: 'young' })
   await clock.advance(3.99 * dayMs)
   assert.deepEqual([(await changes()).length, await forgotten()], [3, 0])
   await clock.advance(0.02 * dayMs)
   assert.deepEqual([(await changes()).map(({ number }) => number), await forgotten()], [[3], 2])
   await clock.advance(30 * dayMs)
   assert.deepEqual([await changes(), await forgotten()], [[], 3])
-  await client.create({ title: 'next' })
+  await client.createTask({ title: 'next' })
   assert.deepEqual(
     (await changes()).map(({ number }) => number),
     [4],

@@ -1,8 +1,8 @@
 import { createServer, type IncomingHttpHeaders, type ServerResponse } from 'node:http'
 import { createServer as createSecureServer } from 'node:https'
-import type { AddressInfo } from 'node:net'
 import type { TestContext } from 'node:test'
-import { selfSigned } from '#support/self-signed.ts'
+import { close, listen } from './listen.ts'
+import { selfSigned } from './self-signed.ts'
 
 export interface Request {
   readonly method: string
@@ -20,6 +20,8 @@ export interface HttpReceiver {
   readonly requests: Request[]
   /** Ends the response, or does not. */
   behave: Behaviour
+  /** Frees its port before the end of the test. */
+  stop(): Promise<void>
 }
 
 export async function startHttpReceiver(
@@ -27,8 +29,8 @@ export async function startHttpReceiver(
   behave: Behaviour,
   { isSecure = false } = {},
 ): Promise<HttpReceiver> {
-  const receiver = { url: '', requests: [] as Request[], behave }
   const server = isSecure ? createSecureServer(selfSigned) : createServer()
+  const receiver = { url: '', requests: [] as Request[], behave, stop: () => close(server) }
   server.on('request', async (incoming, response) => {
     response.on('error', () => {}) // the sender may be gone
     let body = ''
@@ -42,15 +44,7 @@ export async function startHttpReceiver(
     receiver.requests.push(request)
     receiver.behave(request, response)
   })
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
-  t.after(
-    () =>
-      new Promise<void>((resolve) => {
-        server.close(() => resolve())
-        server.closeAllConnections()
-      }),
-  )
-  receiver.url = `${isSecure ? 'https' : 'http'}://127.0.0.1:${(server.address() as AddressInfo).port}`
+  receiver.url = `${isSecure ? 'https' : 'http'}://127.0.0.1:${await listen(t, server)}`
   return receiver
 }
 

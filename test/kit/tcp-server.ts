@@ -1,8 +1,8 @@
-import { once } from 'node:events'
-import { type AddressInfo, createServer, type Server, type Socket } from 'node:net'
+import { createServer, type Server, type Socket } from 'node:net'
 import type { TestContext } from 'node:test'
 import { createServer as createTlsServer } from 'node:tls'
-import { selfSigned } from '#support/self-signed.ts'
+import { listen } from './listen.ts'
+import { selfSigned } from './self-signed.ts'
 
 export interface TcpServer {
   readonly server: Server
@@ -27,13 +27,9 @@ export async function startTcpServer(
   server.on('connection', (socket: Socket) => sockets.push(socket.on('error', ignore)))
   server.on('tlsClientError', ignore)
   server.on(isEncrypted ? 'secureConnection' : 'connection', (socket: Socket) => behave(socket.on('error', ignore)))
-  server.listen(0, '127.0.0.1')
-  await once(server, 'listening')
-  t.after(async () => {
+  // Registered before the listener's own end, which waits for its connections.
+  t.after(() => {
     for (const socket of sockets) socket.destroy()
-    if (!server.listening) return
-    server.close()
-    await once(server, 'close')
   })
-  return { server, port: (server.address() as AddressInfo).port, sockets }
+  return { server, port: await listen(t, server), sockets }
 }

@@ -65,18 +65,26 @@ function document(): Document {
             name: { type: ['string', 'null'] },
             color: { type: 'string', enum: ['red', 'green'] },
             parent: { $ref: '#/components/schemas/Thing' },
+            mark: { anyOf: [{ $ref: '#/components/schemas/Mark' }, { type: 'null' }] },
           },
         },
+        Mark: { type: 'object', required: ['at'], properties: { at: { type: 'string' } } },
         Draft: {
           type: 'object',
           required: ['name'],
-          additionalProperties: true,
+          additionalProperties: false,
           properties: {
             name: { type: 'string', minLength: 1, maxLength: 50 },
             color: { enum: ['red', 'green'] },
             count: { type: 'number' },
             tags: { type: 'array', items: { type: 'string' }, maxItems: 3 },
             code: { type: 'string', pattern: '^a' },
+            owner: {
+              anyOf: [
+                { type: 'object', description: 'By id', required: ['id'], properties: { id: { type: 'integer' } } },
+                { type: 'null' },
+              ],
+            },
           },
         },
       },
@@ -100,6 +108,22 @@ const listing = (d: any) => d.paths['/things'].get
 const draft = (d: any) => d.components.schemas.Draft
 // biome-ignore lint/suspicious/noExplicitAny: as above
 const thing = (d: any) => d.components.schemas.Thing
+
+// biome-ignore lint/suspicious/noExplicitAny: as above
+const creating = (d: any) => d.paths['/things'].post
+/** A body may also be a list, and then a list is answered. */
+const many: Change = (d) => {
+  const list = (name: string) => ({
+    type: 'object',
+    required: ['things'],
+    additionalProperties: false,
+    properties: { things: { type: 'array', items: { $ref: `#/components/schemas/${name}` } } },
+  })
+  Object.assign(d.components.schemas, { Drafts: list('Draft'), Things: list('Thing') })
+  const ref = (name: string) => ({ $ref: `#/components/schemas/${name}` })
+  creating(d).requestBody.content['application/json'].schema = { oneOf: [ref('Draft'), ref('Drafts')] }
+  creating(d).responses[200].content['application/json'].schema = { anyOf: [ref('Thing'), ref('Things')] }
+}
 
 const breaking: [words: string, change: Change, says: RegExp][] = [
   ['a path goes', (d) => delete d.paths['/things'], /GET \/things: is gone/],
@@ -207,9 +231,9 @@ const breaking: [words: string, change: Change, says: RegExp][] = [
   [
     'unknown members are refused',
     (d) => {
-      draft(d).additionalProperties = false
+      draft(d).properties.owner.anyOf[0].additionalProperties = false
     },
-    /not known are refused/,
+    /owner: members that are not known are refused/,
   ],
   [
     'a body becomes required',
@@ -257,6 +281,49 @@ const breaking: [words: string, change: Change, says: RegExp][] = [
     },
     /id: may be string now/,
   ],
+  ['one of several forms is no longer taken', (d) => draft(d).properties.owner.anyOf.pop(), /null is no longer taken/],
+  [
+    'one of several forms takes less',
+    (d) => {
+      draft(d).properties.owner.anyOf[0].properties.id.minimum = 1
+    },
+    /owner\/id: minimum was none and is 1/,
+  ],
+  [
+    'forms are no longer told apart',
+    (d) => {
+      const { owner } = draft(d).properties
+      draft(d).properties.owner = { oneOf: [...owner.anyOf, { type: 'object' }] }
+    },
+    /owner: has forms that may both fit/,
+  ],
+  [
+    'the only form becomes one of others',
+    (d) => {
+      draft(d).properties.name = { anyOf: [{ type: 'integer' }, { type: 'null' }] }
+    },
+    /name: string is no longer taken/,
+  ],
+  [
+    'an answer has another form, though nothing new was asked for',
+    (d) => thing(d).properties.mark.anyOf.push({ type: 'string' }),
+    /mark: may be string now/,
+  ],
+  [
+    'what is one of the forms of an answer lacks a member',
+    (d) => {
+      d.components.schemas.Mark.required = []
+    },
+    /mark\/at: may be absent now/,
+  ],
+  [
+    'an old form is no longer answered, with a new form of the body',
+    (d) => {
+      many(d)
+      creating(d).responses[200].content['application/json'].schema = { $ref: '#/components/schemas/Things' }
+    },
+    /200\/id: is gone/,
+  ],
   [
     'a list becomes a list of others',
     (d) => {
@@ -276,6 +343,23 @@ for (const [words, change, says] of breaking)
 
 const growing: [words: string, change: Change][] = [
   ['nothing', () => {}],
+  [
+    'words inside of one of several forms',
+    (d) => {
+      draft(d).properties.owner.anyOf[0].description = 'By its id'
+      draft(d).properties.owner.anyOf[1].title = 'Nobody'
+      thing(d).properties.mark.anyOf[1].description = 'Without one'
+    },
+  ],
+  ['forms in another order', (d) => thing(d).properties.mark.anyOf.reverse()],
+  ['a form that is taken as well', (d) => draft(d).properties.owner.anyOf.push({ type: 'integer' })],
+  [
+    'a form that is no longer answered',
+    (d) => {
+      thing(d).properties.mark = { $ref: '#/components/schemas/Mark' }
+    },
+  ],
+  ['a form of the body that is answered in a form of its own', many],
   [
     'words',
     (d) => {

@@ -17,7 +17,12 @@ const zone = fc.constantFrom(
   'Asia/Kolkata',
 )
 const lead = fc.constantFrom('PT0S', 'PT5M', 'PT15M', 'PT1H', 'P1D', 'P2W', 'P1M', 'P3M', 'P1Y', 'P1Y1M', 'P1DT2H')
-const defaults = fc.record({ reminders: fc.uniqueArray(lead, { maxLength: 4 }), timeZone: zone })
+const defaults = fc.record({
+  reminders: fc.uniqueArray(lead, { maxLength: 4 }),
+  dayReminders: fc.uniqueArray(lead, { maxLength: 4 }),
+  dayTime: fc.constantFrom('00:00', '09:00', '23:59'),
+  timeZone: zone,
+})
 const minutes = (from: number, to: number) => fc.integer({ min: from, max: to }).map((count) => count * minuteMs)
 
 const stale = fc
@@ -26,12 +31,18 @@ const stale = fc
     before: minutes(-2_000, 60_000),
     told: fc.option(minutes(-3_000, 0)),
     zone: fc.option(zone),
+    isDay: fc.boolean(),
   })
-  .map(({ old, before, told, zone }): AlarmTask => {
+  .map(({ old, before, told, zone, isDay }): AlarmTask => {
+    const at = Temporal.Instant.fromEpochMilliseconds(changedAt + before)
+    const date = isDay ? at.toZonedDateTimeISO('UTC').toPlainDate().toString() : null
     const task = {
       id: 1,
       userId: 1,
-      expiryAt: changedAt + before,
+      expiryAt: date === null ? at.epochMilliseconds : endOfDay(date, zone ?? old.timeZone),
+      expiryDate: date,
+      expiryWall: null,
+      version: 1,
       timeZone: zone,
       reminders: null,
       completedAt: null,
@@ -78,12 +89,17 @@ test('a task rings the same, whether the recompute has come to it, has come to i
 
 test('what is due between two instants has one of the expiries that are said, whatever the zone', () => {
   fc.assert(
-    fc.property(lead, zone, zone, minutes(0, 2_000_000), minutes(0, 100), (lead, here, there, expiry, span) => {
-      const expiryAt = changedAt + expiry
-      const dueAt = reminderAt(lead, expiryAt, here)
-      const expiries = expiriesOf(lead, dueAt - 1 - span, dueAt + span)
-      assert.ok(expiryAt > expiries.after && expiryAt <= expiries.until)
-      assert.ok(Math.abs(dueAt - reminderAt(lead, expiryAt, there)) <= maxZoneShiftMs)
+    fc.property(lead, defaults, defaults, minutes(0, 2_000_000), minutes(0, 100), fc.boolean(), (...given) => {
+      const [lead, here, there, after, span, isDay] = given
+      const at = Temporal.Instant.fromEpochMilliseconds(changedAt + after)
+      const date = isDay ? at.toZonedDateTimeISO('UTC').toPlainDate().toString() : null
+      const expiryIn = ({ timeZone }: typeof here) =>
+        date === null ? { at: at.epochMilliseconds, date } : { at: endOfDay(date, timeZone), date }
+      const expiry = expiryIn(here)
+      const dueAt = reminderAt(lead, expiry, here)
+      const expiries = expiriesOf(lead, dueAt - 1 - span, dueAt + span, { isDay })
+      assert.ok(expiry.at > expiries.after && expiry.at <= expiries.until)
+      assert.ok(Math.abs(dueAt - reminderAt(lead, expiryIn(there), there)) <= maxZoneShiftMs)
     }),
     { numRuns: 5_000 },
   )

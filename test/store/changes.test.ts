@@ -9,12 +9,12 @@ import { systemClock } from '#clock.ts'
 import { Problem } from '#core/problem.ts'
 import { changesSince, type NumberedChange } from '#store/changes.ts'
 import { openStore, type Store } from '#store/engine/open.ts'
-import { adoptServerDefaults } from '#store/users.ts'
+import { adoptServerDefaults } from '#store/preferences.ts'
 import { freshDatabase, migratedDatabase, testDatabase } from '#support/databases.ts'
 
 /** Readers that follow the numbered list while many write; several writers that mean the same version. */
 const actor = { userId: 1 }
-const defaults = { reminders: ['PT15M'], timeZone: 'UTC' }
+const defaults = { reminders: ['PT15M'], dayReminders: ['PT0S'], dayTime: '09:00', timeZone: 'UTC' }
 const contextOf = ({ db, transact }: Store): Context => ({ db, transact, wake() {} })
 
 /** What two replicas have of one database. An embedded one has but one. */

@@ -4,9 +4,10 @@ import { openWalk, type Walk } from '#actions/recompute.ts'
 import { type Defaults, nextReminder } from '#core/reminder.ts'
 import type { Store } from '#store/engine/open.ts'
 import { openStore } from '#store/engine/open.ts'
+import { adoptServerDefaults } from '#store/preferences.ts'
 import { findStaleUsers } from '#store/recompute.ts'
 import { listTasks, tasksByIds } from '#store/tasks.ts'
-import { adoptServerDefaults, builtInUserId, getUser } from '#store/users.ts'
+import { builtInUserId, getUser } from '#store/users.ts'
 import { freshDatabase, testDatabase } from '#support/databases.ts'
 import { fakeClock } from '#support/fake-clock.ts'
 import { insertMany } from '#support/many-tasks.ts'
@@ -14,7 +15,7 @@ import { insertMany } from '#support/many-tasks.ts'
 /** The walk that computes alarms anew, chunk by chunk, and what is read of a task meanwhile. On whichever database. */
 const [minuteMs, hourMs, dayMs] = [60_000, 3_600_000, 86_400_000]
 const me = builtInUserId
-const byOld: Defaults = { reminders: ['PT15M'], timeZone: 'UTC' }
+const byOld: Defaults = { reminders: ['PT15M'], dayReminders: ['PT0S'], dayTime: '09:00', timeZone: 'UTC' }
 
 async function start(t: TestContext) {
   const url = await freshDatabase(t)
@@ -128,7 +129,7 @@ describe(`${testDatabase}: the walk`, () => {
     ]
     const inMarch = Date.parse('2027-03-01T09:00:00Z')
     const local = await insert(store, now, 1, inMarch, { reminders: '["P3M"]', notify_at: now + 2 * hourMs })
-    await adopt(store, { reminders: ['P10D', 'PT5M'], timeZone: 'Africa/Lagos' })
+    await adopt(store, { reminders: ['P10D', 'PT5M'], dayReminders: ['PT0S'], dayTime: '09:00', timeZone: 'Africa/Lagos' })
     const woken: number[] = []
     const walk = walkOf(store, (at) => woken.push(at))
     await walk.step()
@@ -171,7 +172,7 @@ describe(`${testDatabase}: the walk`, () => {
     const { store, now } = await start(t)
     const [bad = 0] = await insert(store, now, 3, now + 20 * dayMs)
     await store.db.updateTable('tasks').set({ reminders: '["soon"]' }).where('id', '=', bad).execute()
-    await adopt(store, { reminders: ['PT1H'], timeZone: 'Europe/Paris' })
+    await adopt(store, { reminders: ['PT1H'], dayReminders: ['PT0S'], dayTime: '09:00', timeZone: 'Europe/Paris' })
     assert.equal(await end(walkOf(store)), 3)
     assert.deepEqual(await findStaleUsers(store.db), [])
   })

@@ -20,11 +20,11 @@ import { type TestContext, test } from 'node:test'
 import { fileURLToPath } from 'node:url'
 import { sql } from 'kysely'
 import { Problem } from '#core/problem.ts'
+import { spawnServer } from '#kit/server-process.ts'
+import { smallDisk } from '#kit/small-disk.ts'
 import { openStore } from '#store/engine/open.ts'
 import { temporaryFolder } from '#support/databases.ts'
 import { fakeClock } from '#support/fake-clock.ts'
-import { spawnServer } from '#support/server-process.ts'
-import { smallDisk } from '#support/small-disk.ts'
 
 /** Which files a start takes, and which it leaves byte for byte as they were. */
 

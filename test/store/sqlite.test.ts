@@ -5,11 +5,11 @@ import { DatabaseSync } from 'node:sqlite'
 import { type TestContext, test } from 'node:test'
 import { sql } from 'kysely'
 import { Problem } from '#core/problem.ts'
+import { spawnServer } from '#kit/server-process.ts'
 import { openStore } from '#store/engine/open.ts'
 import { temporaryFolder } from '#support/databases.ts'
 import { wrapConnections } from '#support/failing-database.ts'
 import { fakeClock } from '#support/fake-clock.ts'
-import { spawnServer } from '#support/server-process.ts'
 
 const noDeps = { clock: fakeClock(), onBroken: () => {} }
 

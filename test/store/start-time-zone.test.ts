@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
+import { spawnServer } from '#kit/server-process.ts'
 import { temporaryFolder } from '#support/databases.ts'
-import { spawnServer } from '#support/server-process.ts'
 
 test('a server that is started with an empty TZ serves everybody, in UTC, and warns', async (t) => {
   const { ready, output } = spawnServer(t, [`--database-url=sqlite:${temporaryFolder(t)}/tz.db`], { TZ: '' })

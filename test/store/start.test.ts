@@ -1,8 +1,5 @@
 import assert from 'node:assert/strict'
-import { spawn } from 'node:child_process'
 import { randomBytes } from 'node:crypto'
-import { once } from 'node:events'
-import { type AddressInfo, createServer } from 'node:net'
 import { describe, type TestContext, test } from 'node:test'
 import {
   CompiledQuery,
@@ -17,15 +14,17 @@ import { openWalk } from '#actions/recompute.ts'
 import { systemClock } from '#clock.ts'
 import { Problem } from '#core/problem.ts'
 import { newTask } from '#core/task-changes.ts'
+import { spawnServer } from '#kit/server-process.ts'
+import { startTcpServer } from '#kit/tcp-server.ts'
 import { dialectOf } from '#store/dialects/dialect.ts'
 import { openMysql } from '#store/dialects/mysql.ts'
 import { openPostgres } from '#store/dialects/postgres.ts'
 import { openStore, type Store } from '#store/engine/open.ts'
+import { adoptServerDefaults } from '#store/preferences.ts'
 import type { Db, Schema } from '#store/schema.ts'
-import { insertTask } from '#store/tasks.ts'
-import { adoptServerDefaults, builtInUserId } from '#store/users.ts'
+import { insertTask } from '#store/task-writes.ts'
+import { builtInUserId } from '#store/users.ts'
 import { freshDatabase, onServer, servers, skipReason } from '#support/databases.ts'
-import { duebell } from '#support/server-process.ts'
 
 /** What a start on a database server finds: refusals, settings, newer and older schemas, and others that start with it. */
 const canary = 'hush-4711'
@@ -81,19 +80,15 @@ async function createUser(t: TestContext, server: Server): Promise<string> {
 
 /** A PostgreSQL server that answers every login with an error. */
 async function startRefusing(t: TestContext, code: string, message: string): Promise<string> {
-  const server = createServer((socket) => {
-    socket.on('error', () => {})
+  const { port } = await startTcpServer(t, (socket) =>
     socket.once('data', () => {
       const fields = Buffer.from(`SFATAL\0C${code}\0M${message}\0\0`)
       const head = Buffer.alloc(5, 'E')
       head.writeInt32BE(fields.length + 4, 1)
       socket.end(Buffer.concat([head, fields]))
-    })
-  })
-  server.listen(0, '127.0.0.1')
-  await once(server, 'listening')
-  t.after(() => server.close())
-  return `postgres://postgres:${canary}@127.0.0.1:${(server.address() as AddressInfo).port}/duebell`
+    }),
+  )
+  return `postgres://postgres:${canary}@127.0.0.1:${port}/duebell`
 }
 
 describe('a start that is refused says in plain words why, and what to do', () => {
@@ -253,17 +248,12 @@ describe('a start that is refused says in plain words why, and what to do', () =
     }
   })
 
-  test('the process says it in one line and exits with 2', { skip: skip.postgres }, async () => {
+  test('the process says it in one line and exits with 2', { skip: skip.postgres }, async (t) => {
     const url = servers.postgres.replace(/test$/, 'duebell_no_such')
-    const child = spawn(process.execPath, [...duebell, 'serve', '--port=0', `--database-url=${url}`])
-    let complaint = ''
-    child.stderr.on('data', (bytes) => {
-      complaint += bytes
-    })
-    const [code] = await once(child, 'close')
-    assert.equal(code, 2)
+    const { ended, output } = spawnServer(t, ['--database-url', url])
+    assert.equal((await ended).code, 2)
     assert.match(
-      complaint,
+      output.stderr,
       /^duebell: postgres:\/\/127\.0\.0\.1:5432\/duebell_no_such refused the connection: [^\n]+\n$/,
     )
   })
@@ -374,7 +364,7 @@ describe('several starts', () => {
     test(`${server}: at once on an empty database, all succeed`, { skip: skip[server] }, async (t) => {
       const url = await freshDatabase(t, server)
       const stores = await Promise.all(Array.from({ length: 6 }, () => open(t, url)))
-      const draft = newTask({ title: 'Together' }, 1, 'uid', { reminders: [], timeZone: 'UTC' }, Date.now())
+      const draft = newTask({ title: 'Together' }, 1, 'uid', { reminders: [], dayReminders: ['PT0S'], dayTime: '09:00', timeZone: 'UTC' }, Date.now())
       await (stores[0] as Store).transact((tx) => insertTask(tx, draft))
       for (const { db } of stores) assert.equal((await db.selectFrom('tasks').selectAll().execute()).length, 1)
     })
@@ -470,7 +460,7 @@ describe('the tasks of the original service', { skip: skip.mysql }, () => {
     const again = await open(t, url, lines, 'Asia/Tokyo')
     assert.deepEqual(lines, [])
     assert.deepEqual(await again.db.selectFrom('tasks').selectAll().orderBy('id').execute(), tasks)
-    const draft = newTask({ title: 'Next' }, 1, 'next', { reminders: [], timeZone: 'UTC' }, Date.now())
+    const draft = newTask({ title: 'Next' }, 1, 'next', { reminders: [], dayReminders: ['PT0S'], dayTime: '09:00', timeZone: 'UTC' }, Date.now())
     assert.equal((await again.transact((tx) => insertTask(tx, draft))).id, 41)
   })
 
@@ -484,7 +474,7 @@ describe('the tasks of the original service', { skip: skip.mysql }, () => {
 
   test('get their alarms with the first defaults', async (t) => {
     const store = await open(t, await originalDatabase(t, [[3, 'Visa', null, '2999-01-01 10:00:00', null, null]]))
-    await store.transact((tx, now) => adoptServerDefaults(tx, { reminders: ['PT15M'], timeZone: 'UTC' }, now))
+    await store.transact((tx, now) => adoptServerDefaults(tx, { reminders: ['PT15M'], dayReminders: ['PT0S'], dayTime: '09:00', timeZone: 'UTC' }, now))
     const walk = openWalk({ store, limit: () => 1_000, wake() {} }, builtInUserId)
     assert.deepEqual(await walk.step(), { tasks: 1, tasksBefore: 0, isDone: true })
     const [task] = await store.db.selectFrom('tasks').select('notify_at').execute()

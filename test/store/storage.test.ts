@@ -6,13 +6,13 @@ import { describe, test } from 'node:test'
 import { Kysely } from 'kysely'
 import { systemClock } from '#clock.ts'
 import { Problem } from '#core/problem.ts'
+import { eventually } from '#kit/eventually.ts'
 import { type Dialect, dialectOf } from '#store/dialects/dialect.ts'
 import { openMysql } from '#store/dialects/mysql.ts'
 import { openPostgres } from '#store/dialects/postgres.ts'
 import { openStore } from '#store/engine/open.ts'
 import { createStorage } from '#store/engine/storage.ts'
 import { freshDatabase, onServer, skipReason, temporaryFolder } from '#support/databases.ts'
-import { until } from '#support/live-app.ts'
 import { startTestApp } from '#support/test-app.ts'
 
 const limits = { statementMs: 3_000 }
@@ -75,20 +75,29 @@ test('postgres: a database that becomes read-only is unhealthy until it takes wr
   }
   lines.length = 0
   await setReadOnly('on')
-  await until('it is read-only', 10_000, async () => {
-    const error = await store.probe().then(
-      () => undefined,
-      (error: unknown) => error,
-    )
-    return error instanceof Problem && error.message === 'The database is read-only at the moment: nothing was changed.'
-  })
+  await eventually(
+    'it is read-only',
+    async () => {
+      const error = await store.probe().then(
+        () => undefined,
+        (error: unknown) => error,
+      )
+      return (
+        error instanceof Problem && error.message === 'The database is read-only at the moment: nothing was changed.'
+      )
+    },
+    10_000,
+  )
   assert.equal(store.storage.fault()?.kind, 'read-only')
   await setReadOnly('off')
-  await until('it takes writes', 10_000, () =>
-    store.probe().then(
-      () => true,
-      () => false,
-    ),
+  await eventually(
+    'it takes writes',
+    () =>
+      store.probe().then(
+        () => true,
+        () => false,
+      ),
+    10_000,
   )
   assert.equal(store.storage.fault(), null)
   assert.match(
@@ -146,7 +155,7 @@ for (const [fate, words, lose] of [
     test(`a file${ending} that is ${fate} while the server runs makes it unhealthy, said once`, async (t) => {
       const path = join(temporaryFolder(t), 'duebell.db')
       const { client, url, clock, lines } = await startTestApp(t, { flags: [`--database-url=sqlite:${path}`] })
-      await client.create({ title: 'Before' })
+      await client.createTask({ title: 'Before' })
       assert.equal((await fetch(`${url}/readyz`)).status, 200)
       lose(path + ending)
       await clock.advance(3 * clock.maxSleepMs)
@@ -158,7 +167,7 @@ for (const [fate, words, lose] of [
         assert.ok(database.startsWith(`${path}${ending} ${words} while the server has it open: `), database)
       }
       assert.equal(lines.filter((line) => line.includes(words)).length, 1)
-      assert.equal((await client.create({ title: 'After' })).title, 'After', 'the bell and the API go on')
+      assert.equal((await client.createTask({ title: 'After' })).title, 'After', 'the bell and the API go on')
     })
 
 test('a file that is moved back is healthy again', async (t) => {
@@ -176,7 +185,7 @@ test('some seconds after the last write the file alone has everything', async (t
   const folder = temporaryFolder(t)
   const path = join(folder, 'duebell.db')
   const { client, clock } = await startTestApp(t, { flags: [`--database-url=sqlite:${path}`] })
-  await client.create({ title: 'Written a while ago' })
+  await client.createTask({ title: 'Written a while ago' })
   await clock.advance(2 * clock.maxSleepMs)
   copyFileSync(path, join(folder, 'copy.db'))
   using copy = new DatabaseSync(join(folder, 'copy.db'))

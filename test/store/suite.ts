@@ -9,6 +9,7 @@ import type { Clock } from '#clock.ts'
 import { Problem } from '#core/problem.ts'
 import type { NewTask, Task, TaskDraft } from '#core/task.ts'
 import { newTask } from '#core/task-changes.ts'
+import * as alarms from '#store/alarms.ts'
 import { changesSince, recordChange } from '#store/changes.ts'
 import { channelKinds } from '#store/channels.ts'
 import type { Claim, DeliveryResult } from '#store/claims.ts'
@@ -19,9 +20,12 @@ import type { Store } from '#store/engine/open.ts'
 import { nextDue } from '#store/next-due.ts'
 import { listNotifications } from '#store/notification-list.ts'
 import * as notifications from '#store/notifications.ts'
+import * as preferences from '#store/preferences.ts'
 import * as recompute from '#store/recompute.ts'
+import { insertTask, saveTasks } from '#store/task-writes.ts'
 import * as tasks from '#store/tasks.ts'
 import { moveToTrash, purgeOldTrash } from '#store/trash.ts'
+import { deleteUserRow, insertUser, saveUser } from '#store/user-writes.ts'
 import * as users from '#store/users.ts'
 import { failingDatabase, wrapConnections } from '#support/failing-database.ts'
 import { fakeClock } from '#support/fake-clock.ts'
@@ -40,7 +44,7 @@ export interface FreshDatabase {
 }
 
 const now = Date.parse('2026-12-01T09:00:00Z')
-const defaults = { reminders: ['PT15M'], timeZone: 'UTC' }
+const defaults = { reminders: ['PT15M'], dayReminders: ['PT0S'], dayTime: '09:00', timeZone: 'UTC' }
 const hourMs = 3_600_000
 const [me, other] = [1, 2]
 
@@ -64,7 +68,7 @@ export function storeSuite(name: string, fresh: Fresh, migrated: Fresh): void {
   const insert = ({ transact }: Store, ...drafts: NewTask[]): Promise<Task[]> =>
     transact(async (tx) => {
       const inserted: Task[] = []
-      for (const one of drafts) inserted.push(await tasks.insertTask(tx, one))
+      for (const one of drafts) inserted.push(await insertTask(tx, one))
       return inserted
     })
 
@@ -126,11 +130,9 @@ export function storeSuite(name: string, fresh: Fresh, migrated: Fresh): void {
       const [task] = await insert(store, draft())
       assert.ok(task)
       const changed = { ...task, title: 'Changed', version: 2 }
-      await store.transact((tx) => tasks.saveTasks(tx, [{ before: task, after: changed }]))
+      await store.transact((tx) => saveTasks(tx, [{ before: task, after: changed }]))
       await assert.rejects(
-        store.transact((tx) =>
-          tasks.saveTasks(tx, [{ before: task, after: { ...task, title: 'Too late', version: 2 } }]),
-        ),
+        store.transact((tx) => saveTasks(tx, [{ before: task, after: { ...task, title: 'Too late', version: 2 } }])),
         { name: 'Problem', kind: 'stale' },
       )
       assert.deepEqual(await tasks.findTask(store.db, me, task.id), changed)
@@ -140,7 +142,7 @@ export function storeSuite(name: string, fresh: Fresh, migrated: Fresh): void {
       const store = await open(t)
       const [task] = await insert(store, draft())
       assert.ok(task)
-      await store.transact((tx) => tasks.saveTasks(tx, [{ before: task, after: task }]))
+      await store.transact((tx) => saveTasks(tx, [{ before: task, after: task }]))
       assert.deepEqual(await tasks.findTask(store.db, me, task.id), task)
     })
 
@@ -151,7 +153,7 @@ export function storeSuite(name: string, fresh: Fresh, migrated: Fresh): void {
       for (const again of [{ uid: 'u' }, { key: 'k' }])
         await assert.rejects(insert(store, draft(again)), { name: 'Problem', kind: 'conflict' })
       await assert.rejects(
-        store.transact((tx) => tasks.saveTasks(tx, [{ before: second, after: { ...second, key: 'k' } }])),
+        store.transact((tx) => saveTasks(tx, [{ before: second, after: { ...second, key: 'k' } }])),
         { name: 'Problem', kind: 'conflict' },
       )
       await insert(store, draft({ uid: 'u', key: 'k' }, other))
@@ -200,17 +202,17 @@ export function storeSuite(name: string, fresh: Fresh, migrated: Fresh): void {
 
     test('the next alarm is the earliest of all users', async (t) => {
       const store = await open(t)
-      assert.equal(await tasks.nextAlarmAt(store.db), null)
+      assert.equal(await alarms.nextAlarmAt(store.db), null)
       await insert(store, armed(null))
-      assert.equal(await tasks.nextAlarmAt(store.db), null)
+      assert.equal(await alarms.nextAlarmAt(store.db), null)
       await insert(store, armed(now + 5), armed(now - 5, other), armed(now))
-      assert.equal(await tasks.nextAlarmAt(store.db), now - 5)
+      assert.equal(await alarms.nextAlarmAt(store.db), now - 5)
     })
 
     test('due are those whose alarm has come, the longest due first, as many as asked for', async (t) => {
       const store = await open(t)
       await insert(store, armed(now), armed(now + 1), armed(now - 9, other), armed(null), armed(now - 3))
-      const due = (limit: number) => store.transact((tx) => tasks.dueTasks(tx, now, limit))
+      const due = (limit: number) => store.transact((tx) => alarms.dueTasks(tx, now, limit))
       assert.deepEqual(
         (await due(10)).map(({ notifyAt }) => notifyAt),
         [now - 9, now - 3, now],
@@ -226,7 +228,7 @@ export function storeSuite(name: string, fresh: Fresh, migrated: Fresh): void {
       const [a, b, c] = await insert(store, armed(now), armed(now), armed(now))
       assert.ok(a && b && c)
       await store.transact((tx) =>
-        tasks.moveAlarms(tx, [
+        alarms.moveAlarms(tx, [
           { id: a.id, seenAt: now, notifyAt: now + 9, firedUntilAt: now },
           { id: b.id, seenAt: now - 1, notifyAt: now + 9, firedUntilAt: now },
           { id: c.id, seenAt: now, notifyAt: null, firedUntilAt: null },
@@ -652,25 +654,25 @@ export function storeSuite(name: string, fresh: Fresh, migrated: Fresh): void {
 
     test('what alarms are computed with is a user’s own choice, and the server’s for the rest', async (t) => {
       const empty = await open(t)
-      await empty.transact((tx) => users.adoptServerDefaults(tx, defaults, now))
+      await empty.transact((tx) => preferences.adoptServerDefaults(tx, defaults, now))
       assert.deepEqual(await stale(empty), [], 'a new database has no alarms that could be stale')
 
       const store = await open(t)
-      await store.transact((tx) => tasks.insertTask(tx, draft({}, users.builtInUserId)))
-      await store.transact((tx) => users.adoptServerDefaults(tx, defaults, now))
-      const other = await store.transact((tx) => users.insertUser(tx, { ...person, name: 'ada' }, now))
+      await store.transact((tx) => insertTask(tx, draft({}, users.builtInUserId)))
+      await store.transact((tx) => preferences.adoptServerDefaults(tx, defaults, now))
+      const other = await store.transact((tx) => insertUser(tx, { ...person, name: 'ada' }, now))
       assert.deepEqual(await stale(store), [users.builtInUserId], 'tasks of the original were taken over')
       const sinceOf = async (id: number) => (await users.getUser(store.db, id)).staleSince ?? assert.fail('is fresh')
       const markFresh = (id: number, since: number) => store.transact((tx) => recompute.markFresh(tx, id, since))
       assert.equal(await markFresh(users.builtInUserId, await sinceOf(users.builtInUserId)), true)
 
-      const own = { reminders: ['P1D', 'PT0S'], timeZone: null }
-      const save = (wanted: users.OwnDefaults) =>
-        store.transact((tx) => users.saveOwnDefaults(tx, other, wanted, defaults, now))
+      const own = { reminders: ['P1D', 'PT0S'], dayReminders: ['PT0S'], dayTime: '09:00', timeZone: null }
+      const save = (wanted: preferences.OwnDefaults) =>
+        store.transact((tx) => preferences.saveOwnDefaults(tx, other, wanted, defaults, now))
       assert.equal(await save({ ...own, reminders: ['P2D'] }), true)
       const earlier = await sinceOf(other)
       assert.equal(await save(own), true)
-      assert.deepEqual(await defaultsOf(store, other), { reminders: ['P1D', 'PT0S'], timeZone: defaults.timeZone })
+      assert.deepEqual(await defaultsOf(store, other), { reminders: ['P1D', 'PT0S'], dayReminders: ['PT0S'], dayTime: '09:00', timeZone: defaults.timeZone })
       assert.deepEqual(await stale(store), [other])
       assert.equal(await markFresh(other, earlier), false, 'of the same millisecond, and not the last change')
       assert.deepEqual(await stale(store), [other])
@@ -678,22 +680,22 @@ export function storeSuite(name: string, fresh: Fresh, migrated: Fresh): void {
       assert.deepEqual(await stale(store), [])
       assert.equal(await save(own), false, 'the same again')
 
-      const servers = { reminders: ['PT1H'], timeZone: 'Europe/Paris' }
-      await store.transact((tx) => users.adoptServerDefaults(tx, servers, now))
+      const servers = { reminders: ['PT1H'], dayReminders: ['PT0S'], dayTime: '09:00', timeZone: 'Europe/Paris' }
+      await store.transact((tx) => preferences.adoptServerDefaults(tx, servers, now))
       assert.deepEqual(await defaultsOf(store, users.builtInUserId), servers)
-      assert.deepEqual(await defaultsOf(store, other), { reminders: ['P1D', 'PT0S'], timeZone: 'Europe/Paris' })
+      assert.deepEqual(await defaultsOf(store, other), { reminders: ['P1D', 'PT0S'], dayReminders: ['PT0S'], dayTime: '09:00', timeZone: 'Europe/Paris' })
       assert.deepEqual(await stale(store), [users.builtInUserId, other])
     })
 
     test('how far a walk has come is of one change of one user, and goes with the user', async (t) => {
       const store = await open(t)
-      await store.transact((tx) => users.adoptServerDefaults(tx, defaults, now))
-      const ada = await store.transact((tx) => users.insertUser(tx, { ...person, name: 'ada' }, now))
+      await store.transact((tx) => preferences.adoptServerDefaults(tx, defaults, now))
+      const ada = await store.transact((tx) => insertUser(tx, { ...person, name: 'ada' }, now))
       const lock = () => store.transact((tx) => recompute.lockProgress(tx, ada, now))
       assert.equal(await lock(), undefined, 'nothing is stale')
       const save = (hours: number) =>
         store.transact((tx) =>
-          users.saveOwnDefaults(tx, ada, { reminders: [`PT${hours}H`], timeZone: null }, defaults, now),
+          preferences.saveOwnDefaults(tx, ada, { reminders: [`PT${hours}H`], dayReminders: ['PT0S'], dayTime: '09:00', timeZone: null }, defaults, now),
         )
       await save(1)
       const begin = { staleSince: now, begunAt: now, isPast: false, expiryAt: now, taskId: 0, tasks: 0 }
@@ -704,34 +706,34 @@ export function storeSuite(name: string, fresh: Fresh, migrated: Fresh): void {
       await save(2)
       assert.deepEqual(await lock(), { ...begin, staleSince: now + 1 }, 'of another change')
       assert.equal(await recompute.findProgress(store.db, ada, now + 1), undefined)
-      await store.transact((tx) => users.deleteUserRow(tx, ada))
+      await store.transact((tx) => deleteUserRow(tx, ada))
       assert.equal(await recompute.findProgress(store.db, ada, now), undefined)
     })
 
     test('users have numbers of their own, names of their own, and none is given twice', async (t) => {
       const store = await open(t)
-      await store.transact((tx) => users.adoptServerDefaults(tx, defaults, now))
+      await store.transact((tx) => preferences.adoptServerDefaults(tx, defaults, now))
       const add = (name: string, email: string | null = null) =>
-        store.transact((tx) => users.insertUser(tx, { ...person, name, email }, now))
+        store.transact((tx) => insertUser(tx, { ...person, name, email }, now))
       const [ada, bob] = [await add('ada', 'ada@example.org'), await add('bob')]
       assert.equal(new Set([users.builtInUserId, ada, bob]).size, 3)
       await assert.rejects(add('ada'), /the name «ada»/)
       await assert.rejects(add('eve', 'ada@example.org'), /the email «ada@example.org»/)
-      await store.transact((tx) => users.deleteUserRow(tx, bob))
+      await store.transact((tx) => deleteUserRow(tx, bob))
       assert.ok((await add('bob')) > bob)
     })
 
     test('whoever writes by a user’s settings is waited for by who changes them', async (t) => {
       const store = await open(t)
-      await store.transact((tx) => users.adoptServerDefaults(tx, defaults, now))
+      await store.transact((tx) => preferences.adoptServerDefaults(tx, defaults, now))
       const id = users.builtInUserId
-      const own = { reminders: ['PT1H'], timeZone: null }
+      const own = { reminders: ['PT1H'], dayReminders: ['PT0S'], dayTime: '09:00', timeZone: null }
       let change: Promise<unknown> | undefined
       await store.transact(async (tx) => {
         assert.deepEqual(await users.defaultsInTransaction(tx, id), defaults)
         change = store.transact(async (tx) => {
           await users.lockUser(tx, id)
-          await users.saveOwnDefaults(tx, id, own, defaults, now)
+          await preferences.saveOwnDefaults(tx, id, own, defaults, now)
         })
         // As long as this runs, what it computed by is true.
         assert.deepEqual(await users.defaultsInTransaction(tx, id), defaults)
@@ -746,9 +748,9 @@ export function storeSuite(name: string, fresh: Fresh, migrated: Fresh): void {
 
     test('nothing can be written for a user who is being deleted', async (t) => {
       const store = await open(t)
-      await store.transact((tx) => users.adoptServerDefaults(tx, defaults, now))
-      const ada = await store.transact((tx) => users.insertUser(tx, { ...person, name: 'ada' }, now))
-      await store.transact((tx) => users.saveUser(tx, ada, { removedAt: now }))
+      await store.transact((tx) => preferences.adoptServerDefaults(tx, defaults, now))
+      const ada = await store.transact((tx) => insertUser(tx, { ...person, name: 'ada' }, now))
+      await store.transact((tx) => saveUser(tx, ada, { removedAt: now }))
       await assert.rejects(
         store.transact((tx) => users.defaultsInTransaction(tx, ada)),
         /no longer exists/,
@@ -781,7 +783,7 @@ export function storeSuite(name: string, fresh: Fresh, migrated: Fresh): void {
       const results = await Promise.allSettled([
         insert(store, draft({ title: 'first' })),
         store.transact(async (tx) => {
-          await tasks.insertTask(tx, draft({ title: 'regretted' }))
+          await insertTask(tx, draft({ title: 'regretted' }))
           throw new Problem('invalid', 'on second thoughts')
         }),
         insert(store, draft({ title: 'third', key: 'k' })),
@@ -847,7 +849,7 @@ export function storeSuite(name: string, fresh: Fresh, migrated: Fresh): void {
           throw held
         }
         clock.set(now + 1_600)
-        return tasks.insertTask(tx, draft())
+        return insertTask(tx, draft())
       })
       const wrong = store.transact(async () => {
         throw new Problem('conflict', 'of this one alone')
@@ -861,7 +863,7 @@ export function storeSuite(name: string, fresh: Fresh, migrated: Fresh): void {
     test('a wish that is alone and throws is rolled back', async (t) => {
       const { store, said } = await watched(t)
       const failing = store.transact(async (tx) => {
-        await tasks.insertTask(tx, draft())
+        await insertTask(tx, draft())
         throw new Error('on second thoughts')
       })
       await assert.rejects(failing, { message: 'on second thoughts' })

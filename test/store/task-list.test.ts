@@ -9,11 +9,11 @@ import { newTask } from '#core/task-changes.ts'
 import { type Position, positionOf, type SortKey, type TaskFilter } from '#core/task-query.ts'
 import type { DialectName } from '#store/dialects/dialect.ts'
 import { openStore, type Store } from '#store/engine/open.ts'
+import { adoptServerDefaults } from '#store/preferences.ts'
 import { findCandidates, indexTask, removeFromIndex } from '#store/search.ts'
 import { countTasks, listPage } from '#store/task-list.ts'
-import { insertTask, saveTasks } from '#store/tasks.ts'
+import { insertTask, saveTasks } from '#store/task-writes.ts'
 import { lockToDelete, moveToTrash, purgeTrashed } from '#store/trash.ts'
-import { adoptServerDefaults } from '#store/users.ts'
 import { freshDatabase, migratedDatabase, testDatabase } from '#support/databases.ts'
 import { wrapConnections } from '#support/failing-database.ts'
 import { fakeClock } from '#support/fake-clock.ts'
@@ -21,7 +21,7 @@ import { fakeClock } from '#support/fake-clock.ts'
 /** How lists are found: by which index, by how many statements, and what the index of words costs and holds. */
 const now = Date.parse('2026-12-01T09:00:00Z')
 const me = 1
-const defaults = { reminders: [], timeZone: 'UTC' }
+const defaults = { reminders: [], dayReminders: ['PT0S'], dayTime: '09:00', timeZone: 'UTC' }
 
 async function open(t: TestContext, url?: string) {
   const said: CompiledQuery[] = []
@@ -245,38 +245,6 @@ test(`${testDatabase}: titles and descriptions as long as they may be are writte
   }
 })
 
-const laterColumns = {
-  channels: [
-    ...[
-      'options',
-      'enabled',
-      'disabled_reason',
-      'tags',
-      'notifications',
-      'group_wait_ms',
-      'repeat_every_ms',
-      'repeat_max',
-    ],
-    ...[
-      'ignores_quiet_hours',
-      'failing_at',
-      'given_up_at',
-      'last_sent_at',
-      'last_error',
-      'held_until_at',
-      'updated_at',
-      'version',
-    ],
-  ],
-  deliveries: ['group_id', 'repeats', 'trying_since_at'],
-  users: [
-    ...['quiet_from', 'quiet_until', 'name', 'email', 'role', 'password', 'identity', 'disabled_at', 'removed_at'],
-    ...['own_time_zone', 'own_reminders', 'alarms_stale', 'alarms_stale_at', 'version'],
-  ],
-}
-/** Those with indexes of their own. */
-const laterTables = ['tokens', 'audit', 'recomputes']
-
 test(`${testDatabase}: tasks that were there before the index are in it after the start`, async (t) => {
   const url = await freshDatabase(t)
   const { store } = await open(t, url)
@@ -284,14 +252,7 @@ test(`${testDatabase}: tasks that were there before the index are in it after th
   await sql`drop table search`.execute(store.db)
   if (testDatabase === 'sqlite') await sql`drop table search_words`.execute(store.db)
   if (testDatabase !== 'mysql') await sql`drop index tasks_tagged`.execute(store.db)
-  // What follows is done again, too: elsewhere over what is there, in PostgreSQL all or nothing, as after a kill.
-  await sql`delete from kysely_migration where name >= '0005-search'`.execute(store.db)
-  if (testDatabase === 'postgres') {
-    for (const [table, columns] of Object.entries(laterColumns))
-      for (const column of columns)
-        await sql`alter table ${sql.table(table)} drop column ${sql.ref(column)}`.execute(store.db)
-    for (const table of laterTables) await sql`drop table ${sql.table(table)}`.execute(store.db)
-  }
+  await sql`delete from kysely_migration`.execute(store.db)
   await store[Symbol.asyncDispose]()
   const { store: next } = await open(t, url)
   assert.deepEqual(await findCandidates(next.db, ['w1199']), [1_200])

@@ -6,7 +6,7 @@ import type { Scope } from '#core/scope.ts'
 import { migratedDatabase } from './databases.ts'
 import { fakeClock } from './fake-clock.ts'
 import { startLiveApp } from './live-app.ts'
-import { stopWithFakeClock } from './outlast.ts'
+import { stopWithFakeClock } from './stop-with-fake-clock.ts'
 import { startTestApp, type TestApp, type TestAppOptions } from './test-app.ts'
 
 /** Of everybody in these tests: to make a hash of one takes 30 ms. */
@@ -108,7 +108,5 @@ export function sessionOf(headers: Headers): string | undefined {
 
 /** Asks as a page of the server does for whoever has signed in. */
 export function signedIn(url: string, cookie: string): DuebellClient {
-  const send: typeof fetch = (input, init) =>
-    fetch(input, { ...init, headers: { ...(init?.headers as Record<string, string>), cookie } })
-  return createClient(url, { fetch: send, tries: 1 })
+  return createClient(url, { headers: { cookie }, tries: 1 })
 }

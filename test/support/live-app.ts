@@ -48,13 +48,3 @@ export async function startLiveApp(
   t.after(() => app.stop())
   return { app, client: createClient(app.url, { tries: 1 }), bell }
 }
-
-/** Waits until something is so. @throws when it is not within `withinMs`. @returns how long it took, in ms */
-export async function until(what: string, withinMs: number, isSo: () => boolean | Promise<boolean>): Promise<number> {
-  const startedAt = performance.now()
-  for (;;) {
-    if (await isSo()) return performance.now() - startedAt
-    if (performance.now() - startedAt > withinMs) throw new Error(`not within ${withinMs} ms: ${what}`)
-    await systemClock.sleep(20)
-  }
-}

@@ -8,8 +8,8 @@ import { createClient, type DuebellClient } from '#client/client.ts'
 import { parseConfig } from '#config/config.ts'
 import { migratedDatabase } from './databases.ts'
 import { type FakeClock, fakeClock } from './fake-clock.ts'
-import { stopWithFakeClock } from './outlast.ts'
 import { type Recorder, recorder } from './recording-channel.ts'
+import { stopWithFakeClock } from './stop-with-fake-clock.ts'
 
 export interface TestApp {
   readonly client: DuebellClient

@@ -1,5 +1,6 @@
 import type { Store } from '#store/engine/open.ts'
-import { adoptServerDefaults, insertUser } from '#store/users.ts'
+import { adoptServerDefaults } from '#store/preferences.ts'
+import { insertUser } from '#store/user-writes.ts'
 
 /** For tests of the store alone: the first user, and another. @returns the other's number: 2 */
 export async function addUsers({ transact }: Pick<Store, 'transact'>, { defaults = usual } = {}): Promise<number> {
@@ -10,4 +11,4 @@ export async function addUsers({ transact }: Pick<Store, 'transact'>, { defaults
   })
 }
 
-const usual = { reminders: ['PT15M'], timeZone: 'UTC' }
+const usual = { reminders: ['PT15M'], dayReminders: ['PT0S'], dayTime: '09:00', timeZone: 'UTC' }

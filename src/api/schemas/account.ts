@@ -45,7 +45,7 @@ export const NewUserShape = Type.Object(
   { $id: 'NewUser' },
 )
 
-export type NewUserWire = Omit<Static<typeof NewUserShape>, 'invitation'> & { invitation: InvitationWire | null }
+export type NewUserWire = Static<typeof NewUserShape>
 
 const name = Type.String({
   maxLength: 50,
@@ -155,7 +155,13 @@ export const TokenDraftShape = Type.Object(
 
 export type TokenDraftWire = Static<typeof TokenDraftShape>
 
-export const RevokedTokenShape = Type.Object({ id: Type.Integer() }, { $id: 'RevokedToken' })
+export const RevokedTokenShape = Type.Object(
+  {
+    id: Type.Integer(),
+    revoked: Type.Integer({ description: 'How many, with those made with it; with dry_run how many it would be' }),
+  },
+  { $id: 'RevokedToken' },
+)
 
 export const SessionShape = Type.Object(
   {

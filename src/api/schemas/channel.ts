@@ -70,7 +70,10 @@ export const ChannelPatchShape = Type.Partial(
 export type ChannelPatchWire = Static<typeof ChannelPatchShape>
 
 export const DeletedChannelShape = Type.Object(
-  { id: Type.Integer(), cancelled: Type.Integer({ description: 'Deliveries that waited for it' }) },
+  {
+    id: Type.Integer(),
+    cancelled: Type.Integer({ description: 'Deliveries that waited for it; with dry_run those that wait' }),
+  },
   { $id: 'DeletedChannel' },
 )
 

@@ -1,4 +1,4 @@
-import type { Static, TSchema } from '#json-schema.ts'
+import type { Static, TSchema, TSchemaOptions } from '#json-schema.ts'
 import Type from '#json-schema.ts'
 
 /**
@@ -9,6 +9,14 @@ import Type from '#json-schema.ts'
 /** `type: [x, 'null']`: what JSON Schema 2020-12 and OpenAPI 3.1 say for «or null», and cheaper to check than anyOf. */
 export function nullable<T extends TSchema & { type: string }>(schema: T) {
   return Type.Unsafe<Static<T> | null>({ ...schema, type: [schema.type, 'null'] })
+}
+
+/**
+ * A reference by name, with the type of what it names: `Type.Ref` alone has the type unknown.
+ * @param schema one with an `$id`
+ */
+export function refTo<T extends TSchema>(schema: T, options?: TSchemaOptions) {
+  return Type.Unsafe<Static<T>>(Type.Ref((schema as { $id?: string }).$id as string, options))
 }
 
 export const time = (description: string) =>

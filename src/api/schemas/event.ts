@@ -1,7 +1,7 @@
 import Type, { type Static } from '#json-schema.ts'
-import { time } from './common.ts'
-import { type DeliveryWire, NotificationShape, type NotificationWire } from './notification.ts'
-import type { TaskWire } from './task.ts'
+import { refTo, time } from './common.ts'
+import { DeliveryShape, NotificationShape } from './notification.ts'
+import { TaskShape } from './task.ts'
 
 /** The wire shapes of what happens: a line of the list of changes as a CloudEvent, and a page of what has changed. */
 
@@ -33,13 +33,13 @@ export const EventShape = Type.Object(
     datacontenttype: Type.Literal('application/json'),
     cursor: Type.String({ description: 'What comes after it is asked for by this' }),
     data: Type.Object({
-      task: Type.Union([Type.Ref('Task'), Type.Null()], {
+      task: Type.Union([refTo(TaskShape), Type.Null()], {
         description: 'As it is when the event is sent: later than the event where much happens; null when it is gone',
       }),
       notification: Type.Union([Type.Omit(NotificationShape, ['deliveries', 'acknowledged_dt']), Type.Null()], {
         description: 'What rang, or could not be delivered',
       }),
-      delivery: Type.Optional(Type.Ref('Delivery', { description: 'With delivery.failed' })),
+      delivery: Type.Optional(refTo(DeliveryShape, { description: 'With delivery.failed' })),
       count: Type.Optional(Type.Integer({ description: 'With many at once: how many' })),
       batch: Type.Optional(Type.String({ description: 'With many at once: what restores them from the trash' })),
       message: Type.String({ description: 'One sentence for a person' }),
@@ -48,30 +48,18 @@ export const EventShape = Type.Object(
   { $id: 'Event', description: 'A CloudEvent 1.0, as in the body of a webhook' },
 )
 
-export type EventWire = Omit<Static<typeof EventShape>, 'data'> & {
-  data: {
-    task: TaskWire | null
-    notification: Omit<NotificationWire, 'deliveries' | 'acknowledged_dt'> | null
-    delivery?: DeliveryWire
-    count?: number
-    batch?: string
-    message: string
-  }
-}
+export type EventWire = Static<typeof EventShape>
 
 export const EventPageShape = Type.Object(
-  { events: Type.Array(Type.Ref('Event')), cursor: Type.String({ description: 'To be asked with next, as `after`' }) },
+  { events: Type.Array(refTo(EventShape)), cursor: Type.String({ description: 'To be asked with next, as `after`' }) },
   { $id: 'EventPage' },
 )
 
-export interface EventPageWire {
-  events: EventWire[]
-  cursor: string
-}
+export type EventPageWire = Static<typeof EventPageShape>
 
 export const ChangesShape = Type.Object(
   {
-    tasks: Type.Array(Type.Ref('Task'), { description: 'What was created or changed, each once, as it is now' }),
+    tasks: Type.Array(refTo(TaskShape), { description: 'What was created or changed, each once, as it is now' }),
     deleted: Type.Array(Type.Integer(), { description: 'Ids of tasks that are not there any more' }),
     cursor: Type.String({ description: 'To be asked with next, as `since`; also an `after` of /v1/events' }),
     more: Type.Boolean({ description: 'Whether there is more to be asked for at once' }),
@@ -79,9 +67,4 @@ export const ChangesShape = Type.Object(
   { $id: 'Changes' },
 )
 
-export interface ChangesWire {
-  tasks: TaskWire[]
-  deleted: number[]
-  cursor: string
-  more: boolean
-}
+export type ChangesWire = Static<typeof ChangesShape>

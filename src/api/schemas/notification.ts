@@ -1,7 +1,7 @@
 import { deliveryStates } from '#core/delivery.ts'
 import { notificationKinds, timings } from '#core/notification.ts'
 import Type, { type Static } from '#json-schema.ts'
-import { nullable, time } from './common.ts'
+import { nullable, refTo, time } from './common.ts'
 
 export const DeliveryShape = Type.Object(
   {
@@ -33,16 +33,14 @@ export const NotificationShape = Type.Object(
     }),
     lateness_ms: Type.Integer(),
     acknowledged_dt: nullable(time('When a person said to have seen it')),
-    deliveries: Type.Array(Type.Ref('Delivery'), {
+    deliveries: Type.Array(refTo(DeliveryShape), {
       description: 'How each channel took it; empty: there was no channel, and nobody was told',
     }),
   },
   { $id: 'Notification' },
 )
 
-export type NotificationWire = Omit<Static<typeof NotificationShape>, 'deliveries'> & {
-  deliveries: DeliveryWire[]
-}
+export type NotificationWire = Static<typeof NotificationShape>
 
 const largestId = Number.MAX_SAFE_INTEGER
 

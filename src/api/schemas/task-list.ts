@@ -1,7 +1,8 @@
 import { limits, priorities } from '#core/task.ts'
 import type { SortColumn } from '#core/task-query.ts'
 import Type, { type Static } from '#json-schema.ts'
-import { IdList } from './common.ts'
+import { IdList, refTo } from './common.ts'
+import { TaskShape } from './task.ts'
 
 /** The query and the page of a list of tasks. */
 
@@ -38,11 +39,27 @@ export const timeIn = (description: string) =>
 export const TaskQueryShape = Type.Object(
   {
     limit: Type.Optional(
-      Type.Integer({ minimum: 0, maximum: maxTasks, description: `${inThousands(maxTasks)} when absent` }),
+      Type.Integer({
+        minimum: 0,
+        maximum: maxTasks,
+        description: `How many at most; ${inThousands(maxTasks)} when absent`,
+        examples: [100],
+      }),
     ),
-    offset: Type.Optional(Type.Integer({ minimum: 0, maximum: Number.MAX_SAFE_INTEGER })),
+    offset: Type.Optional(
+      Type.Integer({
+        minimum: 0,
+        maximum: Number.MAX_SAFE_INTEGER,
+        description: 'How many are passed over first; a cursor is faster, and misses none',
+        examples: [0],
+      }),
+    ),
     cursor: Type.Optional(
-      Type.String({ maxLength: maxCursorLength, description: 'A `next_cursor`, with the same filter and sort' }),
+      Type.String({
+        maxLength: maxCursorLength,
+        description: 'A `next_cursor`, with the same filter and sort',
+        examples: ['aWQ6MTAw'],
+      }),
     ),
     sort: Type.Optional(
       Type.String({
@@ -52,12 +69,18 @@ export const TaskQueryShape = Type.Object(
       }),
     ),
     status: Type.Optional(
-      Type.Enum(['all', 'open', 'expired', 'completed'], { description: 'expired: open, and expired by now' }),
+      Type.Enum(['all', 'open', 'expired', 'completed'], {
+        description: 'expired: open, and expired by now',
+        examples: ['open'],
+      }),
     ),
     tag: Type.Optional(
-      Type.Union([Tag, Type.Array(Tag, { maxItems: limits.tags })], { description: 'Several times: each of them' }),
+      Type.Union([Tag, Type.Array(Tag, { maxItems: limits.tags })], {
+        description: 'Several times: each of them',
+        examples: ['home'],
+      }),
     ),
-    priority: Type.Optional(Type.Enum(priorities)),
+    priority: Type.Optional(Type.Enum(priorities, { description: 'Of this priority', examples: ['high'] })),
     q: Type.Optional(
       Type.String({
         maxLength: 200,
@@ -70,7 +93,9 @@ export const TaskQueryShape = Type.Object(
     expires_before: timeIn('Expires earlier'),
     updated_after: timeIn('Changed later'),
     ids: Type.Optional(IdList),
-    count: Type.Optional(Type.Enum(['true', 'false'], { description: 'Whether to answer `total`' })),
+    count: Type.Optional(
+      Type.Enum(['true', 'false'], { description: 'Whether to answer `total`', examples: ['true'] }),
+    ),
   },
   { additionalProperties: false },
 )
@@ -79,7 +104,7 @@ export type TaskQueryWire = Static<typeof TaskQueryShape>
 
 export const TaskPageShape = Type.Object(
   {
-    tasks: Type.Array(Type.Ref('Task')),
+    tasks: Type.Array(refTo(TaskShape)),
     next_cursor: Type.Unsafe<string | null>({ type: ['string', 'null'], description: 'Null when nothing is left' }),
     total: Type.Optional(
       Type.Unsafe<number | null>({

@@ -78,10 +78,20 @@ export const TaskDraftShape = Type.Object(
       Type.String({ minLength: 1, maxLength: limits.uidCharacters, description: 'A UUIDv7 of the server when absent' }),
     ),
   },
-  { $id: 'TaskDraft', additionalProperties: false },
+  { $id: 'TaskDraft', title: 'One task', additionalProperties: false },
 )
 
 export type TaskDraftWire = Static<typeof TaskDraftShape>
+
+/** As many tasks one request may create or change. */
+const maxBulk = 1_000
+
+export const TaskDraftsShape = Type.Object(
+  { tasks: Type.Array(TaskDraftShape, { minItems: 1, maxItems: maxBulk, description: 'All are created, or none' }) },
+  { $id: 'TaskDrafts', title: 'Many tasks', additionalProperties: false },
+)
+
+export type TaskDraftsWire = Static<typeof TaskDraftsShape>
 
 export const TaskPatchShape = Type.Partial(Type.Object({ ...writable, ...readOnly, uid: ignored }), {
   $id: 'TaskPatch',
@@ -111,7 +121,7 @@ export const TaskPatchesShape = Type.Object(
         },
         { additionalProperties: false },
       ),
-      { maxItems: 1_000 },
+      { maxItems: maxBulk },
     ),
   },
   { $id: 'TaskPatches', additionalProperties: false },
@@ -134,11 +144,18 @@ export type SnoozeWire = Static<typeof SnoozeShape>
 /** With `Prefer: return=minimal` the second. */
 export const WrittenTaskShape = Type.Union([TaskShape, TaskMarkShape])
 
+const WrittenTasks = Type.Union([Type.Array(TaskShape), Type.Array(TaskMarkShape)], {
+  description: 'With `Prefer: return=minimal` only id and version of each',
+})
+
+export const CreatedTasksShape = Type.Object(
+  { tasks: WrittenTasks },
+  { $id: 'CreatedTasks', description: 'In the order of the request' },
+)
+
 export const UpdatedTasksShape = Type.Object(
   {
-    tasks: Type.Union([Type.Array(TaskShape), Type.Array(TaskMarkShape)], {
-      description: 'With `Prefer: return=minimal` only id and version of each',
-    }),
+    tasks: WrittenTasks,
     missing: Type.Array(Type.Integer(), { description: 'Ids that name no task; they were skipped' }),
   },
   { $id: 'UpdatedTasks' },

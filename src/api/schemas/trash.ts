@@ -66,6 +66,9 @@ export const RestoredShape = Type.Object(
 
 export type RestoredWire = Static<typeof RestoredShape>
 
-export const PurgedShape = Type.Object({ purged: Type.Integer() }, { $id: 'Purged' })
+export const PurgedShape = Type.Object(
+  { purged: Type.Integer({ description: 'How many; with dry_run how many it would be' }) },
+  { $id: 'Purged' },
+)
 
 export type PurgedWire = Static<typeof PurgedShape>

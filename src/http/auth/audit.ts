@@ -11,7 +11,7 @@ import type { Transact } from '#store/engine/transact.ts'
  *   operations of scope admin, and sign-ins ── written before the response, whether done or rejected
  *   other writes, where there is a login ───── written in batches after the response: a crash may lose the last ones
  *
- * Of reads only the export of another user is recorded. A request that fails authentication is recorded only where it signs in:
+ * Of reads only the export of another user is recorded; a dry run is a read. A request that fails authentication is recorded only where it signs in:
  * otherwise any client could fill the log.
  */
 const authenticationOperations = new Set(['signIn', 'acceptInvitation'])
@@ -54,6 +54,7 @@ export function recordAudit(
     const { operationId, scope: declared } = request.routeOptions.schema ?? {}
     if (operationId === undefined || (!request.caller && !authenticationOperations.has(operationId)))
       return done(null, payload)
+    if (isDryRun(request) && reply.statusCode < 400) return done(null, payload)
     const scope = request.needed ?? declared
     const isSensitive = sensitiveOperations.has(operationId) || (scope === 'admin' && isUnsafe(request))
     const isSmallWrite = !isOpen && scope === 'write' && reply.statusCode < 400
@@ -70,6 +71,12 @@ export function recordAudit(
       await writing
     },
   }
+}
+
+/** A request that counts what it would delete is a read. @see DryRun in src/api/schemas/request.ts */
+function isDryRun({ query, routeOptions }: FastifyRequest): boolean {
+  const { properties } = (routeOptions.schema?.querystring ?? {}) as { properties?: { dry_run?: unknown } }
+  return properties?.dry_run !== undefined && (query as { dry_run?: unknown }).dry_run === 'true'
 }
 
 const isUnsafe = ({ method }: FastifyRequest) => method !== 'GET' && method !== 'HEAD'

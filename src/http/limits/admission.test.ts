@@ -3,8 +3,8 @@ import { once } from 'node:events'
 import { connect } from 'node:net'
 import { type TestContext, test } from 'node:test'
 import { fastify } from 'fastify'
-import { handTurnedLoop } from '#support/hand-turned-loop.ts'
-import { until } from '#support/live-app.ts'
+import { eventually } from '#kit/eventually.ts'
+import { handTurnedLoop } from '#support/manual-event-loop.ts'
 import { type Admission, admitRequests, createAdmission } from './admission.ts'
 
 /** Admission control, and what happened to the requests that came to it. */
@@ -188,16 +188,18 @@ async function startServer(t: TestContext) {
   const server = fastify({ forceCloseConnections: true })
   const log = { warn: () => counts.logged++ }
   const inFlight = { now: 0, max: 0 }
+  const sizes: (string | undefined)[] = []
   const inner = createAdmission(loop.eventLoop)
   const admission: Admission = {
     ...inner,
-    takeSlot(now) {
+    takeSlot(now, size) {
+      sizes.push(size)
       inFlight.max = Math.max(inFlight.max, ++inFlight.now)
-      return inner.takeSlot(now)
+      return inner.takeSlot(now, size)
     },
-    releaseSlot(slot) {
+    releaseSlot(slot, size) {
       inFlight.now--
-      inner.releaseSlot(slot)
+      inner.releaseSlot(slot, size)
     },
   }
   admitRequests(server, admission, { log, onRejected: () => counts.rejected++ })
@@ -212,6 +214,8 @@ async function startServer(t: TestContext) {
     reply.raw.end('by the route')
   })
   server.post('/', async ({ body }) => body)
+  const isLarge = (_: unknown, body: unknown) => Array.isArray(body)
+  server.post('/many', { config: { isLarge } }, async ({ body }) => body)
   const url = await server.listen({ host: '127.0.0.1', port: 0 })
   t.after(() => server.close())
   let arrived = 0
@@ -220,7 +224,7 @@ async function startServer(t: TestContext) {
   const arrival = async (count: number) => {
     while (arrived < count) await new Promise(setImmediate)
   }
-  return { ...loop, url, inFlight, counts, arrival }
+  return { ...loop, url, inFlight, sizes, counts, arrival }
 }
 
 test('a rejected request gets a problem with Retry-After; a health check is answered', async (t) => {
@@ -253,8 +257,29 @@ test('every response releases the slot, however it comes about', async (t) => {
   const json = { 'content-type': 'application/json' }
   for (const path of ['/', '/long', '/how', '/nowhere', '/fails', '/taken-over']) await fetch(url + path)
   for (const body of ['{"a":1}', '{"a":', '']) await fetch(url, { method: 'POST', headers: json, body })
-  await until('all slots are released', 5_000, () => inFlight.now === 0)
+  await eventually('all slots are released', () => inFlight.now === 0, 5_000)
   assert.equal(inFlight.max, 1)
+})
+
+test('a request of which only the body tells that it is large waits once more, among the large ones', async (t) => {
+  const { url, sizes, arrival, pass, turnAll } = await startServer(t)
+  const send = async (body: string) => {
+    const init = { method: 'POST', headers: { 'content-type': 'application/json' }, body }
+    return (await fetch(`${url}/many`, init)).text()
+  }
+  assert.equal(await send('{}'), '{}')
+  assert.deepEqual(sizes.splice(0), ['ordinary', 'ordinary'])
+  assert.equal(await send('[]'), '[]')
+  assert.deepEqual(sizes.splice(0), ['ordinary', 'large'])
+
+  const [first, second] = [send('[1]'), send('[2]')]
+  await arrival(4)
+  await eventually('one of them has begun', () => sizes.includes('large'), 5_000)
+  pass(10) // the share of the large ones in this turn is used up
+  await eventually('both bodies are there', () => sizes.filter((size) => size === 'ordinary').length === 2, 5_000)
+  for (let i = 0; i < 4; i++) turnAll()
+  assert.deepEqual([await first, await second].sort(), ['[1]', '[2]'])
+  assert.deepEqual(sizes.sort(), ['large', 'large', 'ordinary', 'ordinary'])
 })
 
 test('a body that is still to come holds no slot, whether its length is known or not', async (t) => {
@@ -279,5 +304,5 @@ test('a body that is still to come holds no slot, whether its length is known or
     const [answer] = await once(socket, 'data')
     assert.match(String(answer), /^HTTP\/1\.1 200 /)
   }
-  await until('all slots are released', 5_000, () => inFlight.now === 0)
+  await eventually('all slots are released', () => inFlight.now === 0, 5_000)
 })

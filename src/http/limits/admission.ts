@@ -1,4 +1,4 @@
-import type { FastifyInstance, FastifyRequest } from 'fastify'
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import type { Logger } from 'pino'
 import { Problem } from '#core/problem.ts'
 import { sendProblemDirectly } from '#http/protocol/problem.ts'
@@ -20,6 +20,7 @@ import { countSlots } from './slots.ts'
  *   request ─▶ health, /metrics ─────────────────────────▶ urgent    2 ms a turn
  *          ├─▶ others ──▶ overloaded? no ────────────────▶ ordinary  4 ms a turn, 64 in flight
  *          ├─▶ lists of thousands ──▶ the same ──────────▶ large     4 ms a turn, so one of them, 16 in flight
+ *          │   creates of hundreds ─▶ when the body is there ▲
  *          └──────── yes, or queued for 2 s ─────────────▶ rejected  4 ms a turn, 503
  *
  * - **Turns.** See fair-queue.ts. A rejection costs 15 to 20 µs and a read 25 to 40, so rejecting reads saves little. Reminders stay
@@ -50,7 +51,7 @@ export interface Admission {
   releaseSlot(slot: number, size?: Size): void
 }
 
-/** `large`: asks for thousands of items at once. */
+/** `large`: asks for thousands of items at once, or brings hundreds. */
 type Size = 'ordinary' | 'large'
 
 const shareMs = { ordinary: 4, large: 4, urgent: 2, rejected: 4 }
@@ -140,8 +141,11 @@ declare module 'fastify' {
     readonly bypassLimits?: true
     /** Waits for an event or for another server, so it holds no slot. */
     readonly longRunning?: true
-    /** Returns whether the request asks for thousands of items; then it waits in the large queue. @param query unvalidated */
-    readonly isLarge?: (query: Readonly<Record<string, unknown>>) => boolean
+    /**
+     * Returns whether the request asks for thousands of items, or brings hundreds; then it waits in the large queue. Called with the query,
+     * and once more when the body has arrived; both are unvalidated.
+     */
+    readonly isLarge?: (query: Readonly<Record<string, unknown>>, body: unknown) => boolean
   }
   interface FastifyRequest {
     /** The slot it holds while in flight. */
@@ -181,10 +185,11 @@ export function admitRequests(
   server.decorateRequest('slot', noSlot)
   server.decorateRequest('size', 'ordinary')
 
-  server.addHook('onRequest', (request, reply, done) => {
+  const isLarge = ({ routeOptions, query, body }: FastifyRequest) =>
+    routeOptions.config.isLarge?.(query as Record<string, unknown>, body) ?? false
+
+  function enqueue(request: FastifyRequest, reply: FastifyReply, done: () => void) {
     const { config } = request.routeOptions
-    if (config.bypassLimits) return admission.enqueueUrgent(done)
-    if (config.isLarge?.(request.query as Record<string, unknown>)) request.size = 'large'
     const start = (now: number) => {
       if (request.raw.socket.destroyed) return // the client left while it waited
       if (!config.longRunning) request.slot = admission.takeSlot(now, request.size)
@@ -195,6 +200,12 @@ export function admitRequests(
       sendProblemDirectly(overloaded, request, reply)
     }
     admission.enqueue(start, reject, request.size)
+  }
+
+  server.addHook('onRequest', (request, reply, done) => {
+    if (request.routeOptions.config.bypassLimits) return admission.enqueueUrgent(done)
+    if (isLarge(request)) request.size = 'large'
+    enqueue(request, reply, done)
   })
 
   const release = (request: FastifyRequest, slot: number) => {
@@ -205,8 +216,14 @@ export function admitRequests(
     if (request.slot >= 0 && hasBody(request)) release(request, awaitsBody)
     done()
   })
-  server.addHook('preValidation', (request, _, done) => {
-    if (request.slot === awaitsBody) request.slot = admission.takeSlot(performance.now(), request.size)
+  server.addHook('preValidation', (request, reply, done) => {
+    if (request.slot !== awaitsBody) return done()
+    if (request.size === 'ordinary' && isLarge(request)) {
+      // Only its body told, so it waits once more, now among its like.
+      request.size = 'large'
+      return enqueue(request, reply, done)
+    }
+    request.slot = admission.takeSlot(performance.now(), request.size)
     done()
   })
   server.addHook('onSend', (request, _, payload, done) => {

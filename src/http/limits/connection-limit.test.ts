@@ -5,7 +5,7 @@ import { createServer as createTlsServer } from 'node:https'
 import { type AddressInfo, connect, type Socket } from 'node:net'
 import { type TestContext, test } from 'node:test'
 import { connect as connectTls } from 'node:tls'
-import { selfSigned } from '#support/self-signed.ts'
+import { selfSigned } from '#kit/self-signed.ts'
 import { limitConnectionCount } from './connection-limit.ts'
 
 /** A server that takes three connections, which the test opens by hand. */

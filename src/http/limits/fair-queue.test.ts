@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { handTurnedLoop } from '#support/hand-turned-loop.ts'
+import { handTurnedLoop } from '#support/manual-event-loop.ts'
 import { createFairQueue } from './fair-queue.ts'
 
 /** A queue with a share of 5 ms a turn, in which each item takes `costMs`. */

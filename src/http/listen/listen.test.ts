@@ -5,7 +5,7 @@ import { createServer as createTlsServer } from 'node:https'
 import { type AddressInfo, connect } from 'node:net'
 import { test } from 'node:test'
 import { connect as connectTls } from 'node:tls'
-import { selfSigned } from '#support/self-signed.ts'
+import { selfSigned } from '#kit/self-signed.ts'
 import { closeListener, openListener } from './listen.ts'
 
 /** «localhost» may be two addresses of a machine; the tests use two of IPv4. */

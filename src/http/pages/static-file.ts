@@ -4,6 +4,7 @@ import { readFile } from 'node:fs/promises'
 import { pipeline } from 'node:stream'
 import { createGunzip } from 'node:zlib'
 import type { FastifyReply, FastifyRequest } from 'fastify'
+import { isNotModified } from '#http/protocol/conditional-requests.ts'
 import { addVary } from '#http/protocol/security-headers.ts'
 
 export interface StaticFile {
@@ -35,8 +36,7 @@ export function createStaticFile({ file, type, isGzip = false }: StaticFile) {
     })
     reply.headers({ etag: tag, 'cache-control': 'no-cache' })
     if (isGzip) addVary(reply, 'accept-encoding')
-    const known = request.headers['if-none-match']?.split(',').map((one) => one.trim().replace(/^W\//, ''))
-    if (known?.includes(tag) || known?.includes('*')) return reply.code(304).send()
+    if (isNotModified(request.headers, tag)) return reply.code(304).send()
     reply.type(type)
     const stream = createReadStream(file)
     if (!isGzip) return reply.send(stream)

@@ -3,6 +3,7 @@ import { Ajv } from 'ajv'
 import type { FastifyInstance, FastifyRequest, FastifySchemaCompiler, FastifyServerOptions } from 'fastify'
 import { Problem } from '#core/problem.ts'
 import { createCallQueue, type EventLoop, eventLoop, everySecondTurn } from '#http/limits/fair-queue.ts'
+import { variantFor } from '#http/variants.ts'
 import { jsonShapeFault } from './json-shape.ts'
 
 /** Parses and validates bodies, queries and parameters strictly: nothing is converted or dropped. */
@@ -10,6 +11,9 @@ import { jsonShapeFault } from './json-shape.ts'
 type Compilers = NonNullable<NonNullable<FastifyServerOptions['schemaController']>['compilersFactory']>
 interface ObjectSchema {
   readonly properties?: Readonly<Record<string, { readonly type?: string }>>
+  /** The forms that a body may have. */
+  readonly oneOf?: readonly ObjectSchema[]
+  readonly required?: readonly string[]
 }
 
 /**
@@ -106,6 +110,7 @@ function checkStrictly(): FastifySchemaCompiler<ObjectSchema> {
     removeAdditional: false,
     useDefaults: true,
     coerceTypes: false,
+    addUsedSchema: false, // a schema with an $id may be part of another: a draft of a list of drafts
   } as const
   const all = new Ajv({ ...settings, allErrors: true })
   const first = new Ajv({ ...settings, allErrors: false })
@@ -113,10 +118,12 @@ function checkStrictly(): FastifySchemaCompiler<ObjectSchema> {
     // Compiled at the first request: compiling those of all 59 operations took a sixth of the startup.
     const check = lazy(() => all.compile(schema))
     if (httpPart === 'body') {
-      const quick = lazy(() => first.compile(schema))
+      const variants = schema.oneOf ?? [schema]
+      const checks = variants.map((variant) => lazy(() => all.compile(variant)))
+      const quickChecks = variants.map((variant) => lazy(() => first.compile(variant)))
       return (body: unknown) => {
         const isLarge = typeof body === 'object' && body !== null && largeBodies.has(body)
-        const validate = isLarge ? quick() : check()
+        const validate = (isLarge ? quickChecks : checks)[variantFor(variants, body)]?.() ?? check()
         return validate(body) || { error: validate.errors ?? [] }
       }
     }

@@ -48,6 +48,7 @@ export interface Dialect {
    * Inserts many rows in one statement and leaves existing rows alone. Returns the `returning` columns of the inserted rows. The second
    * of them must be unique among the rows.
    * @param rows values in the order of `columns`
+   * @param onDuplicate `fail`: a row that exists is an error of the class `duplicate`
    */
   insertRows<T extends keyof Schema, R extends keyof Schema[T] & string>(
     tx: Db,
@@ -55,6 +56,7 @@ export interface Dialect {
     columns: readonly (keyof Schema[T] & string)[],
     rows: readonly (readonly unknown[])[],
     returning: readonly [R, R] | readonly [],
+    onDuplicate?: 'skip' | 'fail',
   ): Promise<Record<R, number>[]>
   /**
    * Updates many rows in one statement, each found by its values in the `keys` columns: compare and set.
@@ -136,6 +138,8 @@ export interface ColumnSyntax {
   readonly tableEnd: (hasOwnKey: boolean) => RawBuilder<unknown>
   /** Whether an index can be partial (`create index … where`). */
   readonly partialIndexes: boolean
+  /** Whether `create index` takes `if not exists`. */
+  readonly indexIfNotExists: boolean
 }
 
 const dialects = new WeakMap<object, Dialect>()

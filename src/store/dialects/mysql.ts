@@ -8,8 +8,7 @@ import {
 } from 'kysely'
 import mysql2 from 'mysql2'
 import { Problem } from '#core/problem.ts'
-import { columnTypes } from '#store/column-types.ts'
-import type { Db, Schema } from '#store/schema.ts'
+import { type Db, type Schema, storageType } from '#store/schema.ts'
 import { type Dialect, withDialect } from './dialect.ts'
 import { classify, remedyFor } from './mysql-errors.ts'
 import { wordTable } from './mysql-search.ts'
@@ -52,13 +51,14 @@ const dialectFor = (server: Server): Dialect => ({
     longText: sql`mediumtext`,
     tableEnd: () => tableEnd(server),
     partialIndexes: false,
+    indexIfNotExists: false, // MariaDB takes it, MySQL does not
   }),
 
   // JSON_TABLE over one parameter. IGNORE skips duplicates; all other errors that it could ignore are checked before.
-  async insertRows(tx, table, columns, rows, returning) {
+  async insertRows(tx, table, columns, rows, returning, onDuplicate = 'skip') {
     if (rows.length === 0) return []
     const text =
-      `insert ignore into ${table} (${columns.map(quote).join(', ')})` +
+      `insert ${onDuplicate === 'skip' ? 'ignore ' : ''}into ${table} (${columns.map(quote).join(', ')})` +
       ` select ${columns.map((_, i) => `r.c${i}`).join(', ')} from ${jsonTable(table, columns)} as r`
     const { insertId, numAffectedRows } = await tx.executeQuery(CompiledQuery.raw(text, [JSON.stringify(rows)]))
     const [first, second] = returning
@@ -83,9 +83,8 @@ const dialectFor = (server: Server): Dialect => ({
       ...Object.keys(fixed).map((column) => `t.${quote(column)} = ?`),
     ].join(', ')
     // Text of the list has its own collation, and MySQL compares different collations only when told how.
-    const types = columnTypes[table] as Record<string, 'integer' | 'text'>
     const value = (column: string, i: number) =>
-      types[column] === 'text' ? `r.c${i} collate ${server.collation}` : `r.c${i}`
+      storageType(table, column) === 'text' ? `r.c${i} collate ${server.collation}` : `r.c${i}`
     const matches = keys.map((column, i) => `t.${quote(column)} = ${value(column, i)}`).join(' and ')
     const text = `update ${jsonTable(table, columns)} as r straight_join ${table} as t on ${matches} set ${assignments}`
     const parameters = [JSON.stringify(rows), ...Object.values(fixed)]
@@ -255,9 +254,7 @@ const quote = (column: string) => `\`${column}\``
 
 /** mediumtext, because text ends at 65,535 bytes, one less than a description may have. */
 function jsonTable(table: keyof Schema, columns: readonly string[]): string {
-  const types = columnTypes[table] as Record<string, 'integer' | 'text'>
-  const list = columns.map(
-    (column, i) => `c${i} ${types[column] === 'integer' ? 'bigint' : 'mediumtext'} path '$[${i}]'`,
-  )
+  const typeOf = (column: string) => (storageType(table, column) === 'integer' ? 'bigint' : 'mediumtext')
+  const list = columns.map((column, i) => `c${i} ${typeOf(column)} path '$[${i}]'`)
   return `json_table(?, '$[*]' columns (${list.join(', ')}))`
 }

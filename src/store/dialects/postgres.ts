@@ -8,8 +8,7 @@ import {
 } from 'kysely'
 import pg from 'pg'
 import { Problem } from '#core/problem.ts'
-import { columnTypes } from '#store/column-types.ts'
-import type { Schema } from '#store/schema.ts'
+import { type Schema, storageType } from '#store/schema.ts'
 import { addReturning } from './counter.ts'
 import { type Dialect, type ErrorClass, withDialect } from './dialect.ts'
 import { guardPool } from './pool.ts'
@@ -54,14 +53,16 @@ export const postgres: Dialect = {
     longText: sql`text collate "C"`,
     tableEnd: () => sql``,
     partialIndexes: true,
+    indexIfNotExists: true,
   }),
 
   // unnest with one array a column: a thousand rows are a dozen parameters, and one plan.
-  async insertRows(tx, table, columns, rows, returning) {
+  async insertRows(tx, table, columns, rows, returning, onDuplicate = 'skip') {
     if (rows.length === 0) return []
     const text =
       `insert into ${table} (${columns.map(quote).join(', ')}) select * from unnest(${arrays(table, columns)})` +
-      ` on conflict do nothing${returning.length > 0 ? ` returning ${returning.map(quote).join(', ')}` : ''}`
+      (onDuplicate === 'skip' ? ' on conflict do nothing' : '') +
+      (returning.length > 0 ? ` returning ${returning.map(quote).join(', ')}` : '')
     return (await tx.executeQuery(CompiledQuery.raw(text, transpose(columns.length, rows)))).rows as never
   },
 
@@ -208,8 +209,8 @@ function parserOf(oid: number, format?: 'text' | 'binary') {
 const quote = (column: string) => `"${column}"`
 
 function arrays(table: keyof Schema, columns: readonly string[]): string {
-  const types = columnTypes[table] as Record<string, 'integer' | 'text'>
-  return columns.map((column, i) => `$${i + 1}::${types[column] === 'integer' ? 'bigint' : 'text'}[]`).join(', ')
+  const typeOf = (column: string) => (storageType(table, column) === 'integer' ? 'bigint' : 'text')
+  return columns.map((column, i) => `$${i + 1}::${typeOf(column)}[]`).join(', ')
 }
 
 function transpose(width: number, rows: readonly (readonly unknown[])[]): unknown[][] {

@@ -15,6 +15,7 @@ import {
 import { dirname, resolve } from 'node:path'
 import type { DatabaseSync } from 'node:sqlite'
 import { Problem } from '#core/problem.ts'
+import { firstMigration, unreleasedMigration } from '#store/migrations/names.ts'
 
 /** The file of a SQLite database: whether it may be opened, and whether it is still at its path. */
 
@@ -146,7 +147,9 @@ function isOurs(database: DatabaseSync, tables: ReadonlySet<string>): boolean {
   // A server killed while it created the database leaves only these.
   if (tables.difference(new Set(['kysely_migration', 'kysely_migration_lock'])).size === 0) return true
   if (!['kysely_migration', 'users', 'tasks'].every((name) => tables.has(name))) return false
-  return database.prepare("select 1 from kysely_migration where name = '0001-foundation'").get() !== undefined
+  // One from before the first release is refused as such (engine/migrate.ts).
+  const known = database.prepare('select 1 from kysely_migration where name in (?, ?)')
+  return known.get(firstMigration, unreleasedMigration) !== undefined
 }
 
 /** Compares the open file and its log with those at their paths. Two calls of stat, 4 µs. */

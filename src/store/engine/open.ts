@@ -1,25 +1,15 @@
 import { resolve } from 'node:path'
 import { Kysely, type Dialect as KyselyDialect, sql } from 'kysely'
-import { type Migration, Migrator } from 'kysely/migration'
 import type { Clock } from '#clock.ts'
 import { Problem } from '#core/problem.ts'
 import { type ChangeHooks, collectChanges } from '#store/changes.ts'
 import { type Dialect, dialectOf, type ErrorClass } from '#store/dialects/dialect.ts'
 import { type Limits, migrationMs, printableUrl, statementMs } from '#store/dialects/server.ts'
-import { refuseForeignTables, tableNames } from '#store/foreign-tables.ts'
-import { foundation } from '#store/migrations/0001-foundation.ts'
-import { original } from '#store/migrations/0002-original.ts'
-import { changes } from '#store/migrations/0003-changes.ts'
-import { api } from '#store/migrations/0004-api.ts'
-import { search } from '#store/migrations/0005-search.ts'
-import { channels } from '#store/migrations/0006-channels.ts'
-import { accounts } from '#store/migrations/0007-accounts.ts'
-import { tokenParents } from '#store/migrations/0008-token-parents.ts'
-import { retryByTime } from '#store/migrations/0009-retry-by-time.ts'
-import { recomputes } from '#store/migrations/0010-recomputes.ts'
+import type { SchemaDefinition } from '#store/migrations/migrations.ts'
 import type { Db, Schema } from '#store/schema.ts'
 import { collectIndexEntries } from '#store/search.ts'
 import { readClockSkew } from './clock-skew.ts'
+import { migrate } from './migrate.ts'
 import { attachStorage, createStorage, type Storage } from './storage.ts'
 import { createTransact, type Transact } from './transact.ts'
 
@@ -74,23 +64,11 @@ export interface StoreDeps {
   readonly onCommitted?: (works: number, ms: number) => void
   /** Wraps the driver, so that tests can watch or fail statements. */
   readonly wrap?: (dialect: KyselyDialect) => KyselyDialect
+  /** The tables and their migrations; those of this version when absent, those of another in tests. */
+  readonly schema?: SchemaDefinition
 }
 
-type OpenDeps = Required<Omit<StoreDeps, 'wrap' | 'onChangesCommitted' | 'onCommitted'>>
-
-/** In the order in which they are applied. A released name stays. */
-const migrations = {
-  '0001-foundation': foundation,
-  '0002-original': original,
-  '0003-changes': changes,
-  '0004-api': api,
-  '0005-search': search,
-  '0006-channels': channels,
-  '0007-accounts': accounts,
-  '0008-token-parents': tokenParents,
-  '0009-retry-by-time': retryByTime,
-  '0010-recomputes': recomputes,
-}
+type OpenDeps = Required<Omit<StoreDeps, 'wrap' | 'schema' | 'onChangesCommitted' | 'onCommitted'>>
 
 /** How long to wait for a database server that is still starting. */
 const patienceMs = 60_000
@@ -112,7 +90,8 @@ export async function openStore(url: string, given: StoreDeps): Promise<Store> {
     for (const warning of await dialect.inspect(db)) deps.log.warn(warning)
     await compareClocks(db, deps)
     limits.statementMs = migrationMs
-    await migrate(db, dialect, { url, ...deps })
+    const isNew = await migrate(db, dialect, { where: describeDatabase(url), ...deps }, deps.schema)
+    if (isNew) deps.log.info(creationMessage(url))
     limits.statementMs = statementMs
   } catch (error) {
     await db.destroy()
@@ -235,39 +214,8 @@ async function compareClocks(db: Db, { clock, log }: OpenDeps): Promise<void> {
     )
 }
 
-async function migrate(db: Db, dialect: Dialect, deps: OpenDeps & { url: string }): Promise<void> {
-  const { url, log } = deps
-  const all = Object.fromEntries(
-    Object.entries(migrations).map(([name, migration]): [string, Migration] => [name, migration(dialect, deps)]),
-  )
-  const migrator = new Migrator({ db, provider: { getMigrations: async () => all } })
-  const found = await tableNames(db)
-  const unknown = (await appliedMigrations(db, found)).filter((name) => !(name in all))
-  if (unknown.length > 0)
-    throw new Problem(
-      'unavailable',
-      `The database was used by a newer Duebell: it has ${unknown.join(', ')}, which this version does not know. Nothing was changed. Start the newer version.`,
-    )
-  await refuseForeignTables(db, found, describeDatabase(url))
-  const { error, results = [] } = await migrator.migrateToLatest()
-  if (error) throw error
-  const done = results.filter(({ status }) => status === 'Success')
-  // When several replicas start at the same time, the one that made the tables logs it.
-  if (done.some(({ migrationName }) => migrationName === '0001-foundation')) log.info(creationMessage(url))
-  if (done.length > 0) dialect.file?.checkpoint()
-}
-
 function creationMessage(url: string): string {
   if (url === 'sqlite::memory:') return 'Created an empty database in memory. It is lost when the server stops.'
   if (url.startsWith('sqlite:')) return `Created an empty database at ${resolve(url.slice('sqlite:'.length))}.`
   return `Created empty tables in ${printableUrl(url)}.`
-}
-
-async function appliedMigrations(db: Db, tables: ReadonlySet<string>): Promise<string[]> {
-  if (!tables.has('kysely_migration')) return []
-  const rows = await (db as unknown as Kysely<{ kysely_migration: { name: string } }>)
-    .selectFrom('kysely_migration')
-    .select('name')
-    .execute()
-  return rows.map(({ name }) => name)
 }

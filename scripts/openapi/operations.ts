@@ -1,0 +1,40 @@
+import type { Operation } from '#api/operation.ts'
+import { operations } from '#api/operations.ts'
+import type { Schema } from './document.ts'
+import { readRoutes } from './routes.ts'
+
+/** An operation as a request needs it, without what only the document says. */
+export type AnyOperation = Pick<
+  Operation,
+  'id' | 'method' | 'path' | 'scope' | 'adminOnly' | 'sessionOnly' | 'params' | 'query' | 'body' | 'requestHeaders'
+>
+
+/** Every operation: those of src/api, and those whose routes are written by hand, which are health checks and metrics. */
+export function allOperations(): AnyOperation[] {
+  const byHand = readRoutes().routes.filter(({ schema }) => !(schema.operationId in operations))
+  return [
+    ...Object.values<AnyOperation>(operations),
+    ...byHand.map(({ method, url, schema }): AnyOperation => {
+      const { operationId: id, scope, adminOnly, sessionOnly, params, querystring, body, requestHeaders } = schema
+      if (scope === undefined) throw new Error(`${id} does not declare a scope`)
+      return {
+        id,
+        method: method.toUpperCase() as Operation['method'],
+        path: url.replaceAll(/:(\w+)/g, '{$1}'),
+        scope,
+        ...(adminOnly && { adminOnly }),
+        ...(sessionOnly && { sessionOnly }),
+        ...(params !== undefined && { params: params as object }),
+        ...(querystring !== undefined && { query: querystring as object }),
+        ...(body !== undefined && { body: body as object }),
+        ...(requestHeaders && { requestHeaders }),
+      }
+    }),
+  ]
+}
+
+/** The members of an object, over all its alternatives. */
+export function membersOf(schema: Schema | undefined): Readonly<Record<string, Schema>> {
+  const { properties = {}, anyOf = [], oneOf = [], allOf = [] } = schema ?? {}
+  return Object.assign({}, properties, ...[...anyOf, ...oneOf, ...allOf].map(membersOf))
+}

@@ -1,0 +1,175 @@
+import assert from 'node:assert/strict'
+import { type TestContext, test } from 'node:test'
+import type { FastifyInstance, RouteOptions } from 'fastify'
+import { pino } from 'pino'
+import { sessionMs } from '#actions/sign-in.ts'
+import { createServer, type ServerDeps } from '#http/server.ts'
+import { readRoutes } from '#openapi/routes.ts'
+import { testDatabase } from '#support/databases.ts'
+import { startTestApp } from '#support/test-app.ts'
+import { sampled } from '#test/sizes.ts'
+import { invitePeople, type Person, signIn } from './accounts.ts'
+import { checkAccess, type Matrix } from './matrix.ts'
+import { accessFaults } from './planted-faults.ts'
+import { type Operation, operationsToCheck, sendTo } from './requests.ts'
+import { givenUp } from './resources.ts'
+import { accessRules, nothing, plainValues } from './rules.ts'
+import { type Digest, digest, watchWrites } from './snapshot.ts'
+import { strangersOf } from './unauthenticated-callers.ts'
+
+/**
+ * Who may do what: every operation of the API × everybody who may not, made from src/api and the routes by hand. Whoever adds one
+ * is told here what has not been said of it: whose things its parameters name, and that it is for everybody.
+ */
+const publicOperations = new Set(['isAlive', 'isReady', 'getHealth', 'getSession', 'signIn', 'acceptInvitation'])
+
+/** What is no operation: pages, for everybody, and the links of messages, which are keys themselves. */
+const publicPages = new Set([
+  ...['GET /', 'GET /docs', 'GET /docs/scalar.js', 'GET /openapi.json', 'GET /problems', 'GET /problems/:slug'],
+  ...['GET /set-up', 'GET /invitation', 'GET /sign-in', 'GET /auth/oidc', 'GET /auth/oidc/callback'],
+  ...['GET /a/:token', 'POST /a/:token'],
+])
+
+const { hidden } = readRoutes()
+
+async function start(t: TestContext): Promise<Matrix> {
+  const writes = watchWrites()
+  let last: Digest = new Map()
+  const testApp = await startTestApp(t, {
+    startAt: '2026-11-23T13:00:00Z',
+    flags: [
+      '--login',
+      '--rate-limit=0',
+      // With what a provider of identities adds, though nobody is there.
+      ...['--oidc-issuer=http://127.0.0.1:1', '--oidc-client-id=duebell', '--public-url=http://127.0.0.1:1'],
+      // Nothing here outlives the process, and a sync for each of some thousand writes would be most of the time.
+      ...(testDatabase === 'sqlite' ? ['--database-url=sqlite::memory:'] : []),
+    ],
+    wrapDatabase: writes.wrap,
+  })
+  const { app, bell, clock, url } = testApp
+  bell.answer = ({ task }) => (task.title.includes(givenUp) ? { retry: false, reason: 'refused' } : undefined)
+  const everybody = await invitePeople(testApp)
+  const { root } = everybody
+  const [user, other] = [await everybody.add('ben'), await everybody.add('ada')]
+  const secretWord = 'Kilimanjaro'
+  const wordOf = (of: Person) => (of === user ? secretWord : 'Ararat')
+  for (const one of [user, other]) {
+    await one.ask('POST', '/v1/channels', { name: `${wordOf(one)} calling`, kind: 'recording' })
+    await one.ask('POST', '/v1/tokens', { name: wordOf(one), scopes: ['read'] })
+    const task = { title: wordOf(one), tags: [wordOf(one)], expiry_dt: '2026-11-23T20:00:00Z' }
+    await one.ask('POST', '/v1/tasks', task)
+    const { id } = await one.ask('POST', '/v1/tasks', task)
+    await one.ask('DELETE', `/v1/tasks/${id}`)
+  }
+  const strangers = await strangersOf(testApp, everybody, user)
+
+  const operations = operationsToCheck()
+  // All of them at once is another matter than some, which the rules are about.
+  const ofAll = (id: string): Operation => {
+    const one = operations.find((operation) => operation.id === id) ?? assert.fail(`there is no ${id}`)
+    return { ...one, id: `${id} of all`, parameters: [], needsInAll: 'admin' }
+  }
+  return {
+    operations: [...operations, ofAll('deleteTasks'), ofAll('purgeTrash')],
+    rules: accessRules({ root, user, other, add: everybody.add, wordOf, idle: app.idle, now: clock.now }),
+    values: plainValues,
+    publicOperations,
+    strangers,
+    people: { root, user, other },
+    secretWord,
+    send: sendTo(t, url),
+    async digest() {
+      await app.idle()
+      if (writes.take()) last = await digest(app.store.db)
+      return last
+    },
+  }
+}
+
+test('access', async (t) => {
+  const matrix = await start(t)
+
+  await t.test('who may not is refused by every operation, with nothing told and nothing changed', async (t) => {
+    const { cells, broken, shown } = await checkAccess(matrix)
+    t.diagnostic(`access: ${matrix.operations.length} operations, ${cells} cells`)
+    assert.deepEqual(broken, [])
+    // The word that nobody else was shown is in what its user asks for.
+    for (const id of ['getTask', 'listTasks', 'listTags', 'listTrash', 'listUpcoming', 'listChannels', 'listChanges'])
+      assert.ok(shown.has(id), id)
+    assert.ok(shown.has('followEvents') && shown.has('exportUser'))
+  })
+
+  await t.test(
+    'what is no operation is a page for everybody that is known here, or a method that its resource does not have',
+    async (t) => {
+      const found = new Set(hidden)
+      for (const page of publicPages) assert.ok(found.has(page), `${page} is there no more`)
+      const wrong: string[] = []
+      for (const page of found) {
+        const [method = '', url = ''] = page.split(' ')
+        const target = url.replaceAll(/:\w+/g, '1')
+        const reply = await matrix.send({ operation: page, method, target, headers: {}, body: undefined })
+        const isOne = publicPages.has(page)
+        const isRight = isOne ? reply.status !== 401 : reply.status === 405 && reply.headers.has('allow')
+        if (!isRight) wrong.push(`${page}: ${reply.status} ${isOne ? '' : 'is it meant for everybody?'}`)
+      }
+      t.diagnostic(`access: ${publicPages.size} pages, ${found.size - publicPages.size} methods that are none`)
+      assert.deepEqual(wrong, [])
+    },
+  )
+
+  // That the matrix finds what is wrong, and not only that nothing is.
+  for (const [words, operations, send, says] of sampled(accessFaults(matrix), 4))
+    await t.test(`the matrix finds ${words}`, async () => {
+      const { broken } = await checkAccess({ ...matrix, operations, send })
+      assert.ok(
+        broken.some((one) => says.test(one)),
+        broken.join('\n'),
+      )
+    })
+
+  await t.test('the matrix finds a rule that names what is not there', async () => {
+    const [naming = assert.fail('getTask has no rule')] = matrix.rules.getTask?.namings ?? []
+    const rules = { getTask: { namings: [{ ...naming, make: async () => ({ name: '471101', absent: nothing }) }] } }
+    const operations = matrix.operations.filter(({ id }) => id === 'getTask')
+    const { broken } = await checkAccess({ ...matrix, operations, rules })
+    assert.match(broken.join('\n'), /the user of a «path id» is answered as others are: is it there at all/)
+  })
+})
+
+test('a route that forgets to say what it needs is refused as the server is made', () => {
+  let isAdded = false
+  function onRoute(this: FastifyInstance, { url }: RouteOptions) {
+    if (isAdded || url !== '/livez') return
+    isAdded = true
+    this.get('/v1/forgotten', async () => 'anything')
+  }
+  const parts = {
+    ctx: {} as never,
+    log: pino({ level: 'silent' }),
+    allowedHosts: [],
+    trustProxy: [],
+    corsOrigins: [],
+    onRoute,
+  }
+  assert.throws(
+    () => createServer(parts as Partial<ServerDeps> as ServerDeps),
+    /GET \/v1\/forgotten does not declare its scope/,
+  )
+  assert.ok(isAdded)
+})
+
+test('a session that is over stays over, however often it is tried', async (t) => {
+  const testApp = await startTestApp(t, { flags: ['--login', '--rate-limit=0'] })
+  const { clock, url } = testApp
+  const { root } = await invitePeople(testApp)
+  const cookie = await signIn(url, root.name)
+  const status = async () => (await fetch(`${url}/v1/tasks`, { headers: { cookie } })).status
+  assert.equal(await status(), 200)
+  await clock.advance(sessionMs)
+  for (let i = 0; i < 3; i++) {
+    assert.equal(await status(), 401)
+    await clock.advance(60_000)
+  }
+})

@@ -1,0 +1,77 @@
+import assert from 'node:assert/strict'
+import type { Role } from '#core/account.ts'
+import type { Scope } from '#core/scope.ts'
+import type { TestApp } from '#support/test-app.ts'
+
+/** Somebody on a server with login, with a token of each scope. */
+export interface Person {
+  readonly id: number
+  readonly name: string
+  readonly password: string
+  readonly tokens: Readonly<Record<Scope, string>>
+  /** The cookie of a session, as a browser sends it. */
+  readonly cookie: string
+  /** Asks with that session: with all rights there are. */
+  send(method: string, path: string, body?: unknown): Promise<Response>
+  /** The same, and is not refused. @returns the body */
+  // biome-ignore lint/suspicious/noExplicitAny: a test says what it expects of it
+  ask(method: string, path: string, body?: unknown): Promise<any>
+}
+
+export interface People {
+  /** Who has set the server up, and administers it. */
+  readonly root: Person
+  add(name: string, role?: Role): Promise<Person>
+}
+
+const password = 'correct horse battery'
+
+/** Sets a server up that was started with `--login`, and brings more people in. */
+export async function invitePeople({ url, lines }: Pick<TestApp, 'url' | 'lines'>): Promise<People> {
+  const sendAs =
+    (headers: Record<string, string>): Person['send'] =>
+    (method, path, body) =>
+      fetch(url + path, {
+        method,
+        headers: { ...headers, ...(body !== undefined && { 'content-type': 'application/json' }) },
+        ...(body !== undefined && { body: JSON.stringify(body) }),
+      })
+  const askAs =
+    (headers: Record<string, string>): Person['ask'] =>
+    async (method, path, body) => {
+      const response = await sendAs(headers)(method, path, body)
+      const text = await response.text()
+      assert.ok(response.ok, `${method} ${path}: ${response.status} ${text}`)
+      return JSON.parse(text)
+    }
+
+  async function person(id: number, name: string, cookie: string): Promise<Person> {
+    const session = { cookie }
+    const make = async (scope: Scope) =>
+      (await askAs(session)('POST', '/v1/tokens', { name: scope, scopes: [scope] })).token
+    const tokens = { read: await make('read'), write: await make('write'), admin: await make('admin') }
+    return { id, name, password, tokens, cookie, send: sendAs(session), ask: askAs(session) }
+  }
+
+  const [, code] = /\/set-up#(dbi_\w+)/.exec(lines.join('')) ?? assert.fail('no link to set the server up was printed')
+  const { user } = await askAs({})('POST', '/v1/invitations/accept', { code, name: 'root', password })
+  const root = await person(user.id, user.name, await signIn(url, user.name))
+  return {
+    root,
+    async add(name, role = 'member') {
+      const { id } = await root.ask('POST', '/v1/users', { name, role, password })
+      return person(id, name, await signIn(url, name))
+    },
+  }
+}
+
+/** @returns the cookie, as a browser sends it */
+export async function signIn(url: string, login: string): Promise<string> {
+  const response = await fetch(`${url}/v1/session`, {
+    method: 'POST',
+    headers: { 'content-type': 'application/json' },
+    body: JSON.stringify({ login, password }),
+  })
+  assert.equal(response.status, 200, await response.text())
+  return response.headers.get('set-cookie')?.replace(/;.*/s, '') ?? assert.fail('no cookie')
+}

@@ -1,0 +1,423 @@
+import { randomUUID } from 'node:crypto'
+import type { Person } from './accounts.ts'
+import type { Naming, Rule, Rules } from './matrix.ts'
+import type { Sending } from './requests.ts'
+import { thingsIn, type World } from './resources.ts'
+
+const at = (place: string, names: string) => names.split(' ').map((name) => `${place} ${name}`)
+
+/** Parameters that name nothing of anybody, wherever they stand. Of one thing If-Match is its version; lists have rules for it. */
+export const plainValues: ReadonlySet<string> = new Set([
+  ...at('query', 'limit offset sort status priority count acknowledged problems dry_run types wait operation'),
+  ...at('query', 'expires_after expires_before updated_after until'),
+  ...at('header', 'If-Match If-None-Match Prefer'),
+  ...at('body', 'title description expiry_dt time_zone reminders tags priority completed_dt'),
+  ...at('body', 'snoozed_until_dt for until'),
+  ...at('body', 'kind options enabled notifications group_wait repeat ignore_quiet_hours'),
+  ...at('body', 'source status disabled_reason failing_since_dt last_sent_dt last_error'),
+  ...at('body', 'default_reminders quiet_hours is_own web_push_key'),
+  ...at('body', 'scopes expires_dt since_dt email role disabled disabled_dt password current revoke_tokens'),
+  ...at('body', 'create_dt update_dt version'),
+])
+
+/** Nothing has this id. */
+export const nothing = '471100'
+
+/**
+ * Of each operation: which of its parameters name what is somebody's, how one of those is made, and how it is asked for. Whoever adds an
+ * operation with a parameter says it here, or the matrix tells that it is missing.
+ */
+export function accessRules(world: World): Rules {
+  const { root, user } = world
+  const a = thingsIn(world)
+
+  const path = (id: string): Sending => ({ path: { id } })
+
+  /** In the path, by an id: to everybody else it is not there. */
+  const byId = (make: (of: Person) => Promise<string>, more: Sending = {}): Naming => ({
+    at: 'path id',
+    make: async (of) => ({ name: await make(of), absent: nothing }),
+    ask: (id) => ({ ...more, ...path(id) }),
+  })
+
+  /** Among others: those are answered, and it is none of them. */
+  const among = (at: string, make: (of: Person) => Promise<string>, ask: Naming['ask']): Naming => ({
+    at,
+    make: async (of) => ({ name: await make(of), absent: nothing }),
+    ask,
+    status: 200,
+  })
+
+  /** What a user may give to one of his things, or look for in them: that another has it is not known. */
+  const given = (at: string, give: (of: Person, name: string) => Promise<unknown>, ask: Naming['ask']): Naming => ({
+    at,
+    async make(of) {
+      const [name, absent] = [a.fresh(), a.fresh()]
+      await give(of, name)
+      return { name, absent }
+    },
+    ask,
+    status: 200,
+  })
+  const keyGiven = (ask: Naming['ask']) => given('body key', (of, key) => a.task(of, { key }), ask)
+  const uidGiven = (ask: Naming['ask']) => given('body uid', (of, uid) => a.task(of, { uid }), ask)
+  const tagGiven = (ask: Naming['ask']) => given('query tag', (of, tag) => a.task(of, { tags: [tag] }), ask)
+
+  /** Under another's key a request is done, and not answered with what the other was. */
+  function keyed(right: (by: Person) => Sending | Promise<Sending>): Naming {
+    const under = async (key: string, by: Person) => ({ ...(await right(by)), headers: { 'idempotency-key': key } })
+    return {
+      at: 'header Idempotency-Key',
+      async make(of, perform) {
+        const name = a.fresh()
+        const proof = await under(name, of)
+        await perform(of, proof)
+        return { name, absent: a.fresh(), proof }
+      },
+      ask: under,
+      status: 200,
+    }
+  }
+
+  /** Where a list goes on is a place, at which everybody sees what is his own: here behind all that is the other's. */
+  const cursor = (list: string, make: (of: Person) => Promise<unknown>, sort: Record<string, string> = {}): Naming => ({
+    at: 'query cursor',
+    async make(of) {
+      for (let i = 0; i < 3; i++) await make(of)
+      const page = (limit: number) => of.ask('GET', `${list}?${new URLSearchParams({ ...sort, limit: String(limit) })}`)
+      // The newest come last in one list, and first in the others.
+      const isNewestFirst = list !== '/v1/tasks' || sort.sort !== undefined
+      const count = isNewestFirst ? 3 : (await of.ask('GET', '/v1/tasks?count=true&limit=0')).total
+      return { name: (await page(count - 2)).next_cursor, absent: (await page(count - 1)).next_cursor }
+    },
+    ask: (cursor) => ({ query: { ...sort, cursor } }),
+    status: 200,
+  })
+
+  /** Of a list of the server. */
+  const serverCursor = (list: string): Naming => ({
+    at: 'query cursor',
+    make: async (of) => ({ name: (await of.ask('GET', `${list}?limit=1`)).next_cursor, absent: 'nowhere' }),
+    ask: (cursor) => ({ query: { cursor } }),
+  })
+
+  const one = (make: (of: Person) => Promise<string>): Rule => ({ namings: [byId(make)] })
+
+  /** What is done to one thing, and may be asked again under a key. */
+  const verb = (make: (of: Person) => Promise<string>, more: Sending = {}): Rule => ({
+    namings: [byId(make, more), keyed(async (by) => ({ ...more, ...path(await make(by)) }))],
+  })
+
+  /** A task is changed by the id in the path: those of the body are passed over, as what was read may be sent back. */
+  const change: Rule = {
+    namings: [byId(a.task), keyGiven(async (key, by) => ({ ...path(await a.task(by)), body: { key } }))],
+    values: ['body id', 'body uid'],
+  }
+  const many = (id: string, more: object = { priority: 'high' }) => ({ body: { tasks: [{ id: Number(id), ...more }] } })
+  const changesCursor = async (of: Person) => (await of.ask('GET', '/v1/changes?limit=1000')).cursor
+  const poll = (query: Record<string, string>): Sending => ({
+    query: { wait: '0', ...query },
+    headers: { accept: 'application/json' },
+  })
+
+  return {
+    createTask: {
+      namings: [
+        uidGiven((uid) => ({ body: { title: 'x', uid } })),
+        keyGiven((key) => ({ body: { title: 'x', key } })),
+        {
+          ...uidGiven((uid) => ({ body: { tasks: [{ title: 'x', uid }] } })),
+          at: 'body tasks',
+        },
+        {
+          ...keyGiven((key) => ({ body: { tasks: [{ title: 'x', key }] } })),
+          at: 'body tasks',
+        },
+        keyed(() => ({ body: { title: 'x' } })),
+        keyed(() => ({ body: { tasks: [{ title: 'x' }] } })),
+      ],
+      values: ['body id'],
+    },
+    updateTasks: {
+      right: async (by) => many(await a.task(by)),
+      namings: [
+        among('body tasks', a.task, (id) => many(id)),
+        among('body tasks', a.task, (id) => many(id, { version: 1, title: 'x' })),
+        {
+          ...among('body tasks', a.task, (id) => ({ ...many(id), headers: { prefer: 'handling=strict' } })),
+          status: 404,
+        },
+      ],
+    },
+    listTasks: {
+      namings: [
+        among('query ids', a.task, (ids) => ({ query: { ids, count: 'true' } })),
+        cursor('/v1/tasks', a.task),
+        cursor('/v1/tasks', a.task, { sort: '-create_dt' }),
+        given(
+          'query q',
+          (of, title) => a.task(of, { title }),
+          (q) => ({ query: { q, count: 'true' } }),
+        ),
+        tagGiven((tag) => ({ query: { tag, count: 'true' } })),
+        {
+          at: 'header If-None-Match',
+          make: async (of) => ({ name: await a.etag(of), absent: `"c999999.${nothing}"` }),
+          ask: (etag) => ({ headers: { 'if-none-match': etag } }),
+          status: 200,
+        },
+      ],
+    },
+    deleteTasks: {
+      right: async (by) => ({ query: { ids: await a.task(by) } }),
+      namings: [
+        among('query ids', a.task, (ids) => ({ query: { ids } })),
+        tagGiven((tag) => ({ query: { tag } })),
+        {
+          at: 'header If-Match',
+          make: async (of) => ({ name: await a.etag(of), absent: `"c999999.${nothing}"` }),
+          ask: (etag) => ({ query: { tag: 'none' }, headers: { 'if-match': etag } }),
+          status: 412,
+        },
+      ],
+    },
+    getTask: one(a.task),
+    putTask: change,
+    updateTask: change,
+    deleteTask: one(a.task),
+    completeTask: verb(a.task),
+    reopenTask: verb(a.completed),
+    snoozeTask: verb(a.firing),
+    getTaskByKey: {
+      namings: [
+        {
+          ...given(
+            'path key',
+            (of, key) => a.task(of, { key }),
+            (key) => ({ path: { key } }),
+          ),
+          status: 404,
+        },
+      ],
+    },
+    putTaskByKey: {
+      namings: [
+        given(
+          'path key',
+          (of, key) => a.task(of, { key }),
+          (key) => ({ path: { key }, body: { title: 'x' } }),
+        ),
+        uidGiven((uid) => ({ path: { key: a.fresh() }, body: { title: 'x', uid } })),
+      ],
+      values: ['body key', 'body id'],
+    },
+
+    listTrash: { namings: [cursor('/v1/trash', a.trashed)] },
+    purgeTrash: {
+      right: async (by) => ({ query: { ids: await a.inTrash(by) } }),
+      namings: [
+        among('query ids', a.inTrash, (ids) => ({ query: { ids } })),
+        among(
+          'query batch',
+          async (of) => (await a.trashed(of)).batch,
+          (batch) => ({ query: { batch } }),
+        ),
+      ],
+    },
+    restoreTasks: {
+      right: async (by) => ({ body: { ids: [Number(await a.inTrash(by))] } }),
+      namings: [
+        among('body ids', a.inTrash, (id) => ({ body: { ids: [Number(id)] } })),
+        among(
+          'body batch',
+          async (of) => (await a.trashed(of)).batch,
+          (batch) => ({ body: { batch } }),
+        ),
+        keyed(async (by) => ({ body: { ids: [Number(await a.inTrash(by))] } })),
+      ],
+    },
+
+    listNotifications: {
+      namings: [
+        cursor('/v1/notifications', a.fired),
+        among('query channel_id', a.bell, (id) => ({ query: { channel_id: id } })),
+      ],
+    },
+    getNotification: one(a.notification),
+    listTaskNotifications: {
+      namings: [
+        byId(async (of) => (await a.fired(of)).taskId),
+        {
+          at: 'query cursor',
+          async make(of) {
+            const [kept, gone] = [await a.fired(of, { times: 2 }), await a.fired(of, { times: 2 })]
+            const behind = async ({ taskId }: { taskId: string }) =>
+              (await of.ask('GET', `/v1/tasks/${taskId}/notifications?limit=1`)).next_cursor
+            const [name, absent] = [await behind(kept), await behind(gone)]
+            await of.ask('DELETE', `/v1/tasks/${gone.taskId}`)
+            return { name, absent, proof: { ...path(kept.taskId), query: { cursor: name } } }
+          },
+          ask: async (cursor, by) => ({ ...path((await a.fired(by)).taskId), query: { cursor } }),
+          status: 400,
+        },
+        {
+          at: 'query channel_id',
+          async make(of) {
+            const [{ taskId }, name] = [await a.fired(of), await a.bell(of)]
+            return { name, absent: nothing, proof: { ...path(taskId), query: { channel_id: name } } }
+          },
+          ask: async (id, by) => ({ ...path((await a.fired(by)).taskId), query: { channel_id: id } }),
+          status: 200,
+        },
+      ],
+    },
+    acknowledgeNotification: verb(a.notification),
+    acknowledgeNotifications: {
+      right: async (by) => ({ body: { up_to: Number(await a.notification(by)) } }),
+      namings: [
+        {
+          at: 'body up_to',
+          async make(of) {
+            const name = await a.notification(of)
+            return { name, absent: nothing, proof: { body: { up_to: Number(name) } } }
+          },
+          // Of his own he has seen all.
+          async ask(id, by) {
+            await by.ask('POST', '/v1/notifications/acknowledge', { up_to: Number.MAX_SAFE_INTEGER })
+            return { body: { up_to: Number(id) } }
+          },
+          status: 200,
+        },
+        keyed(() => ({ body: { up_to: 1 } })),
+      ],
+    },
+    retryNotifications: {
+      right: async (by) => ({ body: { channel_id: Number(await a.bell(by)) } }),
+      namings: [
+        {
+          at: 'body channel_id',
+          async make(of) {
+            const name = await a.bell(of)
+            return { name, absent: nothing, proof: { body: { channel_id: Number(name) } } }
+          },
+          ask: (id) => ({ body: { channel_id: Number(id) } }),
+          status: 422,
+        },
+        keyed(async (by) => ({ body: { channel_id: Number(await a.bell(by)) } })),
+      ],
+    },
+    retryNotification: {
+      namings: [
+        ...(verb(async (of) => (await a.dead(of)).id, { body: {} }).namings ?? []),
+        {
+          at: 'body delivery_id',
+          async make(of) {
+            const { id, deliveryId } = await a.dead(of)
+            return { name: deliveryId, absent: randomUUID(), proof: { ...path(id), body: { delivery_id: deliveryId } } }
+          },
+          ask: async (id, by) => ({ ...path((await a.dead(by)).id), body: { delivery_id: id } }),
+          status: 422,
+        },
+      ],
+    },
+
+    createChannel: {
+      right: () => ({ body: { name: a.fresh(), kind: 'recording', enabled: false } }),
+      namings: [
+        given(
+          'body name',
+          (of, name) => a.channel(of, { name }),
+          (name) => ({ body: { name, kind: 'recording', enabled: false } }),
+        ),
+        keyed(() => ({ body: { name: a.fresh(), kind: 'recording', enabled: false } })),
+      ],
+    },
+    getChannel: one(a.channel),
+    updateChannel: {
+      namings: [
+        byId(a.channel),
+        given(
+          'body name',
+          (of, name) => a.channel(of, { name }),
+          async (name, by) => ({ ...path(await a.channel(by)), body: { name } }),
+        ),
+      ],
+      values: ['body id'],
+    },
+    deleteChannel: one(a.channel),
+    rotateChannelSecret: verb(a.webhook),
+    testChannelDraft: {
+      right: () => ({ body: { kind: 'recording' } }),
+      namings: [keyed(() => ({ body: { kind: 'recording' } }))],
+    },
+    testChannel: verb(a.channel, { body: {} }),
+
+    updateSettings: { right: () => ({ body: { default_reminders: ['PT30M', 'PT15M'] } }) },
+    createToken: { values: ['body name'] },
+    revokeToken: one(a.token),
+    listUsers: { namings: [serverCursor('/v1/users')] },
+    createUser: { right: () => ({ body: { name: a.fresh() } }), values: ['body name'] },
+    getUser: one(a.member),
+    updateUser: { ...one(a.member), values: ['body id', 'body name'] },
+    deleteUser: one(a.disabled),
+    inviteUser: one(a.member),
+    signOutUser: one(a.member),
+    signOutEverywhere: { doer: () => world.add(a.fresh()) },
+    exportUser: one(async () => String(user.id)),
+    listAudit: {
+      namings: [
+        serverCursor('/v1/audit'),
+        among(
+          'query user_id',
+          async () => String(user.id),
+          (id) => ({ query: { user_id: id } }),
+        ),
+      ],
+    },
+    signIn: {
+      right: ({ name, password }) => ({ body: { login: name, password } }),
+      namings: [
+        {
+          at: 'body login',
+          make: async ({ name, password }) => ({ name, absent: 'nobody', proof: { body: { login: name, password } } }),
+          ask: (login) => ({ body: { login, password: 'wrong horse battery' } }),
+          status: 401,
+        },
+      ],
+    },
+    changePassword: { right: ({ password }) => ({ body: { current: password, password } }) },
+    acceptInvitation: {
+      right: async ({ password }) => ({ body: { code: (await a.invited(root)).invitation.code, password } }),
+      values: ['body code', 'body name'],
+    },
+
+    listChanges: {
+      namings: [
+        {
+          at: 'query since',
+          make: async (of) => ({ name: await changesCursor(of), absent: 'nowhere' }),
+          ask: (since) => ({ query: { since } }),
+          status: 400,
+        },
+      ],
+    },
+    followEvents: {
+      right: () => poll({ after: '0' }),
+      namings: [
+        {
+          at: 'query after',
+          make: async (of) => ({ name: await changesCursor(of), absent: 'nowhere' }),
+          ask: (after) => poll({ after }),
+          status: 400,
+        },
+        {
+          at: 'header Last-Event-ID',
+          make: async (of) => ({ name: await changesCursor(of), absent: 'nowhere' }),
+          ask: (id) => ({ headers: { accept: 'text/event-stream', 'last-event-id': id } }),
+          status: 400,
+        },
+        among('query task_id', a.task, (id) => poll({ after: '0', task_id: id })),
+      ],
+    },
+  }
+}

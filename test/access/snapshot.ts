@@ -1,0 +1,47 @@
+import type { Dialect } from 'kysely'
+import { type Db, type Schema, tables } from '#store/schema.ts'
+import { wrapConnections } from '#support/failing-database.ts'
+
+/** Every row there is, by table and user: `tasks of 2`. */
+export type Digest = ReadonlyMap<string, string>
+
+/** But for what says no more than that somebody has asked: the audit log, and when a token was last used. */
+export async function digest(db: Db): Promise<Digest> {
+  const found = new Map<string, string[]>()
+  for (const table of Object.keys(tables) as (keyof Schema)[]) {
+    if (table === 'audit') continue
+    for (const row of await db.selectFrom(table).selectAll().execute()) {
+      const { last_used_at: _, ...rest } = row as Record<string, unknown>
+      const place = `${table} of ${rest.user_id ?? (table === 'users' ? rest.id : 'the server')}`
+      const rows = found.get(place)
+      const text = JSON.stringify(rest)
+      if (rows) rows.push(text)
+      else found.set(place, [text])
+    }
+  }
+  return new Map([...found].map(([place, rows]) => [place, rows.sort().join('\n')]))
+}
+
+/** Where two differ. @param user only what is his, where it is given */
+export function differences(before: Digest, after: Digest, user?: number): string[] {
+  return [...new Set([...before.keys(), ...after.keys()])]
+    .filter((place) => before.get(place) !== after.get(place))
+    .filter((place) => user === undefined || place.endsWith(` of ${user}`))
+}
+
+/** To be given as `wrapDatabase`: notes that something may have been written, so that a digest need not be made again to know that not. */
+export function watchWrites(): { wrap: (dialect: Dialect) => Dialect; take: () => boolean } {
+  let hasWritten = true
+  return {
+    wrap: (dialect) =>
+      wrapConnections(dialect, (text, run) => {
+        hasWritten ||= !/^(?:select|begin|start|commit|rollback|savepoint|release)\b/i.test(text)
+        return run()
+      }),
+    take() {
+      const taken = hasWritten
+      hasWritten = false
+      return taken
+    },
+  }
+}

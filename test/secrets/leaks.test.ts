@@ -1,0 +1,122 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { configSchema } from '#config/schema.ts'
+import { eventually } from '#kit/eventually.ts'
+import { readRoutes } from '#openapi/routes.ts'
+import { testDatabase } from '#support/databases.ts'
+import { comeIn, type Keys } from './accounts.ts'
+import { fire, makeChannels, signInElsewhere, tryChannels } from './channels.ts'
+import { type CanaryFixture, startCanaryFixture } from './fixture.ts'
+import { askEverywhere, askNonsense, readEverything } from './requests.ts'
+import { writeOnlyOptions } from './secret-options.ts'
+
+/**
+ * No secret leaks. A real server, at its most talkative, with a canary in every secret that there is: those of the configuration, of each
+ * kind of channel and of each request as the schemas name them, and those that the server makes. Everything goes wrong that can; and in
+ * nothing that it has said, by whatever way and in whatever form, is one of them.
+ *
+ * Shown on purpose, and looked for in every other place all the same:
+ * - the code by which a server is set up, once, on its standard output
+ * - a token, a session, an invitation and a webhook's own secret, in the one answer by which each is made (and in its repetition under
+ *   the same Idempotency-Key)
+ * - the address of a channel whose path may be a key but that is no `writeOnly`, to whoever made it
+ * - links, in messages
+ *
+ * That the canaries would be found is shown by test/secrets/canaries.test.ts and output-recorder.test.ts.
+ */
+test(`on ${testDatabase} no secret is in anything that the server says, whatever goes wrong`, async (t) => {
+  const fixture = await startCanaryFixture(t)
+  const { witness, database, canaries, ask } = fixture
+  await fixture.start(['the set-up code'])
+  const keys = await comeIn(fixture)
+  assert.equal(fixture.output.stdout.split('#dbi_').length, 2, 'the set-up code is printed once')
+
+  const over = new AbortController()
+  const stream = ask('GET', '/v1/events', { token: keys.token, until: over.signal })
+  await makeChannels(fixture, keys)
+  // Who hangs takes 15 s: beside all that follows.
+  const trials = tryChannels(fixture, keys, ['hangs'])
+  await tryChannels(fixture, keys, ['repeats', 'resets', 'refuses', 'untrusted'])
+  const links = await fire(fixture, keys)
+  await signInElsewhere(fixture)
+  await askEverywhere(fixture, keys, links)
+  await askNonsense(fixture, keys, links)
+  await database.whileAway?.((how) => failToWrite(fixture, keys, how))
+  await database.whileLocked?.(() => failToWrite(fixture, keys, 'locked'))
+  await trials
+  await eventually('the heartbeat was tried', () => fixture.deadMan.requests.length > 0)
+  over.abort()
+  await stream
+  await readEverything(fixture, keys)
+
+  // What nobody has thought of: tables that are not there. An embedded database is the server's alone, so it is down while that is done.
+  if (database.isEmbedded) await fixture.kill()
+  await database.withoutTables(['idempotency_keys', 'audit', 'tokens'], async () => {
+    if (database.isEmbedded) await fixture.start()
+    await failToWrite(fixture, keys, 'without tables')
+    if (database.isEmbedded) await fixture.kill()
+  })
+  if (database.isEmbedded) await fixture.start()
+  await readEverything(fixture, keys)
+  witness.hear("a child's environment", JSON.stringify(fixture.childEnvironment()))
+  await fixture.stop()
+
+  const { secrets, hashes } = await database.read()
+  addWhatIsStored(fixture, secrets, hashes)
+  assertAllSecretsAreThere(fixture)
+  for (const status of [200, 302, 400, 401, 403, 404, 405, 409, 413, 415, 422, 431, 500, 503])
+    assert.ok(witness.statuses.has(status) || (status === 503 && database.isEmbedded), `nothing was answered ${status}`)
+  assert.deepEqual(witness.leaks(), [])
+  t.diagnostic(`${canaries.names.length} secrets, ${[...witness.statuses.values()].reduce((a, b) => a + b)} answers`)
+})
+
+/** What goes to the database with secrets in it, while that fails. */
+async function failToWrite(
+  { ask, canaries, draft, addresses }: CanaryFixture,
+  { token, session, password }: Keys,
+  how: string,
+) {
+  const json = { accept: 'application/json' }
+  const headers = { 'idempotency-key': canaries.make(`an Idempotency-Key, ${how}`) }
+  const body = draft(`made, ${how}`, 'webhook', 'hangs')
+  await Promise.all([
+    ask('POST', '/v1/channels', { token, headers, body, shown: addresses }),
+    ask('PATCH', '/v1/channels/1', { token, body: { enabled: true } }),
+    ask('POST', '/v1/users', { token, body: { name: 'dora', password: canaries.make(`a password, ${how}`) } }),
+    ask('POST', '/v1/session', { body: { login: 'bert', password: canaries.make(`a wrong password, ${how}`) } }),
+    ask('PUT', '/v1/session/password', {
+      headers: { cookie: `__Host-duebell=${session}` },
+      body: { current: `${password}x`, password },
+    }),
+    ask('GET', '/v1/tasks', { token }),
+    ask('GET', '/v1/session', { headers: { cookie: `__Host-duebell=${session}` } }),
+    ask('GET', '/metrics', { token }),
+    ask('GET', '/v1/health', { headers: json }),
+    ask('GET', '/v1/health', { token, headers: json }),
+  ])
+}
+
+/** Each row of `secrets` is one, whatever it is called, and what stands for a secret is nobody's to read either. */
+function addWhatIsStored({ canaries }: CanaryFixture, secrets: { name: string; value: string }[], hashes: string[]) {
+  for (const { name, value } of secrets)
+    canaries.add(`secrets.${name}`, name === 'vapid' ? JSON.parse(value).privateKey : value) // the public one is public
+  for (const [i, hash] of hashes.entries()) canaries.add(`hash ${i}`, hash)
+  assert.ok(secrets.length >= 3 && hashes.length >= 5, 'they were read')
+}
+
+type Members = Record<string, { readonly writeOnly?: boolean; readonly mayHoldSecret?: boolean }>
+
+/** By the schemas: whoever adds a secret is told here to put a canary into it. */
+function assertAllSecretsAreThere({ canaries, database }: CanaryFixture) {
+  for (const option of writeOnlyOptions)
+    assert.ok(canaries.has(`made-${option.replace(/\..*/, '')}: ${option}`), `a canary in the option ${option}`)
+  for (const [name, { writeOnly, mayHoldSecret }] of Object.entries(configSchema.properties as unknown as Members))
+    if (writeOnly || (mayHoldSecret && !(name === 'databaseUrl' && database.isEmbedded)))
+      assert.ok(canaries.has(`config.${name}`), `a canary in ${name} of the configuration`)
+  const madeByUs: Record<string, string> = { 'acceptInvitation.code': 'the set-up code' }
+  for (const { schema } of readRoutes().routes)
+    for (const [name, { writeOnly }] of Object.entries((schema.body as { properties?: Members })?.properties ?? {})) {
+      const member = `${schema.operationId}.${name}`
+      if (writeOnly) assert.ok(canaries.has(madeByUs[member] ?? member), `a canary in ${member} of a request`)
+    }
+}

@@ -1,0 +1,91 @@
+import assert from 'node:assert/strict'
+import { once } from 'node:events'
+import { test } from 'node:test'
+import { startHttpReceiver } from '#kit/http-receiver.ts'
+import { spawnNode } from '#kit/server-process.ts'
+import { createCanaries } from './canaries.ts'
+import { createWitness } from './output-recorder.ts'
+
+/** That a secret is noticed wherever a server can say it: a canary is planted in each such place. */
+
+test('of an answer the words of its status, each header and all of the body are heard', async (t) => {
+  const canaries = createCanaries()
+  const witness = createWitness(canaries)
+  const [word, name, value, body] = ['word', 'name', 'value', 'body'].map((one) => canaries.make(one)) as string[]
+  const { url } = await startHttpReceiver(t, (_, response) => {
+    response.writeHead(
+      404,
+      `No ${word}`,
+      [
+        [`x-${name}`, 'x'],
+        ['set-cookie', 'a=b'],
+        ['set-cookie', `c=${value}`],
+      ].flat(),
+    )
+    // In pieces, of which none holds all of it.
+    response.write(`{"detail":"${body?.slice(0, 7)}`)
+    setImmediate(() => response.end(`${body?.slice(7)}"}`))
+  })
+  const answer = await witness.ask('GET', `${url}/v1/tasks/1?x=1`)
+  assert.deepEqual([answer.status, answer.body.detail], [404, body])
+  const place = 'the answer to GET /v1/tasks/1, 404'
+  assert.deepEqual(
+    witness.leaks().sort(),
+    ['body', 'name', 'value', 'word'].map((one) => `${place}: ${one}, as it is`),
+  )
+  assert.deepEqual([...witness.statuses], [[404, 1]])
+})
+
+test('so is an answer to what no client would send, and a stream that somebody leaves', async (t) => {
+  const canaries = createCanaries()
+  const witness = createWitness(canaries)
+  const secret = canaries.make('the secret')
+  const { url } = await startHttpReceiver(t, ({ path }, response) => {
+    if (path === '/stream') response.write(`data: ${secret}\n\n`)
+    else response.end(secret)
+  })
+  await witness.askByHand(url, ['GET / HTTP/1.1', 'Host: x'])
+  await witness.ask('GET', `${url}/stream`, { until: 'begun' })
+  assert.deepEqual(witness.leaks(), [
+    'the answer to what no client sends, 200: the secret, as it is',
+    'the answer to GET /stream, 200: the secret, as it is',
+  ])
+})
+
+test('of a process its command line is heard, and all that it writes', async (t) => {
+  const canaries = createCanaries()
+  const witness = createWitness(canaries)
+  const [flag, out, error] = ['flag', 'out', 'error'].map((one) => canaries.make(one)) as [string, string, string]
+  const program =
+    'process.stdin.on("end", () => { console.log(process.env.OUT); console.error(process.env.ERROR) }).resume()'
+  const env = { OUT: out, ERROR: Buffer.from(`user:${error}`).toString('base64') }
+  const started = spawnNode(t, ['-e', program, flag], { env })
+  await once(started.child, 'spawn')
+  witness.follow(started)
+  started.child.stdin?.end()
+  await started.ended
+  assert.deepEqual(witness.leaks(), [
+    'the command line: flag, as it is',
+    'standard output: out, as it is',
+    'standard error: error, as base64',
+  ])
+})
+
+test('what is meant to be shown there is no leak, and is one everywhere else', () => {
+  const canaries = createCanaries()
+  const witness = createWitness(canaries)
+  const secret = canaries.make('the secret')
+  witness.hear('the answer by which it is made', secret, ['the secret'])
+  witness.hear('another answer', secret, ['another secret'])
+  witness.hear('the log', `${secret} ${secret}`)
+  assert.deepEqual(witness.leaks(), ['another answer: the secret, as it is', 'the log: the secret, as it is'])
+})
+
+test('a secret that is made later is found in what was heard before', () => {
+  const canaries = createCanaries()
+  const witness = createWitness(canaries)
+  witness.hear('the log', 'GqFjfCZ5QUdZwCMEfVoDSCnCWRcYlEeCaa0cnQFZ6H0')
+  assert.deepEqual(witness.leaks(), [])
+  canaries.add('a hash', 'GqFjfCZ5QUdZwCMEfVoDSCnCWRcYlEeCaa0cnQFZ6H0')
+  assert.deepEqual(witness.leaks(), ['the log: a hash, as it is'])
+})

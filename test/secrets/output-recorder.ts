@@ -1,0 +1,136 @@
+import { readFileSync } from 'node:fs'
+import { request as httpRequest } from 'node:http'
+import { exchange } from '#kit/http-requests.ts'
+import type { ServerProcess } from '#kit/server-process.ts'
+import type { Canaries } from './canaries.ts'
+
+/** Hears all that a server says, by whatever way, and tells afterwards which secrets were in it. */
+export interface Witness {
+  /** @param shown names of secrets that are meant to be there */
+  hear(place: string, text: string, shown?: readonly string[]): void
+  /**
+   * Hears a process to its end: what it writes, and its command line, which everybody on the machine can read.
+   * @param shown on its standard output
+   */
+  follow(process: Pick<ServerProcess, 'child' | 'ended' | 'output'>, shown?: readonly string[]): void
+  /** Asks, and hears all of the answer: status, headers, body. */
+  ask(method: string, url: string, asking?: Asking): Promise<Answered>
+  /** The same for what no client would send. @returns all that came back, as it came */
+  askByHand(url: string, head: readonly string[], body?: string): Promise<string>
+  /** Where a secret was that should not be there: `stderr: the password, as base64`. */
+  leaks(): string[]
+  /** Every status that was answered, and how often. */
+  readonly statuses: ReadonlyMap<number, number>
+}
+
+export interface Asking {
+  readonly token?: string | undefined
+  readonly headers?: Readonly<Record<string, string>>
+  /** Text is sent as it is, anything else as JSON. */
+  readonly body?: unknown
+  readonly shown?: readonly string[]
+  /** Of a stream: hears what comes until then, or the first of it, and hangs up. */
+  readonly until?: AbortSignal | 'begun'
+}
+
+export interface Answered {
+  readonly status: number
+  readonly headers: Readonly<Record<string, string | string[] | undefined>>
+  readonly text: string
+  /** The JSON of the body, or undefined. */
+  // biome-ignore lint/suspicious/noExplicitAny: a test says what it expects of it
+  readonly body: any
+}
+
+export function createWitness(canaries: Canaries): Witness {
+  const heard: { place: string; text: string; shown: readonly string[] }[] = []
+  const statuses = new Map<number, number>()
+
+  const witness: Witness = {
+    statuses,
+    hear(place, text, shown = []) {
+      heard.push({ place, text, shown })
+    },
+    follow({ child, ended, output }, shown) {
+      witness.hear('the command line', readFileSync(`/proc/${child.pid}/cmdline`, 'utf8'))
+      ended.then(() => {
+        witness.hear('standard output', output.stdout, shown)
+        witness.hear('standard error', output.stderr)
+      })
+    },
+    async ask(method, url, asking = {}) {
+      const answer = await send(method, url, asking)
+      statuses.set(answer.status, (statuses.get(answer.status) ?? 0) + 1)
+      // What is long in a path is a secret or a name, and not what tells one answer from another.
+      const path = URL.parse(url)?.pathname.replaceAll(/[^/]{20,}/g, '…')
+      witness.hear(`the answer to ${method} ${path}, ${answer.status}`, answer.all, asking.shown)
+      return answer
+    },
+    async askByHand(url, head, body = '') {
+      const all = await exchange(url, head, body)
+      const status = Number(/^HTTP\/1\.1 (\d{3})/.exec(all)?.[1] ?? 0)
+      statuses.set(status, (statuses.get(status) ?? 0) + 1)
+      witness.hear(`the answer to what no client sends, ${status}`, all)
+      return all
+    },
+    leaks() {
+      const seen = new Set<string>()
+      const leaks = new Set<string>()
+      for (const { place, text, shown } of heard) {
+        const key = `${shown} ${text}`
+        if (seen.has(key)) continue
+        seen.add(key)
+        for (const { name, form } of canaries.findIn(text))
+          if (!shown.includes(name)) leaks.add(`${place}: ${name}, ${form}`)
+      }
+      return [...leaks]
+    },
+  }
+  return witness
+}
+
+function send(
+  method: string,
+  url: string,
+  { token, headers = {}, body, until }: Asking,
+): Promise<Answered & { readonly all: string }> {
+  const bytes = body === undefined ? undefined : Buffer.from(typeof body === 'string' ? body : JSON.stringify(body))
+  const head = {
+    ...(token !== undefined && { authorization: `Bearer ${token}` }),
+    ...(bytes && { 'content-type': 'application/json', 'content-length': String(bytes.length) }),
+    ...headers,
+  }
+  return new Promise((resolve, reject) => {
+    const request = httpRequest(url, { method, headers: head, agent: false }, (response) => {
+      const chunks: Buffer[] = []
+      const end = () => {
+        const text = Buffer.concat(chunks).toString('utf8')
+        const { statusCode: status = 0, statusMessage, rawHeaders, headers } = response
+        resolve({
+          status,
+          headers,
+          text,
+          body: toJson(text),
+          all: [status, statusMessage, ...rawHeaders, text].join('\n'),
+        })
+      }
+      response.on('data', (chunk: Buffer) => {
+        chunks.push(chunk)
+        if (until === 'begun') request.destroy()
+      })
+      response.on('error', () => {}) // `close` follows
+      response.on('close', end)
+    })
+    request.on('error', reject)
+    if (until instanceof AbortSignal) until.addEventListener('abort', () => request.destroy())
+    request.end(bytes)
+  })
+}
+
+function toJson(text: string): unknown {
+  try {
+    return JSON.parse(text)
+  } catch {
+    return undefined
+  }
+}
