@@ -146,7 +146,7 @@ function readTime(
   grammar: Grammar,
 ): { time: Time } | undefined {
   const named = groups.hour === undefined ? undefined : grammar.numberOf(groups.hour)
-  const total = (named ?? phrase.hour ?? 0) * 60 + (phrase.minuteOffset ?? 0)
+  const total = (named ?? phrase.hour ?? 0) * 60 + (phrase.minuteOffset ?? Number(groups.minute ?? 0))
   if (total < 0 || total > 24 * 60) return undefined
   const isAmbiguous = named !== undefined && named <= 12
   return { time: { hour: Math.floor(total / 60), minute: total % 60, second: 0, isAmbiguous } }

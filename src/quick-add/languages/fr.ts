@@ -111,6 +111,7 @@ export const fr: Language = {
   ],
   recurrence: {
     every: 'chaque|tous les|toutes les',
+    repeating: 'les',
     other: 'deux|2',
     on: '(?:le |les )?',
     ofMonth: '(?: du mois| de chaque mois)?',
