@@ -66,6 +66,8 @@ export function findAtoms(scan: Scan, grammar: Grammar, chrono: Chrono, today: T
   const separated = rest
     // «9am until 1 May» would be a range of hours.
     .replaceAll(grammar.find(`${until}|${starting}`), (word) => unreadable.repeat(word.length))
+    // «le 3 à 14h» would be the hours from 3 to 14, and «el 3 a las 14» 3 a.m.
+    .replaceAll(/(?<=\d )(?:à(?= ?\d)|a(?= las? ))/g, unreadable)
     // Chrono's Chinese dates take the cube of the length of a gap: 500 blanks cost 1.2 s, 20 ms in pieces.
     .replaceAll(/[\s|,，]{4,}/g, (gap) => ` ${unreadable.repeat(gap.length - 2)} `)
   for (const result of chrono.parse(separated, reference)) {
