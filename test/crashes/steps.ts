@@ -62,7 +62,7 @@ export const createManyUnderKey =
   ({ app, isAgain, time, request }) => {
     const titles = Object.keys(minutes)
     return request(titles, async () => {
-      const there = async () => (await app.client.list()).tasks.filter(({ title }) => titles.includes(title))
+      const there = async () => (await app.client.listTasks()).tasks.filter(({ title }) => titles.includes(title))
       const before = (await there()).length
       assert.ok(before === 0 || (isAgain && before === titles.length), `${before} of ${titles.length} are there`)
       const response = await fetch(`${app.url}/v1/tasks`, {
