@@ -54,7 +54,7 @@ export const createTask = operation({
   problems: ['conflict'],
 })
 
-/** A list that is longer takes more than 4 ms, the share of a turn that other requests have. */
+/** A longer list takes more than 3 ms of the 4 that requests have in a turn of the event loop. */
 const largeBulk = 100
 
 export const createTasks = operation({

@@ -66,6 +66,8 @@ export function findAtoms(scan: Scan, grammar: Grammar, chrono: Chrono, today: T
   const separated = rest
     // «9am until 1 May» would be a range of hours.
     .replaceAll(grammar.find(`${until}|${starting}`), (word) => unreadable.repeat(word.length))
+    // «le 3 à 14h» would be the hours from 3 to 14, and «el 3 a las 14» 3 a.m.
+    .replaceAll(/(?<=\d )(?:à(?= ?\d)|a(?= las? ))/g, unreadable)
     // Chrono's Chinese dates take the cube of the length of a gap: 500 blanks cost 1.2 s, 20 ms in pieces.
     .replaceAll(/[\s|,，]{4,}/g, (gap) => ` ${unreadable.repeat(gap.length - 2)} `)
   for (const result of chrono.parse(separated, reference)) {
@@ -146,7 +148,7 @@ function readTime(
   grammar: Grammar,
 ): { time: Time } | undefined {
   const named = groups.hour === undefined ? undefined : grammar.numberOf(groups.hour)
-  const total = (named ?? phrase.hour ?? 0) * 60 + (phrase.minuteOffset ?? 0)
+  const total = (named ?? phrase.hour ?? 0) * 60 + (phrase.minuteOffset ?? Number(groups.minute ?? 0))
   if (total < 0 || total > 24 * 60) return undefined
   const isAmbiguous = named !== undefined && named <= 12
   return { time: { hour: Math.floor(total / 60), minute: total % 60, second: 0, isAmbiguous } }

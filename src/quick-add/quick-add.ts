@@ -152,7 +152,7 @@ function choose(clusters: readonly Cluster[]): Cluster[] {
   const hasTime = (cluster: Cluster) => has(cluster, (atom) => atom.time ?? atom.part ?? atom.at ?? atom.spanMinutes)
   const score = (cluster: Cluster) =>
     (hasDay(cluster) ? 4 : 0) + (hasTime(cluster) ? 2 : 0) + (cluster.hasPreposition ? 1 : 0)
-  // Of two times the first: «at 8 and 20».
+  // The first of two times: «at 8 and 20».
   const inOrder = clusters.some(hasDay) ? clusters.toReversed() : clusters
   const best = inOrder.toSorted((a, b) => score(b) - score(a))[0]
   if (!best) return []

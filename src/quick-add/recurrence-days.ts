@@ -119,7 +119,7 @@ export function readClause(
   return { rule: { ...days.rule, interval: plain.interval }, end: days.end }
 }
 
-function readWeekdays(
+export function readWeekdays(
   work: string,
   grammar: Grammar,
   position: number,

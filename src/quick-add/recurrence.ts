@@ -5,6 +5,7 @@ import {
   readBody,
   readClause,
   readDaysOfMonth,
+  readWeekdays,
   refusedWorkday,
   workdayPattern,
 } from './recurrence-days.ts'
@@ -38,6 +39,7 @@ export function readRecurrence(scan: Scan, grammar: Grammar): Recurrence | undef
     from = 'completion'
     end += after[0].length
   }
+  start = grammar.before(grammar.language.prepositions).exec(scan.work.slice(0, start))?.index ?? start
   scan.take(start, end, 'recurrence')
   return { ...found, from, start, end, ...readEnd(scan, grammar, end) }
 }
@@ -82,6 +84,11 @@ function readEvery(scan: Scan, grammar: Grammar): Found | undefined {
       return undefined
     }
     return { ...body, from: match.groups?.mark ? 'completion' : 'expiry', start: match.index }
+  }
+  for (const match of work.matchAll(grammar.find(words.repeating))) {
+    const after = skipSpace(work, match.index + match[0].length)
+    const days = readWeekdays(work, grammar, match.index, 1) ?? readWeekdays(work, grammar, after, 1)
+    if (days) return { ...days, from: 'expiry', start: match.index }
   }
   return undefined
 }

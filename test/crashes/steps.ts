@@ -56,6 +56,27 @@ export const createUnderKey =
       assert.ok(isAgain || !response.headers.has('idempotency-replayed'))
       return task
     })
+/** The same for many tasks, each with the minute of its expiry: all of them are there once, or none is. */
+export const createManyUnderKey =
+  (minutes: Readonly<Record<string, number>>): Step =>
+  ({ app, isAgain, time, request }) => {
+    const titles = Object.keys(minutes)
+    return request(titles, async () => {
+      const there = async () => (await app.client.listTasks()).tasks.filter(({ title }) => titles.includes(title))
+      const before = (await there()).length
+      assert.ok(before === 0 || (isAgain && before === titles.length), `${before} of ${titles.length} are there`)
+      const response = await fetch(`${app.url}/v1/tasks`, {
+        method: 'POST',
+        headers: { 'content-type': 'application/json', 'idempotency-key': `"many ${time(0)}"` },
+        body: JSON.stringify({ tasks: titles.map((title) => ({ title, expiry_dt: time(minutes[title] as number) })) }),
+      })
+      if (!response.ok) throw new Error(`${response.status}`)
+      assert.ok(isAgain || !response.headers.has('idempotency-replayed'))
+      const { tasks } = (await response.json()) as { tasks: TaskWire[] }
+      assert.deepEqual(await there(), tasks)
+      return tasks
+    })
+  }
 export const completeUnderKey =
   (title: string): Step =>
   ({ app, task, time, request }) =>

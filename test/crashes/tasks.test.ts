@@ -7,6 +7,7 @@ import {
   complete,
   completeUnderKey,
   create,
+  createManyUnderKey,
   createUnderKey,
   patch,
   patchAll,
@@ -42,6 +43,10 @@ testCrashes({
     before: [create('done', 60)],
     steps: [createUnderKey('once', 60), completeUnderKey('done'), createUnderKey('due', 10), advance(46)],
     notifications: ['due -5 10 sent', 'once 45 60 sent'],
+  },
+  'many tasks are created in one request under an Idempotency-Key': {
+    steps: [createManyUnderKey({ ahead: 60, due: 10, later: 70 }), advance(46), advance(56)],
+    notifications: ['ahead 45 60 sent', 'due -5 10 sent', 'later 55 70 sent'],
   },
   'the expiry moves on, and back, and away': edits,
   'many tasks are moved in one request': {

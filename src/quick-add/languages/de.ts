@@ -108,6 +108,7 @@ export const de: Language = {
     { pattern: '(?:im|bis|ab|anfang|vor) {month}', phrase: { kind: 'month' }, isWeak: true },
     { pattern: '(?:um )?mitternacht', phrase: { kind: 'time', hour: 24 }, isWeak: true },
     { pattern: '(?:zum )?feierabend', phrase: { kind: 'time', hour: 17 }, isWeak: true },
+    { pattern: '(?:um )?(?<hour>\\d{1,2})\\.(?<minute>[0-5]\\d) ?uhr', phrase: { kind: 'time' } },
     { pattern: '(?:um )?halb {hour}', phrase: { kind: 'time', minuteOffset: -30 } },
     { pattern: '(?:um )?viertel nach {hour}', phrase: { kind: 'time', minuteOffset: 15 } },
     { pattern: '(?:um )?viertel vor {hour}', phrase: { kind: 'time', minuteOffset: -15 } },
@@ -122,6 +123,7 @@ export const de: Language = {
   ],
   recurrence: {
     every: 'jede[nrsm]?|alle',
+    repeating: '(?:mon|diens|donners|frei|sams|sonn)tags|mittwochs|sonnabends',
     other: 'zweite[nrs]?',
     on: '(?:am |an |immer )?(?:dem |jedem |den )?',
     ofMonth: '(?: (?:des|im) monats?)?',

@@ -119,6 +119,7 @@ export const en: Language = {
   ],
   recurrence: {
     every: 'every|each|ev',
+    repeating: '(?:mon|tues|wednes|thurs|fri|satur|sun)days',
     other: 'other|second',
     on: '(?:on |at )?(?:the )?',
     ofMonth: '(?: of (?:the|a|each|every) month)?',

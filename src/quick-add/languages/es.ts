@@ -114,6 +114,7 @@ export const es: Language = {
   ],
   recurrence: {
     every: 'cada|todos los|todas las',
+    repeating: 'los',
     other: 'dos|2',
     on: '(?:el |los |en )?',
     ofMonth: '(?: del mes| de cada mes)?',

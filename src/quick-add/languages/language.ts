@@ -45,6 +45,8 @@ export interface PhrasePattern {
 export interface RecurrenceWords {
   /** The word that begins a recurrence: «every». */
   readonly every: string
+  /** A weekday that repeats without «every», or the word before one: «mondays», «los lunes». */
+  readonly repeating: string
   /** Two units at a time, as «every other day» or «every second day». */
   readonly other: string
   /** Between a unit and its days: «every month on the 1st». */

@@ -99,6 +99,7 @@ export const zh: Language = {
   ],
   recurrence: {
     every: '每(?!隔)个?',
+    repeating: '(?!)',
     other: '隔一',
     on: '的?(?:在)?',
     ofMonth: '',
