@@ -31,10 +31,7 @@ describe('a task that expires on a day', () => {
       create({ expiryDate: '2027-03-01' }, { ...paris, dayTime: '07:30' }).notifyAt,
       at('2027-03-01T07:30:00+01:00'),
     )
-    assert.equal(
-      create({ expiryDate: '2027-03-01' }, { ...paris, dayReminders: [] }).notifyAt,
-      null,
-    )
+    assert.equal(create({ expiryDate: '2027-03-01' }, { ...paris, dayReminders: [] }).notifyAt, null)
   })
 
   test('counts its own leads from that time as well', () => {
@@ -211,6 +208,9 @@ describe('the text of a day', () => {
 
   test('is cancelled once the day is another', () => {
     assert.equal(cancelReason(notification, day), null)
-    assert.equal(cancelReason(notification, applyPatch(day, { expiryDate: '2027-03-02' }, paris, now)), 'the expiry was moved')
+    assert.equal(
+      cancelReason(notification, applyPatch(day, { expiryDate: '2027-03-02' }, paris, now)),
+      'the expiry was moved',
+    )
   })
 })

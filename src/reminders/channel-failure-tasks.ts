@@ -48,6 +48,15 @@ async function addTask(
     reminders: ['PT0S'],
     priority: 'high' as const,
   }
-  const task = await insertTask(tx, newTask(draft, userId, randomUUIDv7(), { reminders: [], dayReminders: ['PT0S'], dayTime: '09:00', timeZone: 'UTC' }, now))
+  const task = await insertTask(
+    tx,
+    newTask(
+      draft,
+      userId,
+      randomUUIDv7(),
+      { reminders: [], dayReminders: ['PT0S'], dayTime: '09:00', timeZone: 'UTC' },
+      now,
+    ),
+  )
   recordChange(tx, { userId, taskId: task.id, kind: 'created' })
 }

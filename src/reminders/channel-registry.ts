@@ -41,7 +41,10 @@ export interface ChannelSnapshot {
 }
 
 /** For a user who was deleted, whose tasks are about to go. */
-const noSettings: AlarmSettings = { defaults: { reminders: [], dayReminders: ['PT0S'], dayTime: '09:00', timeZone: 'UTC' }, staleSince: null }
+const noSettings: AlarmSettings = {
+  defaults: { reminders: [], dayReminders: ['PT0S'], dayTime: '09:00', timeZone: 'UTC' },
+  staleSince: null,
+}
 
 export interface OpenChannel {
   readonly record: ChannelRecord

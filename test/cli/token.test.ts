@@ -102,7 +102,12 @@ test('it changes no settings of the server: its own time zone is not saved', asy
   await app.stop()
   await command(databaseUrl, '--time-zone=America/New_York', '--default-reminders=P1D')
   await using store = await openStore(databaseUrl, { clock: fakeClock(), onBroken() {} })
-  assert.deepEqual((await findUser(store.db, 1))?.defaults, { reminders: ['PT15M'], dayReminders: ['PT0S'], dayTime: '09:00', timeZone: 'Asia/Tokyo' })
+  assert.deepEqual((await findUser(store.db, 1))?.defaults, {
+    reminders: ['PT15M'],
+    dayReminders: ['PT0S'],
+    dayTime: '09:00',
+    timeZone: 'Asia/Tokyo',
+  })
 })
 
 test('an error is a sentence, and creates nothing', async (t) => {

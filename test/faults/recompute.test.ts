@@ -16,7 +16,9 @@ const [hourMs, dayMs] = [3_600_000, 86_400_000]
 async function seed(t: TestContext): Promise<{ url: string; expiryAt: number }> {
   const url = testDatabase === 'sqlite' ? `sqlite:${join(temporaryFolder(t), 'duebell.db')}` : await freshDatabase(t)
   await using store = await openStore(url, { clock: systemClock, onBroken() {} })
-  await store.transact((tx, now) => adoptServerDefaults(tx, { reminders: ['PT15M'], dayReminders: ['PT0S'], dayTime: '09:00', timeZone: 'UTC' }, now))
+  await store.transact((tx, now) =>
+    adoptServerDefaults(tx, { reminders: ['PT15M'], dayReminders: ['PT0S'], dayTime: '09:00', timeZone: 'UTC' }, now),
+  )
   const expiryAt = Date.now() + 30 * dayMs
   await insertMany(store, howMany, { expiry_at: expiryAt, notify_at: expiryAt - hourMs / 4 })
   return { url, expiryAt }

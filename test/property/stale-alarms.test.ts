@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import fc from 'fast-check'
+import { endOfDay } from '#core/date-time.ts'
 import { expiriesOf, fire, maxZoneShiftMs, nextReminder, reminderAt } from '#core/reminder.ts'
 import { type AlarmTask, freshen } from '#core/stale-alarm.ts'
 
@@ -16,7 +17,23 @@ const zone = fc.constantFrom(
   'Antarctica/Troll',
   'Asia/Kolkata',
 )
-const lead = fc.constantFrom('PT0S', 'PT5M', 'PT15M', 'PT1H', 'P1D', 'P2W', 'P1M', 'P3M', 'P1Y', 'P1Y1M', 'P1DT2H')
+const lead = fc.constantFrom(
+  'PT0S',
+  'PT5M',
+  'PT15M',
+  'PT1H',
+  'P1D',
+  'P2W',
+  'P1M',
+  'P3M',
+  'P1Y',
+  'P1Y1M',
+  'P1DT2H',
+  '-PT5M',
+  '-P1D',
+  'P1D@09:00',
+  '-P2D@23:30',
+)
 const defaults = fc.record({
   reminders: fc.uniqueArray(lead, { maxLength: 4 }),
   dayReminders: fc.uniqueArray(lead, { maxLength: 4 }),

@@ -129,7 +129,12 @@ describe(`${testDatabase}: the walk`, () => {
     ]
     const inMarch = Date.parse('2027-03-01T09:00:00Z')
     const local = await insert(store, now, 1, inMarch, { reminders: '["P3M"]', notify_at: now + 2 * hourMs })
-    await adopt(store, { reminders: ['P10D', 'PT5M'], dayReminders: ['PT0S'], dayTime: '09:00', timeZone: 'Africa/Lagos' })
+    await adopt(store, {
+      reminders: ['P10D', 'PT5M'],
+      dayReminders: ['PT0S'],
+      dayTime: '09:00',
+      timeZone: 'Africa/Lagos',
+    })
     const woken: number[] = []
     const walk = walkOf(store, (at) => woken.push(at))
     await walk.step()

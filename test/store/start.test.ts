@@ -364,7 +364,13 @@ describe('several starts', () => {
     test(`${server}: at once on an empty database, all succeed`, { skip: skip[server] }, async (t) => {
       const url = await freshDatabase(t, server)
       const stores = await Promise.all(Array.from({ length: 6 }, () => open(t, url)))
-      const draft = newTask({ title: 'Together' }, 1, 'uid', { reminders: [], dayReminders: ['PT0S'], dayTime: '09:00', timeZone: 'UTC' }, Date.now())
+      const draft = newTask(
+        { title: 'Together' },
+        1,
+        'uid',
+        { reminders: [], dayReminders: ['PT0S'], dayTime: '09:00', timeZone: 'UTC' },
+        Date.now(),
+      )
       await (stores[0] as Store).transact((tx) => insertTask(tx, draft))
       for (const { db } of stores) assert.equal((await db.selectFrom('tasks').selectAll().execute()).length, 1)
     })
@@ -460,7 +466,13 @@ describe('the tasks of the original service', { skip: skip.mysql }, () => {
     const again = await open(t, url, lines, 'Asia/Tokyo')
     assert.deepEqual(lines, [])
     assert.deepEqual(await again.db.selectFrom('tasks').selectAll().orderBy('id').execute(), tasks)
-    const draft = newTask({ title: 'Next' }, 1, 'next', { reminders: [], dayReminders: ['PT0S'], dayTime: '09:00', timeZone: 'UTC' }, Date.now())
+    const draft = newTask(
+      { title: 'Next' },
+      1,
+      'next',
+      { reminders: [], dayReminders: ['PT0S'], dayTime: '09:00', timeZone: 'UTC' },
+      Date.now(),
+    )
     assert.equal((await again.transact((tx) => insertTask(tx, draft))).id, 41)
   })
 
@@ -474,7 +486,9 @@ describe('the tasks of the original service', { skip: skip.mysql }, () => {
 
   test('get their alarms with the first defaults', async (t) => {
     const store = await open(t, await originalDatabase(t, [[3, 'Visa', null, '2999-01-01 10:00:00', null, null]]))
-    await store.transact((tx, now) => adoptServerDefaults(tx, { reminders: ['PT15M'], dayReminders: ['PT0S'], dayTime: '09:00', timeZone: 'UTC' }, now))
+    await store.transact((tx, now) =>
+      adoptServerDefaults(tx, { reminders: ['PT15M'], dayReminders: ['PT0S'], dayTime: '09:00', timeZone: 'UTC' }, now),
+    )
     const walk = openWalk({ store, limit: () => 1_000, wake() {} }, builtInUserId)
     assert.deepEqual(await walk.step(), { tasks: 1, tasksBefore: 0, isDone: true })
     const [task] = await store.db.selectFrom('tasks').select('notify_at').execute()

@@ -672,7 +672,12 @@ export function storeSuite(name: string, fresh: Fresh, migrated: Fresh): void {
       assert.equal(await save({ ...own, reminders: ['P2D'] }), true)
       const earlier = await sinceOf(other)
       assert.equal(await save(own), true)
-      assert.deepEqual(await defaultsOf(store, other), { reminders: ['P1D', 'PT0S'], dayReminders: ['PT0S'], dayTime: '09:00', timeZone: defaults.timeZone })
+      assert.deepEqual(await defaultsOf(store, other), {
+        reminders: ['P1D', 'PT0S'],
+        dayReminders: ['PT0S'],
+        dayTime: '09:00',
+        timeZone: defaults.timeZone,
+      })
       assert.deepEqual(await stale(store), [other])
       assert.equal(await markFresh(other, earlier), false, 'of the same millisecond, and not the last change')
       assert.deepEqual(await stale(store), [other])
@@ -683,7 +688,12 @@ export function storeSuite(name: string, fresh: Fresh, migrated: Fresh): void {
       const servers = { reminders: ['PT1H'], dayReminders: ['PT0S'], dayTime: '09:00', timeZone: 'Europe/Paris' }
       await store.transact((tx) => preferences.adoptServerDefaults(tx, servers, now))
       assert.deepEqual(await defaultsOf(store, users.builtInUserId), servers)
-      assert.deepEqual(await defaultsOf(store, other), { reminders: ['P1D', 'PT0S'], dayReminders: ['PT0S'], dayTime: '09:00', timeZone: 'Europe/Paris' })
+      assert.deepEqual(await defaultsOf(store, other), {
+        reminders: ['P1D', 'PT0S'],
+        dayReminders: ['PT0S'],
+        dayTime: '09:00',
+        timeZone: 'Europe/Paris',
+      })
       assert.deepEqual(await stale(store), [users.builtInUserId, other])
     })
 
@@ -695,7 +705,13 @@ export function storeSuite(name: string, fresh: Fresh, migrated: Fresh): void {
       assert.equal(await lock(), undefined, 'nothing is stale')
       const save = (hours: number) =>
         store.transact((tx) =>
-          preferences.saveOwnDefaults(tx, ada, { reminders: [`PT${hours}H`], dayReminders: ['PT0S'], dayTime: '09:00', timeZone: null }, defaults, now),
+          preferences.saveOwnDefaults(
+            tx,
+            ada,
+            { reminders: [`PT${hours}H`], dayReminders: ['PT0S'], dayTime: '09:00', timeZone: null },
+            defaults,
+            now,
+          ),
         )
       await save(1)
       const begin = { staleSince: now, begunAt: now, isPast: false, expiryAt: now, taskId: 0, tasks: 0 }
