@@ -53,7 +53,7 @@ export interface RatePolicy {
   readonly maxKeys?: number
 }
 
-/** An entry takes 100 bytes with a key of 40 characters. */
+/** An entry takes less than 100 bytes with a key of 40 characters. */
 const defaultMaxKeys = 10_000
 /** Tolerance, as a part of one request, for rounding errors in sums of fractions. */
 const rounding = 1e-6
