@@ -12,7 +12,7 @@ describe('what comes back is refused', () => {
   test('with another state, none, or a second one', async (t) => {
     const { oidc, arrive, reveal } = await start(t)
     const { cookie, url } = await arrive()
-    const secrets = Object.values(reveal(cookie)).slice(0, 3)
+    const secrets = Object.values(await reveal(cookie)).slice(0, 3)
     for (const change of [
       (query: URLSearchParams) => query.set('state', 'x'.repeat(43)),
       (query: URLSearchParams) => query.delete('state'),
@@ -104,10 +104,11 @@ describe('what comes back is refused', () => {
   test('when the provider says that it cannot, or that we asked wrongly', async (t) => {
     const { oidc, provider, reveal } = await start(t)
     const { cookie } = await oidc.begin({})
+    const { state } = await reveal(cookie)
     const back = (error: string) =>
       oidc.finish({
         cookie,
-        url: `?${new URLSearchParams({ error, state: reveal(cookie).state, iss: provider.issuer })}`,
+        url: `?${new URLSearchParams({ error, state, iss: provider.issuer })}`,
       })
     await assertRefused(back('temporarily_unavailable'), 'unavailable', /Try again in a minute/)
     const problem = await assertRefused(back('invalid_scope'), 'unavailable', /is not configured correctly/)
@@ -151,7 +152,7 @@ describe('an ID token is refused', () => {
   async function answerWith(t: Parameters<typeof start>[0], one: (typeof cases)[string]) {
     const { oidc, provider, arrive, reveal } = await start(t)
     const back = await arrive()
-    const { nonce } = reveal(back.cookie)
+    const { nonce } = await reveal(back.cookie)
     const usual = {
       iss: provider.issuer,
       aud: 'duebell',

@@ -40,8 +40,8 @@ export async function start(t: TestContext, provided: Partial<OidcProviderOption
   }
 
   /** What a cookie hides, and nobody may ever read in an error. */
-  const reveal = (cookie: string): Record<'state' | 'nonce' | 'verifier' | 'returnTo', string> =>
-    JSON.parse(createCookieCipher(cookieKey, `oidc ${issuer} ${clientId}`).decrypt(cookie) ?? '')
+  const reveal = async (cookie: string): Promise<Record<'state' | 'nonce' | 'verifier' | 'returnTo', string>> =>
+    JSON.parse((await createCookieCipher(cookieKey, `oidc ${issuer} ${clientId}`).decrypt(cookie)) ?? '')
 
   return { provider, clock, oidc, replica, arrive, reveal }
 }
