@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { systemClock } from '#clock.ts'
 import { openStore } from '#store/engine/open.ts'
-import { adoptServerDefaults } from '#store/users.ts'
+import { adoptServerDefaults } from '#store/preferences.ts'
 import { migratedDatabase } from '#support/databases.ts'
 import { createTokenCache, firstUserHash } from './token-cache.ts'
 
