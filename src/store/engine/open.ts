@@ -72,11 +72,15 @@ export interface StoreDeps {
   readonly onChangesCommitted?: (userIds: readonly number[]) => void
   /** Called after each COMMIT of this process: how many units of work shared it, and the time since its BEGIN. */
   readonly onCommitted?: (works: number, ms: number) => void
+  /** Ends the wait for a database that does not answer yet. */
+  readonly stopping?: AbortSignal
   /** Wraps the driver, so that tests can watch or fail statements. */
   readonly wrap?: (dialect: KyselyDialect) => KyselyDialect
 }
 
-type OpenDeps = Required<Omit<StoreDeps, 'wrap' | 'onChangesCommitted' | 'onCommitted'>>
+type OpenDeps = Required<Omit<StoreDeps, 'stopping' | 'wrap' | 'onChangesCommitted' | 'onCommitted'>> & {
+  readonly stopping?: AbortSignal | undefined
+}
 
 /** In the order in which they are applied. A released name stays. */
 const migrations = {
@@ -206,7 +210,12 @@ async function openDialect(url: string, limits: Limits, isWatched: boolean): Pro
 }
 
 /** Waits for a database that does not answer yet. Any other error is thrown at once. */
-async function waitForDatabase(db: Db, dialect: Dialect, url: string, { clock, log }: OpenDeps): Promise<void> {
+async function waitForDatabase(
+  db: Db,
+  dialect: Dialect,
+  url: string,
+  { clock, log, stopping }: OpenDeps,
+): Promise<void> {
   const giveUpAt = clock.now() + patienceMs
   for (let isFirst = true; ; isFirst = false) {
     try {
@@ -221,7 +230,8 @@ async function waitForDatabase(db: Db, dialect: Dialect, url: string, { clock, l
           cause: error,
         })
       if (isFirst) log.warn(`${reason}; waiting up to ${patienceMs / 1_000} s for it to start`)
-      await clock.sleep(500)
+      await clock.sleep(500, stopping)
+      stopping?.throwIfAborted()
     }
   }
 }
