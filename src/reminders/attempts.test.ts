@@ -1,12 +1,16 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { pino } from 'pino'
+import { newTask } from '#core/task-changes.ts'
 import type { Claim } from '#store/claims.ts'
 import { openStore } from '#store/engine/open.ts'
+import { insertTask } from '#store/tasks.ts'
 import { wrapConnections } from '#support/failing-database.ts'
 import { fakeClock } from '#support/fake-clock.ts'
 import { Attempts } from './attempts.ts'
 import type { ChannelQueue } from './channel-queue.ts'
+import type { ChannelRegistry } from './channel-registry.ts'
+import { createRateLimit } from './rate-limit.ts'
 
 /** SQLITE_CORRUPT and SQLITE_IOERR (https://sqlite.org/rescode.html). */
 const [damaged, unavailable] = [11, 10].map((errcode) => Object.assign(new Error('no answer'), { errcode }))
@@ -33,6 +37,7 @@ test('claims are requeued once when the database fails amid a batch with a damag
     channels: {} as never,
     linksFor: () => null,
     sendTimeoutMs: 15_000,
+    recordMs: 5_000,
     log: pino({ level: 'silent' }),
     stopping: AbortSignal.abort(),
     release() {},
@@ -48,4 +53,50 @@ test('claims are requeued once when the database fails amid a batch with a damag
   await attempts.start(queue, claims)
   assert.equal(reads, 3)
   assert.deepEqual([queue.inFlight, queue.waiting, skipped], [0, claims, []])
+})
+
+test('an attempt starts only if it can end, and its result be recorded, before its lease ends', async (t) => {
+  const clock = fakeClock()
+  const store = await openStore('sqlite::memory:', { clock, onBroken() {} })
+  t.after(() => store[Symbol.asyncDispose]())
+  const defaults = { reminders: ['PT0S'], timeZone: 'UTC' }
+  const draft = { title: 'Call', expiry: { at: clock.now() } }
+  const task = await store.transact((tx, now) => insertTask(tx, newTask(draft, 1, 'uid', defaults, now)))
+  const released: Claim[] = []
+  const sent: unknown[] = []
+  const { promise: ended, resolve: end } = Promise.withResolvers<void>()
+  const attempts = new Attempts({
+    store,
+    clock,
+    channels: { defaultsOf: () => defaults } as unknown as ChannelRegistry,
+    linksFor: () => null,
+    sendTimeoutMs: 15_000,
+    recordMs: 5_000,
+    log: pino({ level: 'silent' }),
+    stopping: new AbortController().signal,
+    release: (claims) => released.push(...claims),
+    onSkipped: () => assert.fail('it is still true'),
+    onEnded(_, { result }) {
+      sent.push(result.claim)
+      end()
+    },
+  })
+  const notification = { taskId: task.id, expiryAt: task.expiryAt, reminder: 'PT0S' }
+  const [late, early] = [19_999, 20_000].map((ms) => ({
+    attempt: 1,
+    repeats: 0,
+    groupId: null,
+    leaseUntil: clock.now() + ms,
+    notification,
+  })) as unknown as [Claim, Claim]
+  const channel = { send: async () => 'sent' }
+  const queue = {
+    inFlight: 2,
+    channel: { record: { name: 'Phone' }, channel, retain() {}, release() {} },
+    rateLimit: createRateLimit(),
+  } as unknown as ChannelQueue
+  await attempts.start(queue, [late, early])
+  assert.deepEqual([released, queue.inFlight], [[late], 1])
+  await ended
+  assert.deepEqual(sent, [early])
 })

@@ -26,6 +26,8 @@ export interface AttemptDeps {
   readonly channels: ChannelRegistry
   readonly linksFor: (notification: Notification) => Links | null
   readonly sendTimeoutMs: number
+  /** The end of a lease, kept for recording the result. */
+  readonly recordMs: number
   readonly log: Logger
   /** Aborted when the server stops. */
   readonly stopping: AbortSignal
@@ -87,7 +89,7 @@ export class Attempts {
 
   /** @returns the claims whose notification is still true; the others leave the queue */
   #select(queue: ChannelQueue, { claims, tasks, acknowledged }: ClaimedTasks, now: number): Live[] {
-    const { channels, linksFor, sendTimeoutMs, release, onSkipped } = this.#deps
+    const { channels, linksFor, sendTimeoutMs, recordMs, release, onSkipped } = this.#deps
     const live: Live[] = []
     for (const claim of claims) {
       const { notification } = claim
@@ -100,8 +102,8 @@ export class Attempts {
         // A repeat that is no longer true is not sent, but the first message was: that delivery stays sent.
         const state = isOver ? 'sent' : 'cancelled'
         onSkipped(queue, { claim, state, nextAt: null, error: isOver ? null : reason, latencyMs: null })
-      } else if (now + sendTimeoutMs > claim.leaseUntil || isHeld(queue, now)) {
-        // The claim waited too long: another process could take it before this attempt ends. It needs a fresh lease. This counts as no
+      } else if (now + sendTimeoutMs + recordMs > claim.leaseUntil || isHeld(queue, now)) {
+        // The claim waited too long: another process could take it before this attempt is recorded. It needs a fresh lease. This counts as no
         // attempt: a channel that hangs must not use up the attempts of notifications that it never received.
         queue.inFlight--
         release([claim])
