@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
-import { test } from 'node:test'
+import { type TestContext, test } from 'node:test'
 import { pino } from 'pino'
+import type { Outcome } from '#core/delivery.ts'
 import { newTask } from '#core/task-changes.ts'
 import type { Claim } from '#store/claims.ts'
 import { openStore } from '#store/engine/open.ts'
@@ -55,15 +56,37 @@ test('claims are requeued once when the database fails amid a batch with a damag
   assert.deepEqual([queue.inFlight, queue.waiting, skipped], [0, claims, []])
 })
 
-test('an attempt starts only if it can end, and its result be recorded, before its lease ends', async (t) => {
+test('an answer that has arrived counts, though the process was suspended until after the time-out', async (t) => {
   const clock = fakeClock()
+  // As after a suspend: the timer has expired, and its turn comes before the one that reads the socket.
+  clock.sleep = async () => {}
+  const { attempts, claim, queue, outcomes, ended } = await fixture(t, clock)
+  queue.channel.channel.send = () => new Promise((resolve) => setImmediate(resolve, 'sent'))
+  await attempts.start(queue, [claim(60_000)])
+  await ended
+  assert.deepEqual(outcomes, ['sent'])
+})
+
+test('an attempt starts only if it can end, and its result be recorded, before its lease ends', async (t) => {
+  const { attempts, claim, queue, released, outcomes, ended } = await fixture(t)
+  const [late, early] = [claim(19_999), claim(20_000)]
+  await attempts.start(queue, [late, early])
+  assert.deepEqual([released, queue.inFlight], [[late], 1])
+  await ended
+  assert.deepEqual(outcomes, ['sent'])
+})
+
+/** A channel that accepts every message, and claims of a notification that is true. */
+async function fixture(t: TestContext, clock = fakeClock()) {
   const store = await openStore('sqlite::memory:', { clock, onBroken() {} })
   t.after(() => store[Symbol.asyncDispose]())
   const defaults = { reminders: ['PT0S'], timeZone: 'UTC' }
   const draft = { title: 'Call', expiry: { at: clock.now() } }
-  const task = await store.transact((tx, now) => insertTask(tx, newTask(draft, 1, 'uid', defaults, now)))
+  const { id: taskId, expiryAt } = await store.transact((tx, now) =>
+    insertTask(tx, newTask(draft, 1, 'uid', defaults, now)),
+  )
   const released: Claim[] = []
-  const sent: unknown[] = []
+  const outcomes: Outcome[] = []
   const { promise: ended, resolve: end } = Promise.withResolvers<void>()
   const attempts = new Attempts({
     store,
@@ -76,27 +99,18 @@ test('an attempt starts only if it can end, and its result be recorded, before i
     stopping: new AbortController().signal,
     release: (claims) => released.push(...claims),
     onSkipped: () => assert.fail('it is still true'),
-    onEnded(_, { result }) {
-      sent.push(result.claim)
+    onEnded(_, { outcome }) {
+      outcomes.push(outcome)
       end()
     },
   })
-  const notification = { taskId: task.id, expiryAt: task.expiryAt, reminder: 'PT0S' }
-  const [late, early] = [19_999, 20_000].map((ms) => ({
-    attempt: 1,
-    repeats: 0,
-    groupId: null,
-    leaseUntil: clock.now() + ms,
-    notification,
-  })) as unknown as [Claim, Claim]
-  const channel = { send: async () => 'sent' }
+  const notification = { taskId, expiryAt, reminder: 'PT0S' }
+  const claim = (leftMs: number) =>
+    ({ attempt: 1, repeats: 0, groupId: null, leaseUntil: clock.now() + leftMs, notification }) as unknown as Claim
   const queue = {
     inFlight: 2,
-    channel: { record: { name: 'Phone' }, channel, retain() {}, release() {} },
+    channel: { record: { name: 'Phone' }, channel: { send: async () => 'sent' }, retain() {}, release() {} },
     rateLimit: createRateLimit(),
   } as unknown as ChannelQueue
-  await attempts.start(queue, [late, early])
-  assert.deepEqual([released, queue.inFlight], [[late], 1])
-  await ended
-  assert.deepEqual(sent, [early])
-})
+  return { attempts, claim, queue, released, outcomes, ended }
+}

@@ -1,3 +1,4 @@
+import { setImmediate as turn } from 'node:timers/promises'
 import type { Logger } from 'pino'
 import type { Channel } from '#channels/channel.ts'
 import type { Clock } from '#clock.ts'
@@ -38,6 +39,8 @@ export interface AttemptDeps {
 }
 
 const recheckMs = 500
+/** One turn of the event loop reads an answer from its socket, the next one ends the exchange. */
+const turnsToRead = 2
 /** An abort without a reason creates an error with a stack: 14 µs each. */
 const over = 'over'
 
@@ -134,8 +137,11 @@ export class Attempts {
       send(channel.channel, toMessage(items, startedAt), timeout.signal).then((outcome) => end(items, outcome))
     }
     if (inFlight.size === 0) return
-    clock.sleep(sendTimeoutMs, finished.signal).then(() => {
+    clock.sleep(sendTimeoutMs, finished.signal).then(async () => {
       if (inFlight.size === 0) return // all ended in time
+      // After a suspend, or starved of processor time, Node runs timers before it reads the answers that wait in its sockets.
+      for (let i = 0; i < turnsToRead && inFlight.size > 0; i++) await turn()
+      if (inFlight.size === 0) return
       timeout.abort()
       // A channel that ignores the signal is not waited for.
       for (const items of inFlight) end(items, timedOut(sendTimeoutMs))
