@@ -22,7 +22,7 @@ export interface AttemptEnd {
 }
 
 export interface AttemptDeps {
-  readonly store: Pick<Store, 'db' | 'commitSequence'>
+  readonly store: Pick<Store, 'db'>
   readonly clock: Clock
   readonly channels: ChannelRegistry
   readonly linksFor: (notification: Notification) => Links | null
@@ -76,11 +76,11 @@ export class Attempts {
   async #read(queue: ChannelQueue, claims: readonly Claim[]): Promise<ClaimedTasks> {
     const { store, onSkipped } = this.#deps
     try {
-      return await readClaimedTasks(store, claims)
+      return await readClaimedTasks(store.db, claims)
     } catch (error) {
       if (!isDamage(store.db, error)) throw error
     }
-    const { readable, damaged } = await readClaimedTasksOneByOne(store, claims)
+    const { readable, damaged } = await readClaimedTasksOneByOne(store.db, claims)
     for (const claim of damaged) {
       queue.inFlight--
       const result = { claim, state: 'failed', nextAt: null, error: unreadableReason, latencyMs: null } as const

@@ -57,7 +57,7 @@ export function startFiring(deps: FiringDeps): Loop {
     let batch: Batch | undefined
     try {
       await store.transactFiring(async (tx, now) => {
-        batch = await fireBatch(tx, now, await read(tx, now), { ...deps, commitSequence: store.commitSequence() })
+        batch = await fireBatch(tx, now, await read(tx, now), deps)
       })
     } catch (error) {
       // The COMMIT may have succeeded, and only its answer was lost: then these claims would wait for the end of their lease.
@@ -129,12 +129,7 @@ async function fireBatch(
   tx: Db,
   now: number,
   due: readonly Task[],
-  {
-    channels,
-    deliveries,
-    log,
-    commitSequence,
-  }: Pick<FiringDeps, 'channels' | 'deliveries' | 'log'> & { commitSequence: number },
+  { channels, deliveries, log }: FiringDeps,
 ): Promise<Batch> {
   // Read after the tasks are locked: a change of settings recomputes them, and one of the two transactions waits for the other.
   const snapshot = await channels.snapshot(tx)
@@ -164,7 +159,6 @@ async function fireBatch(
   const { claims, unclaimedAt } = await planDeliveries(tx, now, {
     written,
     taskOf,
-    commitSequence,
     snapshot,
     deliveries,
   })
@@ -180,13 +174,11 @@ async function planDeliveries(
   {
     written,
     taskOf,
-    commitSequence,
     snapshot,
     deliveries,
   }: {
     written: readonly Notification[]
     taskOf: ReadonlyMap<number, Task>
-    commitSequence: number
     snapshot: ChannelSnapshot
     deliveries: Deliveries
   },
@@ -215,8 +207,7 @@ async function planDeliveries(
         : snapshot.deliverAt(notification.userId, notification.expiryAt, now)
       if (deliverAt <= now && left-- > 0) {
         rows.push({ id, channelId, notification, attempt: 1, nextAt: leaseUntil })
-        const seen = { task, commitSequence }
-        claims.push({ ...firstClaim, id, channelId, dueAt: now, leaseUntil, notification, seen })
+        claims.push({ ...firstClaim, id, channelId, dueAt: now, leaseUntil, notification })
       } else {
         const nextAt = Math.max(deliverAt, leavesAt)
         rows.push({ id, channelId, notification, attempt: 0, nextAt })
