@@ -8,7 +8,7 @@ import { openStore } from '#store/engine/open.ts'
 import { insertTask } from '#store/tasks.ts'
 import { wrapConnections } from '#support/failing-database.ts'
 import { fakeClock } from '#support/fake-clock.ts'
-import { Attempts } from './attempts.ts'
+import { Attempts, defaultTimes } from './attempts.ts'
 import type { ChannelQueue } from './channel-queue.ts'
 import type { ChannelRegistry } from './channel-registry.ts'
 import { createRateLimit } from './rate-limit.ts'
@@ -37,8 +37,7 @@ test('claims are requeued once when the database fails amid a batch with a damag
     clock,
     channels: {} as never,
     linksFor: () => null,
-    sendTimeoutMs: 15_000,
-    recordMs: 5_000,
+    times: defaultTimes,
     log: pino({ level: 'silent' }),
     stopping: AbortSignal.abort(),
     release() {},
@@ -93,8 +92,7 @@ async function fixture(t: TestContext, clock = fakeClock()) {
     clock,
     channels: { defaultsOf: () => defaults } as unknown as ChannelRegistry,
     linksFor: () => null,
-    sendTimeoutMs: 15_000,
-    recordMs: 5_000,
+    times: defaultTimes,
     log: pino({ level: 'silent' }),
     stopping: new AbortController().signal,
     release: (claims) => released.push(...claims),

@@ -1,11 +1,11 @@
 import type { Logger } from 'pino'
 import type { Clock } from '#clock.ts'
-import { attemptMs, type Outcome } from '#core/delivery.ts'
+import type { Outcome } from '#core/delivery.ts'
 import type { Links, Notification } from '#core/notification.ts'
 import type { Claim, DeliveryResult } from '#store/claims.ts'
 import type { Store } from '#store/engine/open.ts'
 import { type NextDue, nextDue } from '#store/next-due.ts'
-import { type AttemptEnd, Attempts } from './attempts.ts'
+import { type AttemptEnd, Attempts, type DeliveryTimes, defaultTimes } from './attempts.ts'
 import type { BatchSize } from './batch-size.ts'
 import { type ChannelHealthMonitor, createChannelHealthMonitor } from './channel-health.ts'
 import { type ChannelQueue, capacity, isHeld, startable, wantsMore } from './channel-queue.ts'
@@ -16,17 +16,6 @@ import { type Loop, startLoop } from './loop.ts'
 import { takeWithGroups } from './messages.ts'
 import { Releases } from './releases.ts'
 import { createResultWriter, type ResultWriter } from './results.ts'
-
-export interface DeliveryTimes {
-  /** The lifetime of a claim. No attempt starts whose result might be recorded after it. */
-  readonly leaseMs: number
-  readonly sendTimeoutMs: number
-  /**
-   * The end of the lease, kept for recording the result. Without it, an attempt that took its whole time was repeated by another replica
-   * while its result was on its way: at load 19 on two cores the slowest result took 0.6 s. It covers clocks that differ by a second too.
-   */
-  readonly recordMs: number
-}
 
 export interface DeliveryOptions {
   readonly store: Store
@@ -43,7 +32,6 @@ export interface DeliveryOptions {
   readonly onEnded?: (result: DeliveryResult, at: number) => void
 }
 
-const defaultTimes: DeliveryTimes = { leaseMs: 30_000, sendTimeoutMs: attemptMs, recordMs: 5_000 }
 /** An abort without a reason creates an error with a stack. */
 const ended = 'ended'
 
@@ -82,7 +70,7 @@ export class Deliveries {
 
   constructor(options: DeliveryOptions) {
     const { store, clock, channels, batchSize, linksFor, wakeFiring, log, times = defaultTimes } = options
-    const { leaseMs, sendTimeoutMs, recordMs } = times
+    const { leaseMs } = times
     const accept = (claims: readonly Claim[]) => this.accept(claims)
     const release = (claims: readonly Claim[]) => this.release(claims)
     this.leaseMs = leaseMs
@@ -101,8 +89,7 @@ export class Deliveries {
       clock,
       channels,
       linksFor,
-      sendTimeoutMs,
-      recordMs,
+      times,
       log,
       stopping: this.#stopping.signal,
       release,

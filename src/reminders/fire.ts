@@ -56,15 +56,15 @@ export function startFiring(deps: FiringDeps): Loop {
   async function fireTasks(read: (tx: Db, now: number) => Promise<Task[]>): Promise<number> {
     let batch: Batch | undefined
     try {
-      await store.transactFiring(async (tx, now) => {
-        batch = await fireBatch(tx, now, await read(tx, now), deps)
-      })
+      batch = await store.transactFiring(
+        async (tx, now) => (batch = await fireBatch(tx, now, await read(tx, now), deps)),
+      )
     } catch (error) {
       // The COMMIT may have succeeded, and only its answer was lost: then these claims would wait for the end of their lease.
       deliveries.release(batch?.claims ?? [])
       throw error
     }
-    const { fired, notifications, claims, unclaimedAt } = batch as unknown as Batch
+    const { fired, notifications, claims, unclaimedAt } = batch
     deliveries.accept(claims)
     deps.onFired?.(notifications)
     if (unclaimedAt !== null) deliveries.wake(unclaimedAt)
@@ -120,7 +120,7 @@ const maxLoggedIds = 20
 interface Batch {
   readonly fired: number
   readonly notifications: readonly Notification[]
-  readonly claims: Claim[]
+  readonly claims: readonly Claim[]
   /** When the first unclaimed delivery is due, in ms since 1970; null if there is none. */
   readonly unclaimedAt: number | null
 }
@@ -156,32 +156,24 @@ async function fireBatch(
   await tasks.moveAlarms(tx, alarms)
 
   const written = await insertNotifications(tx, notifications)
-  const { claims, unclaimedAt } = await planDeliveries(tx, now, {
-    written,
-    taskOf,
-    snapshot,
-    deliveries,
-  })
+  const { claims, unclaimedAt } = await planDeliveries(tx, now, { written, taskOf, snapshot, deliveries })
   for (const { id, userId, taskId } of written) recordChange(tx, { userId, taskId, kind: 'fired', notificationId: id })
   return { fired: due.length, notifications: written, claims, unclaimedAt }
 }
 
 const firstClaim = { attempt: 1, backoffFrom: 0, tryingSinceAt: null, groupId: null, repeats: 0 }
 
+interface Plan {
+  readonly written: readonly Notification[]
+  readonly taskOf: ReadonlyMap<number, Task>
+  readonly snapshot: ChannelSnapshot
+  readonly deliveries: Deliveries
+}
+
 async function planDeliveries(
   tx: Db,
   now: number,
-  {
-    written,
-    taskOf,
-    snapshot,
-    deliveries,
-  }: {
-    written: readonly Notification[]
-    taskOf: ReadonlyMap<number, Task>
-    snapshot: ChannelSnapshot
-    deliveries: Deliveries
-  },
+  { written, taskOf, snapshot, deliveries }: Plan,
 ): Promise<Pick<Batch, 'claims' | 'unclaimedAt'>> {
   const claims: Claim[] = []
   const rows: Parameters<typeof insertDeliveries>[1][number][] = []
