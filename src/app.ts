@@ -14,7 +14,7 @@ import { listen } from '#http/listen/listen.ts'
 import { createServer } from '#http/server.ts'
 import { createLog, type Output } from '#log.ts'
 import { createMetrics } from '#metrics/metrics.ts'
-import type { DeliveryTimes } from '#reminders/deliver.ts'
+import type { DeliveryTimes } from '#reminders/attempts.ts'
 import { egressPolicyReader, openChannels } from '#startup/channels.ts'
 import { releaseStaleClaims } from '#startup/claims.ts'
 import { checkExposure } from '#startup/exposure.ts'
@@ -35,6 +35,8 @@ export interface AppDeps {
   readonly output: Output
   /** Called after an error that only a restart can repair. */
   readonly onBroken: (error: unknown) => void
+  /** Ends the wait for a database that does not answer yet: the start then rejects with the reason of the signal. */
+  readonly stopping?: AbortSignal
   readonly catalog?: readonly ChannelKind[]
   readonly wrapDatabase?: (dialect: Dialect) => Dialect
   /** How long a claim and an attempt last; the defaults if absent. */
@@ -95,6 +97,7 @@ async function openApp(config: Config, deps: AppDeps, onOpened: (store: Store) =
       onChangesCommitted: (userIds) => changeStream?.wake(userIds),
       onCommitted: metrics.committed,
       ...(deps.wrapDatabase && { wrap: deps.wrapDatabase }),
+      ...(deps.stopping && { stopping: deps.stopping }),
     }),
   )
   onOpened(store)

@@ -56,15 +56,15 @@ export function startFiring(deps: FiringDeps): Loop {
   async function fireTasks(read: (tx: Db, now: number) => Promise<Task[]>): Promise<number> {
     let batch: Batch | undefined
     try {
-      await store.transactFiring(async (tx, now) => {
-        batch = await fireBatch(tx, now, await read(tx, now), { ...deps, commitSequence: store.commitSequence() })
-      })
+      batch = await store.transactFiring(
+        async (tx, now) => (batch = await fireBatch(tx, now, await read(tx, now), deps)),
+      )
     } catch (error) {
       // The COMMIT may have succeeded, and only its answer was lost: then these claims would wait for the end of their lease.
       deliveries.release(batch?.claims ?? [])
       throw error
     }
-    const { fired, notifications, claims, unclaimedAt } = batch as unknown as Batch
+    const { fired, notifications, claims, unclaimedAt } = batch
     deliveries.accept(claims)
     deps.onFired?.(notifications)
     if (unclaimedAt !== null) deliveries.wake(unclaimedAt)
@@ -120,7 +120,7 @@ const maxLoggedIds = 20
 interface Batch {
   readonly fired: number
   readonly notifications: readonly Notification[]
-  readonly claims: Claim[]
+  readonly claims: readonly Claim[]
   /** When the first unclaimed delivery is due, in ms since 1970; null if there is none. */
   readonly unclaimedAt: number | null
 }
@@ -129,12 +129,7 @@ async function fireBatch(
   tx: Db,
   now: number,
   due: readonly Task[],
-  {
-    channels,
-    deliveries,
-    log,
-    commitSequence,
-  }: Pick<FiringDeps, 'channels' | 'deliveries' | 'log'> & { commitSequence: number },
+  { channels, deliveries, log }: FiringDeps,
 ): Promise<Batch> {
   // Read after the tasks are locked: a change of settings recomputes them, and one of the two transactions waits for the other.
   const snapshot = await channels.snapshot(tx)
@@ -161,35 +156,24 @@ async function fireBatch(
   await moveAlarms(tx, alarms)
 
   const written = await insertNotifications(tx, notifications)
-  const { claims, unclaimedAt } = await planDeliveries(tx, now, {
-    written,
-    taskOf,
-    commitSequence,
-    snapshot,
-    deliveries,
-  })
+  const { claims, unclaimedAt } = await planDeliveries(tx, now, { written, taskOf, snapshot, deliveries })
   for (const { id, userId, taskId } of written) recordChange(tx, { userId, taskId, kind: 'fired', notificationId: id })
   return { fired: due.length, notifications: written, claims, unclaimedAt }
 }
 
 const firstClaim = { attempt: 1, backoffFrom: 0, tryingSinceAt: null, groupId: null, repeats: 0 }
 
+interface Plan {
+  readonly written: readonly Notification[]
+  readonly taskOf: ReadonlyMap<number, Task>
+  readonly snapshot: ChannelSnapshot
+  readonly deliveries: Deliveries
+}
+
 async function planDeliveries(
   tx: Db,
   now: number,
-  {
-    written,
-    taskOf,
-    commitSequence,
-    snapshot,
-    deliveries,
-  }: {
-    written: readonly Notification[]
-    taskOf: ReadonlyMap<number, Task>
-    commitSequence: number
-    snapshot: ChannelSnapshot
-    deliveries: Deliveries
-  },
+  { written, taskOf, snapshot, deliveries }: Plan,
 ): Promise<Pick<Batch, 'claims' | 'unclaimedAt'>> {
   const claims: Claim[] = []
   const rows: Parameters<typeof insertDeliveries>[1][number][] = []
@@ -215,8 +199,7 @@ async function planDeliveries(
         : snapshot.deliverAt(notification.userId, notification.expiryAt, now)
       if (deliverAt <= now && left-- > 0) {
         rows.push({ id, channelId, notification, attempt: 1, nextAt: leaseUntil })
-        const seen = { task, commitSequence }
-        claims.push({ ...firstClaim, id, channelId, dueAt: now, leaseUntil, notification, seen })
+        claims.push({ ...firstClaim, id, channelId, dueAt: now, leaseUntil, notification })
       } else {
         const nextAt = Math.max(deliverAt, leavesAt)
         rows.push({ id, channelId, notification, attempt: 0, nextAt })

@@ -114,6 +114,42 @@ test('whoever asks for what is damaged is told so, without a path; the rest is s
   assert.match(metrics, /duebell_database_fault\{kind="damaged"\} 1/)
 })
 
+test('edits of a damaged task delay and repeat no reminder whose transaction they share', async (t) => {
+  const { running, path, ids, clock, bell, lines } = await startWithTasks(t)
+  await running.stop()
+  const { leaves, pageSize } = pagesOf(path, 'tasks')
+  overwritePage(path, leaves[3] as number, pageSize)
+  const healthy = readableKeys(path, 'tasks', 'id', ids)
+  const damaged = ids.find((id) => !healthy.includes(id)) as number
+  await running.restart()
+
+  const { store } = running.app
+  let isOver = false
+  let edits = 0
+  // The next edit is queued in the turn in which the last one failed. So each transaction of the loops has one.
+  async function edit() {
+    while (!isOver) {
+      const edited = store.transact((tx) =>
+        tx.updateTable('tasks').set({ title: 'x' }).where('id', '=', damaged).execute(),
+      )
+      await assert.rejects(edited, /The database is damaged/)
+      edits++
+    }
+  }
+  const editing = [edit(), edit()]
+  await clock.advanceTo(dueAt - 900_000)
+  isOver = true
+  await Promise.all(editing)
+
+  assert.ok(edits > 10, `${edits} edits`)
+  const fired = () => bell.messages.map(({ task }) => task.id).toSorted((a, b) => a - b)
+  assert.deepEqual(fired(), healthy, 'each at its instant')
+  assert.equal(countOf(lines, /the result of a delivery cannot be stored/), 0)
+  await running.restart()
+  await clock.advanceTo(dueAt)
+  assert.deepEqual(fired(), healthy, 'each once')
+})
+
 test('notifications that cannot be read are given up, and all others are delivered', async (t) => {
   const { running, path, clock, bell, lines } = await startWithTasks(t)
   bell.answer = () => ({ retry: true, reason: 'not now', afterMs: 3_600_000 })

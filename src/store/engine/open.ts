@@ -31,11 +31,6 @@ export interface Store extends AsyncDisposable {
    * wait for no more than one of its own.
    */
   readonly transactApart: Transact
-  /**
-   * A number that changes with each commit that changed tasks. While it is the same, a task that was read before is still current.
-   * On a shared database it is NaN, which equals nothing, because other processes change tasks too.
-   */
-  commitSequence(): number
   readonly storage: Storage
   /** Writes a row of no meaning, so that a storage fault ends on a server that gets no writes. @throws as `transact` */
   probe(): Promise<void>
@@ -62,13 +57,17 @@ export interface StoreDeps {
   readonly onChangesCommitted?: (userIds: readonly number[]) => void
   /** Called after each COMMIT of this process: how many units of work shared it, and the time since its BEGIN. */
   readonly onCommitted?: (works: number, ms: number) => void
+  /** Ends the wait for a database that does not answer yet. */
+  readonly stopping?: AbortSignal
   /** Wraps the driver, so that tests can watch or fail statements. */
   readonly wrap?: (dialect: KyselyDialect) => KyselyDialect
   /** The tables and their migrations; those of this version when absent, those of another in tests. */
   readonly schema?: SchemaDefinition
 }
 
-type OpenDeps = Required<Omit<StoreDeps, 'wrap' | 'schema' | 'onChangesCommitted' | 'onCommitted'>>
+type OpenDeps = Required<Omit<StoreDeps, 'stopping' | 'wrap' | 'schema' | 'onChangesCommitted' | 'onCommitted'>> & {
+  readonly stopping?: AbortSignal | undefined
+}
 
 /** How long to wait for a database server that is still starting. */
 const patienceMs = 60_000
@@ -99,9 +98,7 @@ export async function openStore(url: string, given: StoreDeps): Promise<Store> {
   }
   const storage = createStorage(dialect, deps.log, () => deps.clock.now())
   attachStorage(db, storage)
-  let commitSequence = dialect.isShared ? Number.NaN : 0
   const hooks: ChangeHooks = {
-    onTasksChanged: () => commitSequence++,
     onChangesCommitted(userIds) {
       // A COMMIT that wrote nothing succeeds on a full disk too.
       storage.noteStored()
@@ -119,7 +116,6 @@ export async function openStore(url: string, given: StoreDeps): Promise<Store> {
     transactDeliveries: dialect.isShared ? open() : transact,
     transactFiring: dialect.isShared ? open() : transact,
     transactApart: open(),
-    commitSequence: () => commitSequence,
     storage,
     async probe() {
       await transact(writeProbe)
@@ -185,7 +181,12 @@ async function openDialect(url: string, limits: Limits, isWatched: boolean): Pro
 }
 
 /** Waits for a database that does not answer yet. Any other error is thrown at once. */
-async function waitForDatabase(db: Db, dialect: Dialect, url: string, { clock, log }: OpenDeps): Promise<void> {
+async function waitForDatabase(
+  db: Db,
+  dialect: Dialect,
+  url: string,
+  { clock, log, stopping }: OpenDeps,
+): Promise<void> {
   const giveUpAt = clock.now() + patienceMs
   for (let isFirst = true; ; isFirst = false) {
     try {
@@ -200,7 +201,8 @@ async function waitForDatabase(db: Db, dialect: Dialect, url: string, { clock, l
           cause: error,
         })
       if (isFirst) log.warn(`${reason}; waiting up to ${patienceMs / 1_000} s for it to start`)
-      await clock.sleep(500)
+      await clock.sleep(500, stopping)
+      stopping?.throwIfAborted()
     }
   }
 }
