@@ -69,7 +69,7 @@ const root = new URL('../src/', import.meta.url)
 const files = readdirSync(root, { recursive: true, encoding: 'utf8' })
   .filter((name) => name.endsWith('.ts') && !name.endsWith('.test.ts'))
   .sort()
-const capacityOf = (path: string) => path.split('/')[0] as string
+const moduleOf = (path: string) => path.split('/')[0] as string
 
 interface Import {
   readonly specifier: string
@@ -89,18 +89,18 @@ function importsOf(file: string): Import[] {
 test('every room imports only what the map allows', () => {
   const trespasses: string[] = []
   for (const file of files) {
-    const allowed = map[capacityOf(file)]
+    const allowed = map[moduleOf(file)]
     if (!allowed) trespasses.push(`${file}: its room is not on the map`)
     for (const { specifier, isType } of importsOf(file)) {
       if (
         specifier.startsWith('../') &&
-        capacityOf(file) !== file &&
-        !file.slice(capacityOf(file).length + 1).includes('/')
+        moduleOf(file) !== file &&
+        !file.slice(moduleOf(file).length + 1).includes('/')
       )
         trespasses.push(`${file}: ${specifier} leaves the room without naming the other`)
       if (!specifier.startsWith('#')) continue
-      const room = capacityOf(specifier.slice(1))
-      if (room === capacityOf(file) || allowed?.includes(room) || (isType && allowed?.includes(`type:${room}`)))
+      const module = moduleOf(specifier.slice(1))
+      if (module === moduleOf(file) || allowed?.includes(module) || (isType && allowed?.includes(`type:${module}`)))
         continue
       trespasses.push(`${file}: ${isType ? 'import type' : 'import'} ${specifier}`)
     }
@@ -124,7 +124,7 @@ test('no files import each other in a circle', () => {
 })
 
 test('the core imports nothing at all, not even Node', () => {
-  for (const file of files.filter((name) => capacityOf(name) === 'core'))
+  for (const file of files.filter((name) => moduleOf(name) === 'core'))
     for (const { specifier } of importsOf(file)) assert.match(specifier, /^\.\//, `${file}: ${specifier}`)
 })
 
@@ -147,6 +147,6 @@ test('what runs imports what is installed to run; from what is there for develop
 })
 
 test('the map has no room that is not there', () => {
-  const rooms = new Set(files.map(capacityOf))
-  for (const room of Object.keys(map)) assert.ok(rooms.has(room), room)
+  const modules = new Set(files.map(moduleOf))
+  for (const module of Object.keys(map)) assert.ok(modules.has(module), module)
 })

@@ -8,7 +8,7 @@ import { consoleKind } from '#channels/console.ts'
 import { webhookKind } from '#channels/webhook.ts'
 import { parseConfig } from '#config/config.ts'
 import { fakeClock } from '#support/fake-clock.ts'
-import { recorder } from '#support/recording-channel.ts'
+import { createRecorder } from '#support/recording-channel.ts'
 import { type Answer, type Described, type Document, operationsOf, resolve } from './document.ts'
 import { type Step, storyBegins } from './story.ts'
 import { headerName } from './words.ts'
@@ -30,7 +30,7 @@ export async function tell(document: Document, story: readonly Step[]): Promise<
   const folder = mkdtempSync(join(tmpdir(), 'duebell-story-'))
   const clock = fakeClock(storyBegins)
   // Beside the console one where a webhook would be, that refuses the first notification and then accepts everything.
-  const hook = recorder('webhook')
+  const hook = createRecorder('webhook')
   hook.answer = () => (hook.messages.length === 1 ? { retry: false, reason: '403 Forbidden' } : undefined)
   const catalog = [consoleKind, asWebhook(hook.kind)]
   const config = parseConfig({
@@ -53,7 +53,7 @@ export async function tell(document: Document, story: readonly Step[]): Promise<
   }
   const onBroken = (error: unknown) => lines.push(String(error))
   const app = await startApp(config, { clock, output, catalog, onBroken })
-  clock.settle = app.idle
+  clock.whenIdle = app.idle
   const operations = operationsOf(document)
   const told: Told[] = []
   try {
@@ -65,7 +65,7 @@ export async function tell(document: Document, story: readonly Step[]): Promise<
       told.push(await ask(app.url, described, withShown(step, told), lines))
     }
   } finally {
-    clock.settle = async () => {}
+    clock.whenIdle = async () => {}
     await app.stop()
     rmSync(folder, { recursive: true })
   }

@@ -4,7 +4,7 @@ import type { Scope } from '#core/scope.ts'
 import type { TestApp } from '#support/test-app.ts'
 
 /** Somebody on a server with login, with a token of each scope. */
-export interface Person {
+export interface Account {
   readonly id: number
   readonly name: string
   readonly password: string
@@ -18,18 +18,18 @@ export interface Person {
   ask(method: string, path: string, body?: unknown): Promise<any>
 }
 
-export interface People {
+export interface Accounts {
   /** Who has set the server up, and administers it. */
-  readonly root: Person
-  add(name: string, role?: Role): Promise<Person>
+  readonly root: Account
+  add(name: string, role?: Role): Promise<Account>
 }
 
 const password = 'correct horse battery'
 
 /** Sets a server up that was started with `--login`, and brings more people in. */
-export async function invitePeople({ url, lines }: Pick<TestApp, 'url' | 'lines'>): Promise<People> {
+export async function inviteAccounts({ url, lines }: Pick<TestApp, 'url' | 'lines'>): Promise<Accounts> {
   const sendAs =
-    (headers: Record<string, string>): Person['send'] =>
+    (headers: Record<string, string>): Account['send'] =>
     (method, path, body) =>
       fetch(url + path, {
         method,
@@ -37,7 +37,7 @@ export async function invitePeople({ url, lines }: Pick<TestApp, 'url' | 'lines'
         ...(body !== undefined && { body: JSON.stringify(body) }),
       })
   const askAs =
-    (headers: Record<string, string>): Person['ask'] =>
+    (headers: Record<string, string>): Account['ask'] =>
     async (method, path, body) => {
       const response = await sendAs(headers)(method, path, body)
       const text = await response.text()
@@ -45,7 +45,7 @@ export async function invitePeople({ url, lines }: Pick<TestApp, 'url' | 'lines'
       return JSON.parse(text)
     }
 
-  async function person(id: number, name: string, cookie: string): Promise<Person> {
+  async function person(id: number, name: string, cookie: string): Promise<Account> {
     const session = { cookie }
     const make = async (scope: Scope) =>
       (await askAs(session)('POST', '/v1/tokens', { name: scope, scopes: [scope] })).token

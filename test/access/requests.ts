@@ -12,9 +12,9 @@ export interface Operation {
   /** `/v1/tasks/{id}` */
   readonly path: string
   /** What the door asks for. */
-  readonly needs: Scope | 'none'
+  readonly scope: Scope | 'none'
   /** What this very request needs, where that is more. */
-  readonly needsInAll?: Scope
+  readonly requiredScope?: Scope
   readonly adminOnly: boolean
   /** For people who have signed in, and no token. */
   readonly sessionOnly: boolean
@@ -46,16 +46,16 @@ export interface AccessRequest {
 export function operationsToCheck(document: Document, routes: readonly Route[]): Operation[] {
   const described = operationsOf(document)
   return routes.map(({ schema }) => {
-    const { operationId: id, scope: needs, adminOnly = false, sessionOnly = false } = schema
+    const { operationId: id, scope, adminOnly = false, sessionOnly = false } = schema
     const { method, path, operation } = described.get(id) ?? fail(`${id} is not in openapi.json`)
-    if (needs === undefined) fail(`${id} does not say what it needs`)
+    if (scope === undefined) fail(`${id} does not say what it needs`)
     const parameters = (operation.parameters ?? []).map((one) => resolve<Parameter>(document, one))
     const media = operation.requestBody?.content['application/json']
     return {
       id,
       method: method.toUpperCase(),
       path,
-      needs,
+      scope,
       adminOnly,
       sessionOnly,
       parameters: [

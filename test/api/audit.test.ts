@@ -6,7 +6,7 @@ import type { Scope } from '#core/scope.ts'
 import { refusal, wireTo } from '#kit/http-requests.ts'
 import { clientWith, password, signedIn, signIn, startReplicasWithLogin, startWithLogin } from '#support/accounts.ts'
 import { testDatabase } from '#support/databases.ts'
-import { gateBefore } from '#support/failing-database.ts'
+import { pauseBefore } from '#support/failing-database.ts'
 import { startTestApp } from '#support/test-app.ts'
 
 /**
@@ -226,7 +226,7 @@ test('nothing in it is a secret, wherever one was put', async (t) => {
   await client.createChannel({ name: 'Hook', kind: 'webhook', options })
   await client.create({ title: 'Renew passport', expiry_dt: '2026-12-01T09:10:00Z' })
   await app.app.idle()
-  const link = new URL(app.bell.messages[0]?.links?.complete ?? '').pathname
+  const link = new URL(app.recorder.messages[0]?.links?.complete ?? '').pathname
   await send('POST', link)
   const headers = bearer(root.token)
   await send('DELETE', `/v1/tokens/${token}%00`, { headers })
@@ -242,11 +242,11 @@ test('nothing in it is a secret, wherever one was put', async (t) => {
     'root: inviteUser /v1/users/dbi_…/invitation 404',
     'root: changePassword /v1/session/password 200',
   ])
-  const told = JSON.stringify(entries)
+  const text = JSON.stringify(entries)
   const [, session = ''] = cookie.split('=')
   for (const key of [token, invitation?.code ?? '', session, secret, root.token, link])
-    assert.ok(!told.includes(key.slice(10, 26)), key)
-  assert.ok(!told.includes(password))
+    assert.ok(!text.includes(key.slice(10, 26)), key)
+  assert.ok(!text.includes(password))
 })
 
 test('it is read in pages, the newest first, without gaps or repeats while more comes in', async (t) => {
@@ -298,24 +298,24 @@ test('an entry outlasts the name, the token and the user that it is of', async (
 })
 
 test('what weighs is written before it is answered; a change of a task does not wait for that', async (t) => {
-  const gate = gateBefore(/^insert [a-z ]*into audit\b/i)
-  t.after(() => gate.open())
-  const { app, root } = await startWithLogin(t, { wrapDatabase: gate.wrap })
-  const settled: string[] = []
-  const note = (what: string, asked: Promise<unknown>) => asked.then(() => settled.push(what))
+  const paused = pauseBefore(/^insert [a-z ]*into audit\b/i)
+  t.after(() => paused.open())
+  const { app, root } = await startWithLogin(t, { wrapDatabase: paused.wrap })
+  const completed: string[] = []
+  const note = (what: string, asked: Promise<unknown>) => asked.then(() => completed.push(what))
   for (const [what, ask, isWaiting] of [
     ['a token', () => root.client.createToken({ name: 'a', scopes: ['read'] }), true],
     ['a sign-in', () => signIn(app.url, 'root'), true],
     ['a wrong sign-in', () => refusal(clientWith(app.url, '').signIn('root', 'wrong')), true],
     ['a task', () => root.client.create({ title: 'Renew passport' }), false],
   ] as const) {
-    gate.close()
+    paused.close()
     const asked = note(what, ask())
-    await gate.isReached
+    await paused.isReached
     // It would be here by now: these have come and gone since, over the same machine.
     for (let i = 0; i < 10; i++) await wireTo(app.url)('GET', '/livez')
-    assert.equal(settled.includes(what), !isWaiting, what)
-    gate.open()
+    assert.equal(completed.includes(what), !isWaiting, what)
+    paused.open()
     await asked
   }
 })

@@ -3,7 +3,7 @@ import { test } from 'node:test'
 import type { NotificationQuery } from '#client/client.ts'
 import type { Outcome } from '#core/delivery.ts'
 import { assertProblem, refusal, wireTo } from '#kit/http-requests.ts'
-import { recorder } from '#support/recording-channel.ts'
+import { createRecorder, type Recorder } from '#support/recording-channel.ts'
 import { startTestApp, type TestApp, type TestAppOptions } from '#support/test-app.ts'
 
 /** What a person does about notifications: sees them, looks for those that went wrong, and asks for another try. */
@@ -65,8 +65,8 @@ test('a notification is acknowledged', async (t) => {
 })
 
 /** Two channels of the recording kind, so that one may fail where the other does not. */
-function withSecond(): { second: ReturnType<typeof recorder>; options: TestAppOptions } {
-  const second = recorder('second')
+function withSecond(): { second: Recorder; options: TestAppOptions } {
+  const second = createRecorder('second')
   const channels = [
     { name: 'recording', kind: 'recording' },
     { name: 'second', kind: 'second' },
@@ -77,23 +77,23 @@ function withSecond(): { second: ReturnType<typeof recorder>; options: TestAppOp
 test('notifications are looked for by how their deliveries went', async (t) => {
   const { second, options } = withSecond()
   const app = await startTestApp(t, options)
-  const { client, bell, url } = app
+  const { client, recorder, url } = app
   const send = wireTo(url)
   const well = await fire(app)
-  bell.answer = () => refused
-  const dead = await fire(app)
-  bell.answer = () => undefined
+  recorder.answer = () => refused
+  const failed = await fire(app)
+  recorder.answer = () => undefined
   second.answer = () => unavailable
   const waiting = await fire(app)
-  const dropped = await fire(app)
-  await client.complete(dropped.task_id)
+  const cancelled = await fire(app)
+  await client.complete(cancelled.task_id)
   second.answer = () => undefined
   await app.clock.advance(3 * secondMs) // the back-off of 5 s is not over
   const names = new Map([
     [well.id, 'well'],
-    [dead.id, 'failed'],
+    [failed.id, 'failed'],
     [waiting.id, 'waiting'],
-    [dropped.id, 'cancelled'],
+    [cancelled.id, 'cancelled'],
   ])
   // Without that of the task which says that the channel fails.
   const named = (all: readonly { id: number }[]) => all.flatMap(({ id }) => names.get(id) ?? [])
@@ -120,11 +120,11 @@ test('notifications are looked for by how their deliveries went', async (t) => {
   })
 
   await t.test('of one task, and what has been seen', async () => {
-    await client.acknowledge(dead.id)
+    await client.acknowledge(failed.id)
     assert.deepEqual(await found({ problems: true, acknowledged: false }), [])
     assert.deepEqual(await found({ problems: true, acknowledged: true }), ['failed'])
     const of = async (taskId: number) => (await client.taskNotifications(taskId, { status: 'failed' })).notifications
-    assert.deepEqual([(await of(dead.task_id)).length, (await of(well.task_id)).length], [1, 0])
+    assert.deepEqual([(await of(failed.task_id)).length, (await of(well.task_id)).length], [1, 0])
   })
 
   await t.test('a page at a time, by a cursor of the same filter', async () => {
@@ -147,9 +147,9 @@ test('notifications are looked for by how their deliveries went', async (t) => {
 
 test('the few that went wrong are found among very many that went well', async (t) => {
   const app = await startTestApp(t, { startAt })
-  const { client, bell } = app
+  const { client, recorder } = app
   const { store } = app.app
-  bell.answer = () => unavailable
+  recorder.answer = () => unavailable
   const { id } = await fire(app)
   await client.acknowledge(id)
   const many = Array.from({ length: 12_000 }, (_, i) => [1, 1_000_000 + i, 'expiring', 1, 1, 1, 'on_time', 0, 1])
@@ -171,7 +171,7 @@ test('the few that went wrong are found among very many that went well', async (
 test('what was given up is tried again when somebody asks', async (t) => {
   const { second, options } = withSecond()
   const app = await startTestApp(t, options)
-  const { client, clock, bell, url } = app
+  const { client, clock, recorder, url } = app
   const send = wireTo(url)
   const on = async (id: number, kind = 'recording') => {
     const delivery = (await client.notification(id)).deliveries.find((one) => one.kind === kind)
@@ -180,10 +180,10 @@ test('what was given up is tried again when somebody asks', async (t) => {
   }
 
   await t.test('at once, under the same delivery id', async () => {
-    bell.answer = () => refused
+    recorder.answer = () => refused
     const { id, task_id } = await fire(app)
     const { id: deliveryId } = await on(id)
-    bell.answer = () => undefined
+    recorder.answer = () => undefined
     const answer = await client.retry(id)
     assert.equal(answer.id, id)
     await app.app.idle()
@@ -194,7 +194,7 @@ test('what was given up is tried again when somebody asks', async (t) => {
   })
 
   await t.test('with a back-off that begins anew, while attempts go on counting', async () => {
-    bell.answer = () => unavailable
+    recorder.answer = () => unavailable
     const { id } = await fire(app)
     await clock.advance(30 * hourMs)
     const { state, attempts } = await on(id)
@@ -212,10 +212,10 @@ test('what was given up is tried again when somebody asks', async (t) => {
   })
 
   await t.test('one delivery of several, where it is named', async () => {
-    bell.answer = () => refused
+    recorder.answer = () => refused
     second.answer = () => refused
     const { id } = await fire(app)
-    bell.answer = () => undefined
+    recorder.answer = () => undefined
     second.answer = () => undefined
     await client.retry(id, (await on(id, 'second')).id)
     await app.app.idle()
@@ -229,7 +229,7 @@ test('what was given up is tried again when somebody asks', async (t) => {
   await t.test('but not what was not given up, or would only be dropped', async () => {
     const well = await fire(app)
     assert.match((await refusal(client.retry(well.id))).message, /Nothing here was given up/)
-    bell.answer = () => refused
+    recorder.answer = () => refused
     for (const [act, why] of [
       [(id: number) => client.delete(id), 'the task was deleted'],
       [(id: number) => client.complete(id), 'the task was completed'],
@@ -266,21 +266,21 @@ test('what was given up is tried again when somebody asks', async (t) => {
 test('everything that a channel has given up is retried in one call', async (t) => {
   const { second, options } = withSecond()
   const app = await startTestApp(t, options)
-  const { client, clock, bell, url } = app
+  const { client, clock, recorder, url } = app
   const send = wireTo(url)
   const [recording] = (await client.channels()).channels.filter(({ kind }) => kind === 'recording')
   const channelId = recording?.id ?? assert.fail('there is no such channel')
   const stateOf = async ({ id }: { id: number }, kind = 'recording') =>
     (await client.notification(id)).deliveries.find((one) => one.kind === kind)?.state
-  bell.answer = () => refused
+  recorder.answer = () => refused
   second.answer = () => refused
   const older = await fire(app)
   await clock.advance(hourMs)
   const sinceDt = new Date(clock.now()).toISOString()
   const [newer, completed] = [await fire(app), await fire(app)]
   await client.complete(completed.task_id)
-  bell.answer = () => undefined
-  bell.take()
+  recorder.answer = () => undefined
+  recorder.take()
 
   await t.test('by channel and time', async () => {
     const { retried } = await client.retryChannel(channelId, sinceDt)
@@ -304,14 +304,14 @@ test('everything that a channel has given up is retried in one call', async (t) 
   })
 
   await t.test('their time begins anew', async () => {
-    bell.answer = () => unavailable
+    recorder.answer = () => unavailable
     const { id } = await fire(app)
     await clock.advance(30 * hourMs)
     assert.equal(await stateOf({ id }), 'failed')
     await client.retryChannel(channelId)
     await clock.advance(20 * hourMs)
     assert.equal(await stateOf({ id }), 'pending')
-    bell.answer = () => undefined
+    recorder.answer = () => undefined
     await clock.advance(10 * hourMs)
     assert.equal(await stateOf({ id }), 'sent')
   })
@@ -329,22 +329,22 @@ test('everything that a channel has given up is retried in one call', async (t) 
 
 test('a thousand and more are retried in several transactions, each once', async (t) => {
   const app = await startTestApp(t, { startAt })
-  const { client, clock, bell } = app
-  bell.answer = () => refused
+  const { client, clock, recorder } = app
+  recorder.answer = () => refused
   const count = 2_100
   for (let i = 0; i < count; i += 100)
     await Promise.all(
       Array.from({ length: 100 }, () => client.create({ title: 'x', expiry_dt: '2026-12-01T10:00:00Z' })),
     )
   await clock.advanceTo('2026-12-01T09:45:00Z')
-  bell.answer = () => undefined
-  const before = new Set(bell.messages.map(({ deliveryId }) => deliveryId))
-  bell.messages.length = 0
+  recorder.answer = () => undefined
+  const before = new Set(recorder.messages.map(({ deliveryId }) => deliveryId))
+  recorder.messages.length = 0
   const { channels } = await client.channels()
   const { retried } = await client.retryChannel(channels.find(({ kind }) => kind === 'recording')?.id ?? 0)
   await clock.advance(0)
   assert.equal(retried, before.size)
   assert.ok(retried >= count)
-  assert.deepEqual(new Set(bell.messages.map(({ deliveryId }) => deliveryId)), before)
-  assert.equal(bell.messages.length, before.size)
+  assert.deepEqual(new Set(recorder.messages.map(({ deliveryId }) => deliveryId)), before)
+  assert.equal(recorder.messages.length, before.size)
 })

@@ -213,8 +213,8 @@ for (const query of orders)
     assert.ok(all.length > 3)
     for (const limit of [1, 3, 7]) assert.deepEqual(await walk(limit), all, `by ${limit}`)
 
-    const kept = new Set(all.filter((_, i) => i % 3 !== 1))
-    const doomed = all.filter((id) => !kept.has(id))
+    const remaining = new Set(all.filter((_, i) => i % 3 !== 1))
+    const doomed = all.filter((id) => !remaining.has(id))
     const seen: number[] = []
     let page = await client.list({ ...query, limit: 3 })
     for (let i = 40; ; i++) {
@@ -227,8 +227,8 @@ for (const query of orders)
     }
     assert.equal(new Set(seen).size, seen.length, 'none twice')
     assert.deepEqual(
-      seen.filter((id) => kept.has(id)),
-      all.filter((id) => kept.has(id)),
+      seen.filter((id) => remaining.has(id)),
+      all.filter((id) => remaining.has(id)),
       'none left out',
     )
   })

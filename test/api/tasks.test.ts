@@ -264,8 +264,8 @@ test('If-Match', async (t) => {
   await t.test('of two that saw the same version one wins', async () => {
     const { id } = await client.create({ title: 'x' })
     const ifVersion = 1
-    const wishes = ['a', 'b', 'c'].map((title) => client.update(id, { title }, { ifVersion }))
-    const outcomes = await Promise.allSettled(wishes)
+    const requests = ['a', 'b', 'c'].map((title) => client.update(id, { title }, { ifVersion }))
+    const outcomes = await Promise.allSettled(requests)
     assert.equal(outcomes.filter(({ status }) => status === 'fulfilled').length, 1)
     assert.equal((await client.get(id)).version, 2)
   })
@@ -397,13 +397,13 @@ test('a change of many', async (t) => {
   for (const [why, status, item, pointer] of bad) {
     await t.test(`with one bad item changes nothing: ${why}`, async () => {
       const before = await all()
-      const wish = client.updateMany([
+      const request = client.updateMany([
         { id: one.id, title: 'changed' },
         { id: two.id, ...item },
         { id: three.id, title: 'changed too' },
       ])
-      const { status: told, problem } = await refusal(wish)
-      assert.equal(told, status)
+      const { status: actual, problem } = await refusal(request)
+      assert.equal(actual, status)
       if (pointer)
         assert.deepEqual(
           problem.errors?.map((error) => error.pointer),

@@ -119,14 +119,14 @@ export const restore =
 /** Asks for another try of each notification that has a delivery given up. */
 export const retry: Step = async ({ app, clock }) => {
   for (const { id } of (await app.client.notifications({ status: 'failed' })).notifications) await app.client.retry(id)
-  await clock.settle()
+  await clock.whenIdle()
 }
 /** Default reminders of his own; null for those of the server. */
 export const choose =
   (reminders: string[] | null): Step =>
   async ({ app, clock }) => {
     await app.client.updateSettings({ default_reminders: reminders })
-    await clock.settle()
+    await clock.whenIdle()
   }
 export const advance =
   (minute: number): Step =>

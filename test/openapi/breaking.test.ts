@@ -101,7 +101,7 @@ const draft = (d: any) => d.components.schemas.Draft
 // biome-ignore lint/suspicious/noExplicitAny: as above
 const thing = (d: any) => d.components.schemas.Thing
 
-const breaking: [words: string, change: Change, says: RegExp][] = [
+const breaking: [words: string, change: Change, expected: RegExp][] = [
   ['a path goes', (d) => delete d.paths['/things'], /GET \/things: is gone/],
   ['a method goes', (d) => delete d.paths['/things'].post, /POST \/things: is gone/],
   [
@@ -265,12 +265,12 @@ const breaking: [words: string, change: Change, says: RegExp][] = [
     /things\/\*: may be string now/,
   ],
 ]
-for (const [words, change, says] of breaking)
+for (const [words, change, expected] of breaking)
   test(`breaking: ${words}`, () => {
     const found = changed(change)
     assert.ok(
-      found.some((one) => says.test(one)),
-      `${found.join('\n')} says ${says}`,
+      found.some((one) => expected.test(one)),
+      `${found.join('\n')} says ${expected}`,
     )
   })
 

@@ -40,12 +40,12 @@ function requestsOf(document: Document, { method, path, operation }: Described):
   const inPath = parameters.filter((one) => one.in === 'path')
   const query = parameters.filter((one) => one.in === 'query')
   const media = operation.requestBody?.content['application/json']
-  const told = Object.values(media?.examples ?? {}).map(({ value }) => value)
+  const examples = Object.values(media?.examples ?? {}).map(({ value }) => value)
   const right =
     media &&
     fc.oneof(
       { weight: 2, arbitrary: valuesOf(document, media.schema) },
-      ...(told.length > 0 ? [{ weight: 3, arbitrary: fc.constantFrom(...told) }] : []),
+      ...(examples.length > 0 ? [{ weight: 3, arbitrary: fc.constantFrom(...examples) }] : []),
     )
 
   const make = (wrong: readonly Part[]) => {

@@ -423,7 +423,7 @@ export function storeSuite(name: string, fresh: Fresh, migrated: Fresh): void {
       return { store, first, second, notification: one, claimedId, dueId, claim, stored, held }
     }
 
-    const settle = ({ transact }: Store, claim: Claim, more: Partial<DeliveryResult> = {}) =>
+    const whenIdle = ({ transact }: Store, claim: Claim, more: Partial<DeliveryResult> = {}) =>
       transact((tx) =>
         claims.recordResults(
           tx,
@@ -500,10 +500,10 @@ export function storeSuite(name: string, fresh: Fresh, migrated: Fresh): void {
       const { store, first, claim, claimedId, stored, held } = await fired(t)
       const [taken] = await claim(first.id, now + leaseMs)
       assert.ok(taken)
-      assert.equal(await settle(store, held), 0, 'the first claim ran out')
+      assert.equal(await whenIdle(store, held), 0, 'the first claim ran out')
       assert.equal((await stored()).get(claimedId)?.state, 'pending')
       const nextAt = now + 5_000
-      assert.equal(await settle(store, taken, { state: 'pending', nextAt, error: '503' }), 1)
+      assert.equal(await whenIdle(store, taken, { state: 'pending', nextAt, error: '503' }), 1)
       const expected = { state: 'pending', attempts: 2, nextAt, error: '503', latencyMs: 12 }
       assert.deepEqual((await stored()).get(claimedId), {
         ...expected,
@@ -513,15 +513,15 @@ export function storeSuite(name: string, fresh: Fresh, migrated: Fresh): void {
       })
       const [again] = await claim(first.id, nextAt)
       assert.equal(again?.attempt, 3)
-      assert.equal(await settle(store, again as Claim), 1)
+      assert.equal(await whenIdle(store, again as Claim), 1)
       assert.deepEqual(await claim(first.id, now + 100 * hourMs), [], 'sent is settled')
     })
 
     test('writing the same ending twice changes nothing: the answer to the first may have been lost', async (t) => {
       const { store, stored, held } = await fired(t)
-      await settle(store, held)
+      await whenIdle(store, held)
       const once = await stored()
-      await settle(store, held)
+      await whenIdle(store, held)
       assert.deepEqual(await stored(), once)
     })
 
@@ -545,7 +545,7 @@ export function storeSuite(name: string, fresh: Fresh, migrated: Fresh): void {
       const { store, first, second, claim } = await fired(t)
       const [due] = await claim(second.id, now)
       assert.ok(due)
-      await settle(store, due, { state: 'pending', nextAt: now + hourMs, error: '503' })
+      await whenIdle(store, due, { state: 'pending', nextAt: now + hourMs, error: '503' })
       assert.equal(await store.transact((tx) => claims.releaseAllClaims(tx, now + 1)), 1)
       assert.deepEqual(
         (await claim(first.id, now + 1)).map(({ attempt }) => attempt),
@@ -558,8 +558,8 @@ export function storeSuite(name: string, fresh: Fresh, migrated: Fresh): void {
       const { store, second, claim, claimedId, dueId, stored, held } = await fired(t)
       const [due] = await claim(second.id, now)
       assert.ok(due)
-      await settle(store, held)
-      await settle(store, due, { state: 'cancelled', error: 'the task was completed', latencyMs: null })
+      await whenIdle(store, held)
+      await whenIdle(store, due, { state: 'cancelled', error: 'the task was completed', latencyMs: null })
       const revive =
         (...ids: number[]) =>
         (expiryAt: number) =>
@@ -580,13 +580,13 @@ export function storeSuite(name: string, fresh: Fresh, migrated: Fresh): void {
 
     test('what waits for a channel that is gone is dropped with the reason, and is not revived', async (t) => {
       const { store, first, second, dueId, stored, held } = await fired(t)
-      await settle(store, held)
+      await whenIdle(store, held)
       const drop = (id: number) => store.transact((tx) => deliveries.cancelForChannel(tx, id, 'gone', now + 1))
       await store.transact((tx) => recordChannels(tx, me, declared.slice(0, 1), now + 1))
       assert.equal(await drop(second.id), 1)
       assert.equal(await drop(first.id), 0, 'what was sent stays sent')
-      const dropped = (await stored()).get(dueId)
-      assert.deepEqual([dropped?.state, dropped?.nextAt, dropped?.error], ['cancelled', null, 'gone'])
+      const cancelled = (await stored()).get(dueId)
+      assert.deepEqual([cancelled?.state, cancelled?.nextAt, cancelled?.error], ['cancelled', null, 'gone'])
       assert.equal((await nextDue(store.db)).get(second.id), undefined)
       const revived = await store.transact((tx) =>
         deliveries.reviveCancelled(tx, [{ id: 1, expiryAt: now + hourMs }], now + 2),
@@ -875,15 +875,15 @@ export function storeSuite(name: string, fresh: Fresh, migrated: Fresh): void {
       const { store, said } = await watched(t, async () => {
         for (let i = 0; i < 5; i++) await turn() // an answer that leaves early has the time to
       })
-      const wish = async (title: string) => {
+      const request = async (title: string) => {
         await insert(store, draft({ title }))
         said.push(`answered ${title}`)
       }
-      await Promise.all([wish('a'), wish('b')])
+      await Promise.all([request('a'), request('b')])
       assert.deepEqual(said.slice(-4), ['commit', 'committed', 'answered a', 'answered b'])
       await assert.rejects(
         Promise.all([
-          wish('c'),
+          request('c'),
           store
             .transact(() => Promise.reject(new Error('no')))
             .catch((error) => {
@@ -915,10 +915,10 @@ export function storeSuite(name: string, fresh: Fresh, migrated: Fresh): void {
     test('all in a transaction are at one time, whatever the clock does meanwhile', async (t) => {
       let time = now
       const store = await open(t, { clock: { ...fakeClock(now), now: () => time++ } })
-      const wish = () => store.transact(async (_, at) => at)
-      const times = await Promise.all([wish(), wish(), wish()])
+      const request = () => store.transact(async (_, at) => at)
+      const times = await Promise.all([request(), request(), request()])
       assert.equal(new Set(times).size, 1)
-      assert.ok((await wish()) > (times[0] as number), 'and the next is later')
+      assert.ok((await request()) > (times[0] as number), 'and the next is later')
     })
 
     test('a thousand wishes at once are all done, each once, and where one transaction runs at a time in their order', async (t) => {

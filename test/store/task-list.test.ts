@@ -99,12 +99,12 @@ test(`${testDatabase}: a page by expiry reads a stretch of the index, in both di
     const some = (await page(store, sort, { limit: 2_000 })).at(-1) as Task
     const never = (await page(store, sort, { limit: 4_800 })).at(-1) as Task
     assert.equal(never.expiryAt, null)
-    const wishes: [words: string, after: Position | undefined, statements: number][] = [
+    const requests: [words: string, after: Position | undefined, statements: number][] = [
       ['from the start', undefined, 1],
       ['from the middle', positionOf(some, sort), 2],
       ['of those that never expire', positionOf(never, sort), 1],
     ]
-    for (const [words, after, statements] of wishes) {
+    for (const [words, after, statements] of requests) {
       said.length = 0
       const tasks = await page(store, sort, { ...(after && { after }) })
       assert.equal(tasks.length, 50)
@@ -169,23 +169,23 @@ test(`${testDatabase}: the index of words is written for a title or a descriptio
   const { said, ctx } = await open(t)
   const actor = { userId: me }
   const target = { id: 1 }
-  const writes = async (wish: () => Promise<unknown>) => {
+  const writes = async (request: () => Promise<unknown>) => {
     said.length = 0
-    await wish()
+    await request()
     return ofIndex(said).length
   }
   assert.equal(await writes(() => createTask(ctx, actor, { title: 'Renew', expiry: { at: now + 1 } })), 1)
   const drafts = Array.from({ length: 20 }, (_, i) => ({ title: `Task ${i}` }))
   const together = await writes(() => Promise.all(drafts.map((draft) => createTask(ctx, actor, draft))))
   assert.ok(together <= 2, `${together} for 20 creates at once`)
-  for (const wish of [
+  for (const request of [
     () => updateTask(ctx, actor, target, { expiry: { at: now + 2 } }),
     () => updateTask(ctx, actor, target, { tags: ['a'], priority: 'high', key: 'k', reminders: [] }),
     () => updateTask(ctx, actor, target, { title: 'Renew', description: null }),
     () => snoozeTask(ctx, actor, target, { forMs: 1_000 }),
     () => completeTask(ctx, actor, target),
   ])
-    assert.equal(await writes(wish), 0, String(wish))
+    assert.equal(await writes(request), 0, String(request))
   assert.ok((await writes(() => updateTask(ctx, actor, target, { title: 'Extend' }))) >= 1)
   assert.ok((await writes(() => updateTask(ctx, actor, target, { description: 'x' }))) >= 1)
 })

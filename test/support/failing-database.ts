@@ -118,7 +118,7 @@ export function wrapConnections(
 }
 
 /** Stands before a statement, and lets it by only while it is open. `wrap` is to be given as `wrapDatabase`. */
-export function gateBefore(statement: RegExp) {
+export function pauseBefore(statement: RegExp) {
   let [reached, opened] = [Promise.withResolvers<void>(), Promise.withResolvers<void>()]
   opened.resolve()
   return {
