@@ -4,8 +4,8 @@ import { dirname, join } from 'node:path'
 import { test } from 'node:test'
 
 /**
- * Who may import whom. A room is a folder of src/, or a file directly in it. `type:x` allows only `import type`. Arrows point
- * one way; a new room gets its row here first.
+ * Who may import whom. A module is a folder of src/, or a file directly in it. `type:x` allows only `import type`. Arrows point
+ * one way; a new module gets its row here first.
  */
 const map: Record<string, readonly string[]> = {
   core: [],
@@ -86,18 +86,18 @@ function importsOf(file: string): Import[] {
   return found
 }
 
-test('every room imports only what the map allows', () => {
+test('every module imports only what the map allows', () => {
   const trespasses: string[] = []
   for (const file of files) {
     const allowed = map[moduleOf(file)]
-    if (!allowed) trespasses.push(`${file}: its room is not on the map`)
+    if (!allowed) trespasses.push(`${file}: its module is not on the map`)
     for (const { specifier, isType } of importsOf(file)) {
       if (
         specifier.startsWith('../') &&
         moduleOf(file) !== file &&
         !file.slice(moduleOf(file).length + 1).includes('/')
       )
-        trespasses.push(`${file}: ${specifier} leaves the room without naming the other`)
+        trespasses.push(`${file}: ${specifier} leaves the module without naming the other`)
       if (!specifier.startsWith('#')) continue
       const module = moduleOf(specifier.slice(1))
       if (module === moduleOf(file) || allowed?.includes(module) || (isType && allowed?.includes(`type:${module}`)))
@@ -146,7 +146,7 @@ test('what runs imports what is installed to run; from what is there for develop
     }
 })
 
-test('the map has no room that is not there', () => {
+test('the map has no module that does not exist', () => {
   const modules = new Set(files.map(moduleOf))
   for (const module of Object.keys(map)) assert.ok(modules.has(module), module)
 })

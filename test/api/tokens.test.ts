@@ -212,7 +212,7 @@ test('one that was mistyped, cut, or never made here is told without a look into
   ].entries()) {
     const answer = await ask(`Bearer ${wrong}`)
     assertProblem(answer, 401)
-    assert.ok(wrong === '' || !answer.text.includes(wrong), `what was sent is not told again (${i})`)
+    assert.ok(wrong === '' || !answer.text.includes(wrong), `what was sent is not repeated (${i})`)
   }
   assertProblem(await ask(`Basic ${Buffer.from(`root:${password}`).toString('base64')}`), 401)
   assertProblem(await send('GET', '/v1/tasks'), 401)

@@ -28,8 +28,8 @@ interface Life {
   /** ms of a minute of this life. */
   readonly at: (minute: number) => number
   readonly arrived: Message[]
-  /** How many of them have been looked at. */
-  looked: number
+  /** How many of them have been checked. */
+  checked: number
   crashes: number
   database: ReturnType<typeof failingDatabase>
   restart(defaults: Reminders): Promise<void>
@@ -231,8 +231,8 @@ async function adopt(model: ReminderModel, app: TestApp) {
 /** Holds after every step. */
 async function compare(model: ReminderModel, life: Life) {
   const { app, arrived, crashes } = life
-  for (; life.looked < arrived.length; life.looked++) {
-    const { notification, sentAt } = arrived[life.looked] as Message
+  for (; life.checked < arrived.length; life.checked++) {
+    const { notification, sentAt } = arrived[life.checked] as Message
     assert.ok(sentAt >= notification.dueAt, `${keyOf(notification)} came at ${new Date(sentAt).toISOString()}`)
     // Nothing is underway when a step begins, and time does not pass while a request is answered.
     assert.ok(model.isTrue(notification), `${keyOf(notification)} is not true any more`)
@@ -328,7 +328,7 @@ async function startLives(t: TestContext) {
       app,
       at: (minute) => startAt + minute * minuteMs,
       arrived,
-      looked: 0,
+      checked: 0,
       crashes: 0,
       get database() {
         return database

@@ -62,7 +62,7 @@ interface Ear {
 
 function listen(t: TestContext, changeStream: ChangeStream, after: number, filter: Partial<EventFilter> = {}): Ear {
   let whenHeard = () => {}
-  const sink: Subscriber = {
+  const subscriber: Subscriber = {
     isReady: () => ear.isReady,
     take(events) {
       if (events.length > 0) ear.lists.push(events)
@@ -94,7 +94,7 @@ function listen(t: TestContext, changeStream: ChangeStream, after: number, filte
         })
     },
   }
-  ear.leave = changeStream.subscribe(after, { userId: me, ...filter }, sink)
+  ear.leave = changeStream.subscribe(after, { userId: me, ...filter }, subscriber)
   t.after(() => ear.leave())
   return ear
 }

@@ -759,25 +759,25 @@ export function storeSuite(name: string, fresh: Fresh, migrated: Fresh): void {
   describe(`${name}: transactions`, () => {
     /** A store, and the text of every statement from here on, with what the test adds. */
     async function watched(t: TestContext, onCommit: () => Promise<void> | void = () => {}) {
-      const said: string[] = []
+      const executed: string[] = []
       const store = await open(t, {
         wrap: (dialect) =>
           wrapConnections(dialect, async (text, run) => {
-            said.push(text)
+            executed.push(text)
             if (text === 'commit') await onCommit()
             const result = await run()
-            if (text === 'commit') said.push('committed')
+            if (text === 'commit') executed.push('committed')
             return result
           }),
       })
-      said.length = 0
-      return { store, said }
+      executed.length = 0
+      return { store, executed }
     }
     const titles = async ({ db }: Store) =>
       (await tasks.listTasks(db, me, { after: 0, limit: 1_000, offset: 0 })).map(({ title }) => title)
 
     test('wishes that come together share one transaction; one that throws leaves no trace of itself', async (t) => {
-      const { store, said } = await watched(t)
+      const { store, executed } = await watched(t)
       const results = await Promise.allSettled([
         insert(store, draft({ title: 'first' })),
         store.transact(async (tx) => {
@@ -793,13 +793,13 @@ export function storeSuite(name: string, fresh: Fresh, migrated: Fresh): void {
         ['done', 'invalid', 'done', 'conflict', 'done'],
       )
       // They are run together without savepoints first, and again with them once one has thrown.
-      assert.equal(said.filter((text) => text === store.dialect.begin).length, 2)
-      assert.equal(said.filter((text) => text === 'commit').length, 1)
+      assert.equal(executed.filter((text) => text === store.dialect.begin).length, 2)
+      assert.equal(executed.filter((text) => text === 'commit').length, 1)
       assert.deepEqual(await titles(store), ['first', 'third', 'last'])
     })
 
     test('one that is refused before it has changed anything costs those beside it nothing, where that can be known', async (t) => {
-      const { store, said } = await watched(t)
+      const { store, executed } = await watched(t)
       let runs = 0
       const results = await Promise.allSettled([
         insert(store, draft({ title: 'first' })),
@@ -815,7 +815,7 @@ export function storeSuite(name: string, fresh: Fresh, migrated: Fresh): void {
         ['fulfilled', 'rejected', 'fulfilled'],
       )
       const isKnown = store.dialect.rowsChanged !== undefined
-      assert.deepEqual([runs, said.includes('savepoint unit_of_work')], isKnown ? [1, false] : [2, true])
+      assert.deepEqual([runs, executed.includes('savepoint unit_of_work')], isKnown ? [1, false] : [2, true])
       assert.deepEqual(await titles(store), ['first', 'last'])
       assert.deepEqual(await changesSince(store.db, me, 0, 10), [], 'nor is anything told that it was about to do')
     })
@@ -859,40 +859,40 @@ export function storeSuite(name: string, fresh: Fresh, migrated: Fresh): void {
     })
 
     test('a wish that is alone and throws is rolled back', async (t) => {
-      const { store, said } = await watched(t)
+      const { store, executed } = await watched(t)
       const failing = store.transact(async (tx) => {
         await tasks.insertTask(tx, draft())
         throw new Error('on second thoughts')
       })
       await assert.rejects(failing, { message: 'on second thoughts' })
-      assert.equal(said.at(-1), 'rollback')
+      assert.equal(executed.at(-1), 'rollback')
       assert.deepEqual(await titles(store), [])
       await insert(store, draft({ title: 'next' }))
       assert.deepEqual(await titles(store), ['next'])
     })
 
     test('nothing is answered before the commit has been', async (t) => {
-      const { store, said } = await watched(t, async () => {
+      const { store, executed } = await watched(t, async () => {
         for (let i = 0; i < 5; i++) await turn() // an answer that leaves early has the time to
       })
       const request = async (title: string) => {
         await insert(store, draft({ title }))
-        said.push(`answered ${title}`)
+        executed.push(`answered ${title}`)
       }
       await Promise.all([request('a'), request('b')])
-      assert.deepEqual(said.slice(-4), ['commit', 'committed', 'answered a', 'answered b'])
+      assert.deepEqual(executed.slice(-4), ['commit', 'committed', 'answered a', 'answered b'])
       await assert.rejects(
         Promise.all([
           request('c'),
           store
             .transact(() => Promise.reject(new Error('no')))
             .catch((error) => {
-              said.push('answered no')
+              executed.push('answered no')
               throw error
             }),
         ]),
       )
-      assert.ok(said.lastIndexOf('answered no') > said.lastIndexOf('committed'), 'a refusal neither')
+      assert.ok(executed.lastIndexOf('answered no') > executed.lastIndexOf('committed'), 'a refusal neither')
     })
 
     test('when the commit fails nobody is told that it was done, and it was not', async (t) => {
@@ -922,13 +922,13 @@ export function storeSuite(name: string, fresh: Fresh, migrated: Fresh): void {
     })
 
     test('a thousand wishes at once are all done, each once, and where one transaction runs at a time in their order', async (t) => {
-      const { store, said } = await watched(t)
+      const { store, executed } = await watched(t)
       const expected = Array.from({ length: 1_000 }, (_, i) => `task ${i}`)
       await Promise.all(expected.map((title) => insert(store, draft({ title }))))
       const done = await titles(store)
       if (store.dialect.maxTransactions === 1) assert.deepEqual(done, expected)
       assert.deepEqual(done.toSorted(), expected.toSorted())
-      const commits = said.filter((text) => text === 'commit').length
+      const commits = executed.filter((text) => text === 'commit').length
       assert.ok(commits >= 2 && commits <= 20, `${commits} commits`)
     })
   })
@@ -956,10 +956,10 @@ export function storeSuite(name: string, fresh: Fresh, migrated: Fresh): void {
       const store = await database.open()
       await sql`insert into kysely_migration (name, timestamp) values ('9999-future', '2099-01-01')`.execute(store.db)
       await store[Symbol.asyncDispose]()
-      const said: string[] = []
+      const executed: string[] = []
       const wrap = (dialect: KyselyDialect) =>
         wrapConnections(dialect, (text, run) => {
-          said.push(text)
+          executed.push(text)
           return run()
         })
       await assert.rejects(database.open({ wrap }), (error: Error) => {
@@ -968,7 +968,7 @@ export function storeSuite(name: string, fresh: Fresh, migrated: Fresh): void {
         return true
       })
       assert.deepEqual(
-        said.filter((text) => !/^\s*(select|with|show)/i.test(text)),
+        executed.filter((text) => !/^\s*(select|with|show)/i.test(text)),
         [],
         'it was only read',
       )

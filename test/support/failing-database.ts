@@ -58,9 +58,9 @@ export function failingDatabase(): FailingDatabase {
   return {
     wrap: (dialect) => wrapConnections(dialect, around),
     die,
-    dieAt(n, moment) {
+    dieAt(n, at) {
       left = n
-      when = moment
+      when = at
     },
     get isFailed() {
       return isFailed
