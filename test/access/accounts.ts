@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import type { Role } from '#core/account.ts'
 import type { Scope } from '#core/scope.ts'
+import { password, setUpCode, signIn } from '#support/accounts.ts'
 import type { TestApp } from '#support/test-app.ts'
 
 /** Somebody on a server with login, with a token of each scope. */
@@ -23,8 +24,6 @@ export interface Accounts {
   readonly root: Account
   add(name: string, role?: Role): Promise<Account>
 }
-
-const password = 'correct horse battery'
 
 /** Sets a server up that was started with `--login`, and brings more people in. */
 export async function inviteAccounts({ url, lines }: Pick<TestApp, 'url' | 'lines'>): Promise<Accounts> {
@@ -53,7 +52,7 @@ export async function inviteAccounts({ url, lines }: Pick<TestApp, 'url' | 'line
     return { id, name, password, tokens, cookie, send: sendAs(session), ask: askAs(session) }
   }
 
-  const [, code] = /\/set-up#(dbi_\w+)/.exec(lines.join('')) ?? assert.fail('no link to set the server up was printed')
+  const code = setUpCode(lines) ?? assert.fail('no link to set the server up was printed')
   const { user } = await askAs({})('POST', '/v1/invitations/accept', { code, name: 'root', password })
   const root = await person(user.id, user.name, await signIn(url, user.name))
   return {
@@ -63,15 +62,4 @@ export async function inviteAccounts({ url, lines }: Pick<TestApp, 'url' | 'line
       return person(id, name, await signIn(url, name))
     },
   }
-}
-
-/** @returns the cookie, as a browser sends it */
-export async function signIn(url: string, login: string): Promise<string> {
-  const response = await fetch(`${url}/v1/session`, {
-    method: 'POST',
-    headers: { 'content-type': 'application/json' },
-    body: JSON.stringify({ login, password }),
-  })
-  assert.equal(response.status, 200, await response.text())
-  return response.headers.get('set-cookie')?.replace(/;.*/s, '') ?? assert.fail('no cookie')
 }

@@ -1,8 +1,9 @@
 import assert from 'node:assert/strict'
 import { makeSecret } from '#actions/tokens.ts'
 import { extendSession } from '#store/tokens.ts'
+import { signIn } from '#support/accounts.ts'
 import type { TestApp } from '#support/test-app.ts'
-import { type Account, type Accounts, signIn } from './accounts.ts'
+import type { Account, Accounts } from './accounts.ts'
 import type { UnauthenticatedCaller } from './matrix.ts'
 
 /** To who has sent no token. */

@@ -4,6 +4,7 @@ import { consoleKind } from '#channels/console.ts'
 import { createClient, type DuebellClient } from '#client/client.ts'
 import { systemClock } from '#clock.ts'
 import { parseConfig } from '#config/config.ts'
+import { outputTo } from './output.ts'
 import { createRecorder, type Recorder } from './recording-channel.ts'
 
 export interface LiveApp {
@@ -31,16 +32,9 @@ export async function startLiveApp(
     systemTimeZone: 'UTC',
     catalog,
   })
-  const output = {
-    writableLength: 0,
-    write(text: string, done?: () => void) {
-      lines.push(text)
-      done?.()
-    },
-  }
   const app = await startApp(config, {
     clock: systemClock,
-    output,
+    output: outputTo(lines),
     catalog,
     onBroken: (error) => lines.push(`broken: ${error}`),
     ...deps,

@@ -8,6 +8,7 @@ import { createClient, type DuebellClient } from '#client/client.ts'
 import { parseConfig } from '#config/config.ts'
 import { migratedDatabase } from './databases.ts'
 import { type FakeClock, fakeClock } from './fake-clock.ts'
+import { outputTo } from './output.ts'
 import { createRecorder, type Recorder } from './recording-channel.ts'
 import { stopWithFakeClock } from './stop-with-fake-clock.ts'
 
@@ -52,16 +53,9 @@ export async function startTestApp(t: TestContext, options: TestAppOptions = {})
       systemTimeZone: 'UTC',
       catalog,
     })
-    const output = {
-      writableLength: 0,
-      write(text: string, done?: () => void) {
-        lines.push(text)
-        done?.()
-      },
-    }
     app = await startApp(config, {
       clock,
-      output,
+      output: outputTo(lines),
       catalog,
       onBroken: (error) => lines.push(`broken: ${error}`),
       ...(wrapDatabase && { wrapDatabase }),
