@@ -7,7 +7,7 @@ import { insertMany } from '#support/many-tasks.ts'
 import { startTestApp } from '#support/test-app.ts'
 
 test('edits that wait for a lock delay no reminder', { skip: testDatabase === 'sqlite' }, async (t) => {
-  const { client, clock, bell, app } = await startTestApp(t, { startAt: '2026-12-01T09:00:00Z' })
+  const { client, clock, recorder, app } = await startTestApp(t, { startAt: '2026-12-01T09:00:00Z' })
   const { id } = await client.createTask({ title: 'Locked' })
   await client.createTask({ title: 'Due', expiry_dt: '2026-12-01T09:15:01Z' })
   // MariaDB reads a table of a few rows as a whole, and so would wait for the locked one.
@@ -39,5 +39,5 @@ test('edits that wait for a lock delay no reminder', { skip: testDatabase === 's
   const isFirst = await Promise.race([advancing.then(() => true), Promise.all(editing).then(() => false)])
   released.resolve()
   await Promise.allSettled([holding, advancing, ...editing])
-  assert.deepEqual([isFirst, bell.messages.length], [true, 1])
+  assert.deepEqual([isFirst, recorder.messages.length], [true, 1])
 })

@@ -223,12 +223,12 @@ async function playRound(t: TestContext, database: 'postgres' | 'mysql') {
   await eventually(
     'all is fired and settled',
     async () => {
-      const { settled } = await store.db
+      const { completed } = await store.db
         .selectFrom('deliveries')
-        .select((eb) => eb.fn.count<number>('id').as('settled'))
+        .select((eb) => eb.fn.count<number>('id').as('completed'))
         .where('next_at', 'is', null)
         .executeTakeFirstOrThrow()
-      return Number(settled) === 2 * taskCount // the console is a channel too
+      return Number(completed) === 2 * taskCount // the console is a channel too
     },
     windowMs + 2 * leaseMs + lockedMs + 10_000,
   )
