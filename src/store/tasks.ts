@@ -3,7 +3,7 @@ import { Problem } from '#core/problem.ts'
 import type { NewTask, Reminder, Task } from '#core/task.ts'
 import { dialectOf } from './dialects/dialect.ts'
 import { lockFreeRows, lockRows } from './engine/lock-rows.ts'
-import { prepare, runStatement } from './engine/prepare.ts'
+import { prepare } from './engine/prepare.ts'
 import type { Db, TaskTable } from './schema.ts'
 import { indexTask } from './search.ts'
 
@@ -283,9 +283,7 @@ function toConflict(tx: Db, error: unknown, { uid, key }: NewTask): unknown {
 
 /** The tasks among these ids that exist, by id. */
 export async function tasksByIds(db: Db, ids: readonly number[]): Promise<Map<number, Task>> {
-  const { sql, parameters } = byIds(db, ids).compile()
-  // Not through the driver, which waits for the connection: each attempt reads its task just before it starts.
-  const { rows } = await runStatement<Row>(db, sql, parameters)
+  const rows = await byIds(db, ids).execute()
   return new Map(rows.map((row) => [row.id, toTask(row)]))
 }
 
