@@ -35,7 +35,7 @@ export interface AttemptEnd {
 }
 
 export interface AttemptDeps {
-  readonly store: Pick<Store, 'db'>
+  readonly store: Pick<Store, 'db' | 'commitSequence'>
   readonly clock: Clock
   readonly channels: ChannelRegistry
   readonly linksFor: (notification: Notification) => Links | null
@@ -87,11 +87,11 @@ export class Attempts {
   async #read(queue: ChannelQueue, claims: readonly Claim[]): Promise<ClaimedTasks> {
     const { store, onSkipped } = this.#deps
     try {
-      return await readClaimedTasks(store.db, claims)
+      return await readClaimedTasks(store, claims)
     } catch (error) {
       if (!isDamage(store.db, error)) throw error
     }
-    const { readable, damaged } = await readClaimedTasksOneByOne(store.db, claims)
+    const { readable, damaged } = await readClaimedTasksOneByOne(store, claims)
     for (const claim of damaged) {
       queue.inFlight--
       const result = { claim, state: 'failed', nextAt: null, error: unreadableReason, latencyMs: null } as const

@@ -57,7 +57,8 @@ export function startFiring(deps: FiringDeps): Loop {
     let batch: Batch | undefined
     try {
       batch = await store.transactFiring(
-        async (tx, now) => (batch = await fireBatch(tx, now, await read(tx, now), deps)),
+        async (tx, now) =>
+          (batch = await fireBatch(tx, now, await read(tx, now), { ...deps, commitSequence: store.commitSequence() })),
       )
     } catch (error) {
       // The COMMIT may have succeeded, and only its answer was lost: then these claims would wait for the end of their lease.
@@ -129,7 +130,12 @@ async function fireBatch(
   tx: Db,
   now: number,
   due: readonly Task[],
-  { channels, deliveries, log }: FiringDeps,
+  {
+    channels,
+    deliveries,
+    log,
+    commitSequence,
+  }: Pick<FiringDeps, 'channels' | 'deliveries' | 'log'> & { commitSequence: number },
 ): Promise<Batch> {
   // Read after the tasks are locked: a change of settings recomputes them, and one of the two transactions waits for the other.
   const snapshot = await channels.snapshot(tx)
@@ -156,7 +162,13 @@ async function fireBatch(
   await moveAlarms(tx, alarms)
 
   const written = await insertNotifications(tx, notifications)
-  const { claims, unclaimedAt } = await planDeliveries(tx, now, { written, taskOf, snapshot, deliveries })
+  const { claims, unclaimedAt } = await planDeliveries(tx, now, {
+    written,
+    taskOf,
+    snapshot,
+    deliveries,
+    commitSequence,
+  })
   for (const { id, userId, taskId } of written) recordChange(tx, { userId, taskId, kind: 'fired', notificationId: id })
   return { fired: due.length, notifications: written, claims, unclaimedAt }
 }
@@ -168,12 +180,13 @@ interface Plan {
   readonly taskOf: ReadonlyMap<number, Task>
   readonly snapshot: ChannelSnapshot
   readonly deliveries: Deliveries
+  readonly commitSequence: number
 }
 
 async function planDeliveries(
   tx: Db,
   now: number,
-  { written, taskOf, snapshot, deliveries }: Plan,
+  { written, taskOf, snapshot, deliveries, commitSequence }: Plan,
 ): Promise<Pick<Batch, 'claims' | 'unclaimedAt'>> {
   const claims: Claim[] = []
   const rows: Parameters<typeof insertDeliveries>[1][number][] = []
@@ -199,7 +212,8 @@ async function planDeliveries(
         : snapshot.deliverAt(notification.userId, notification.expiryAt, now)
       if (deliverAt <= now && left-- > 0) {
         rows.push({ id, channelId, notification, attempt: 1, nextAt: leaseUntil })
-        claims.push({ ...firstClaim, id, channelId, dueAt: now, leaseUntil, notification })
+        const seen = { task, commitSequence }
+        claims.push({ ...firstClaim, id, channelId, dueAt: now, leaseUntil, notification, seen })
       } else {
         const nextAt = Math.max(deliverAt, leavesAt)
         rows.push({ id, channelId, notification, attempt: 0, nextAt })

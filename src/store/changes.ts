@@ -1,5 +1,5 @@
 import type { Selectable } from 'kysely'
-import { type ChangeKind, notificationChangeKinds } from '#core/change.ts'
+import { type ChangeKind, type NotificationChangeKind, notificationChangeKinds } from '#core/change.ts'
 import { dialectOf } from './dialects/dialect.ts'
 import { lockRows } from './engine/lock-rows.ts'
 import { prepare } from './engine/prepare.ts'
@@ -49,13 +49,16 @@ export function recordChange(tx: Db, change: Change): void {
 }
 
 export interface ChangeHooks {
+  /** Called directly before a COMMIT that changes tasks, not only their notifications. */
+  readonly onTasksChanged: () => void
   /** Called after a COMMIT that wrote changes, with the ids of their users. */
   readonly onChangesCommitted: (userIds: readonly number[]) => void
 }
 
 /** Collects the changes of a transaction. It writes last, because it locks the counters of their users. */
-export function collectChanges(tx: Db, { onChangesCommitted }: ChangeHooks): Collector {
+export function collectChanges(tx: Db, { onTasksChanged, onChangesCommitted }: ChangeHooks): Collector {
   const changes: Change[] = []
+  const isOfTask = ({ kind }: Change) => !notificationChangeKinds.includes(kind as NotificationChangeKind)
   let userIds: readonly number[] = []
   pending.set(tx, changes)
   return {
@@ -66,6 +69,9 @@ export function collectChanges(tx: Db, { onChangesCommitted }: ChangeHooks): Col
       const byUser = [...Map.groupBy(changes, ({ userId }) => userId)].sort(([a], [b]) => a - b)
       for (const [userId, owned] of byUser) await writeChanges(tx, userId, owned, now)
       userIds = byUser.map(([userId]) => userId)
+    },
+    onCommit() {
+      if (changes.some(isOfTask)) onTasksChanged()
     },
     onCommitted() {
       if (userIds.length > 0) onChangesCommitted(userIds)

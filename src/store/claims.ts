@@ -2,6 +2,7 @@ import { randomUUIDv7 } from 'node:crypto'
 import { sql } from 'kysely'
 import type { AttemptResult } from '#core/delivery.ts'
 import type { Notification } from '#core/notification.ts'
+import type { Task } from '#core/task.ts'
 import { dialectOf } from './dialects/dialect.ts'
 import { lockFreeRows, lockRows } from './engine/lock-rows.ts'
 import { notificationsByIds } from './notifications.ts'
@@ -24,6 +25,8 @@ export interface Claim {
   readonly groupId: string | null
   /** How many times it has been repeated: above 0 it was sent before. */
   readonly repeats: number
+  /** The task when the reminder fired, and the commit sequence at that time. While that is the same, nothing has changed the task. */
+  readonly seen?: { readonly task: Task; readonly commitSequence: number }
 }
 
 /** A delivery and its attempt. A process that has lost its claim finds no row by them. */

@@ -1,9 +1,8 @@
-import type { Selectable } from 'kysely'
 import { Problem } from '#core/problem.ts'
 import type { Task } from '#core/task.ts'
 import { dialectOf } from './dialects/dialect.ts'
 import { lockRows } from './engine/lock-rows.ts'
-import { prepare, runStatement } from './engine/prepare.ts'
+import { prepare } from './engine/prepare.ts'
 import type { Db, TaskTable } from './schema.ts'
 import { toTask } from './task-rows.ts'
 
@@ -79,9 +78,7 @@ export async function listTasks(
 
 /** The tasks among these ids that exist, by id. */
 export async function tasksByIds(db: Db, ids: readonly number[]): Promise<Map<number, Task>> {
-  const { sql, parameters } = byIds(db, ids).compile()
-  // Not through the driver, which waits for the connection: each attempt reads its task just before it starts.
-  const { rows } = await runStatement<Selectable<TaskTable>>(db, sql, parameters)
+  const rows = await byIds(db, ids).execute()
   return new Map(rows.map((row) => [row.id, toTask(row)]))
 }
 

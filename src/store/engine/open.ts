@@ -31,6 +31,11 @@ export interface Store extends AsyncDisposable {
    * wait for no more than one of its own.
    */
   readonly transactApart: Transact
+  /**
+   * A number that changes with each commit that changed tasks. While it is the same, a task that was read before is still current.
+   * On a shared database it is NaN, which equals nothing, because other processes change tasks too.
+   */
+  commitSequence(): number
   readonly storage: Storage
   /** Writes a row of no meaning, so that a storage fault ends on a server that gets no writes. @throws as `transact` */
   probe(): Promise<void>
@@ -98,7 +103,9 @@ export async function openStore(url: string, given: StoreDeps): Promise<Store> {
   }
   const storage = createStorage(dialect, deps.log, () => deps.clock.now())
   attachStorage(db, storage)
+  let commitSequence = dialect.isShared ? Number.NaN : 0
   const hooks: ChangeHooks = {
+    onTasksChanged: () => commitSequence++,
     onChangesCommitted(userIds) {
       // A COMMIT that wrote nothing succeeds on a full disk too.
       storage.noteStored()
@@ -116,6 +123,7 @@ export async function openStore(url: string, given: StoreDeps): Promise<Store> {
     transactDeliveries: dialect.isShared ? open() : transact,
     transactFiring: dialect.isShared ? open() : transact,
     transactApart: open(),
+    commitSequence: () => commitSequence,
     storage,
     async probe() {
       await transact(writeProbe)

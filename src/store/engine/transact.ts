@@ -35,6 +35,8 @@ export interface Collector {
   /** Discards the entries from an index on, because the unit of work that added them has failed. */
   truncate(length: number): void
   write(now: number): Promise<void>
+  /** Called directly before the COMMIT. */
+  onCommit?(): void
   /** Called after the COMMIT, before any caller is answered. */
   onCommitted?(): void
 }
@@ -157,6 +159,7 @@ function runTransaction(deps: TransactDeps, batch: readonly Queued[], withSavepo
       const answers: Answer[] = []
       for (const queued of batch) answers.push(await runWork(deps, transaction, queued))
       for (const collector of collectors) await collector.write(now)
+      for (const collector of collectors) collector.onCommit?.()
       await runStatement(tx, 'commit', [])
       deps.onCommitted?.(batch.length, performance.now() - startedAt)
       for (const collector of collectors) collector.onCommitted?.()
