@@ -99,7 +99,7 @@ async function fill(store: Store, howMany: number, at: (i: number) => number): P
 const inAYear = (i: number) => Date.now() + 365 * 86_400_000 + i * 1_000
 
 /** Lateness of 1,000 notifications over 10 s, and a storm of 10,000, called in this process. */
-async function bell(kind: TestDatabase): Promise<{ p50: number; p99: number; storm: number }> {
+async function recorder(kind: TestDatabase): Promise<{ p50: number; p99: number; storm: number }> {
   await using place = await openPlace(kind)
   const now = openWallClock()
   const sent: number[] = []
@@ -220,7 +220,7 @@ const names: Record<TestDatabase, string> = { sqlite: 'SQLite', postgres: 'Postg
 
 for (const kind of kinds) {
   progress(`${names[kind]}: bell`)
-  const { p50, p99, storm } = await bell(kind)
+  const { p50, p99, storm } = await recorder(kind)
   const [maxP50, maxP99, maxStorm] = kind === 'sqlite' ? [1, 3, 0.15] : [3, 10, 3]
   progress(`${names[kind]}: HTTP`)
   const { create, read, edit } = await overHttp(kind)

@@ -69,7 +69,7 @@ async function during(client: DuebellClient, long: () => Promise<unknown>): Prom
 }
 
 const figures: Figure[] = []
-function tell(what: string, { taken, lateness, latencies, stall }: Meanwhile) {
+function addFigures(what: string, { taken, lateness, latencies, stall }: Meanwhile) {
   const of = (sorted: readonly number[]) =>
     `p50 ${digits(quantile(sorted, 0.5))} ms, p99 ${digits(quantile(sorted, 0.99))} ms, max ${digits(quantile(sorted, 1))} ms`
   figures.push(
@@ -102,7 +102,7 @@ await seedDatabase(path, tasks)
   }
   let batch: string | null = null
   progress('delete')
-  tell(
+  addFigures(
     `delete all of ${count(tasks)}`,
     await during(client, async () => {
       const answer = await client.deleteTasks()
@@ -111,7 +111,7 @@ await seedDatabase(path, tasks)
     }),
   )
   progress('restore')
-  tell(
+  addFigures(
     'restore them',
     await during(client, async () => {
       if (batch === null) throw new Error('no batch')
@@ -121,7 +121,7 @@ await seedDatabase(path, tasks)
   progress('purge')
   const { deleted } = await client.deleteTasks({ status: 'open', expires_before: '9000-01-01' })
   if (deleted < tasks) throw new Error(`deleted ${deleted}`)
-  tell(
+  addFigures(
     'purge them',
     await during(client, async () => {
       const { purged } = await client.purgeTrash()

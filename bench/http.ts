@@ -106,7 +106,7 @@ for (let round = 0; round < rounds; round++) {
 
 const rate = (name: keyof typeof subjects) => median(measured[name].perSecond)
 const cpu = (name: keyof typeof subjects) => median(measured[name].cpuUs)
-const say = (name: keyof typeof subjects) =>
+const render = (name: keyof typeof subjects) =>
   `${count(Math.round(rate(name)))}/s at ${digits(cpu(name))} µs of processor time`
 const ratio = (name: keyof typeof subjects, of: keyof typeof subjects) =>
   median(measured[name].perSecond.map((value, round) => value / (measured[of].perSecond[round] ?? Number.NaN)))
@@ -116,14 +116,14 @@ function beside(what: string, name: keyof typeof subjects, of: keyof typeof subj
   const found = ratio(name, of)
   return {
     what,
-    measured: `${say(name)}: ${digits(found)} of the bare ${of === 'bareGet' ? 'GET' : 'POST'}`,
+    measured: `${render(name)}: ${digits(found)} of the bare ${of === 'bareGet' ? 'GET' : 'POST'}`,
     target: `≥ ${least} of it`,
     isMet: found >= least,
   }
 }
 
 function atLeast(what: string, name: keyof typeof subjects, least: number): Figure {
-  return { what, measured: say(name), target: `≥ ${count(least)}/s`, isMet: rate(name) >= least }
+  return { what, measured: render(name), target: `≥ ${count(least)}/s`, isMet: rate(name) >= least }
 }
 
 /** «Flat» is no more than a tenth dearer. */
@@ -131,7 +131,7 @@ function flat(what: string, name: keyof typeof subjects, of: keyof typeof subjec
   const found = ratio(name, of)
   return {
     what,
-    measured: `${say(name)}: ${digits(found)} of that`,
+    measured: `${render(name)}: ${digits(found)} of that`,
     target: 'flat (≥ 0.9)',
     isMet: found >= 0.9,
   }
@@ -141,8 +141,8 @@ report({
   title: 'HTTP',
   note: `${connections} connections, ${count(fewTasks)} tasks; medians of ${rounds} rounds of ${seconds} s that take turns, after a warm-up. A bare Fastify process answers the same JSON from a constant, or echoes what was posted. Each server has a core to itself while it is measured; on the other the load generator never sleeps.`,
   figures: [
-    { what: 'bare Fastify GET', measured: say('bareGet') },
-    { what: 'bare Fastify POST', measured: say('barePost') },
+    { what: 'bare Fastify GET', measured: render('bareGet') },
+    { what: 'bare Fastify POST', measured: render('barePost') },
     beside('read by id', 'read', 'bareGet', 0.6),
     beside('create, synced before the answer', 'create', 'barePost', 0.4),
     atLeast('edit of an expiry, synced before the answer', 'edit', 10_000),

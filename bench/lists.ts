@@ -109,17 +109,17 @@ for (let round = -1; round < rounds; round++) {
     }
 }
 
-const say = ({ perSecond, cpuUs }: Measured) =>
+const render = ({ perSecond, cpuUs }: Measured) =>
   `${count(Math.round(median(perSecond)))}/s at ${digits(median(cpuUs))} µs of processor time`
 
 const figures = subjects.flatMap(({ what }, s): Figure[] => {
   const [small, large] = measured[s] as [Measured, Measured]
   const times = median(large.cpuUs.map((us, round) => us / (small.cpuUs[round] ?? Number.NaN)))
   return [
-    { what: `${what}, among ${count(sizes[0])}`, measured: say(small) },
+    { what: `${what}, among ${count(sizes[0])}`, measured: render(small) },
     {
       what: `the same among ${count(sizes[1])}`,
-      measured: `${say(large)}: ${digits(times)} times that`,
+      measured: `${render(large)}: ${digits(times)} times that`,
       target: 'flat (≤ 2 times)',
       isMet: times <= 2,
     },

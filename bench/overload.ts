@@ -26,11 +26,11 @@ const slowConnections = 500
 /** All that a server takes. */
 const full = 5_000
 const phaseMs = 8_000
-const bellEveryMs = 20
+const fireEveryMs = 20
 
 // The server, in a process of its own.
 
-interface Told {
+interface Measured {
   /** ms, sorted. */
   readonly lateness: number[]
 }
@@ -51,18 +51,18 @@ async function serve(path: string, flags: readonly string[]): Promise<void> {
     ],
   })
   process.on('message', async (ms: number) => {
-    expected = Math.floor(ms / bellEveryMs)
+    expected = Math.floor(ms / fireEveryMs)
     lateness = []
     const finished = new Promise<void>((resolve) => {
       finish = resolve
     })
     const from = Date.now() + 2_000
-    await insertDueEvery(app.store, bellEveryMs, from, expected)
+    await insertDueEvery(app.store, fireEveryMs, from, expected)
     if (Date.now() > from) throw new Error('setting up took longer than expected: nothing can be said')
     await sleep(from - Date.now())
     process.send?.('begun')
     await finished
-    process.send?.({ lateness: lateness.sort((a, b) => a - b) } satisfies Told)
+    process.send?.({ lateness: lateness.sort((a, b) => a - b) } satisfies Measured)
   })
   process.on('disconnect', () => process.exit())
   process.send?.(app.url)
@@ -77,10 +77,10 @@ async function startServer(path: string, flags: readonly string[] = []) {
     url,
     child,
     /** Resolves when the bell begins to ring, with a promise of how late it was. */
-    async fire(ms: number): Promise<{ told: Promise<Told> }> {
+    async fire(ms: number): Promise<{ measured: Promise<Measured> }> {
       child.send(ms)
       await once(child, 'message')
-      return { told: once(child, 'message').then(([told]) => told as Told) }
+      return { measured: once(child, 'message').then(([measured]) => measured as Measured) }
     },
     async [Symbol.asyncDispose]() {
       child.disconnect()
@@ -307,11 +307,11 @@ interface Flood {
 async function measureFlood({ url, fire }: Server, { connections, what, request, clientFrom = '127.0.0.1' }: Flood) {
   progress(`${count(connections)} connections, ${what}`)
   await using client = await startClient({ url, from: clientFrom })
-  const { told } = await fire(phaseMs)
+  const { measured } = await fire(phaseMs)
   await client.ask()
   const tally = await flood(url, connections, request(new URL(url).host), performance.now() + phaseMs)
   const heard = await client.ask()
-  const { lateness } = await told
+  const { lateness } = await measured
   const p99 = quantile(lateness, 0.99)
   const of = (status: string) => tally.get(status) ?? 0
   const statuses = [...tally].filter(([status]) => /^\d/.test(status))
@@ -403,7 +403,7 @@ async function main(): Promise<void> {
 
   report({
     title: 'Overload',
-    note: `One server process on SQLite, ${count(tasks)} tasks. The other client asks for a task, an edit and a list of 20 in turns, every 5 ms after the last answer. A flood asks again as soon as it is answered, for ${phaseMs / 1_000} s, in which ${phaseMs / bellEveryMs} tasks fire. Server, load and client share the machine.`,
+    note: `One server process on SQLite, ${count(tasks)} tasks. The other client asks for a task, an edit and a list of 20 in turns, every 5 ms after the last answer. A flood asks again as soon as it is answered, for ${phaseMs / 1_000} s, in which ${phaseMs / fireEveryMs} tasks fire. Server, load and client share the machine.`,
     figures,
   })
 }

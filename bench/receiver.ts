@@ -56,7 +56,7 @@ async function listen(): Promise<void> {
   let firstAt = 0
   let lastNewAt = 0
   let wanted = Number.POSITIVE_INFINITY
-  const tellWhenReached = () => {
+  const reportWhenReached = () => {
     if (seen.size < wanted) return
     wanted = Number.POSITIVE_INFINITY
     process.send?.({ distinct: seen.size, repeats, firstAt, lastNewAt } satisfies Received)
@@ -71,14 +71,14 @@ async function listen(): Promise<void> {
         firstAt ||= lastNewAt
       }
       response.writeHead(204).end()
-      tellWhenReached()
+      reportWhenReached()
     })
   })
   server.listen(0, '127.0.0.1')
   await once(server, 'listening')
   process.on('message', (distinct: number) => {
     wanted = distinct
-    tellWhenReached()
+    reportWhenReached()
   })
   process.on('disconnect', () => process.exit())
   process.send?.({ port: (server.address() as AddressInfo).port })

@@ -13,7 +13,7 @@ import { listen } from '#http/listen/listen.ts'
 import { createServer } from '#http/server.ts'
 import { createLog, type Output } from '#log.ts'
 import { createMetrics } from '#metrics/metrics.ts'
-import type { DeliveryTimes } from '#reminders/deliver.ts'
+import type { DeliveryTimes } from '#reminders/attempts.ts'
 import { egressPolicyReader, openChannels } from '#startup/channels.ts'
 import { releaseStaleClaims } from '#startup/claims.ts'
 import { checkExposure } from '#startup/exposure.ts'
@@ -36,6 +36,8 @@ export interface AppDeps {
   readonly onBroken: (error: unknown) => void
   /** The version of the IANA database of this process, `2026b`. Absent: its changes are not noticed. */
   readonly zoneRules?: string
+  /** Ends the wait for a database that does not answer yet: the start then rejects with the reason of the signal. */
+  readonly stopping?: AbortSignal
   readonly catalog?: readonly ChannelKind[]
   readonly wrapDatabase?: (dialect: Dialect) => Dialect
   /** How long a claim and an attempt last; the defaults if absent. */
@@ -96,6 +98,7 @@ async function openApp(config: Config, deps: AppDeps, onOpened: (store: Store) =
       onChangesCommitted: (userIds) => changeStream?.wake(userIds),
       onCommitted: metrics.committed,
       ...(deps.wrapDatabase && { wrap: deps.wrapDatabase }),
+      ...(deps.stopping && { stopping: deps.stopping }),
     }),
   )
   onOpened(store)

@@ -2,6 +2,7 @@
 import { createWriteStream, readFileSync } from 'node:fs'
 import { isatty } from 'node:tty'
 import { setFlagsFromString } from 'node:v8'
+import type { App } from '#app.ts'
 import './compile-cache.js'
 
 /** The edge of the process: only this file uses `process`. Exit codes: 0 stopped, 1 failed, 2 invalid usage or configuration. */
@@ -75,25 +76,19 @@ async function serve(argv: readonly string[]): Promise<void> {
     write: (text: string, done?: (error?: Error | null) => void) => stream.write(text, done),
   }
 
-  const app = await startApp(config, {
-    clock: systemClock,
-    zoneRules: process.versions.tz ?? '',
-    output,
-    onBroken(error) {
-      printError(`The storage failed: ${(error as Error).message}. Stopping, so that the next start can recover.`, 1)
-      process.exit()
-    },
-  })
-
-  setFlagsFromString('--semi-space-growth-factor=2')
-  for (const warning of warnings) app.log.warn(warning)
-
-  let isStopping = false
-  const stop = (signal: string) => {
-    if (isStopping) process.exit(1) // a second signal stops at once
-    isStopping = true
-    app.log.info(`${signal}: finishing the work in progress`)
+  // Before the start: reminders fire and requests arrive before it has ended, and a signal must not cut them off.
+  let app: App | undefined
+  const stopping = new AbortController()
+  const onSignal = (signal: string) => {
+    if (stopping.signal.aborted) process.exit(1) // a second signal stops at once
+    stopping.abort(signal)
     setTimeout(() => process.exit(1), forcedExitMs).unref()
+    if (app) stop(app, signal)
+  }
+  process.on('SIGTERM', onSignal)
+  process.on('SIGINT', onSignal)
+  const stop = (app: App, signal: string) => {
+    app.log.info(`${signal}: finishing the work in progress`)
     app.stop().then(
       () => stream.write('', () => process.exit(0)),
       (error) => {
@@ -102,8 +97,26 @@ async function serve(argv: readonly string[]): Promise<void> {
       },
     )
   }
-  process.on('SIGTERM', stop)
-  process.on('SIGINT', stop)
+
+  try {
+    app = await startApp(config, {
+      clock: systemClock,
+      zoneRules: process.versions.tz ?? '',
+      output,
+      onBroken(error) {
+        printError(`The storage failed: ${(error as Error).message}. Stopping, so that the next start can recover.`, 1)
+        process.exit()
+      },
+      stopping: stopping.signal,
+    })
+  } catch (error) {
+    if (stopping.signal.aborted && error === stopping.signal.reason) return
+    throw error
+  }
+  if (stopping.signal.aborted) return stop(app, stopping.signal.reason)
+
+  setFlagsFromString('--semi-space-growth-factor=2')
+  for (const warning of warnings) app.log.warn(warning)
 }
 
 function print(text: string, code: number) {

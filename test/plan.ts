@@ -41,7 +41,7 @@ const onServers = [
  */
 const inFullRunsOnly = [
   'test/api/{action-links,body-limits,channel-secrets,cors,ended-access,events,export,follower-limits,foreign-pages}.test.ts',
-  'test/api/{health,monitoring,notifications,original-contract,proxies,rate-limits,security-headers,session-only}.test.ts',
+  'test/api/{health,monitoring,notifications,original-contract,original-notifications,proxies,rate-limits,security-headers,session-only}.test.ts',
   'test/api/{sign-in,sign-in-oidc,tls,token-children,unix-socket,upcoming,users}.test.ts',
   'test/access/access.test.ts',
   'test/crashes/{channels,defaults,deleted,tasks}.test.ts',
@@ -49,9 +49,9 @@ const inFullRunsOnly = [
 
 /** They need no database, bring their own servers, or are about files. */
 const neverOnServers = [
-  'test/api/{docs,origin-check,refusals,sign-in-pages}.test.ts',
+  'test/api/{docs,origin-check,refused-bodies,refused-requests,refused-values,sign-in-pages}.test.ts',
   'test/faults/{damaged,database-away,floods,full-disk,kill,npm,replicas,shutdown,slow-connections}.test.ts',
-  'test/store/{sqlite,sqlite-file,start,start-time-zone,storage}.test.ts',
+  'test/store/{refused-start,sqlite,sqlite-file,start,start-time-zone,storage}.test.ts',
 ]
 
 export function filesFor(database: TestDatabase, isFull: boolean): string[] {

@@ -8,7 +8,7 @@ import { consoleKind } from '#channels/console.ts'
 import { webhookKind } from '#channels/webhook.ts'
 import { parseConfig } from '#config/config.ts'
 import { fakeClock } from '#support/fake-clock.ts'
-import { recorder } from '#support/recording-channel.ts'
+import { createRecorder } from '#support/recording-channel.ts'
 import { toCloudEvent } from '#wire/cloud-event.ts'
 import { type Answer, type Described, type Document, operationsOf, optionalExample, resolve } from './document.ts'
 import { type AnyOperation, allOperations } from './operations.ts'
@@ -32,7 +32,7 @@ export async function tell(story: readonly Step[]): Promise<{ told: Told[]; sent
   const folder = mkdtempSync(join(tmpdir(), 'duebell-story-'))
   const clock = fakeClock(storyBegins)
   // Beside the console one where a webhook would be, that refuses the first notification and then accepts everything.
-  const hook = recorder('webhook')
+  const hook = createRecorder('webhook')
   hook.answer = () => (hook.messages.length === 1 ? { retry: false, reason: '403 Forbidden' } : undefined)
   const catalog = [consoleKind, asWebhook(hook.kind)]
   const config = parseConfig({
@@ -55,7 +55,7 @@ export async function tell(story: readonly Step[]): Promise<{ told: Told[]; sent
   }
   const onBroken = (error: unknown) => lines.push(String(error))
   const app = await startApp(config, { clock, output, catalog, onBroken })
-  clock.settle = app.idle
+  clock.whenIdle = app.idle
   const operations = new Map(allOperations().map((one) => [one.id, one]))
   const told: Told[] = []
   try {
@@ -67,7 +67,7 @@ export async function tell(story: readonly Step[]): Promise<{ told: Told[]; sent
       told.push(await ask(app.url, operation, withShown(step, told), lines))
     }
   } finally {
-    clock.settle = async () => {}
+    clock.whenIdle = async () => {}
     await app.stop()
     rmSync(folder, { recursive: true })
   }

@@ -2,10 +2,10 @@ import assert from 'node:assert/strict'
 import { isIP } from 'node:net'
 import { test } from 'node:test'
 import fc from 'fast-check'
-import { type Range, rangeOf } from './address.ts'
+import { type AddressClass, classify } from './address.ts'
 
 /** The registry of special-purpose addresses (RFC 6890) with the additions of clouds, first and last of each; all else is public. */
-const special: readonly [first: string, last: string, range: Range][] = [
+const special: readonly [first: string, last: string, range: AddressClass][] = [
   ['0.0.0.0', '0.255.255.255', 'never'],
   ['10.0.0.0', '10.255.255.255', 'private'],
   ['100.64.0.0', '100.100.100.199', 'private'],
@@ -30,7 +30,7 @@ const special: readonly [first: string, last: string, range: Range][] = [
 const numberOf = (address: string) => address.split('.').reduce((sum, byte) => sum * 256 + Number(byte), 0)
 const textOf = (number: number) => [24, 16, 8, 0].map((bits) => (number >>> bits) & 255).join('.')
 
-const expected = (number: number): Range =>
+const expected = (number: number): AddressClass =>
   special.find(([first, last]) => numberOf(first) <= number && number <= numberOf(last))?.[2] ?? 'public'
 
 /** The same IPv4 address, embedded in IPv6. */
@@ -48,7 +48,7 @@ test('each special-purpose range of IPv4 has exact bounds, also embedded in IPv6
     for (const number of [numberOf(first) - 1, numberOf(first), numberOf(last), numberOf(last) + 1]) {
       if (number < 0 || number >= 2 ** 32) continue
       for (const address of [textOf(number), ...embedded(number)])
-        assert.equal(rangeOf(address), expected(number), address)
+        assert.equal(classify(address), expected(number), address)
     }
 })
 
@@ -56,13 +56,13 @@ test('any other range has exact bounds, too', () => {
   fc.assert(
     fc.property(fc.integer({ min: 0, max: 2 ** 32 - 1 }), (number) => {
       for (const address of [textOf(number), ...embedded(number)])
-        assert.equal(rangeOf(address), expected(number), address)
+        assert.equal(classify(address), expected(number), address)
     }),
   )
 })
 
 test('only global unicast addresses of IPv6 are public', () => {
-  const table: Record<Range, readonly string[]> = {
+  const table: Record<AddressClass, readonly string[]> = {
     never: [
       ...['::', '0:0:0:0:0:0:0:0', 'fe80::', 'fe80::1%eth0', 'febf:ffff::', 'ff00::', 'ff02::1', 'ff0e::1'],
       ...['fd00:ec2::254', 'FD00:0EC2:0:0::0254', 'fd20:ce::254'],
@@ -98,7 +98,7 @@ test('only global unicast addresses of IPv6 are public', () => {
     ],
   }
   for (const [range, addresses] of Object.entries(table))
-    for (const address of addresses) assert.equal(rangeOf(address), range, address)
+    for (const address of addresses) assert.equal(classify(address), range, address)
 })
 
 test('every IPv6 address has a range, the same in every spelling', () => {
@@ -106,13 +106,13 @@ test('every IPv6 address has a range, the same in every spelling', () => {
     fc.property(fc.ipV6(), (address) => {
       if (isIP(address) === 0) return
       const usual = new URL(`http://[${address}]/`).hostname.slice(1, -1)
-      assert.equal(rangeOf(address), rangeOf(usual))
-      assert.equal(rangeOf(address.toUpperCase()), rangeOf(usual))
+      assert.equal(classify(address), classify(usual))
+      assert.equal(classify(address.toUpperCase()), classify(usual))
     }),
   )
 })
 
 test('text that is no address is never allowed', () => {
   for (const text of ['', 'localhost', '127.1', '0177.0.0.1', '1.2.3.4.5', 'x%1.2.3.4'])
-    assert.equal(rangeOf(text), 'never', text)
+    assert.equal(classify(text), 'never', text)
 })

@@ -3,7 +3,8 @@ import { isIP, type LookupFunction } from 'node:net'
 import { networkInterfaces } from 'node:os'
 import type { ChannelRecord } from '#core/channel.ts'
 import { invalidMember } from '#core/problem.ts'
-import { plainOf, rangeOf, toRanges } from './address.ts'
+import { type Address, isInRanges, parseRange, type Range } from '#ip-address.ts'
+import { classify, parsePlain } from './address.ts'
 
 /**
  * The addresses that a channel may connect to. `http-client.ts` and `socket.ts`, which open connections, require it. A numeric address is
@@ -25,7 +26,7 @@ export type EgressPolicyOf = (channel: Pick<ChannelRecord, 'userId' | 'source'>)
 
 /** The policy of administrators: everywhere except the addresses that are never allowed. */
 export const anywhere: EgressPolicy = {
-  blockReason: (address) => (rangeOf(address) === 'never' ? 'never' : undefined),
+  blockReason: (address) => (classify(address) === 'never' ? 'never' : undefined),
 }
 
 /**
@@ -40,43 +41,47 @@ export function publicOrListed(
 ): EgressPolicy {
   const entries = listed.map(parseListed)
   const names = new Set(entries.flatMap((entry) => entry?.name ?? []))
-  const isListed = toRanges(entries.flatMap((entry) => entry?.range ?? []))
+  const ranges = entries.flatMap((entry) => (entry?.range ? [entry.range] : []))
   return {
     blockReason(address, name) {
-      const range = rangeOf(address)
-      if (range === 'never') return 'never'
+      const addressClass = classify(address)
+      const plain = parsePlain(address)
+      if (!plain || addressClass === 'never') return 'never'
       if (name !== undefined && names.has(withoutRoot(name))) return undefined
-      const plain = plainOf(address)
-      if (isListed(plain)) return undefined
-      return range === 'public' && !isNear(plain, interfaces()) ? undefined : 'private'
+      if (isInRanges(plain, ranges)) return undefined
+      return addressClass === 'public' && !isNear(plain, interfaces()) ? undefined : 'private'
     },
   }
 }
 
 /** Whether an address belongs to this machine or to an attached network. Takes 50 µs, once a connection. */
-function isNear(plain: string, interfaces: ReturnType<typeof networkInterfaces>): boolean {
+function isNear(plain: Address, interfaces: ReturnType<typeof networkInterfaces>): boolean {
   const connected = Object.values(interfaces).flatMap((addresses) => addresses ?? [])
   // A tunnel that carries all traffic is no local network.
-  return toRanges(connected.flatMap(({ cidr }) => (cidr && !cidr.endsWith('/0') ? [cidr] : [])))(plain)
+  const ranges = connected.map(({ cidr }) => parseRange(cidr ?? '')).filter((range) => range !== undefined)
+  return isInRanges(
+    plain,
+    ranges.filter(([, bits]) => bits > 0),
+  )
 }
 
 /** Whether an entry is a host name, an address or a range of addresses, in its usual spelling. */
 export const isListable = (text: string): boolean => parseListed(text) !== undefined
 
-function parseListed(text: string): { readonly name?: string; readonly range?: string } | undefined {
-  const [address = '', bits, ...more] = text.split('/')
-  const version = address.includes('%') ? 0 : isIP(address)
-  if (version === 0) {
+function parseListed(text: string): { readonly name?: string; readonly range?: Range } | undefined {
+  const range = parseRange(text)
+  if (!range) {
     // URL normalises a name to lower case and ASCII. A name that becomes an address by that (127.1) is a misspelt address.
     const name = /^[^\s/?#@\\:[\]%]+$/.test(text) ? withoutRoot(URL.parse(`http://${text}/`)?.hostname ?? '') : ''
     return /^(?=.{1,253}$)[a-z0-9_-]{1,63}(\.[a-z0-9_-]{1,63})*$/.test(name) && isIP(name) === 0 ? { name } : undefined
   }
-  const plain = plainOf(address)
-  if (bits === undefined)
-    return rangeOf(plain) === 'never' ? undefined : { range: `${plain}/${isIP(plain) === 4 ? 32 : 128}` }
+  const [address = ''] = text.split('/')
+  const plain = parsePlain(address) as Address
+  if (address === text)
+    return classify(address) === 'never' ? undefined : { range: [plain, plain.kind() === 'ipv4' ? 32 : 128] }
   // A range of IPv4 embedded in IPv6 is written as the range of IPv4.
-  const isRange = more.length === 0 && /^\d{1,3}$/.test(bits) && Number(bits) <= (version === 4 ? 32 : 128)
-  return isRange && plain === address ? { range: text } : undefined
+  const isEmbedded = plain.kind() === 'ipv4' && address.includes(':')
+  return isEmbedded ? undefined : { range }
 }
 
 /** `nas.example.org.` is the same name. */

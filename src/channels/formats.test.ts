@@ -1,62 +1,10 @@
 import assert from 'node:assert/strict'
-import { type TestContext, test } from 'node:test'
-import type { Message } from '#core/notification.ts'
-import { answers, type Request, startHttpReceiver } from '#kit/http-receiver.ts'
-import { openSubject, stringsIn, subjects } from '#test/channels/http-subjects.ts'
+import { test } from 'node:test'
+import { at, links, open, single } from '#test/channels/formats.ts'
+import { stringsIn } from '#test/channels/http-subjects.ts'
 import { messageAbout } from '#test/channels/messages.ts'
 import { channelDeps } from '#test/channels/peers.ts'
 import { ntfyKind } from './ntfy.ts'
-
-/** The requests to each API, which stay within its documented limits. */
-
-const links = {
-  complete: 'https://tasks.example.org/act/c.1',
-  snooze: 'https://tasks.example.org/act/s.1',
-  acknowledge: 'https://tasks.example.org/act/a.1?x=(1)&y=2',
-}
-const at = 'Tue, 1 Dec 2026, 10:00 (Europe/Paris)'
-const single = messageAbout({ description: 'Two photos', tags: ['travel'], priority: 'high' }, { links })
-
-/** The worst cases: escaped characters, quotes that JSON doubles, characters of four bytes. */
-const fillings = ['<&>"\'', '*_`~|', '🎉𝒳', '"\\', '日本']
-const long = fillings.map((filling) => {
-  const title = filling.repeat(500 / filling.length)
-  return messageAbout({ title, description: filling.repeat(65_536 / Buffer.byteLength(filling)) }, { links })
-})
-const groups = [...long, single].map((message): Message => {
-  return { ...message, others: Array.from({ length: 49 }, () => message) }
-})
-
-/** @returns functions that send a message and return the request to the API */
-async function open(t: TestContext, kind: string) {
-  const subject = subjects.find((one) => one.kind === kind)
-  assert.ok(subject)
-  const receiver = await startHttpReceiver(t, answers(200))
-  const send = await openSubject(t, subject, receiver.url)
-  const request = async (message: Message) => {
-    assert.equal(await send(message), 'sent')
-    return receiver.requests.at(-1) as Request
-  }
-  const body = async (message: Message) => JSON.parse((await request(message)).body)
-  /** Checks requests for messages that are too long for any medium. Every task of a group must be named or counted. */
-  const within = async (check: (body: never, request: Request) => void) => {
-    for (const message of [...long, ...groups]) {
-      const one = await request(message)
-      check(JSON.parse(one.body) as never, one)
-      if (message.others.length > 0) assertComplete(subject.read(JSON.parse(one.body)))
-      for (const text of stringsIn(JSON.parse(one.body))) assert.ok(text.isWellFormed(), 'half a surrogate pair')
-    }
-  }
-  return { request, body, within }
-}
-
-/** The text names or counts all 50 tasks. */
-function assertComplete(text: string) {
-  const named = text.split(/ expires in 15 min: /).length - 1
-  const omitted = Number(/… and (\d+) more/.exec(text)?.[1] ?? 0)
-  assert.ok(named >= 1)
-  assert.equal(named + omitted, 50)
-}
 
 test('ntfy: a push with action buttons, published to the root', async (t) => {
   const { request, within } = await open(t, 'ntfy')
@@ -165,110 +113,6 @@ test('matrix: a transaction of the delivery, as text and as HTML', async (t) => 
     'm.mentions': {},
   })
   await within((_, { body }) => assert.ok(Buffer.byteLength(body) <= 60_000))
-})
-
-test('slack: sections, and buttons with links', async (t) => {
-  const { body, within } = await open(t, 'slack')
-  const button = (text: string, url: string) => ({ type: 'button', text: { type: 'plain_text', text }, url })
-  const section = (text: string) => ({ type: 'section', text: { type: 'mrkdwn', text, verbatim: true } })
-  assert.deepEqual(await body(single), {
-    text: 'Renew passport expires in 15 min',
-    blocks: [
-      section('*Renew passport expires in 15 min*'),
-      section(`${at}\nTwo photos`),
-      {
-        type: 'actions',
-        elements: [
-          button('Done', links.complete),
-          button('Snooze 1 h', links.snooze),
-          button('Seen', links.acknowledge),
-        ],
-      },
-    ],
-  })
-  const { text } = await body(messageAbout({ title: 'a <!channel> & b' }))
-  assert.equal(text, 'a &lt;!channel&gt; &amp; b expires in 15 min')
-  await within(({ text, blocks }: { text: string; blocks: { text?: { text: string } }[] }) => {
-    assert.ok(text.length <= 3_000)
-    for (const block of blocks) assert.ok((block.text?.text.length ?? 0) <= 3_000)
-  })
-})
-
-test('discord: a content, and an embed without mentions', async (t) => {
-  const { request, body, within } = await open(t, 'discord')
-  assert.match((await request(single)).path, /\?wait=true$/)
-  assert.deepEqual(await body(single), {
-    content: 'Renew passport expires in 15 min',
-    embeds: [
-      {
-        description:
-          `${at}\nTwo photos\n[Done](${links.complete}) · [Snooze 1 h](${links.snooze}) · ` +
-          '[Seen](https://tasks.example.org/act/a.1?x=%281%29&y=2)',
-        color: 0xe74c3c,
-      },
-    ],
-    allowed_mentions: { parse: [] },
-  })
-  const { embeds } = await body(messageAbout({ description: '# a\n- b\n1. c\n<@1> *d*' }))
-  assert.equal(embeds[0].description, `${at}\n\\# a\n\\- b\n1\\. c\n\\<@1> \\*d\\*`)
-  await within(({ content, embeds }: { content: string; embeds: { description: string }[] }) => {
-    assert.ok(content.length <= 2_000)
-    for (const { description } of embeds) assert.ok(description.length <= 4_096)
-  })
-})
-
-test('mattermost: one post in Markdown', async (t) => {
-  const { body, within } = await open(t, 'mattermost')
-  assert.deepEqual(await body(single), {
-    text:
-      `**Renew passport expires in 15 min**\n${at}\nTwo photos\n[Done](${links.complete}) · ` +
-      `[Snooze 1 h](${links.snooze}) · [Seen](https://tasks.example.org/act/a.1?x=%281%29&y=2)`,
-  })
-  await within(({ text }: { text: string }) => assert.ok(text.length <= 16_383))
-})
-
-test('teams: a card with verbatim text', async (t) => {
-  const { body, within } = await open(t, 'teams')
-  const line = (text: string, style: object = {}) => ({
-    type: 'RichTextBlock',
-    inlines: [{ type: 'TextRun', text, ...style }],
-  })
-  const { type, attachments } = await body(single)
-  assert.deepEqual([type, attachments.length], ['message', 1])
-  assert.equal(attachments[0].contentType, 'application/vnd.microsoft.card.adaptive')
-  const { body: lines, actions, type: content } = attachments[0].content
-  assert.equal(content, 'AdaptiveCard')
-  assert.deepEqual(lines, [
-    line('Renew passport expires in 15 min', { weight: 'Bolder', size: 'Medium' }),
-    line(at),
-    line('Two photos'),
-  ])
-  assert.deepEqual(actions, [
-    { type: 'Action.OpenUrl', title: 'Done', url: links.complete },
-    { type: 'Action.OpenUrl', title: 'Snooze 1 h', url: links.snooze },
-    { type: 'Action.OpenUrl', title: 'Seen', url: links.acknowledge },
-  ])
-  // The card counts as a string of JSON in the workflow's message: 28 KB including the parts that the workflow adds.
-  await within((_, { body }) => assert.ok(Buffer.byteLength(JSON.stringify(body)) <= 28 * 1024 - 2_000))
-})
-
-test('mattermost: the syntax of Slack, which it translates in webhooks, mentions no one and hides no address', async (t) => {
-  const { body } = await open(t, 'mattermost')
-  for (const title of [
-    '<!channel>',
-    '<!here>',
-    '<!all>',
-    '<!everyone>',
-    '<!subteam^S1>',
-    '<@U1>',
-    '@channel',
-    'a <!here|b> c',
-  ]) {
-    const { text } = await body(messageAbout({ title, description: title }))
-    assert.doesNotMatch(text, /<[!@]|@[a-z]/i, title)
-  }
-  const { text } = await body(messageAbout({ title: 'x <https://evil.example|My bank> y' }))
-  assert.doesNotMatch(text, /<[^<|]+\|[^>]+>/, 'the expression by which Mattermost finds a link of Slack')
 })
 
 test('an address in a title or a description is an unchanged link in every chat', async (t) => {

@@ -1,11 +1,11 @@
 import type { Logger } from 'pino'
 import type { Clock } from '#clock.ts'
-import { attemptMs, type Outcome } from '#core/delivery.ts'
+import type { Outcome } from '#core/delivery.ts'
 import type { Links, Notification } from '#core/notification.ts'
 import type { Claim, DeliveryResult } from '#store/claims.ts'
 import type { Store } from '#store/engine/open.ts'
 import { type NextDue, nextDue } from '#store/next-due.ts'
-import { type AttemptEnd, Attempts } from './attempts.ts'
+import { type AttemptEnd, Attempts, type DeliveryTimes, defaultTimes } from './attempts.ts'
 import type { BatchSize } from './batch-size.ts'
 import { type ChannelHealthMonitor, createChannelHealthMonitor } from './channel-health.ts'
 import { type ChannelQueue, capacity, isHeld, startable, wantsMore } from './channel-queue.ts'
@@ -16,12 +16,6 @@ import { type Loop, startLoop } from './loop.ts'
 import { takeWithGroups } from './messages.ts'
 import { Releases } from './releases.ts'
 import { createResultWriter, type ResultWriter } from './results.ts'
-
-export interface DeliveryTimes {
-  /** The lifetime of a claim. No attempt starts that could outlast it. */
-  readonly leaseMs: number
-  readonly sendTimeoutMs: number
-}
 
 export interface DeliveryOptions {
   readonly store: Store
@@ -38,7 +32,6 @@ export interface DeliveryOptions {
   readonly onEnded?: (result: DeliveryResult, at: number) => void
 }
 
-const defaultTimes: DeliveryTimes = { leaseMs: 30_000, sendTimeoutMs: attemptMs }
 /** An abort without a reason creates an error with a stack. */
 const ended = 'ended'
 
@@ -77,7 +70,7 @@ export class Deliveries {
 
   constructor(options: DeliveryOptions) {
     const { store, clock, channels, batchSize, linksFor, wakeFiring, log, times = defaultTimes } = options
-    const { leaseMs, sendTimeoutMs } = times
+    const { leaseMs } = times
     const accept = (claims: readonly Claim[]) => this.accept(claims)
     const release = (claims: readonly Claim[]) => this.release(claims)
     this.leaseMs = leaseMs
@@ -96,7 +89,7 @@ export class Deliveries {
       clock,
       channels,
       linksFor,
-      sendTimeoutMs,
+      times,
       log,
       stopping: this.#stopping.signal,
       release,

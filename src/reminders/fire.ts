@@ -57,15 +57,16 @@ export function startFiring(deps: FiringDeps): Loop {
   async function fireTasks(read: (tx: Db, now: number) => Promise<Task[]>): Promise<number> {
     let batch: Batch | undefined
     try {
-      await store.transactFiring(async (tx, now) => {
-        batch = await fireBatch(tx, now, await read(tx, now), { ...deps, commitSequence: store.commitSequence() })
-      })
+      batch = await store.transactFiring(
+        async (tx, now) =>
+          (batch = await fireBatch(tx, now, await read(tx, now), { ...deps, commitSequence: store.commitSequence() })),
+      )
     } catch (error) {
       // The COMMIT may have succeeded, and only its answer was lost: then these claims would wait for the end of their lease.
       deliveries.release(batch?.claims ?? [])
       throw error
     }
-    const { fired, notifications, claims, unclaimedAt } = batch as unknown as Batch
+    const { fired, notifications, claims, unclaimedAt } = batch
     deliveries.accept(claims)
     deps.onFired?.(notifications)
     if (unclaimedAt !== null) deliveries.wake(unclaimedAt)
@@ -121,7 +122,7 @@ const maxLoggedIds = 20
 interface Batch {
   readonly fired: number
   readonly notifications: readonly Notification[]
-  readonly claims: Claim[]
+  readonly claims: readonly Claim[]
   /** When the first unclaimed delivery is due, in ms since 1970; null if there is none. */
   readonly unclaimedAt: number | null
 }
@@ -172,9 +173,9 @@ async function fireBatch(
   const { claims, unclaimedAt } = await planDeliveries(tx, now, {
     written,
     taskOf,
-    commitSequence,
     snapshot,
     deliveries,
+    commitSequence,
   })
   for (const { id } of moved) {
     const task = taskOf.get(id)
@@ -186,22 +187,18 @@ async function fireBatch(
 
 const firstClaim = { attempt: 1, backoffFrom: 0, tryingSinceAt: null, groupId: null, repeats: 0 }
 
+interface Plan {
+  readonly written: readonly Notification[]
+  readonly taskOf: ReadonlyMap<number, Task>
+  readonly snapshot: ChannelSnapshot
+  readonly deliveries: Deliveries
+  readonly commitSequence: number
+}
+
 async function planDeliveries(
   tx: Db,
   now: number,
-  {
-    written,
-    taskOf,
-    commitSequence,
-    snapshot,
-    deliveries,
-  }: {
-    written: readonly Notification[]
-    taskOf: ReadonlyMap<number, Task>
-    commitSequence: number
-    snapshot: ChannelSnapshot
-    deliveries: Deliveries
-  },
+  { written, taskOf, snapshot, deliveries, commitSequence }: Plan,
 ): Promise<Pick<Batch, 'claims' | 'unclaimedAt'>> {
   const claims: Claim[] = []
   const rows: Parameters<typeof insertDeliveries>[1][number][] = []

@@ -27,7 +27,7 @@ function started(t: TestContext) {
     log: pino({ base: null }, { write: (line) => lines.push(line) }),
   })
   t.after(() => loop.stop())
-  clock.settle = loop.idle
+  clock.whenIdle = loop.idle
   return { clock, lines, monitor, loop }
 }
 
@@ -85,7 +85,7 @@ test('a heartbeat without an answer times out after 10 s; a stop ends it at once
         reject(new Error('timed out'))
       }),
     )
-  clock.settle = async () => {} // it is not idle while it waits
+  clock.whenIdle = async () => {} // it is not idle while it waits
   await clock.advance(5_000)
   await clock.advance(9_999)
   assert.deepEqual(ends, [])

@@ -25,7 +25,7 @@ function openLoop(t: TestContext, due: number[], work?: () => Promise<void>) {
       return ready.length
     },
   })
-  clock.settle = loop.idle
+  clock.whenIdle = loop.idle
   t.after(() => loop.stop())
   return { clock, loop, done, due, lines, checks: () => checks }
 }

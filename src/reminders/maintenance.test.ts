@@ -27,7 +27,7 @@ test('minutes after the start, then once an hour, each task runs until nothing i
   const [little, much] = [maintenanceTask('little', 0), maintenanceTask('much', 35)]
   const loop = startMaintenance({ clock, maintenanceTasks: [little, much], log: pino({ level: 'silent' }) })
   t.after(() => loop.stop())
-  clock.settle = loop.idle
+  clock.whenIdle = loop.idle
   await clock.advance(5 * minuteMs - 1)
   assert.equal(much.runs.length, 0)
   await clock.advance(1)
@@ -54,7 +54,7 @@ test('a failing task is logged once, retried, and does not stop the others', asy
   const log = pino({ base: null }, { write: (line) => lines.push(line) })
   const loop = startMaintenance({ clock, maintenanceTasks: [broken, other], log })
   t.after(() => loop.stop())
-  clock.settle = loop.idle
+  clock.whenIdle = loop.idle
   await clock.advance(6 * minuteMs)
   assert.equal(other.left, 0)
   assert.equal(lines.filter((line) => line.includes('broken: the disk is full')).length, 1)
@@ -71,7 +71,7 @@ test('a clock that is set back delays maintenance by an hour at most', async (t)
   const one = maintenanceTask('one', 5)
   const loop = startMaintenance({ clock, maintenanceTasks: [one], log: pino({ level: 'silent' }) })
   t.after(() => loop.stop())
-  clock.settle = loop.idle
+  clock.whenIdle = loop.idle
   clock.set(0)
   await clock.advance(clock.maxSleepMs + hourMs)
   assert.equal(one.left, 0)

@@ -1,11 +1,12 @@
 import type { Kysely } from 'kysely'
-import { changes, counters, idempotencyKeys } from './tables/changes.ts'
+import { changes, counters } from './tables/changes.ts'
 import { channels } from './tables/channels.ts'
 import { type Columns, type RowOf, storageTypes } from './tables/column.ts'
 import { deliveries, notifications } from './tables/notifications.ts'
+import { audit, idempotencyKeys, secrets } from './tables/server.ts'
 import type { Tables } from './tables/table.ts'
 import { tasks, trash } from './tables/tasks.ts'
-import { audit, recomputes, secrets, tokens, users } from './tables/users.ts'
+import { recomputes, tokens, users } from './tables/users.ts'
 
 /** All tables. Every row of user data has the id of its user. */
 export const tables = {

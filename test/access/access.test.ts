@@ -5,17 +5,18 @@ import { pino } from 'pino'
 import { sessionMs } from '#actions/sign-in.ts'
 import { createServer, type ServerDeps } from '#http/server.ts'
 import { readRoutes } from '#openapi/routes.ts'
+import { signIn } from '#support/accounts.ts'
 import { testDatabase } from '#support/databases.ts'
 import { startTestApp } from '#support/test-app.ts'
 import { sampled } from '#test/sizes.ts'
-import { invitePeople, type Person, signIn } from './accounts.ts'
+import { type Account, inviteAccounts } from './accounts.ts'
 import { checkAccess, type Matrix } from './matrix.ts'
 import { accessFaults } from './planted-faults.ts'
 import { type Operation, operationsToCheck, sendTo } from './requests.ts'
 import { givenUp } from './resources.ts'
 import { accessRules, nothing, plainValues } from './rules.ts'
-import { type Digest, digest, watchWrites } from './snapshot.ts'
-import { strangersOf } from './unauthenticated-callers.ts'
+import { type Snapshot, takeSnapshot, watchWrites } from './snapshot.ts'
+import { unauthenticatedCallersOf } from './unauthenticated-callers.ts'
 
 /**
  * Who may do what: every operation of the API × everybody who may not, made from src/api and the routes by hand. Whoever adds one
@@ -34,7 +35,7 @@ const { hidden } = readRoutes()
 
 async function start(t: TestContext): Promise<Matrix> {
   const writes = watchWrites()
-  let last: Digest = new Map()
+  let last: Snapshot = new Map()
   const testApp = await startTestApp(t, {
     startAt: '2026-11-23T13:00:00Z',
     flags: [
@@ -47,13 +48,13 @@ async function start(t: TestContext): Promise<Matrix> {
     ],
     wrapDatabase: writes.wrap,
   })
-  const { app, bell, clock, url } = testApp
-  bell.answer = ({ task }) => (task.title.includes(givenUp) ? { retry: false, reason: 'refused' } : undefined)
-  const everybody = await invitePeople(testApp)
+  const { app, recorder, clock, url } = testApp
+  recorder.answer = ({ task }) => (task.title.includes(givenUp) ? { retry: false, reason: 'refused' } : undefined)
+  const everybody = await inviteAccounts(testApp)
   const { root } = everybody
   const [user, other] = [await everybody.add('ben'), await everybody.add('ada')]
   const secretWord = 'Kilimanjaro'
-  const wordOf = (of: Person) => (of === user ? secretWord : 'Ararat')
+  const wordOf = (of: Account) => (of === user ? secretWord : 'Ararat')
   for (const one of [user, other]) {
     await one.ask('POST', '/v1/channels', { name: `${wordOf(one)} calling`, kind: 'recording' })
     await one.ask('POST', '/v1/tokens', { name: wordOf(one), scopes: ['read'] })
@@ -62,26 +63,26 @@ async function start(t: TestContext): Promise<Matrix> {
     const { id } = await one.ask('POST', '/v1/tasks', task)
     await one.ask('DELETE', `/v1/tasks/${id}`)
   }
-  const strangers = await strangersOf(testApp, everybody, user)
+  const unauthenticatedCallers = await unauthenticatedCallersOf(testApp, everybody, user)
 
   const operations = operationsToCheck()
   // All of them at once is another matter than some, which the rules are about.
   const ofAll = (id: string): Operation => {
     const one = operations.find((operation) => operation.id === id) ?? assert.fail(`there is no ${id}`)
-    return { ...one, id: `${id} of all`, parameters: [], needsInAll: 'admin' }
+    return { ...one, id: `${id} of all`, parameters: [], requiredScope: 'admin' }
   }
   return {
     operations: [...operations, ofAll('deleteTasks'), ofAll('purgeTrash')],
     rules: accessRules({ root, user, other, add: everybody.add, wordOf, idle: app.idle, now: clock.now }),
     values: plainValues,
     publicOperations,
-    strangers,
+    unauthenticatedCallers,
     people: { root, user, other },
     secretWord,
     send: sendTo(t, url),
-    async digest() {
+    async takeSnapshot() {
       await app.idle()
-      if (writes.take()) last = await digest(app.store.db)
+      if (writes.take()) last = await takeSnapshot(app.store.db)
       return last
     },
   }
@@ -120,11 +121,11 @@ test('access', async (t) => {
   )
 
   // That the matrix finds what is wrong, and not only that nothing is.
-  for (const [words, operations, send, says] of sampled(accessFaults(matrix), 4))
+  for (const [words, operations, send, expected] of sampled(accessFaults(matrix), 4))
     await t.test(`the matrix finds ${words}`, async () => {
       const { broken } = await checkAccess({ ...matrix, operations, send })
       assert.ok(
-        broken.some((one) => says.test(one)),
+        broken.some((one) => expected.test(one)),
         broken.join('\n'),
       )
     })
@@ -163,7 +164,7 @@ test('a route that forgets to say what it needs is refused as the server is made
 test('a session that is over stays over, however often it is tried', async (t) => {
   const testApp = await startTestApp(t, { flags: ['--login', '--rate-limit=0'] })
   const { clock, url } = testApp
-  const { root } = await invitePeople(testApp)
+  const { root } = await inviteAccounts(testApp)
   const cookie = await signIn(url, root.name)
   const status = async () => (await fetch(`${url}/v1/tasks`, { headers: { cookie } })).status
   assert.equal(await status(), 200)

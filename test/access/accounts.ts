@@ -1,10 +1,11 @@
 import assert from 'node:assert/strict'
 import type { Role } from '#core/account.ts'
 import type { Scope } from '#core/scope.ts'
+import { password, setUpCode, signIn } from '#support/accounts.ts'
 import type { TestApp } from '#support/test-app.ts'
 
 /** Somebody on a server with login, with a token of each scope. */
-export interface Person {
+export interface Account {
   readonly id: number
   readonly name: string
   readonly password: string
@@ -18,18 +19,16 @@ export interface Person {
   ask(method: string, path: string, body?: unknown): Promise<any>
 }
 
-export interface People {
+export interface Accounts {
   /** Who has set the server up, and administers it. */
-  readonly root: Person
-  add(name: string, role?: Role): Promise<Person>
+  readonly root: Account
+  add(name: string, role?: Role): Promise<Account>
 }
 
-const password = 'correct horse battery'
-
 /** Sets a server up that was started with `--login`, and brings more people in. */
-export async function invitePeople({ url, lines }: Pick<TestApp, 'url' | 'lines'>): Promise<People> {
+export async function inviteAccounts({ url, lines }: Pick<TestApp, 'url' | 'lines'>): Promise<Accounts> {
   const sendAs =
-    (headers: Record<string, string>): Person['send'] =>
+    (headers: Record<string, string>): Account['send'] =>
     (method, path, body) =>
       fetch(url + path, {
         method,
@@ -37,7 +36,7 @@ export async function invitePeople({ url, lines }: Pick<TestApp, 'url' | 'lines'
         ...(body !== undefined && { body: JSON.stringify(body) }),
       })
   const askAs =
-    (headers: Record<string, string>): Person['ask'] =>
+    (headers: Record<string, string>): Account['ask'] =>
     async (method, path, body) => {
       const response = await sendAs(headers)(method, path, body)
       const text = await response.text()
@@ -45,7 +44,7 @@ export async function invitePeople({ url, lines }: Pick<TestApp, 'url' | 'lines'
       return JSON.parse(text)
     }
 
-  async function person(id: number, name: string, cookie: string): Promise<Person> {
+  async function person(id: number, name: string, cookie: string): Promise<Account> {
     const session = { cookie }
     const make = async (scope: Scope) =>
       (await askAs(session)('POST', '/v1/tokens', { name: scope, scopes: [scope] })).token
@@ -53,7 +52,7 @@ export async function invitePeople({ url, lines }: Pick<TestApp, 'url' | 'lines'
     return { id, name, password, tokens, cookie, send: sendAs(session), ask: askAs(session) }
   }
 
-  const [, code] = /\/set-up#(dbi_\w+)/.exec(lines.join('')) ?? assert.fail('no link to set the server up was printed')
+  const code = setUpCode(lines) ?? assert.fail('no link to set the server up was printed')
   const { user } = await askAs({})('POST', '/v1/invitations/accept', { code, name: 'root', password })
   const root = await person(user.id, user.name, await signIn(url, user.name))
   return {
@@ -63,15 +62,4 @@ export async function invitePeople({ url, lines }: Pick<TestApp, 'url' | 'lines'
       return person(id, name, await signIn(url, name))
     },
   }
-}
-
-/** @returns the cookie, as a browser sends it */
-export async function signIn(url: string, login: string): Promise<string> {
-  const response = await fetch(`${url}/v1/session`, {
-    method: 'POST',
-    headers: { 'content-type': 'application/json' },
-    body: JSON.stringify({ login, password }),
-  })
-  assert.equal(response.status, 200, await response.text())
-  return response.headers.get('set-cookie')?.replace(/;.*/s, '') ?? assert.fail('no cookie')
 }

@@ -1,8 +1,8 @@
 import { covers, scopes } from '#core/scope.ts'
-import type { Person } from './accounts.ts'
+import type { Account } from './accounts.ts'
 import { type Operation, type Reply, type Send, type Sending, toRequest } from './requests.ts'
 import { type Refusal, refusalFaults, withoutNames } from './responses.ts'
-import { type Digest, differences } from './snapshot.ts'
+import { differences, type Snapshot } from './snapshot.ts'
 
 /**
  * The matrix of access: every operation × whoever may not, and who may. For each operation
@@ -23,17 +23,17 @@ export interface Matrix {
   readonly values: ReadonlySet<string>
   /** The operations that are for everybody. */
   readonly publicOperations: ReadonlySet<string>
-  readonly strangers: readonly Stranger[]
+  readonly unauthenticatedCallers: readonly UnauthenticatedCaller[]
   /** Administers the server; owns what is asked for; is another user. */
-  readonly people: { readonly root: Person; readonly user: Person; readonly other: Person }
+  readonly people: { readonly root: Account; readonly user: Account; readonly other: Account }
   /** Stands in all that is the user's, and in no answer to anybody else. */
   readonly secretWord: string
   readonly send: Send
-  readonly digest: () => Promise<Digest>
+  readonly takeSnapshot: () => Promise<Snapshot>
 }
 
 /** Somebody whom no operation answers that needs anything. */
-export interface Stranger {
+export interface UnauthenticatedCaller {
   readonly words: string
   readonly headers: Readonly<Record<string, string>>
   /** What he is answered, by the method that he asks with. */
@@ -45,9 +45,9 @@ export type Rules = Readonly<Record<string, Rule>>
 
 export interface Rule {
   /** Who asks, where the request would leave them unable to ask again. */
-  readonly doer?: () => Promise<Person>
+  readonly doer?: () => Promise<Account>
   /** A request that is done. Without it: that of a naming in the path, else the example of the document. */
-  readonly right?: (by: Person) => Sending | Promise<Sending>
+  readonly right?: (by: Account) => Sending | Promise<Sending>
   readonly namings?: readonly Naming[]
   /** Parameters that name nothing here, though elsewhere they might. */
   readonly values?: readonly string[]
@@ -58,15 +58,15 @@ export interface Naming {
   /** The parameter that it stands in. */
   readonly at: string
   /** Makes one. `absent` is a name that nothing has; `proof`: how its user asks, where not as others do. */
-  readonly make: (of: Person, perform: Perform) => Promise<{ name: string; absent: string; proof?: Sending }>
+  readonly make: (of: Account, perform: Perform) => Promise<{ name: string; absent: string; proof?: Sending }>
   /** The request that names it; what else it is about is of who asks. */
-  readonly ask: (name: string, by: Person) => Sending | Promise<Sending>
+  readonly ask: (name: string, by: Account) => Sending | Promise<Sending>
   /** What another user is answered: 404 when absent. */
   readonly status?: number
 }
 
 /** Sends a request of the operation itself, with all rights of a person. */
-export type Perform = (by: Person, sending: Sending) => Promise<Reply>
+export type Perform = (by: Account, sending: Sending) => Promise<Reply>
 
 export interface Checked {
   /** Requests whose answers were held to what they must be. */
@@ -77,20 +77,20 @@ export interface Checked {
 }
 
 export async function checkAccess(matrix: Matrix): Promise<Checked> {
-  const { rules, people, secretWord, send, digest } = matrix
+  const { rules, people, secretWord, send, takeSnapshot } = matrix
   const broken: string[] = []
   const shown = new Set<string>()
   let cells = 0
-  let before = await digest()
+  let before = await takeSnapshot()
 
   for (const operation of matrix.operations) {
     const rule = rules[operation.id] ?? {}
-    const unsaid = unsaidParameters(operation, rule, matrix.values)
-    for (const parameter of unsaid)
+    const undeclared = unsaidParameters(operation, rule, matrix.values)
+    for (const parameter of undeclared)
       broken.push(`${operation.id}: nobody has said what «${parameter}» names, and of whom (Rules)`)
-    if (operation.needs === 'none' && !matrix.publicOperations.has(operation.id))
+    if (operation.scope === 'none' && !matrix.publicOperations.has(operation.id))
       broken.push(`${operation.id} is for everybody, and nobody has said that it is meant to be`)
-    if (unsaid.some((parameter) => parameter.startsWith('path '))) continue // there is no asking for it
+    if (undeclared.some((parameter) => parameter.startsWith('path '))) continue // there is no asking for it
     await check(operation, rule)
   }
   return { cells, broken, shown }
@@ -98,11 +98,11 @@ export async function checkAccess(matrix: Matrix): Promise<Checked> {
   async function check(operation: Operation, rule: Rule): Promise<void> {
     const doer = (await rule.doer?.()) ?? (operation.adminOnly ? people.root : people.user)
     /** With all rights that this operation takes. */
-    const allRights = (by: Person) => (operation.sessionOnly ? { cookie: by.cookie } : bearer(by.tokens.admin))
-    const needed = operation.needsInAll ?? (operation.needs === 'none' ? 'read' : operation.needs)
+    const allRights = (by: Account) => (operation.sessionOnly ? { cookie: by.cookie } : bearer(by.tokens.admin))
+    const needed = operation.requiredScope ?? (operation.scope === 'none' ? 'read' : operation.scope)
     const methods = operation.method === 'GET' ? ['GET', 'HEAD'] : [operation.method]
     const perform: Perform = (by, sending) => ask(sending, { headers: allRights(by) })
-    const right = (by: Person) => rightOf(rule, by, perform)
+    const right = (by: Account) => rightOf(rule, by, perform)
 
     async function ask(sending: Sending, { method = operation.method, headers }: Asking): Promise<Reply> {
       const request = toRequest(operation, sending)
@@ -119,13 +119,13 @@ export async function checkAccess(matrix: Matrix): Promise<Checked> {
 
     /** What has changed since it was asked last. @param user of his things alone */
     async function changed(user?: number): Promise<string | false> {
-      const after = await digest()
+      const after = await takeSnapshot()
       const places = differences(before, after, user)
       before = after
       return places.length > 0 && `changed: ${places.join(', ')}`
     }
 
-    async function refuses(sending: Sending, { words, headers, refusal }: Stranger): Promise<void> {
+    async function refuses(sending: Sending, { words, headers, refusal }: UnauthenticatedCaller): Promise<void> {
       for (const method of methods) {
         const reply = await ask(sending, { method, headers })
         const faults = refusalFaults(reply, refusal(method), method === 'HEAD')
@@ -137,8 +137,8 @@ export async function checkAccess(matrix: Matrix): Promise<Checked> {
       // Empty where there is a body: that it is refused for that tells that he came so far.
       const sending = operation.body === undefined ? await right(doer) : { body: {} }
       const nobody = await ask(sending, { headers: {} })
-      before = await digest()
-      for (const { words, headers, refusal } of matrix.strangers)
+      before = await takeSnapshot()
+      for (const { words, headers, refusal } of matrix.unauthenticatedCallers)
         for (const method of methods) {
           const reply = await ask(sending, { method, headers })
           // A page of another site changes nothing, whoever is asked.
@@ -151,13 +151,13 @@ export async function checkAccess(matrix: Matrix): Promise<Checked> {
 
     async function refusesEverybody(): Promise<void> {
       const sending = await right(doer)
-      before = await digest()
-      for (const stranger of matrix.strangers) await refuses(sending, stranger)
-      const { needs, adminOnly } = operation
-      for (const scope of scopes.filter((one) => !covers(one, needed))) {
-        const missing = needs === 'none' || covers(scope, needs) ? needed : needs
+      before = await takeSnapshot()
+      for (const caller of matrix.unauthenticatedCallers) await refuses(sending, caller)
+      const { scope, adminOnly } = operation
+      for (const held of scopes.filter((one) => !covers(one, needed))) {
+        const missing = scope === 'none' || covers(held, scope) ? needed : scope
         const challenge = `Bearer realm="Duebell", error="insufficient_scope", scope="${missing}"`
-        await refuses(sending, tooLittle(`a token of the scope ${scope}`, doer.tokens[scope], challenge))
+        await refuses(sending, tooLittle(`a token of the scope ${held}`, doer.tokens[held], challenge))
       }
       if (adminOnly)
         await refuses(sending, tooLittle('one who does not administer the server', people.user.tokens.admin, null))
@@ -172,7 +172,7 @@ export async function checkAccess(matrix: Matrix): Promise<Checked> {
       let answered = ''
       for (const method of methods) {
         const [theirs, nothing] = [await naming.ask(name, people.other), await naming.ask(absent, people.other)]
-        before = await digest()
+        before = await takeSnapshot()
         const reply = await ask(theirs, { ...by, method })
         const isOther = reply.status !== wanted && `${reply.status} and not ${wanted} ${reply.text}`
         // What is done to things of his own is done.
@@ -193,12 +193,12 @@ export async function checkAccess(matrix: Matrix): Promise<Checked> {
     }
 
     async function isDoneForHim(): Promise<void> {
-      const isPublic = operation.needs === 'none'
+      const isPublic = operation.scope === 'none'
       for (const scope of isPublic ? (['read'] as const) : scopes.filter((one) => covers(one, needed)))
         for (const method of methods) {
           const headers = isPublic ? {} : operation.sessionOnly ? allRights(doer) : bearer(doer.tokens[scope])
           const sending = await right(doer)
-          before = await digest()
+          before = await takeSnapshot()
           const reply = await ask(sending, { method, headers })
           const change = await changed(people.other.id)
           cells++
@@ -216,7 +216,7 @@ export async function checkAccess(matrix: Matrix): Promise<Checked> {
       judge('GET by another user', reply, [reply.status >= 300 && `${reply.status} ${reply.text}`])
     }
 
-    if (operation.needs === 'none') await isForEverybody()
+    if (operation.scope === 'none') await isForEverybody()
     else await refusesEverybody()
     for (const naming of rule.namings ?? []) await hidesWhatIsAnothers(naming)
     await isDoneForHim()
@@ -231,18 +231,18 @@ interface Asking {
 
 const bearer = (token: string) => ({ authorization: `Bearer ${token}` })
 
-const tooLittle = (words: string, token: string, challenge: string | null): Stranger => ({
+const tooLittle = (words: string, token: string, challenge: string | null): UnauthenticatedCaller => ({
   words,
   headers: bearer(token),
   refusal: () => ({ status: 403, challenge }),
 })
 
 function unsaidParameters({ parameters }: Operation, { namings = [], values = [] }: Rule, plain: ReadonlySet<string>) {
-  const said = new Set([...namings.map(({ at }) => at), ...values])
-  return parameters.filter((parameter) => !said.has(parameter) && !plain.has(parameter))
+  const declared = new Set([...namings.map(({ at }) => at), ...values])
+  return parameters.filter((parameter) => !declared.has(parameter) && !plain.has(parameter))
 }
 
-async function rightOf(rule: Rule, by: Person, perform: Perform): Promise<Sending> {
+async function rightOf(rule: Rule, by: Account, perform: Perform): Promise<Sending> {
   if (rule.right) return rule.right(by)
   const naming = rule.namings?.find(({ at }) => at.startsWith('path '))
   if (!naming) return {}

@@ -1,23 +1,23 @@
 import assert from 'node:assert/strict'
-import type { Person } from './accounts.ts'
+import type { Account } from './accounts.ts'
 import type { Matrix } from './matrix.ts'
 import type { AccessRequest, Operation, Reply, Send } from './requests.ts'
 import { nothing } from './rules.ts'
 
 /** What may be wrong with a server, what it would do then, and what the matrix of access says of it. */
-export type AccessFault = readonly [words: string, operations: readonly Operation[], send: Send, says: RegExp]
+export type AccessFault = readonly [words: string, operations: readonly Operation[], send: Send, expected: RegExp]
 
 /** Each stands between the matrix and a server with which nothing is wrong. */
-export function accessFaults({ operations, people, strangers, send }: Matrix): readonly AccessFault[] {
+export function accessFaults({ operations, people, unauthenticatedCallers, send }: Matrix): readonly AccessFault[] {
   const { root, user, other } = people
   const find = (id: string) => operations.find((one) => one.id === id) ?? assert.fail(`there is no ${id}`)
-  const as = (request: AccessRequest, { tokens }: Person): AccessRequest => ({
+  const as = (request: AccessRequest, { tokens }: Account): AccessRequest => ({
     ...request,
     headers: { ...request.headers, authorization: `Bearer ${tokens.admin}` },
   })
   const isBy = ({ headers }: AccessRequest, token: string) => headers.authorization === `Bearer ${token}`
-  const expired = strangers.find(({ words }) => words === 'an expired token')?.headers.authorization
-  const kept = new Map<string, Reply>()
+  const expired = unauthenticatedCallers.find(({ words }) => words === 'an expired token')?.headers.authorization
+  const replies = new Map<string, Reply>()
 
   return [
     [
@@ -65,9 +65,9 @@ export function accessFaults({ operations, people, strangers, send }: Matrix): r
       [find('createTask')],
       async (request) => {
         const key = request.headers['idempotency-key'] ?? 'none'
-        const reply = kept.get(key) ?? (await send(request))
+        const reply = replies.get(key) ?? (await send(request))
         if (key !== 'none')
-          kept.set(key, { ...reply, headers: new Headers([...reply.headers, ['idempotency-replayed', 'true']]) })
+          replies.set(key, { ...reply, headers: new Headers([...reply.headers, ['idempotency-replayed', 'true']]) })
         return reply
       },
       /^createTask: POST with a «header Idempotency-Key» of another user: is told from/,
@@ -86,7 +86,7 @@ export function accessFaults({ operations, people, strangers, send }: Matrix): r
     ],
     [
       'a scope that is not enough, though the document says so',
-      [{ ...find('createToken'), needs: 'write' }],
+      [{ ...find('createToken'), scope: 'write' }],
       send,
       /^createToken: POST with the scope write: 403/,
     ],
@@ -135,7 +135,7 @@ export function accessFaults({ operations, people, strangers, send }: Matrix): r
     ],
     [
       'an operation for everybody that nobody has meant so',
-      [{ ...find('listTags'), needs: 'none' }],
+      [{ ...find('listTags'), scope: 'none' }],
       send,
       /^listTags is for everybody, and nobody has said that it is meant to be/,
     ],

@@ -14,9 +14,9 @@ export interface Operation {
   /** `/v1/tasks/{id}` */
   readonly path: string
   /** What the door asks for. */
-  readonly needs: Scope | 'none'
+  readonly scope: Scope | 'none'
   /** What this very request needs, where that is more. */
-  readonly needsInAll?: Scope
+  readonly requiredScope?: Scope
   readonly adminOnly: boolean
   /** For people who have signed in, and no token. */
   readonly sessionOnly: boolean
@@ -55,7 +55,7 @@ export function operationsToCheck(): Operation[] {
       id,
       method,
       path,
-      needs: scope,
+      scope,
       adminOnly,
       sessionOnly,
       parameters: [

@@ -27,9 +27,10 @@ export function refusalFaults(
 
 function problemFault(status: number, headers: Headers, text: string): string | false {
   try {
-    const { type, title, detail, instance, request_id: id, status: said, ...rest } = JSON.parse(text)
+    const { type, title, detail, instance, request_id: id, status: named, ...rest } = JSON.parse(text)
     const isWhole = [type, title, detail, instance].every((member) => typeof member === 'string' && member !== '')
-    if (isWhole && said === status && id === headers.get('x-request-id') && Object.keys(rest).length === 0) return false
+    if (isWhole && named === status && id === headers.get('x-request-id') && Object.keys(rest).length === 0)
+      return false
   } catch {}
   return `is not the problem of a ${status}: ${text}`
 }

@@ -1,8 +1,8 @@
 import { randomUUID } from 'node:crypto'
-import type { Person } from './accounts.ts'
+import type { Account } from './accounts.ts'
 import type { Naming, Rule, Rules } from './matrix.ts'
 import type { Sending } from './requests.ts'
-import { thingsIn, type World } from './resources.ts'
+import { createResources, type World } from './resources.ts'
 
 const at = (place: string, names: string) => names.split(' ').map((name) => `${place} ${name}`)
 
@@ -29,19 +29,19 @@ export const nothing = '471100'
  */
 export function accessRules(world: World): Rules {
   const { root, user } = world
-  const a = thingsIn(world)
+  const a = createResources(world)
 
   const path = (id: string): Sending => ({ path: { id } })
 
   /** In the path, by an id: to everybody else it is not there. */
-  const byId = (make: (of: Person) => Promise<string>, more: Sending = {}): Naming => ({
+  const byId = (make: (of: Account) => Promise<string>, more: Sending = {}): Naming => ({
     at: 'path id',
     make: async (of) => ({ name: await make(of), absent: nothing }),
     ask: (id) => ({ ...more, ...path(id) }),
   })
 
   /** Among others: those are answered, and it is none of them. */
-  const among = (at: string, make: (of: Person) => Promise<string>, ask: Naming['ask']): Naming => ({
+  const among = (at: string, make: (of: Account) => Promise<string>, ask: Naming['ask']): Naming => ({
     at,
     make: async (of) => ({ name: await make(of), absent: nothing }),
     ask,
@@ -49,7 +49,7 @@ export function accessRules(world: World): Rules {
   })
 
   /** What a user may give to one of his things, or look for in them: that another has it is not known. */
-  const given = (at: string, give: (of: Person, name: string) => Promise<unknown>, ask: Naming['ask']): Naming => ({
+  const given = (at: string, give: (of: Account, name: string) => Promise<unknown>, ask: Naming['ask']): Naming => ({
     at,
     async make(of) {
       const [name, absent] = [a.fresh(), a.fresh()]
@@ -64,8 +64,8 @@ export function accessRules(world: World): Rules {
   const tagGiven = (ask: Naming['ask']) => given('query tag', (of, tag) => a.task(of, { tags: [tag] }), ask)
 
   /** Under another's key a request is done, and not answered with what the other was. */
-  function keyed(right: (by: Person) => Sending | Promise<Sending>): Naming {
-    const under = async (key: string, by: Person) => ({ ...(await right(by)), headers: { 'idempotency-key': key } })
+  function keyed(right: (by: Account) => Sending | Promise<Sending>): Naming {
+    const under = async (key: string, by: Account) => ({ ...(await right(by)), headers: { 'idempotency-key': key } })
     return {
       at: 'header Idempotency-Key',
       async make(of, perform) {
@@ -80,7 +80,11 @@ export function accessRules(world: World): Rules {
   }
 
   /** Where a list goes on is a place, at which everybody sees what is his own: here behind all that is the other's. */
-  const cursor = (list: string, make: (of: Person) => Promise<unknown>, sort: Record<string, string> = {}): Naming => ({
+  const cursor = (
+    list: string,
+    make: (of: Account) => Promise<unknown>,
+    sort: Record<string, string> = {},
+  ): Naming => ({
     at: 'query cursor',
     async make(of) {
       for (let i = 0; i < 3; i++) await make(of)
@@ -101,10 +105,10 @@ export function accessRules(world: World): Rules {
     ask: (cursor) => ({ query: { cursor } }),
   })
 
-  const one = (make: (of: Person) => Promise<string>): Rule => ({ namings: [byId(make)] })
+  const one = (make: (of: Account) => Promise<string>): Rule => ({ namings: [byId(make)] })
 
   /** What is done to one thing, and may be asked again under a key. */
-  const verb = (make: (of: Person) => Promise<string>, more: Sending = {}): Rule => ({
+  const verb = (make: (of: Account) => Promise<string>, more: Sending = {}): Rule => ({
     namings: [byId(make, more), keyed(async (by) => ({ ...more, ...path(await make(by)) }))],
   })
 
@@ -114,7 +118,7 @@ export function accessRules(world: World): Rules {
     values: ['body id', 'body uid'],
   }
   const many = (id: string, more: object = { priority: 'high' }) => ({ body: { tasks: [{ id: Number(id), ...more }] } })
-  const changesCursor = async (of: Person) => (await of.ask('GET', '/v1/changes?limit=1000')).cursor
+  const changesCursor = async (of: Account) => (await of.ask('GET', '/v1/changes?limit=1000')).cursor
   const poll = (query: Record<string, string>): Sending => ({
     query: { wait: '0', ...query },
     headers: { accept: 'application/json' },
@@ -240,7 +244,7 @@ export function accessRules(world: World): Rules {
     listNotifications: {
       namings: [
         cursor('/v1/notifications', a.fired),
-        among('query channel_id', a.bell, (id) => ({ query: { channel_id: id } })),
+        among('query channel_id', a.recorder, (id) => ({ query: { channel_id: id } })),
       ],
     },
     getNotification: one(a.notification),
@@ -250,12 +254,12 @@ export function accessRules(world: World): Rules {
         {
           at: 'query cursor',
           async make(of) {
-            const [kept, gone] = [await a.fired(of, { times: 2 }), await a.fired(of, { times: 2 })]
+            const [remaining, gone] = [await a.fired(of, { times: 2 }), await a.fired(of, { times: 2 })]
             const behind = async ({ taskId }: { taskId: string }) =>
               (await of.ask('GET', `/v1/tasks/${taskId}/notifications?limit=1`)).next_cursor
-            const [name, absent] = [await behind(kept), await behind(gone)]
+            const [name, absent] = [await behind(remaining), await behind(gone)]
             await of.ask('DELETE', `/v1/tasks/${gone.taskId}`)
-            return { name, absent, proof: { ...path(kept.taskId), query: { cursor: name } } }
+            return { name, absent, proof: { ...path(remaining.taskId), query: { cursor: name } } }
           },
           ask: async (cursor, by) => ({ ...path((await a.fired(by)).taskId), query: { cursor } }),
           status: 400,
@@ -263,7 +267,7 @@ export function accessRules(world: World): Rules {
         {
           at: 'query channel_id',
           async make(of) {
-            const [{ taskId }, name] = [await a.fired(of), await a.bell(of)]
+            const [{ taskId }, name] = [await a.fired(of), await a.recorder(of)]
             return { name, absent: nothing, proof: { ...path(taskId), query: { channel_id: name } } }
           },
           ask: async (id, by) => ({ ...path((await a.fired(by)).taskId), query: { channel_id: id } }),
@@ -292,30 +296,30 @@ export function accessRules(world: World): Rules {
       ],
     },
     retryNotifications: {
-      right: async (by) => ({ body: { channel_id: Number(await a.bell(by)) } }),
+      right: async (by) => ({ body: { channel_id: Number(await a.recorder(by)) } }),
       namings: [
         {
           at: 'body channel_id',
           async make(of) {
-            const name = await a.bell(of)
+            const name = await a.recorder(of)
             return { name, absent: nothing, proof: { body: { channel_id: Number(name) } } }
           },
           ask: (id) => ({ body: { channel_id: Number(id) } }),
           status: 422,
         },
-        keyed(async (by) => ({ body: { channel_id: Number(await a.bell(by)) } })),
+        keyed(async (by) => ({ body: { channel_id: Number(await a.recorder(by)) } })),
       ],
     },
     retryNotification: {
       namings: [
-        ...(verb(async (of) => (await a.dead(of)).id, { body: {} }).namings ?? []),
+        ...(verb(async (of) => (await a.failed(of)).id, { body: {} }).namings ?? []),
         {
           at: 'body delivery_id',
           async make(of) {
-            const { id, deliveryId } = await a.dead(of)
+            const { id, deliveryId } = await a.failed(of)
             return { name: deliveryId, absent: randomUUID(), proof: { ...path(id), body: { delivery_id: deliveryId } } }
           },
-          ask: async (id, by) => ({ ...path((await a.dead(by)).id), body: { delivery_id: id } }),
+          ask: async (id, by) => ({ ...path((await a.failed(by)).id), body: { delivery_id: id } }),
           status: 422,
         },
       ],

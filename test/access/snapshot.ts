@@ -3,10 +3,10 @@ import { type Db, type Schema, tables } from '#store/schema.ts'
 import { wrapConnections } from '#support/failing-database.ts'
 
 /** Every row there is, by table and user: `tasks of 2`. */
-export type Digest = ReadonlyMap<string, string>
+export type Snapshot = ReadonlyMap<string, string>
 
 /** But for what says no more than that somebody has asked: the audit log, and when a token was last used. */
-export async function digest(db: Db): Promise<Digest> {
+export async function takeSnapshot(db: Db): Promise<Snapshot> {
   const found = new Map<string, string[]>()
   for (const table of Object.keys(tables) as (keyof Schema)[]) {
     if (table === 'audit') continue
@@ -23,7 +23,7 @@ export async function digest(db: Db): Promise<Digest> {
 }
 
 /** Where two differ. @param user only what is his, where it is given */
-export function differences(before: Digest, after: Digest, user?: number): string[] {
+export function differences(before: Snapshot, after: Snapshot, user?: number): string[] {
   return [...new Set([...before.keys(), ...after.keys()])]
     .filter((place) => before.get(place) !== after.get(place))
     .filter((place) => user === undefined || place.endsWith(` of ${user}`))

@@ -1,9 +1,10 @@
 import assert from 'node:assert/strict'
 import { makeSecret } from '#actions/tokens.ts'
 import { extendSession } from '#store/tokens.ts'
+import { signIn } from '#support/accounts.ts'
 import type { TestApp } from '#support/test-app.ts'
-import { type People, type Person, signIn } from './accounts.ts'
-import type { Stranger } from './matrix.ts'
+import type { Account, Accounts } from './accounts.ts'
+import type { UnauthenticatedCaller } from './matrix.ts'
 
 /** To who has sent no token. */
 const bare = 'Bearer realm="Duebell"'
@@ -13,7 +14,11 @@ const wrong = `${bare}, error="invalid_token"`
  * Everybody who is nobody: with nothing, with what never was a token or a session, and with what was one. What they send would let an
  * user of all scopes in, and a session one who administers the server.
  */
-export async function strangersOf(app: TestApp, people: People, user: Person): Promise<Stranger[]> {
+export async function unauthenticatedCallersOf(
+  app: TestApp,
+  people: Accounts,
+  user: Account,
+): Promise<UnauthenticatedCaller[]> {
   const { url, clock } = app
   const { root } = people
   const good = user.tokens.admin
@@ -22,7 +27,7 @@ export async function strangersOf(app: TestApp, people: People, user: Person): P
   const isRead = (method: string) => method === 'GET' || method === 'HEAD'
 
   /** A session is for pages of our own: to another's it is none, and what is written from there is refused whoever asks. */
-  const fromPage = (origin: string): Stranger => ({
+  const fromPage = (origin: string): UnauthenticatedCaller => ({
     words: `a session, from a page of ${origin}`,
     headers: { cookie: session, origin },
     refusal: (method) => (isRead(method) ? { status: 401, challenge: bare } : { status: 403, challenge: null }),
@@ -50,7 +55,11 @@ export async function strangersOf(app: TestApp, people: People, user: Person): P
     fromPage(`https://127.0.0.1:${Number(new URL(url).port) + 1}`),
   ]
 
-  async function pastTokens({ clock }: TestApp, { root, add }: People, { ask }: Person): Promise<Stranger[]> {
+  async function pastTokens(
+    { clock }: TestApp,
+    { root, add }: Accounts,
+    { ask }: Account,
+  ): Promise<UnauthenticatedCaller[]> {
     const make = (more: object = {}) => ask('POST', '/v1/tokens', { name: 'past', scopes: ['admin'], ...more })
     const revoked = await make()
     await ask('DELETE', `/v1/tokens/${revoked.id}`)
@@ -67,7 +76,7 @@ export async function strangersOf(app: TestApp, people: People, user: Person): P
     ]
   }
 
-  async function pastSessions({ app }: TestApp, { root, add }: People): Promise<Stranger[]> {
+  async function pastSessions({ app }: TestApp, { root, add }: Accounts): Promise<UnauthenticatedCaller[]> {
     const ended = await signIn(url, root.name)
     const out = await fetch(`${url}/v1/session`, { method: 'DELETE', headers: { cookie: ended } })
     assert.deepEqual(await out.json(), { signed_out: true })
@@ -85,13 +94,13 @@ export async function strangersOf(app: TestApp, people: People, user: Person): P
   }
 }
 
-const nobody = (words: string, headers: Record<string, string>): Stranger => ({
+const nobody = (words: string, headers: Record<string, string>): UnauthenticatedCaller => ({
   words,
   headers,
   refusal: () => ({ status: 401, challenge: bare }),
 })
 
-const holder = (words: string, token: string): Stranger => ({
+const holder = (words: string, token: string): UnauthenticatedCaller => ({
   words,
   headers: { authorization: `Bearer ${token}` },
   refusal: () => ({ status: 401, challenge: wrong }),

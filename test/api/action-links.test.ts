@@ -9,7 +9,7 @@ async function firing(t: Parameters<typeof startTestApp>[0]) {
   const app = await startTestApp(t, { flags: ['--public-url=https://tasks.example.org/'] })
   const { id } = await app.client.createTask({ title: 'Renew <b>passport</b>', expiry_dt: '2026-12-01T09:10:00Z' })
   await app.app.idle()
-  const { links } = app.bell.messages[0] as Message
+  const { links } = app.recorder.messages[0] as Message
   assert.ok(links)
   const path = (link: string) => link.replace(/^https:\/\/tasks\.example\.org/, '')
   return {
@@ -72,7 +72,7 @@ test('it lasts for a month, over restarts, and then says so; of a deleted task t
   const app = await startTestApp(t, { flags: ['--public-url=https://tasks.example.org/'] })
   const { id } = await app.client.createTask({ title: 'Renew passport', expiry_dt: '2026-12-01T09:10:00Z' })
   await app.app.idle()
-  const complete = new URL(app.bell.messages[0]?.links?.complete ?? '').pathname
+  const complete = new URL(app.recorder.messages[0]?.links?.complete ?? '').pathname
   await app.restart()
   const status = async () => (await wireTo(app.url)('GET', complete)).status
   assert.equal(await status(), 200)
@@ -83,8 +83,8 @@ test('it lasts for a month, over restarts, and then says so; of a deleted task t
 })
 
 test('without an address of its own the server puts no links into messages', async (t) => {
-  const { client, app, bell } = await startTestApp(t)
+  const { client, app, recorder } = await startTestApp(t)
   await client.createTask({ title: 'Renew passport', expiry_dt: '2026-12-01T09:10:00Z' })
   await app.idle()
-  assert.equal(bell.messages[0]?.links, null)
+  assert.equal(recorder.messages[0]?.links, null)
 })

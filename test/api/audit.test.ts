@@ -1,37 +1,19 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import type { AuditWire } from '#api/schemas/account.ts'
-import type { DuebellClient, QueryOf } from '#client/client.ts'
+import type { DuebellClient } from '#client/client.ts'
 import type { Scope } from '#core/scope.ts'
 import { refusal, wireTo } from '#kit/http-requests.ts'
-import { clientWith, password, signedIn, signIn, startReplicasWithLogin, startWithLogin } from '#support/accounts.ts'
-import { testDatabase } from '#support/databases.ts'
-import { gateBefore } from '#support/failing-database.ts'
+import { clientWith, password, signedIn, signIn, startWithLogin } from '#support/accounts.ts'
 import { startTestApp } from '#support/test-app.ts'
+import { follow, short, withName } from './audit.ts'
 
 /**
  * Who did what to which object, and from where. Who may read it is told by access.test.ts, how long it is kept by
  * user-removal.test.ts.
  */
 const startAt = '2026-12-01T09:00:00Z'
-type Entry = AuditWire['entries'][number]
 
 const bearer = (token: string) => ({ authorization: `Bearer ${token}` })
-const short = ({ operation, object, status }: Entry) => `${operation} ${object} ${status}`
-const withName = (entry: Entry) => `${entry.user ?? 'somebody'}: ${short(entry)}`
-
-/** Reads what has come into the log since it was last read, in the order in which it was done. */
-async function follow(client: DuebellClient): Promise<() => Promise<Entry[]>> {
-  let last = 0
-  async function next() {
-    const { entries } = await client.listAudit({ limit: 1_000 })
-    const fresh = entries.filter(({ id }) => id > last).reverse()
-    last = entries[0]?.id ?? 0
-    return fresh
-  }
-  await next()
-  return next
-}
 
 test('an entry says who did what to which object, when, what he asked with, and from where', async (t) => {
   const { app, root, add } = await startWithLogin(t, { startAt, flags: ['--trust-proxy=loopback'] })
@@ -157,7 +139,7 @@ test('who comes in and goes out is in it; of who fails to nothing that he typed,
   await refusal(nobody.signIn({ login: typed, password: 'ada' }))
   await signedIn(app.url, await signIn(app.url, 'ada')).signOut()
   await root.client.updateUser(id, { disabled: true })
-  assert.equal((await refusal(nobody.signIn({ login: 'ada', password }))).status, 403)
+  assert.equal((await refusal(nobody.signIn({ login: 'ada', password: password }))).status, 403)
   const entries = await fresh()
   assert.deepEqual(entries.map(withName), [
     'somebody: acceptInvitation /v1/invitations/accept 401',
@@ -226,7 +208,7 @@ test('nothing in it is a secret, wherever one was put', async (t) => {
   await client.createChannel({ name: 'Hook', kind: 'webhook', options })
   await client.createTask({ title: 'Renew passport', expiry_dt: '2026-12-01T09:10:00Z' })
   await app.app.idle()
-  const link = new URL(app.bell.messages[0]?.links?.complete ?? '').pathname
+  const link = new URL(app.recorder.messages[0]?.links?.complete ?? '').pathname
   await send('POST', link)
   const headers = bearer(root.token)
   await send('DELETE', `/v1/tokens/${token}%00`, { headers })
@@ -242,102 +224,9 @@ test('nothing in it is a secret, wherever one was put', async (t) => {
     'root: inviteUser /v1/users/dbi_…/invitation 404',
     'root: changePassword /v1/session/password 200',
   ])
-  const told = JSON.stringify(entries)
+  const text = JSON.stringify(entries)
   const [, session = ''] = cookie.split('=')
   for (const key of [token, invitation?.code ?? '', session, secret, root.token, link])
-    assert.ok(!told.includes(key.slice(10, 26)), key)
-  assert.ok(!told.includes(password))
-})
-
-test('it is read in pages, the newest first, without gaps or repeats while more comes in', async (t) => {
-  const { root, add } = await startWithLogin(t)
-  const ada = await add('ada')
-  let made = 0
-  const makeChannel = () => ada.client.createChannel({ name: `Phone ${++made}`, kind: 'recording' })
-  for (let i = 0; i < 3; i++) {
-    await root.client.updateSettings({})
-    await makeChannel()
-  }
-  const filters: [QueryOf<'listAudit'>, (entry: Entry) => boolean][] = [
-    [{}, () => true],
-    [{ user_id: ada.id }, ({ user }) => user === 'ada'],
-    [{ operation: 'createChannel' }, ({ operation }) => operation === 'createChannel'],
-    [{ user_id: root.id, operation: 'updateSettings' }, ({ operation }) => operation === 'updateSettings'],
-    [{ user_id: ada.id, operation: 'updateSettings' }, () => false],
-  ]
-  const { id } = await makeChannel()
-  assert.equal((await root.client.listAudit({ limit: 1 })).entries[0]?.object, `/v1/channels/${id}`)
-  for (const [filter, isIn] of filters) {
-    const { entries } = await root.client.listAudit({ limit: 1_000 })
-    const read: Entry[] = []
-    for (let cursor: string | null | undefined; cursor !== null; ) {
-      const page = await root.client.listAudit({ ...filter, limit: 2, ...(cursor && { cursor }) })
-      read.push(...page.entries)
-      cursor = page.next_cursor
-      assert.ok(page.entries.length === 2 || cursor === null, 'a page is full, or the last')
-      await makeChannel()
-    }
-    assert.deepEqual(read, entries.filter(isIn))
-  }
-})
-
-test('an entry outlasts the name, the token and the user that it is of', async (t) => {
-  const { root, add } = await startWithLogin(t)
-  const ada = await add('ada')
-  const { id } = await ada.client.createToken({ name: 'watcher', scopes: ['write'] })
-  const { entries: before } = await root.client.listAudit({ user_id: ada.id })
-  assert.deepEqual(new Set(before.map(({ user }) => user)), new Set(['ada']))
-  await ada.client.revokeToken(id)
-  await root.client.updateUser(ada.id, { name: 'lovelace', disabled: true })
-  await root.client.deleteUser(ada.id)
-  const bob = await add('ada')
-  assert.notEqual(bob.id, ada.id)
-  const after = (await root.client.listAudit({ user_id: ada.id })).entries
-  assert.deepEqual(after.map(withName)[0], `ada: revokeToken /v1/tokens/${id} 200`)
-  assert.deepEqual(after.slice(1), before, 'as they were')
-})
-
-test('what weighs is written before it is answered; a change of a task does not wait for that', async (t) => {
-  const gate = gateBefore(/^insert [a-z ]*into audit\b/i)
-  t.after(() => gate.open())
-  const { app, root } = await startWithLogin(t, { wrapDatabase: gate.wrap })
-  const settled: string[] = []
-  const note = (what: string, asked: Promise<unknown>) => asked.then(() => settled.push(what))
-  for (const [what, ask, isWaiting] of [
-    ['a token', () => root.client.createToken({ name: 'a', scopes: ['read'] }), true],
-    ['a sign-in', () => signIn(app.url, 'root'), true],
-    ['a wrong sign-in', () => refusal(clientWith(app.url, '').signIn({ login: 'root', password: 'wrong' })), true],
-    ['a task', () => root.client.createTask({ title: 'Renew passport' }), false],
-  ] as const) {
-    gate.close()
-    const asked = note(what, ask())
-    await gate.isReached
-    // It would be here by now: these have come and gone since, over the same machine.
-    for (let i = 0; i < 10; i++) await wireTo(app.url)('GET', '/livez')
-    assert.equal(settled.includes(what), !isWaiting, what)
-    gate.open()
-    await asked
-  }
-})
-
-test('once it is answered it is to be read, by whichever server', {
-  skip: testDatabase === 'sqlite' && 'of an embedded database there is one server',
-}, async (t) => {
-  const { here, there, token } = await startReplicasWithLogin(t)
-  const [a, b] = [clientWith(here.url, token), clientWith(there.url, token)]
-  const fresh = await follow(b)
-  for (let i = 0; i < 20; i++) {
-    const { id } = await a.createToken({ name: `${i}`, scopes: ['read'] })
-    assert.deepEqual((await fresh()).map(short), [`createToken /v1/tokens/${id} 200`])
-  }
-})
-
-test('a server that stops has written what it has answered', async (t) => {
-  const { app, root } = await startWithLogin(t)
-  for (let i = 0; i < 5; i++) {
-    const { id } = await root.client.createTask({ title: 'Renew passport' })
-    await app.restart()
-    const [last] = (await root.client.listAudit()).entries
-    assert.equal(last && short(last), `createTask /v1/tasks/${id} 200`)
-  }
+    assert.ok(!text.includes(key.slice(10, 26)), key)
+  assert.ok(!text.includes(password))
 })

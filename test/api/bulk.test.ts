@@ -161,7 +161,7 @@ test('keys change hands within one write', async (t) => {
 
   await t.test('but none is had by two: 409 that names it, and nothing is written', async () => {
     const [one, two, three] = await make('a', 'b', 'c')
-    const wishes = [
+    const requests = [
       [{ id: one, key: 'b' }],
       [
         { id: one, key: 'b' },
@@ -174,8 +174,8 @@ test('keys change hands within one write', async (t) => {
         { id: three, key: 'b' },
       ],
     ]
-    for (const wish of wishes) {
-      const { status, problem } = await refusal(client.updateTasks({ tasks: wish }))
+    for (const request of requests) {
+      const { status, problem } = await refusal(client.updateTasks({ tasks: request }))
       assert.equal(status, 409)
       assert.match(problem.detail, /«b»/)
       assert.deepEqual(await keys(), ['a', 'b', 'c'])
@@ -185,7 +185,7 @@ test('keys change hands within one write', async (t) => {
 
 test('a thousand tasks', async (t) => {
   let statements = 0
-  const { client, clock, bell } = await startTestApp(t, {
+  const { client, clock, recorder } = await startTestApp(t, {
     startAt: '2026-12-01T09:00:00Z',
     wrapDatabase: (dialect) =>
       wrapConnections(dialect, (_, run) => {
@@ -259,17 +259,17 @@ test('a thousand tasks', async (t) => {
     assert.ok(a && b && c)
     const move = (expiry_dt: string) =>
       client.updateTasks({ tasks: [a, b, c].map(({ id }) => ({ id, expiry_dt, reminders: ['PT15M'] })) })
-    const told = () => bell.messages.filter(({ task }) => task.id >= a.id).length
+    const notified = () => recorder.messages.filter(({ task }) => task.id >= a.id).length
     await move('2026-12-25')
     await clock.advanceTo('2026-12-24T23:46:00Z')
-    assert.equal(told(), 3)
+    assert.equal(notified(), 3)
     await move('2026-12-27')
     await move('2026-12-25')
     await clock.advanceTo('2026-12-26T00:00:00Z')
-    assert.equal(told(), 3, 'told stays told')
+    assert.equal(notified(), 3, 'told stays told')
     await move('2026-12-28')
     await clock.advanceTo('2026-12-28T00:00:00Z')
-    assert.equal(told(), 6)
+    assert.equal(notified(), 6)
   })
 })
 

@@ -13,19 +13,19 @@ const refusal = (promise: Promise<unknown>) =>
   )
 
 test('a channel that is made rings from then on, and one that is deleted does not', async (t) => {
-  const { client, app, bell } = await startTestApp(t, { channels: [] })
+  const { client, app, recorder } = await startTestApp(t, { channels: [] })
   await client.createTask({ title: 'Before', expiry_dt: '2026-12-01T09:10:00Z' })
   const channel = await client.createChannel({ name: 'Mine', kind: 'recording' })
   await client.createTask({ title: 'During', expiry_dt: '2026-12-01T09:10:00Z' })
   await app.idle()
   assert.deepEqual(
-    bell.messages.map(({ task }) => task.title),
+    recorder.messages.map(({ task }) => task.title),
     ['During'],
   )
   await client.deleteChannel(channel.id)
   await client.createTask({ title: 'Afterwards', expiry_dt: '2026-12-01T09:10:00Z' })
   await app.idle()
-  assert.equal(bell.messages.length, 1)
+  assert.equal(recorder.messages.length, 1)
   assert.equal((await refusal(client.getChannel(channel.id))).status, 404)
   const again = await client.createChannel({ name: 'Mine', kind: 'recording' })
   assert.notEqual(again.id, channel.id, 'the name is free, and the number is not given again')
@@ -65,7 +65,7 @@ test('a secret that the server makes is shown once; a new one leaves the old goo
 })
 
 test('a test goes the way of all notifications, saved or not, and is in no ledger', async (t) => {
-  const { client, bell } = await startTestApp(t, { channels: [] })
+  const { client, recorder } = await startTestApp(t, { channels: [] })
   assert.deepEqual(await client.testChannelDraft({ kind: 'recording' }), {
     ok: true,
     status: null,
@@ -73,9 +73,9 @@ test('a test goes the way of all notifications, saved or not, and is in no ledge
     error: null,
     would_retry: false,
   })
-  assert.equal(bell.messages[0]?.task.title, 'A test from Duebell')
+  assert.equal(recorder.messages[0]?.task.title, 'A test from Duebell')
   const { id } = await client.createChannel({ name: 'Mine', kind: 'recording' })
-  bell.answer = () => ({ retry: false, reason: '401 Unauthorized: token is not valid', status: 401 })
+  recorder.answer = () => ({ retry: false, reason: '401 Unauthorized: token is not valid', status: 401 })
   assert.deepEqual(await client.testChannel(id), {
     ok: false,
     status: 401,
@@ -89,9 +89,9 @@ test('a test goes the way of all notifications, saved or not, and is in no ledge
 })
 
 test('a test of what falls silent ends after 15 s', async (t) => {
-  const { client, clock, bell, app } = await startTestApp(t, { channels: [] })
+  const { client, clock, recorder, app } = await startTestApp(t, { channels: [] })
   const asked = new Promise<void>((resolve) => {
-    bell.answer = () => {
+    recorder.answer = () => {
       resolve()
       return new Promise(() => {})
     }

@@ -3,7 +3,7 @@ import { test } from 'node:test'
 import { type Answer, assertProblem, type Sending, wireTo } from '#kit/http-requests.ts'
 import { wrapConnections } from '#support/failing-database.ts'
 import { startTestApp } from '#support/test-app.ts'
-import { invitePeople } from '#test/access/accounts.ts'
+import { inviteAccounts } from '#test/access/accounts.ts'
 
 /** `POST /v1/tasks` with a list: all tasks are created, or none. */
 
@@ -65,7 +65,7 @@ test('a list of drafts', async (t) => {
   })
 
   await t.test('rings at once where a reminder is due, and later where it is not', async () => {
-    app.bell.take()
+    app.recorder.take()
     await post([
       { title: 'Soon', expiry_dt: '2026-12-01T09:10:00Z' },
       { title: 'Later', expiry_dt: '2026-12-01T12:00:00Z' },
@@ -73,7 +73,7 @@ test('a list of drafts', async (t) => {
     ])
     await app.app.idle()
     const titles = () =>
-      app.bell
+      app.recorder
         .take()
         .map((text) => /title:"(\w+)"/.exec(text)?.[1])
         .sort()
@@ -149,7 +149,7 @@ test('one draft that is wrong refuses all, and is named by its place', async (t)
 
 test('users may have the same keys and uids', async (t) => {
   const app = await startTestApp(t, { flags: ['--login'] })
-  const { root, add } = await invitePeople(app)
+  const { root, add } = await inviteAccounts(app)
   const ada = await add('ada')
   const tasks = [{ title: 'x', key: 'same', uid: 'same@example.org' }, { title: 'y' }]
   const [mine, theirs] = [await root.ask('POST', '/v1/tasks', { tasks }), await ada.ask('POST', '/v1/tasks', { tasks })]

@@ -132,8 +132,8 @@ test('/problems', async (t) => {
       const page = await send('GET', `/problems/${slug}`)
       assert.deepEqual([page.status, page.headers.get('content-type')], [200, 'text/html; charset=utf-8'])
       assert.ok(page.text.includes(`<h1>${title}</h1>`) && page.text.includes(`HTTP status ${status}`))
-      const told = await send('GET', `/problems/${slug}`, readable)
-      assert.deepEqual(told.body, JSON.parse(JSON.stringify(problemReference(kind))))
+      const problem = await send('GET', `/problems/${slug}`, readable)
+      assert.deepEqual(problem.body, JSON.parse(JSON.stringify(problemReference(kind))))
     }
     const list = (await send('GET', '/problems')).text
     const listed = [...list.matchAll(/href="\/problems\/([a-z-]+)"/g)].map(([, slug]) => slug)
@@ -172,9 +172,9 @@ test('/problems', async (t) => {
       if (!request) continue
       const { method, path, ...sending } = request
       const answer = await send(method, path, sending)
-      const { request_id: _, current: __, ...told } = answer.body
+      const { request_id: _, current: __, ...actual } = answer.body
       const { request_id: ___, ...shown } = problem
-      assert.deepEqual(told, shown, kind)
+      assert.deepEqual(actual, shown, kind)
     }
   })
 })

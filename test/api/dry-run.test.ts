@@ -3,7 +3,7 @@ import { test } from 'node:test'
 import { operations } from '#api/operations.ts'
 import { assertProblem, wireTo } from '#kit/http-requests.ts'
 import { startWithLogin } from '#support/accounts.ts'
-import { differences, digest } from '#test/access/snapshot.ts'
+import { differences, takeSnapshot } from '#test/access/snapshot.ts'
 
 /** `dry_run=true` of every DELETE of many: it counts what the same request without it deletes, and does nothing. */
 
@@ -23,7 +23,7 @@ test('a dry run counts, has no effect, and is not in the audit log', async (t) =
 
   // Two deliveries that wait on a channel, a token with a child and a grandchild, three tasks in the trash and four outside of it.
   const channel = await make('/v1/channels', { name: 'Broken', kind: 'recording' })
-  app.bell.answer = () => ({ retry: true, reason: 'not now' })
+  app.recorder.answer = () => ({ retry: true, reason: 'not now' })
   for (const title of ['a', 'b']) await make('/v1/tasks', { title, expiry_dt: startAt })
   await app.app.idle()
   const parent = await make('/v1/tokens', { name: 'parent', scopes: ['admin'] })
@@ -59,11 +59,11 @@ test('a dry run counts, has no effect, and is not in the audit log', async (t) =
   for (const [operation, path, expected] of deletions)
     await t.test(`${operation} ${path}`, async () => {
       const audited = await auditedOperations()
-      const before = await digest(app.app.store.db)
+      const before = await takeSnapshot(app.app.store.db)
       const { status, body } = await send('DELETE', withDryRun(path, 'true'))
       assert.deepEqual([status, body], [200, expected])
       await app.app.idle()
-      assert.deepEqual(differences(before, await digest(app.app.store.db)), [])
+      assert.deepEqual(differences(before, await takeSnapshot(app.app.store.db)), [])
       assert.deepEqual(await auditedOperations(), audited)
     })
 

@@ -9,8 +9,8 @@ import { assertProblem, refusal, wireTo } from '#kit/http-requests.ts'
 import { saveUser } from '#store/user-writes.ts'
 import { getUser } from '#store/users.ts'
 import {
+  type Account,
   clientWith,
-  type Person,
   password,
   signedIn,
   signIn,
@@ -26,7 +26,7 @@ const newPassword = 'nine bees in a jar'
 const bearer = (token: string) => ({ authorization: `Bearer ${token}` })
 
 /** Everything that somebody can come in with. */
-async function waysIn({ url }: TestApp, { name, token, client }: Person) {
+async function waysIn({ url }: TestApp, { name, token, client }: Account) {
   const cookie = await signIn(url, name)
   const child = await client.createToken({ name: 'child', scopes: ['read'] })
   return { token: bearer(token), session: { cookie }, child: bearer(child.token) }
@@ -68,7 +68,7 @@ for (const [action, end] of [
   ['disabling the account', (root, { id }) => root.client.updateUser(id, { disabled: true })],
   ['an administrator who signs them out', (root, { id }) => root.client.signOutUser(id)],
   ['signing out everywhere', (_, { client }) => client.signOutEverywhere()],
-] as [string, (root: Person, ada: Person) => Promise<unknown>][])
+] as [string, (root: Account, ada: Account) => Promise<unknown>][])
   test(`streams and long polls are ended at once by ${action}, and nobody else’s`, async (t) => {
     const database = failingDatabase()
     const { app, root, add } = await startWithLogin(t, { wrapDatabase: database.wrap })
@@ -107,9 +107,9 @@ test('a change of password ends all other sessions, and tokens where that is ask
   const ada = await add('ada')
   const { session, ...programs } = await waysIn(app, ada)
   const here = await ada.page()
-  const kept = await here.changePassword({ current: password, password: newPassword })
+  const remaining = await here.changePassword({ current: password, password: newPassword })
   // One that accepted the invitation, one of the browser.
-  assert.deepEqual(kept, { changed: true, sessions_ended: 2, tokens_revoked: 0 })
+  assert.deepEqual(remaining, { changed: true, sessions_ended: 2, tokens_revoked: 0 })
   assert.equal((await wireTo(app.url)('GET', '/v1/tasks', { headers: session })).status, 401)
   await ada.client.listTasks()
 
@@ -168,9 +168,9 @@ test('what was underway when access ended does not bring it back', async (t) => 
   const ctx = (first: () => Promise<unknown>) => ({
     db,
     wake() {},
-    transact: (async (wish) => {
+    transact: (async (work) => {
       await first()
-      return transact(wish)
+      return transact(work)
     }) as typeof transact,
   })
   const isUnauthorized = (error: unknown) => error instanceof Problem && error.kind === 'unauthorized'

@@ -95,7 +95,7 @@ test('what happens to many at once is one event', async (t) => {
 
 test('a delivery that is given up is told, with the notification, the delivery and the reason', async (t) => {
   const app = await startTestApp(t, { startAt })
-  app.bell.answer = () => ({ retry: false, reason: '401 Unauthorized' })
+  app.recorder.answer = () => ({ retry: false, reason: '401 Unauthorized' })
   const next = follow(t, app, { types: ['delivery.failed'] })
   const task = await app.client.createTask({ title: 'Due', expiry_dt: '2026-12-01T09:10:00Z' })
   await app.app.idle()

@@ -3,7 +3,7 @@ import { test } from 'node:test'
 import { eventually } from '#kit/eventually.ts'
 import { refusal, wireTo } from '#kit/http-requests.ts'
 import { startReceiver } from '#kit/webhook-receiver.ts'
-import { type LoginApp, type Person, startWithLogin } from '#support/accounts.ts'
+import { type Account, type LoginApp, startWithLogin } from '#support/accounts.ts'
 import { failingDatabase } from '#support/failing-database.ts'
 import { insertMany } from '#support/many-tasks.ts'
 
@@ -11,7 +11,7 @@ import { insertMany } from '#support/many-tasks.ts'
 const startAt = '2026-12-01T09:00:00Z'
 type Line = { type: string } & Record<string, Record<string, unknown>>
 
-const exported = async ({ root }: LoginApp, { id }: Person): Promise<Line[]> => {
+const exported = async ({ root }: LoginApp, { id }: Account): Promise<Line[]> => {
   const text = await new Response(await root.client.exportUser(id)).text()
   assert.ok(text.endsWith('\n'))
   return text
@@ -20,7 +20,7 @@ const exported = async ({ root }: LoginApp, { id }: Person): Promise<Line[]> => 
     .map((line) => JSON.parse(line))
 }
 
-async function withSome({ app }: LoginApp, { client }: Person, word: string, url: string) {
+async function withSome({ app }: LoginApp, { client }: Account, word: string, url: string) {
   await client.updateSettings({ quiet_hours: { from: '22:00', until: '07:00' }, default_reminders: ['PT30M'] })
   const options = { url, secret: 'whsec_Y2FuYXJ5Y2FuYXJ5Y2FuYXJ5Y2FuYXJ5' }
   await client.createChannel({ name: `Hook of ${word}`, kind: 'webhook', options })

@@ -55,7 +55,7 @@ test('with a login strangers are told that something is wrong, and who has signe
   const database = failingDatabase()
   const { clock, url, lines } = await startTestApp(t, { flags: ['--login'], wrapDatabase: database.wrap })
   const accept = { accept: 'application/json' }
-  const tell = async (headers: Record<string, string>) => {
+  const componentOf = async (headers: Record<string, string>) => {
     const { database, scheduler } = (await (await fetch(`${url}/v1/health`, { headers })).json()) as {
       database: string
       scheduler: { status: string; error: string | null }
@@ -75,18 +75,18 @@ test('with a login strangers are told that something is wrong, and who has signe
     { ...accept, cookie },
   ]
   const invalidCursor = [accept, { ...accept, authorization: `Bearer ${token}x` }, { ...accept, cookie: `${cookie}x` }]
-  for (const headers of [...known, ...invalidCursor]) assert.deepEqual(await tell(headers), ['ok', 'ok', null])
+  for (const headers of [...known, ...invalidCursor]) assert.deepEqual(await componentOf(headers), ['ok', 'ok', null])
 
   await createClient(url, { token }).createTask({ title: 'Rings soon', expiry_dt: '2026-12-01T09:15:05Z' })
   await clock.advance(0)
   database.die()
   await clock.advance(5_000) // the bell looks, and cannot
   for (const headers of known)
-    assert.deepEqual(await tell(headers), ['the process is dead', 'failing', 'Died: the process is dead'])
-  for (const headers of invalidCursor) assert.deepEqual(await tell(headers), ['away', 'failing', null])
+    assert.deepEqual(await componentOf(headers), ['the process is dead', 'failing', 'Died: the process is dead'])
+  for (const headers of invalidCursor) assert.deepEqual(await componentOf(headers), ['away', 'failing', null])
   // Nobody is remembered for ever.
   await clock.advance(3_600_000)
-  for (const headers of known) assert.deepEqual(await tell(headers), ['away', 'failing', null])
+  for (const headers of known) assert.deepEqual(await componentOf(headers), ['away', 'failing', null])
 })
 
 test('without a login everybody who reaches the server is told what is wrong', async (t) => {
@@ -108,7 +108,7 @@ async function startSwitch(t: TestContext) {
     received: () => receiver.requests.map(({ method, path }) => `${method} ${path}`),
     answer: (response: ServerResponse) => void response.end('OK'),
     /** Resolves when the next has come and its answer has gone. */
-    beat: () => new Promise<void>((resolve) => (next = resolve)),
+    nextBeat: () => new Promise<void>((resolve) => (next = resolve)),
   }
   return one
 }
@@ -116,19 +116,19 @@ async function startSwitch(t: TestContext) {
 test('the heartbeat is heard every minute, follows no redirect, and its address stands in no log', async (t) => {
   const watch = await startSwitch(t)
   const { clock, lines } = await startTestApp(t, { flags: [`--heartbeat-url=${watch.url}`] })
-  let beat = watch.beat()
+  let nextBeat = watch.nextBeat()
   await clock.advance(5_000)
-  await beat
+  await nextBeat
   assert.deepEqual(watch.received(), ['GET /ping/token-of-somebody'])
 
   watch.answer = (response) => void response.writeHead(302, { location: '/elsewhere' }).end()
-  beat = watch.beat()
+  nextBeat = watch.nextBeat()
   await clock.advance(60_000)
-  await beat
+  await nextBeat
   watch.answer = (response) => void response.end('OK')
-  beat = watch.beat()
+  nextBeat = watch.nextBeat()
   await clock.advance(60_000)
-  await beat
+  await nextBeat
   assert.deepEqual(watch.received(), Array(3).fill('GET /ping/token-of-somebody'))
   assert.equal(lines.filter((line) => line.includes('heartbeat failed')).length, 1)
   assert.ok(!lines.join().includes('token-of-somebody'))

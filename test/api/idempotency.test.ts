@@ -134,7 +134,7 @@ test('a POST under a key', async (t) => {
     await post('rings', '/v1/tasks', draft)
     await clock.advance(0)
     assert.equal((await app.client.listTaskNotifications(body.id)).notifications.length, 1)
-    assert.equal(app.bell.messages.filter(({ task }) => task.id === body.id).length, 1)
+    assert.equal(app.recorder.messages.filter(({ task }) => task.id === body.id).length, 1)
   })
 
   await t.test('is forgotten after 24 hours, and no sooner', async () => {

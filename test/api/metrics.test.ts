@@ -31,7 +31,7 @@ test('GET /metrics is text for Prometheus, behind the same door as health', asyn
 })
 
 test('what rings is counted, with how late it was and how it ended on each channel', async (t) => {
-  const { client, clock, bell, url } = await startTestApp(t)
+  const { client, clock, recorder, url } = await startTestApp(t)
   const secret = 'a title that nobody may read here'
   await client.createTask({ title: secret, expiry_dt: '2026-12-01T10:00:00Z', key: 'secret-key', tags: ['secret-tag'] })
   await client.createTask({ title: secret, expiry_dt: '2026-12-01T09:05:00Z' })
@@ -40,7 +40,7 @@ test('what rings is counted, with how late it was and how it ended on each chann
   assert.equal(sum(values, 'duebell_notifications_total', 'kind="expiring"', 'timing="immediate"'), 1)
   assert.equal(sum(values, 'duebell_notification_lateness_seconds_bucket', 'le="0.001"'), 1, 'it could not ring before')
 
-  bell.answer = () => ({ retry: true, reason: 'not now' })
+  recorder.answer = () => ({ retry: true, reason: 'not now' })
   await clock.advanceTo('2026-12-01T09:45:00Z')
   values = await scrape(url)
   assert.equal(sum(values, 'duebell_notifications_total', 'timing="on_time"'), 1)
@@ -48,7 +48,7 @@ test('what rings is counted, with how late it was and how it ended on each chann
   assert.equal(sum(values, 'duebell_deliveries_pending', 'kind="recording"'), 1)
   assert.equal(sum(values, 'duebell_deliveries_pending', 'kind="console"'), 0)
 
-  bell.answer = () => undefined
+  recorder.answer = () => undefined
   await clock.advance(10_000)
   values = await scrape(url)
   assert.equal(sum(values, 'duebell_delivery_results_total', 'kind="recording"', 'result="sent"'), 2)
@@ -64,11 +64,11 @@ test('what rings is counted, with how late it was and how it ended on each chann
 })
 
 test('what is given up, and what is not true any more, is counted; the dead until somebody tries again', async (t) => {
-  const { client, clock, bell, url } = await startTestApp(t)
-  bell.answer = () => ({ retry: false, reason: 'never' })
+  const { client, clock, recorder, url } = await startTestApp(t)
+  recorder.answer = () => ({ retry: false, reason: 'never' })
   await client.createTask({ title: 'Dead', expiry_dt: '2026-12-01T10:00:00Z' })
   await clock.advanceTo('2026-12-01T09:45:00Z')
-  bell.answer = () => ({ retry: true, reason: 'not now' })
+  recorder.answer = () => ({ retry: true, reason: 'not now' })
   const { id } = await client.createTask({ title: 'Dropped', expiry_dt: '2026-12-01T09:50:00Z' })
   await clock.advance(0)
   await client.deleteTask(id)
@@ -83,7 +83,7 @@ test('what is given up, and what is not true any more, is counted; the dead unti
   assert.equal(sum(values, 'duebell_deliveries_failed', 'kind="recording"'), 2)
   assert.equal(sum(values, 'duebell_deliveries_failed', 'kind="console"'), 0)
 
-  bell.answer = () => undefined
+  recorder.answer = () => undefined
   await client.retryNotification(1)
   await client.retryNotification(2)
   await clock.advance(10_000)
@@ -130,7 +130,7 @@ test('the database is asked once in five seconds, and is told to be down when it
   await scrape(url)
   assert.equal(reads, before)
   isAway = true
-  clock.settle = async () => {}
+  clock.whenIdle = async () => {}
   await clock.advance(6_000)
   const values = await scrape(url)
   isAway = false

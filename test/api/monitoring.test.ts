@@ -53,8 +53,8 @@ test('every metric of ours is told of in the README, and the README tells of no 
   const { url } = await startTestApp(t)
   const { families } = await names(url)
   families.add('duebell_database_clock_skew_seconds')
-  const told = new Set(read('README.md').match(/(?<=^\| `)duebell_\w+/gm))
-  assert.deepEqual(told, new Set([...families].filter((name) => name.startsWith('duebell_'))))
+  const documented = new Set(read('README.md').match(/(?<=^\| `)duebell_\w+/gm))
+  assert.deepEqual(documented, new Set([...families].filter((name) => name.startsWith('duebell_'))))
 })
 
 test('the dashboard has its data source as a variable, and no two panels in one place', () => {

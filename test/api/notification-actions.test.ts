@@ -1,26 +1,9 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import type { QueryOf } from '#client/client.ts'
-import type { Outcome } from '#core/delivery.ts'
 import { assertProblem, refusal, wireTo } from '#kit/http-requests.ts'
-import { recorder } from '#support/recording-channel.ts'
-import { startTestApp, type TestApp, type TestAppOptions } from '#support/test-app.ts'
-
-/** What a person does about notifications: sees them, looks for those that went wrong, and asks for another try. */
-const startAt = '2026-12-01T09:00:00Z'
-const overdue = { title: 'x', expiry_dt: '2026-12-01T08:00:00Z' }
-const [secondMs, hourMs] = [1_000, 3_600_000]
-const refused: Outcome = { retry: false, reason: '410 Gone' }
-const unavailable: Outcome = { retry: true, reason: '503 Service Unavailable' }
-
-/** Creates a task that rings at once, and answers its notification. */
-async function fire({ client, app }: TestApp, more: object = {}) {
-  const task = await client.createTask({ ...overdue, ...more })
-  await app.idle()
-  const [notification] = (await client.listTaskNotifications(task.id)).notifications
-  assert.ok(notification)
-  return notification
-}
+import { startTestApp } from '#support/test-app.ts'
+import { fire, refused, secondMs, startAt, unavailable, withSecond } from './notification-actions.ts'
 
 test('a notification is acknowledged', async (t) => {
   const app = await startTestApp(t, { startAt })
@@ -64,36 +47,26 @@ test('a notification is acknowledged', async (t) => {
   })
 })
 
-/** Two channels of the recording kind, so that one may fail where the other does not. */
-function withSecond(): { second: ReturnType<typeof recorder>; options: TestAppOptions } {
-  const second = recorder('second')
-  const channels = [
-    { name: 'recording', kind: 'recording' },
-    { name: 'second', kind: 'second' },
-  ]
-  return { second, options: { startAt, kinds: [second.kind], channels } }
-}
-
 test('notifications are looked for by how their deliveries went', async (t) => {
   const { second, options } = withSecond()
   const app = await startTestApp(t, options)
-  const { client, bell, url } = app
+  const { client, recorder, url } = app
   const send = wireTo(url)
   const well = await fire(app)
-  bell.answer = () => refused
-  const dead = await fire(app)
-  bell.answer = () => undefined
+  recorder.answer = () => refused
+  const failed = await fire(app)
+  recorder.answer = () => undefined
   second.answer = () => unavailable
   const waiting = await fire(app)
-  const dropped = await fire(app)
-  await client.completeTask(dropped.task_id)
+  const cancelled = await fire(app)
+  await client.completeTask(cancelled.task_id)
   second.answer = () => undefined
   await app.clock.advance(3 * secondMs) // the back-off of 5 s is not over
   const names = new Map([
     [well.id, 'well'],
-    [dead.id, 'failed'],
+    [failed.id, 'failed'],
     [waiting.id, 'waiting'],
-    [dropped.id, 'cancelled'],
+    [cancelled.id, 'cancelled'],
   ])
   // Without that of the task which says that the channel fails.
   const named = (all: readonly { id: number }[]) => all.flatMap(({ id }) => names.get(id) ?? [])
@@ -121,12 +94,12 @@ test('notifications are looked for by how their deliveries went', async (t) => {
   })
 
   await t.test('of one task, and what has been seen', async () => {
-    await client.acknowledgeNotification(dead.id)
+    await client.acknowledgeNotification(failed.id)
     assert.deepEqual(await found({ problems: true, acknowledged: false }), [])
     assert.deepEqual(await found({ problems: true, acknowledged: true }), ['failed'])
     const of = async (taskId: number) =>
       (await client.listTaskNotifications(taskId, { status: 'failed' })).notifications
-    assert.deepEqual([(await of(dead.task_id)).length, (await of(well.task_id)).length], [1, 0])
+    assert.deepEqual([(await of(failed.task_id)).length, (await of(well.task_id)).length], [1, 0])
   })
 
   await t.test('a page at a time, by a cursor of the same filter', async () => {
@@ -149,9 +122,9 @@ test('notifications are looked for by how their deliveries went', async (t) => {
 
 test('the few that went wrong are found among very many that went well', async (t) => {
   const app = await startTestApp(t, { startAt })
-  const { client, bell } = app
+  const { client, recorder } = app
   const { store } = app.app
-  bell.answer = () => unavailable
+  recorder.answer = () => unavailable
   const { id } = await fire(app)
   await client.acknowledgeNotification(id)
   const many = Array.from({ length: 12_000 }, (_, i) => [1, 1_000_000 + i, 'expiring', 1, 1, 1, 'on_time', 0, 1])
@@ -168,190 +141,4 @@ test('the few that went wrong are found among very many that went well', async (
   assert.deepEqual(await found({ status: 'sent' }), [last.id, id], 'on the console')
   assert.deepEqual(await found({ acknowledged: false }), [last.id])
   assert.deepEqual(await client.acknowledgeNotifications({ up_to: last.id }), { acknowledged: 1 })
-})
-
-test('what was given up is tried again when somebody asks', async (t) => {
-  const { second, options } = withSecond()
-  const app = await startTestApp(t, options)
-  const { client, clock, bell, url } = app
-  const send = wireTo(url)
-  const on = async (id: number, kind = 'recording') => {
-    const delivery = (await client.getNotification(id)).deliveries.find((one) => one.kind === kind)
-    assert.ok(delivery)
-    return delivery
-  }
-
-  await t.test('at once, under the same delivery id', async () => {
-    bell.answer = () => refused
-    const { id, task_id } = await fire(app)
-    const { id: deliveryId } = await on(id)
-    bell.answer = () => undefined
-    const answer = await client.retryNotification(id)
-    assert.equal(answer.id, id)
-    await app.app.idle()
-    const sent = await on(id)
-    assert.deepEqual([sent.state, sent.attempts, sent.error, sent.id], ['sent', 2, null, deliveryId])
-    const elsewhere = second.messages.filter(({ task }) => task.id === task_id)
-    assert.equal(elsewhere.length, 1, 'what was sent elsewhere is not sent again')
-  })
-
-  await t.test('with a back-off that begins anew, while attempts go on counting', async () => {
-    bell.answer = () => unavailable
-    const { id } = await fire(app)
-    await clock.advance(30 * hourMs)
-    const { state, attempts } = await on(id)
-    assert.equal(state, 'failed')
-    const retried = await client.retryNotification(id)
-    assert.equal(retried.deliveries.find((one) => one.kind === 'recording')?.error, '503 Service Unavailable')
-    await app.app.idle()
-    const waiting = await on(id)
-    assert.deepEqual([waiting.state, waiting.attempts], ['pending', attempts + 1])
-    const wait = Date.parse(waiting.next_attempt_dt as string) - clock.now()
-    assert.ok(wait >= 4 * secondMs && wait <= 6 * secondMs, `${wait} ms`)
-    await clock.advance(30 * hourMs)
-    assert.equal((await on(id)).state, 'failed', 'and is given up again')
-    assert.ok((await on(id)).attempts >= 2 * 10)
-  })
-
-  await t.test('one delivery of several, where it is named', async () => {
-    bell.answer = () => refused
-    second.answer = () => refused
-    const { id } = await fire(app)
-    bell.answer = () => undefined
-    second.answer = () => undefined
-    await client.retryNotification(id, { delivery_id: (await on(id, 'second')).id })
-    await app.app.idle()
-    assert.deepEqual([(await on(id)).state, (await on(id, 'second')).state], ['failed', 'sent'])
-    assert.equal(
-      (await refusal(client.retryNotification(id, { delivery_id: (await on(id, 'second')).id }))).status,
-      409,
-    )
-    await client.retryNotification(id)
-    await app.app.idle()
-    assert.equal((await on(id)).state, 'sent')
-  })
-
-  await t.test('but not what was not given up, or would only be dropped', async () => {
-    const well = await fire(app)
-    assert.match((await refusal(client.retryNotification(well.id))).message, /Nothing here was given up/)
-    bell.answer = () => refused
-    for (const [act, why] of [
-      [(id: number) => client.deleteTask(id), 'the task was deleted'],
-      [(id: number) => client.completeTask(id), 'the task was completed'],
-      [(id: number) => client.updateTask(id, { expiry_dt: '2026-12-24' }), 'the expiry was moved'],
-    ] as const) {
-      const { id, task_id } = await fire(app, { expiry_dt: new Date(clock.now()).toISOString() })
-      await act(task_id)
-      const { status, message } = await refusal(client.retryNotification(id))
-      assert.deepEqual([status, message.includes(why)], [409, true], message)
-      assert.equal((await on(id)).state, 'failed')
-    }
-  })
-
-  await t.test('by a body that names a delivery of this one, or none', async () => {
-    const [one, another] = [await fire(app), await fire(app)]
-    const retry = (sending: object, id = one.id) => send('POST', `/v1/notifications/${id}/retry`, sending)
-    const { id: foreign } = await on(another.id)
-    assertProblem(await retry({ body: { delivery_id: foreign } }), 422, '/delivery_id')
-    assertProblem(await retry({ body: { delivery: 'x' } }), 422, '/delivery')
-    assertProblem(await retry({ body: [] }), 422)
-    assertProblem(await retry({}, 4_711), 404)
-    assert.equal((await retry({ body: {} })).status, 200)
-    await app.app.idle()
-    assert.equal((await retry({})).status, 200)
-  })
-
-  await t.test('nor on a channel that is no longer there', async () => {
-    const { id } = await fire(app)
-    await app.restart({ channels: [{ name: 'second', kind: 'second' }] })
-    assert.match((await refusal(app.client.retryNotification(id))).message, /no longer there/)
-  })
-})
-
-test('everything that a channel has given up is retried in one call', async (t) => {
-  const { second, options } = withSecond()
-  const app = await startTestApp(t, options)
-  const { client, clock, bell, url } = app
-  const send = wireTo(url)
-  const [recording] = (await client.listChannels()).channels.filter(({ kind }) => kind === 'recording')
-  const channelId = recording?.id ?? assert.fail('there is no such channel')
-  const stateOf = async ({ id }: { id: number }, kind = 'recording') =>
-    (await client.getNotification(id)).deliveries.find((one) => one.kind === kind)?.state
-  bell.answer = () => refused
-  second.answer = () => refused
-  const older = await fire(app)
-  await clock.advance(hourMs)
-  const sinceDt = new Date(clock.now()).toISOString()
-  const [newer, completed] = [await fire(app), await fire(app)]
-  await client.completeTask(completed.task_id)
-  bell.answer = () => undefined
-  bell.take()
-
-  await t.test('by channel and time', async () => {
-    const { retried } = await client.retryNotifications({ channel_id: channelId, since_dt: sinceDt })
-    await app.app.idle()
-    assert.ok(retried >= 2)
-    assert.deepEqual([await stateOf(older), await stateOf(newer)], ['failed', 'sent'])
-    assert.equal(await stateOf(newer, 'second'), 'failed', 'on no other channel')
-  })
-
-  await t.test('what is no longer true is dropped', async () => {
-    assert.equal(await stateOf(completed), 'cancelled')
-    assert.deepEqual(await client.retryNotifications({ channel_id: channelId, since_dt: sinceDt }), { retried: 0 })
-  })
-
-  await t.test('of any time, and each once', async () => {
-    const { retried } = await client.retryNotifications({ channel_id: channelId })
-    await app.app.idle()
-    assert.ok(retried >= 1)
-    assert.equal(await stateOf(older), 'sent')
-    assert.deepEqual(await client.retryNotifications({ channel_id: channelId }), { retried: 0 })
-  })
-
-  await t.test('their time begins anew', async () => {
-    bell.answer = () => unavailable
-    const { id } = await fire(app)
-    await clock.advance(30 * hourMs)
-    assert.equal(await stateOf({ id }), 'failed')
-    await client.retryNotifications({ channel_id: channelId })
-    await clock.advance(20 * hourMs)
-    assert.equal(await stateOf({ id }), 'pending')
-    bell.answer = () => undefined
-    await clock.advance(10 * hourMs)
-    assert.equal(await stateOf({ id }), 'sent')
-  })
-
-  await t.test('of a channel that there is and that is switched on, and by a time', async () => {
-    const retry = (body: object) => send('POST', '/v1/notifications/retry', { body })
-    assertProblem(await retry({ channel_id: 4_711 }), 422, '/channel_id')
-    assertProblem(await retry({}), 422, '/channel_id')
-    assertProblem(await retry({ channel_id: channelId, since_dt: 'yesterday' }), 422, '/since_dt')
-    assertProblem(await retry({ channel_id: channelId, since: sinceDt }), 422, '/since')
-    await client.updateChannel(channelId, { enabled: false })
-    assertProblem(await retry({ channel_id: channelId }), 409)
-  })
-})
-
-test('a thousand and more are retried in several transactions, each once', async (t) => {
-  const app = await startTestApp(t, { startAt })
-  const { client, clock, bell } = app
-  bell.answer = () => refused
-  const count = 2_100
-  for (let i = 0; i < count; i += 100)
-    await Promise.all(
-      Array.from({ length: 100 }, () => client.createTask({ title: 'x', expiry_dt: '2026-12-01T10:00:00Z' })),
-    )
-  await clock.advanceTo('2026-12-01T09:45:00Z')
-  bell.answer = () => undefined
-  const before = new Set(bell.messages.map(({ deliveryId }) => deliveryId))
-  bell.messages.length = 0
-  const { channels } = await client.listChannels()
-  const { retried } = await client.retryNotifications({
-    channel_id: channels.find(({ kind }) => kind === 'recording')?.id ?? 0,
-  })
-  await clock.advance(0)
-  assert.equal(retried, before.size)
-  assert.ok(retried >= count)
-  assert.deepEqual(new Set(bell.messages.map(({ deliveryId }) => deliveryId)), before)
-  assert.equal(bell.messages.length, before.size)
 })

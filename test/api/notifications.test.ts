@@ -123,7 +123,7 @@ test('a notification that fell due while the server was away says how late it ca
 })
 
 test('a delivery', async (t) => {
-  const { client, clock, bell, app } = await startTestApp(t, { startAt })
+  const { client, clock, recorder, app } = await startTestApp(t, { startAt })
   const fire = async () => {
     const { id } = await client.createTask({ title: 'x', expiry_dt: '2026-12-01T08:00:00Z' })
     await app.idle()
@@ -139,14 +139,14 @@ test('a delivery', async (t) => {
   await t.test(
     'that failed for now says why, and when it is tried next; then it is sent under the same id',
     async () => {
-      bell.answer = () => ({ retry: true, reason: '503 Service Unavailable' })
+      recorder.answer = () => ({ retry: true, reason: '503 Service Unavailable' })
       const task = await fire()
       const pending = await recorded(task)
       assert.deepEqual([pending.state, pending.attempts, pending.error], ['pending', 1, '503 Service Unavailable'])
       const waits = Date.parse(pending.next_attempt_dt ?? '') - clock.now()
       assert.ok(waits >= 4_000 && waits <= 6_000, `after about 5 s: ${waits} ms`)
 
-      bell.answer = () => undefined
+      recorder.answer = () => undefined
       await clock.advance(waits)
       const { latency_ms, ...sent } = await recorded(task)
       assert.ok(Number.isInteger(latency_ms))
@@ -156,25 +156,28 @@ test('a delivery', async (t) => {
   )
 
   await t.test('that was refused for good is dead, and says why', async () => {
-    bell.answer = () => ({ retry: false, reason: '410 Gone' })
-    const dead = await recorded(await fire())
-    assert.deepEqual([dead.state, dead.attempts, dead.error, dead.next_attempt_dt], ['failed', 1, '410 Gone', null])
+    recorder.answer = () => ({ retry: false, reason: '410 Gone' })
+    const failed = await recorded(await fire())
+    assert.deepEqual(
+      [failed.state, failed.attempts, failed.error, failed.next_attempt_dt],
+      ['failed', 1, '410 Gone', null],
+    )
   })
 
   await t.test('that waits for another try is dropped when its task is done meanwhile, and says so', async () => {
-    bell.answer = () => ({ retry: true, reason: 'later' })
+    recorder.answer = () => ({ retry: true, reason: 'later' })
     const task = await fire()
     await client.completeTask(task)
     await clock.advance(10_000)
-    const dropped = await recorded(task)
+    const cancelled = await recorded(task)
     assert.deepEqual(
-      [dropped.state, dropped.error, dropped.next_attempt_dt],
+      [cancelled.state, cancelled.error, cancelled.next_attempt_dt],
       ['cancelled', 'the task was completed', null],
     )
   })
 
   await t.test('that fails on one channel is sent on the others', async () => {
-    bell.answer = () => {
+    recorder.answer = () => {
       throw new Error('broken')
     }
     const [notification] = (await client.listTaskNotifications(await fire())).notifications

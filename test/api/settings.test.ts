@@ -111,31 +111,31 @@ test('also those of 2,500 tasks, and of no other user', async (t) => {
   const alarm = { expiry_at, notify_at: expiry_at - hourMs / 4 }
   await insertMany(store, 2_500, { user_id: ada.id, ...alarm })
   await insertMany(store, 10, alarm)
-  const rings = async (at: number) =>
+  const countFiringAt = async (at: number) =>
     (await store.db.selectFrom('tasks').select('id').where('notify_at', '=', at).execute()).length
   await ada.client.updateSettings({ default_reminders: ['PT1H'] })
-  assert.deepEqual([await rings(expiry_at - hourMs), await rings(alarm.notify_at)], [2_500, 10])
+  assert.deepEqual([await countFiringAt(expiry_at - hourMs), await countFiringAt(alarm.notify_at)], [2_500, 10])
   // The day before, in a zone whose offset is another by then.
   await ada.client.updateSettings({ default_reminders: ['P1D'], time_zone: 'Europe/Paris' })
   assert.deepEqual([await followed(store, ada.id), await followed(store, root.id)], [2_500, 10])
 })
 
 test('what has fired does not ring again, and what is due by the new ones rings at once', async (t) => {
-  const { client, clock, bell, app } = await startTestApp(t, { startAt })
+  const { client, clock, recorder, app } = await startTestApp(t, { startAt })
   await client.createTask({ title: 'fired', expiry_dt: '2026-12-01T09:20:00Z' })
   await client.createTask({ title: 'not yet', expiry_dt: '2026-12-01T09:40:00Z' })
   await clock.advanceTo('2026-12-01T09:10:00Z')
-  const told = () =>
-    bell.messages.map(({ task, sentAt }) => `${task.title} ${new Date(sentAt).toISOString().slice(11, 19)}`)
-  assert.deepEqual(told(), ['fired 09:05:00'])
+  const notified = () =>
+    recorder.messages.map(({ task, sentAt }) => `${task.title} ${new Date(sentAt).toISOString().slice(11, 19)}`)
+  assert.deepEqual(notified(), ['fired 09:05:00'])
   await client.updateSettings({ default_reminders: ['PT45M', 'PT5M'] })
   await app.idle()
-  assert.deepEqual(told().slice(1), ['not yet 09:10:00'], 'as if it had been created so')
+  assert.deepEqual(notified().slice(1), ['not yet 09:10:00'], 'as if it had been created so')
   await clock.advanceTo('2026-12-01T09:40:00Z')
-  assert.deepEqual(told().slice(2), ['fired 09:15:00', 'not yet 09:35:00'])
+  assert.deepEqual(notified().slice(2), ['fired 09:15:00', 'not yet 09:35:00'])
   await client.updateSettings({ default_reminders: null })
   await clock.advance(hourMs)
-  assert.equal(bell.messages.length, 4)
+  assert.equal(recorder.messages.length, 4)
 })
 
 test('each user is told in his own zone, on the console, by webhook and in the stream', async (t) => {
@@ -164,13 +164,13 @@ test('each user is told in his own zone, on the console, by webhook and in the s
     const { client, name } = person
     const local = Temporal.Instant.fromEpochMilliseconds(expiryAt).toZonedDateTimeISO(zone ?? 'UTC')
     const time = local.toString({ timeZoneName: 'never', smallestUnit: 'second' })
-    const says = (text: string | undefined) => text?.includes(`"of ${name}") will be expired at ${time}!`)
-    assert.equal(app.lines.filter((line) => says(line)).length, 1, `the console: ${name}`)
-    assert.equal(receiver.receipts.filter(({ message }) => says(message)).length, 1, `the webhook: ${name}`)
+    const mentions = (text: string | undefined) => text?.includes(`"of ${name}") will be expired at ${time}!`)
+    assert.equal(app.lines.filter((line) => mentions(line)).length, 1, `the console: ${name}`)
+    assert.equal(receiver.receipts.filter(({ message }) => mentions(message)).length, 1, `the webhook: ${name}`)
     const stopping = new AbortController()
     const events = client.followEvents({ after: '0', types: ['task.expiring'] }, { signal: stopping.signal })
     const event = (await events.next()).value as EventWire
-    assert.ok(says(event.data.message), `the stream: ${event.data.message}`)
+    assert.ok(mentions(event.data.message), `the stream: ${event.data.message}`)
     stopping.abort()
   }
 })

@@ -163,7 +163,7 @@ test('a certificate that is renewed', async (t) => {
     return fingerprint256
   }
   const before = await presented()
-  const said = (words: string) => lines.filter((line) => line.includes(words))
+  const logged = (words: string) => lines.filter((line) => line.includes(words))
   /** Files are read beside the clock: a minute may pass while a look is still underway. */
   const minutesUntil = (what: string, isSo: () => boolean | Promise<boolean>) =>
     eventually(what, async () => {
@@ -178,7 +178,7 @@ test('a certificate that is renewed', async (t) => {
     assert.equal(await presented(), before)
     await minutesUntil('it is presented', async () => (await presented()) !== before)
     assert.equal(
-      said(`INFO: The certificate in ${files.cert} is in use, valid until Oct 31 19:38:20 2126 GMT`).length,
+      logged(`INFO: The certificate in ${files.cert} is in use, valid until Oct 31 19:38:20 2126 GMT`).length,
       1,
     )
     socket.write('GET /livez HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: close\r\n\r\n')
@@ -195,15 +195,15 @@ test('a certificate that is renewed', async (t) => {
     for (const [words, cert, key] of broken) {
       writeFileSync(files.cert, cert)
       writeFileSync(files.key, key)
-      await minutesUntil(words, () => said(words).length > 0)
+      await minutesUntil(words, () => logged(words).length > 0)
       await clock.advance(60_000)
       assert.equal(await presented(), current)
     }
     writeFileSync(files.cert, selfSigned.cert)
     writeFileSync(files.key, selfSigned.key)
     await minutesUntil('it is mended', async () => (await presented()) === before)
-    for (const [words] of broken) assert.equal(said(words).length, 1, words)
-    assert.equal(said('ERROR').length, broken.length)
+    for (const [words] of broken) assert.equal(logged(words).length, 1, words)
+    assert.equal(logged('ERROR').length, broken.length)
     assert.ok(!lines.join('').includes('half of'), 'what is in the files is not told')
   })
 
@@ -221,11 +221,11 @@ test('a certificate that cannot be used keeps the server from its start, by a se
   const other = writeFiles(t, renewed).files
   const none = join(folder, 'none.pem')
   const empty = join(folder, 'empty.pem')
-  const sealed = join(folder, 'sealed.pem')
+  const encrypted = join(folder, 'sealed.pem')
   const underPassphrase = { type: 'pkcs8', format: 'pem', cipher: 'aes-256-cbc', passphrase: 'hush' } as const
   mkdirSync(join(folder, 'folder'))
   writeFileSync(empty, '')
-  writeFileSync(sealed, createPrivateKey(selfSigned.key).export(underPassphrase))
+  writeFileSync(encrypted, createPrivateKey(selfSigned.key).export(underPassphrase))
   const cases: [cert: string, key: string, words: RegExp][] = [
     [none, files.key, /none\.pem cannot be read \(no such file\): see --tls-cert\.$/],
     [files.cert, none, /none\.pem cannot be read \(no such file\): see --tls-key\.$/],
@@ -233,7 +233,7 @@ test('a certificate that cannot be used keeps the server from its start, by a se
     [empty, files.key, /empty\.pem is not a PEM certificate: see --tls-cert\.$/],
     [files.key, files.cert, /key\.pem is not a PEM certificate: see --tls-cert\.$/],
     [files.cert, files.cert, /cert\.pem is not a PEM private key, or has a passphrase: see --tls-key\.$/],
-    [files.cert, sealed, /sealed\.pem is not a PEM private key, or has a passphrase: see --tls-key\.$/],
+    [files.cert, encrypted, /sealed\.pem is not a PEM private key, or has a passphrase: see --tls-key\.$/],
     [files.cert, other.key, /^The key in .* does not match the certificate in .*\.$/],
   ]
   for (const [cert, key, words] of cases) {

@@ -15,9 +15,9 @@ import {
   startWithLogin,
 } from '#support/accounts.ts'
 import { testDatabase } from '#support/databases.ts'
-import { whereIs } from '#support/dump-database.ts'
+import { placesOf } from '#support/dump-database.ts'
 import { failingDatabase } from '#support/failing-database.ts'
-import { restWatch } from '#support/quiescence.ts'
+import { watchQuiescence } from '#support/quiescence.ts'
 
 /** What a program asks with: made, shown once, of some scopes, for some time, and good for nothing from the moment it is revoked. */
 const startAt = '2026-12-01T09:00:00Z'
@@ -56,11 +56,11 @@ test('a token is in the answer that made it, and nowhere else: of it the server 
 
   await root.client.createTask({ title: 'to be found' })
   const { store } = app.app
-  assert.ok((await whereIs(store, 'to be found')).includes('tasks'), 'the premise: what is there is found')
+  assert.ok((await placesOf(store, 'to be found')).includes('tasks'), 'the premise: what is there is found')
   for (const secret of [token, token.slice('dbl_'.length), token.slice(10, 40)])
-    assert.deepEqual(await whereIs(store, secret), [], 'also not among the answers that are kept')
+    assert.deepEqual(await placesOf(store, secret), [], 'also not among the answers that are kept')
   const hash = createHash('sha256').update(token).digest('base64url')
-  assert.ok((await whereIs(store, hash)).includes('tokens'))
+  assert.ok((await placesOf(store, hash)).includes('tokens'))
   assert.ok(!app.lines.join().includes(token.slice(10)), 'nor in the log')
 })
 
@@ -85,14 +85,14 @@ test('what a token may do is what its scopes say, each taking in the one before 
   )
   assert.equal((await refusal(writing.client.deleteTasks())).status, 403, 'everything at once is another matter')
   assert.equal((await writing.client.deleteTasks({ ids: [id] })).deleted, 1)
-  for (const wish of [
+  for (const request of [
     () => writing.client.createToken({ name: 'more', scopes: ['read'] }),
     () => writing.client.listTokens(),
     () => writing.client.updateSettings({ time_zone: 'Europe/Paris' }),
     () => writing.client.listChannels(),
     () => writing.client.purgeTrash(),
   ])
-    assert.equal((await refusal(wish())).status, 403)
+    assert.equal((await refusal(request())).status, 403)
   assert.equal((await all.client.purgeTrash()).purged, 1)
   const more = await all.client.createToken({ name: 'more', scopes: ['admin'] })
   assert.deepEqual(more.scopes, ['read', 'write', 'admin'])
@@ -212,7 +212,7 @@ test('one that was mistyped, cut, or never made here is told without a look into
   ].entries()) {
     const answer = await ask(`Bearer ${wrong}`)
     assertProblem(answer, 401)
-    assert.ok(wrong === '' || !answer.text.includes(wrong), `what was sent is not told again (${i})`)
+    assert.ok(wrong === '' || !answer.text.includes(wrong), `what was sent is not repeated (${i})`)
   }
   assertProblem(await ask(`Basic ${Buffer.from(`root:${password}`).toString('base64')}`), 401)
   assertProblem(await send('GET', '/v1/tasks'), 401)
@@ -236,7 +236,7 @@ for (const [what, end] of [
   ['expired', async () => {}],
 ] as const)
   test(`streams and long polls end within a second when their token is ${what}`, async (t) => {
-    const [database, rest] = [failingDatabase(), restWatch()]
+    const [database, rest] = [failingDatabase(), watchQuiescence()]
     const login = await startWithLogin(t, { startAt, wrapDatabase: (dialect) => rest.wrap(database.wrap(dialect)) })
     const { app, root } = login
     rest.rule(app.clock)

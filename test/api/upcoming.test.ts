@@ -6,7 +6,7 @@ import { startTestApp } from '#support/test-app.ts'
 const startAt = '2026-12-01T09:00:00Z'
 
 test('what will ring', async (t) => {
-  const { client, clock, url, bell, app } = await startTestApp(t, { startAt })
+  const { client, clock, url, recorder, app } = await startTestApp(t, { startAt })
   const list = async (query: Parameters<typeof client.listUpcoming>[0] = {}) =>
     (await client.listUpcoming(query)).upcoming.map(({ title, due_dt }) => `${title} ${due_dt.slice(0, 16)}`)
 
@@ -72,7 +72,7 @@ test('what will ring', async (t) => {
 
   await t.test('does ring, as it was told: then it is upcoming no more', async () => {
     await clock.advanceTo('2026-12-01T09:45:00Z')
-    assert.equal(bell.take().length, 1)
+    assert.equal(recorder.take().length, 1)
     assert.deepEqual(await list({ until: '2026-12-02T09:00:00Z' }), all.slice(1))
     await client.snoozeTask(id, { until: '2026-12-01T09:47:00Z' })
     const [nap] = (await client.listUpcoming({ limit: 1 })).upcoming

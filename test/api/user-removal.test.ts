@@ -6,8 +6,8 @@ import { assertProblem, refusal, wireTo } from '#kit/http-requests.ts'
 import { insertAudit } from '#store/audit.ts'
 import type { Store } from '#store/engine/open.ts'
 import { type Schema, tables } from '#store/schema.ts'
-import { clientWith, type LoginApp, type Person, password, signIn, startWithLogin } from '#support/accounts.ts'
-import { everythingIn } from '#support/dump-database.ts'
+import { type Account, clientWith, type LoginApp, password, signIn, startWithLogin } from '#support/accounts.ts'
+import { dumpDatabase } from '#support/dump-database.ts'
 import { type DateTimeInput, failingDatabase } from '#support/failing-database.ts'
 import { insertMany } from '#support/many-tasks.ts'
 import { stopWithFakeClock } from '#support/stop-with-fake-clock.ts'
@@ -32,7 +32,7 @@ async function rowsOf({ db }: Store, userId: number): Promise<Record<string, num
 }
 
 /** Something of everything that somebody can have; all of it holds a word that nothing else has. */
-async function fill({ app }: LoginApp, { client, token, id }: Person, word: string) {
+async function fill({ app }: LoginApp, { client, token, id }: Account, word: string) {
   await client.updateSettings({ time_zone: 'Europe/Paris', quiet_hours: { from: '22:00', until: '07:00' } })
   await client.createChannel({ name: `Phone of ${word}`, kind: 'recording' })
   const expiry_dt = new Date(app.clock.now() + hourMs).toISOString()
@@ -74,7 +74,7 @@ test('a user is deleted with all that is his, and with nothing of others', async
   assert.deepEqual(await root.client.deleteUser(ada.id, { ifVersion: 2 }), { id: ada.id })
 
   assert.deepEqual(await rowsOf(store, ada.id), {})
-  const left = [...(await everythingIn(store))].filter(([, rows]) => rows.includes('zanzibar'))
+  const left = [...(await dumpDatabase(store))].filter(([, rows]) => rows.includes('zanzibar'))
   assert.deepEqual(
     left.map(([table]) => table),
     ['audit'],
@@ -84,14 +84,14 @@ test('a user is deleted with all that is his, and with nothing of others', async
   assert.deepEqual(await bob.client.listTasks({ q: 'mombasa' }), found)
   assert.equal((await bob.client.getSettings()).time_zone, 'Europe/Paris')
 
-  for (const wish of [
+  for (const request of [
     () => root.client.getUser(ada.id),
     () => root.client.updateUser(ada.id, { disabled: false }),
     () => root.client.deleteUser(ada.id),
     () => root.client.signOutUser(ada.id),
     async () => (await root.page()).inviteUser(ada.id),
   ])
-    assert.equal((await refusal(wish())).status, 404)
+    assert.equal((await refusal(request())).status, 404)
   assert.equal((await refusal(ada.client.listTasks())).status, 401)
   assert.equal((await refusal(clientWith(app.url, '').signIn({ login: 'zanzibar', password }))).status, 401)
 
@@ -114,14 +114,14 @@ test('from the first moment on nobody is told anything of his, though rows of hi
   const { app, root, add } = login
   const ada = await add('ada')
   await ada.client.createChannel({ name: 'Phone', kind: 'recording' })
-  app.bell.answer = () => ({ retry: true, reason: '503 Service Unavailable' })
+  app.recorder.answer = () => ({ retry: true, reason: '503 Service Unavailable' })
   await ada.client.createTask({ title: 'underway', expiry_dt: '2026-12-01T09:10:00Z' })
   await ada.client.createTask({ title: 'to ring', expiry_dt: '2026-12-01T09:18:00Z' })
   await app.clock.advance(1_000)
-  assert.equal(app.bell.messages.length, 1)
+  assert.equal(app.recorder.messages.length, 1)
   await beginToDelete(login, ada.id)
   await app.clock.advanceTo('2026-12-01T09:04:00Z')
-  assert.equal(app.bell.messages.length, 1)
+  assert.equal(app.recorder.messages.length, 1)
   assert.equal((await rowsOf(app.app.store, ada.id)).tasks, 2)
   assert.equal((await refusal(root.client.getUser(ada.id))).status, 404)
   assert.deepEqual((await root.client.listUsers()).users.length, 1)
@@ -151,7 +151,7 @@ async function deleteDying(t: TestContext, login: LoginApp, n: number, when: Dat
   await insertMany(app.app.store, 1_200, { user_id: id })
   await clientWith(app.url, secret).createTask({ title: name })
   await root.client.updateUser(id, { disabled: true })
-  await app.clock.settle()
+  await app.clock.whenIdle()
 
   const from = database.statements.length
   database.dieAt(n, when)

@@ -161,7 +161,7 @@ test('who is disabled is out at once, however he came in; his tasks ring, and wa
   await app.clock.advanceTo('2026-12-01T09:45:00Z')
   await stream.ends()
   assert.deepEqual(
-    app.bell.messages.map(({ task }) => task.title),
+    app.recorder.messages.map(({ task }) => task.title),
     ['Renew passport'],
   )
   const wrong = await refusal(clientWith(app.url, '').signIn({ login: 'ada', password: 'something else' }))

@@ -1,42 +1,25 @@
 import assert from 'node:assert/strict'
-import { randomBytes, randomUUID } from 'node:crypto'
 import { test } from 'node:test'
-import { type JetStreamManager, jetstream, jetstreamManager } from '@nats-io/jetstream'
-import { connect as connectNats, type NatsConnection } from '@nats-io/transport-node'
-import { connect as connectAmqp } from 'amqplib'
 import { Redis } from 'ioredis'
 import mqtt from 'mqtt'
-import { amqpKind } from '#channels/amqp.ts'
-import type { Channel } from '#channels/channel.ts'
 import { mqttKind } from '#channels/mqtt.ts'
-import { natsKind } from '#channels/nats.ts'
 import { redisKind } from '#channels/redis.ts'
 import type { Message } from '#core/notification.ts'
 import { startTcpProxy } from '#kit/tcp-proxy.ts'
+import {
+  type Arrival,
+  amqpPlace,
+  assertAllSent,
+  freshName,
+  messages,
+  natsPlace,
+  type Place,
+  parse,
+  sendAll,
+} from './broker-places.ts'
 import { messageAbout } from './messages.ts'
 import { brokers, channelDeps, send, skipReasonOfBroker, skipReasonOfProgram, startOwnPeer } from './peers.ts'
 
-/** The channels of brokers, with real brokers: over a network that breaks, and through a restart of the broker. */
-
-interface Arrival {
-  /** Of the delivery. */
-  readonly id: string
-  readonly event: { readonly data: { readonly task: { readonly title: string } } }
-  /** What else of it the medium shows. */
-  readonly fields?: Readonly<Record<string, unknown>>
-}
-
-/** The destination of a test on a broker, removed after it. */
-interface Place extends AsyncDisposable {
-  open(url: string): Promise<Channel>
-  /** Resolves once a reader, if it has one, misses nothing. */
-  readonly ready?: () => Promise<void>
-  /** Everything that has arrived. Waits for so many different ids. */
-  read(least: number): Promise<Arrival[]>
-}
-
-const freshName = () => `duebell-test-${randomBytes(6).toString('hex')}`
-const parse = (body: string | Buffer | Uint8Array) => JSON.parse(Buffer.from(body as Buffer).toString('utf8'))
 const idsOf = (arrivals: readonly Arrival[]) => new Set(arrivals.map(({ id }) => id))
 
 async function redisPlace(url: string): Promise<Place> {
@@ -94,67 +77,6 @@ async function mqttPlace(url: string, version: '5' | '3.1.1'): Promise<Place> {
   }
 }
 
-async function natsPlace(url: string): Promise<Place> {
-  const name = freshName()
-  const subject = `${name}.notifications`
-  // A new client each time: a request during a disconnect may never be answered.
-  const atServer = async <T>(
-    work: (connection: NatsConnection, manager: JetStreamManager) => Promise<T>,
-  ): Promise<T> => {
-    const connection = await connectNats({ servers: url })
-    try {
-      return await work(connection, await jetstreamManager(connection))
-    } finally {
-      await connection.close()
-    }
-  }
-  await atServer((_, manager) => manager.streams.add({ name, subjects: [subject] }))
-  return {
-    async [Symbol.asyncDispose]() {
-      await atServer((_, manager) => manager.streams.delete(name))
-    },
-    open: (at) => natsKind.open({ url: at, subject }, channelDeps),
-    read: () =>
-      atServer(async (connection, manager) => {
-        const { state } = await manager.streams.info(name)
-        const arrivals: Arrival[] = []
-        if (state.messages === 0) return arrivals
-        const consumer = await jetstream(connection).consumers.get(name)
-        for await (const one of await consumer.fetch({ max_messages: state.messages })) {
-          const fields = { subject: one.subject, contentType: one.headers?.get('Content-Type') }
-          arrivals.push({ id: String(one.headers?.get('Nats-Msg-Id')), event: parse(one.data), fields })
-        }
-        return arrivals
-      }),
-  }
-}
-
-async function amqpPlace(url: string): Promise<Place> {
-  const name = freshName()
-  const connection = await connectAmqp(url)
-  connection.on('error', () => {})
-  const channel = await connection.createChannel()
-  await channel.assertExchange(name, 'topic')
-  await channel.assertQueue(name)
-  await channel.bindQueue(name, name, 'duebell.#')
-  return {
-    async [Symbol.asyncDispose]() {
-      await channel.deleteQueue(name)
-      await channel.deleteExchange(name)
-      await connection.close()
-    },
-    open: (at) => amqpKind.open({ url: at, exchange: name, routing_key: 'duebell.notifications' }, channelDeps),
-    async read() {
-      const arrivals: Arrival[] = []
-      for (let one = await channel.get(name); one; one = await channel.get(name)) {
-        const { messageId, deliveryMode, contentType } = one.properties
-        arrivals.push({ id: messageId, event: parse(one.content), fields: { deliveryMode, contentType } })
-      }
-      return arrivals
-    },
-  }
-}
-
 const media: readonly (readonly [string, keyof typeof brokers, (url: string) => Promise<Place>])[] = [
   ['redis', 'redis', redisPlace],
   ['MQTT 5', 'mqtt', (url) => mqttPlace(url, '5')],
@@ -162,30 +84,6 @@ const media: readonly (readonly [string, keyof typeof brokers, (url: string) => 
   ['nats', 'nats', natsPlace],
   ['amqp', 'amqp', amqpPlace],
 ]
-
-/** Messages with different ids, which are also their titles. */
-function messages(count: number): Message[] {
-  return Array.from({ length: count }, () => {
-    const deliveryId = randomUUID()
-    return { ...messageAbout({ title: deliveryId }), deliveryId }
-  })
-}
-
-/** The messages that were not sent, and why. */
-async function sendAll(channel: Channel, all: readonly Message[], signal?: AbortSignal) {
-  const outcomes = await Promise.all(all.map((message) => send(channel, message, signal)))
-  return all.flatMap((message, at) => {
-    const outcome = outcomes[at]
-    return outcome === 'sent' || outcome === undefined ? [] : [{ message, outcome }]
-  })
-}
-
-async function assertAllSent(channel: Channel, all: readonly Message[]) {
-  assert.deepEqual(
-    (await sendAll(channel, all)).map(({ outcome }) => outcome),
-    [],
-  )
-}
 
 /** Every message has arrived. Duplicates have the same id and content. */
 async function assertArrived(place: Place, all: readonly Message[], maxTwice: number) {
@@ -309,73 +207,3 @@ for (const [scheme, program, argsOf, ready, makePlace] of own)
     await assertAllSent(channel, unsent)
     await assertArrived(place, all, 32)
   })
-
-test('amqp: an unroutable message is not sent, and neither is a rejected one', {
-  skip: await skipReasonOfBroker('amqp'),
-}, async () => {
-  const at = (url: string, more: object) => amqpKind.open({ url, routing_key: freshName(), ...more }, channelDeps)
-  const [message] = messages(1) as [Message]
-  for (const [url, more, outcome] of [
-    [brokers.amqp, {}, { retry: true, reason: 'no queue is bound for it: unroutable' }],
-    [brokers.amqp, { exchange: freshName() }, { retry: true, reason: '404 NOT_FOUND: there is no such exchange' }],
-    [`${brokers.amqp}/${freshName()}`, {}, { retry: true, reason: 'the broker refused to open this vhost' }],
-    [
-      'amqp://guest:canary@127.0.0.1',
-      {},
-      { retry: false, reason: '403 ACCESS_REFUSED: the user, the password or the right to do this was refused' },
-    ],
-  ] as const) {
-    await using channel = await at(url, more)
-    assert.deepEqual(await send(channel, message), outcome)
-  }
-})
-
-test('amqp: returned messages may be as long as the sent ones, many at once', {
-  skip: await skipReasonOfBroker('amqp'),
-}, async () => {
-  await using channel = await amqpKind.open({ url: brokers.amqp, routing_key: freshName() }, channelDeps)
-  const description = 'é'.repeat(30_000)
-  const long = messages(32).map((message) => ({ ...message, task: { ...message.task, description } }))
-  const outcomes = await Promise.all(long.map((message) => send(channel, message)))
-  for (const outcome of outcomes)
-    assert.deepEqual(outcome, { retry: true, reason: 'no queue is bound for it: unroutable' })
-})
-
-test('amqp: a message is persistent and has its properties', { skip: await skipReasonOfBroker('amqp') }, async () => {
-  await using place = await amqpPlace(brokers.amqp)
-  await using channel = await place.open(brokers.amqp)
-  await assertAllSent(channel, messages(1))
-  const [arrival] = await place.read(1)
-  assert.deepEqual(arrival?.fields, { deliveryMode: 2, contentType: 'application/cloudevents+json' })
-})
-
-test('nats: duplicates are removed, and a message without a stream is not sent', {
-  skip: await skipReasonOfBroker('nats'),
-}, async () => {
-  await using place = await natsPlace(brokers.nats)
-  const [message] = messages(1) as [Message]
-  for (const _ of [1, 2]) {
-    await using channel = await place.open(brokers.nats)
-    assert.equal(await send(channel, message), 'sent')
-  }
-  assert.equal((await place.read(1)).length, 1)
-  await using astray = await natsKind.open({ url: brokers.nats, subject: `${freshName()}.x` }, channelDeps)
-  assert.deepEqual(await send(astray, message), { retry: true, reason: 'no stream takes this subject' })
-})
-
-test('redis: the stream keeps about the maximum length; a key of another type is the reason', {
-  skip: await skipReasonOfBroker('redis'),
-}, async (t) => {
-  const stream = freshName()
-  const reader = new Redis(brokers.redis)
-  t.after(async () => {
-    await reader.del(stream)
-    reader.disconnect()
-  })
-  await using channel = await redisKind.open({ url: brokers.redis, stream, max_length: 10 }, channelDeps)
-  await assertAllSent(channel, messages(500))
-  assert.ok((await reader.xlen(stream)) < 250)
-  await reader.del(stream)
-  await reader.set(stream, 'text')
-  assert.deepEqual(await send(channel, messages(1)[0] as Message), { retry: true, reason: 'answered WRONGTYPE' })
-})

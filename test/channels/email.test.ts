@@ -73,7 +73,7 @@ async function openMail(t: TestContext, options: SMTPServerOptions = {}, more: o
   await mailbox.start()
   const channel = await emailKind.open({ ...settings, port, ...more }, channelDeps)
   t.after(() => channel[Symbol.asyncDispose]())
-  return { ...mailbox, port, say: (message: Message) => send(channel, message) }
+  return { ...mailbox, port, deliver: (message: Message) => send(channel, message) }
 }
 
 const links = {
@@ -83,9 +83,9 @@ const links = {
 }
 
 test('a mail has the message as text and as HTML, and the recipients of the options', async (t) => {
-  const { say, mails } = await openMail(t, {}, { to: ['me@example.org', 'you@example.org'] })
+  const { deliver, mails } = await openMail(t, {}, { to: ['me@example.org', 'you@example.org'] })
   const message = messageAbout({ title: 'Renew passport', description: 'Two photos', tags: ['errands'] }, { links })
-  assert.equal(await say(message), 'sent')
+  assert.equal(await deliver(message), 'sent')
   const [{ parsed, from, to, source }] = mails as [Mail]
   assert.deepEqual([from, to], ['bell@example.org', ['me@example.org', 'you@example.org']])
   assert.equal(parsed.subject, 'Renew passport expires in 15 min')
@@ -101,9 +101,9 @@ test('a mail has the message as text and as HTML, and the recipients of the opti
 })
 
 test('an urgent late mail says so in its headers, too; several tasks are one mail', async (t) => {
-  const { say, mails } = await openMail(t)
+  const { deliver, mails } = await openMail(t)
   const late = messageAbout({ priority: 'high' }, { sentMs: 7_200_000, timing: 'late' })
-  assert.equal(await say({ ...late, others: [messageAbout({ title: 'Water the plants' })] }), 'sent')
+  assert.equal(await deliver({ ...late, others: [messageAbout({ title: 'Water the plants' })] }), 'sent')
   const [{ parsed, source }] = mails as [Mail]
   assert.match(source, /^Importance: High\r$/m)
   assert.equal(parsed.subject, '2 tasks: Renew passport, Water the plants')
@@ -122,8 +122,8 @@ for (const title of [
   '.\r\n.\r\nMAIL FROM:<evil@example.org>\r\nRCPT TO:<evil@example.org>\r\nDATA\r\n',
 ])
   test(`a title is the subject and nothing else: ${JSON.stringify(title).slice(0, 60)}`, async (t) => {
-    const { say, mails } = await openMail(t)
-    assert.equal(await say(messageAbout({ title, description: title, tags: [title.slice(0, 40)] })), 'sent')
+    const { deliver, mails } = await openMail(t)
+    assert.equal(await deliver(messageAbout({ title, description: title, tags: [title.slice(0, 40)] })), 'sent')
     assert.equal(mails.length, 1)
     const [{ parsed, to, from, source }] = mails as [Mail]
     assert.deepEqual([from, to], ['bell@example.org', ['me@example.org']])
@@ -196,18 +196,18 @@ const refusals: readonly [string, SMTPServerOptions, object][] = [
 for (const [what, options, outcome] of refusals)
   test(`a server that refuses ${what}`, async (t) => {
     const login = options.onAuth ? { user: 'me', password: 'hush' } : {}
-    const { say } = await openMail(t, { ...options, allowInsecureAuth: true }, login)
-    assert.deepEqual(await say(messageAbout({})), outcome)
+    const { deliver } = await openMail(t, { ...options, allowInsecureAuth: true }, login)
+    assert.deepEqual(await deliver(messageAbout({})), outcome)
   })
 
 test('one of two recipients is refused: the other gets the mail, and the reason says so', async (t) => {
-  const { say, mails } = await openMail(
+  const { deliver, mails } = await openMail(
     t,
     { onRcptTo: ({ address }, _, done) => done(/^you/.test(address) ? refusal(550, '5.1.1 hush') : null) },
     { to: ['me@example.org', 'you@example.org'] },
   )
   const reason = '550 5.1.1: 1 of 2 recipients were refused'
-  assert.deepEqual(await say(messageAbout({})), { retry: false, reason, status: 550 })
+  assert.deepEqual(await deliver(messageAbout({})), { retry: false, reason, status: 550 })
   assert.deepEqual(
     mails.map(({ to }) => to),
     [['me@example.org']],
@@ -215,7 +215,7 @@ test('one of two recipients is refused: the other gets the mail, and the reason 
 })
 
 test('it logs in if the server requires it', async (t) => {
-  const { say, mails } = await openMail(
+  const { deliver, mails } = await openMail(
     t,
     {
       authOptional: false,
@@ -225,7 +225,7 @@ test('it logs in if the server requires it', async (t) => {
     },
     { user: 'me', password: 'hush' },
   )
-  assert.equal(await say(messageAbout({})), 'sent')
+  assert.equal(await deliver(messageAbout({})), 'sent')
   assert.equal(mails.length, 1)
 })
 
@@ -240,23 +240,23 @@ test('STARTTLS comes before everything, and an untrusted certificate ends the at
     },
   }
   const more = { security: 'starttls', user: 'me', password: 'hush' }
-  const { say } = await openMail(t, options, more)
-  const outcome = await say(messageAbout({}))
+  const { deliver } = await openMail(t, options, more)
+  const outcome = await deliver(messageAbout({}))
   assert.match(JSON.stringify(outcome), /"retry":true,"reason":"cannot be reached: \w+/)
   assert.deepEqual(seen, [])
   const bare = await openMail(t, { allowInsecureAuth: true, onAuth: options.onAuth as never }, more)
-  assert.match(JSON.stringify(await bare.say(messageAbout({}))), /"retry":true,"reason":"cannot be reached: /)
+  assert.match(JSON.stringify(await bare.deliver(messageAbout({}))), /"retry":true,"reason":"cannot be reached: /)
   assert.deepEqual(seen, [])
 })
 
 test('a restarted server gets everything, with the same Message-IDs', async (t) => {
-  const { say, mails, start, stop } = await openMail(t)
+  const { deliver, mails, start, stop } = await openMail(t)
   const all = Array.from({ length: 20 }, (_, at) => ({
     ...messageAbout({ title: `Task ${at}` }),
     deliveryId: `0193a2f0-8b7e-7c41-9d55-0000000000${String(at).padStart(2, '0')}`,
   }))
   const sendAll = async (some: readonly Message[]) => {
-    const outcomes = await Promise.all(some.map(say))
+    const outcomes = await Promise.all(some.map(deliver))
     return some.filter((_, at) => outcomes[at] !== 'sent')
   }
   assert.deepEqual(await sendAll(all.slice(0, 5)), [])
@@ -283,13 +283,13 @@ test('a login needs a user and a password; addresses are validated', async () =>
 
 test('the greeting has a domain name (RFC 5321 section 4.1.1.1), and not [127.0.0.1]', async (t) => {
   const greetings: string[] = []
-  const { say } = await openMail(t, {
+  const { deliver } = await openMail(t, {
     onMailFrom(_, { hostNameAppearsAs }, done) {
       greetings.push(hostNameAppearsAs)
       done()
     },
   })
-  assert.equal(await say(messageAbout({})), 'sent')
+  assert.equal(await deliver(messageAbout({})), 'sent')
   assert.deepEqual(greetings, [greetingName(hostname(), settings.from)])
   // The host name of a container is a bare id.
   assert.equal(greetingName('9f86d081884c', settings.from), 'example.org')

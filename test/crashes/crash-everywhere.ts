@@ -6,7 +6,7 @@ import { testDatabase } from '#support/databases.ts'
 import { type DateTimeInput, Died, type FailingDatabase, failingDatabase } from '#support/failing-database.ts'
 import { stopWithFakeClock } from '#support/stop-with-fake-clock.ts'
 import { startTestApp, type TestApp } from '#support/test-app.ts'
-import { type Arrival, expectNothingLost, expectTold, minuteMs } from './expectations.ts'
+import { type Arrival, expectDelivered, expectNothingLost, minuteMs } from './expectations.ts'
 import { parseSample, type Sample, statementsOf } from './sample.ts'
 import type { Step, World } from './steps.ts'
 
@@ -41,34 +41,34 @@ interface Figures {
 }
 
 /** A server that dies and is started again; its channels, its clock and its file stay. */
-interface Patient {
+interface CrashingServer {
   readonly app: TestApp
   database: FailingDatabase
   flags: readonly string[]
   readonly start: () => Promise<void>
 }
 
-async function startPatient(t: TestContext, damage: Damage, channel: object = {}): Promise<Patient> {
+async function startCrashingServer(t: TestContext, damage: Damage, channel: object = {}): Promise<CrashingServer> {
   const app = await startTestApp(t, { channels: [{ name: 'recording', kind: 'recording', ...channel }] })
   const { clock } = app
-  const patient: Patient = {
+  const server: CrashingServer = {
     app,
     database: failingDatabase(),
     flags: [],
     async start() {
-      const { flags, database } = patient
+      const { flags, database } = server
       await stopWithFakeClock(
         clock,
         app.restart({ flags, wrapDatabase: (dialect) => database.wrap(damage(dialect)) }),
         database,
       )
       const { idle } = app.app
-      clock.settle = () => Promise.race([idle(), database.died.then(() => Promise.reject(new Error('died')))])
-      await clock.settle()
+      clock.whenIdle = () => Promise.race([idle(), database.died.then(() => Promise.reject(new Error('died')))])
+      await clock.whenIdle()
     },
   }
-  await patient.start()
-  return patient
+  await server.start()
+  return server
 }
 
 /** Runs a scenario, dying at a later statement of the sample each time, until it ends alive. */
@@ -80,9 +80,9 @@ async function crashEverywhere(
   damage: Damage = (same) => same,
 ) {
   const figures: Figures = { crashes: 0, duplicates: 0 }
-  const patient = await startPatient(t, damage, scenario.channel)
+  const server = await startCrashingServer(t, damage, scenario.channel)
   for (const n of statementsOf(sample)) {
-    if (!(await runOnce(patient, scenario, n, when, figures))) break
+    if (!(await runOnce(server, scenario, n, when, figures))) break
     figures.crashes++
   }
   return figures
@@ -91,9 +91,9 @@ async function crashEverywhere(
 const leaseMs = 30_000
 
 /** @returns whether it died */
-async function runOnce(patient: Patient, scenario: Scenario, n: number, when: DateTimeInput, figures: Figures) {
-  const { app } = patient
-  const { clock, bell } = app
+async function runOnce(server: CrashingServer, scenario: Scenario, n: number, when: DateTimeInput, figures: Figures) {
+  const { app } = server
+  const { clock, recorder } = app
   const startAt = Math.ceil(clock.now() / (60 * minuteMs) + 1) * 60 * minuteMs
   await clock.advanceTo(startAt)
 
@@ -129,14 +129,14 @@ async function runOnce(patient: Patient, scenario: Scenario, n: number, when: Da
         answered.set(name, one)
         if (one !== 'deleted') titles.set(one.id, name)
       }
-      await clock.settle()
+      await clock.whenIdle()
     },
     async restart(...flags) {
-      patient.flags = flags
-      await patient.start()
+      server.flags = flags
+      await server.start()
     },
   }
-  bell.answer = (message) => {
+  recorder.answer = (message) => {
     if (world.channel !== 'up') return { retry: world.channel === 'down', reason: world.channel }
     const together = [message, ...message.others].map(({ notification }) => notification.id)
     for (const notificationId of together) arrived.push({ notificationId, deliveryId: message.deliveryId, together })
@@ -144,19 +144,19 @@ async function runOnce(patient: Patient, scenario: Scenario, n: number, when: Da
   }
 
   for (const step of scenario.before ?? []) await step(world)
-  patient.database.dieAt(n, when)
+  server.database.dieAt(n, when)
   let hasDied = false
   for (const step of scenario.steps) {
     world.isAgain = false
     try {
       await step(world)
-      if (patient.database.isFailed) throw new Died()
+      if (server.database.isFailed) throw new Died()
     } catch (error) {
-      if (!patient.database.isFailed) throw error
+      if (!server.database.isFailed) throw error
       hasDied = true
-      await stopWithFakeClock(clock, app.stop(), patient.database)
-      patient.database = failingDatabase()
-      await patient.start()
+      await stopWithFakeClock(clock, app.stop(), server.database)
+      server.database = failingDatabase()
+      await server.start()
       // Nobody can know that a replica is dead before its lease ends; what it had in hand is then told, before anything goes on.
       if (testDatabase !== 'sqlite') await clock.advance(leaseMs + 1_000)
       await expectNothingLost(app, answered, touched)
@@ -164,9 +164,9 @@ async function runOnce(patient: Patient, scenario: Scenario, n: number, when: Da
       await step(world)
     }
   }
-  patient.database.dieAt(Number.POSITIVE_INFINITY, when)
+  server.database.dieAt(Number.POSITIVE_INFINITY, when)
   await expectNothingLost(app, answered, [])
-  await expectTold(app, startAt, titles, arrived, scenario.notifications, hasDied ? 1 : 0)
+  await expectDelivered(app, startAt, titles, arrived, scenario.notifications, hasDied ? 1 : 0)
   figures.duplicates +=
     arrived.length - new Set(arrived.map(({ notificationId, deliveryId }) => `${notificationId} ${deliveryId}`)).size
   await app.client.deleteTasks()

@@ -46,7 +46,7 @@ export async function expectNothingLost(
     assert.equal(task.notifyAt, nextReminder(task, defaults), `the alarm of «${task.title}» does not follow from it`)
 }
 
-export async function expectTold(
+export async function expectDelivered(
   app: TestApp,
   startAt: number,
   titles: ReadonlyMap<number, string>,
@@ -56,14 +56,14 @@ export async function expectTold(
 ) {
   const { notifications } = await app.client.listNotifications({ limit: 100 })
   const minute = (time: string) => (Date.parse(time) - startAt) / minuteMs
-  const told: string[] = []
+  const actual: string[] = []
   for (const { id, task_id, due_dt, expiry_dt, deliveries } of notifications) {
     const title = titles.get(task_id)
     if (title === undefined) continue // of an earlier round
     for (const delivery of deliveries)
       assert.equal(delivery.next_attempt_dt, null, `a delivery of «${title}» over ${delivery.kind} is still open`)
     const delivery = deliveries.find(({ kind }) => kind === 'recording')
-    told.push(`${title} ${minute(due_dt)} ${minute(expiry_dt)} ${delivery?.state}`)
+    actual.push(`${title} ${minute(due_dt)} ${minute(expiry_dt)} ${delivery?.state}`)
     const times = arrived.filter(({ notificationId }) => notificationId === id)
     if (delivery?.state === 'sent') assert.ok(times.length >= 1, `«${title}» is said to be sent, and has not arrived`)
     const messages = Map.groupBy(times, ({ deliveryId }) => deliveryId)
@@ -77,7 +77,7 @@ export async function expectTold(
         assert.deepEqual(other.together, first?.together, 'under one id nothing else is said a second time')
     }
     const repeats = [...messages.keys()].filter((messageId) => /^.{36}-\d$/.test(messageId)).length
-    if (repeats > 0) told[told.length - 1] += ` +${repeats}`
+    if (repeats > 0) actual[actual.length - 1] += ` +${repeats}`
   }
-  assert.deepEqual(told.sort(), expected.toSorted())
+  assert.deepEqual(actual.sort(), expected.toSorted())
 }

@@ -141,14 +141,14 @@ export const restore =
 export const retry: Step = async ({ app, clock }) => {
   for (const { id } of (await app.client.listNotifications({ status: 'failed' })).notifications)
     await app.client.retryNotification(id)
-  await clock.settle()
+  await clock.whenIdle()
 }
 /** Default reminders of his own; null for those of the server. */
 export const choose =
   (reminders: string[] | null): Step =>
   async ({ app, clock }) => {
     await app.client.updateSettings({ default_reminders: reminders })
-    await clock.settle()
+    await clock.whenIdle()
   }
 export const advance =
   (minute: number): Step =>

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { type TestContext, test } from 'node:test'
 import { setTimeout as delay } from 'node:timers/promises'
 import { systemClock } from '#clock.ts'
-import { restWatch } from '#support/quiescence.ts'
+import { watchQuiescence } from '#support/quiescence.ts'
 import { startTestApp } from '#support/test-app.ts'
 
 /** Clocks that are set, that jump at the change of seasons, and that go on for longer than a timer can count. */
@@ -11,14 +11,14 @@ const [minuteMs, hourMs, dayMs] = [60_000, 3_600_000, 86_400_000]
 
 /** Time that is set wakes nobody, so the app, asleep until a time that has passed, does not count as idle. */
 async function startApp(t: TestContext, startAt: string) {
-  const rest = restWatch()
+  const rest = watchQuiescence()
   const app = await startTestApp(t, { startAt, wrapDatabase: rest.wrap })
   rest.rule(app.clock)
   return app
 }
 
 test('a clock that is put forward rings what it passed, once a task and marked late, and nothing that lies ahead', async (t) => {
-  const { client, clock, bell } = await startApp(t, startAt)
+  const { client, clock, recorder } = await startApp(t, startAt)
   const missed = await client.createTask({
     title: 'Missed',
     expiry_dt: '2026-12-01T10:00:00Z',
@@ -30,7 +30,7 @@ test('a clock that is put forward rings what it passed, once a task and marked l
   const [notification, ...others] = (await client.listTaskNotifications(missed.id)).notifications
   assert.deepEqual([notification?.timing, notification?.due_dt, others.length], ['late', '2026-12-01T09:45:00.000Z', 0])
   assert.deepEqual(
-    bell.messages.map(({ task, notification: { dueAt } }) => [task.title, dueAt]),
+    recorder.messages.map(({ task, notification: { dueAt } }) => [task.title, dueAt]),
     [
       ['Missed', Date.parse('2026-12-01T09:45:00Z')],
       ['Ahead', Date.parse('2026-12-01T10:45:00Z')],
@@ -39,64 +39,64 @@ test('a clock that is put forward rings what it passed, once a task and marked l
 })
 
 test('a clock that is put back rings nothing before its time, and nothing that has fired a second time', async (t) => {
-  const { client, clock, bell } = await startApp(t, startAt)
+  const { client, clock, recorder } = await startApp(t, startAt)
   await client.createTask({ title: 'Fired', expiry_dt: '2026-12-01T09:20:00Z' })
   await client.createTask({ title: 'Ahead', expiry_dt: '2026-12-01T10:00:00Z' })
   await clock.advanceTo('2026-12-01T09:10:00Z')
   assert.deepEqual(
-    bell.messages.map(({ task }) => task.title),
+    recorder.messages.map(({ task }) => task.title),
     ['Fired'],
   )
   clock.set('2026-12-01T07:10:00Z')
   await clock.advanceTo('2026-12-01T09:44:59.999Z')
-  assert.equal(bell.messages.length, 1)
+  assert.equal(recorder.messages.length, 1)
   await clock.advanceTo('2026-12-01T09:45:00Z')
   assert.deepEqual(
-    bell.messages.map(({ task }) => task.title),
+    recorder.messages.map(({ task }) => task.title),
     ['Fired', 'Ahead'],
   )
   await clock.advance(dayMs)
-  assert.equal(bell.messages.length, 2)
+  assert.equal(recorder.messages.length, 2)
 })
 
 test('what is asked for after a clock was put back rings, though a later instant has fired already', async (t) => {
-  const { client, clock, bell } = await startApp(t, startAt)
+  const { client, clock, recorder } = await startApp(t, startAt)
   const snoozed = await client.createTask({ title: 'Snoozed', expiry_dt: '2026-12-01T09:20:00Z' })
   const changed = await client.createTask({ title: 'Changed', expiry_dt: '2026-12-01T09:20:00Z' })
   await clock.advanceTo('2026-12-01T09:05:00Z')
-  assert.equal(bell.messages.length, 2)
+  assert.equal(recorder.messages.length, 2)
   clock.set('2026-12-01T07:00:00Z')
   await client.snoozeTask(snoozed.id, { for: 'PT30M' })
   await client.updateTask(changed.id, { reminders: ['2026-12-01T07:40:00Z', 'PT15M'] })
   await clock.advanceTo('2026-12-01T07:45:00Z')
   assert.deepEqual(
-    bell.messages.slice(2).map(({ task, sentAt }) => [task.title, new Date(sentAt).toISOString()]),
+    recorder.messages.slice(2).map(({ task, sentAt }) => [task.title, new Date(sentAt).toISOString()]),
     [
       ['Snoozed', '2026-12-01T07:30:00.000Z'],
       ['Changed', '2026-12-01T07:40:00.000Z'],
     ],
   )
   await clock.advance(dayMs)
-  assert.equal(bell.messages.length, 4, 'and what has fired does not ring again')
+  assert.equal(recorder.messages.length, 4, 'and what has fired does not ring again')
 })
 
 test('a clock that is put forward by 400 days, and back again, loses and repeats nothing', async (t) => {
-  const { client, clock, bell } = await startApp(t, startAt)
+  const { client, clock, recorder } = await startApp(t, startAt)
   const in10Days = await client.createTask({ title: 'In 10 days', expiry_dt: '2026-12-11T09:00:00Z' })
   const in500Days = await client.createTask({ title: 'In 500 days', expiry_dt: '2028-04-14T09:00:00Z' })
   clock.set('2028-01-05T09:00:00Z')
   await clock.advance(hourMs)
   assert.deepEqual(
-    bell.messages.map(({ task, kind }) => [task.id, kind]),
+    recorder.messages.map(({ task, kind }) => [task.id, kind]),
     [[in10Days.id, 'expired']],
   )
   clock.set('2026-12-01T10:00:00Z')
   await clock.advance(20 * dayMs)
-  assert.equal(bell.messages.length, 1)
+  assert.equal(recorder.messages.length, 1)
   clock.set('2028-04-14T08:44:00Z')
   await clock.advance(2 * minuteMs + hourMs)
   assert.deepEqual(
-    bell.messages.map(({ task }) => task.id),
+    recorder.messages.map(({ task }) => task.id),
     [in10Days.id, in500Days.id],
   )
 })
@@ -106,17 +106,17 @@ for (const [what, ahead] of [
   ['10 years', 3_653 * dayMs],
 ] as const)
   test(`a notification in ${what}, is not early, and not late`, async (t) => {
-    const { client, clock, bell } = await startApp(t, startAt)
+    const { client, clock, recorder } = await startApp(t, startAt)
     const dueAt = Date.parse(startAt) + ahead
     await client.createTask({ title: 'Far', expiry_dt: new Date(dueAt).toISOString(), reminders: ['PT0S'] })
     await clock.advance(3 * dayMs)
-    assert.equal(bell.messages.length, 0)
+    assert.equal(recorder.messages.length, 0)
     clock.set(dueAt - 5 * hourMs) // what lies between is more of the same
     await clock.advance(5 * hourMs - 1)
-    assert.equal(bell.messages.length, 0)
+    assert.equal(recorder.messages.length, 0)
     await clock.advance(1)
     assert.deepEqual(
-      bell.messages.map(({ sentAt, notification: { timing } }) => [sentAt, timing]),
+      recorder.messages.map(({ sentAt, notification: { timing } }) => [sentAt, timing]),
       [[dueAt, 'on_time']],
     )
   })
@@ -133,13 +133,13 @@ test('the clock of the system does not wake at once from a sleep that is longer 
 for (const expiry of ['2038-01-19T03:14:07Z', '2038-01-19T03:14:08Z', '2106-02-07T06:28:16Z', '9999-12-29T23:59:59Z'])
   test(`${expiry} is a time like any other`, async (t) => {
     const dueAt = Date.parse(expiry)
-    const { client, clock, bell } = await startApp(t, new Date(dueAt - 2 * hourMs).toISOString())
+    const { client, clock, recorder } = await startApp(t, new Date(dueAt - 2 * hourMs).toISOString())
     const task = await client.createTask({ title: 'Late in history', expiry_dt: expiry })
     assert.equal(Date.parse(task.expiry_dt as string), dueAt)
     await clock.advance(2 * hourMs - 15 * minuteMs - 1)
-    assert.equal(bell.messages.length, 0)
+    assert.equal(recorder.messages.length, 0)
     await clock.advance(1)
-    assert.equal(bell.messages.length, 1)
+    assert.equal(recorder.messages.length, 1)
   })
 
 /** Days on which clocks change, and the time on the wall at which a task expires. */
@@ -158,7 +158,7 @@ const changes: [zone: string, day: string, eve: string, what: string][] = [
 
 for (const [zone, day, eve, what] of changes)
   test(`${zone}, ${day}, where ${what}: a day before is the same time on the wall of the eve`, async (t) => {
-    const { client, clock, bell } = await startApp(t, `${eve}T00:00:00Z`)
+    const { client, clock, recorder } = await startApp(t, `${eve}T00:00:00Z`)
     clock.set(clock.now() - dayMs)
     const draft = { expiry_dt: `${day}T10:00`, time_zone: zone, reminders: ['P1D'] }
     const { id } = await client.createTask({ title: 'The day before', ...draft })
@@ -166,13 +166,13 @@ for (const [zone, day, eve, what] of changes)
     await clock.advance(4 * dayMs)
     // Not by Temporal, which is what is tested.
     const onTheWall = new Intl.DateTimeFormat('sv', { timeZone: zone, dateStyle: 'short', timeStyle: 'medium' })
-    const told = bell.messages.map(({ task, sentAt }) => [task.id === id, onTheWall.format(sentAt)] as const)
-    assert.equal(told.length, 2)
+    const notified = recorder.messages.map(({ task, sentAt }) => [task.id === id, onTheWall.format(sentAt)] as const)
+    assert.equal(notified.length, 2)
     assert.deepEqual(
-      told.filter(([isIt]) => isIt),
+      notified.filter(([isIt]) => isIt),
       [[true, `${eve} 10:00:00`]],
     )
-    assert.notEqual(told.find(([isIt]) => !isIt)?.[1], `${eve} 10:00:00`, 'the clocks did change')
+    assert.notEqual(notified.find(([isIt]) => !isIt)?.[1], `${eve} 10:00:00`, 'the clocks did change')
   })
 
 for (const [what, expiry, firedAt] of [
@@ -180,11 +180,11 @@ for (const [what, expiry, firedAt] of [
   ['is there twice on the eve rings the first time, and once', '2027-11-01T02:30', '2027-10-31T00:30:00.000Z'],
 ] as const)
   test(`a time on the wall that ${what}`, async (t) => {
-    const { client, clock, bell } = await startApp(t, new Date(Date.parse(firedAt) - dayMs).toISOString())
+    const { client, clock, recorder } = await startApp(t, new Date(Date.parse(firedAt) - dayMs).toISOString())
     await client.createTask({ title: 'Odd', expiry_dt: expiry, time_zone: 'Europe/Paris', reminders: ['P1D'] })
     await clock.advance(3 * dayMs)
     assert.deepEqual(
-      bell.messages.map(({ sentAt }) => new Date(sentAt).toISOString()),
+      recorder.messages.map(({ sentAt }) => new Date(sentAt).toISOString()),
       [firedAt],
     )
   })

@@ -16,7 +16,7 @@ const dueAt = Date.parse('2026-12-01T10:00:00Z')
 const howMany = 500
 
 async function startWithTasks(t: TestContext) {
-  const path = join(temporaryFolder(t), 'duebell.db')
+  const path = join(temporaryFolder(t), 'duerecorder.db')
   const app = await startTestApp(t, { startAt, flags: [`--database-url=sqlite:${path}`] })
   await insertMany(app.app.store, howMany, { expiry_at: dueAt, notify_at: dueAt - 900_000 })
   const { tasks } = await app.client.listTasks({ limit: 1_000 })
@@ -28,7 +28,7 @@ const countOf = (lines: readonly string[], words: RegExp) => lines.filter((line)
 describe('a damaged page of the table of tasks', () => {
   for (const when of ['before a start', 'with tasks that are due at the start'] as const)
     test(`${when}: every task that can be read fires, the others are named once`, async (t) => {
-      const { running, path, ids, clock, bell, lines } = await startWithTasks(t)
+      const { running, path, ids, clock, recorder, lines } = await startWithTasks(t)
       await running.stop()
       const { leaves, pageSize } = pagesOf(path, 'tasks')
       for (const page of [leaves[3], leaves[10], leaves[11]]) overwritePage(path, page as number, pageSize)
@@ -39,7 +39,7 @@ describe('a damaged page of the table of tasks', () => {
       if (when !== 'before a start') clock.set(dueAt)
       await running.restart()
       await clock.advanceTo(dueAt + 300_000)
-      const fired = bell.messages.map(({ task }) => task.id)
+      const fired = recorder.messages.map(({ task }) => task.id)
       assert.deepEqual(
         fired.toSorted((a, b) => a - b),
         healthy.toSorted((a, b) => a - b),
@@ -53,7 +53,7 @@ describe('a damaged page of the table of tasks', () => {
 })
 
 test('a start with other default reminders passes over what is damaged: every task that can be read fires by them', async (t) => {
-  const { running, path, ids, clock, bell, lines } = await startWithTasks(t)
+  const { running, path, ids, clock, recorder, lines } = await startWithTasks(t)
   await running.app.idle()
   await running.stop()
   const { leaves, pageSize } = pagesOf(path, 'tasks')
@@ -63,9 +63,9 @@ test('a start with other default reminders passes over what is damaged: every ta
   await running.restart({ flags: [`--database-url=sqlite:${path}`, '--default-reminders=PT30M'] })
   await clock.advanceTo(dueAt - 31 * 60_000)
   assert.equal(countOf(lines, /alarm recompute finished/), 1)
-  assert.equal(bell.messages.length, 0)
+  assert.equal(recorder.messages.length, 0)
   await clock.advanceTo(dueAt + 300_000)
-  const fired = bell.messages.map(({ task, sentAt }) => ({ id: task.id, at: dueAt - sentAt }))
+  const fired = recorder.messages.map(({ task, sentAt }) => ({ id: task.id, at: dueAt - sentAt }))
   assert.deepEqual(
     fired.toSorted((a, b) => a.id - b.id),
     healthy.toSorted((a, b) => a - b).map((id) => ({ id, at: 1_800_000 })),
@@ -107,18 +107,54 @@ test('whoever asks for what is damaged is told so, without a path; the rest is s
   await client.createTask({ title: 'New' })
   const { code, ready, status, database } = await health()
   assert.deepEqual([code, ready, status], [503, 200, 'unhealthy'], 'one page takes no server out of service')
-  assert.match(database, /Stop the server and copy .*duebell\.db with its -wal\. .*\.recover/)
+  assert.match(database, /Stop the server and copy .*duerecorder\.db with its -wal\. .*\.recover/)
   assert.equal(countOf(lines, /unavailable/), 1, 'one line for six requests')
-  assert.equal(countOf(lines, /The database is damaged: .*duebell\.db/), 1)
+  assert.equal(countOf(lines, /The database is damaged: .*duerecorder\.db/), 1)
   const metrics = await (await fetch(`${url}/metrics`)).text()
-  assert.match(metrics, /duebell_database_fault\{kind="damaged"\} 1/)
+  assert.match(metrics, /duerecorder_database_fault\{kind="damaged"\} 1/)
+})
+
+test('edits of a damaged task delay and repeat no reminder whose transaction they share', async (t) => {
+  const { running, path, ids, clock, recorder, lines } = await startWithTasks(t)
+  await running.stop()
+  const { leaves, pageSize } = pagesOf(path, 'tasks')
+  overwritePage(path, leaves[3] as number, pageSize)
+  const healthy = readableKeys(path, 'tasks', 'id', ids)
+  const damaged = ids.find((id) => !healthy.includes(id)) as number
+  await running.restart()
+
+  const { store } = running.app
+  let isOver = false
+  let edits = 0
+  // The next edit is queued in the turn in which the last one failed. So each transaction of the loops has one.
+  async function edit() {
+    while (!isOver) {
+      const edited = store.transact((tx) =>
+        tx.updateTable('tasks').set({ title: 'x' }).where('id', '=', damaged).execute(),
+      )
+      await assert.rejects(edited, /The database is damaged/)
+      edits++
+    }
+  }
+  const editing = [edit(), edit()]
+  await clock.advanceTo(dueAt - 900_000)
+  isOver = true
+  await Promise.all(editing)
+
+  assert.ok(edits > 10, `${edits} edits`)
+  const fired = () => recorder.messages.map(({ task }) => task.id).toSorted((a, b) => a - b)
+  assert.deepEqual(fired(), healthy, 'each at its instant')
+  assert.equal(countOf(lines, /the result of a delivery cannot be stored/), 0)
+  await running.restart()
+  await clock.advanceTo(dueAt)
+  assert.deepEqual(fired(), healthy, 'each once')
 })
 
 test('notifications that cannot be read are given up, and all others are delivered', async (t) => {
-  const { running, path, clock, bell, lines } = await startWithTasks(t)
-  bell.answer = () => ({ retry: true, reason: 'not now', afterMs: 3_600_000 })
+  const { running, path, clock, recorder, lines } = await startWithTasks(t)
+  recorder.answer = () => ({ retry: true, reason: 'not now', afterMs: 3_600_000 })
   await clock.advanceTo(dueAt)
-  assert.equal(bell.messages.length, howMany)
+  assert.equal(recorder.messages.length, howMany)
   await running.stop()
   const { leaves, pageSize } = pagesOf(path, 'notifications')
   overwritePage(path, leaves[3] as number, pageSize)
@@ -131,11 +167,11 @@ test('notifications that cannot be read are given up, and all others are deliver
     ),
   )
   assert.ok(healthy.size > howMany / 2 && healthy.size < howMany)
-  bell.messages.length = 0
-  bell.answer = () => undefined
+  recorder.messages.length = 0
+  recorder.answer = () => undefined
   await running.restart()
   await clock.advance(2 * 3_600_000)
-  const sent = new Set(bell.messages.map(({ task }) => task.id))
+  const sent = new Set(recorder.messages.map(({ task }) => task.id))
   assert.equal(sent.size, healthy.size)
   assert.equal(countOf(lines, /notification deliveries failed: the database is damaged/), 1)
   const { rows } = await sql<{ n: number }>`select count(*) as n from deliveries where state = 'failed'`.execute(
@@ -145,19 +181,19 @@ test('notifications that cannot be read are given up, and all others are deliver
 })
 
 test('deliveries whose tasks cannot be read are given up, and all others are delivered', async (t) => {
-  const { running, path, ids, clock, bell } = await startWithTasks(t)
-  bell.answer = () => ({ retry: true, reason: 'not now', afterMs: 3_600_000 })
+  const { running, path, ids, clock, recorder } = await startWithTasks(t)
+  recorder.answer = () => ({ retry: true, reason: 'not now', afterMs: 3_600_000 })
   await clock.advanceTo(dueAt)
   await running.stop()
   const { leaves, pageSize } = pagesOf(path, 'tasks')
   overwritePage(path, leaves[3] as number, pageSize)
   const healthy = readableKeys(path, 'tasks', 'id', ids)
   assert.ok(healthy.length > howMany / 2 && healthy.length < howMany)
-  bell.messages.length = 0
-  bell.answer = () => undefined
+  recorder.messages.length = 0
+  recorder.answer = () => undefined
   await running.restart()
   await clock.advance(2 * 3_600_000)
-  const sent = new Set(bell.messages.map(({ task }) => task.id))
+  const sent = new Set(recorder.messages.map(({ task }) => task.id))
   assert.deepEqual(
     [...sent].toSorted((a, b) => a - b),
     healthy.toSorted((a, b) => a - b),
@@ -182,8 +218,8 @@ test('a damaged page in the trash keeps none of the rest from being purged', asy
 })
 
 test('a damaged page of deliveries ends no start: those that can be read are sent, once, and so are new ones', async (t) => {
-  const { running, path, clock, bell, lines } = await startWithTasks(t)
-  bell.answer = () => ({ retry: true, reason: 'not now', afterMs: 3_600_000 })
+  const { running, path, clock, recorder, lines } = await startWithTasks(t)
+  recorder.answer = () => ({ retry: true, reason: 'not now', afterMs: 3_600_000 })
   await clock.advanceTo(dueAt)
   await running.stop()
   const { leaves, pageSize } = pagesOf(path, 'deliveries')
@@ -195,13 +231,13 @@ test('a damaged page of deliveries ends no start: those that can be read are sen
     Array.from({ length: howMany }, (_, i) => i + 1),
   )
   assert.ok(healthy.length > howMany / 2 && healthy.length < howMany)
-  bell.messages.length = 0
-  bell.answer = () => undefined
+  recorder.messages.length = 0
+  recorder.answer = () => undefined
   await running.restart()
   const { id } = await running.client.createTask({ title: 'New', expiry_dt: '2026-12-01T18:00:00Z' })
   await clock.advanceTo('2026-12-01T18:00:00Z')
-  assert.equal(bell.messages.filter(({ task }) => task.id === id).length, 1)
-  assert.equal(bell.messages.length, healthy.length + 1)
+  assert.equal(recorder.messages.filter(({ task }) => task.id === id).length, 1)
+  assert.equal(recorder.messages.length, healthy.length + 1)
   assert.equal(countOf(lines, /deliveries of a channel cannot be read, since the database is damaged/), 1)
 })
 
@@ -216,6 +252,6 @@ test('what every start needs lies on a damaged page: the file is named, with wha
   assert.equal((await ended).code, 2)
   assert.match(
     output.stderr,
-    /^duebell: The database file .*duebell\.db is damaged: .+\. Stop the server and copy .*duebell\.db with its -wal\. .*\.recover \| sqlite3 repaired\.db\n$/,
+    /^duerecorder: The database file .*duerecorder\.db is damaged: .+\. Stop the server and copy .*duerecorder\.db with its -wal\. .*\.recover \| sqlite3 repaired\.db\n$/,
   )
 })

@@ -7,7 +7,7 @@ import { type ProxyMode, startTcpProxy } from '#kit/tcp-proxy.ts'
 import { openStore } from '#store/engine/open.ts'
 import { freshDatabase, skipReason } from '#support/databases.ts'
 import { startLiveApp } from '#support/live-app.ts'
-import { recorder } from '#support/recording-channel.ts'
+import { createRecorder } from '#support/recording-channel.ts'
 
 /**
  * The database goes away and comes back, for a server that runs on. The promise: requests fail within 5 s with 503, the process
@@ -59,7 +59,7 @@ for (const database of ['postgres', 'mysql'] as const) {
 
     test(`${database}: a create whose answer was lost, repeated with its uid, makes one task`, async (t) => {
       const proxy = await startTcpProxy(t, await freshDatabase(t, database))
-      const { app, client, bell } = await startLiveApp(t, proxy.url)
+      const { app, client, recorder } = await startLiveApp(t, proxy.url)
       await app.idle()
       // Due while COMMITs are not answered: what it claimed for itself without knowing must not wait for the lease.
       const due = await client.createTask({ title: 'Due meanwhile', expiry_dt: inMs(700), reminders: ['PT0S'] })
@@ -69,7 +69,7 @@ for (const database of ['postgres', 'mysql'] as const) {
       assert.deepEqual([first.status, first.ms < promisedMs + machineMs], [503, true], `${first.ms} ms`)
       assert.ok(proxy.lostAnswers > 0)
       await systemClock.sleep(1_500)
-      assert.equal(bell.messages.length, 0, 'nothing is sent that is not known to be written')
+      assert.equal(recorder.messages.length, 0, 'nothing is sent that is not known to be written')
       await proxy.set('pass')
       let status: number | null = 503
       await eventually(
@@ -83,11 +83,11 @@ for (const database of ['postgres', 'mysql'] as const) {
       assert.equal(status, 409)
       const { tasks } = await client.listTasks()
       assert.deepEqual(tasks.map(({ title }) => title).sort(), ['Due meanwhile', 'Once'])
-      const resumedMs = await eventually('both ring', () => bell.messages.length >= 2, promisedMs)
+      const resumedMs = await eventually('both ring', () => recorder.messages.length >= 2, promisedMs)
       t.diagnostic(`503 after ${Math.round(first.ms)} ms; both rang within ${Math.round(resumedMs)} ms`)
       await app.idle()
       assert.deepEqual(
-        bell.messages.map(({ task }) => task.id).sort((a, b) => a - b),
+        recorder.messages.map(({ task }) => task.id).sort((a, b) => a - b),
         tasks.map((task) => task.id),
         'each once',
       )
@@ -169,14 +169,14 @@ for (const database of ['postgres', 'mysql'] as const) {
 
 async function goAndComeBack(t: TestContext, database: 'postgres' | 'mysql', mode: ProxyMode) {
   const proxy = await startTcpProxy(t, await freshDatabase(t, database))
-  const bell = recorder()
-  bell.answer = ({ task, attempt }) =>
+  const recorder = createRecorder()
+  recorder.answer = ({ task, attempt }) =>
     task.title === 'Pending' && attempt === 1 ? { retry: true, afterMs: 1_500, reason: 'not just now' } : undefined
-  const { app, client } = await startLiveApp(t, proxy.url, { bell })
+  const { app, client } = await startLiveApp(t, proxy.url, { recorder })
   const { id } = await client.createTask({ title: 'There before' })
   const pending = await client.createTask({ title: 'Pending', expiry_dt: inMs(60_000), reminders: ['PT1H'] })
   const due = await client.createTask({ title: 'Due while it is away', expiry_dt: inMs(2_000), reminders: ['PT0S'] })
-  await eventually('the first attempt', () => bell.messages.length === 1, promisedMs)
+  await eventually('the first attempt', () => recorder.messages.length === 1, promisedMs)
   // All of the pool's connections are there, idle, when the network goes.
   await Promise.all(Array.from({ length: 20 }, () => client.listTasks()))
   await app.idle()
@@ -205,7 +205,7 @@ async function goAndComeBack(t: TestContext, database: 'postgres' | 'mysql', mod
     await systemClock.sleep(50)
   }
   assert.ok(slowestMs < promisedMs + machineMs, `the slowest took ${slowestMs} ms`)
-  assert.equal(bell.messages.length, 1, 'nothing rings unseen')
+  assert.equal(recorder.messages.length, 1, 'nothing rings unseen')
 
   await proxy.set('pass')
   const returnedAt = performance.now()
@@ -219,22 +219,22 @@ async function goAndComeBack(t: TestContext, database: 'postgres' | 'mysql', mod
     promisedMs,
   )
   const requestsMs = sinceReturn()
-  await eventually('what was pending and what fell due ring', () => bell.messages.length >= 3, promisedMs)
-  const bellMs = sinceReturn()
+  await eventually('what was pending and what fell due ring', () => recorder.messages.length >= 3, promisedMs)
+  const firingMs = sinceReturn()
   await eventually('it is ready', async () => (await fetchStatus(`${app.url}/readyz`)) === 200, promisedMs)
   const readyMs = sinceReturn()
   t.diagnostic(
     `${asked} requests, the slowest 503 after ${Math.round(slowestMs)} ms; after its return requests ` +
-      `${Math.round(requestsMs)} ms, bell ${Math.round(bellMs)} ms, ready ${Math.round(readyMs)} ms`,
+      `${Math.round(requestsMs)} ms, bell ${Math.round(firingMs)} ms, ready ${Math.round(readyMs)} ms`,
   )
   assert.ok(requestsMs < promisedMs, `requests: ${requestsMs} ms`)
-  assert.ok(bellMs < promisedMs, `bell: ${bellMs} ms`)
+  assert.ok(firingMs < promisedMs, `bell: ${firingMs} ms`)
   assert.ok(readyMs < promisedMs, `ready: ${readyMs} ms`)
   // Nothing was written while it was away, and everything rang once.
   await app.idle()
-  const titles = bell.messages.map(({ task }) => task.title).sort()
+  const titles = recorder.messages.map(({ task }) => task.title).sort()
   assert.deepEqual(titles, ['Due while it is away', 'Pending', 'Pending'])
-  const [first, second] = bell.messages.filter(({ task }) => task.id === pending.id)
+  const [first, second] = recorder.messages.filter(({ task }) => task.id === pending.id)
   assert.equal(first?.deliveryId, second?.deliveryId)
   const [notification] = (await client.listTaskNotifications(due.id)).notifications
   assert.deepEqual(

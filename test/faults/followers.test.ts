@@ -160,16 +160,16 @@ test('a listener that does not read delays no other, and when it reads again it 
 test('one that has not read for a minute is cut off, and may come back to where it was', async (t) => {
   const { app, client, clock } = await startTestApp(t)
   await happen(app, client, 0)
-  const dead = await openEar(t, app.url, 0)
+  const failed = await openEar(t, app.url, 0)
   const stopping = new AbortController()
   t.after(() => stopping.abort())
   const alive = client.followEvents({ after: '0' }, { signal: stopping.signal })
   await happen(app, client, 400)
   for (let i = 1; i <= 401; i++) assert.equal((await alive.next()).value?.cursor, String(i))
   await clock.advance(60_000)
-  assert.equal(await dead.readTo(401), 'closed', 'having read what was on its way')
-  const last = dead.ids.at(-1) as number
-  assert.deepEqual(dead.ids, upTo(last))
+  assert.equal(await failed.readTo(401), 'closed', 'having read what was on its way')
+  const last = failed.ids.at(-1) as number
+  assert.deepEqual(failed.ids, upTo(last))
   const back = await openEar(t, app.url, last)
   assert.equal(await back.readTo(401), 'there')
 })

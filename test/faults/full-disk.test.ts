@@ -30,7 +30,7 @@ test('a full disk: writes are refused, health says so at once, and both end once
   const disk = smallDisk(t, '4m')
   if (!disk) return
   const path = join(disk.folder, 'duebell.db')
-  const { client, clock, url, lines, bell } = await startTestApp(t, { flags: [`--database-url=sqlite:${path}`] })
+  const { client, clock, url, lines, recorder } = await startTestApp(t, { flags: [`--database-url=sqlite:${path}`] })
   const { id } = await client.createTask({ title: 'Before', expiry_dt: '2026-12-01T10:00:00Z' })
   assert.deepEqual(await health(url), healthy)
 
@@ -59,7 +59,7 @@ test('a full disk: writes are refused, health says so at once, and both end once
   await clock.advance(2 * clock.maxSleepMs)
   assert.deepEqual(await health(url), healthy)
   assert.equal(about(/The database stores writes again; \d+ transactions failed/), 1)
-  assert.deepEqual(bell.messages.length, 1, 'the reminder has fired')
+  assert.deepEqual(recorder.messages.length, 1, 'the reminder has fired')
   assert.equal((await client.listTasks({ limit: 1_000 })).tasks.length, stored + 1, 'nothing that was refused is there')
 })
 

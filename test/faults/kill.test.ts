@@ -165,8 +165,8 @@ test(`killed ${kills} times under load, it loses no answered write and no notifi
       if (Date.now() < lastExpiryAt) return false
       notifications = await allNotifications(client)
       const tasks = await Array.fromAsync(client.iterateTasks())
-      const told = new Set(notifications.map(({ task_id, expiry_dt }) => `${task_id} ${expiry_dt}`))
-      return !notifications.some(isOpen) && tasks.every(({ id, expiry_dt }) => told.has(`${id} ${expiry_dt}`))
+      const notified = new Set(notifications.map(({ task_id, expiry_dt }) => `${task_id} ${expiry_dt}`))
+      return !notifications.some(isOpen) && tasks.every(({ id, expiry_dt }) => notified.has(`${id} ${expiry_dt}`))
     },
     60_000,
   ).catch((error) => t.diagnostic(String(error)))

@@ -7,9 +7,10 @@ import { parseConfig } from '#config/config.ts'
  * A replica as a process of its own, as `duebell serve` is one, with the times of its deliveries from the command line: a test
  * cannot wait for a lease of 30 s.
  *
- *   replica.ts <leaseMs> <sendTimeoutMs> [flags of serve]
+ *   replica.ts <leaseMs> <sendTimeoutMs> <recordMs> [flags of serve]
  */
-const [leaseMs, sendTimeoutMs, ...argv] = process.argv.slice(2)
+const [leaseMs, sendTimeoutMs, recordMs] = process.argv.slice(2, 5).map(Number) as [number, number, number]
+const argv = process.argv.slice(5)
 
 const app = await startApp(
   parseConfig({ argv, env: {}, readFile: (path) => readFileSync(path, 'utf8'), systemTimeZone: 'UTC' }),
@@ -17,7 +18,7 @@ const app = await startApp(
     clock: systemClock,
     output: process.stdout,
     onBroken: () => process.exit(1),
-    deliveryTimes: { leaseMs: Number(leaseMs), sendTimeoutMs: Number(sendTimeoutMs) },
+    deliveryTimes: { leaseMs, sendTimeoutMs, recordMs },
   },
 )
 

@@ -3,6 +3,7 @@ import { once } from 'node:events'
 import { writeFileSync } from 'node:fs'
 import { type AddressInfo, connect, createServer } from 'node:net'
 import { join } from 'node:path'
+import type { Readable } from 'node:stream'
 import { type TestContext, test } from 'node:test'
 import { setTimeout as delay } from 'node:timers/promises'
 import type { TaskWire } from '#api/schemas/task.ts'
@@ -50,6 +51,20 @@ for (const signal of ['SIGTERM', 'SIGINT'] as const)
     assert.equal(code, 0, server.output.stderr)
     assert.ok(ms < 5_000, `it took ${ms} ms`)
     assert.match(server.output.stdout, new RegExp(`"msg":"${signal}: finishing the work in progress"`))
+    assert.equal(server.output.stderr, '')
+  })
+
+for (const [when, flags, line] of [
+  ['starts', [], /Created an empty database/],
+  ['waits for its database', ['--database-url', 'postgres://duebell@127.0.0.1:1/duebell'], /waiting up to 60 s/],
+] as const)
+  test(`a signal while the server ${when} ends it with code 0`, async (t) => {
+    const file = `sqlite:${temporaryFolder(t)}/duebell.db`
+    const server = spawnServer(t, ['--database-url', file, ...flags])
+    while (!line.test(server.output.stdout)) await once(server.child.stdout as Readable, 'data')
+    const { code, ms } = await end(server)
+    assert.equal(code, 0, server.output.stderr)
+    assert.ok(ms < 9_000, `it took ${ms} ms`)
     assert.equal(server.output.stderr, '')
   })
 

@@ -12,7 +12,7 @@ describe('what comes back is refused', () => {
   test('with another state, none, or a second one', async (t) => {
     const { oidc, arrive, reveal } = await start(t)
     const { cookie, url } = await arrive()
-    const secrets = Object.values(reveal(cookie)).slice(0, 3)
+    const secrets = Object.values(await reveal(cookie)).slice(0, 3)
     for (const change of [
       (query: URLSearchParams) => query.set('state', 'x'.repeat(43)),
       (query: URLSearchParams) => query.delete('state'),
@@ -104,10 +104,11 @@ describe('what comes back is refused', () => {
   test('when the provider says that it cannot, or that we asked wrongly', async (t) => {
     const { oidc, provider, reveal } = await start(t)
     const { cookie } = await oidc.begin({})
+    const { state } = await reveal(cookie)
     const back = (error: string) =>
       oidc.finish({
         cookie,
-        url: `?${new URLSearchParams({ error, state: reveal(cookie).state, iss: provider.issuer })}`,
+        url: `?${new URLSearchParams({ error, state, iss: provider.issuer })}`,
       })
     await assertRefused(back('temporarily_unavailable'), 'unavailable', /Try again in a minute/)
     const problem = await assertRefused(back('invalid_scope'), 'unavailable', /is not configured correctly/)
@@ -151,7 +152,7 @@ describe('an ID token is refused', () => {
   async function answerWith(t: Parameters<typeof start>[0], one: (typeof cases)[string]) {
     const { oidc, provider, arrive, reveal } = await start(t)
     const back = await arrive()
-    const { nonce } = reveal(back.cookie)
+    const { nonce } = await reveal(back.cookie)
     const usual = {
       iss: provider.issuer,
       aud: 'duebell',
@@ -163,18 +164,18 @@ describe('an ID token is refused', () => {
     const token = signToken({ ...usual, nonce, ...one.claims }, one.signed, one.alg)
     const tokens = { access_token: 'canary-access', token_type: 'Bearer', id_token: token }
     provider.intercept = at('/token', json(tokens))
-    return { wish: oidc.finish(back), secrets: [token, nonce] }
+    return { request: oidc.finish(back), secrets: [token, nonce] }
   }
 
   test('never, if it is as it should be', async (t) => {
-    const { identity } = await (await answerWith(t, {})).wish
+    const { identity } = await (await answerWith(t, {})).request
     assert.equal(identity.email, 'canary@example.org')
   })
 
   for (const [name, one] of Object.entries(cases))
     test(name, async (t) => {
-      const { wish, secrets } = await answerWith(t, one)
-      await assertRefused(wish, 'forbidden', /cannot be trusted/, secrets)
+      const { request, secrets } = await answerWith(t, one)
+      await assertRefused(request, 'forbidden', /cannot be trusted/, secrets)
     })
 
   test('that is none, or comes with no answer to speak of', async (t) => {
@@ -197,18 +198,18 @@ describe('an ID token is refused', () => {
 })
 
 describe('what a provider says of a person', () => {
-  async function tell(t: Parameters<typeof start>[0], told: object) {
+  async function finishWith(t: Parameters<typeof start>[0], claims: object) {
     const { oidc, provider, arrive } = await start(t)
-    provider.intercept = at('/me', json(told))
+    provider.intercept = at('/me', json(claims))
     return oidc.finish(await arrive())
   }
 
   test('is about that person', async (t) => {
-    await assertRefused(tell(t, { sub: 'bob', email: 'canary@example.org' }), 'forbidden', /cannot be trusted/)
+    await assertRefused(finishWith(t, { sub: 'bob', email: 'canary@example.org' }), 'forbidden', /cannot be trusted/)
   })
 
   test('vouches for an address only if it says so', async (t) => {
-    for (const [said, isVerified] of [
+    for (const [value, isVerified] of [
       [true, true],
       ['true', true],
       [false, false],
@@ -216,17 +217,17 @@ describe('what a provider says of a person', () => {
       [undefined, false],
       [1, false],
     ] as const) {
-      const { identity } = await tell(t, { sub: 'ada', email: 'ada@example.org', email_verified: said })
-      assert.equal(identity.emailVerified, isVerified, String(said))
+      const { identity } = await finishWith(t, { sub: 'ada', email: 'ada@example.org', email_verified: value })
+      assert.equal(identity.emailVerified, isVerified, String(value))
     }
   })
 
   test('is left out where it is no address and no name', async (t) => {
     for (const email of [7, '', 'ada', 'a@b@c', 'ada@example.org\r\nbcc: eve@example.org', `${'a'.repeat(320)}@b.c`]) {
-      const { identity } = await tell(t, { sub: 'ada', email, email_verified: true, name: { first: 'Ada' } })
+      const { identity } = await finishWith(t, { sub: 'ada', email, email_verified: true, name: { first: 'Ada' } })
       assert.deepEqual([identity.email, identity.emailVerified, identity.name], [null, false, null], String(email))
     }
-    const { identity } = await tell(t, { sub: 'ada', name: ` Ada\r\n\tLovelace\u0000${'🔔'.repeat(300)}` })
+    const { identity } = await finishWith(t, { sub: 'ada', name: ` Ada\r\n\tLovelace\u0000${'🔔'.repeat(300)}` })
     assert.equal(identity.name, `Ada Lovelace ${'🔔'.repeat(187)}`)
   })
 

@@ -31,14 +31,14 @@ describe('signing in by a provider', () => {
       ['response_type', 'code_challenge_method', 'scope', 'redirect_uri'].map((name) => query.get(name)),
       ['code', 'S256', 'openid email profile', redirectUri],
     )
-    const { state, nonce, verifier } = reveal(one.cookie)
+    const { state, nonce, verifier } = await reveal(one.cookie)
     assert.deepEqual([query.get('state'), query.get('nonce')], [state, nonce])
     assert.ok(!one.location.includes(verifier))
     for (const hidden of [state, nonce, verifier]) {
       assert.ok(hidden.length >= 43, 'it is 256 bits long')
-      assert.ok(!Object.values(reveal(other.cookie)).includes(hidden))
+      assert.ok(!Object.values(await reveal(other.cookie)).includes(hidden))
     }
-    assert.match(one.cookie, /^[\w-]{100,1000}$/)
+    assert.match(one.cookie, /^[\w.-]{100,1000}$/)
   })
 
   test('what one replica has begun another finishes, under whatever name it is reached', async (t) => {
@@ -81,7 +81,7 @@ describe('signing in by a provider', () => {
     const oidc = replica({ redirectUri: callback })
     const browser = openBrowser()
     answer.now = async ({ path, headers }, response) => {
-      const cookie = /sign-in=([\w-]+)/.exec(headers.cookie ?? '')?.[1]
+      const cookie = /sign-in=([\w.-]+)/.exec(headers.cookie ?? '')?.[1]
       if (path === '/auth/oidc') {
         const begun = await oidc.begin({ returnTo: '/welcome' })
         const attributes = `Path=/auth/oidc; Max-Age=600; HttpOnly; SameSite=Lax`
@@ -106,7 +106,7 @@ describe('signing in by a provider', () => {
   test('leads back to no other server', async (t) => {
     const { oidc, reveal } = await start(t)
     const { cookie } = await oidc.begin({ returnTo: 'https://evil.example/' })
-    assert.equal(reveal(cookie).returnTo, '/')
+    assert.equal((await reveal(cookie)).returnTo, '/')
   })
 })
 
@@ -118,13 +118,13 @@ describe('a provider that is away', () => {
     const { oidc, provider, clock } = await start(t)
     assert.equal(timesAsked(provider), 0, 'not before somebody wants to sign in')
     provider.intercept = at(discovery, answers(503))
-    const wish = () => assertRefused(oidc.begin({}), 'unavailable', /cannot be reached just now\. Try again/)
-    const [problem] = await Promise.all([wish(), wish(), wish()])
+    const request = () => assertRefused(oidc.begin({}), 'unavailable', /cannot be reached just now\. Try again/)
+    const [problem] = await Promise.all([request(), request(), request()])
     assert.equal(problem?.extras.retryAfterMs, 10_000)
-    assert.match(causeOf(await wish()), /it answered 503/)
+    assert.match(causeOf(await request()), /it answered 503/)
     provider.intercept = () => false
     await clock.advance(9_999)
-    await wish()
+    await request()
     assert.equal(timesAsked(provider), 1)
     await clock.advance(1)
     await oidc.begin({})
@@ -146,10 +146,10 @@ describe('a provider that is away', () => {
     const code = new URL(url).searchParams.get('code') as string
     const impatient = replica({ callMs: 1_000 }) // what it may take where the machine is busy
     await impatient.begin({})
-    const wishes = [() => replica({ callMs: 1_000 }).begin({}), () => impatient.finish({ cookie, url })]
+    const requests = [() => replica({ callMs: 1_000 }).begin({}), () => impatient.finish({ cookie, url })]
     async function assertAway(why: RegExp) {
-      for (const wish of wishes)
-        assert.match(causeOf(await assertRefused(wish(), 'unavailable', /cannot be reached/, [code])), why)
+      for (const request of requests)
+        assert.match(causeOf(await assertRefused(request(), 'unavailable', /cannot be reached/, [code])), why)
     }
     provider.intercept = () => true
     await assertAway(/timed out/)
@@ -216,13 +216,13 @@ describe('a provider that is not what it should be', () => {
   for (const status of ['100 Continue', '102 Processing', '103 Early Hints'])
     test(`says ${status} without an end`, async (t) => {
       const { oidc, provider } = await start(t)
-      const said = Promise.withResolvers<number>()
+      const sent = Promise.withResolvers<number>()
       provider.intercept = at(discovery, (_, response) => {
-        flood(response.socket as Socket, `HTTP/1.1 ${status}\r\n\r\n`).then(said.resolve)
+        flood(response.socket as Socket, `HTTP/1.1 ${status}\r\n\r\n`).then(sent.resolve)
       })
       const problem = await assertRefused(oidc.begin({}), 'unavailable', /cannot be reached just now/)
       assert.match(causeOf(problem), /kept sending data that is no response/)
-      assert.ok((await said.promise) < 24 * 1024 * 1024)
+      assert.ok((await sent.promise) < 24 * 1024 * 1024)
     })
 
   test('sends us elsewhere, answers with a page, or for ever', async (t) => {
@@ -243,8 +243,8 @@ describe('a provider that is not what it should be', () => {
   test('does not take our secret: the log says so, and not which it was', async (t) => {
     const { replica, arrive } = await start(t)
     const { cookie, url } = await arrive()
-    const wish = replica({ clientSecret: 'another canary' }).finish({ cookie, url })
-    const problem = await assertRefused(wish, 'unavailable', /is not configured correctly/)
+    const request = replica({ clientSecret: 'another canary' }).finish({ cookie, url })
+    const problem = await assertRefused(request, 'unavailable', /is not configured correctly/)
     assert.match(causeOf(problem), /401/)
   })
 })

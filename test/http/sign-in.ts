@@ -40,8 +40,8 @@ export async function start(t: TestContext, provided: Partial<OidcProviderOption
   }
 
   /** What a cookie hides, and nobody may ever read in an error. */
-  const reveal = (cookie: string): Record<'state' | 'nonce' | 'verifier' | 'returnTo', string> =>
-    JSON.parse(createCookieCipher(cookieKey, `oidc ${issuer} ${clientId}`).decrypt(cookie) ?? '')
+  const reveal = async (cookie: string): Promise<Record<'state' | 'nonce' | 'verifier' | 'returnTo', string>> =>
+    JSON.parse((await createCookieCipher(cookieKey, `oidc ${issuer} ${clientId}`).decrypt(cookie)) ?? '')
 
   return { provider, clock, oidc, replica, arrive, reveal }
 }
@@ -57,12 +57,12 @@ const canaries = ['canary', Buffer.from('duebell:canary').toString('base64').sli
 
 /** That a wish is refused by a sentence for a person, and that nothing secret stands anywhere in the error. */
 export async function assertRefused(
-  wish: Promise<unknown>,
+  attempt: Promise<unknown>,
   kind: ProblemKind,
   words: RegExp,
   secrets: readonly string[] = [],
 ): Promise<Problem> {
-  const error = await wish.then(
+  const error = await attempt.then(
     () => assert.fail('it was accepted'),
     (thrown: unknown) => thrown,
   )

@@ -2,14 +2,14 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { saveHealth } from '#store/channel-health.ts'
 import { testDatabase } from '#support/databases.ts'
-import { recorder } from '#support/recording-channel.ts'
+import { createRecorder } from '#support/recording-channel.ts'
 import { startTestApp, type TestApp } from '#support/test-app.ts'
 
 const hourMs = 3_600_000
 
 /** Two channels of people: `recording`, and one beside it that works. */
 async function start(t: Parameters<typeof startTestApp>[0]) {
-  const other = recorder('other')
+  const other = createRecorder('other')
   const app = await startTestApp(t, { channels: [], kinds: [other.kind] })
   const { id } = await app.client.createChannel({ name: 'Phone', kind: 'recording' })
   await app.client.createChannel({ name: 'Mail', kind: 'other' })
@@ -20,8 +20,8 @@ const soon = ({ clock }: Pick<TestApp, 'clock'>) => new Date(clock.now() + 600_0
 const words = (messages: readonly { task: { title: string } }[]) => messages.map(({ task }) => task.title)
 
 test('a channel on which a notification was given up is failing, until something is sent again', async (t) => {
-  const { client, clock, bell, app, id } = await start(t)
-  bell.answer = () => ({ retry: false, reason: '401 Unauthorized' })
+  const { client, clock, recorder, app, id } = await start(t)
+  recorder.answer = () => ({ retry: false, reason: '401 Unauthorized' })
   await client.createTask({ title: 'A', expiry_dt: soon(app) })
   await clock.advance(1_000)
   const failing = await client.getChannel(id)
@@ -29,7 +29,7 @@ test('a channel on which a notification was given up is failing, until something
     [failing.status, failing.last_error, failing.failing_since_dt],
     ['failing', '401 Unauthorized', '2026-12-01T09:00:00.000Z'],
   )
-  bell.answer = () => undefined
+  recorder.answer = () => undefined
   await client.createTask({ title: 'B', expiry_dt: soon(app) })
   await clock.advance(1_000)
   const well = await client.getChannel(id)
@@ -38,50 +38,50 @@ test('a channel on which a notification was given up is failing, until something
 })
 
 test('one that is gone is switched off at once, and every other channel says so', async (t) => {
-  const { client, clock, bell, app, id, other, lines } = await start(t)
-  bell.answer = () => ({ retry: false, reason: '410 Gone', status: 410, isGone: true })
+  const { client, clock, recorder, app, id, other, lines } = await start(t)
+  recorder.answer = () => ({ retry: false, reason: '410 Gone', status: 410, isGone: true })
   await client.createTask({ title: 'A', expiry_dt: soon(app) })
   await clock.advance(1_000)
   const { enabled, status, disabled_reason } = await client.getChannel(id)
   assert.deepEqual([enabled, status, disabled_reason], [false, 'disabled', '410 Gone'])
   assert.deepEqual(words(other.messages), ['A', 'Channel «Phone» is switched off: 410 Gone'])
   assert.ok(lines.some((line) => line.includes('Channel «Phone» is switched off: 410 Gone')))
-  assert.equal(bell.messages.length, 1)
+  assert.equal(recorder.messages.length, 1)
   const task = (await client.listTasks({ status: 'open' })).tasks.find(({ title }) => title.startsWith('Channel'))
   assert.equal(task?.priority, 'high', 'it stands in the list until somebody has seen to it')
 })
 
 test('when the first notification is given up, every other channel says so, once until the channel works again', async (t) => {
-  const { client, clock, bell, app, id, other } = await start(t)
-  const said = 'Channel «Phone» could not deliver a notification: 401 Unauthorized'
-  const told = () => words(other.messages).filter((title) => title.startsWith('Channel'))
-  bell.answer = () => ({ retry: false, reason: '401 Unauthorized' })
+  const { client, clock, recorder, app, id, other } = await start(t)
+  const failure = 'Channel «Phone» could not deliver a notification: 401 Unauthorized'
+  const titles = () => words(other.messages).filter((title) => title.startsWith('Channel'))
+  recorder.answer = () => ({ retry: false, reason: '401 Unauthorized' })
   for (const title of ['A', 'B', 'C']) {
     await client.createTask({ title, expiry_dt: soon(app) })
     await clock.advance(60_000)
   }
-  assert.deepEqual(told(), [said])
-  const task = (await client.listTasks({ status: 'open' })).tasks.find(({ title }) => title === said)
+  assert.deepEqual(titles(), [failure])
+  const task = (await client.listTasks({ status: 'open' })).tasks.find(({ title }) => title === failure)
   assert.equal(task?.priority, 'high')
   assert.match(task?.description ?? '', new RegExp(`/v1/notifications/retry and \\{"channel_id": ${id}\\}`))
   await app.restart()
   await app.client.createTask({ title: 'D', expiry_dt: soon(app) })
   await clock.advance(60_000)
-  assert.deepEqual(told(), [said], 'a restart is no news')
+  assert.deepEqual(titles(), [failure], 'a restart is no news')
 
-  bell.answer = () => undefined
+  recorder.answer = () => undefined
   await app.client.createTask({ title: 'E', expiry_dt: soon(app) })
   await clock.advance(60_000)
-  bell.answer = () => ({ retry: false, reason: '401 Unauthorized' })
+  recorder.answer = () => ({ retry: false, reason: '401 Unauthorized' })
   await app.client.createTask({ title: 'F', expiry_dt: soon(app) })
   await clock.advance(60_000)
-  assert.deepEqual(told(), [said, said], 'it worked in between')
+  assert.deepEqual(titles(), [failure, failure], 'it worked in between')
 })
 
 test('two failures with a quiet day between them are no news', async (t) => {
-  const { client, clock, bell, app, other } = await start(t)
+  const { client, clock, recorder, app, other } = await start(t)
   for (let day = 0; day < 2; day++) {
-    bell.answer = () => ({ retry: true, reason: '503 Service Unavailable' })
+    recorder.answer = () => ({ retry: true, reason: '503 Service Unavailable' })
     const { id } = await client.createTask({ title: `Day ${day}`, expiry_dt: soon(app) })
     await clock.advance(1_000)
     await client.completeTask(id)
@@ -91,19 +91,19 @@ test('two failures with a quiet day between them are no news', async (t) => {
 })
 
 test('a channel that has delivered nothing for a day says so on the others, though nothing is given up yet', async (t) => {
-  const { client, clock, bell, app, id, other } = await start(t)
+  const { client, clock, recorder, app, id, other } = await start(t)
   // As long as the first waits for its turn, its time does not run.
-  bell.answer = () => ({ retry: true, reason: '429 Too Many Requests', status: 429, afterMs: hourMs })
+  recorder.answer = () => ({ retry: true, reason: '429 Too Many Requests', status: 429, afterMs: hourMs })
   for (let i = 0; i < 40; i++) await client.createTask({ title: `Task ${i}`, expiry_dt: soon(app) })
   await clock.advance(26 * hourMs)
-  const told = words(other.messages).filter((title) => title.startsWith('Channel'))
-  assert.deepEqual(told, ['Channel «Phone» has delivered nothing for a day: 429 Too Many Requests'])
+  const titles = words(other.messages).filter((title) => title.startsWith('Channel'))
+  assert.deepEqual(titles, ['Channel «Phone» has delivered nothing for a day: 429 Too Many Requests'])
   assert.equal((await client.getChannel(id)).status, 'failing')
 })
 
 test('one that has only failed for three days is switched off; switched on again it begins anew', async (t) => {
-  const { client, clock, bell, app, id, other } = await start(t)
-  bell.answer = () => ({ retry: true, reason: '503 Service Unavailable' })
+  const { client, clock, recorder, app, id, other } = await start(t)
+  recorder.answer = () => ({ retry: true, reason: '503 Service Unavailable' })
   for (let day = 0; day < 3; day++) {
     await client.createTask({ title: `Day ${day}`, expiry_dt: soon(app) })
     await clock.advance(24 * hourMs - (day === 2 ? 1_000 : 0))
@@ -125,15 +125,15 @@ test('one that has only failed for three days is switched off; switched on again
   await client.createTask({ title: 'Once more', expiry_dt: soon(app) })
   await clock.advance(1_000)
   assert.deepEqual([(await client.getChannel(id)).enabled, (await client.getChannel(id)).disabled_reason], [true, null])
-  bell.answer = () => undefined
+  recorder.answer = () => undefined
   await clock.advance(10_000)
   assert.equal((await client.getChannel(id)).status, 'ok')
 })
 
 test('one success in three days keeps it', async (t) => {
-  const { client, clock, bell, app, id } = await start(t)
+  const { client, clock, recorder, app, id } = await start(t)
   for (let day = 0; day < 6; day++) {
-    bell.answer = () => (day === 2 ? undefined : { retry: false, reason: '403 Forbidden' })
+    recorder.answer = () => (day === 2 ? undefined : { retry: false, reason: '403 Forbidden' })
     await client.createTask({ title: `Day ${day}`, expiry_dt: soon(app) })
     await clock.advance(23 * hourMs)
   }

@@ -2,38 +2,22 @@ import assert from 'node:assert/strict'
 import { randomUUID } from 'node:crypto'
 import { test } from 'node:test'
 import { setImmediate as turn } from 'node:timers/promises'
-import { reopenTask } from '#actions/tasks.ts'
 import type { Outcome } from '#core/delivery.ts'
 import type { Message } from '#core/notification.ts'
 import { newTask } from '#core/task-changes.ts'
 import { insertTask } from '#store/task-writes.ts'
-import { failingDatabase, gateBefore, wrapConnections } from '#support/failing-database.ts'
-import { restWatch } from '#support/quiescence.ts'
-import { recorder } from '#support/recording-channel.ts'
-import { stopWithFakeClock } from '#support/stop-with-fake-clock.ts'
+import { pauseBefore } from '#support/failing-database.ts'
+import { watchQuiescence } from '#support/quiescence.ts'
+import { createRecorder } from '#support/recording-channel.ts'
 import { startTestApp, type TestApp } from '#support/test-app.ts'
-
-const startAt = '2026-12-01T09:00:00Z'
-/** Due as it is created. */
-const due = { title: 'Due', expiry_dt: '2026-12-01T09:10:00Z' }
-const [secondMs, minuteMs, hourMs] = [1_000, 60_000, 3_600_000]
-const unavailable: Outcome = { retry: true, reason: '503 Service Unavailable' }
-const forever = () => new Promise<never>(() => {})
-
-/** The delivery over a kind of channel of the task's latest notification. */
-async function deliveryOf({ client }: TestApp, taskId: number, kind = 'recording') {
-  const { notifications } = await client.listTaskNotifications(taskId)
-  const delivery = notifications[0]?.deliveries.find((one) => one.kind === kind)
-  assert.ok(delivery, 'there is no such delivery')
-  return delivery
-}
+import { deliveryOf, due, forever, hourMs, minuteMs, secondMs, startAt, unavailable } from './deliveries.ts'
 
 test('a channel that fails is tried again after 5 s, 30 s, 2, 10, 30 min, 1, 2, 4 and 8 h, within a fifth, for a day', async (t) => {
   const app = await startTestApp(t, { startAt })
-  const { client, clock, bell, lines } = app
+  const { client, clock, recorder, lines } = app
   const { id } = await client.createTask(due)
   const attempts: { at: number; message: Message }[] = []
-  bell.answer = (message) => {
+  recorder.answer = (message) => {
     if (message.task.id === id) attempts.push({ at: clock.now(), message })
     return unavailable
   }
@@ -60,9 +44,9 @@ test('a channel that fails is tried again after 5 s, 30 s, 2, 10, 30 min, 1, 2, 
   )
   assert.equal(new Set(attempts.map(({ message }) => message.deliveryId)).size, 1, 'one id over all attempts')
 
-  const dead = await deliveryOf(app, id)
+  const failed = await deliveryOf(app, id)
   assert.deepEqual(
-    [dead.state, dead.attempts, dead.next_attempt_dt, dead.error],
+    [failed.state, failed.attempts, failed.next_attempt_dt, failed.error],
     ['failed', attempts.length, null, '503 Service Unavailable'],
   )
   const givenUp = lines.filter((line) => /ERROR.*notification delivery failed/.test(line))
@@ -80,22 +64,22 @@ for (const [asked, least, max] of [
 ] as const)
   test(`a receiver that asks for ${asked} ms gets ${least} to ${max} ms: the longer of that and the back-off`, async (t) => {
     const app = await startTestApp(t, { startAt })
-    const { client, clock, bell } = app
-    bell.answer = () => (bell.messages.length === 1 ? { ...unavailable, afterMs: asked } : 'sent')
+    const { client, clock, recorder } = app
+    recorder.answer = () => (recorder.messages.length === 1 ? { ...unavailable, afterMs: asked } : 'sent')
     await client.createTask(due)
     await clock.advance(least - 1)
-    assert.equal(bell.messages.length, 1)
+    assert.equal(recorder.messages.length, 1)
     await clock.advance(max - least + 1)
-    assert.equal(bell.messages.length, 2)
+    assert.equal(recorder.messages.length, 2)
   })
 
 test('a channel that refuses for good is not asked again', async (t) => {
   const app = await startTestApp(t, { startAt })
-  const { client, clock, bell, lines } = app
-  bell.answer = () => ({ retry: false, reason: '400 Bad Request' })
+  const { client, clock, recorder, lines } = app
+  recorder.answer = () => ({ retry: false, reason: '400 Bad Request' })
   const { id } = await client.createTask(due)
   await clock.advance(100 * hourMs)
-  assert.equal(bell.messages.filter(({ task }) => task.id === id).length, 1)
+  assert.equal(recorder.messages.filter(({ task }) => task.id === id).length, 1)
   const delivery = await deliveryOf(app, id)
   assert.deepEqual([delivery.state, delivery.error], ['failed', '400 Bad Request'])
   assert.ok(lines.some((line) => line.includes('notification delivery failed')))
@@ -103,15 +87,15 @@ test('a channel that refuses for good is not asked again', async (t) => {
 
 test('a channel that throws is one that failed for now; what it threw is the reason', async (t) => {
   const app = await startTestApp(t, { startAt })
-  const { client, clock, bell } = app
-  bell.answer = () => {
-    if (bell.messages.length === 1) throw new Error('socket hang up')
-    if (bell.messages.length === 2) throw 'not even an error'
+  const { client, clock, recorder } = app
+  recorder.answer = () => {
+    if (recorder.messages.length === 1) throw new Error('socket hang up')
+    if (recorder.messages.length === 2) throw 'not even an error'
     return 'sent'
   }
   const { id } = await client.createTask(due)
   await clock.advance(0)
-  assert.deepEqual([(await deliveryOf(app, id)).error, bell.messages.length], ['socket hang up', 1])
+  assert.deepEqual([(await deliveryOf(app, id)).error, recorder.messages.length], ['socket hang up', 1])
   await clock.advance(6 * secondMs)
   assert.equal((await deliveryOf(app, id)).error, 'not even an error')
   await clock.advance(36 * secondMs)
@@ -120,8 +104,8 @@ test('a channel that throws is one that failed for now; what it threw is the rea
 })
 
 test('a channel that hangs is left behind after 15 s, and delays no other', async (t) => {
-  const hanging = recorder('hanging')
-  const rest = restWatch()
+  const hanging = createRecorder('hanging')
+  const rest = watchQuiescence()
   const app = await startTestApp(t, {
     startAt,
     kinds: [hanging.kind],
@@ -164,199 +148,34 @@ test('a channel that hangs is left behind after 15 s, and delays no other', asyn
 })
 
 test('what was sent and is not written yet keeps its place: a kill repeats no more than a channel may have underway', async (t) => {
-  const outcome = gateBefore(/\blatency_ms["`]? = /)
+  const outcome = pauseBefore(/\blatency_ms["`]? = /)
   const app = await startTestApp(t, { startAt, wrapDatabase: outcome.wrap })
-  const { client, clock, bell } = app
+  const { client, clock, recorder } = app
   const later = () => client.createTask({ title: 'Later', expiry_dt: '2026-12-01T09:20:00Z' })
   const made = await Promise.all(Array.from({ length: 150 }, later))
-  const idle = clock.settle
+  const idle = clock.whenIdle
   // While the outcomes cannot be written the app is never idle.
-  clock.settle = async () => {
+  clock.whenIdle = async () => {
     for (let i = 0; i < 25; i++) await turn()
   }
   outcome.close()
   await clock.advanceTo('2026-12-01T09:05:00Z')
   await outcome.isReached
   for (let i = 0; i < 2_000; i++) await turn()
-  const sent = bell.messages.length
+  const sent = recorder.messages.length
   outcome.open()
-  assert.equal(sent, bell.kind.concurrency)
-  clock.settle = idle
+  assert.equal(sent, recorder.kind.concurrency)
+  clock.whenIdle = idle
   await clock.advance(0)
   assert.deepEqual(
-    bell.messages.map(({ task }) => task.id).sort((a, b) => a - b),
+    recorder.messages.map(({ task }) => task.id).sort((a, b) => a - b),
     made.map(({ id }) => id).sort((a, b) => a - b),
   )
 })
 
-for (const [what, reason, change] of [
-  ['completed', 'the task was completed', ({ client }: TestApp, id: number) => client.completeTask(id)],
-  ['deleted', 'the task was deleted', ({ client }: TestApp, id: number) => client.deleteTask(id)],
-  [
-    'moved',
-    'the expiry was moved',
-    ({ client }: TestApp, id: number) => client.updateTask(id, { expiry_dt: '2027-01-01T00:00:00Z' }),
-  ],
-  [
-    'left without an expiry',
-    'the expiry was cleared',
-    ({ client }: TestApp, id: number) => client.updateTask(id, { expiry_dt: null }),
-  ],
-] as const)
-  test(`a notification that waits for its next attempt is dropped once its task is ${what}, and says so`, async (t) => {
-    const app = await startTestApp(t, { startAt })
-    const { client, clock, bell } = app
-    bell.answer = () => unavailable
-    const { id } = await client.createTask(due)
-    await clock.advance(0)
-    await change(app, id)
-    bell.answer = () => 'sent'
-    await clock.advance(24 * hourMs)
-    assert.equal(bell.messages.length, 1, 'no attempt began after the answer')
-    const [notification] = (await client.listNotifications()).notifications
-    const delivery = notification?.deliveries.find(({ kind }) => kind === 'recording')
-    assert.deepEqual([delivery?.state, delivery?.error, delivery?.next_attempt_dt], ['cancelled', reason, null])
-  })
-
-for (const [what, change, undo] of [
-  ['completed', 'complete', 'reopen'],
-  ['moved', '2027-01-01T00:00:00Z', due.expiry_dt],
-] as const)
-  test(`a notification that was dropped because its task was ${what} is told when that is undone, under its own id`, async (t) => {
-    const app = await startTestApp(t, { startAt })
-    const { client, clock, bell } = app
-    bell.answer = () => unavailable
-    const { id } = await client.createTask(due)
-    await clock.advance(0)
-    const act = (wish: string) =>
-      wish === 'complete' || wish === 'reopen' ? client[`${wish}Task`](id) : client.updateTask(id, { expiry_dt: wish })
-    await act(change)
-    await clock.advance(hourMs)
-    bell.answer = () => 'sent'
-    await act(undo)
-    await clock.advance(0)
-    const [first, second, third] = bell.messages
-    assert.deepEqual([second?.deliveryId, third], [first?.deliveryId, undefined])
-    assert.equal((await client.listTaskNotifications(id)).notifications.length, 1)
-    await clock.advance(24 * hourMs)
-    assert.equal(bell.messages.length, 2, 'once')
-  })
-
-test('a task that is reopened in the very moment in which its notification is dropped is still told', async (t) => {
-  let onLook = () => {}
-  const app = await startTestApp(t, {
-    startAt,
-    wrapDatabase: (dialect) =>
-      wrapConnections(dialect, async (text, run) => {
-        const result = await run()
-        // The look before an attempt.
-        if (/^select \* from .tasks. where .id. (in|= any)[^;]*$/.test(text) && !text.includes('update')) onLook()
-        return result
-      }),
-  })
-  const { client, clock, bell } = app
-  bell.answer = () => unavailable
-  const { id } = await client.createTask(due)
-  await clock.advance(0)
-  await client.completeTask(id)
-  bell.answer = () => 'sent'
-  let reopening: Promise<unknown> | undefined
-  onLook = () => {
-    const { db, transact } = app.app.store
-    const ctx = { db, transact, wake: () => {} }
-    // It is looked at, found completed, and reopened before that is written down.
-    reopening ??= reopenTask(ctx, { userId: 1 }, { id })
-  }
-  await clock.advance(hourMs)
-  assert.ok(reopening)
-  await reopening
-  // Where the drop was written first, the reopening revived it, and nobody here was woken by that.
-  await clock.advance(hourMs)
-  assert.equal((await deliveryOf(app, id)).state, 'sent')
-  assert.equal(bell.messages.length, 2)
-})
-
-test('what was underway when the server died is tried again: as it starts where it is alone, else when the lease ends', async (t) => {
-  const app = await startTestApp(t, { startAt })
-  const database = failingDatabase()
-  const rest = restWatch()
-  await app.restart({ wrapDatabase: (dialect) => database.wrap(rest.wrap(dialect)) })
-  const { client, clock, bell, lines } = app
-  rest.rule(clock)
-  bell.answer = forever
-  await client.createTask(due)
-  await clock.advance(0)
-  const claimedAt = clock.now()
-  assert.equal(bell.messages.length, 1)
-  database.die()
-  await stopWithFakeClock(clock, app.stop(), database)
-
-  bell.answer = () => 'sent'
-  const startedAt = clock.now()
-  await app.restart()
-  const { isShared } = app.app.store.dialect
-  if (isShared) await clock.advanceTo(claimedAt + 30 * secondMs - 1)
-  else await app.app.idle()
-  assert.equal(bell.messages.length, isShared ? 1 : 2, 'another server may be at it until then')
-  if (!isShared) assert.equal(clock.now(), startedAt)
-  await clock.advanceTo(claimedAt + 30 * secondMs)
-  const [first, second] = bell.messages
-  assert.deepEqual([second?.deliveryId, second?.attempt, bell.messages.length], [first?.deliveryId, 2, 2])
-  if (!isShared)
-    assert.ok(lines.some((line) => /WARN.*1 deliveries were in flight when the server last stopped/.test(line)))
-})
-
-test('what waits for a channel that is taken out of the configuration is dropped with the reason', async (t) => {
-  const app = await startTestApp(t, { startAt })
-  const { clock, bell, lines } = app
-  bell.answer = () => unavailable
-  const { id } = await app.client.createTask(due)
-  await clock.advance(0)
-  await app.restart({ channels: [] })
-  const gone = await deliveryOf(app, id)
-  assert.deepEqual([gone.state, gone.error], ['cancelled', 'the channel was removed from the configuration'])
-  assert.ok(lines.some((line) => /WARN.*«recording» is no longer in the configuration; 1 notifications/.test(line)))
-  await app.client.createTask({ ...due, title: 'Meanwhile' })
-  await clock.advance(24 * hourMs)
-
-  bell.answer = () => 'sent'
-  await app.restart()
-  const { id: next } = await app.client.createTask({ ...due, title: 'Next' })
-  await clock.advance(24 * hourMs)
-  assert.deepEqual(
-    bell.messages.map(({ task }) => task.id),
-    [id, next],
-    'once it is back it is told what rings from then on',
-  )
-})
-
-test('a database that is away while an outcome is to be written costs no second message', async (t) => {
-  let isAway = false
-  const rest = restWatch()
-  const app = await startTestApp(t, {
-    startAt,
-    wrapDatabase: (dialect) =>
-      wrapConnections(rest.wrap(dialect), (_, run) => (isAway ? Promise.reject(new Error('away')) : run())),
-  })
-  const { client, clock, bell, lines } = app
-  rest.rule(clock)
-  bell.answer = () => {
-    isAway = true
-    return 'sent'
-  }
-  const { id } = await client.createTask({ ...due, expiry_dt: '2026-12-01T09:15:01Z' })
-  await clock.advance(2 * minuteMs) // longer than the lease
-  isAway = false
-  bell.answer = () => 'sent'
-  await clock.advance(2 * minuteMs)
-  const delivery = await deliveryOf(app, id)
-  assert.deepEqual([delivery.state, delivery.attempts, bell.messages.length], ['sent', 1, 1])
-  assert.ok(lines.some((line) => /INFO.*loop recovered/.test(line)))
-})
-
 test('10,000 that are due at one instant all arrive, each once, while one channel hangs; and there once it is well', async (t) => {
-  const hanging = recorder('hanging')
-  const rest = restWatch()
+  const hanging = createRecorder('hanging')
+  const rest = watchQuiescence()
   const app = await startTestApp(t, {
     startAt,
     kinds: [hanging.kind],
@@ -366,7 +185,7 @@ test('10,000 that are due at one instant all arrive, each once, while one channe
     ],
     wrapDatabase: rest.wrap,
   })
-  const { clock, bell, lines, client } = app
+  const { clock, recorder, lines, client } = app
   rest.rule(clock)
   hanging.answer = forever
   const count = 10_000
@@ -377,14 +196,14 @@ test('10,000 that are due at one instant all arrive, each once, while one channe
   })
   await client.createTask({ title: 'One of many', expiry_dt: '2026-12-01T10:00:00Z' }) // which wakes the bell
   await clock.advanceTo('2026-12-01T09:44:59.999Z')
-  assert.equal(bell.messages.length, 0)
+  assert.equal(recorder.messages.length, 0)
   await clock.advanceTo('2026-12-01T09:45:00Z')
   const distinct = (messages: readonly Message[]) => new Set(messages.map(({ task }) => task.id)).size
-  assert.deepEqual([bell.messages.length, distinct(bell.messages)], [count, count])
+  assert.deepEqual([recorder.messages.length, distinct(recorder.messages)], [count, count])
   assert.equal(lines.filter((line) => line.includes('One of many')).length, count, 'a line each on the console')
 
   await clock.advance(65 * secondMs) // two leases
-  assert.deepEqual([bell.messages.length, distinct(bell.messages)], [count, count], 'no lease ran out on them')
+  assert.deepEqual([recorder.messages.length, distinct(recorder.messages)], [count, count], 'no lease ran out on them')
   const attempts = hanging.messages.length
   assert.ok(attempts >= 400 && attempts <= 600, `${attempts} attempts, 100 at a time, 15 s each`)
 

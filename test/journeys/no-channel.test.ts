@@ -40,7 +40,7 @@ test('with no channel to tell, a notification exists all the same, and shows tha
     log,
   })
   const firing = startFiring({ store, clock, channels, deliveries: nobody, batchSize: createBatchSize(), log })
-  clock.settle = firing.idle
+  clock.whenIdle = firing.idle
   await clock.advance(3_600_000)
   await firing.stop()
   const found = await listNotifications(store.db, 1, {}, { before: Number.MAX_SAFE_INTEGER, limit: 10 })

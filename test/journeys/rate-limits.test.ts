@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import type { Outcome } from '#core/delivery.ts'
-import { recorder } from '#support/recording-channel.ts'
+import { createRecorder } from '#support/recording-channel.ts'
 import { startTestApp, type TestApp } from '#support/test-app.ts'
 
 const startAt = '2026-12-01T09:00:00Z'
@@ -30,10 +30,10 @@ async function statesOf({ client }: TestApp, kind = 'recording') {
 
 test('a receiver that takes one message a second gets all 60 within minutes, and each once', async (t) => {
   const app = await startTestApp(t, { startAt })
-  const { clock, bell } = app
+  const { clock, recorder } = app
   let takesAt = 0
   const accepted: number[] = []
-  bell.answer = ({ task }) => {
+  recorder.answer = ({ task }) => {
     if (clock.now() < takesAt) return tooMany
     takesAt = clock.now() + secondMs
     accepted.push(task.id)
@@ -45,14 +45,14 @@ test('a receiver that takes one message a second gets all 60 within minutes, and
   assert.deepEqual(await statesOf(app), { sent: count })
   assert.equal(new Set(accepted).size, count)
   assert.equal(accepted.length, count)
-  assert.ok(bell.messages.length <= 4 * count, `${bell.messages.length} attempts for ${count} messages`)
+  assert.ok(recorder.messages.length <= 4 * count, `${recorder.messages.length} attempts for ${count} messages`)
 })
 
 test('a receiver that is away for 40 s and asks for 2 s gets all 60 after it', async (t) => {
   const app = await startTestApp(t, { startAt })
-  const { clock, bell } = app
+  const { clock, recorder } = app
   const backAt = Date.parse('2026-12-01T09:10:00Z') + 40 * secondMs
-  bell.answer = () => (clock.now() < backAt ? deploying : 'sent')
+  recorder.answer = () => (clock.now() < backAt ? deploying : 'sent')
   await createDue(app)
   await clock.advanceTo(backAt)
   assert.deepEqual(await statesOf(app), { pending: count })
@@ -61,7 +61,7 @@ test('a receiver that is away for 40 s and asks for 2 s gets all 60 after it', a
 })
 
 test('a rate limit holds the whole queue of its channel, and of no other', async (t) => {
-  const other = recorder('other')
+  const other = createRecorder('other')
   const app = await startTestApp(t, {
     startAt,
     kinds: [other.kind],
@@ -70,21 +70,21 @@ test('a rate limit holds the whole queue of its channel, and of no other', async
       { name: 'other', kind: 'other' },
     ],
   })
-  const { clock, bell, client } = app
-  bell.answer = () => ({ ...tooMany, afterMs: 10 * minuteMs })
+  const { clock, recorder, client } = app
+  recorder.answer = () => ({ ...tooMany, afterMs: 10 * minuteMs })
   await client.createTask({ title: 'First', expiry_dt: '2026-12-01T09:10:00Z' })
   await clock.advance(0)
   const { id } = await client.createTask({ title: 'Second', expiry_dt: '2026-12-01T09:10:00Z' })
-  bell.answer = () => 'sent'
+  recorder.answer = () => 'sent'
   await clock.advance(10 * minuteMs - 1)
-  assert.deepEqual(bell.take().length, 1, 'one attempt, and none before the instant it asked for')
+  assert.deepEqual(recorder.take().length, 1, 'one attempt, and none before the instant it asked for')
   assert.equal(other.messages.length, 2)
   const [second] = (await client.listTaskNotifications(id)).notifications
   const waiting = second?.deliveries.find(({ kind }) => kind === 'recording')
   assert.deepEqual([waiting?.state, waiting?.attempts, waiting?.error], ['pending', 0, null])
   await clock.advance(minuteMs)
   assert.deepEqual(await statesOf(app), { sent: 2 })
-  assert.equal(bell.take().length, 2)
+  assert.equal(recorder.take().length, 2)
 })
 
 for (const [what, answer] of [
@@ -95,11 +95,11 @@ for (const [what, answer] of [
 ] as const)
   test(`a rate limit that asks for ${what} holds a channel for an hour at most`, async (t) => {
     const app = await startTestApp(t, { startAt })
-    const { clock, bell, client } = app
-    bell.answer = () => answer
+    const { clock, recorder, client } = app
+    recorder.answer = () => answer
     await client.createTask(due(0))
     await clock.advanceTo('2026-12-01T09:10:00Z')
-    bell.answer = () => 'sent'
+    recorder.answer = () => 'sent'
     const { id } = await client.createTask({ title: 'Next', expiry_dt: '2026-12-01T09:12:00Z' })
     await clock.advance(hourMs)
     const [next] = (await client.listTaskNotifications(id)).notifications
@@ -108,18 +108,18 @@ for (const [what, answer] of [
 
 test('a receiver that always answers 429 gets an attempt an hour, not one a second', async (t) => {
   const app = await startTestApp(t, { startAt })
-  const { clock, bell } = app
-  bell.answer = () => tooMany
+  const { clock, recorder } = app
+  recorder.answer = () => tooMany
   await createDue(app, 5)
   await clock.advanceTo('2026-12-01T09:10:00Z')
   await clock.advance(20 * hourMs)
-  assert.ok(bell.messages.length <= 40, `${bell.messages.length} attempts in 20 hours`)
+  assert.ok(recorder.messages.length <= 40, `${recorder.messages.length} attempts in 20 hours`)
 })
 
 test('the wait for others, for a held channel and for a server that is off uses up no time', async (t) => {
   const app = await startTestApp(t, { startAt })
-  const { clock, bell, client } = app
-  bell.answer = () => deploying
+  const { clock, recorder, client } = app
+  recorder.answer = () => deploying
   const { id } = await client.createTask({ title: 'Due', expiry_dt: '2026-12-01T09:10:00Z' })
   await clock.advance(minuteMs)
   await app.stop()
@@ -128,7 +128,7 @@ test('the wait for others, for a held channel and for a server that is off uses 
   await clock.advance(0)
   const [notification] = (await app.client.listTaskNotifications(id)).notifications
   assert.equal(notification?.deliveries.find(({ kind }) => kind === 'recording')?.state, 'pending')
-  bell.answer = () => 'sent'
+  recorder.answer = () => 'sent'
   await clock.advance(hourMs)
   const [later] = (await app.client.listTaskNotifications(id)).notifications
   assert.equal(later?.deliveries.find(({ kind }) => kind === 'recording')?.state, 'sent')
@@ -136,29 +136,29 @@ test('the wait for others, for a held channel and for a server that is off uses 
 
 test('the instant that a receiver asked for is kept over a restart', async (t) => {
   const app = await startTestApp(t, { startAt })
-  const { clock, bell, client } = app
-  bell.answer = () => ({ ...tooMany, afterMs: 30 * minuteMs })
+  const { clock, recorder, client } = app
+  recorder.answer = () => ({ ...tooMany, afterMs: 30 * minuteMs })
   await client.createTask({ title: 'First', expiry_dt: '2026-12-01T09:10:00Z' })
   await clock.advance(secondMs)
-  bell.answer = () => 'sent'
+  recorder.answer = () => 'sent'
   await app.restart()
   await app.client.createTask({ title: 'Second', expiry_dt: '2026-12-01T09:10:00Z' })
   await clock.advance(29 * minuteMs)
-  assert.equal(bell.messages.length, 1)
+  assert.equal(recorder.messages.length, 1)
   await clock.advance(2 * minuteMs)
   assert.deepEqual(await statesOf(app), { sent: 2 })
 })
 
 test('a channel that the user has changed is not held for what its former receiver asked', async (t) => {
   const app = await startTestApp(t, { startAt, channels: [] })
-  const { clock, bell, client } = app
+  const { clock, recorder, client } = app
   const { id } = await client.createChannel({ name: 'Phone', kind: 'recording' })
-  bell.answer = () => ({ ...tooMany, afterMs: 30 * minuteMs })
+  recorder.answer = () => ({ ...tooMany, afterMs: 30 * minuteMs })
   await client.createTask({ title: 'First', expiry_dt: '2026-12-01T09:10:00Z' })
   await clock.advance(secondMs)
-  bell.answer = () => 'sent'
+  recorder.answer = () => 'sent'
   await client.updateChannel(id, { options: {} })
   await client.createTask({ title: 'Second', expiry_dt: '2026-12-01T09:10:00Z' })
   await clock.advance(secondMs)
-  assert.equal(bell.messages.length, 2)
+  assert.equal(recorder.messages.length, 2)
 })

@@ -55,8 +55,8 @@ async function followed(store: Store): Promise<number> {
 }
 
 const linesOf = ({ lines }: TestApp, words: string) => lines.filter((line) => line.includes(words)).length
-const fired = ({ bell }: TestApp) =>
-  bell.messages.map(({ task, sentAt }) => `${task.title} ${new Date(sentAt).toISOString().slice(11, 16)}`)
+const fired = ({ recorder }: TestApp) =>
+  recorder.messages.map(({ task, sentAt }) => `${task.title} ${new Date(sentAt).toISOString().slice(11, 16)}`)
 
 test('the port answers, and the bell rings, before any alarm has been computed anew', async (t) => {
   const app = await startWithMany(t)

@@ -10,13 +10,13 @@ const already = (id: number, title: string, expiry = '10:00:00') =>
   `Your task (id:${id},title:"${title}") is expired already at 2026-12-01T${expiry}+00:00!`
 
 test('a task rings 15 minutes before its expiry, not a second earlier, once', async (t) => {
-  const { client, clock, bell, lines } = await startTestApp(t, { startAt })
+  const { client, clock, recorder, lines } = await startTestApp(t, { startAt })
   const { id } = await client.createTask({ title: 'Renew passport', expiry_dt: tenOClock })
 
   await clock.advanceTo('2026-12-01T09:44:59.999Z')
-  assert.deepEqual(bell.take(), [])
+  assert.deepEqual(recorder.take(), [])
   await clock.advanceTo('2026-12-01T09:45:00Z')
-  assert.deepEqual(bell.take(), [will(id, 'Renew passport')])
+  assert.deepEqual(recorder.take(), [will(id, 'Renew passport')])
   assert.equal(
     lines.filter((line) => line.endsWith(` ${will(id, 'Renew passport')}\n`)).length,
     1,
@@ -24,34 +24,34 @@ test('a task rings 15 minutes before its expiry, not a second earlier, once', as
   )
 
   await clock.advance(24 * 3_600_000)
-  assert.deepEqual(bell.take(), [], 'and never again')
+  assert.deepEqual(recorder.take(), [], 'and never again')
 })
 
 test('within 15 minutes of its expiry, or after it, a task rings as it is accepted', async (t) => {
-  const { client, app, bell } = await startTestApp(t, { startAt })
+  const { client, app, recorder } = await startTestApp(t, { startAt })
   const soon = await client.createTask({ title: 'Soon', expiry_dt: '2026-12-01T09:10:00Z' })
   await app.idle()
-  assert.deepEqual(bell.take(), [will(soon.id, 'Soon', '09:10:00')])
+  assert.deepEqual(recorder.take(), [will(soon.id, 'Soon', '09:10:00')])
   const past = await client.createTask({ title: 'Past', expiry_dt: '2026-12-01T08:00:00Z' })
   await app.idle()
-  assert.deepEqual(bell.take(), [already(past.id, 'Past', '08:00:00')])
+  assert.deepEqual(recorder.take(), [already(past.id, 'Past', '08:00:00')])
   const [notification] = (await client.listTaskNotifications(past.id)).notifications
   assert.deepEqual([notification?.kind, notification?.timing], ['expired', 'immediate'])
 })
 
 test('several reminders that are due collapse into one notification, and those ahead stay', async (t) => {
-  const { client, app, clock, bell } = await startTestApp(t, { startAt })
+  const { client, app, clock, recorder } = await startTestApp(t, { startAt })
   const { id } = await client.createTask({
     title: 'Visa',
     expiry_dt: tenOClock,
     reminders: ['P7D', 'P1D', 'PT2H', 'PT10M', 'PT0S'],
   })
   await app.idle()
-  assert.deepEqual(bell.take(), [will(id, 'Visa')])
+  assert.deepEqual(recorder.take(), [will(id, 'Visa')])
   await clock.advanceTo('2026-12-01T09:50:00Z')
-  assert.deepEqual(bell.take(), [will(id, 'Visa')])
+  assert.deepEqual(recorder.take(), [will(id, 'Visa')])
   await clock.advanceTo(tenOClock)
-  assert.deepEqual(bell.take(), [already(id, 'Visa')])
+  assert.deepEqual(recorder.take(), [already(id, 'Visa')])
   const { notifications } = await client.listTaskNotifications(id)
   assert.deepEqual(
     notifications.map(({ reminder }) => reminder),
@@ -60,7 +60,7 @@ test('several reminders that are due collapse into one notification, and those a
 })
 
 test('moving the expiry moves the notification, clearing it or deleting the task cancels it', async (t) => {
-  const { client, clock, bell } = await startTestApp(t, { startAt })
+  const { client, clock, recorder } = await startTestApp(t, { startAt })
   const moved = await client.createTask({ title: 'Moved', expiry_dt: tenOClock })
   const cleared = await client.createTask({ title: 'Cleared', expiry_dt: tenOClock })
   const deleted = await client.createTask({ title: 'Deleted', expiry_dt: tenOClock })
@@ -69,70 +69,70 @@ test('moving the expiry moves the notification, clearing it or deleting the task
   await client.updateTask(cleared.id, { expiry_dt: null })
   await client.deleteTask(deleted.id)
   await clock.advanceTo('2026-12-01T10:44:59Z')
-  assert.deepEqual(bell.take(), [])
+  assert.deepEqual(recorder.take(), [])
   await clock.advanceTo('2026-12-01T10:45:00Z')
-  assert.deepEqual(bell.take(), [will(moved.id, 'Moved', '11:00:00')])
+  assert.deepEqual(recorder.take(), [will(moved.id, 'Moved', '11:00:00')])
 })
 
 test('moved away and back, an expiry that was told is not told again; one that was not, is', async (t) => {
-  const { client, clock, bell } = await startTestApp(t, { startAt })
+  const { client, clock, recorder } = await startTestApp(t, { startAt })
   const { id } = await client.createTask({ title: 'Rent', expiry_dt: tenOClock })
   await client.updateTask(id, { expiry_dt: '2026-12-01T12:00:00Z' })
   await client.updateTask(id, { expiry_dt: tenOClock })
   await clock.advanceTo('2026-12-01T09:45:00Z')
-  assert.deepEqual(bell.take(), [will(id, 'Rent')])
+  assert.deepEqual(recorder.take(), [will(id, 'Rent')])
   await client.updateTask(id, { expiry_dt: '2026-12-01T12:00:00Z' })
   await client.updateTask(id, { expiry_dt: tenOClock })
   await clock.advanceTo('2026-12-02T00:00:00Z')
-  assert.deepEqual(bell.take(), [])
+  assert.deepEqual(recorder.take(), [])
 })
 
 test('another title never rings again; the words are those at the moment of sending', async (t) => {
-  const { client, clock, bell } = await startTestApp(t, { startAt })
+  const { client, clock, recorder } = await startTestApp(t, { startAt })
   const { id } = await client.createTask({ title: 'Passport', expiry_dt: tenOClock })
   await client.updateTask(id, { title: 'Renew passport' })
   await clock.advanceTo('2026-12-01T09:45:00Z')
-  assert.deepEqual(bell.take(), [will(id, 'Renew passport')])
+  assert.deepEqual(recorder.take(), [will(id, 'Renew passport')])
   await client.updateTask(id, { title: 'Passport!' })
   await clock.advance(3_600_000)
-  assert.deepEqual(bell.take(), [])
+  assert.deepEqual(recorder.take(), [])
 })
 
 test('a completed task does not ring; undone in time it rings as planned, undone too late at once', async (t) => {
-  const { client, app, clock, bell } = await startTestApp(t, { startAt })
+  const { client, app, clock, recorder } = await startTestApp(t, { startAt })
   const { id } = await client.createTask({ title: 'Contract', expiry_dt: tenOClock })
   await client.completeTask(id)
   await client.reopenTask(id)
   await clock.advanceTo('2026-12-01T09:44:58Z')
   await client.completeTask(id)
   await clock.advanceTo('2026-12-01T09:45:03Z')
-  assert.deepEqual(bell.take(), [])
+  assert.deepEqual(recorder.take(), [])
   await client.reopenTask(id)
   await app.idle()
-  assert.deepEqual(bell.take(), [will(id, 'Contract')], 'nobody had been told')
+  assert.deepEqual(recorder.take(), [will(id, 'Contract')], 'nobody had been told')
   await client.completeTask(id)
   await client.reopenTask(id)
   await clock.advance(3_600_000)
-  assert.deepEqual(bell.take(), [], 'told is told')
+  assert.deepEqual(recorder.take(), [], 'told is told')
 })
 
 test('a snooze rings once more, even after the expiry, unless the task is done or moved', async (t) => {
-  const { client, clock, bell } = await startTestApp(t, { startAt })
+  const { client, clock, recorder } = await startTestApp(t, { startAt })
   const snoozed = await client.createTask({ title: 'Snoozed', expiry_dt: tenOClock })
   const done = await client.createTask({ title: 'Done', expiry_dt: tenOClock })
   const moved = await client.createTask({ title: 'Moved', expiry_dt: tenOClock })
   await clock.advanceTo('2026-12-01T09:45:00Z')
-  assert.equal(bell.take().length, 3)
+  assert.equal(recorder.take().length, 3)
   for (const { id } of [snoozed, done, moved]) await client.snoozeTask(id, { for: 'PT30M' })
   await client.completeTask(done.id)
   await client.updateTask(moved.id, { expiry_dt: '2026-12-02T10:00:00Z' })
   await clock.advanceTo('2026-12-01T10:14:59Z')
-  assert.deepEqual(bell.take(), [])
+  assert.deepEqual(recorder.take(), [])
   await clock.advanceTo('2026-12-01T10:15:00Z')
-  assert.deepEqual(bell.take(), [already(snoozed.id, 'Snoozed')])
+  assert.deepEqual(recorder.take(), [already(snoozed.id, 'Snoozed')])
   await client.snoozeTask(snoozed.id, { until: '2026-12-01T11:00:00Z' })
   await clock.advanceTo('2026-12-01T11:00:00Z')
-  assert.deepEqual(bell.take(), [already(snoozed.id, 'Snoozed')])
+  assert.deepEqual(recorder.take(), [already(snoozed.id, 'Snoozed')])
   const { notifications } = await client.listTaskNotifications(snoozed.id)
   assert.deepEqual(
     notifications.map(({ kind, reminder }) => [kind, reminder]),
@@ -146,7 +146,7 @@ test('a snooze rings once more, even after the expiry, unless the task is done o
 
 test('what fell due while the server was away rings at its start, once a task, the longest due first, and says late', async (t) => {
   const server = await startTestApp(t, { startAt })
-  const { client, clock, bell } = server
+  const { client, clock, recorder } = server
   const second = await client.createTask({
     title: 'Second',
     expiry_dt: '2026-12-01T09:40:00Z',
@@ -158,50 +158,50 @@ test('what fell due while the server was away rings at its start, once a task, t
   clock.set('2026-12-01T11:30:00Z')
   await server.restart()
   await server.app.idle()
-  assert.deepEqual(bell.take(), [already(first.id, 'First', '09:35:00'), already(second.id, 'Second', '09:40:00')])
+  assert.deepEqual(recorder.take(), [already(first.id, 'First', '09:35:00'), already(second.id, 'Second', '09:40:00')])
   const [notification] = (await server.client.listTaskNotifications(first.id)).notifications
   assert.deepEqual([notification?.timing, notification?.lateness_ms], ['late', 130 * 60_000])
   assert.ok(
     server.lines.some((line) => line.endsWith(`(late by 2 h 10 min) ${already(first.id, 'First', '09:35:00')}\n`)),
   )
   await clock.advanceTo('2026-12-01T11:45:00Z')
-  assert.deepEqual(bell.take(), [will(ahead.id, 'Ahead', '12:00:00')])
+  assert.deepEqual(recorder.take(), [will(ahead.id, 'Ahead', '12:00:00')])
 })
 
 test('a restart loses nothing and repeats nothing', async (t) => {
   const server = await startTestApp(t, { startAt })
   const { id } = await server.client.createTask({ title: 'Rent', expiry_dt: tenOClock, reminders: ['PT15M', 'PT0S'] })
   await server.clock.advanceTo('2026-12-01T09:45:00Z')
-  assert.deepEqual(server.bell.take(), [will(id, 'Rent')])
+  assert.deepEqual(server.recorder.take(), [will(id, 'Rent')])
   await server.restart()
   await server.app.idle()
-  assert.deepEqual(server.bell.take(), [])
+  assert.deepEqual(server.recorder.take(), [])
   await server.clock.advanceTo(tenOClock)
-  assert.deepEqual(server.bell.take(), [already(id, 'Rent')])
+  assert.deepEqual(server.recorder.take(), [already(id, 'Rent')])
 })
 
 test('[] means never; null means what the server says, also when that changes', async (t) => {
   const server = await startTestApp(t, { startAt })
-  const { client, clock, bell } = server
+  const { client, clock, recorder } = server
   await client.createTask({ title: 'Never', expiry_dt: tenOClock, reminders: [] })
   const own = await client.createTask({ title: 'Own', expiry_dt: tenOClock, reminders: ['PT15M'] })
   const theirs = await client.createTask({ title: 'Default', expiry_dt: tenOClock })
   await server.restart({ flags: ['--default-reminders=PT5M,PT0S'] })
   await clock.advanceTo('2026-12-01T09:54:59Z')
-  assert.deepEqual(bell.take(), [will(own.id, 'Own')])
+  assert.deepEqual(recorder.take(), [will(own.id, 'Own')])
   await clock.advanceTo('2026-12-01T09:55:00Z')
-  assert.deepEqual(bell.take(), [will(theirs.id, 'Default')])
+  assert.deepEqual(recorder.take(), [will(theirs.id, 'Default')])
   await clock.advanceTo(tenOClock)
-  assert.deepEqual(bell.take(), [already(theirs.id, 'Default')])
+  assert.deepEqual(recorder.take(), [already(theirs.id, 'Default')])
 })
 
 test('a day before is a calendar day in the zone of the task', async (t) => {
-  const { client, clock, bell } = await startTestApp(t, { startAt: '2026-03-27T00:00:00Z' })
+  const { client, clock, recorder } = await startTestApp(t, { startAt: '2026-03-27T00:00:00Z' })
   await client.createTask({ title: 'Paris', expiry_dt: '2026-03-29T10:00[Europe/Paris]', reminders: ['P1D'] })
   await clock.advanceTo('2026-03-28T08:59:59Z')
-  assert.deepEqual(bell.take(), [])
+  assert.deepEqual(recorder.take(), [])
   await clock.advanceTo('2026-03-28T09:00:00Z')
-  assert.equal(bell.take().length, 1)
+  assert.equal(recorder.take().length, 1)
 })
 
 test('a title cannot forge a line of the console', async (t) => {
@@ -225,13 +225,13 @@ test('where the log is JSON, a notification is a line of JSON, whatever the log 
 })
 
 test('a task that another hand has damaged holds up nobody, and is told in the log', async (t) => {
-  const { client, app, clock, bell, lines } = await startTestApp(t, { startAt })
+  const { client, app, clock, recorder, lines } = await startTestApp(t, { startAt })
   const damaged = await client.createTask({ title: 'Damaged', expiry_dt: tenOClock })
   const sound = await client.createTask({ title: 'Sound', expiry_dt: tenOClock })
   await app.store.transact((tx) =>
     tx.updateTable('tasks').set({ reminders: '{half' }).where('id', '=', damaged.id).execute(),
   )
   await clock.advanceTo('2026-12-01T09:45:00Z')
-  assert.deepEqual(bell.take(), [will(sound.id, 'Sound')])
+  assert.deepEqual(recorder.take(), [will(sound.id, 'Sound')])
   assert.ok(lines.some((line) => line.includes('a task cannot fire')))
 })

@@ -2,8 +2,8 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { sentence } from '#core/notification.ts'
 import { refusal } from '#kit/http-requests.ts'
-import { clientWith, type Person, password, startWithLogin } from '#support/accounts.ts'
-import { recorder } from '#support/recording-channel.ts'
+import { type Account, clientWith, password, startWithLogin } from '#support/accounts.ts'
+import { createRecorder } from '#support/recording-channel.ts'
 
 /**
  * A day of three people on one server, by the clock of Greenwich. What they wait for is due at the same instants, and nothing else have
@@ -19,25 +19,25 @@ const day = '2026-12-01'
 const instant = (time: string) => Date.parse(`${day}T${time}Z`)
 
 test('a day of three users', async (t) => {
-  const bells = { ada: recorder('phone'), bob: recorder('pager'), eve: recorder('mail') }
+  const bells = { ada: createRecorder('phone'), bob: createRecorder('pager'), eve: createRecorder('mail') }
   const kinds = names.map((name) => bells[name].kind)
   const { app, root, add } = await startWithLogin(t, { startAt: `${day}T07:00:00Z`, channels: [], kinds })
   const { clock } = app
   const ada = await add('ada')
   let bob = await add('bob')
   const eve = await add('eve')
-  const people: Record<Name, Person> = { ada, bob, eve }
+  const people: Record<Name, Account> = { ada, bob, eve }
   /** The titles of all that each has made, in that order. */
   const made: Record<Name, string[]> = { ada: [], bob: [], eve: [] }
 
   /** @param time on the clock of whoever makes it */
-  async function create({ name, client }: Person, title: string, time: string): Promise<number> {
+  async function create({ name, client }: Account, title: string, time: string): Promise<number> {
     made[name as Name].push(title)
     return (await client.createTask({ title, expiry_dt: `${day}T${time}` })).id
   }
 
   /** What has been said on the channel of each since it was last read, as it was said: in his own time. */
-  function said(): string[] {
+  function newMessages(): string[] {
     return names.flatMap((name) =>
       bells[name].messages.splice(0).map((message) => {
         const items = [message, ...message.others]
@@ -56,9 +56,9 @@ test('a day of three users', async (t) => {
   /** That until this very instant nobody hears anything, and then these hear this. */
   async function at(time: string, ...expected: string[]) {
     await clock.advanceTo(instant(time) - 1)
-    assert.deepEqual(said(), [], `before ${time}`)
+    assert.deepEqual(newMessages(), [], `before ${time}`)
     await clock.advance(1)
-    assert.deepEqual(said(), expected, time)
+    assert.deepEqual(newMessages(), expected, time)
   }
 
   /** That each sees what is his, the last of which is ahead and the rest told; and of the others neither what nor whether it is there. */
@@ -71,8 +71,8 @@ test('a day of three users', async (t) => {
         made[name],
       )
       const ids = tasks.map(({ id }) => id)
-      const told = (await client.listNotifications()).notifications.map(({ task_id }) => task_id)
-      assert.deepEqual(new Set(told), new Set(ids.slice(0, -1)))
+      const notified = (await client.listNotifications()).notifications.map(({ task_id }) => task_id)
+      assert.deepEqual(new Set(notified), new Set(ids.slice(0, -1)))
       const ahead = (await client.listUpcoming()).upcoming.map(({ task_id }) => task_id)
       assert.deepEqual(new Set(ahead), new Set(ids.slice(-1)))
       const { channels } = await client.listChannels()
@@ -177,7 +177,7 @@ test('a day of three users', async (t) => {
     clock.set(instant('16:50:00'))
     await app.restart()
     await app.app.idle()
-    assert.deepEqual(said(), ['ada: Dinner will be expired at 18:00'])
+    assert.deepEqual(newMessages(), ['ada: Dinner will be expired at 18:00'])
     const dinner = (await ada.client.listTasks()).tasks.at(-1)
     const { notifications } = await ada.client.listTaskNotifications(dinner?.id ?? 0)
     assert.deepEqual(
@@ -194,6 +194,6 @@ test('a day of three users', async (t) => {
     await at('18:05:00', 'bob: Bus is expired already at 12:10')
     await bob.client.completeTask((await bob.client.listTasks()).tasks.at(-1)?.id ?? 0)
     await clock.advanceTo(instant('23:59:59'))
-    assert.deepEqual(said(), [], 'the rest of the day is silent')
+    assert.deepEqual(newMessages(), [], 'the rest of the day is silent')
   })
 })

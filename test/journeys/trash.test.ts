@@ -12,46 +12,46 @@ const tenOClock = '2026-12-01T10:00:00Z'
 const dayMs = 86_400_000
 const unavailable: Outcome = { retry: true, reason: '503 Service Unavailable' }
 
-const told = (messages: readonly { task: { title: string }; notification: { dueAt: number; timing: string } }[]) =>
+const notified = (messages: readonly { task: { title: string }; notification: { dueAt: number; timing: string } }[]) =>
   messages.map(
     ({ task, notification }) =>
       `${task.title} ${new Date(notification.dueAt).toISOString().slice(11, 16)} ${notification.timing}`,
   )
 
 test('a second before it rings a task is deleted, and restored: it rings on time, once', async (t) => {
-  const { client, clock, bell } = await startTestApp(t, { startAt })
+  const { client, clock, recorder } = await startTestApp(t, { startAt })
   const { id } = await client.createTask({ title: 'Passport', expiry_dt: tenOClock })
   await clock.advanceTo('2026-12-01T09:44:59Z')
   await client.deleteTask(id)
   await clock.advanceTo('2026-12-01T09:44:59.999Z')
   await client.restoreTasks({ ids: [id] })
   await clock.advanceTo('2026-12-01T09:45:00Z')
-  assert.deepEqual(told(bell.messages), ['Passport 09:45 on_time'])
+  assert.deepEqual(notified(recorder.messages), ['Passport 09:45 on_time'])
   await clock.advance(dayMs)
-  assert.equal(bell.messages.length, 1)
+  assert.equal(recorder.messages.length, 1)
 })
 
 test('what came due while it was in the trash rings once as it comes back; what lies ahead stays', async (t) => {
-  const { client, clock, bell } = await startTestApp(t, { startAt })
+  const { client, clock, recorder } = await startTestApp(t, { startAt })
   const { id } = await client.createTask({
     title: 'Visa',
     expiry_dt: tenOClock,
     reminders: ['PT45M', 'PT30M', 'PT15M', 'PT5M'],
   })
   await clock.advanceTo('2026-12-01T09:15:00Z')
-  assert.deepEqual(told(bell.messages), ['Visa 09:15 on_time'])
+  assert.deepEqual(notified(recorder.messages), ['Visa 09:15 on_time'])
   await client.deleteTasks({ ids: [id] })
   await clock.advanceTo('2026-12-01T09:50:00Z')
-  assert.equal(bell.messages.length, 1, 'nothing rings from the trash')
+  assert.equal(recorder.messages.length, 1, 'nothing rings from the trash')
   await client.restoreTasks({ ids: [id] })
   await clock.advance(0)
   await clock.advanceTo(tenOClock)
-  assert.deepEqual(told(bell.messages), ['Visa 09:15 on_time', 'Visa 09:45 immediate', 'Visa 09:55 on_time'])
+  assert.deepEqual(notified(recorder.messages), ['Visa 09:15 on_time', 'Visa 09:45 immediate', 'Visa 09:55 on_time'])
   assert.equal((await client.listTaskNotifications(id)).notifications.length, 3, 'with its history')
 })
 
 test('what has fired does not ring again; what is completed, and what has no bell, comes back silent', async (t) => {
-  const { client, clock, bell } = await startTestApp(t, { startAt })
+  const { client, clock, recorder } = await startTestApp(t, { startAt })
   const fired = await client.createTask({ title: 'Fired', expiry_dt: tenOClock })
   await clock.advanceTo('2026-12-01T09:45:00Z')
   const done = await client.createTask({ title: 'Done', expiry_dt: tenOClock, completed_dt: startAt })
@@ -60,7 +60,7 @@ test('what has fired does not ring again; what is completed, and what has no bel
   await clock.advanceTo('2026-12-01T11:00:00Z')
   assert.equal((await client.restoreTasks({ batch: batch as string })).count, 3)
   await clock.advance(dayMs)
-  assert.deepEqual(told(bell.messages), ['Fired 09:45 on_time'])
+  assert.deepEqual(notified(recorder.messages), ['Fired 09:45 on_time'])
   assert.deepEqual(
     (await client.listTasks()).tasks.map(({ id }) => id),
     [fired.id, done.id, silent.id],
@@ -68,23 +68,23 @@ test('what has fired does not ring again; what is completed, and what has no bel
 })
 
 test('a notification underway when its task was deleted is dropped; restored, it is told under its own id', async (t) => {
-  const { client, clock, bell } = await startTestApp(t, { startAt })
+  const { client, clock, recorder } = await startTestApp(t, { startAt })
   const { id } = await client.createTask({ title: 'Passport', expiry_dt: tenOClock })
-  bell.answer = () => unavailable
+  recorder.answer = () => unavailable
   await clock.advanceTo('2026-12-01T09:45:00Z')
   const { batch } = await client.deleteTasks()
-  bell.answer = () => undefined
+  recorder.answer = () => undefined
   await clock.advance(60_000)
   const delivery = async () => {
     const [notification] = (await client.listNotifications()).notifications
     return notification?.deliveries.find(({ kind }) => kind === 'recording')
   }
   assert.deepEqual([(await delivery())?.state, (await delivery())?.error], ['cancelled', 'the task was deleted'])
-  assert.equal(bell.messages.length, 1, 'no attempt began after the answer')
+  assert.equal(recorder.messages.length, 1, 'no attempt began after the answer')
   await client.restoreTasks({ batch: batch as string })
   await clock.advance(0)
   assert.equal((await delivery())?.state, 'sent')
-  const [first, second, third] = bell.messages
+  const [first, second, third] = recorder.messages
   assert.deepEqual([second?.deliveryId, third], [first?.deliveryId, undefined])
   assert.equal((await client.listTaskNotifications(id)).notifications.length, 1)
 })
@@ -105,12 +105,12 @@ test('a task that comes back in the very moment in which its notification is dro
         return result
       }),
   })
-  const { client, clock, bell } = app
-  bell.answer = () => unavailable
+  const { client, clock, recorder } = app
+  recorder.answer = () => unavailable
   const { id } = await client.createTask({ title: 'Due', expiry_dt: '2026-12-01T09:10:00Z' })
   await clock.advance(0)
   await client.deleteTask(id)
-  bell.answer = () => undefined
+  recorder.answer = () => undefined
   const { transact, db } = app.app.store
   const ctx = { transact, db, wake() {} }
   const signal = new AbortController().signal
@@ -121,7 +121,7 @@ test('a task that comes back in the very moment in which its notification is dro
   await clock.advance(3_600_000)
   const [notification] = (await client.listTaskNotifications(id)).notifications
   assert.equal(notification?.deliveries.find(({ kind }) => kind === 'recording')?.state, 'sent')
-  assert.equal(bell.messages.length, 2)
+  assert.equal(recorder.messages.length, 2)
 })
 
 test('what is in the trash stays there over a restart, and goes after thirty days', async (t) => {
@@ -140,7 +140,7 @@ test('what is in the trash stays there over a restart, and goes after thirty day
   assert.deepEqual((await app.client.restoreTasks({ ids: [id] })).missing, [id])
 })
 
-for (const [days, kept, gone] of [
+for (const [days, remaining, gone] of [
   [0, 60_000, 65 * 60_000],
   [1, 0.99 * dayMs, 1.01 * dayMs],
   [3_650, 31 * dayMs, undefined],
@@ -150,10 +150,10 @@ for (const [days, kept, gone] of [
     const { id } = await client.createTask({ title: 'x' })
     const { deleted_dt, restore_until_dt } = await client.deleteTask(id)
     assert.equal(Date.parse(restore_until_dt) - Date.parse(deleted_dt), days * dayMs)
-    await clock.advance(kept)
+    await clock.advance(remaining)
     assert.equal((await client.listTrash()).tasks.length, 1)
     if (gone === undefined) return
-    await clock.advance(gone - kept)
+    await clock.advance(gone - remaining)
     assert.equal((await client.listTrash()).tasks.length, 0)
   })
 

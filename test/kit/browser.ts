@@ -41,11 +41,11 @@ export function openBrowser({ stopsAt }: { stopsAt?: string } = {}): Browser {
   function keep(url: URL, line: string) {
     const [pair = '', ...attributes] = line.split(';').map((part) => part.trim())
     const [name = '', value = ''] = split(pair)
-    const said = new Map(attributes.map((one) => split(one)).map(([key, text]) => [key.toLowerCase(), text]))
-    const path = said.get('path') ?? url.pathname.replace(/\/[^/]*$/, '')
+    const given = new Map(attributes.map((one) => split(one)).map(([key, text]) => [key.toLowerCase(), text]))
+    const path = given.get('path') ?? url.pathname.replace(/\/[^/]*$/, '')
     const host = url.hostname
     jar = jar.filter((one) => one.host !== host || one.path !== path || one.name !== name)
-    const isOver = Number(said.get('max-age') ?? 1) <= 0 || Date.parse(said.get('expires') ?? '') <= Date.now()
+    const isOver = Number(given.get('max-age') ?? 1) <= 0 || Date.parse(given.get('expires') ?? '') <= Date.now()
     if (!isOver) jar.push({ host, path: path || '/', name, value })
   }
 

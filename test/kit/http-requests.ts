@@ -155,8 +155,8 @@ export function assertProblem(answer: Answer, status: number, about?: string): v
 }
 
 /** The problem with which a wish of the typed client was refused. */
-export async function refusal(wish: Promise<unknown>): Promise<ProblemError> {
-  const outcome = await wish.then(
+export async function refusal(request: Promise<unknown>): Promise<ProblemError> {
+  const outcome = await request.then(
     (value) => assert.fail(`was not refused: ${JSON.stringify(value)}`),
     (error: unknown) => error,
   )

@@ -183,9 +183,9 @@ async function interact(
   const { prompt, params, session } = await provider.interactionDetails(request, response)
   let body = ''
   for await (const chunk of request.setEncoding('utf8')) body += chunk
-  const said = new URLSearchParams(body)
-  const login = said.get('login')
-  if (said.has('cancel')) return provider.interactionFinished(request, response, { error: 'access_denied' })
+  const form = new URLSearchParams(body)
+  const login = form.get('login')
+  if (form.has('cancel')) return provider.interactionFinished(request, response, { error: 'access_denied' })
   if (request.method === 'POST' && prompt.name === 'consent') {
     const grant = new provider.Grant({ accountId: session?.accountId, clientId: params.client_id })
     grant.addOIDCScope(prompt.details.missingOIDCScope?.join(' ') ?? '')
@@ -203,22 +203,22 @@ async function interact(
 
 /** Where it keeps what it knows: the one that it comes with says at every start that it is for development. */
 function createMemory() {
-  const kept = new Map<string, { uid?: string; grantId?: string; consumed?: number }>()
+  const stored = new Map<string, { uid?: string; grantId?: string; consumed?: number }>()
   return (model: string) => ({
-    find: async (id: string) => kept.get(`${model}:${id}`),
-    findByUid: async (uid: string) => [...kept.values()].find((one) => one.uid === uid),
+    find: async (id: string) => stored.get(`${model}:${id}`),
+    findByUid: async (uid: string) => [...stored.values()].find((one) => one.uid === uid),
     async upsert(id: string, payload: object) {
-      kept.set(`${model}:${id}`, payload)
+      stored.set(`${model}:${id}`, payload)
     },
     async consume(id: string) {
-      const one = kept.get(`${model}:${id}`)
+      const one = stored.get(`${model}:${id}`)
       if (one) one.consumed = 1
     },
     async destroy(id: string) {
-      kept.delete(`${model}:${id}`)
+      stored.delete(`${model}:${id}`)
     },
     async revokeByGrantId(grantId: string) {
-      for (const [key, one] of kept) if (one.grantId === grantId) kept.delete(key)
+      for (const [key, one] of stored) if (one.grantId === grantId) stored.delete(key)
     },
   })
 }

@@ -38,12 +38,12 @@ export function createContract(document: Document) {
     if (problem === undefined) return ['is not JSON']
     const faults = shapeFaults('/components/schemas/Problem', problem)
     if (faults.length > 0) return faults
-    const { type, status: said, request_id } = problem as Record<string, unknown>
+    const { type, status: named, request_id } = problem as Record<string, unknown>
     const kind = Object.values(problemTypes).find(({ slug }) => type === `/problems/${slug}`)
     if (!kind) return [`${type} is no kind of problem`]
     // What the connection refuses has a status of its own (problem.ts, handleClientError).
-    if (said !== status || (kind.status !== status && status !== 408 && status !== 431))
-      return [`${type} says ${said}, is ${kind.status} and came as ${status}`]
+    if (named !== status || (kind.status !== status && status !== 408 && status !== 431))
+      return [`${type} says ${named}, is ${kind.status} and came as ${status}`]
     return request_id === headers.get('x-request-id') ? [] : ['request_id and X-Request-Id differ']
   }
 

@@ -55,12 +55,12 @@ function requestsOf({
   const inPath = Object.entries(membersOf(params))
   const inQuery = Object.entries(membersOf(query))
   const steps = story.filter((step) => step.operation === id && (step.status ?? 200) < 400)
-  const bodies = steps.flatMap((step) => (step.body === undefined ? [] : [step.body]))
+  const examples = steps.flatMap((step) => (step.body === undefined ? [] : [step.body]))
   const right =
     body &&
     fc.oneof(
       { weight: 2, arbitrary: valuesOf(body) },
-      ...(bodies.length > 0 ? [{ weight: 3, arbitrary: fc.constantFrom(...bodies) }] : []),
+      ...(examples.length > 0 ? [{ weight: 3, arbitrary: fc.constantFrom(...examples) }] : []),
     )
 
   const make = (wrong: readonly Part[]) => {

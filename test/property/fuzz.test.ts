@@ -45,9 +45,9 @@ function sendTo(t: TestContext, url: string, clock: FakeClock): Send {
 
 test(`whatever is asked, openapi.json says what may be answered (FUZZ_SEED=${seed} FUZZ_RUNS=${runs})`, async (t) => {
   // Of the document's example times some are past by now, and ring at once.
-  const { url, client, clock, app, bell, lines } = await startTestApp(t, { startAt: '2026-12-01T09:50:00Z' })
+  const { url, client, clock, app, recorder, lines } = await startTestApp(t, { startAt: '2026-12-01T09:50:00Z' })
   // One in three is given up, so that there is something to try again.
-  bell.answer = ({ notification }) => (notification.id % 3 === 0 ? { retry: false, reason: 'refused' } : undefined)
+  recorder.answer = ({ notification }) => (notification.id % 3 === 0 ? { retry: false, reason: 'refused' } : undefined)
   for (const title of ['one', 'two', 'three']) await client.createTask({ title, expiry_dt: '2026-12-01T10:00:00Z' })
   await app.idle()
 
@@ -88,7 +88,7 @@ test(`whatever is asked, openapi.json says what may be answered (FUZZ_SEED=${see
 })
 
 // That the fuzzer finds what is wrong, and not only that nothing is. By a seed that does: with some tens of others 2,000 are too few.
-const broken: [words: string, document: Document, wrap: (send: Send) => Send, says: RegExp][] = [
+const broken: [words: string, document: Document, wrap: (send: Send) => Send, expected: RegExp][] = [
   [
     'a handler that fails on long titles',
     document,
@@ -124,13 +124,13 @@ const broken: [words: string, document: Document, wrap: (send: Send) => Send, sa
   ],
   ['a status that is not described', without('createTask', '422'), (send) => send, /422 is not among/],
 ]
-for (const [words, described, wrap, says] of sampled(broken, broken.length))
+for (const [words, described, wrap, expected] of sampled(broken, broken.length))
   test(`the fuzzer finds ${words}`, async (t) => {
     const { url, client, clock } = await startTestApp(t)
     await client.createTask({ title: 'one' })
     await assert.rejects(
       fuzz(described, wrap(sendTo(t, url, clock)), { seed: 1, runs: 2_000, isFirstEnough: true }),
-      says,
+      expected,
     )
   })
 

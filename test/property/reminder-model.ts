@@ -18,7 +18,7 @@ export interface ModelTask {
   isDone: boolean
   snoozedUntilAt: number | null
   /** Of the present expiry, everything up to here has been told, or was added too late to be. */
-  toldUntilAt: number | null
+  notifiedUntilAt: number | null
   /** The latest that rang, for every expiry it ever had. */
   readonly fired: Map<number, number>
 }
@@ -33,7 +33,7 @@ export interface ModelNotification {
 
 const leads: Record<string, number> = { PT0S: 0, PT5M: 5, PT10M: 10, PT15M: 15, PT30M: 30, PT1H: 60, P1D: 1_440 }
 
-export class BellModel {
+export class ReminderModel {
   now: number
   defaults: Reminders
   isChannelUp = true
@@ -54,14 +54,22 @@ export class BellModel {
     return snoozedUntilAt === null ? found : [...found, snoozedUntilAt]
   }
 
-  untold(task: ModelTask): number[] {
-    const { toldUntilAt } = task
-    const ahead = this.instants(task).filter((at) => toldUntilAt === null || at > toldUntilAt)
+  undelivered(task: ModelTask): number[] {
+    const { notifiedUntilAt } = task
+    const ahead = this.instants(task).filter((at) => notifiedUntilAt === null || at > notifiedUntilAt)
     return [...new Set(ahead)].sort((a, b) => a - b)
   }
 
   create(id: number, expiryAt: number | null, reminders: Reminders | null): void {
-    const task = { id, expiryAt, reminders, isDone: false, snoozedUntilAt: null, toldUntilAt: null, fired: new Map() }
+    const task = {
+      id,
+      expiryAt,
+      reminders,
+      isDone: false,
+      snoozedUntilAt: null,
+      notifiedUntilAt: null,
+      fired: new Map(),
+    }
     this.tasks.set(id, task)
     this.fireDueTasks(task)
   }
@@ -73,7 +81,7 @@ export class BellModel {
     task.reminders = reminders
     if (hasMoved) {
       task.snoozedUntilAt = null
-      task.toldUntilAt = expiryAt === null ? null : (task.fired.get(expiryAt) ?? null)
+      task.notifiedUntilAt = expiryAt === null ? null : (task.fired.get(expiryAt) ?? null)
     } else if (hasOthers) this.leaveThePast(task)
     this.fireDueTasks(task)
   }
@@ -95,14 +103,15 @@ export class BellModel {
   /** Time passes while the server works. */
   advance(until: number): void {
     this.now = until
-    for (const task of this.tasks.values()) for (const at of this.untold(task)) if (at <= until) this.fire(task, at)
+    for (const task of this.tasks.values())
+      for (const at of this.undelivered(task)) if (at <= until) this.fire(task, at)
   }
 
   /** Time passed while it did not, and it starts again. */
   comeBack(now: number, defaults: Reminders): void {
     this.now = now
     const hasOthers = JSON.stringify(defaults) !== JSON.stringify(this.defaults)
-    const missed = new Set([...this.tasks.values()].filter((task) => this.untold(task).some((at) => at <= now)))
+    const missed = new Set([...this.tasks.values()].filter((task) => this.undelivered(task).some((at) => at <= now)))
     this.defaults = defaults
     for (const task of this.tasks.values()) {
       // Who missed something is told of the latest, by the reminders that count now; others only of what is ahead.
@@ -113,18 +122,18 @@ export class BellModel {
 
   /** Other reminders than before: for an expiry that has fired, those that lie in the past are not made up for. */
   leaveThePast(task: ModelTask): void {
-    if (task.toldUntilAt !== null) task.toldUntilAt = Math.max(task.toldUntilAt, this.now)
+    if (task.notifiedUntilAt !== null) task.notifiedUntilAt = Math.max(task.notifiedUntilAt, this.now)
   }
 
   fireDueTasks(task: ModelTask): void {
-    const last = this.untold(task).findLast((at) => at <= this.now)
+    const last = this.undelivered(task).findLast((at) => at <= this.now)
     if (last !== undefined) this.fire(task, last)
   }
 
   fire(task: ModelTask, dueAt: number): void {
     const { id: taskId, expiryAt } = task
     if (expiryAt === null) return
-    task.toldUntilAt = dueAt
+    task.notifiedUntilAt = dueAt
     task.fired.set(expiryAt, dueAt)
     this.notifications.push({ taskId, expiryAt, dueAt, mustHaveArrived: this.isChannelUp })
   }

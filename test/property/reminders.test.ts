@@ -8,7 +8,7 @@ import { failingDatabase } from '#support/failing-database.ts'
 import { stopWithFakeClock } from '#support/stop-with-fake-clock.ts'
 import { startTestApp, type TestApp } from '#support/test-app.ts'
 import { sizes } from '#test/sizes.ts'
-import { BellModel, type ModelTask, type Reminders } from './reminder-model.ts'
+import { type ModelTask, ReminderModel, type Reminders } from './reminder-model.ts'
 
 /**
  * Random lives of a server against a model of the bell. After each step the alarms, and what has arrived, are compared; at the
@@ -28,14 +28,14 @@ interface Life {
   /** ms of a minute of this life. */
   readonly at: (minute: number) => number
   readonly arrived: Message[]
-  /** How many of them have been looked at. */
-  looked: number
+  /** How many of them have been checked. */
+  checked: number
   crashes: number
   database: ReturnType<typeof failingDatabase>
   restart(defaults: Reminders): Promise<void>
 }
 
-type Command = fc.AsyncCommand<BellModel, Life>
+type Command = fc.AsyncCommand<ReminderModel, Life>
 
 const expiry = fc.constantFrom(null, -30, 5, 40, 40.5, 100, 160, 400)
 const reminders = fc.constantFrom<readonly (string | number)[] | null>(
@@ -58,12 +58,12 @@ const toWire = (reminders: Reminders | null) =>
   reminders?.map((reminder) => (typeof reminder === 'number' ? new Date(reminder).toISOString() : reminder)) ?? null
 
 /** A step of a life; what it says is what a failure prints. */
-function command(name: string, run: (model: BellModel, life: Life) => Promise<void>): Command {
+function command(name: string, run: (model: ReminderModel, life: Life) => Promise<void>): Command {
   return {
     check: () => true,
     async run(model, life) {
       await run(model, life)
-      await life.app.clock.settle()
+      await life.app.clock.whenIdle()
       await compare(model, life)
     },
     toString: () => name,
@@ -74,7 +74,7 @@ function command(name: string, run: (model: BellModel, life: Life) => Promise<vo
 function onTask(
   name: string,
   nth: number,
-  run: (task: ModelTask, model: BellModel, life: Life) => Promise<void>,
+  run: (task: ModelTask, model: ReminderModel, life: Life) => Promise<void>,
 ): Command {
   return {
     ...command(`${name}, task ${nth}`, (model, life) => {
@@ -96,7 +96,7 @@ const create = fc.tuple(expiry, reminders).map(([minute, list]) => ({
     const { id } = await life.app.client.createTask(draft)
     model.create(id, expiryAt, instants)
   }),
-  check: (model: BellModel) => model.tasks.size < maxTasks,
+  check: (model: ReminderModel) => model.tasks.size < maxTasks,
 }))
 const rename = which.map((nth) =>
   onTask('rename', nth, async ({ id }, model, { app }) => {
@@ -207,17 +207,17 @@ const crash = fc.tuple(fc.integer({ min: 1, max: 60 }), fc.integer({ min: 1, max
     database.die()
     await stopWithFakeClock(app.clock, app.stop(), database)
     await life.restart(model.defaults)
-    await app.clock.settle()
+    await app.clock.whenIdle()
     await adopt(model, app)
   }),
 )
 
 /** After a crash: which of what came due rang alone is the server's to say, as long as the last of it rang. */
-async function adopt(model: BellModel, app: TestApp) {
+async function adopt(model: ReminderModel, app: TestApp) {
   model.now = app.clock.now()
   const { notifications } = await app.client.listNotifications({ limit: 1_000 })
   for (const task of model.tasks.values()) {
-    const due = model.untold(task).filter((at) => at <= model.now)
+    const due = model.undelivered(task).filter((at) => at <= model.now)
     const fired = new Set(
       notifications
         .filter(({ task_id, expiry_dt }) => task_id === task.id && Date.parse(expiry_dt) === task.expiryAt)
@@ -229,10 +229,10 @@ async function adopt(model: BellModel, app: TestApp) {
 }
 
 /** Holds after every step. */
-async function compare(model: BellModel, life: Life) {
+async function compare(model: ReminderModel, life: Life) {
   const { app, arrived, crashes } = life
-  for (; life.looked < arrived.length; life.looked++) {
-    const { notification, sentAt } = arrived[life.looked] as Message
+  for (; life.checked < arrived.length; life.checked++) {
+    const { notification, sentAt } = arrived[life.checked] as Message
     assert.ok(sentAt >= notification.dueAt, `${keyOf(notification)} came at ${new Date(sentAt).toISOString()}`)
     // Nothing is underway when a step begins, and time does not pass while a request is answered.
     assert.ok(model.isTrue(notification), `${keyOf(notification)} is not true any more`)
@@ -243,7 +243,7 @@ async function compare(model: BellModel, life: Life) {
   for (const task of model.tasks.values()) {
     const row = stored.get(task.id)
     assert.ok(row)
-    assert.equal(row.notifyAt, model.untold(task)[0] ?? null, `the alarm of task ${task.id}`)
+    assert.equal(row.notifyAt, model.undelivered(task)[0] ?? null, `the alarm of task ${task.id}`)
     assert.equal(row.notifyAt, nextReminder(row, defaults), `the alarm of task ${task.id} does not follow from it`)
   }
 
@@ -263,7 +263,7 @@ async function compare(model: BellModel, life: Life) {
 }
 
 /** Holds when the channel has been up for longer than any back-off. */
-async function compareAtTheEnd(model: BellModel, life: Life) {
+async function compareAtTheEnd(model: ReminderModel, life: Life) {
   const { app, arrived } = life
   const { notifications } = await app.client.listNotifications({ limit: 1_000 })
   const ids = new Set([...model.notifications.map(({ taskId }) => taskId), ...model.tasks.keys()])
@@ -294,7 +294,7 @@ const keyOf = ({ taskId, expiryAt, dueAt }: { taskId: number; expiryAt: number; 
 /** One server for all lives: each begins at a full hour, with no tasks. */
 async function startLives(t: TestContext) {
   const app = await startTestApp(t)
-  const { clock, bell } = app
+  const { clock, recorder } = app
   const first: Reminders = ['PT15M']
   let isClean = false
   let database = failingDatabase()
@@ -304,7 +304,7 @@ async function startLives(t: TestContext) {
     const { wrap, died } = database
     await app.restart({ flags: [`--default-reminders=${defaults}`], wrapDatabase: wrap })
     const { idle } = app.app
-    clock.settle = () => Promise.race([idle(), died.then(() => Promise.reject(new Error('died')))])
+    clock.whenIdle = () => Promise.race([idle(), died.then(() => Promise.reject(new Error('died')))])
   }
 
   return async function live(commands: Iterable<Command>) {
@@ -317,9 +317,9 @@ async function startLives(t: TestContext) {
     const hourMs = 60 * minuteMs
     await clock.advanceTo(Math.ceil(clock.now() / hourMs + 1) * hourMs)
     const startAt = clock.now()
-    const model = new BellModel(startAt, first)
+    const model = new ReminderModel(startAt, first)
     const arrived: Message[] = []
-    bell.answer = (message) => {
+    recorder.answer = (message) => {
       if (!model.isChannelUp) return { retry: true, reason: 'down' }
       arrived.push(message)
       return undefined
@@ -328,7 +328,7 @@ async function startLives(t: TestContext) {
       app,
       at: (minute) => startAt + minute * minuteMs,
       arrived,
-      looked: 0,
+      checked: 0,
       crashes: 0,
       get database() {
         return database

@@ -46,11 +46,11 @@ const stale = fc
   .record({
     old: defaults,
     before: minutes(-2_000, 60_000),
-    told: fc.option(minutes(-3_000, 0)),
+    notified: fc.option(minutes(-3_000, 0)),
     zone: fc.option(zone),
     isDay: fc.boolean(),
   })
-  .map(({ old, before, told, zone, isDay }): AlarmTask => {
+  .map(({ old, before, notified, zone, isDay }): AlarmTask => {
     const at = Temporal.Instant.fromEpochMilliseconds(changedAt + before)
     const date = isDay ? at.toZonedDateTimeISO('UTC').toPlainDate().toString() : null
     const task = {
@@ -66,7 +66,7 @@ const stale = fc
       snoozedUntilAt: null,
       updatedAt: changedAt - 10 * dayMs,
       notifyAt: null,
-      firedUntilAt: told === null ? null : changedAt + told,
+      firedUntilAt: notified === null ? null : changedAt + notified,
     }
     return { ...task, notifyAt: nextReminder(task, old) }
   })
@@ -89,13 +89,13 @@ test('a task rings the same, whether the recompute has come to it, has come to i
       const settings = { defaults: present, staleSince: changedAt }
       const now = changedAt + later
       const computed = freshen(task, settings, changedAt)
-      const rings = (one: AlarmTask) => {
+      const fires = (one: AlarmTask) => {
         const { notification, notifyAt } = fire(one, present, now)
         return { notification, notifyAt }
       }
-      const expected = rings(computed)
-      assert.deepEqual(rings(freshen(computed, settings, now)), expected)
-      assert.deepEqual(rings(freshen(task, settings, now)), expected)
+      const expected = fires(computed)
+      assert.deepEqual(fires(freshen(computed, settings, now)), expected)
+      assert.deepEqual(fires(freshen(task, settings, now)), expected)
       // What has fired is left alone by a recompute that comes after.
       const fired = { ...task, ...fire(computed, present, now) }
       assert.equal(freshen(fired, settings, now).notifyAt, expected.notifyAt)

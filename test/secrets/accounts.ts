@@ -17,7 +17,7 @@ export interface Keys {
 }
 
 /** The set-up, people who come in and some who do not, tokens, invitations, passwords right and wrong. */
-export async function comeIn({ canaries, ask, learn, output }: CanaryFixture): Promise<Keys> {
+export async function createAccounts({ canaries, ask, learn, output }: CanaryFixture): Promise<Keys> {
   await eventually('it can be set up', () => /#dbi_\w+/.test(output.stdout))
   const setUp = canaries.add('the set-up code', /dbi_\w+/.exec(output.stdout)?.[0] ?? '')
   const first = canaries.make('acceptInvitation.password', (mark) => `${mark} "ü\\`)

@@ -1,14 +1,14 @@
 import type { TestContext } from 'node:test'
 import { startHttpReceiver } from '#kit/http-receiver.ts'
 
-export interface LyingProvider {
+export interface BadOidcProvider {
   readonly url: string
   /** So often it has to be asked until it has told all of its lies. */
   readonly lies: number
 }
 
 /** Of somebody's sign-in: describes itself well, and then answers every code with all that it was told, secret and code among it. */
-export async function startLyingProvider(t: TestContext): Promise<LyingProvider> {
+export async function startBadOidcProvider(t: TestContext): Promise<BadOidcProvider> {
   let turn = 0
   const receiver = await startHttpReceiver(t, ({ path, headers, body }, response) => {
     if (path !== '/token') {
@@ -18,28 +18,28 @@ export async function startLyingProvider(t: TestContext): Promise<LyingProvider>
       const all = { issuer: receiver.url, ...endpoints, ...can, id_token_signing_alg_values_supported: ['RS256'] }
       return void response.writeHead(200, json).end(JSON.stringify(all))
     }
-    const said = `not with ${headers.authorization} and ${body}`
-    const { status, head = json, text } = (lies[turn++ % lies.length] as Lie)(said)
+    const input = `not with ${headers.authorization} and ${body}`
+    const { status, head = json, text } = (lies[turn++ % lies.length] as Lie)(input)
     response.writeHead(status, head).end(text)
   })
   return { url: receiver.url, lies: lies.length }
 }
 
-type Lie = (said: string) => { status: number; head?: Record<string, string>; text: string }
+type Lie = (text: string) => { status: number; head?: Record<string, string>; text: string }
 const json = { 'content-type': 'application/json' }
 const lies: readonly Lie[] = [
-  (said) => ({ status: 401, text: JSON.stringify({ error: 'invalid_client', error_description: said }) }),
-  (said) => ({ status: 400, text: JSON.stringify({ error: said }) }),
-  (said) => ({ status: 200, text: JSON.stringify({ access_token: said, token_type: said, id_token: said }) }),
-  (said) => ({ status: 200, text: `{"id_token":${said}` }),
-  (said) => ({ status: 200, text: JSON.stringify({ access_token: 'x', token_type: 'bearer', id_token: jwt(said) }) }),
-  (said) => ({ status: 500, head: { 'content-type': 'text/html' }, text: said }),
-  (said) => ({ status: 302, head: { location: `http://127.0.0.1/?${encodeURIComponent(said)}` }, text: said }),
-  (said) => ({ status: 401, head: { 'www-authenticate': `Basic realm="${encodeURIComponent(said)}"` }, text: said }),
+  (text) => ({ status: 401, text: JSON.stringify({ error: 'invalid_client', error_description: text }) }),
+  (text) => ({ status: 400, text: JSON.stringify({ error: text }) }),
+  (text) => ({ status: 200, text: JSON.stringify({ access_token: text, token_type: text, id_token: text }) }),
+  (text) => ({ status: 200, text: `{"id_token":${text}` }),
+  (text) => ({ status: 200, text: JSON.stringify({ access_token: 'x', token_type: 'bearer', id_token: jwt(text) }) }),
+  (text) => ({ status: 500, head: { 'content-type': 'text/html' }, text }),
+  (text) => ({ status: 302, head: { location: `http://127.0.0.1/?${encodeURIComponent(text)}` }, text }),
+  (text) => ({ status: 401, head: { 'www-authenticate': `Basic realm="${encodeURIComponent(text)}"` }, text }),
 ]
 
 /** Whose issuer is all that was said, and whose signature is nobody's. */
-const jwt = (said: string) =>
-  [{ alg: 'RS256', kid: said }, { iss: said, sub: said, aud: said, exp: 4e9, iat: 1e9, nonce: said }, said]
+const jwt = (text: string) =>
+  [{ alg: 'RS256', kid: text }, { iss: text, sub: text, aud: text, exp: 4e9, iat: 1e9, nonce: text }, text]
     .map((part) => Buffer.from(JSON.stringify(part)).toString('base64url'))
     .join('.')

@@ -6,20 +6,20 @@ import { hashSecret } from '#actions/tokens.ts'
 import { type HttpReceiver, startHttpReceiver } from '#kit/http-receiver.ts'
 import { type ServerProcess, spawnServer } from '#kit/server-process.ts'
 import { temporaryFolder, testDatabase } from '#support/databases.ts'
-import { type LyingProvider, startLyingProvider } from './bad-oidc-provider.ts'
+import { type BadOidcProvider, startBadOidcProvider } from './bad-oidc-provider.ts'
 import { type BadReceivers, faults, startBadReceivers } from './bad-receivers.ts'
 import { type Canaries, createCanaries } from './canaries.ts'
-import { type Answered, type Asking, createWitness, type Witness } from './output-recorder.ts'
+import { type Answered, type Asking, createOutputRecorder, type OutputRecorder } from './output-recorder.ts'
 import { openSecretDatabase, type SecretDatabase } from './secret-database.ts'
 import { secretKinds, secretOptions, shownToItsUser } from './secret-options.ts'
 
 /** A real server at its most talkative, with a canary in every secret of its configuration, and all that it speaks to. */
 export interface CanaryFixture {
   readonly canaries: Canaries
-  readonly witness: Witness
+  readonly outputs: OutputRecorder
   readonly database: SecretDatabase
   readonly receivers: BadReceivers
-  readonly provider: LyingProvider
+  readonly provider: BadOidcProvider
   /** Where its heartbeat goes. */
   readonly deadMan: HttpReceiver
   /** As the server runs just now. */
@@ -43,11 +43,11 @@ export interface CanaryFixture {
 
 export async function startCanaryFixture(t: TestContext): Promise<CanaryFixture> {
   const canaries = createCanaries()
-  const witness = createWitness(canaries)
+  const outputs = createOutputRecorder(canaries)
   const folder = temporaryFolder(t)
   const database = await openSecretDatabase(t, canaries)
   const receivers = await startBadReceivers(t)
-  const provider = await startLyingProvider(t)
+  const provider = await startBadOidcProvider(t)
   const deadMan = await startHttpReceiver(t, ({ path }, response) => response.writeHead(503, 'No').end(path))
 
   const file = (name: string, text: string) => {
@@ -86,7 +86,7 @@ export async function startCanaryFixture(t: TestContext): Promise<CanaryFixture>
   let learned = 0
   const fixture: CanaryFixture = {
     canaries,
-    witness,
+    outputs,
     database,
     receivers,
     provider,
@@ -96,7 +96,7 @@ export async function startCanaryFixture(t: TestContext): Promise<CanaryFixture>
       return server.output
     },
     childEnvironment: () => JSON.parse(readFileSync(dump, 'utf8')),
-    ask: (method, path, asking) => witness.ask(method, fixture.url + path, asking),
+    ask: (method, path, asking) => outputs.ask(method, fixture.url + path, asking),
     async learn(what, of, asked) {
       const name = `${what} ${++learned}`
       const answer = await asked([name])
@@ -113,7 +113,7 @@ export async function startCanaryFixture(t: TestContext): Promise<CanaryFixture>
     addresses: [],
     async start(shown) {
       server = spawnServer(t, flags, env)
-      witness.follow(server, shown)
+      outputs.follow(server, shown)
       Object.assign(fixture, { url: await server.ready })
     },
     async stop() {

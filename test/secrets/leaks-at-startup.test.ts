@@ -12,7 +12,7 @@ import { type ServerProcess, spawnServer } from '#kit/server-process.ts'
 import { onServer, servers, skipReason, temporaryFolder } from '#support/databases.ts'
 import { brokers, skipReasonOfBroker, skipReasonOfProgram, startOwnPeer } from '#test/channels/peers.ts'
 import { createCanaries } from './canaries.ts'
-import { createWitness } from './output-recorder.ts'
+import { createOutputRecorder } from './output-recorder.ts'
 import { secretKinds, secretOptions } from './secret-options.ts'
 
 /**
@@ -24,7 +24,7 @@ const asLoud = ['--log-level', 'trace']
 /** All that it has said, once it has ended. */
 async function allOf({ ended, output }: ServerProcess) {
   const { code, signal } = await ended
-  return { code, signal, said: output.stdout + output.stderr }
+  return { code, signal, text: output.stdout + output.stderr }
 }
 
 test('a database that is away is waited for without a word of its password, whichever way that came', async (t) => {
@@ -45,7 +45,7 @@ test('a database that is away is waited for without a word of its password, whic
       const server = spawnServer(t, [...asLoud, ...flags], env)
       await eventually('it waits', () => /does not answer: .*; waiting up to 60 s/.test(server.output.stdout))
       server.child.kill('SIGTERM')
-      assert.deepEqual(canaries.findIn((await allOf(server)).said), [])
+      assert.deepEqual(canaries.findIn((await allOf(server)).text), [])
     }),
   )
 })
@@ -71,10 +71,10 @@ test('a start that is refused says why without a secret', async (t) => {
   ]
   await Promise.all(
     starts.map(async ([flags, env]) => {
-      const { code, said } = await allOf(spawnServer(t, [...asLoud, ...flags], env))
-      assert.equal(code, flags[0] === '--help' ? 0 : 2, said)
-      assert.notEqual(said, '')
-      assert.deepEqual(canaries.findIn(said), [], said)
+      const { code, text } = await allOf(spawnServer(t, [...asLoud, ...flags], env))
+      assert.equal(code, flags[0] === '--help' ? 0 : 2, text)
+      assert.notEqual(text, '')
+      assert.deepEqual(canaries.findIn(text), [], text)
     }),
   )
 })
@@ -88,10 +88,10 @@ test('mysql: a password that is refused is not said', { skip: await skipReason('
   const { host, pathname } = new URL(servers.mysql)
   for (const password of [right, wrong]) {
     const url = `mysql://${user}:${password}@${host}${pathname}_of_nobody`
-    const { code, said } = await allOf(spawnServer(t, asLoud, { DUEBELL_DATABASE_URL: url }))
-    assert.match(said, /refused the connection: /)
+    const { code, text } = await allOf(spawnServer(t, asLoud, { DUEBELL_DATABASE_URL: url }))
+    assert.match(text, /refused the connection: /)
     assert.equal(code, 2)
-    assert.deepEqual(canaries.findIn(said), [], said)
+    assert.deepEqual(canaries.findIn(text), [], text)
   }
 })
 
@@ -104,9 +104,9 @@ test('a secret that was given as a flag, where everybody on the machine can read
   assert.equal(canaries.findIn(readFileSync(`/proc/${server.child.pid}/cmdline`, 'utf8')).length, 1, 'it is to be read')
   await eventually('it warns', () => server.output.stdout.includes('--heartbeat-url contains a secret'))
   server.child.kill('SIGTERM')
-  const { said } = await allOf(server)
-  assert.match(said, /set DUEBELL_HEARTBEAT_URL instead, or DUEBELL_HEARTBEAT_URL_FILE to the path of a file/)
-  assert.deepEqual(canaries.findIn(said), [], said)
+  const { text } = await allOf(server)
+  assert.match(text, /set DUEBELL_HEARTBEAT_URL instead, or DUEBELL_HEARTBEAT_URL_FILE to the path of a file/)
+  assert.deepEqual(canaries.findIn(text), [], text)
 })
 
 test('an error that nobody expected ends it with its words and its stack, and with nothing that hangs on it', async (t) => {
@@ -141,17 +141,17 @@ test('an error that nobody expected ends it with its words and its stack, and wi
       const server = spawnServer(t, [...asLoud, '--database-url', database], { NODE_OPTIONS: `--import=${preload}` })
       await server.ready
       server.child.kill(signal)
-      const { code, said } = await allOf(server)
+      const { code, text } = await allOf(server)
       assert.equal(code, 1)
-      assert.match(said, /^duebell: Error: it broke\n +at /m)
-      assert.deepEqual(canaries.findIn(said), [], said)
+      assert.match(text, /^duebell: Error: it broke\n +at /m)
+      assert.deepEqual(canaries.findIn(text), [], text)
     }),
   )
 })
 
 test('brokers and mail servers that refuse a password, and what they say of it, are told without it', async (t) => {
   const canaries = createCanaries()
-  const witness = createWitness(canaries)
+  const outputs = createOutputRecorder(canaries)
   const database = `sqlite:${temporaryFolder(t)}/test.db`
   const server = spawnServer(t, [...asLoud, '--database-url', database])
   const url = await server.ready
@@ -159,23 +159,23 @@ test('brokers and mail servers that refuse a password, and what they say of it, 
   for (const { kind, port, skip, expected } of peers)
     await t.test(kind, { skip }, async () => {
       const options = secretOptions(canaries, kind, { port }, 'wrong')
-      const { body } = await witness.ask('POST', `${url}/v1/channels/test`, { body: { kind, options } })
+      const { body } = await outputs.ask('POST', `${url}/v1/channels/test`, { body: { kind, options } })
       assert.deepEqual([body.ok, body.would_retry], [false, false], JSON.stringify(body))
       assert.match(body.error, expected)
-      await witness.ask('POST', `${url}/v1/channels`, { body: { name: kind, kind, options } })
+      await outputs.ask('POST', `${url}/v1/channels`, { body: { name: kind, kind, options } })
     })
-  await witness.ask('POST', `${url}/v1/tasks`, { body: { title: 'Rings', expiry_dt: new Date(Date.now() + 60_000) } })
+  await outputs.ask('POST', `${url}/v1/tasks`, { body: { title: 'Rings', expiry_dt: new Date(Date.now() + 60_000) } })
   const made = peers.filter(({ skip }) => skip === false).length
   // Each tells of the others as well, when they have given up; so a channel may be named more than once.
   await eventually('each has been given up', () => {
     const lines = server.output.stdout.split('\n').filter((line) => line.includes('notification delivery failed'))
     return new Set(lines.map((line) => JSON.parse(line).channel)).size === made
   })
-  for (const path of ['/v1/notifications', '/v1/channels', '/metrics']) await witness.ask('GET', url + path)
+  for (const path of ['/v1/notifications', '/v1/channels', '/metrics']) await outputs.ask('GET', url + path)
   server.child.kill('SIGTERM')
-  const { said } = await allOf(server)
-  witness.hear('the log', said)
-  assert.deepEqual(witness.leaks(), [])
+  const { text } = await allOf(server)
+  outputs.record('the log', text)
+  assert.deepEqual(outputs.leaks(), [])
   assert.ok(peers.every(({ kind }) => secretKinds.includes(kind)))
 })
 

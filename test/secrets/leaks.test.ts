@@ -4,7 +4,7 @@ import { configSchema } from '#config/schema.ts'
 import { eventually } from '#kit/eventually.ts'
 import { readRoutes } from '#openapi/routes.ts'
 import { testDatabase } from '#support/databases.ts'
-import { comeIn, type Keys } from './accounts.ts'
+import { createAccounts, type Keys } from './accounts.ts'
 import { fire, makeChannels, signInElsewhere, tryChannels } from './channels.ts'
 import { type CanaryFixture, startCanaryFixture } from './fixture.ts'
 import { askEverywhere, askNonsense, readEverything } from './requests.ts'
@@ -26,9 +26,9 @@ import { writeOnlyOptions } from './secret-options.ts'
  */
 test(`on ${testDatabase} no secret is in anything that the server says, whatever goes wrong`, async (t) => {
   const fixture = await startCanaryFixture(t)
-  const { witness, database, canaries, ask } = fixture
+  const { outputs, database, canaries, ask } = fixture
   await fixture.start(['the set-up code'])
-  const keys = await comeIn(fixture)
+  const keys = await createAccounts(fixture)
   assert.equal(fixture.output.stdout.split('#dbi_').length, 2, 'the set-up code is printed once')
 
   const over = new AbortController()
@@ -58,16 +58,16 @@ test(`on ${testDatabase} no secret is in anything that the server says, whatever
   })
   if (database.isEmbedded) await fixture.start()
   await readEverything(fixture, keys)
-  witness.hear("a child's environment", JSON.stringify(fixture.childEnvironment()))
+  outputs.record("a child's environment", JSON.stringify(fixture.childEnvironment()))
   await fixture.stop()
 
   const { secrets, hashes } = await database.read()
   addWhatIsStored(fixture, secrets, hashes)
   assertAllSecretsAreThere(fixture)
   for (const status of [200, 302, 400, 401, 403, 404, 405, 409, 413, 415, 422, 431, 500, 503])
-    assert.ok(witness.statuses.has(status) || (status === 503 && database.isEmbedded), `nothing was answered ${status}`)
-  assert.deepEqual(witness.leaks(), [])
-  t.diagnostic(`${canaries.names.length} secrets, ${[...witness.statuses.values()].reduce((a, b) => a + b)} answers`)
+    assert.ok(outputs.statuses.has(status) || (status === 503 && database.isEmbedded), `nothing was answered ${status}`)
+  assert.deepEqual(outputs.leaks(), [])
+  t.diagnostic(`${canaries.names.length} secrets, ${[...outputs.statuses.values()].reduce((a, b) => a + b)} answers`)
 })
 
 /** What goes to the database with secrets in it, while that fails. */

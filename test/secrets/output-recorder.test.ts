@@ -4,13 +4,13 @@ import { test } from 'node:test'
 import { startHttpReceiver } from '#kit/http-receiver.ts'
 import { spawnNode } from '#kit/server-process.ts'
 import { createCanaries } from './canaries.ts'
-import { createWitness } from './output-recorder.ts'
+import { createOutputRecorder } from './output-recorder.ts'
 
 /** That a secret is noticed wherever a server can say it: a canary is planted in each such place. */
 
 test('of an answer the words of its status, each header and all of the body are heard', async (t) => {
   const canaries = createCanaries()
-  const witness = createWitness(canaries)
+  const outputs = createOutputRecorder(canaries)
   const [word, name, value, body] = ['word', 'name', 'value', 'body'].map((one) => canaries.make(one)) as string[]
   const { url } = await startHttpReceiver(t, (_, response) => {
     response.writeHead(
@@ -26,27 +26,27 @@ test('of an answer the words of its status, each header and all of the body are 
     response.write(`{"detail":"${body?.slice(0, 7)}`)
     setImmediate(() => response.end(`${body?.slice(7)}"}`))
   })
-  const answer = await witness.ask('GET', `${url}/v1/tasks/1?x=1`)
+  const answer = await outputs.ask('GET', `${url}/v1/tasks/1?x=1`)
   assert.deepEqual([answer.status, answer.body.detail], [404, body])
   const place = 'the answer to GET /v1/tasks/1, 404'
   assert.deepEqual(
-    witness.leaks().sort(),
+    outputs.leaks().sort(),
     ['body', 'name', 'value', 'word'].map((one) => `${place}: ${one}, as it is`),
   )
-  assert.deepEqual([...witness.statuses], [[404, 1]])
+  assert.deepEqual([...outputs.statuses], [[404, 1]])
 })
 
 test('so is an answer to what no client would send, and a stream that somebody leaves', async (t) => {
   const canaries = createCanaries()
-  const witness = createWitness(canaries)
+  const outputs = createOutputRecorder(canaries)
   const secret = canaries.make('the secret')
   const { url } = await startHttpReceiver(t, ({ path }, response) => {
     if (path === '/stream') response.write(`data: ${secret}\n\n`)
     else response.end(secret)
   })
-  await witness.askByHand(url, ['GET / HTTP/1.1', 'Host: x'])
-  await witness.ask('GET', `${url}/stream`, { until: 'begun' })
-  assert.deepEqual(witness.leaks(), [
+  await outputs.sendRaw(url, ['GET / HTTP/1.1', 'Host: x'])
+  await outputs.ask('GET', `${url}/stream`, { until: 'begun' })
+  assert.deepEqual(outputs.leaks(), [
     'the answer to what no client sends, 200: the secret, as it is',
     'the answer to GET /stream, 200: the secret, as it is',
   ])
@@ -54,17 +54,17 @@ test('so is an answer to what no client would send, and a stream that somebody l
 
 test('of a process its command line is heard, and all that it writes', async (t) => {
   const canaries = createCanaries()
-  const witness = createWitness(canaries)
+  const outputs = createOutputRecorder(canaries)
   const [flag, out, error] = ['flag', 'out', 'error'].map((one) => canaries.make(one)) as [string, string, string]
   const program =
     'process.stdin.on("end", () => { console.log(process.env.OUT); console.error(process.env.ERROR) }).resume()'
   const env = { OUT: out, ERROR: Buffer.from(`user:${error}`).toString('base64') }
   const started = spawnNode(t, ['-e', program, flag], { env })
   await once(started.child, 'spawn')
-  witness.follow(started)
+  outputs.follow(started)
   started.child.stdin?.end()
   await started.ended
-  assert.deepEqual(witness.leaks(), [
+  assert.deepEqual(outputs.leaks(), [
     'the command line: flag, as it is',
     'standard output: out, as it is',
     'standard error: error, as base64',
@@ -73,19 +73,19 @@ test('of a process its command line is heard, and all that it writes', async (t)
 
 test('what is meant to be shown there is no leak, and is one everywhere else', () => {
   const canaries = createCanaries()
-  const witness = createWitness(canaries)
+  const outputs = createOutputRecorder(canaries)
   const secret = canaries.make('the secret')
-  witness.hear('the answer by which it is made', secret, ['the secret'])
-  witness.hear('another answer', secret, ['another secret'])
-  witness.hear('the log', `${secret} ${secret}`)
-  assert.deepEqual(witness.leaks(), ['another answer: the secret, as it is', 'the log: the secret, as it is'])
+  outputs.record('the answer by which it is made', secret, ['the secret'])
+  outputs.record('another answer', secret, ['another secret'])
+  outputs.record('the log', `${secret} ${secret}`)
+  assert.deepEqual(outputs.leaks(), ['another answer: the secret, as it is', 'the log: the secret, as it is'])
 })
 
 test('a secret that is made later is found in what was heard before', () => {
   const canaries = createCanaries()
-  const witness = createWitness(canaries)
-  witness.hear('the log', 'GqFjfCZ5QUdZwCMEfVoDSCnCWRcYlEeCaa0cnQFZ6H0')
-  assert.deepEqual(witness.leaks(), [])
+  const outputs = createOutputRecorder(canaries)
+  outputs.record('the log', 'GqFjfCZ5QUdZwCMEfVoDSCnCWRcYlEeCaa0cnQFZ6H0')
+  assert.deepEqual(outputs.leaks(), [])
   canaries.add('a hash', 'GqFjfCZ5QUdZwCMEfVoDSCnCWRcYlEeCaa0cnQFZ6H0')
-  assert.deepEqual(witness.leaks(), ['the log: a hash, as it is'])
+  assert.deepEqual(outputs.leaks(), ['the log: a hash, as it is'])
 })

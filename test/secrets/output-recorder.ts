@@ -5,9 +5,9 @@ import type { ServerProcess } from '#kit/server-process.ts'
 import type { Canaries } from './canaries.ts'
 
 /** Hears all that a server says, by whatever way, and tells afterwards which secrets were in it. */
-export interface Witness {
+export interface OutputRecorder {
   /** @param shown names of secrets that are meant to be there */
-  hear(place: string, text: string, shown?: readonly string[]): void
+  record(place: string, text: string, shown?: readonly string[]): void
   /**
    * Hears a process to its end: what it writes, and its command line, which everybody on the machine can read.
    * @param shown on its standard output
@@ -16,7 +16,7 @@ export interface Witness {
   /** Asks, and hears all of the answer: status, headers, body. */
   ask(method: string, url: string, asking?: Asking): Promise<Answered>
   /** The same for what no client would send. @returns all that came back, as it came */
-  askByHand(url: string, head: readonly string[], body?: string): Promise<string>
+  sendRaw(url: string, head: readonly string[], body?: string): Promise<string>
   /** Where a secret was that should not be there: `stderr: the password, as base64`. */
   leaks(): string[]
   /** Every status that was answered, and how often. */
@@ -42,20 +42,20 @@ export interface Answered {
   readonly body: any
 }
 
-export function createWitness(canaries: Canaries): Witness {
-  const heard: { place: string; text: string; shown: readonly string[] }[] = []
+export function createOutputRecorder(canaries: Canaries): OutputRecorder {
+  const recorded: { place: string; text: string; shown: readonly string[] }[] = []
   const statuses = new Map<number, number>()
 
-  const witness: Witness = {
+  const outputs: OutputRecorder = {
     statuses,
-    hear(place, text, shown = []) {
-      heard.push({ place, text, shown })
+    record(place, text, shown = []) {
+      recorded.push({ place, text, shown })
     },
     follow({ child, ended, output }, shown) {
-      witness.hear('the command line', readFileSync(`/proc/${child.pid}/cmdline`, 'utf8'))
+      outputs.record('the command line', readFileSync(`/proc/${child.pid}/cmdline`, 'utf8'))
       ended.then(() => {
-        witness.hear('standard output', output.stdout, shown)
-        witness.hear('standard error', output.stderr)
+        outputs.record('standard output', output.stdout, shown)
+        outputs.record('standard error', output.stderr)
       })
     },
     async ask(method, url, asking = {}) {
@@ -63,20 +63,20 @@ export function createWitness(canaries: Canaries): Witness {
       statuses.set(answer.status, (statuses.get(answer.status) ?? 0) + 1)
       // What is long in a path is a secret or a name, and not what tells one answer from another.
       const path = URL.parse(url)?.pathname.replaceAll(/[^/]{20,}/g, '…')
-      witness.hear(`the answer to ${method} ${path}, ${answer.status}`, answer.all, asking.shown)
+      outputs.record(`the answer to ${method} ${path}, ${answer.status}`, answer.all, asking.shown)
       return answer
     },
-    async askByHand(url, head, body = '') {
+    async sendRaw(url, head, body = '') {
       const all = await exchange(url, head, body)
       const status = Number(/^HTTP\/1\.1 (\d{3})/.exec(all)?.[1] ?? 0)
       statuses.set(status, (statuses.get(status) ?? 0) + 1)
-      witness.hear(`the answer to what no client sends, ${status}`, all)
+      outputs.record(`the answer to what no client sends, ${status}`, all)
       return all
     },
     leaks() {
       const seen = new Set<string>()
       const leaks = new Set<string>()
-      for (const { place, text, shown } of heard) {
+      for (const { place, text, shown } of recorded) {
         const key = `${shown} ${text}`
         if (seen.has(key)) continue
         seen.add(key)
@@ -86,7 +86,7 @@ export function createWitness(canaries: Canaries): Witness {
       return [...leaks]
     },
   }
-  return witness
+  return outputs
 }
 
 function send(

@@ -66,7 +66,7 @@ function oddHeaders(secret: string, typed: string, session: string): Record<stri
 
 /** What is no operation, and what is hardly a request: with keys of this server wherever one can be. */
 export async function askNonsense(
-  { ask, witness, url, canaries }: CanaryFixture,
+  { ask, outputs, url, canaries }: CanaryFixture,
   { token, all }: Keys,
   links: string[],
 ) {
@@ -94,7 +94,7 @@ export async function askNonsense(
     [['POST /v1/tasks HTTP/1.1', host, bearer, 'Transfer-Encoding: chunked'], typed],
     [['POST /v1/tasks HTTP/1.1', host, bearer, 'Content-Type: application/json', 'Content-Length: 5000000'], typed],
   ] as [string[], string?][])
-    await witness.askByHand(url, head, body)
+    await outputs.sendRaw(url, head, body)
 }
 
 /** All that can be read, by who administers the server, and by nobody. */

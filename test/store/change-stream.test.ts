@@ -15,7 +15,7 @@ import { openStore, type Store } from '#store/engine/open.ts'
 import { migratedDatabase } from '#support/databases.ts'
 import { wrapConnections } from '#support/failing-database.ts'
 import { fakeClock } from '#support/fake-clock.ts'
-import { restWatch } from '#support/quiescence.ts'
+import { watchQuiescence } from '#support/quiescence.ts'
 
 /** The feed by itself, over a list of changes that is real: many listeners, slow ones, those of another user. */
 const me = 1
@@ -24,7 +24,7 @@ async function fixture(t: TestContext) {
   const url = await migratedDatabase(t)
   const clock = fakeClock()
   let statements = 0
-  const rest = restWatch()
+  const rest = watchQuiescence()
   rest.rule(clock)
   const wrap = (dialect: Dialect) =>
     wrapConnections(rest.wrap(dialect), (_, run) => {
@@ -62,7 +62,7 @@ interface Ear {
 
 function listen(t: TestContext, changeStream: ChangeStream, after: number, filter: Partial<EventFilter> = {}): Ear {
   let whenHeard = () => {}
-  const sink: Subscriber = {
+  const subscriber: Subscriber = {
     isReady: () => ear.isReady,
     take(events) {
       if (events.length > 0) ear.lists.push(events)
@@ -94,7 +94,7 @@ function listen(t: TestContext, changeStream: ChangeStream, after: number, filte
         })
     },
   }
-  ear.leave = changeStream.subscribe(after, { userId: me, ...filter }, sink)
+  ear.leave = changeStream.subscribe(after, { userId: me, ...filter }, subscriber)
   t.after(() => ear.leave())
   return ear
 }

@@ -31,8 +31,8 @@ import { fakeClock } from '#support/fake-clock.ts'
 /** Opens, lets `use` do something, and closes. @returns what the log said */
 async function openOnce(path: string, use: () => void = () => {}): Promise<string[]> {
   const lines: string[] = []
-  const say = (text: string) => lines.push(text)
-  const log = { info: say, warn: say, error: say }
+  const write = (text: string) => lines.push(text)
+  const log = { info: write, warn: write, error: write }
   await using store = await openStore(`sqlite:${path}`, { clock: fakeClock(), log, onBroken() {} })
   await store.transact((tx) => sql`update users set time_zone = 'UTC'`.execute(tx))
   use()

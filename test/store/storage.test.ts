@@ -61,10 +61,10 @@ test('postgres: a database that becomes read-only is unhealthy until it takes wr
   const url = await freshDatabase(t, 'postgres')
   const name = new URL(url).pathname.slice(1)
   const lines: string[] = []
-  const say = (text: string) => lines.push(text)
+  const write = (text: string) => lines.push(text)
   await using store = await openStore(url, {
     clock: systemClock,
-    log: { info: say, warn: say, error: say },
+    log: { info: write, warn: write, error: write },
     onBroken: (error) => lines.push(`broken: ${error}`),
   })
   await store.probe()
@@ -122,9 +122,9 @@ for (const database of ['sqlite', 'postgres', 'mysql'] as const)
 
 test('a fault of writing ends with the first write that is stored, and its log line says how many failed', () => {
   const lines: string[] = []
-  const say = (text: string) => lines.push(text)
+  const write = (text: string) => lines.push(text)
   let now = 0
-  const storage = createStorage(postgres, { info: say, error: say }, () => now)
+  const storage = createStorage(postgres, { info: write, error: write }, () => now)
   const full = Object.assign(new Error('could not extend file'), { code: '53100' })
   for (let i = 0; i < 100; i++) storage.noteFailure(full)
   assert.deepEqual(storage.fault()?.kind, 'full')

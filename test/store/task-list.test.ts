@@ -24,20 +24,20 @@ const me = 1
 const defaults = { reminders: [], dayReminders: ['PT0S'], dayTime: '09:00', timeZone: 'UTC' }
 
 async function open(t: TestContext, url?: string) {
-  const said: CompiledQuery[] = []
+  const executed: CompiledQuery[] = []
   const store = await openStore(url ?? (await migratedDatabase(t)), {
     clock: fakeClock(now),
     onBroken() {},
     wrap: (dialect) =>
       wrapConnections(dialect, (_, run, query) => {
-        said.push(query)
+        executed.push(query)
         return run()
       }),
   })
   t.after(() => store[Symbol.asyncDispose]())
   await store.transact((tx, at) => adoptServerDefaults(tx, defaults, at))
-  said.length = 0
-  return { store, said, ctx: { db: store.db, transact: store.transact, wake() {} } satisfies Context }
+  executed.length = 0
+  return { store, executed, ctx: { db: store.db, transact: store.transact, wake() {} } satisfies Context }
 }
 
 /** Tasks by the thousand; as created, words and all. */
@@ -87,7 +87,7 @@ const isByIndex: Record<DialectName, (plan: string) => boolean> = {
 }
 
 test(`${testDatabase}: a page by expiry reads a stretch of the index, in both directions and from any position`, async (t) => {
-  const { store, said } = await open(t)
+  const { store, executed } = await open(t)
   await fill(store, 5_000, (i) => ({
     title: `Task ${i}`,
     expiryAt: i % 20 === 0 ? null : now + 1_000 * ((i * 7_919) % 1_000),
@@ -99,16 +99,16 @@ test(`${testDatabase}: a page by expiry reads a stretch of the index, in both di
     const some = (await page(store, sort, { limit: 2_000 })).at(-1) as Task
     const never = (await page(store, sort, { limit: 4_800 })).at(-1) as Task
     assert.equal(never.expiryAt, null)
-    const wishes: [words: string, after: Position | undefined, statements: number][] = [
+    const requests: [words: string, after: Position | undefined, statements: number][] = [
       ['from the start', undefined, 1],
       ['from the middle', positionOf(some, sort), 2],
       ['of those that never expire', positionOf(never, sort), 1],
     ]
-    for (const [words, after, statements] of wishes) {
-      said.length = 0
+    for (const [words, after, statements] of requests) {
+      executed.length = 0
       const tasks = await page(store, sort, { ...(after && { after }) })
       assert.equal(tasks.length, 50)
-      const asked = [...said]
+      const asked = [...executed]
       assert.equal(asked.length, statements, words)
       for (const query of asked) {
         const { rows } = await store.db.executeQuery({ ...query, sql: explain[testDatabase](query.sql) })
@@ -120,7 +120,7 @@ test(`${testDatabase}: a page by expiry reads a stretch of the index, in both di
 })
 
 test(`${testDatabase}: what very many tasks have is found as well, in any order and among others`, async (t) => {
-  const { store, said } = await open(t)
+  const { store, executed } = await open(t)
   const howMany = 10_500
   await fill(store, howMany, (i) => ({
     title: `${i % 50 === 7 ? 'other' : 'Common'} word${i % 2_000 === 3 ? ' rare' : ''}`,
@@ -155,37 +155,37 @@ test(`${testDatabase}: what very many tasks have is found as well, in any order 
     [4, 2_004, 4_004, 6_004, 8_004, 10_004],
   )
   assert.equal(await countTasks(store.db, me, { words: ['rare', 'common'] }, now), 6)
-  said.length = 0
+  executed.length = 0
   await page(store, [key('expiry'), key('id')], { filter: { words: ['rare'] } })
-  assert.ok(said.length <= 2, 'a few are looked up, by one statement')
+  assert.ok(executed.length <= 2, 'a few are looked up, by one statement')
   await page(store, [key('id')], { filter: { words: ['common'] }, limit: 50 })
-  assert.ok(said.length <= 8, 'and of many no more are read than the page needs')
+  assert.ok(executed.length <= 8, 'and of many no more are read than the page needs')
 })
 
 /** Statements by themselves; those of a transaction are `begin` and `commit` besides. */
-const ofIndex = (said: readonly CompiledQuery[]) => said.filter(({ sql }) => /\bsearch\b/.test(sql))
+const ofIndex = (executed: readonly CompiledQuery[]) => executed.filter(({ sql }) => /\bsearch\b/.test(sql))
 
 test(`${testDatabase}: the index of words is written for a title or a description, once a transaction, and for nothing else`, async (t) => {
-  const { said, ctx } = await open(t)
+  const { executed, ctx } = await open(t)
   const actor = { userId: me }
   const target = { id: 1 }
-  const writes = async (wish: () => Promise<unknown>) => {
-    said.length = 0
-    await wish()
-    return ofIndex(said).length
+  const writes = async (request: () => Promise<unknown>) => {
+    executed.length = 0
+    await request()
+    return ofIndex(executed).length
   }
   assert.equal(await writes(() => createTask(ctx, actor, { title: 'Renew', expiry: { at: now + 1 } })), 1)
   const drafts = Array.from({ length: 20 }, (_, i) => ({ title: `Task ${i}` }))
   const together = await writes(() => Promise.all(drafts.map((draft) => createTask(ctx, actor, draft))))
   assert.ok(together <= 2, `${together} for 20 creates at once`)
-  for (const wish of [
+  for (const request of [
     () => updateTask(ctx, actor, target, { expiry: { at: now + 2 } }),
     () => updateTask(ctx, actor, target, { tags: ['a'], priority: 'high', key: 'k', reminders: [] }),
     () => updateTask(ctx, actor, target, { title: 'Renew', description: null }),
     () => snoozeTask(ctx, actor, target, { forMs: 1_000 }),
     () => completeTask(ctx, actor, target),
   ])
-    assert.equal(await writes(wish), 0, String(wish))
+    assert.equal(await writes(request), 0, String(request))
   assert.ok((await writes(() => updateTask(ctx, actor, target, { title: 'Extend' }))) >= 1)
   assert.ok((await writes(() => updateTask(ctx, actor, target, { description: 'x' }))) >= 1)
 })

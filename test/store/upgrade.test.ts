@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { randomUUID } from 'node:crypto'
-import { describe, test } from 'node:test'
+import { describe, type TestContext, test } from 'node:test'
 import type { Dialect as KyselyDialect } from 'kysely'
 import { sql } from 'kysely'
 import { Problem } from '#core/problem.ts'
@@ -111,6 +111,14 @@ async function newSchema(url: string, schema: SchemaDefinition = currentSchema):
   return await schemaOf(store)
 }
 
+let expected: Promise<string[]> | undefined
+
+/** The schema of a new database in the later version, created once: it takes a server a second. */
+async function expectedSchema(t: TestContext): Promise<string[]> {
+  expected ??= freshDatabase(t).then((url) => newSchema(url, later))
+  return expected
+}
+
 const migrationsIn = async (db: Db) =>
   (await sql<{ name: string }>`select name from kysely_migration order by name`.execute(db)).rows.map(
     ({ name }) => name,
@@ -141,7 +149,7 @@ describe(`${testDatabase}: upgrades`, () => {
       }
       await using store = await open(url, { schema: later })
       const upgraded = await schemaOf(store)
-      assert.deepEqual(upgraded, await newSchema(await freshDatabase(t), later))
+      assert.deepEqual(upgraded, await expectedSchema(t))
       const added = upgraded.filter((line) => !before.includes(line))
       for (const name of [/color/, /stars/, /tasks_color/, /labels/, /labels_user/])
         assert.ok(
@@ -170,7 +178,6 @@ describe(`${testDatabase}: upgrades`, () => {
 
   for (const when of ['before', 'after'] as const) {
     test(`killed ${when} any of its statements, an upgrade is completed by the next start`, async (t) => {
-      const expected = await newSchema(await freshDatabase(t), later)
       const url = await freshDatabase(t)
       const sample = parseSample(process.env.CRASH_SAMPLE)
       let kills = 0
@@ -183,7 +190,7 @@ describe(`${testDatabase}: upgrades`, () => {
         if (!(await killAt(url, n, when, later))) break
         kills++
         await using store = await open(url, { schema: later })
-        assert.deepEqual(await schemaOf(store), expected)
+        assert.deepEqual(await schemaOf(store), await expectedSchema(t))
         const { rows } = await sql`select color, stars from tasks`.execute(store.db)
         assert.deepEqual(rows, [{ color: 'red', stars: 3 }])
       }
@@ -191,7 +198,6 @@ describe(`${testDatabase}: upgrades`, () => {
     })
 
     test(`killed ${when} any statement of its first start, a database is completed by a later version`, async (t) => {
-      const expected = await newSchema(await freshDatabase(t), later)
       const url = await freshDatabase(t)
       const sample = parseSample(process.env.CRASH_SAMPLE)
       let kills = 0
@@ -199,7 +205,7 @@ describe(`${testDatabase}: upgrades`, () => {
         await emptyDatabase(url)
         if (!(await killAt(url, n, when, asOf(1)))) break
         kills++
-        assert.deepEqual(await newSchema(url, later), expected)
+        assert.deepEqual(await newSchema(url, later), await expectedSchema(t))
       }
       assert.ok(kills * sample.of > 5, `${kills} kills`)
     })

@@ -13,7 +13,7 @@ import { startTestApp, type TestApp, type TestAppOptions } from './test-app.ts'
 export const password = 'six crows on a wire'
 
 /** Somebody with an account, and a token. */
-export interface Person {
+export interface Account {
   readonly id: number
   readonly name: string
   readonly token: string
@@ -26,15 +26,15 @@ export interface Person {
 export interface LoginApp {
   readonly app: TestApp
   /** The first user, who has set the server up. */
-  readonly root: Person
+  readonly root: Account
   /** One more person, who has accepted an invitation. */
-  add(name: string, wish?: { role?: Role; email?: string; scopes?: Scope[] }): Promise<Person>
+  add(name: string, request?: { role?: Role; email?: string; scopes?: Scope[] }): Promise<Account>
 }
 
 /** A server on which people sign in, set up by the link that it has printed. */
 export async function startWithLogin(t: TestContext, options: TestAppOptions = {}): Promise<LoginApp> {
   const app = await startTestApp(t, { ...options, flags: ['--login', ...(options.flags ?? [])] })
-  const person = (id: number, name: string, token: string): Person => ({
+  const person = (id: number, name: string, token: string): Account => ({
     id,
     name,
     token,

@@ -6,7 +6,7 @@ import type { Store } from '#store/engine/open.ts'
 const inner = /^search_(data|idx|content|docsize|config)$/
 
 /** All that a database holds, the rows of each table as text. */
-export async function everythingIn({ db }: Pick<Store, 'db'>): Promise<Map<string, string>> {
+export async function dumpDatabase({ db }: Pick<Store, 'db'>): Promise<Map<string, string>> {
   const found = new Map<string, string>()
   for (const { name } of await db.introspection.getTables({ withInternalKyselyTables: true })) {
     if (inner.test(name)) continue
@@ -22,8 +22,8 @@ export async function everythingIn({ db }: Pick<Store, 'db'>): Promise<Map<strin
 const isBytes = (value: unknown): value is Uint8Array => value instanceof Uint8Array
 
 /** The names of the tables in which a text stands anywhere; of an embedded database also `file`, where its files hold it. */
-export async function whereIs(store: Pick<Store, 'db' | 'dialect'>, text: string): Promise<string[]> {
-  const places = [...(await everythingIn(store))].filter(([, rows]) => rows.includes(text)).map(([name]) => name)
+export async function placesOf(store: Pick<Store, 'db' | 'dialect'>, text: string): Promise<string[]> {
+  const places = [...(await dumpDatabase(store))].filter(([, rows]) => rows.includes(text)).map(([name]) => name)
   if (store.dialect.name !== 'sqlite') return places
   const { rows } = await sql<{ file: string }>`pragma database_list`.execute(store.db)
   const files = rows.flatMap(({ file }) => [file, `${file}-wal`])

@@ -58,9 +58,9 @@ export function failingDatabase(): FailingDatabase {
   return {
     wrap: (dialect) => wrapConnections(dialect, around),
     die,
-    dieAt(n, moment) {
+    dieAt(n, at) {
       left = n
-      when = moment
+      when = at
     },
     get isFailed() {
       return isFailed
@@ -118,7 +118,7 @@ export function wrapConnections(
 }
 
 /** Stands before a statement, and lets it by only while it is open. `wrap` is to be given as `wrapDatabase`. */
-export function gateBefore(statement: RegExp) {
+export function pauseBefore(statement: RegExp) {
   let [reached, opened] = [Promise.withResolvers<void>(), Promise.withResolvers<void>()]
   opened.resolve()
   return {

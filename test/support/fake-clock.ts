@@ -12,7 +12,7 @@ export interface FakeClock extends Clock {
   /** Sets the time without waking anybody, as an operator or NTP does. */
   set(time: string | number): void
   /** Called after every step until it resolves: what was woken has come to rest. */
-  settle: () => Promise<void>
+  whenIdle: () => Promise<void>
 }
 
 interface Sleeper {
@@ -48,7 +48,7 @@ export function fakeClock(start: string | number = '2026-12-01T09:00:00Z'): Fake
     async advance(ms) {
       const target = elapsed + ms
       await turn()
-      await clock.settle()
+      await clock.whenIdle()
       for (;;) {
         const next = Math.min(...[...sleepers].map(({ until }) => until))
         if (next > target) break
@@ -56,7 +56,7 @@ export function fakeClock(start: string | number = '2026-12-01T09:00:00Z'): Fake
         elapsed = next
         for (const { until, wake } of [...sleepers]) if (until <= next) wake()
         await turn()
-        await clock.settle()
+        await clock.whenIdle()
       }
       now += target - elapsed
       elapsed = target
@@ -65,7 +65,7 @@ export function fakeClock(start: string | number = '2026-12-01T09:00:00Z'): Fake
     set(time) {
       now = toMs(time)
     },
-    settle: async () => {},
+    whenIdle: async () => {},
   }
   return clock
 }

@@ -4,12 +4,13 @@ import { consoleKind } from '#channels/console.ts'
 import { createClient, type DuebellClient } from '#client/client.ts'
 import { systemClock } from '#clock.ts'
 import { parseConfig } from '#config/config.ts'
-import { type Recorder, recorder } from './recording-channel.ts'
+import { outputTo } from './output.ts'
+import { createRecorder, type Recorder } from './recording-channel.ts'
 
 export interface LiveApp {
   readonly app: App
   readonly client: DuebellClient
-  readonly bell: Recorder
+  readonly recorder: Recorder
 }
 
 /** The whole server in this process, on a database of the test's and the machine's own clock, with a recording channel. */
@@ -18,33 +19,26 @@ export async function startLiveApp(
   databaseUrl: string,
   {
     lines = [],
-    bell = recorder(),
+    recorder = createRecorder(),
     flags = [],
     ...deps
-  }: { lines?: string[]; bell?: Recorder; flags?: readonly string[] } & Partial<AppDeps> = {},
+  }: { lines?: string[]; recorder?: Recorder; flags?: readonly string[] } & Partial<AppDeps> = {},
 ): Promise<LiveApp> {
-  const catalog = [consoleKind, bell.kind]
+  const catalog = [consoleKind, recorder.kind]
   const config = parseConfig({
     argv: ['--config=file', '--port=0', `--database-url=${databaseUrl}`, '--log-format=pretty', ...flags],
     env: {},
-    readFile: () => JSON.stringify({ channels: [{ name: 'recording', kind: bell.kind.kind }] }),
+    readFile: () => JSON.stringify({ channels: [{ name: 'recording', kind: recorder.kind.kind }] }),
     systemTimeZone: 'UTC',
     catalog,
   })
-  const output = {
-    writableLength: 0,
-    write(text: string, done?: () => void) {
-      lines.push(text)
-      done?.()
-    },
-  }
   const app = await startApp(config, {
     clock: systemClock,
-    output,
+    output: outputTo(lines),
     catalog,
     onBroken: (error) => lines.push(`broken: ${error}`),
     ...deps,
   })
   t.after(() => app.stop())
-  return { app, client: createClient(app.url, { tries: 1 }), bell }
+  return { app, client: createClient(app.url, { tries: 1 }), recorder }
 }

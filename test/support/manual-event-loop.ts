@@ -1,7 +1,7 @@
 import type { EventLoop } from '#http/limits/fair-queue.ts'
 
 /** An event loop whose turns and time a test controls. */
-export interface HandTurnedLoop {
+export interface ManualEventLoop {
   readonly eventLoop: EventLoop
   pass(ms: number): void
   /** Calls the scheduled callbacks; those they schedule belong to the next turn. */
@@ -10,7 +10,7 @@ export interface HandTurnedLoop {
   turnAll(): number
 }
 
-export function handTurnedLoop(): HandTurnedLoop {
+export function manualEventLoop(): ManualEventLoop {
   let now = 1_000
   let callbacks: (() => void)[] = []
   const turn = () => {

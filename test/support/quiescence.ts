@@ -7,7 +7,7 @@ import type { FakeClock } from './fake-clock.ts'
  * For tests in which something hangs: the app is never idle then. Of the world it needs only the database and turns of the event
  * loop, so it has come to rest, and waits for the clock alone, when many turns have passed and it has asked the database nothing.
  */
-export function restWatch() {
+export function watchQuiescence() {
   let inFlight = 0
   let moves = 0
   /** Wakes who waits for the last statement underway: turning meanwhile would burn a core for as long as a server takes. */
@@ -28,7 +28,7 @@ export function restWatch() {
     wrap: (dialect: Dialect): Dialect => wrapConnections(dialect, (_, run) => count(run), count),
     /** From here on this clock waits for rest, and not for idleness. */
     rule(clock: FakeClock) {
-      clock.settle = async () => {
+      clock.whenIdle = async () => {
         for (let before = -1; inFlight > 0 || before !== moves; ) {
           if (inFlight > 0) await new Promise<void>((resolve) => waiting.push(resolve))
           before = moves

@@ -16,7 +16,7 @@ export interface Recorder {
 
 const options = Type.Object({}, { additionalProperties: false })
 
-export function recorder(kind = 'recording'): Recorder {
+export function createRecorder(kind = 'recording'): Recorder {
   let taken = 0
   const recorder: Recorder = {
     messages: [],

@@ -20,7 +20,7 @@ export async function stopWithFakeClock(
   for (let turns = 1; !isOver; turns++) {
     await (turns < 1_000 ? turn() : delay(1)) // by then it waits for a server: turning burns a core
     if (database?.isFailed === false || turns % 10 !== 0) continue
-    clock.settle = async () => {}
+    clock.whenIdle = async () => {}
     await clock.advance(1_000)
   }
   return stop

@@ -8,14 +8,15 @@ import { createClient, type DuebellClient } from '#client/client.ts'
 import { parseConfig } from '#config/config.ts'
 import { migratedDatabase } from './databases.ts'
 import { type FakeClock, fakeClock } from './fake-clock.ts'
-import { type Recorder, recorder } from './recording-channel.ts'
+import { outputTo } from './output.ts'
+import { createRecorder, type Recorder } from './recording-channel.ts'
 import { stopWithFakeClock } from './stop-with-fake-clock.ts'
 
 export interface TestApp {
   readonly client: DuebellClient
   readonly clock: FakeClock
   /** A channel besides the console, named and of kind `recording`. */
-  readonly bell: Recorder
+  readonly recorder: Recorder
   /** What was written to standard output. */
   readonly lines: string[]
   readonly app: App
@@ -37,13 +38,13 @@ export interface TestAppOptions {
 export async function startTestApp(t: TestContext, options: TestAppOptions = {}): Promise<TestApp> {
   const url = await migratedDatabase(t)
   const clock = fakeClock(options.startAt)
-  const bell = recorder()
+  const recorder = createRecorder()
   const lines: string[] = []
   let app: App
 
   async function start(more: TestAppOptions = {}) {
     const { flags = [], channels, kinds = [], wrapDatabase } = { ...options, ...more }
-    const catalog = [consoleKind, webhookKind, bell.kind, ...kinds]
+    const catalog = [consoleKind, webhookKind, recorder.kind, ...kinds]
     const file = { channels: channels ?? [{ name: 'recording', kind: 'recording' }] }
     const config = parseConfig({
       argv: ['--config=file', '--port=0', `--database-url=${url}`, '--log-format=pretty', ...flags],
@@ -52,21 +53,14 @@ export async function startTestApp(t: TestContext, options: TestAppOptions = {})
       systemTimeZone: 'UTC',
       catalog,
     })
-    const output = {
-      writableLength: 0,
-      write(text: string, done?: () => void) {
-        lines.push(text)
-        done?.()
-      },
-    }
     app = await startApp(config, {
       clock,
-      output,
+      output: outputTo(lines),
       catalog,
       onBroken: (error) => lines.push(`broken: ${error}`),
       ...(wrapDatabase && { wrapDatabase }),
     })
-    clock.settle = app.idle
+    clock.whenIdle = app.idle
   }
 
   await start()
@@ -75,7 +69,7 @@ export async function startTestApp(t: TestContext, options: TestAppOptions = {})
       return createClient(app.url, { tries: 1, timeoutMs: 60_000 }) // what the server answers, not what a second try mends
     },
     clock,
-    bell,
+    recorder,
     lines,
     get app() {
       return app
@@ -88,7 +82,7 @@ export async function startTestApp(t: TestContext, options: TestAppOptions = {})
       await start(more)
     },
     async stop() {
-      clock.settle = async () => {}
+      clock.whenIdle = async () => {}
       await app.stop()
     },
   }

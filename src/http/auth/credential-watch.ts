@@ -11,73 +11,64 @@ export interface CredentialWatch {
   stop(): void
 }
 
-/** Other replicas end access as well, and this process sees it within this time. */
+/**
+ * Other replicas end access as well, and this process sees it within this time. Rejected: a check at the heartbeat of a stream, every
+ * 15 s. A thief would read for as long after the token was revoked.
+ */
 const checkEveryMs = 500
 
-/** The reason for abort(): without one, each call creates a DOMException with a stack. */
-const over = 'over'
-
 export function watchCredentials({ db, clock }: { db: Db; clock: Clock }): CredentialWatch {
-  const watched = new Map<number, Set<() => void>>()
+  const watchers = new Set<{ readonly id: number; readonly end: () => void }>()
   let running: AbortController | undefined
-  /** Ends the current sleep. */
-  let nap: AbortController | undefined
-  let isStale = false
+  let lastCheck = Promise.resolve()
+  let isCheckQueued = false
 
   async function run(signal: AbortSignal) {
-    while (!signal.aborted) {
-      if (!isStale) {
-        const current = new AbortController()
-        nap = current
-        await clock.sleep(checkEveryMs, current.signal)
-        if (nap === current) nap = undefined
-      }
+    for (;;) {
+      await clock.sleep(checkEveryMs, signal)
       if (signal.aborted) return
-      isStale = false
-      await check()
+      queueCheck()
     }
+  }
+
+  /** One check runs and one waits: a hundred tokens that end at once do not take all connections of a pool. */
+  function queueCheck() {
+    if (isCheckQueued || watchers.size === 0) return
+    isCheckQueued = true
+    lastCheck = lastCheck.then(check)
   }
 
   async function check() {
+    isCheckQueued = false
     // Those that arrive during the query are not part of it.
-    const ids = [...watched.keys()]
+    const checked = [...watchers]
+    const ids = new Set(checked.map(({ id }) => id))
     // The next check repeats a failed query.
-    const good = await validTokens(db, ids, clock.now()).catch(() => undefined)
-    if (!good) return
-    for (const id of ids) {
-      if (good.has(id)) continue
-      const ends = watched.get(id) ?? []
-      watched.delete(id)
-      for (const end of ends) end()
-    }
-    if (watched.size === 0) stop()
+    const valid = await validTokens(db, [...ids], clock.now()).catch(() => ids)
+    for (const watcher of checked) if (!valid.has(watcher.id) && watchers.delete(watcher)) watcher.end()
+    if (watchers.size === 0) stop()
+  }
+
+  function start() {
+    running = new AbortController()
+    run(running.signal)
   }
 
   function stop() {
-    running?.abort(over)
+    running?.abort()
     running = undefined
-    nap?.abort(over)
   }
 
   return {
     watch(id, end) {
-      const ends = watched.get(id) ?? new Set()
-      watched.set(id, ends.add(end))
-      if (!running) {
-        running = new AbortController()
-        run(running.signal)
-      }
+      const watcher = { id, end }
+      watchers.add(watcher)
+      if (!running) start()
       return () => {
-        ends.delete(end)
-        if (ends.size > 0 || watched.get(id) !== ends) return
-        watched.delete(id)
-        if (watched.size === 0) stop()
+        if (watchers.delete(watcher) && watchers.size === 0) stop()
       }
     },
-    recheck() {
-      isStale = watched.size > 0
-      if (isStale) nap?.abort(over)
-    },
+    recheck: queueCheck,
     stop,
   }
 }

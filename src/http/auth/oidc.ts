@@ -65,7 +65,7 @@ export function createOidc(options: OidcOptions): Oidc {
   const cipher = createCookieCipher(cookieKey, `oidc ${issuer} ${clientId}`)
 
   /** @throws Problem */
-  function readPending(cookie: string | undefined, query: URLSearchParams): PendingSignIn {
+  async function readPending(cookie: string | undefined, query: URLSearchParams): Promise<PendingSignIn> {
     if (!query.has('code') && !query.has('error'))
       throw new Problem('malformed', 'This address is where a sign-in ends. Start one at /sign-in.')
     if (!cookie)
@@ -73,7 +73,7 @@ export function createOidc(options: OidcOptions): Oidc {
         'malformed',
         'No sign-in is in progress in this browser: it has finished, or took longer than 10 minutes. Sign in again.',
       )
-    const text = cipher.decrypt(cookie)
+    const text = await cipher.decrypt(cookie)
     if (text === null)
       throw new Problem(
         'malformed',
@@ -109,13 +109,13 @@ export function createOidc(options: OidcOptions): Oidc {
         code_challenge: await library.calculatePKCECodeChallenge(pending.verifier),
         code_challenge_method: 'S256',
       })
-      return { location: location.href, cookie: cipher.encrypt(JSON.stringify(pending)) }
+      return { location: location.href, cookie: await cipher.encrypt(JSON.stringify(pending)) }
     },
     async finish({ cookie, url }) {
       // The registered URL, since a proxy may have forwarded the request under another.
       const callback = new URL(redirectUri)
       callback.search = URL.parse(url, redirectUri)?.search ?? ''
-      const { state, nonce, verifier, returnTo } = readPending(cookie, callback.searchParams)
+      const { state, nonce, verifier, returnTo } = await readPending(cookie, callback.searchParams)
       const provider = await discovered()
       try {
         const { library, configuration } = provider

@@ -4,12 +4,12 @@ import { connect } from 'node:net'
 import { type TestContext, test } from 'node:test'
 import { fastify } from 'fastify'
 import { eventually } from '#kit/eventually.ts'
-import { handTurnedLoop } from '#support/manual-event-loop.ts'
+import { manualEventLoop } from '#support/manual-event-loop.ts'
 import { type Admission, admitRequests, createAdmission } from './admission.ts'
 
 /** Admission control, and what happened to the requests that came to it. */
 function start() {
-  const loop = handTurnedLoop()
+  const loop = manualEventLoop()
   const timers: { ms: number; callback: () => void }[] = []
   const admission = createAdmission(loop.eventLoop, (ms, callback) => timers.push({ ms, callback }))
   const started = new Map<number, number>()
@@ -183,7 +183,7 @@ test('rejections share the event loop like all else', () => {
 
 /** A server with admission control, whose event loop the test turns. */
 async function startServer(t: TestContext) {
-  const loop = handTurnedLoop()
+  const loop = manualEventLoop()
   const counts = { rejected: 0, logged: 0 }
   const server = fastify({ forceCloseConnections: true })
   const log = { warn: () => counts.logged++ }

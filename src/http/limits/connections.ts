@@ -2,6 +2,7 @@ import type { Socket } from 'node:net'
 import type { FastifyInstance } from 'fastify'
 import { Problem } from '#core/problem.ts'
 import type { Trust } from '#http/listen/trusted-proxies.ts'
+import { isLoopback } from '#ip-address.ts'
 import { limitConnectionCount } from './connection-limit.ts'
 
 /**
@@ -72,8 +73,7 @@ export function connectionOptions({ headersMs, requestMs, checkMs, nearIdleMs }:
 /** Returns the test for peers whose idle connections are kept longer: this machine and trusted proxies. */
 export function nearPeers(trusts: Trust | undefined): (address: string | undefined) => boolean {
   return (address) => {
-    const bare = address?.replace(/^::ffff:/, '')
-    return bare === undefined || bare === '::1' || bare.startsWith('127.') || trusts?.(bare) === true
+    return address === undefined || isLoopback(address) || trusts?.(address) === true
   }
 }
 

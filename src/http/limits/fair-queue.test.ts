@@ -1,11 +1,11 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { handTurnedLoop } from '#support/manual-event-loop.ts'
+import { manualEventLoop } from '#support/manual-event-loop.ts'
 import { createFairQueue } from './fair-queue.ts'
 
 /** A queue with a share of 5 ms a turn, in which each item takes `costMs`. */
 function start(costMs: number) {
-  const loop = handTurnedLoop()
+  const loop = manualEventLoop()
   const served: number[] = []
   let hasCapacity = true
   const queue = createFairQueue<number>(

@@ -1,6 +1,8 @@
 import { isIPv6 } from 'node:net'
 import type { FastifyReply } from 'fastify'
+import ipaddr from 'ipaddr.js'
 import { Problem } from '#core/problem.ts'
+import { type Address, parseAddress } from '#ip-address.ts'
 import { createLimiter, type RatePolicy, type Verdict } from './gcra.ts'
 
 /**
@@ -136,24 +138,8 @@ function toRateLimit(name: string, { quota, windowMs }: RatePolicy, { remaining,
 export function addressKey(address: string | undefined): string {
   if (address === undefined) return 'address:local'
   if (!isIPv6(address)) return `address:${address}`
-  const groups = groupsOf(address)
-  const [, , , , , sixth, high = 0, low = 0] = groups
-  if (sixth === 0xffff && groups.slice(0, 5).every((group) => group === 0))
-    return `address:${[high >> 8, high & 255, low >> 8, low & 255].join('.')}`
-  return `address:${groups
-    .slice(0, 4)
-    .map((group) => group.toString(16))
-    .join(':')}::/64`
-}
-
-/** The eight groups of an IPv6 address, without its zone (`%eth0`). */
-function groupsOf(address: string): number[] {
-  const plain = address.replace(/%.*$/, '').replace(/(\d+)\.(\d+)\.(\d+)\.(\d+)$/, (_, ...[a, b, c, d]) => {
-    const hex = (high: string, low: string) => (Number(high) * 256 + Number(low)).toString(16)
-    return `${hex(a, b)}:${hex(c, d)}`
-  })
-  const [before = [], after = []] = plain
-    .split('::')
-    .map((side) => (side === '' ? [] : side.split(':').map((group) => Number.parseInt(group, 16))))
-  return [...before, ...Array(8 - before.length - after.length).fill(0), ...after]
+  const parsed = parseAddress(address) as Address
+  if (parsed instanceof ipaddr.IPv4) return `address:${parsed}`
+  const network = parsed.parts.slice(0, 4).map((group) => group.toString(16))
+  return `address:${network.join(':')}::/64`
 }

@@ -1,9 +1,9 @@
 import { isIP } from 'node:net'
+import { isLoopback, parseAddress } from '#ip-address.ts'
 
 /** Returns whether only this machine can reach an address to listen on. */
 export function isLoopbackAddress(host: string): boolean {
-  if (host === 'localhost' || host === '::1') return true
-  return isIP(host) === 4 && host.startsWith('127.')
+  return host === 'localhost' || isLoopback(host)
 }
 
 /** Returns whether a request is addressed to this server, by its Host header and the local address of its connection. */
@@ -41,17 +41,6 @@ export function hostFault(text: string): string | undefined {
  * IPv4-mapped address becomes IPv4: connections to a dual-stack socket have the local address ::ffff:192.0.2.7.
  */
 function normalize(host: string): string {
-  const bare = host
-    .toLowerCase()
-    .replace(/^\[(.*)\]$/, '$1')
-    .replace(/%.*$/, '')
-  if (isIP(bare) !== 6) return bare
-  const shortest = new URL(`http://[${bare}]`).hostname.slice(1, -1)
-  const mapped = /^::ffff:([\da-f]+):([\da-f]+)$/.exec(shortest)
-  if (!mapped) return shortest
-  return mapped
-    .slice(1)
-    .map((part) => Number.parseInt(part, 16))
-    .flatMap((part) => [part >> 8, part & 255])
-    .join('.')
+  const bare = host.toLowerCase().replace(/^\[(.*)\]$/, '$1')
+  return isIP(bare) === 6 ? String(parseAddress(bare)) : bare
 }

@@ -34,7 +34,7 @@ export async function migrate(
       'unavailable',
       `The database was used by a newer Duebell: it has ${unknown.join(', ')}, which this version does not know. Nothing was changed. Start the newer version.`,
     )
-  // Most starts: without it, Kysely would list all tables three times and take its lock.
+  // Most starts: without it, Kysely would list all tables twice and take its lock.
   if (applied?.length === Object.keys(migrations).length) return false
   if (!applied) await refuseForeignTables(db, where)
   const migrator = new Migrator({ db, provider: { getMigrations: async () => migrations } })

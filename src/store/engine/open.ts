@@ -62,13 +62,17 @@ export interface StoreDeps {
   readonly onChangesCommitted?: (userIds: readonly number[]) => void
   /** Called after each COMMIT of this process: how many units of work shared it, and the time since its BEGIN. */
   readonly onCommitted?: (works: number, ms: number) => void
+  /** Ends the wait for a database that does not answer yet. */
+  readonly stopping?: AbortSignal
   /** Wraps the driver, so that tests can watch or fail statements. */
   readonly wrap?: (dialect: KyselyDialect) => KyselyDialect
   /** The tables and their migrations; those of this version when absent, those of another in tests. */
   readonly schema?: SchemaDefinition
 }
 
-type OpenDeps = Required<Omit<StoreDeps, 'wrap' | 'schema' | 'onChangesCommitted' | 'onCommitted'>>
+type OpenDeps = Required<Omit<StoreDeps, 'stopping' | 'wrap' | 'schema' | 'onChangesCommitted' | 'onCommitted'>> & {
+  readonly stopping?: AbortSignal | undefined
+}
 
 /** How long to wait for a database server that is still starting. */
 const patienceMs = 60_000
@@ -185,7 +189,12 @@ async function openDialect(url: string, limits: Limits, isWatched: boolean): Pro
 }
 
 /** Waits for a database that does not answer yet. Any other error is thrown at once. */
-async function waitForDatabase(db: Db, dialect: Dialect, url: string, { clock, log }: OpenDeps): Promise<void> {
+async function waitForDatabase(
+  db: Db,
+  dialect: Dialect,
+  url: string,
+  { clock, log, stopping }: OpenDeps,
+): Promise<void> {
   const giveUpAt = clock.now() + patienceMs
   for (let isFirst = true; ; isFirst = false) {
     try {
@@ -200,7 +209,8 @@ async function waitForDatabase(db: Db, dialect: Dialect, url: string, { clock, l
           cause: error,
         })
       if (isFirst) log.warn(`${reason}; waiting up to ${patienceMs / 1_000} s for it to start`)
-      await clock.sleep(500)
+      await clock.sleep(500, stopping)
+      stopping?.throwIfAborted()
     }
   }
 }

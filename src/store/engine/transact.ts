@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Clock } from '#clock.ts'
 import { Problem } from '#core/problem.ts'
-import { type Dialect, dialectOf } from '#store/dialects/dialect.ts'
+import { type Dialect, dialectOf, type ErrorClass } from '#store/dialects/dialect.ts'
 import type { Db } from '#store/schema.ts'
 import { markTransaction, runStatement } from './prepare.ts'
 import { asProblem } from './unavailable.ts'
@@ -19,6 +19,9 @@ import { asProblem } from './unavailable.ts'
  * When one throws that may have changed something, the transaction is rolled back and runs again, each unit behind a savepoint. So a
  * unit may run twice, and must have no effect outside its transaction. Savepoints are not used at once: over a network they are two
  * more round trips a unit, and SQLite copies each page before it is changed, a tenth of the time of an edit.
+ *
+ * A unit that meets a damaged page fails alone, and the others of its batch run again in a transaction each. Savepoints are no help
+ * there: after such an error SQLite refuses every write until the transaction ends (SQLITE_CorruptRdOnly).
  */
 export type Transact = <T>(work: (tx: Db, now: number) => Promise<T>) => Promise<T>
 
@@ -53,6 +56,8 @@ interface Queued {
   readonly work: (tx: Db, now: number) => Promise<unknown>
   readonly resolve: (value: never) => void
   readonly reject: (error: unknown) => void
+  /** Set once it has shared a batch that met a damaged page. */
+  readonly isAlone?: true
 }
 
 /** Calls back one caller with the result of its unit of work. */
@@ -73,15 +78,19 @@ export function createTransact(deps: TransactDeps): Transact {
   let running = 0
 
   async function drain() {
-    const batch = queue.splice(0, maxBatch)
+    const batch = queue.splice(0, queue[0]?.isAlone ? 1 : maxBatch)
     if (batch.length > 0) {
       try {
         for (const answer of await runBatch(deps, batch)) answer()
       } catch (error) {
-        const problem = toRejection(deps, error)
-        // The units queued behind a database that does not answer have waited as long as those in front.
-        if (dialect.classify(error) === 'gone') batch.push(...queue.splice(0))
-        for (const { reject } of batch) reject(problem)
+        const what = dialect.classify(error)
+        if (what === 'damaged' && batch.length > 1) queue.unshift(...batch.map(runAlone))
+        else {
+          const problem = toRejection(deps, error)
+          // The units queued behind a database that does not answer have waited as long as those in front.
+          if (what === 'gone') batch.push(...queue.splice(0))
+          for (const { reject } of batch) reject(problem)
+        }
       }
     }
     if (queue.length > 0) setImmediate(drain)
@@ -98,6 +107,8 @@ export function createTransact(deps: TransactDeps): Transact {
     })
 }
 
+const runAlone = (queued: Queued): Queued => ({ ...queued, isAlone: true })
+
 /** Runs a batch until it commits. A batch of one never needs a savepoint: it is the transaction. */
 async function runBatch(deps: TransactDeps, batch: readonly Queued[]): Promise<Answer[]> {
   const { db, clock } = deps
@@ -111,13 +122,16 @@ async function runBatch(deps: TransactDeps, batch: readonly Queued[]): Promise<A
       const isBusy = what === 'busy'
       if (isBusy && (attempt >= maxTries || clock.now() - startedAt > patienceMs)) throw error
       // The error of one unit must not reject all, however long they have waited. Savepoints find out whose it is.
-      if (!isBusy && (batch.length === 1 || withSavepoints || what === 'gone')) throw error
+      if (!isBusy && (batch.length === 1 || withSavepoints || endsTransaction(what))) throw error
       if (!isBusy) withSavepoints = true
       // Pauses are random: two transactions that met in a deadlock would meet again.
       else await sleep(Math.random() * pauseMs * attempt)
     }
   }
 }
+
+/** Whether no unit of a transaction can write after such an error, not even behind a savepoint. */
+const endsTransaction = (what: ErrorClass) => what === 'gone' || what === 'damaged'
 
 interface Transaction {
   readonly tx: Db
@@ -172,7 +186,7 @@ async function runWork(deps: TransactDeps, transaction: Transaction, queued: Que
     return () => resolve(value as never)
   } catch (error) {
     const what = dialect.classify(error)
-    if (what === 'busy' || what === 'gone') throw error
+    if (what === 'busy' || endsTransaction(what)) throw error
     if (withSavepoints) {
       await runStatement(tx, 'rollback to savepoint unit_of_work', [])
       await runStatement(tx, 'release savepoint unit_of_work', [])

@@ -1,5 +1,5 @@
 import type { ChangeKind } from '#core/change.ts'
-import { count, instant, json, longText, reference, text, uuid } from './column.ts'
+import { count, instant, reference, text, uuid } from './column.ts'
 import { table } from './table.ts'
 
 /** The counter that numbers the changes of a user. Not a column of users: its row is locked by every transaction that changes something. */
@@ -29,21 +29,4 @@ export const changes = table(
     channel_id: reference().orNull(),
   },
   { primaryKey: { changes_number: ['user_id', 'number'] } },
-)
-
-/** The response to a request with an Idempotency-Key, written in the transaction of its effect. */
-export const idempotencyKeys = table(
-  {
-    user_id: reference(),
-    key: text(255),
-    fingerprint: text(64),
-    status: count(),
-    headers: json(2_000),
-    body: longText(),
-    created_at: instant(),
-  },
-  {
-    primaryKey: { idempotency_keys_key: ['user_id', 'key'] },
-    indexes: { idempotency_keys_created_at: ['created_at'] },
-  },
 )

@@ -1,6 +1,6 @@
 import type { Role, TokenKind } from '#core/account.ts'
 import type { Scope } from '#core/scope.ts'
-import { count, flag, id, instant, json, longText, reference, text } from './column.ts'
+import { count, flag, id, instant, json, reference, text } from './column.ts'
 import { table } from './table.ts'
 
 export const users = table(
@@ -94,24 +94,3 @@ export const tokens = table(
     },
   },
 )
-
-/** Users and tokens are stored by name, because an entry outlives them. */
-export const audit = table(
-  {
-    id: id(),
-    at: instant(),
-    user_id: reference().orNull(),
-    who: text(50).orNull(),
-    by_kind: text(12).orNull(),
-    by_name: text(100).orNull(),
-    operation: text(50),
-    object: longText(),
-    status: count(),
-    address: text(50).orNull(),
-    request_id: text(50),
-  },
-  { indexes: { audit_at: ['at'], audit_user: ['user_id', 'id'] } },
-)
-
-/** Secrets that all replicas share, such as the key that signs links. */
-export const secrets = table({ name: text(50), value: text(500) }, { primaryKey: 'name' })
