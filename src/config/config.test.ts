@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
+import { leadHint } from '#core/duration.ts'
 import { ConfigError, type ConfigSources, describeConfig, exposedSecrets, parseConfig } from './config.ts'
 
 function parse({
@@ -46,6 +47,8 @@ describe('configuration', () => {
       databaseUrl: 'sqlite:data/duebell.db',
       timeZone: 'Europe/Paris',
       defaultReminders: ['PT15M'],
+      defaultDayReminders: ['PT0S'],
+      dayTime: '09:00',
       trashDays: 30,
       rateLimit: 6_000,
       publicUrl: '',
@@ -109,7 +112,7 @@ describe('configuration', () => {
       '--port: must be integer',
       '--log-level: must be one of silent, fatal, error, warn, info, debug, trace',
       'timeZone in c.json: must be a time zone of the IANA database, like Europe/Paris',
-      'DUEBELL_DEFAULT_REMINDERS/0: must be an ISO 8601 duration of at most ten years, like PT15M or P1D',
+      `DUEBELL_DEFAULT_REMINDERS/0: ${leadHint}`,
     ])
   })
 

@@ -83,7 +83,7 @@ describe(`${testDatabase}: the walk`, () => {
 
     assert.deepEqual(
       await walk.step(),
-      { tasks: 0, tasksBefore: 0, isDone: false },
+      { tasks: 0, tasksBefore: 0, moved: [], isDone: false },
       'as many rows, though all are done',
     )
     while (walk.isBehind()) assert.equal((await walk.step()).tasks, 0, 'nothing is due soon')
@@ -112,7 +112,7 @@ describe(`${testDatabase}: the walk`, () => {
     const next = testDatabase === 'sqlite' ? store : await open()
     await adopt(next, { ...byOld, reminders: ['PT1H'] }) // as each start does
     const walk = walkOf(next)
-    assert.deepEqual(await walk.step(), { tasks: 100, tasksBefore: 100, isDone: false })
+    assert.deepEqual(await walk.step(), { tasks: 100, tasksBefore: 100, moved: [], isDone: false })
     assert.equal(await end(walk), 150)
     assert.deepEqual(await alarmsOf(next, ids.slice(100)), new Set([now + 20 * dayMs - hourMs]))
     // The mark is an alarm within ten minutes, of a task whose reminder is due in 20 days: no walk has read it.

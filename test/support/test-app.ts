@@ -32,6 +32,7 @@ export interface TestAppOptions {
   readonly channels?: readonly object[]
   readonly kinds?: readonly ChannelKind[]
   readonly wrapDatabase?: AppDeps['wrapDatabase']
+  readonly zoneRules?: string
 }
 
 /** The whole server in this process, on a port of its own, a database of its own and a clock moved by hand. */
@@ -43,7 +44,7 @@ export async function startTestApp(t: TestContext, options: TestAppOptions = {})
   let app: App
 
   async function start(more: TestAppOptions = {}) {
-    const { flags = [], channels, kinds = [], wrapDatabase } = { ...options, ...more }
+    const { flags = [], channels, kinds = [], wrapDatabase, zoneRules } = { ...options, ...more }
     const catalog = [consoleKind, webhookKind, recorder.kind, ...kinds]
     const file = { channels: channels ?? [{ name: 'recording', kind: 'recording' }] }
     const config = parseConfig({
@@ -59,6 +60,7 @@ export async function startTestApp(t: TestContext, options: TestAppOptions = {})
       catalog,
       onBroken: (error) => lines.push(`broken: ${error}`),
       ...(wrapDatabase && { wrapDatabase }),
+      ...(zoneRules && { zoneRules }),
     })
     clock.whenIdle = app.idle
   }
