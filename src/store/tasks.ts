@@ -3,7 +3,7 @@ import type { Task } from '#core/task.ts'
 import { dialectOf } from './dialects/dialect.ts'
 import { lockRows } from './engine/lock-rows.ts'
 import { prepare } from './engine/prepare.ts'
-import type { Db, TaskTable } from './schema.ts'
+import type { Db } from './schema.ts'
 import { toTask } from './task-rows.ts'
 
 /** Reads tasks, and locks them for a change. Lists with filters are in task-list.ts. */
