@@ -13,7 +13,7 @@ export type AnyOperation = Pick<
 export function allOperations(): AnyOperation[] {
   const byHand = readRoutes().routes.filter(({ schema }) => !(schema.operationId in operations))
   return [
-    ...Object.values<AnyOperation>(operations),
+    ...withVariants(Object.values<Operation>(operations)),
     ...byHand.map(({ method, url, schema }): AnyOperation => {
       const { operationId: id, scope, adminOnly, sessionOnly, params, querystring, body, requestHeaders } = schema
       if (scope === undefined) throw new Error(`${id} does not declare a scope`)
@@ -31,6 +31,15 @@ export function allOperations(): AnyOperation[] {
       }
     }),
   ]
+}
+
+/** Operations that share a route are one to the outside, with a body that has several forms. */
+function withVariants(all: readonly Operation[]): AnyOperation[] {
+  return all.flatMap((operation) => {
+    if (operation.variantOf !== undefined) return []
+    const bodies = all.filter(({ variantOf }) => variantOf === operation.id).flatMap(({ body }) => body ?? [])
+    return bodies.length === 0 ? [operation] : [{ ...operation, body: { oneOf: [operation.body, ...bodies] } }]
+  })
 }
 
 /** The members of an object, over all its alternatives. */

@@ -18,6 +18,10 @@ export function parseSample(text: string | undefined): Sample {
   return { part, of }
 }
 
+/** For runs of few statements: a quarter of them, where others take a sixteenth. */
+export const quarterOf = ({ part, of }: Sample): Sample =>
+  of <= 4 ? { part, of } : { part: ((part - 1) % 4) + 1, of: 4 }
+
 /** The numbers of the statements in a sample: 3, 11, 19 … for 3/8, without an end. */
 export function* statementsOf({ part, of }: Sample): Generator<number> {
   for (let n = part; ; n += of) yield n

@@ -16,7 +16,7 @@ const dueAt = Date.parse('2026-12-01T10:00:00Z')
 const howMany = 500
 
 async function startWithTasks(t: TestContext) {
-  const path = join(temporaryFolder(t), 'duerecorder.db')
+  const path = join(temporaryFolder(t), 'duebell.db')
   const app = await startTestApp(t, { startAt, flags: [`--database-url=sqlite:${path}`] })
   await insertMany(app.app.store, howMany, { expiry_at: dueAt, notify_at: dueAt - 900_000 })
   const { tasks } = await app.client.listTasks({ limit: 1_000 })
@@ -107,11 +107,11 @@ test('whoever asks for what is damaged is told so, without a path; the rest is s
   await client.createTask({ title: 'New' })
   const { code, ready, status, database } = await health()
   assert.deepEqual([code, ready, status], [503, 200, 'unhealthy'], 'one page takes no server out of service')
-  assert.match(database, /Stop the server and copy .*duerecorder\.db with its -wal\. .*\.recover/)
+  assert.match(database, /Stop the server and copy .*duebell\.db with its -wal\. .*\.recover/)
   assert.equal(countOf(lines, /unavailable/), 1, 'one line for six requests')
-  assert.equal(countOf(lines, /The database is damaged: .*duerecorder\.db/), 1)
+  assert.equal(countOf(lines, /The database is damaged: .*duebell\.db/), 1)
   const metrics = await (await fetch(`${url}/metrics`)).text()
-  assert.match(metrics, /duerecorder_database_fault\{kind="damaged"\} 1/)
+  assert.match(metrics, /duebell_database_fault\{kind="damaged"\} 1/)
 })
 
 test('edits of a damaged task delay and repeat no reminder whose transaction they share', async (t) => {
@@ -252,6 +252,6 @@ test('what every start needs lies on a damaged page: the file is named, with wha
   assert.equal((await ended).code, 2)
   assert.match(
     output.stderr,
-    /^duerecorder: The database file .*duerecorder\.db is damaged: .+\. Stop the server and copy .*duerecorder\.db with its -wal\. .*\.recover \| sqlite3 repaired\.db\n$/,
+    /^duebell: The database file .*duebell\.db is damaged: .+\. Stop the server and copy .*duebell\.db with its -wal\. .*\.recover \| sqlite3 repaired\.db\n$/,
   )
 })

@@ -71,12 +71,12 @@ test('every parameter says what it is, with an example; no optional one is in a 
   for (const { operation } of operations.values())
     for (const one of operation.parameters ?? []) {
       const { name, description, required, schema, example, examples } = resolve<Parameter>(document, one)
-      const say = (what: string) => lacks.push(`${operation.operationId}, ${name}: ${what}`)
-      if (!description) say('a description')
-      if (!required && schema.examples) say('examples beside its schema, not in it')
-      if (required ? example === undefined : examples === undefined) say('an example')
+      const report = (what: string) => lacks.push(`${operation.operationId}, ${name}: ${what}`)
+      if (!description) report('a description')
+      if (!required && schema.examples) report('examples beside its schema, not in it')
+      if (required ? example === undefined : examples === undefined) report('an example')
       // Scalar fills in an optional parameter that has an example, unless it is told not to: If-Match would make each request fail.
-      for (const { 'x-disabled': isDisabled } of Object.values(examples ?? {})) if (!isDisabled) say('x-disabled')
+      for (const { 'x-disabled': isDisabled } of Object.values(examples ?? {})) if (!isDisabled) report('x-disabled')
     }
   assert.deepEqual(lacks, [])
 })

@@ -1,11 +1,28 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { type Change, changed, draft, listing, thing } from './small-document.ts'
+import { type Change, changed, draft, listing, many, thing } from './small-document.ts'
 
 /** Changes that leave every client working. */
 
 const growing: [words: string, change: Change][] = [
   ['nothing', () => {}],
+  [
+    'words inside of one of several forms',
+    (d) => {
+      draft(d).properties.user.anyOf[0].description = 'By its id'
+      draft(d).properties.user.anyOf[1].title = 'Nobody'
+      thing(d).properties.mark.anyOf[1].description = 'Without one'
+    },
+  ],
+  ['forms in another order', (d) => thing(d).properties.mark.anyOf.reverse()],
+  ['a form that is taken as well', (d) => draft(d).properties.user.anyOf.push({ type: 'integer' })],
+  [
+    'a form that is no longer answered',
+    (d) => {
+      thing(d).properties.mark = { $ref: '#/components/schemas/Mark' }
+    },
+  ],
+  ['a form of the body that is answered in a form of its own', many],
   [
     'words',
     (d) => {

@@ -97,23 +97,25 @@ export function strictCompilers(): Compilers {
   }
 }
 
+// Shared by all servers of a process, so that the tests compile each schema once.
+const settings = {
+  strict: false,
+  validateSchema: false, // openapi.json, generated from them, is linted; validating costs 40 ms at startup
+  verbose: true,
+  removeAdditional: false,
+  useDefaults: true,
+  coerceTypes: false,
+  addUsedSchema: false, // a schema with an $id may be part of another: a draft of a list of drafts
+} as const
+const all = new Ajv({ ...settings, allErrors: true })
+const first = new Ajv({ ...settings, allErrors: false })
+
 /**
  * Bodies are validated unchanged: Fastify's defaults turn `["a"]` into `"a"` and null into "", and drop unknown members. Only queries and
  * parameters, which are all text, are converted to integers where the schema has one. Rejected: Ajv's conversion. It reads `0x1`, `1e0`,
  * ` 1` and `01` as numbers too, so a mistyped path would name, and a DELETE remove, some task.
  */
 function checkStrictly(): FastifySchemaCompiler<ObjectSchema> {
-  const settings = {
-    strict: false,
-    validateSchema: false, // openapi.json, generated from them, is linted; validating costs 40 ms at startup
-    verbose: true,
-    removeAdditional: false,
-    useDefaults: true,
-    coerceTypes: false,
-    addUsedSchema: false, // a schema with an $id may be part of another: a draft of a list of drafts
-  } as const
-  const all = new Ajv({ ...settings, allErrors: true })
-  const first = new Ajv({ ...settings, allErrors: false })
   return ({ schema, httpPart }) => {
     // Compiled at the first request: compiling those of all 59 operations took a sixth of the startup.
     const check = lazy(() => all.compile(schema))
