@@ -710,4 +710,10 @@ export const story: readonly Step[] = [
     query: { since: 'Y2hhbmdlczoxOjM' },
     status: 410,
   },
+
+  {
+    operation: 'createTask',
+    shows: 'On a day, with reminders at a time of day',
+    body: { title: 'Pay the tax', expiry_date: '2027-01-31', reminders: ['P7D@09:00', 'PT0S'] },
+  },
 ]

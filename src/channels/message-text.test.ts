@@ -41,3 +41,18 @@ test('text is truncated between characters', () => {
   assert.equal(truncate('a🎉🎉', 4), 'a🎉…')
   assert.equal(truncate('a🎉🎉', 3), 'a…')
 })
+
+for (const [sentAt, state] of [
+  ['2027-02-26T09:00:00Z', 'expires in 3 days'],
+  ['2027-02-28T23:30:00Z', 'expires today'], // half past midnight in Paris
+  ['2027-02-28T09:00:00Z', 'expires tomorrow'],
+  ['2027-03-02T09:00:00Z', 'expired yesterday'],
+  ['2027-03-04T09:00:00Z', 'expired 3 days ago'],
+] as const)
+  test(`a whole day ${state}, and names no hour`, () => {
+    const about = messageAbout({ title: 'Passport', expiry: null, expiryDate: '2027-03-01' })
+    const message = { ...about, sentAt: Date.parse(sentAt) }
+    const { subject, entries } = toMessageText(message)
+    assert.equal(subject, `Passport ${state}`)
+    assert.equal(entries[0].when, 'Mon, 1 Mar 2027')
+  })

@@ -44,7 +44,7 @@ export function parseLead(text: string): Lead | undefined {
   }
 }
 
-/** What a lead may look like, for the error message of one that cannot be read. */
+/** The error message for a lead that cannot be read. */
 export const leadHint =
   'must be an ISO 8601 duration of at most ten years before the expiry, like "PT15M" or "P1D", after it, like "-P1D", or days with a time of day, like "P7D@09:00"'
 

@@ -17,7 +17,7 @@ const dayMs = 86_400_000
 /** The user's settings, for tasks without their own. */
 export interface Defaults {
   readonly reminders: readonly Reminder[]
-  /** Of tasks that expire on a day. */
+  /** The reminders of tasks that expire on a day. */
   readonly dayReminders: readonly Reminder[]
   /** `HH:MM`: from when the reminders of a day are counted. */
   readonly dayTime: string

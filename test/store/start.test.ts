@@ -255,7 +255,7 @@ describe('the tasks of the original service', { skip: skip.mysql }, () => {
       adoptServerDefaults(tx, { reminders: ['PT15M'], dayReminders: ['PT0S'], dayTime: '09:00', timeZone: 'UTC' }, now),
     )
     const walk = openWalk({ store, limit: () => 1_000, wake() {} }, builtInUserId)
-    assert.deepEqual(await walk.step(), { tasks: 1, tasksBefore: 0, isDone: true })
+    assert.deepEqual(await walk.step(), { tasks: 1, tasksBefore: 0, moved: [], isDone: true })
     const [task] = await store.db.selectFrom('tasks').select('notify_at').execute()
     assert.equal(task?.notify_at, at('2999-01-01T09:45:00Z'))
   })
