@@ -11,11 +11,11 @@ export const plainValues: ReadonlySet<string> = new Set([
   ...at('query', 'limit offset sort status priority count acknowledged problems dry_run types wait operation'),
   ...at('query', 'expires_after expires_before updated_after until'),
   ...at('header', 'If-Match If-None-Match Prefer'),
-  ...at('body', 'title description expiry_dt time_zone reminders tags priority completed_dt'),
+  ...at('body', 'title description expiry_dt expiry_date time_zone reminders tags priority completed_dt'),
   ...at('body', 'snoozed_until_dt for until'),
   ...at('body', 'kind options enabled notifications group_wait repeat ignore_quiet_hours'),
   ...at('body', 'source status disabled_reason failing_since_dt last_sent_dt last_error'),
-  ...at('body', 'default_reminders quiet_hours is_own web_push_key'),
+  ...at('body', 'default_reminders default_day_reminders day_time quiet_hours is_own web_push_key'),
   ...at('body', 'scopes expires_dt since_dt email role disabled disabled_dt password current revoke_tokens'),
   ...at('body', 'create_dt update_dt version'),
 ])
