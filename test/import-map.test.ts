@@ -17,7 +17,9 @@ const map: Record<string, readonly string[]> = {
   actions: ['core', 'store', 'clock.ts', 'channels'],
   api: ['core', 'json-schema.ts', 'channels'],
   wire: ['core', 'api', 'channels', 'type:json-schema.ts', 'type:store', 'type:actions'],
-  operations: ['core', 'api', 'wire', 'actions', 'store'],
+  // The parser is imported when the first text arrives; see src/operations/text-reader.ts.
+  operations: ['core', 'api', 'wire', 'actions', 'store', 'quick-add'],
+  'quick-add': ['core'],
   events: ['core', 'store', 'wire', 'type:api', 'type:clock.ts'],
   reminders: ['core', 'store', 'clock.ts', 'type:channels'],
   channels: ['core', 'ip-address.ts', 'json-schema.ts', 'type:clock.ts'],

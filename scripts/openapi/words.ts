@@ -94,6 +94,13 @@ export const requestHeaders: Record<RequestHeader, Parameter> = {
       'A text of the caller, unique for this request. Sent again with the same request, it brings the first answer, and nothing is done twice.',
     schema: { type: 'string', minLength: 1, maxLength: 255, examples: ['7b1c6f0e-51e5-4d0a-9d3c-2f1f0f0c8a57'] },
   },
+  'accept-language': {
+    name: 'Accept-Language',
+    in: 'header',
+    description:
+      'The language of a text: the first of en, de, fr, es and zh that it names, else English. The region says whether 5/6 is in May or June.',
+    schema: { type: 'string', examples: ['en-GB,en;q=0.9', 'de'] },
+  },
   prefer: {
     name: 'Prefer',
     in: 'header',

@@ -51,7 +51,13 @@ export interface Operation {
 }
 
 export type Tag = 'tasks' | 'trash' | 'tags' | 'notifications' | 'channels' | 'accounts' | 'events'
-export type RequestHeader = 'if-match' | 'if-none-match' | 'idempotency-key' | 'prefer' | 'last-event-id'
+export type RequestHeader =
+  | 'if-match'
+  | 'if-none-match'
+  | 'idempotency-key'
+  | 'prefer'
+  | 'last-event-id'
+  | 'accept-language'
 export type ResponseHeader =
   | 'etag'
   | 'location'

@@ -6,12 +6,16 @@ import { NotModified } from '#api/schemas/task.ts'
 import { invalidMember } from '#core/problem.ts'
 import type { Call, Result } from '#operations/call.ts'
 import { requireMore } from './auth/authenticate.ts'
+import { parseAcceptLanguage } from './protocol/accept-language.ts'
 import { isNotModified, parseConditions } from './protocol/conditional-requests.ts'
 import { answerIdempotently, answerIdempotentlyInChunks, send } from './protocol/idempotency.ts'
 import { parsePrefer } from './protocol/prefer.ts'
 import { variantFor, withVariants } from './variants.ts'
 
-type AnyHandler = ((call: Call<Operation>) => Promise<Result<unknown>>) & { isChunked?: (body: unknown) => boolean }
+type AnyHandler = ((call: Call<Operation>, prepared?: unknown) => Promise<Result<unknown>>) & {
+  isChunked?: (body: unknown) => boolean
+  prepare?: (call: Call<Operation>) => Promise<unknown>
+}
 
 /**
  * Adds a route for each operation with a handler. All that HTTP adds to an operation is here: parameters, conditional requests
@@ -54,8 +58,9 @@ function bindRoute(server: FastifyInstance, bound: readonly [Bound, ...Bound[]],
 
   async function handle(request: FastifyRequest, reply: FastifyReply): Promise<FastifyReply> {
     const handler = handlerFor(request.body)
-    if (!isIdempotent) return respond(request, reply, await handler(toCall(request, ctx)))
-    const answer = async (inner: Context) => toAnswer(await handler(toCall(request, inner)))
+    const prepared = await handler.prepare?.(toCall(request, ctx))
+    if (!isIdempotent) return respond(request, reply, await handler(toCall(request, ctx), prepared))
+    const answer = async (inner: Context) => toAnswer(await handler(toCall(request, inner), prepared))
     return handler.isChunked?.(request.body)
       ? answerIdempotentlyInChunks(ctx, request, reply, () => answer(ctx))
       : answerIdempotently(ctx, request, reply, answer)
@@ -124,6 +129,9 @@ function toCall(request: FastifyRequest, ctx: Context): Call<Operation> {
     prefers(preference) {
       const [name, value] = preference.split('=') as [string, string]
       return headers.prefer !== undefined && parsePrefer(headers.prefer).get(name) === value
+    },
+    get languages() {
+      return parseAcceptLanguage(headers['accept-language'])
     },
     has: (etag) => isNotModified(headers, etag),
     ctx,

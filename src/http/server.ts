@@ -16,7 +16,9 @@ import { channelOperations } from '#operations/channels.ts'
 import { notificationOperations } from '#operations/notifications.ts'
 import { settingsOperations } from '#operations/settings.ts'
 import { taskListOperations } from '#operations/task-list.ts'
+import { taskTextOperations } from '#operations/task-texts.ts'
 import { taskOperations } from '#operations/tasks.ts'
+import { createTextReader } from '#operations/text-reader.ts'
 import { tokenOperations } from '#operations/tokens.ts'
 import { trashOperations } from '#operations/trash.ts'
 import { userOperations } from '#operations/users.ts'
@@ -184,7 +186,9 @@ function addRoutes(server: FastifyInstance, deps: ServerDeps, rateLimiter: RateL
   const provider = deps.provider?.name ?? null
   healthRoutes(server, deps)
   metricsRoutes(server, deps.metrics)
-  bind(server, { ...taskOperations(deps), ...taskListOperations(all), ...trashOperations(all) }, deps)
+  const texts = createTextReader({ db: deps.db, now })
+  const tasks = { ...taskOperations({ ...deps, texts }), ...taskTextOperations({ texts }) }
+  bind(server, { ...tasks, ...taskListOperations(all), ...trashOperations(all) }, deps)
   bind(server, { ...notificationOperations(all), ...channelOperations(deps), ...settingsOperations(all) }, deps)
   bind(server, { ...tokenOperations(all), ...userOperations(all), ...changeOperations(deps) }, deps)
   userExportRoute(server, deps)

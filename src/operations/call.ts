@@ -18,6 +18,8 @@ export interface Call<O extends Operation> {
   readonly collectionMatch: string | undefined
   /** `Prefer: return=minimal`, `Prefer: handling=strict`. */
   readonly prefers: (preference: 'return=minimal' | 'handling=strict') => boolean
+  /** The languages of Accept-Language, the preferred one first. */
+  readonly languages: readonly string[]
   /** Whether If-None-Match has this ETag: then the handler may return `notModified`. */
   readonly has: (etag: string) => boolean
   /** The context of the server; with an Idempotency-Key, of the transaction that stores the response. */
@@ -59,4 +61,16 @@ export function inChunks<O extends Operation>(
   when: (body: Body<O>) => boolean = () => true,
 ): Handler<O> {
   return Object.assign((call: Call<O>) => handler(call), { isChunked: when })
+}
+
+/**
+ * Marks a handler that reads something first, outside of the transaction of an Idempotency-Key: a text takes up to 22 ms to parse, during which
+ * other writes would wait.
+ * @param handler receives what `prepare` has read
+ */
+export function withPreparation<O extends Operation, P>(
+  prepare: (call: Call<O>) => Promise<P>,
+  handler: (call: Call<O>, prepared: P) => Promise<Result<Response<O>>>,
+): Handler<O> {
+  return Object.assign((call: Call<O>, prepared?: unknown) => handler(call, prepared as P), { prepare })
 }

@@ -1,6 +1,6 @@
 import type { Chrono } from 'chrono-node'
 import { parseTimeZone } from '#core/date-time.ts'
-import type { Priority } from '#core/task.ts'
+import { limits, type Priority } from '#core/task.ts'
 import { type Atom, findAtoms, type Time } from './atoms.ts'
 import { type Cluster, findClusters } from './clusters.ts'
 import type { Language } from './languages/language.ts'
@@ -15,8 +15,8 @@ import { type Grammar, grammarOf } from './words.ts'
 
 export type { Field, Note, Span } from './scan.ts'
 
-/** Longer texts are refused: what the date parser costs grows faster than the text, 80 kB took 1.5 s. */
-export const maxTextCharacters = 500
+/** Longer texts are refused. */
+export const maxTextCharacters = limits.textCharacters
 
 export interface QuickAddOptions {
   /** Ms since 1970. */

@@ -64,19 +64,34 @@ export function toDraft(wire: TaskDraftWire, pointer = ''): TaskDraft {
   return wire.uid === undefined ? draft : { ...draft, uid: wire.uid }
 }
 
-/** @throws Problem `invalid` unless exactly one of `for` and `until` is there and can be read */
-export function toSnooze(wire: SnoozeWire): DateTimeInput | { forMs: number } {
+/** The text of a snooze that is neither an ISO time nor an ISO duration, and so may be words. */
+export function snoozeWords(wire: SnoozeWire): string | undefined {
+  if (wire.until !== undefined) return wire.for === undefined && !parseTime(wire.until) ? wire.until : undefined
+  return wire.for !== undefined && !parseSpan(wire.for) ? wire.for : undefined
+}
+
+/**
+ * @param words the meaning of the words, if they are some: for `until` a time, for `for` a span
+ * @throws Problem `invalid` unless exactly one of `for` and `until` is there and can be read
+ */
+export function toSnooze(
+  wire: SnoozeWire,
+  words?: { readonly until: DateTimeInput; readonly forMs: number },
+): DateTimeInput | { forMs: number } {
   if ((wire.for === undefined) === (wire.until === undefined))
     throw new Problem('invalid', 'Either "for" or "until" must be given.', {
       faults: [{ at: { pointer: '' }, detail: 'must have either "for" or "until"' }],
     })
   if (wire.until !== undefined) {
-    const until = parseTime(wire.until)
-    if (!until) throw invalidMember('/until', timeHint)
+    const until = parseTime(wire.until) ?? words?.until
+    if (!until) throw invalidMember('/until', `${timeHint}, or a time in words like "tomorrow 9am"`)
     return until
   }
-  const span = parseSpan(wire.for as string)
+  const span = parseSpan(wire.for as string) ?? words?.forMs
   if (span === undefined)
-    throw invalidMember('/for', 'must be an ISO 8601 duration of weeks, days, hours, minutes or seconds, like "PT1H"')
+    throw invalidMember(
+      '/for',
+      'must be an ISO 8601 duration of weeks, days, hours, minutes or seconds, like "PT1H", or words like "2h"',
+    )
   return { forMs: span }
 }

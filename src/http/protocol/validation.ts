@@ -10,7 +10,7 @@ import { jsonShapeFault } from './json-shape.ts'
 
 type Compilers = NonNullable<NonNullable<FastifyServerOptions['schemaController']>['compilersFactory']>
 interface ObjectSchema {
-  readonly properties?: Readonly<Record<string, { readonly type?: string }>>
+  readonly properties?: Readonly<Record<string, { readonly type?: string; readonly items?: ObjectSchema }>>
   /** The forms that a body may have. */
   readonly oneOf?: readonly ObjectSchema[]
   readonly required?: readonly string[]
@@ -120,13 +120,13 @@ function checkStrictly(): FastifySchemaCompiler<ObjectSchema> {
     // Compiled at the first request: compiling those of all 59 operations took a sixth of the startup.
     const check = lazy(() => all.compile(schema))
     if (httpPart === 'body') {
-      const variants = schema.oneOf ?? [schema]
+      const variants = (schema.oneOf ?? [schema]).map(itemsByVariant)
       const checks = variants.map((variant) => lazy(() => all.compile(variant)))
       const quickChecks = variants.map((variant) => lazy(() => first.compile(variant)))
       return (body: unknown) => {
         const isLarge = typeof body === 'object' && body !== null && largeBodies.has(body)
         const validate = (isLarge ? quickChecks : checks)[variantFor(variants, body)]?.() ?? check()
-        return validate(body) || { error: validate.errors ?? [] }
+        return validate(body) || { error: (validate.errors ?? []).filter(({ keyword }) => keyword !== 'if') }
       }
     }
     const integers = Object.entries(schema.properties ?? {}).filter(([, { type }]) => type === 'integer')
@@ -138,6 +138,22 @@ function checkStrictly(): FastifySchemaCompiler<ObjectSchema> {
       return check()(texts) || { error: check().errors ?? [] }
     }
   }
+}
+
+/**
+ * A body with lists whose items have one of two forms: an item is validated against the form that it is for, by the rule of `variantFor`.
+ * By `oneOf` the errors would be those of both forms.
+ */
+function itemsByVariant(schema: ObjectSchema): ObjectSchema {
+  const properties = Object.entries(schema.properties ?? {}).map(([name, member]) => {
+    const [main, variant, ...more] = member.items?.oneOf ?? []
+    if (!main || !variant) return [name, member]
+    if (more.length > 0) throw new Error(`items of ${name} have more than two forms`)
+    // biome-ignore lint/suspicious/noThenProperty: a keyword of JSON Schema
+    const items = { if: { required: variant.required?.slice(0, 1) }, then: variant, else: main }
+    return [name, { ...member, items }]
+  })
+  return schema.properties ? { ...schema, properties: Object.fromEntries(properties) } : schema
 }
 
 function lazy<T>(create: () => T): () => T {

@@ -165,6 +165,7 @@ export const de: Language = {
   past: 'letzte[nrsm]?|vorige[nrsm]?|vergangene[nrsm]?|seit|vor',
   names:
     'guten morgen|black friday|fridays for future|(?:ascher|grün)\\p{L}+|grüner donnerstag|weißer sonntag|rosenmontag|verkaufsoffener sonntag|mai-?baum|tag der \\p{L}+|in der früh|am tag|24/7|so (?:ein|eine|einen|dass|oder|viel|wie)|1\\. mai-demo',
+  fromNow: 'in {span}',
   afternoonUntil: 0,
   priorities: [
     ['hoch', 3],

@@ -162,6 +162,7 @@ export const en: Language = {
   past: 'last|past|previous|since|ago|after|late',
   names:
     'good (?:morning|afternoon|evening|night)|happy (?:monday|friday)|tgi fridays?|(?:black|good|freaky|casual|fat) friday|cyber monday|(?:ash|spy) wednesday|(?:super|shrove|ruby|fat) tuesday|maundy thursday|(?:palm|easter|super bowl) sunday|sunday (?:times|school|roast)|friday night lights|holy saturday|usa today|today show|24/7|9/11|50/50|7/11|at (?:the )?\\d{1,2}(?:st|nd|rd|th) \\p{L}+',
+  fromNow: 'in {span}',
   // As Todoist does: a bare 5 is 17:00, a bare 7 is 07:00.
   afternoonUntil: 6,
   priorities: [

@@ -157,6 +157,7 @@ export const es: Language = {
   past: 'pasado|pasada|hace|desde hace|último',
   names:
     'viernes santo|black friday|miércoles de ceniza|jueves santo|domingo de ramos|martes trece|de la noche a la mañana|por la mañana temprano|24/7|jueves negro',
+  fromNow: 'en {span}',
   afternoonUntil: 6,
   priorities: [
     ['alta', 3],

@@ -157,6 +157,7 @@ export const fr: Language = {
   past: 'depuis|il y a|passé',
   names:
     'vendredi saint|black friday|mardi gras|mercredi des cendres|jeudi saint|dimanche des rameaux|lundi de pâques|à la mer|bon matin|du jour au lendemain|24/7',
+  fromNow: 'dans {span}',
   afternoonUntil: 0,
   priorities: [
     ['haute', 3],

@@ -113,6 +113,8 @@ export interface Language {
   readonly past: string
   /** Phrases that only look like dates. */
   readonly names: string
+  /** A span from now, from a span alone: «in 2h» from «2h». `{span}` stands for it. */
+  readonly fromNow: string
   /** The hours 1 to this one mean the afternoon when nothing says which; 0 where people write 24 hours. */
   readonly afternoonUntil: number
   readonly priorities: Words
