@@ -37,7 +37,6 @@ const map: Record<string, readonly string[]> = {
     'type:clock.ts',
   ],
   client: ['core', 'type:api'],
-  'quick-add': ['core'],
   metrics: ['core', 'store', 'type:clock.ts'],
   cli: ['core', 'client', 'store', 'actions', 'wire', 'http', 'config', 'type:api', 'type:clock.ts'],
   config: ['channels', 'core', 'http', 'json-schema.ts', 'log.ts'],

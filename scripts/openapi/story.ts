@@ -336,6 +336,7 @@ export const story: readonly Step[] = [
     body: { for: 'PT10M' },
   },
   { operation: 'snoozeTask', shows: 'At a time', path: { id: 1 }, body: { until: '2026-12-01T10:58' } },
+  { operation: 'snoozeTask', shows: 'At a time in words', path: { id: 1 }, body: { until: 'tonight' } },
   {
     operation: 'snoozeTask',
     shows: 'What has no expiry does not ring',
@@ -405,7 +406,7 @@ export const story: readonly Step[] = [
   {
     operation: 'followEvents',
     shows: 'What has happened',
-    query: { after: '14', wait: 0 },
+    query: { after: '15', wait: 0 },
     headers: { accept: 'application/json' },
   },
   { operation: 'deleteTasks', shows: 'How many that would be', query: { tag: 'certificates', dry_run: 'true' } },
@@ -451,6 +452,28 @@ export const story: readonly Step[] = [
     shows: 'Many at once, and only what the next change needs is answered',
     headers: { prefer: 'return=minimal' },
     body: { tasks: [{ title: 'Rent of the office', expiry_dt: '2027-01-01' }, { title: 'Rent of the store' }] },
+  },
+  {
+    operation: 'parseTask',
+    shows: 'The meaning of a text, before it is sent',
+    body: { text: 'Pay rent tomorrow 9am #home !high ~1d' },
+  },
+  {
+    operation: 'parseTask',
+    shows: 'In German, with a weekday that is not that of its date',
+    body: { text: 'Zahnarzt Montag 4.12.2026 um 9', language: 'de' },
+  },
+  {
+    operation: 'createTask',
+    shows: 'In words',
+    headers: { 'idempotency-key': 'f0a7', 'accept-language': 'en-GB' },
+    body: { text: 'Pay rent tomorrow 9am #home !high ~1d', description: 'To the new account' },
+  },
+  {
+    operation: 'createTask',
+    shows: 'A text without a title',
+    body: { text: 'tomorrow 9am #home' },
+    status: 422,
   },
   {
     operation: 'createTask',

@@ -17,6 +17,8 @@ export const operations = {
   snoozeTask: { method: 'POST', path: '/v1/tasks/{id}/snooze', body: true },
   updateTask: { method: 'PATCH', path: '/v1/tasks/{id}', body: true },
   updateTasks: { method: 'PUT', path: '/v1/tasks', body: true },
+  createTaskFromText: { method: 'POST', path: '/v1/tasks', body: true },
+  parseTask: { method: 'POST', path: '/v1/tasks/parse', body: true },
   listTrash: { method: 'GET', path: '/v1/trash', query: true, paged: true },
   purgeTrash: { method: 'DELETE', path: '/v1/trash', query: true, longTimeout: true },
   restoreTasks: { method: 'POST', path: '/v1/trash/restore', body: true, longTimeout: true },
@@ -93,6 +95,10 @@ export interface OperationMethods {
   readonly updateTask: Method<'updateTask'>
   /** Change many tasks, all or nothing. */
   readonly updateTasks: Method<'updateTasks'>
+  /** Create a task in words. */
+  readonly createTaskFromText: Method<'createTaskFromText'>
+  /** Read a task in words. */
+  readonly parseTask: Method<'parseTask'>
   /** List deleted tasks. */
   readonly listTrash: Method<'listTrash'>
   /** Delete tasks in the trash for good. */

@@ -10,8 +10,8 @@ const at = (place: string, names: string) => names.split(' ').map((name) => `${p
 export const plainValues: ReadonlySet<string> = new Set([
   ...at('query', 'limit offset sort status priority count acknowledged problems dry_run types wait operation'),
   ...at('query', 'expires_after expires_before updated_after until'),
-  ...at('header', 'If-Match If-None-Match Prefer'),
-  ...at('body', 'title description expiry_dt expiry_date time_zone reminders tags priority completed_dt'),
+  ...at('header', 'If-Match If-None-Match Prefer Accept-Language'),
+  ...at('body', 'title description text language expiry_dt expiry_date time_zone reminders tags priority completed_dt'),
   ...at('body', 'snoozed_until_dt for until'),
   ...at('body', 'kind options enabled notifications group_wait repeat ignore_quiet_hours'),
   ...at('body', 'source status disabled_reason failing_since_dt last_sent_dt last_error'),

@@ -77,8 +77,7 @@ export const ParsedTaskShape = Type.Object(
     ),
     dates: Type.Array(Type.String({ examples: ['2026-12-01T09:00:00.000Z', '2026-12-01'] }), {
       maxItems: 3,
-      description:
-        'The expiry, and the next two of a recurrence: instants in UTC, or days',
+      description: 'The expiry, and the next two of a recurrence: instants in UTC, or days',
     }),
   },
   { $id: 'ParsedTask' },
