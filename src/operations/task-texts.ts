@@ -4,13 +4,15 @@ import { takesRecurrence } from '#api/schemas/task-text.ts'
 import { instantOf } from '#core/date-time.ts'
 import { formatFaults, Problem } from '#core/problem.ts'
 import { type Local, occurrences } from '#core/recurrence/expand.ts'
-import { parseRule, RuleError } from '#core/recurrence/rule.ts'
+import { parseRule } from '#core/recurrence/rule.ts'
 import type { QuickAddTask } from '#quick-add/quick-add.ts'
 import { toDraft } from '#wire/task.ts'
 import { isoText } from '#wire/time.ts'
 import { type Handlers, withPreparation } from './call.ts'
 import { pathOf, taskResult } from './task-result.ts'
 import { type ReadDraft, type TextReader, toMembers } from './text-reader.ts'
+
+const noRecurrence = 'A create does not take a recurrence yet, so it is left out.'
 
 /** Tasks in words. Lists with such drafts are in tasks.ts. */
 export function taskTextOperations({ texts }: { texts: TextReader }) {
@@ -26,16 +28,10 @@ export function taskTextOperations({ texts }: { texts: TextReader }) {
 
     async parseTask({ body: { text, language }, caller, languages }) {
       const { task, spans, notes, timeZone } = await texts.readText(text, { caller, languages }, { language })
-      const { dates, ruleFault } = datesOf(task, timeZone)
-      const place = spans.find(({ field }) => field === 'recurrence') ?? { start: 0, end: text.length }
-      const note = (code: string, message: string) => ({ code, message, start: place.start, end: place.end })
-      const more = [
-        ...(ruleFault !== undefined ? [note('not_kept', `This recurrence is refused: ${ruleFault}.`)] : []),
-        ...(task.recurrence && !takesRecurrence
-          ? [note('recurrence_left_out', 'A create does not take a recurrence yet, so it is left out.')]
-          : []),
-      ]
-      return { body: { task: toMembers(task), spans: [...spans], notes: [...notes, ...more], dates } }
+      const rule = task.recurrence && !takesRecurrence ? spans.filter(({ field }) => field === 'recurrence') : []
+      const leftOut = rule.map(({ start, end }) => ({ code: 'recurrence_left_out', message: noRecurrence, start, end }))
+      const dates = datesOf(task, timeZone)
+      return { body: { task: toMembers(task), spans: [...spans], notes: [...notes, ...leftOut], dates } }
     },
   } satisfies Handlers<'createTaskFromText' | 'parseTask'>
 }
@@ -67,21 +63,16 @@ export async function atText<T>(
 /** Enough to see the pattern of a recurrence. */
 const maxDates = 3
 
-/** The expiry, and the dates that follow it. */
-function datesOf(task: QuickAddTask, userZone: string): { dates: ParsedTaskWire['dates']; ruleFault?: string } {
+/** The expiry, and the dates that follow it. The rules of texts are always valid: test/property/quick-add.test.ts. */
+function datesOf(task: QuickAddTask, userZone: string): ParsedTaskWire['dates'] {
   const timeZone = task.time_zone ?? userZone
   const start = startOf(task, timeZone)
-  if (!start) return { dates: [] }
+  if (!start) return []
   const dates = [formatDate(start, instantOfStart(task, start, timeZone))]
-  if (!task.recurrence) return { dates }
-  try {
-    const series = { rule: parseRule(task.recurrence.rule), start, timeZone }
-    const next = occurrences(series, { limit: maxDates - 1, after: { local: start } })
-    return { dates: [...dates, ...next.map(({ local, at }) => formatDate(local, at))] }
-  } catch (error) {
-    if (error instanceof RuleError) return { dates, ruleFault: error.message }
-    throw error
-  }
+  if (!task.recurrence) return dates
+  const series = { rule: parseRule(task.recurrence.rule), start, timeZone }
+  const next = occurrences(series, { limit: maxDates - 1, after: { local: start } })
+  return [...dates, ...next.map(({ local, at }) => formatDate(local, at))]
 }
 
 function startOf({ expiry_dt: time, expiry_date: day }: QuickAddTask, timeZone: string): Local | undefined {

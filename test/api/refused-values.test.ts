@@ -31,6 +31,9 @@ test('text that cannot be kept as it is, or says nothing, is refused', async (t)
   ])
 })
 
+/** A snooze takes words: see quick-add.test.ts. */
+const inWords = ['tomorrow', '5M', '15 minutes']
+
 test('a time that is none is refused', async (t) => {
   const { refusesEach } = await start(t)
   const absurd = [
@@ -74,7 +77,9 @@ test('a time that is none is refused', async (t) => {
       ...inEveryWrite(`expiry_dt ${words}`, { expiry_dt: text }, '/expiry_dt'),
       ['completed_dt', 'PATCH', '/v1/tasks/1', { body: { completed_dt: text } }, 422, '/completed_dt'],
       ['a reminder', 'PATCH', '/v1/tasks/1', { body: { reminders: ['PT5M', text] } }, 422, '/reminders/1'],
-      ['until', 'POST', '/v1/tasks/1/snooze', { body: { until: text } }, 422, '/until'],
+      ...(inWords.includes(text)
+        ? []
+        : [['until', 'POST', '/v1/tasks/1/snooze', { body: { until: text } }, 422, '/until'] as const]),
     ])
   }
 })
@@ -104,7 +109,9 @@ test('a duration that is none, or of no use, is refused', async (t) => {
   for (const text of absurd)
     await refusesEach([
       ...inEveryWrite(`reminder «${text}»`, { reminders: ['PT5M', text] }, '/reminders/1'),
-      [`snooze for «${text}»`, 'POST', '/v1/tasks/1/snooze', { body: { for: text } }, 422, '/for'],
+      ...(inWords.includes(text)
+        ? []
+        : [[`snooze for «${text}»`, 'POST', '/v1/tasks/1/snooze', { body: { for: text } }, 422, '/for'] as const]),
     ])
   await refusesEach([
     ...inEveryWrite('the same reminder twice', { reminders: ['PT5M', 'PT5M'] }, '/reminders'),

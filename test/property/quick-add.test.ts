@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import fc from 'fast-check'
+import { parseRule } from '#core/recurrence/rule.ts'
 import { maxTextCharacters, parseQuickAdd, type Span } from '#quick-add/quick-add.ts'
 import { allVectors } from '#support/quick-add-vectors.ts'
 import { sizes } from '#test/sizes.ts'
@@ -80,6 +81,8 @@ test(`${sizes.quickAddTexts} texts: no error, spans in order, and title and span
       assert.equal(fields.has('recurrence'), task.recurrence !== undefined)
       assert.equal(fields.has('time_zone'), task.time_zone !== undefined)
       assert.ok(task.expiry_dt === undefined || task.expiry_date === undefined, 'a day or a time')
+      // parseTask expands the rule without a check of its own.
+      if (task.recurrence) parseRule(task.recurrence.rule)
       if (task.expiry_date) Temporal.PlainDate.from(task.expiry_date)
       if (task.expiry_dt) Temporal.PlainDateTime.from(task.expiry_dt.replace(/Z$/, ''))
     }),

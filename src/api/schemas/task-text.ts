@@ -1,5 +1,5 @@
 import { limits } from '#core/task.ts'
-import Type, { type Static } from '#json-schema.ts'
+import Type, { type Static, type TSchema } from '#json-schema.ts'
 import { TaskDraftShape, type TaskDraftWire, TaskTextShape, writable } from './task.ts'
 
 /** Tasks in words: what a text means, without creating the task. */
@@ -27,9 +27,17 @@ type Readable = Extract<keyof TaskDraftWire, (typeof readable)[number]>
 /** A text sets no member to null. */
 type TextMembers = { [Member in Readable]?: NonNullable<TaskDraftWire[Member]> }
 
-const textMembers = Type.Partial(
-  Type.Object(Object.fromEntries(Object.entries(writable).filter(([name]) => readable.some((one) => one === name)))),
-).properties
+/** Without null, which only clears a member. */
+function notNull(schema: TSchema): TSchema {
+  const { type } = schema as { type?: string | readonly string[] }
+  return Array.isArray(type) ? ({ ...schema, type: type[0] } as TSchema) : schema
+}
+
+const textMembers = Object.fromEntries(
+  Object.entries(writable)
+    .filter(([name]) => readable.some((one) => one === name))
+    .map(([name, schema]) => [name, Type.Optional(notNull(schema))]),
+)
 
 const ReadTaskShape = Type.Unsafe<TextMembers & { title: string }>(
   Type.Object(
