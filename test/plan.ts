@@ -41,7 +41,7 @@ const onServers = [
  */
 const inFullRunsOnly = [
   'test/api/{action-links,body-limits,channel-secrets,cors,ended-access,events,export,follower-limits,foreign-pages}.test.ts',
-  'test/api/{health,monitoring,notifications,original-contract,original-notifications,proxies,rate-limits,security-headers,session-only}.test.ts',
+  'test/api/{health,monitoring,notifications,original-contract,original-notifications,proxies,quick-add,rate-limits,security-headers,session-only}.test.ts',
   'test/api/{sign-in,sign-in-oidc,tls,token-children,unix-socket,upcoming,users}.test.ts',
   'test/access/access.test.ts',
   'test/crashes/{channels,defaults,deleted,tasks}.test.ts',

@@ -37,6 +37,13 @@ test('a list of more than 100 drafts is large, whatever else the body is', () =>
   const { isLarge = assert.fail() } = withVariants(createTask, [createTasks])
   const draft = { title: 'x' }
   assert.equal(isLarge({}, { tasks: Array(101).fill(draft) }), true)
+  const text = { text: 'x' }
+  assert.equal(
+    isLarge({}, { tasks: [...Array(20).fill(draft), ...Array(3).fill(text)] }),
+    true,
+    'a text counts as 30 more',
+  )
+  assert.equal(isLarge({}, { tasks: Array(3).fill(text) }), false)
   for (const body of [{ tasks: Array(100).fill(draft) }, draft, { tasks: 'x'.repeat(200) }, [], null, undefined, 'x'])
     assert.equal(isLarge({}, body), false)
 })
