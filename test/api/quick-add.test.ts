@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { registerHooks } from 'node:module'
 import { test } from 'node:test'
+import { takesRecurrence } from '#api/schemas/task-text.ts'
 import { type Answer, assertProblem, wireTo } from '#kit/http-requests.ts'
 import { allVectors } from '#support/quick-add-vectors.ts'
 import { startTestApp } from '#support/test-app.ts'
@@ -59,9 +60,12 @@ test('a task in words', async (t) => {
   await t.test('is created as its members would be, in each language', async () => {
     assert.ok(new Set(vectors.map(({ language }) => language)).size >= 5 && vectors.length >= 20)
     for (const { text, language, task, spans } of vectors) {
-      const { recurrence: _, ...draft } = task
+      const { recurrence, ...others } = task
+      const draft = takesRecurrence ? task : others
       const parsed = await send('POST', '/v1/tasks/parse', { body: { text, language } })
       assert.deepEqual(parsed.body.task, draft, text)
+      const isLeftOut = parsed.body.notes.some(({ code }: { code: string }) => code === 'recurrence_left_out')
+      assert.equal(isLeftOut, recurrence !== undefined && !takesRecurrence, text)
       assert.deepEqual(
         parsed.body.spans.map(({ start, end, field }: { start: number; end: number; field: string }) => [
           text.slice(start, end),
@@ -189,7 +193,7 @@ test('a text that makes no task is refused at /text', async (t) => {
     [{ tasks: [{ titel: 'x' }, { text, x: 1 }] }, ['/tasks/0/title', '/tasks/0/titel', '/tasks/1/x']],
     [{ tasks: Array(101).fill({ text }) }, ['/tasks']],
     // Of a large body only the first fault is told.
-    [{ tasks: [{ title: 'x', description: 'x'.repeat(65_000) }, { text: 7 }, { text: 8 }] }, ['/tasks/1/text']],
+    [{ tasks: [{ title: 'x', description: 'x'.repeat(65_536) }, { text: 7 }, { text: 8 }] }, ['/tasks/1/text']],
     [{ tasks: [{ title: 7, description: 'x'.repeat(65_536) }, { text: 7 }] }, ['/tasks/0/title']],
   ]
   for (const [body, expected] of isAsUsual)
