@@ -18,6 +18,8 @@ import { accessRules, nothing, plainValues } from './rules.ts'
 import { type Snapshot, takeSnapshot, watchWrites } from './snapshot.ts'
 import { unauthenticatedCallersOf } from './unauthenticated-callers.ts'
 
+const secretWord = 'Kilimanjaro'
+
 /**
  * Who may do what: every operation of the API × everybody who may not, made from src/api and the routes by hand. Whoever adds one
  * is told here what has not been said of it: whose things its parameters name, and that it is for everybody.
@@ -53,7 +55,6 @@ async function start(t: TestContext): Promise<Matrix> {
   const everybody = await inviteAccounts(testApp)
   const { root } = everybody
   const [user, other] = [await everybody.add('ben'), await everybody.add('ada')]
-  const secretWord = 'Kilimanjaro'
   const wordOf = (of: Account) => (of === user ? secretWord : 'Ararat')
   for (const one of [user, other]) {
     await one.ask('POST', '/v1/channels', { name: `${wordOf(one)} calling`, kind: 'recording' })
@@ -120,7 +121,9 @@ test('access', async (t) => {
     },
   )
 
-  // That the matrix finds what is wrong, and not only that nothing is.
+  // The matrix has deleted all tasks.
+  await matrix.people.user.ask('POST', '/v1/tasks', { title: secretWord, tags: [secretWord] })
+  // Shows that the matrix finds faults, and not only that there are none.
   for (const [words, operations, send, expected] of sampled(accessFaults(matrix), 4))
     await t.test(`the matrix finds ${words}`, async () => {
       const { broken } = await checkAccess({ ...matrix, operations, send })
