@@ -203,7 +203,7 @@ function toDayEnd(date: string, zone: string, addFault: AddFault): number {
   } catch {
     // not a day of the calendar
   }
-  addFault('expiry_date', 'must be a day between the years 1 and 9999, like "2027-03-01"')
+  addFault('expiry_date', 'must be a day of the calendar, like "2027-03-01"')
   return 0
 }
 
