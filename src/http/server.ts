@@ -14,6 +14,7 @@ import type { ChangeStream } from '#events/change-stream.ts'
 import { changeOperations } from '#operations/changes.ts'
 import { channelOperations } from '#operations/channels.ts'
 import { notificationOperations } from '#operations/notifications.ts'
+import { recurrenceOperations } from '#operations/recurrences.ts'
 import { settingsOperations } from '#operations/settings.ts'
 import { taskListOperations } from '#operations/task-list.ts'
 import { taskOperations } from '#operations/tasks.ts'
@@ -184,7 +185,8 @@ function addRoutes(server: FastifyInstance, deps: ServerDeps, rateLimiter: RateL
   const provider = deps.provider?.name ?? null
   healthRoutes(server, deps)
   metricsRoutes(server, deps.metrics)
-  bind(server, { ...taskOperations(deps), ...taskListOperations(all), ...trashOperations(all) }, deps)
+  bind(server, { ...taskOperations(deps), ...recurrenceOperations(all) }, deps)
+  bind(server, { ...taskListOperations(all), ...trashOperations(all) }, deps)
   bind(server, { ...notificationOperations(all), ...channelOperations(deps), ...settingsOperations(all) }, deps)
   bind(server, { ...tokenOperations(all), ...userOperations(all), ...changeOperations(deps) }, deps)
   userExportRoute(server, deps)
