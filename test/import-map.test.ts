@@ -17,7 +17,6 @@ const map: Record<string, readonly string[]> = {
   api: ['core', 'json-schema.ts', 'channels'],
   wire: ['core', 'api', 'channels', 'type:json-schema.ts', 'type:store', 'type:actions'],
   operations: ['core', 'api', 'wire', 'actions', 'store', 'quick-add'],
-  'quick-add': ['core'],
   events: ['core', 'store', 'wire', 'type:api', 'type:clock.ts'],
   reminders: ['core', 'store', 'clock.ts', 'type:channels'],
   channels: ['core', 'json-schema.ts', 'type:clock.ts'],

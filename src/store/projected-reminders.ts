@@ -42,8 +42,10 @@ export async function selectProjected(
       budget -= 1
       const task = line.tasks.next().value
       if (!task) return false
+      const all = upcomingReminders(task, defaults, now, Number.MAX_SAFE_INTEGER)
+      if (all.length === 0) return false
       // A reminder of the past fires when its task is created: that instant is not known.
-      const reminders = upcomingReminders(task, defaults, now, Number.MAX_SAFE_INTEGER).filter(({ at }) => at > now)
+      const reminders = all.filter(({ at }) => at > now)
       const [first] = reminders
       if (!first) continue
       line.next = reminders.filter(({ at }) => at <= until).map((one) => ({ ...one, task, isProjected: true }))

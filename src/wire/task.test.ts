@@ -37,7 +37,9 @@ test('a task that was read can be sent back as it is', () => {
     tags: [],
     priority: 'none',
     expiry: { at: 2e12 },
+    expiryDate: null,
     completed: null,
+    recurrence: null,
     reminders: ['P1D', { at: 1.9e12 }],
   })
 })

@@ -50,9 +50,12 @@ test('what will ring', async (t) => {
       task_id: id,
       title: 'Early',
       expiry_dt: '2026-12-01T10:00:00.000Z',
+      expiry_date: null,
       reminder: 'PT15M',
       due_dt: '2026-12-01T09:45:00.000Z',
       kind: 'expiring',
+      occurrence: null,
+      is_projected: false,
       channels,
     })
     assert.deepEqual([third?.reminder, third?.kind], ['PT0S', 'expired'])
