@@ -17,6 +17,9 @@ export const operations = {
   snoozeTask: { method: 'POST', path: '/v1/tasks/{id}/snooze', body: true },
   updateTask: { method: 'PATCH', path: '/v1/tasks/{id}', body: true },
   updateTasks: { method: 'PUT', path: '/v1/tasks', body: true },
+  listOccurrences: { method: 'GET', path: '/v1/tasks/{id}/occurrences', query: true },
+  previewRecurrence: { method: 'POST', path: '/v1/recurrences/preview', body: true },
+  skipTask: { method: 'POST', path: '/v1/tasks/{id}/skip' },
   listTrash: { method: 'GET', path: '/v1/trash', query: true, paged: true },
   purgeTrash: { method: 'DELETE', path: '/v1/trash', query: true, longTimeout: true },
   restoreTasks: { method: 'POST', path: '/v1/trash/restore', body: true, longTimeout: true },
@@ -93,6 +96,12 @@ export interface OperationMethods {
   readonly updateTask: Method<'updateTask'>
   /** Change many tasks, all or nothing. */
   readonly updateTasks: Method<'updateTasks'>
+  /** List the dates of a recurring task. */
+  readonly listOccurrences: Method<'listOccurrences'>
+  /** List the dates of a recurrence rule. */
+  readonly previewRecurrence: Method<'previewRecurrence'>
+  /** Move a recurring task to its next occurrence. */
+  readonly skipTask: Method<'skipTask'>
   /** List deleted tasks. */
   readonly listTrash: Method<'listTrash'>
   /** Delete tasks in the trash for good. */
