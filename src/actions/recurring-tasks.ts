@@ -1,13 +1,12 @@
 import { randomUUIDv7 } from 'node:crypto'
-import type { DateTimeInput } from '#core/date-time.ts'
-import { instantOf } from '#core/date-time.ts'
+import { type DateTimeInput, instantOf } from '#core/date-time.ts'
 import { nextTask } from '#core/recurring-task.ts'
 import type { Defaults } from '#core/reminder.ts'
 import type { Task } from '#core/task.ts'
 import { insertTasks } from '#store/new-tasks.ts'
 import type { Db } from '#store/schema.ts'
 import { deleteForGood, insertTask, releaseKeys, type TaskUpdate } from '#store/task-writes.ts'
-import { findTaskByKey, lockTask, lockTasksOf } from '#store/tasks.ts'
+import { lockTask, lockTasksOf } from '#store/tasks.ts'
 import { defaultsInTransaction } from '#store/users.ts'
 
 /**
@@ -97,20 +96,20 @@ export async function takeBackNextTasks(
 }
 
 /**
- * The task that a PUT by key means. A repeated PUT that completes means the task that the first one has completed, though the key is at the
- * next one by now: PUT is idempotent (RFC 9110 section 9.2.2). It is known by its instant.
+ * The task that a PUT by key means, whose holder is locked. A repeated PUT that completes means the task that the first one has completed,
+ * though the key is at the next one by now: PUT is idempotent (RFC 9110 section 9.2.2). It is known by its instant.
+ *
+ * The holder is locked first: between a look at it and the lock, another replica may complete the one before. Reopening locks in the opposite
+ * order. If the two meet in a deadlock, the database ends one of them, and it runs again.
  */
-export async function lockCompletedByKey(
+export async function meantByKey(
   tx: Db,
-  userId: number,
-  key: string,
+  holder: Task | undefined,
   completed: DateTimeInput | null | undefined,
 ): Promise<Task | undefined> {
-  if (!completed) return undefined
-  const open = await findTaskByKey(tx, userId, key)
-  if (!open || open.previousId === null || open.completedAt !== null) return undefined
-  const previous = await lockTask(tx, userId, open.previousId)
-  if (!previous || previous.completedAt === null || previous.nextId !== open.id) return undefined
-  const { timeZone } = await defaultsInTransaction(tx, userId)
-  return instantOf(completed, previous.timeZone ?? timeZone) === previous.completedAt ? previous : undefined
+  if (!completed || !holder || holder.previousId === null || holder.completedAt !== null) return holder
+  const previous = await lockTask(tx, holder.userId, holder.previousId)
+  if (!previous || previous.completedAt === null || previous.nextId !== holder.id) return holder
+  const { timeZone } = await defaultsInTransaction(tx, holder.userId)
+  return instantOf(completed, previous.timeZone ?? timeZone) === previous.completedAt ? previous : holder
 }

@@ -21,7 +21,7 @@ import { defaultsInTransaction, userInTransaction } from '#store/users.ts'
 import { type Precondition, requirePrecondition } from './conditions.ts'
 import type { Context } from './context.ts'
 import { perform, type WakeAt } from './perform.ts'
-import { lockCompletedByKey, lockNextTasks } from './recurring-tasks.ts'
+import { lockNextTasks, meantByKey } from './recurring-tasks.ts'
 import { type Make, rewrite, rewriteOne, updateOf } from './rewrite-tasks.ts'
 
 export interface TaskTarget extends Precondition {
@@ -58,11 +58,11 @@ export async function putTaskByKey(
   draft: Partial<TaskDraft>,
 ): Promise<Task> {
   const { uid: _, key: __, ...patch } = draft
+  let isThere = false
   const put = () =>
     perform(ctx, async (tx, now, wakeAt) => {
-      const before =
-        (await lockCompletedByKey(tx, actor.userId, key, draft.completed)) ??
-        (await tasks.lockTaskByKey(tx, actor.userId, key))
+      const before = await meantByKey(tx, await tasks.lockTaskByKey(tx, actor.userId, key), draft.completed)
+      isThere = before !== undefined
       requirePrecondition(condition, before)
       if (!before) return insert(tx, actor, { ...draft, title: draft.title ?? missingTitle(), key }, now, wakeAt)
       return rewriteOne(tx, before, (task, now, defaults) => applyPatch(task, patch, defaults, now), now, wakeAt)
@@ -71,8 +71,9 @@ export async function putTaskByKey(
   try {
     return await put()
   } catch (error) {
-    // Another request created the task after our check: now it exists. A uid that is taken still fails.
-    if (!(error instanceof Problem && error.kind === 'conflict')) throw error
+    // Another request created the task after our check: now it exists. A uid that is taken still fails. Or the key moved on to the next task of a
+    // series while we waited for the row of the one before: PostgreSQL then finds neither.
+    if (!(error instanceof Problem) || (isThere && error.kind !== 'conflict')) throw error
     return put()
   }
 }

@@ -28,16 +28,11 @@ const selectByKey = prepare((db, args: { userId: number; key: string }) =>
   db.selectFrom('tasks').selectAll().where('user_id', '=', args.userId).where('key', '=', args.key),
 )
 
-export async function findTaskByKey(db: Db, userId: number, key: string): Promise<Task | undefined> {
-  const row = (await selectByKey(db, { userId, key })).rows[0]
-  return row && toTask(row)
-}
-
 /** The task with the client's own key. @throws Problem `not-found` */
 export async function getTaskByKey(db: Db, userId: number, key: string): Promise<Task> {
-  const task = await findTaskByKey(db, userId, key)
-  if (!task) throw new Problem('not-found', `There is no task with the key «${key}».`)
-  return task
+  const row = (await selectByKey(db, { userId, key })).rows[0]
+  if (!row) throw new Problem('not-found', `There is no task with the key «${key}».`)
+  return toTask(row)
 }
 
 const selectOneLocked = prepare((db, args: { userId: number; id: number }) => {
