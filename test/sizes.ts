@@ -18,6 +18,8 @@ export const sizes = {
   rules: size('RECURRENCE_RUNS', 3_000, 100_000),
   /** Texts for quick add that no person wrote. */
   quickAddTexts: size('QUICK_ADD_TEXTS', 3_000, 100_000),
+  /** Completions of one recurring task by several clients at once. */
+  completions: size('COMPLETIONS', 30, 1_000),
   /** Edits of one version by two clients. */
   races: size('RACES', 200, 1_000),
 }

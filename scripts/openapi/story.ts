@@ -726,6 +726,67 @@ export const story: readonly Step[] = [
   },
   { operation: 'deleteUser', shows: 'With all that is his', path: { id: 2 } },
   { operation: 'listAudit', shows: 'Who did what, the newest first', query: { limit: 3 } },
+  // Recurring tasks.
+  {
+    operation: 'createTask',
+    shows: 'Every month',
+    body: {
+      title: 'Pay rent',
+      expiry_dt: '2027-01-01T09:00[Europe/Paris]',
+      recurrence: { rule: 'FREQ=MONTHLY;BYMONTHDAY=1' },
+    },
+  },
+  {
+    operation: 'updateTask',
+    shows: 'No such rule',
+    path: { id: 13 },
+    body: { recurrence: { rule: 'FREQ=HOURLY' } },
+    status: 422,
+  },
+  { operation: 'listOccurrences', shows: 'The next three', path: { id: 13 }, query: { limit: 3 } },
+  {
+    operation: 'listUpcoming',
+    shows: 'With occurrences to come',
+    query: { until: '2027-03-01T00:00:00Z', occurrences: 'true' },
+  },
+  { operation: 'skipTask', shows: 'Paid in advance', path: { id: 13 } },
+  {
+    operation: 'skipTask',
+    shows: 'Only what the next change needs is answered',
+    path: { id: 13 },
+    headers: { prefer: 'return=minimal', 'idempotency-key': '5d2a' },
+  },
+  {
+    operation: 'skipTask',
+    shows: 'Asked again, since no answer came',
+    path: { id: 13 },
+    headers: { prefer: 'return=minimal', 'idempotency-key': '5d2a' },
+  },
+  {
+    operation: 'skipTask',
+    shows: 'Changed by somebody else meanwhile',
+    path: { id: 13 },
+    headers: { 'if-match': '"1"' },
+    status: 412,
+  },
+  { operation: 'completeTask', shows: 'The next one is created', path: { id: 13 } },
+  { operation: 'skipTask', shows: 'A completed task', path: { id: 13 }, status: 409 },
+  {
+    operation: 'previewRecurrence',
+    shows: 'An example of RFC 5545',
+    body: { rule: 'FREQ=DAILY;COUNT=10', start_dt: '1997-09-02T09:00[America/New_York]', limit: 3 },
+  },
+  {
+    operation: 'previewRecurrence',
+    shows: 'In words',
+    body: { text: 'every other Monday at 9am', limit: 3 },
+  },
+  {
+    operation: 'previewRecurrence',
+    shows: 'A rule that never happens',
+    body: { rule: 'FREQ=YEARLY;BYMONTH=2;BYMONTHDAY=30' },
+    status: 422,
+  },
   {
     operation: 'listChanges',
     shows: 'A cursor of two weeks ago',

@@ -1,11 +1,7 @@
 import { randomUUIDv7 } from 'node:crypto'
-import { hasMovedExpiry, rememberFired } from '#core/alarm.ts'
 import type { Actor } from '#core/caller.ts'
-import type { ChangeKind } from '#core/change.ts'
 import type { DateTimeInput } from '#core/date-time.ts'
 import { type Fault, Problem, withPointerPrefix } from '#core/problem.ts'
-import type { Defaults } from '#core/reminder.ts'
-import { type AlarmSettings, freshen } from '#core/stale-alarm.ts'
 import type { Task, TaskDraft, TaskPatch } from '#core/task.ts'
 import {
   applyPatch,
@@ -13,21 +9,20 @@ import {
   completeTask as completed,
   newTask,
   reopenTask as reopened,
+  skipTask as skipped,
   snoozeTask as snoozed,
 } from '#core/task-changes.ts'
 import { recordChange } from '#store/changes.ts'
-import { reviveCancelled } from '#store/deliveries.ts'
-import { moveNotifications } from '#store/moved-expiries.ts'
-import { firedUntil } from '#store/notifications.ts'
 import type { Db } from '#store/schema.ts'
-import { indexTask } from '#store/search.ts'
-import { insertTask, saveTasks, type TaskUpdate } from '#store/task-writes.ts'
+import { insertTask } from '#store/task-writes.ts'
 import * as tasks from '#store/tasks.ts'
 import { moveToTrash } from '#store/trash.ts'
 import { defaultsInTransaction, userInTransaction } from '#store/users.ts'
 import { type Precondition, requirePrecondition } from './conditions.ts'
 import type { Context } from './context.ts'
 import { perform, type WakeAt } from './perform.ts'
+import { lockNextTasks, meantByKey } from './recurring-tasks.ts'
+import { type Make, rewrite, rewriteOne, updateOf } from './rewrite-tasks.ts'
 
 export interface TaskTarget extends Precondition {
   readonly id: number
@@ -62,10 +57,12 @@ export async function putTaskByKey(
   condition: Precondition,
   draft: Partial<TaskDraft>,
 ): Promise<Task> {
-  const { uid: _, ...patch } = draft
+  const { uid: _, key: __, ...patch } = draft
+  let isThere = false
   const put = () =>
     perform(ctx, async (tx, now, wakeAt) => {
-      const before = await tasks.lockTaskByKey(tx, actor.userId, key)
+      const before = await meantByKey(tx, await tasks.lockTaskByKey(tx, actor.userId, key), draft.completed)
+      isThere = before !== undefined
       requirePrecondition(condition, before)
       if (!before) return insert(tx, actor, { ...draft, title: draft.title ?? missingTitle(), key }, now, wakeAt)
       return rewriteOne(tx, before, (task, now, defaults) => applyPatch(task, patch, defaults, now), now, wakeAt)
@@ -74,8 +71,9 @@ export async function putTaskByKey(
   try {
     return await put()
   } catch (error) {
-    // Another request created the task after our check: now it exists. A uid that is taken still fails.
-    if (!(error instanceof Problem && error.kind === 'conflict')) throw error
+    // Another request created the task after our check: now it exists. A uid that is taken still fails. Or the key moved on to the next task of a
+    // series while we waited for the row of the one before: PostgreSQL then finds neither.
+    if (!(error instanceof Problem) || (isThere && error.kind !== 'conflict')) throw error
     return put()
   }
 }
@@ -94,6 +92,11 @@ export async function completeTask(ctx: Context, actor: Actor, target: TaskTarge
 /** Reopening an open task changes nothing. @throws Problem `not-found`, `stale` */
 export async function reopenTask(ctx: Context, actor: Actor, target: TaskTarget): Promise<Task> {
   return change(ctx, actor, target, (task, now, defaults) => reopened(task, defaults, now))
+}
+
+/** Moves a recurring task to its next occurrence, without completing it. @throws Problem `not-found`, `stale`, `conflict` */
+export async function skipTask(ctx: Context, actor: Actor, target: TaskTarget): Promise<Task> {
+  return change(ctx, actor, target, (task, now, defaults) => skipped(task, defaults, now))
 }
 
 /**
@@ -137,6 +140,7 @@ export async function updateTasks(
     if (isStrict && missing.length > 0)
       throw new Problem('not-found', `${missing.length} of the tasks do not exist. Nothing was changed.`, { missing })
     requireVersions(patches, before)
+    const nextTasks = await lockNextTasks(tx, actor.userId, [...before.values()])
     const settings = await userInTransaction(tx, actor.userId)
     const { defaults } = settings
     const changes = patches.flatMap(({ id, patch }, i) => {
@@ -146,7 +150,7 @@ export async function updateTasks(
         updateOf(task, settings, now, (fresh) => applyPatch(fresh, patch, defaults, now)),
       )
     })
-    return { tasks: await rewrite(tx, defaults, changes, now, wakeAt), missing }
+    return { tasks: await rewrite(tx, { defaults, nextTasks }, changes, now, wakeAt), missing }
   })
 }
 
@@ -180,85 +184,11 @@ export async function deleteTask(
   })
 }
 
-type Make = (task: Task, now: number, defaults: Defaults) => Task
-
 /** Reads a task, changes it, and writes it with its alarm. */
 async function change(ctx: Context, actor: Actor, target: TaskTarget, make: Make): Promise<Task> {
   return perform(ctx, async (tx, now, wakeAt) =>
     rewriteOne(tx, await taskToChange(tx, actor, target), make, now, wakeAt),
   )
-}
-
-/**
- * The alarm shows what is about to fire, so a stale alarm is computed before the change. A change that has no effect remains without a
- * write.
- */
-function updateOf(before: Task, settings: AlarmSettings, now: number, make: (task: Task) => Task): TaskUpdate {
-  const fresh = freshen(before, settings, now)
-  const after = make(fresh)
-  return { before, after: after === fresh ? before : after }
-}
-
-/** Changes a task, whose row the caller has locked, and writes it. @returns the task as written */
-async function rewriteOne(tx: Db, before: Task, make: Make, now: number, wakeAt: WakeAt): Promise<Task> {
-  const settings = await userInTransaction(tx, before.userId)
-  const { defaults } = settings
-  const update = updateOf(before, settings, now, (task) => make(task, now, defaults))
-  const [written] = await rewrite(tx, defaults, [update], now, wakeAt)
-  return written as Task
-}
-
-/** Writes changed tasks, whose rows the caller has locked. @returns the tasks as written, in the same order */
-async function rewrite(
-  tx: Db,
-  defaults: Defaults,
-  changes: readonly TaskUpdate[],
-  now: number,
-  wakeAt: WakeAt,
-): Promise<Task[]> {
-  const hasMoved = ({ before, after }: TaskUpdate) => hasMovedExpiry(before, after)
-  const isReopened = ({ before, after }: TaskUpdate) => before.completedAt !== null && after.completedAt === null
-  // Tasks that return to an earlier expiry: reminders that fired stay fired, and cancelled deliveries are pending again.
-  const returned = changes.flatMap((one) => {
-    const { id, expiryAt } = one.after
-    return expiryAt !== null && (hasMoved(one) || isReopened(one)) ? { id, expiryAt } : []
-  })
-  const firedUntilOf = await firedUntil(tx, returned)
-  if (firedUntilOf.size > 0) {
-    const revived = await reviveCancelled(
-      tx,
-      returned.filter(({ id }) => firedUntilOf.has(id)),
-      now,
-    )
-    if (revived > 0) wakeAt(now)
-  }
-  const written = changes.map((one) => {
-    const until = hasMoved(one) ? firedUntilOf.get(one.after.id) : undefined
-    return until === undefined ? one : { ...one, after: rememberFired(one.after, until, defaults, now) }
-  })
-  const changed = written.filter(({ before, after }) => after !== before)
-  await saveTasks(tx, changed)
-  await moveNotifications(
-    tx,
-    changed.flatMap((one) => {
-      const { before, after } = one
-      const isMoved = before.expiryAt !== null && after.expiryAt !== null && before.expiryAt !== after.expiryAt
-      return isMoved && !hasMoved(one) ? [{ id: after.id, from: before.expiryAt, to: after.expiryAt }] : []
-    }),
-  )
-  for (const { before, after } of changed) {
-    if (after.title !== before.title || after.description !== before.description) indexTask(tx, after)
-    recordChange(tx, { userId: after.userId, taskId: after.id, kind: changeKind(before, after) })
-    wakeAt(after.notifyAt)
-  }
-  return written.map(({ after }) => after)
-}
-
-function changeKind(before: Task, after: Task): ChangeKind {
-  if (before.completedAt === null && after.completedAt !== null) return 'completed'
-  if (before.completedAt !== null && after.completedAt === null) return 'reopened'
-  if (after.snoozedUntilAt !== null && before.snoozedUntilAt !== after.snoozedUntilAt) return 'snoozed'
-  return 'updated'
 }
 
 async function taskToChange(tx: Db, { userId }: Actor, target: TaskTarget): Promise<Task> {

@@ -63,6 +63,12 @@ export const listUpcoming = operation({
           examples: ['2026-12-02T00:00:00Z'],
         }),
       ),
+      occurrences: Type.Optional(
+        Type.Enum(['true', 'false'], {
+          description: 'true: also the reminders of occurrences of recurring tasks that do not exist yet',
+          examples: ['true'],
+        }),
+      ),
       limit: Limit,
     },
     { additionalProperties: false },

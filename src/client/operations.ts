@@ -19,6 +19,9 @@ export const operations = {
   updateTasks: { method: 'PUT', path: '/v1/tasks', body: true },
   createTaskFromText: { method: 'POST', path: '/v1/tasks', body: true },
   parseTask: { method: 'POST', path: '/v1/tasks/parse', body: true },
+  listOccurrences: { method: 'GET', path: '/v1/tasks/{id}/occurrences', query: true },
+  previewRecurrence: { method: 'POST', path: '/v1/recurrences/preview', body: true },
+  skipTask: { method: 'POST', path: '/v1/tasks/{id}/skip' },
   listTrash: { method: 'GET', path: '/v1/trash', query: true, paged: true },
   purgeTrash: { method: 'DELETE', path: '/v1/trash', query: true, longTimeout: true },
   restoreTasks: { method: 'POST', path: '/v1/trash/restore', body: true, longTimeout: true },
@@ -99,6 +102,12 @@ export interface OperationMethods {
   readonly createTaskFromText: Method<'createTaskFromText'>
   /** Read a task in words. */
   readonly parseTask: Method<'parseTask'>
+  /** List the dates of a recurring task. */
+  readonly listOccurrences: Method<'listOccurrences'>
+  /** List the dates of a recurrence rule. */
+  readonly previewRecurrence: Method<'previewRecurrence'>
+  /** Move a recurring task to its next occurrence. */
+  readonly skipTask: Method<'skipTask'>
   /** List deleted tasks. */
   readonly listTrash: Method<'listTrash'>
   /** Delete tasks in the trash for good. */

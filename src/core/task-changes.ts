@@ -2,6 +2,7 @@ import { nextVersion, rearm } from './alarm.ts'
 import { type DateTimeInput, endOfDay, instantOf, isStorable, parseTimeZone, wallTimeOf } from './date-time.ts'
 import { leadHint, parseLead } from './duration.ts'
 import { type Fault, formatFaults, invalidMember, Problem } from './problem.ts'
+import { patchedSeries, skippedTask } from './recurring-task.ts'
 import { type Defaults, isReachable, remindersOf } from './reminder.ts'
 import { limits, type NewTask, type Reminder, type Task, type TaskDraft, type TaskPatch } from './task.ts'
 
@@ -33,6 +34,13 @@ export function newTask(draft: TaskDraft, userId: number, uid: string, defaults:
     version: 1,
     notifyAt: null,
     firedUntilAt: null,
+    recurrenceRule: null,
+    recurrenceFrom: null,
+    seriesStart: null,
+    seriesScheduled: null,
+    occurrence: null,
+    previousId: null,
+    nextId: null,
   }
   return rearm(empty, withPatch(empty, draft, defaults), defaults, now)
 }
@@ -52,6 +60,14 @@ export function completeTask(task: Task, defaults: Defaults, now: number): Task 
 
 export function reopenTask(task: Task, defaults: Defaults, now: number): Task {
   return applyPatch(task, { completed: null }, defaults, now)
+}
+
+/**
+ * Moves a recurring task to its next occurrence.
+ * @throws Problem `conflict` for a task that does not recur, is completed, or has no further occurrence
+ */
+export function skipTask(task: Task, defaults: Defaults, now: number): Task {
+  return nextVersion(task, skippedTask(task, defaults, now), defaults, now)
 }
 
 /**
@@ -104,7 +120,12 @@ function withPatch<T extends NewTask>(task: T, patch: TaskPatch, defaults: Defau
   }
   const patchedInstant = (member: string, input: DateTimeInput | null | undefined, current: number | null) =>
     input ? toInstant(member, input) : input === null ? null : current
+  const faultsBefore = faults.length
   const expiry = patchedExpiry(task, patch, zone, toInstant, addFault)
+  const series =
+    faults.length === faultsBefore
+      ? patchedSeries(task, { ...expiry, timeZone: zone }, patch.recurrence, addFault)
+      : undefined
   const completedAt = patchedInstant('completed_dt', patch.completed, task.completedAt)
   const reminders = patch.reminders
     ? readReminders(patch.reminders, toInstant, addFault)
@@ -129,6 +150,7 @@ function withPatch<T extends NewTask>(task: T, patch: TaskPatch, defaults: Defau
     tags: patch.tags ?? task.tags,
     priority: patch.priority ?? task.priority,
     completedAt,
+    ...series,
   }
 }
 

@@ -34,6 +34,28 @@ export interface Task {
   readonly notifyAt: number | null
   /** The latest reminder instant of this expiry that has fired. */
   readonly firedUntilAt: number | null
+  /** The recurrence rule as it was given (recurrence/rule.ts); null: the task does not recur. Then the next four are null as well. */
+  readonly recurrenceRule: string | null
+  readonly recurrenceFrom: RecurrenceFrom | null
+  /** DTSTART of RFC 5545: the wall time or the day of the first expiry, without a zone. */
+  readonly seriesStart: string | null
+  /** The same of this occurrence, as the series had it. The expiry may have been moved since: RECURRENCE-ID of RFC 5545. */
+  readonly seriesScheduled: string | null
+  /** The number of this task in its series, from 1. */
+  readonly occurrence: number | null
+  /** The task whose completion created this one. */
+  readonly previousId: number | null
+  /** The task that the completion of this one created. */
+  readonly nextId: number | null
+}
+
+/** Where the next occurrence is counted from. */
+export const recurrenceFroms = ['expiry', 'completion'] as const
+export type RecurrenceFrom = (typeof recurrenceFroms)[number]
+
+export interface Recurrence {
+  readonly rule: string
+  readonly from: RecurrenceFrom
 }
 
 /** The members that a client may set. An absent member stays as it is; null clears it. */
@@ -49,6 +71,7 @@ export interface TaskPatch {
   readonly tags?: readonly string[]
   readonly priority?: Priority
   readonly completed?: DateTimeInput | null
+  readonly recurrence?: Recurrence | null
 }
 
 export interface TaskDraft extends TaskPatch {

@@ -14,6 +14,7 @@ import type { ChangeStream } from '#events/change-stream.ts'
 import { changeOperations } from '#operations/changes.ts'
 import { channelOperations } from '#operations/channels.ts'
 import { notificationOperations } from '#operations/notifications.ts'
+import { recurrenceOperations } from '#operations/recurrences.ts'
 import { settingsOperations } from '#operations/settings.ts'
 import { taskListOperations } from '#operations/task-list.ts'
 import { taskTextOperations } from '#operations/task-texts.ts'
@@ -188,7 +189,8 @@ function addRoutes(server: FastifyInstance, deps: ServerDeps, rateLimiter: RateL
   metricsRoutes(server, deps.metrics)
   const texts = createTextReader({ db: deps.db, now })
   const tasks = { ...taskOperations({ ...deps, texts }), ...taskTextOperations({ texts }) }
-  bind(server, { ...tasks, ...taskListOperations(all), ...trashOperations(all) }, deps)
+  bind(server, { ...tasks, ...recurrenceOperations(all) }, deps)
+  bind(server, { ...taskListOperations(all), ...trashOperations(all) }, deps)
   bind(server, { ...notificationOperations(all), ...channelOperations(deps), ...settingsOperations(all) }, deps)
   bind(server, { ...tokenOperations(all), ...userOperations(all), ...changeOperations(deps) }, deps)
   userExportRoute(server, deps)

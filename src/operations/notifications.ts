@@ -8,6 +8,7 @@ import { channelKinds, channelsOfUser } from '#store/channels.ts'
 import { deliveriesOf } from '#store/deliveries.ts'
 import { listNotifications, type NotificationFilter } from '#store/notification-list.ts'
 import { getNotification, type NotificationRecord } from '#store/notifications.ts'
+import { mergeUpcoming, selectProjected } from '#store/projected-reminders.ts'
 import type { Db } from '#store/schema.ts'
 import { getTask } from '#store/tasks.ts'
 import { selectUpcoming } from '#store/upcoming.ts'
@@ -55,12 +56,10 @@ export function notificationOperations({ db, ctx, now }: { db: Db; ctx: LongCont
       const from = now()
       const until =
         query.until === undefined ? from + aheadMs : parseInstant('until', query.until, caller.defaults.timeZone)
-      const found = await selectUpcoming(db, caller.userId, {
-        defaults: caller.defaults,
-        now: from,
-        until,
-        limit: query.limit,
-      })
+      const request = { defaults: caller.defaults, now: from, until, limit: query.limit }
+      let found = await selectUpcoming(db, caller.userId, request)
+      if (query.occurrences === 'true')
+        found = mergeUpcoming(found, await selectProjected(db, caller.userId, request), query.limit)
       return { body: toUpcomingWire(found, until, await channelsOfUser(db, caller.userId)) }
     },
 

@@ -4,10 +4,10 @@ import type { NewTask, Task } from '#core/task.ts'
 import { dialectOf } from './dialects/dialect.ts'
 import { prepare } from './engine/prepare.ts'
 import type { Db, TaskTable } from './schema.ts'
-import { indexTask } from './search.ts'
+import { indexTask, removeFromIndex } from './search.ts'
 import { type TaskColumn, taskColumns, toTaskRow } from './task-rows.ts'
 
-/** Inserts and updates tasks. Deleted tasks move to the trash (trash.ts). */
+/** Inserts and updates tasks. Deleted tasks move to the trash (trash.ts); only the next task of a series is deleted here. */
 
 function eachColumn(row: Insertable<TaskTable>): Insertable<TaskTable> {
   return Object.fromEntries(taskColumns.map((column) => [column, row[column]])) as unknown as Insertable<TaskTable>
@@ -96,10 +96,9 @@ export async function saveTasks(tx: Db, changes: readonly TaskUpdate[]): Promise
     // A key that moves from one task to another is released first: no database checks uniqueness only at the end.
     const wanted = new Set(withNewKey.map(({ after }) => after.key))
     const releases = changes.filter(({ before, after }) => wanted.has(before.key) && after.key !== before.key)
-    await overwrite(
+    await releaseKeys(
       tx,
-      ['key'],
-      releases.map(({ before }) => ({ before, row: { key: null } })),
+      releases.map(({ before }) => before),
     )
     const rows = changes.map(toChangedRow)
     for (const group of Map.groupBy(rows, ({ changed }) => changed.join()).values())
@@ -114,11 +113,30 @@ export async function saveTasks(tx: Db, changes: readonly TaskUpdate[]): Promise
   }
 }
 
+/** Frees the keys of locked tasks, before others take them. */
+export async function releaseKeys(tx: Db, tasks: readonly Task[]): Promise<void> {
+  await overwrite(
+    tx,
+    ['key'],
+    tasks.map((before) => ({ before, row: { key: null } })),
+  )
+}
+
+/** Deletes locked tasks without the trash. Their notifications stay, as those of a purged task: pending deliveries are cancelled. */
+export async function deleteForGood(tx: Db, ids: readonly number[]): Promise<void> {
+  await removeFromIndex(tx, ids)
+  await tx
+    .deleteFrom('tasks')
+    .where((eb) => dialectOf(tx).among(eb.ref('id'), ids))
+    .execute()
+}
+
 async function overwrite(
   tx: Db,
   sets: readonly TaskColumn[],
   rows: readonly { before: Task; row: Partial<Insertable<TaskTable>> }[],
 ): Promise<void> {
+  if (rows.length === 0) return
   const values = rows.map(({ before, row }) => [before.id, before.version, ...sets.map((column) => row[column])])
   const found = await dialectOf(tx).updateRows(tx, 'tasks', ['id', 'version'], sets, values)
   if (found !== rows.length) throw new Problem('stale', 'One of the tasks was changed meanwhile.')

@@ -11,7 +11,7 @@ import { taskColumns, toTask } from './task-rows.ts'
 
 /**
  * Deleted tasks. Rows move between `tasks` and `trash` inside the database, a thousand in two statements. Only the columns that decide
- * an alarm are read. `moveToTrash` is the only way out of `tasks`, `takeFromTrash` the only way back.
+ * an alarm are read. `moveToTrash` is the way out of `tasks`, `takeFromTrash` the only way back.
  *
  *            moveToTrash                 purge: requested, or after some days
  *   tasks ────────────────▶ trash ─────────────────────────────────────────▶ gone

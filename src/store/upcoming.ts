@@ -14,6 +14,8 @@ import { findUser } from './users.ts'
 /** A reminder that lies ahead, or is overdue and about to fire. */
 export interface Upcoming extends Instant {
   readonly task: Task
+  /** Of an occurrence that does not exist yet; `task` is then the present one, as it will be there. */
+  readonly isProjected?: boolean
 }
 
 /**

@@ -39,6 +39,7 @@ test('a task that was read can be sent back as it is', () => {
     expiry: { at: 2e12 },
     expiryDate: null,
     completed: null,
+    recurrence: null,
     reminders: ['P1D', { at: 1.9e12 }],
   })
 })

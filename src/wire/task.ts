@@ -3,6 +3,7 @@ import type { DateTimeInput } from '#core/date-time.ts'
 import { parseSpan } from '#core/duration.ts'
 import { type Fault, formatFaults, invalidMember, Problem } from '#core/problem.ts'
 import type { Reminder, Task, TaskDraft, TaskPatch } from '#core/task.ts'
+import { recurrenceText, toRecurrenceWire } from './recurrence.ts'
 import { isoOrNull, isoText, parseTime, timeHint } from './time.ts'
 
 // ── out ──
@@ -24,6 +25,11 @@ export function toTaskWire(task: Task): TaskWire {
     priority: task.priority,
     completed_dt: isoOrNull(task.completedAt),
     snoozed_until_dt: isoOrNull(task.snoozedUntilAt),
+    recurrence: toRecurrenceWire(task),
+    recurrence_text: recurrenceText(task),
+    occurrence: task.occurrence,
+    previous_id: task.previousId,
+    next_id: task.nextId,
     create_dt: isoText(task.createdAt),
     update_dt: isoText(task.updatedAt),
     version: task.version,
@@ -47,6 +53,7 @@ export function toPatch(wire: Omit<TaskPatchWire, 'id' | 'version'>, pointer = '
   if (wire.time_zone !== undefined) patch.timeZone = wire.time_zone
   if (wire.tags !== undefined) patch.tags = wire.tags
   if (wire.priority !== undefined) patch.priority = wire.priority
+  if (wire.recurrence !== undefined) patch.recurrence = wire.recurrence && { from: 'expiry', ...wire.recurrence }
   if (wire.expiry_dt !== undefined) patch.expiry = wire.expiry_dt === null ? null : toInput('expiry_dt', wire.expiry_dt)
   if (wire.expiry_date !== undefined) patch.expiryDate = wire.expiry_date
   if (wire.completed_dt !== undefined)

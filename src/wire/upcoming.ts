@@ -23,6 +23,8 @@ export function toUpcomingWire(
         reminder: reminder === null ? null : reminderText(reminder),
         due_dt: isoText(at),
         kind,
+        occurrence: task.occurrence,
+        is_projected: fire.isProjected ?? false,
         channels: channels
           .filter((channel) => channel.isEnabled && wantsNotification(channel, { kind }, task))
           .map(({ id, name, kind }) => ({ id, name, kind })),

@@ -27,6 +27,8 @@ export function createResources({ other, wordOf, idle, now }: World) {
     return String(id)
   }
   const firing = (of: Account) => task(of, { expiry_dt: new Date(now() + 86_400_000).toISOString() })
+  const recurring = (of: Account) =>
+    task(of, { expiry_dt: new Date(now() + 86_400_000).toISOString(), recurrence: { rule: 'FREQ=DAILY' } })
   const completed = (of: Account) => task(of, { completed_dt: '2026-11-01' })
 
   async function trashed(of: Account): Promise<{ id: string; batch: string }> {
@@ -96,6 +98,7 @@ export function createResources({ other, wordOf, idle, now }: World) {
     fresh,
     task,
     firing,
+    recurring,
     completed,
     trashed,
     inTrash,

@@ -9,10 +9,11 @@ const at = (place: string, names: string) => names.split(' ').map((name) => `${p
 /** Parameters that name nothing of anybody, wherever they stand. Of one thing If-Match is its version; lists have rules for it. */
 export const plainValues: ReadonlySet<string> = new Set([
   ...at('query', 'limit offset sort status priority count acknowledged problems dry_run types wait operation'),
-  ...at('query', 'expires_after expires_before updated_after until'),
+  ...at('query', 'expires_after expires_before updated_after until occurrences'),
   ...at('header', 'If-Match If-None-Match Prefer Accept-Language'),
   ...at('body', 'title description text language expiry_dt expiry_date time_zone reminders tags priority completed_dt'),
   ...at('body', 'snoozed_until_dt for until'),
+  ...at('body', 'recurrence recurrence_text occurrence previous_id next_id rule start_dt start_date limit'),
   ...at('body', 'kind options enabled notifications group_wait repeat ignore_quiet_hours'),
   ...at('body', 'source status disabled_reason failing_since_dt last_sent_dt last_error'),
   ...at('body', 'default_reminders default_day_reminders day_time quiet_hours is_own web_push_key'),
@@ -192,6 +193,9 @@ export function accessRules(world: World): Rules {
     completeTask: verb(a.task),
     reopenTask: verb(a.completed),
     snoozeTask: verb(a.firing),
+    skipTask: verb(a.recurring),
+    listOccurrences: one(a.recurring),
+    previewRecurrence: { right: () => ({ body: { rule: 'FREQ=DAILY' } }) },
     getTaskByKey: {
       namings: [
         {

@@ -5,6 +5,9 @@ import { refusal, wireTo } from '#kit/http-requests.ts'
 import { startTestApp } from '#support/test-app.ts'
 import { full, now, startAt } from './tasks.ts'
 
+/** The members of a task that does not recur. */
+const oneOff = { recurrence: null, recurrence_text: null, occurrence: null, previous_id: null, next_id: null }
+
 test('a new task', async (t) => {
   const { client, url } = await startTestApp(t, { startAt })
 
@@ -18,6 +21,7 @@ test('a new task', async (t) => {
       reminders: ['P1D', 'PT15M', '2026-12-20T09:00:00.000Z'],
       completed_dt: null,
       snoozed_until_dt: null,
+      ...oneOff,
       create_dt: now,
       update_dt: now,
       version: 1,
@@ -41,6 +45,7 @@ test('a new task', async (t) => {
       priority: 'none',
       completed_dt: null,
       snoozed_until_dt: null,
+      ...oneOff,
       create_dt: now,
       update_dt: now,
       version: 1,

@@ -54,6 +54,8 @@ test('what will ring', async (t) => {
       reminder: 'PT15M',
       due_dt: '2026-12-01T09:45:00.000Z',
       kind: 'expiring',
+      occurrence: null,
+      is_projected: false,
       channels,
     })
     assert.deepEqual([third?.reminder, third?.kind], ['PT0S', 'expired'])

@@ -125,7 +125,7 @@ async function runOnce(server: CrashingServer, scenario: Scenario, n: number, wh
       const answer = await send()
       touched = []
       for (const [i, name] of names.entries()) {
-        const one = answer === 'deleted' ? answer : ([answer].flat()[i] as TaskWire)
+        const one = answer === 'deleted' ? answer : ([answer].flat()[i] as TaskWire | 'deleted')
         answered.set(name, one)
         if (one !== 'deleted') titles.set(one.id, name)
       }

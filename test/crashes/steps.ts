@@ -22,7 +22,7 @@ export interface World {
   /** The id of the task, deleted or not. */
   idOf(title: string): number
   /** A request, and the tasks that it may change. What it answers is from then on what must be there. */
-  request(titles: string[], send: () => Promise<TaskWire | TaskWire[] | 'deleted'>): Promise<void>
+  request(titles: string[], send: () => Promise<TaskWire | (TaskWire | 'deleted')[] | 'deleted'>): Promise<void>
   restart(...flags: string[]): Promise<void>
 }
 
@@ -108,6 +108,20 @@ export const reopen =
   (title: string): Step =>
   ({ app, task, request }) =>
     request([title], () => app.client.reopenTask(task(title).id))
+/** Of a series: «title» is the first, «title 2» the one that its completion creates. */
+export const completeFirst =
+  (title: string): Step =>
+  ({ app, task, request }) =>
+    request([title, `${title} 2`], async () => {
+      const done = await app.client.completeTask(task(title).id)
+      const { tasks } = await app.client.listTasks()
+      assert.equal(tasks.filter((one) => one.title === title).length, 2, `«${title}» has one next task`)
+      return [done, await app.client.getTask(done.next_id as number)]
+    })
+export const reopenFirst =
+  (title: string): Step =>
+  ({ app, task, request }) =>
+    request([title, `${title} 2`], async () => [await app.client.reopenTask(task(title).id), 'deleted'])
 export const snooze =
   (title: string, minute: number): Step =>
   ({ app, task, time, request }) =>

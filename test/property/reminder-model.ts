@@ -7,9 +7,19 @@
  *   - what has fired for an expiry has fired: coming back to it does not ring again, and a reminder that is added to it in the
  *     past does not ring;
  *   - done and deleted tasks do not ring; a snooze is one more instant, ended by completing or by moving the expiry;
- *   - what was missed while the server was away rings once a task.
+ *   - what was missed while the server was away rings once a task;
+ *   - a completed recurring task has one next task, at the first date of its series after now and its expiry, or so many days after the
+ *     completion; reopening takes that back while nobody has changed it; skipping moves the task itself.
  */
 export type Reminders = readonly (string | number)[]
+
+/** Every so many days, in UTC. */
+export interface ModelSeries {
+  readonly days: number
+  readonly from: 'expiry' | 'completion'
+  readonly startAt: number
+  readonly scheduledAt: number
+}
 
 export interface ModelTask {
   readonly id: number
@@ -19,6 +29,10 @@ export interface ModelTask {
   snoozedUntilAt: number | null
   /** Of the present expiry, everything up to here has been told, or was added too late to be. */
   notifiedUntilAt: number | null
+  series: ModelSeries | null
+  nextId: number | null
+  /** As the server answered it last. */
+  version: number
   /** The latest that rang, for every expiry it ever had. */
   readonly fired: Map<number, number>
 }
@@ -31,7 +45,17 @@ export interface ModelNotification {
   readonly mustHaveArrived: boolean
 }
 
-const leads: Record<string, number> = { PT0S: 0, PT5M: 5, PT10M: 10, PT15M: 15, PT30M: 30, PT1H: 60, P1D: 1_440 }
+const leads: Record<string, number> = {
+  PT0S: 0,
+  PT5M: 5,
+  PT10M: 10,
+  PT15M: 15,
+  PT30M: 30,
+  PT1H: 60,
+  P1D: 1_440,
+  '-PT20M': -20,
+}
+const dayMs = 86_400_000
 
 export class ReminderModel {
   now: number
@@ -60,14 +84,27 @@ export class ReminderModel {
     return [...new Set(ahead)].sort((a, b) => a - b)
   }
 
-  create(id: number, expiryAt: number | null, reminders: Reminders | null): void {
-    const task = {
+  create(
+    id: number,
+    expiryAt: number | null,
+    reminders: Reminders | null,
+    series: Pick<ModelSeries, 'days' | 'from'> | null = null,
+  ): void {
+    const start = expiryAt ?? 0
+    this.add(id, expiryAt, reminders, series && { ...series, startAt: start, scheduledAt: start })
+  }
+
+  private add(id: number, expiryAt: number | null, reminders: Reminders | null, series: ModelSeries | null): void {
+    const task: ModelTask = {
       id,
       expiryAt,
       reminders,
       isDone: false,
       snoozedUntilAt: null,
       notifiedUntilAt: null,
+      series,
+      nextId: null,
+      version: 1,
       fired: new Map(),
     }
     this.tasks.set(id, task)
@@ -86,14 +123,46 @@ export class ReminderModel {
     this.fireDueTasks(task)
   }
 
-  complete(task: ModelTask): void {
+  /** @param nextId the id of the task that the server has created by it */
+  complete(task: ModelTask, nextId: number | null): void {
     if (!task.isDone) task.snoozedUntilAt = null
+    const isContinued = !task.isDone && task.nextId === null
     task.isDone = true
+    const next = isContinued ? this.nextOccurrence(task, this.now) : undefined
+    if (!next) return
+    if (nextId === null) throw new Error(`task ${task.id} has no next task`)
+    task.nextId = nextId
+    this.add(nextId, next.scheduledAt, leadsOf(task), next)
   }
 
   reopen(task: ModelTask): void {
+    const next = this.tasks.get(task.nextId ?? 0)
+    if (task.isDone && next?.version === 1 && !next.isDone) {
+      this.tasks.delete(next.id)
+      task.nextId = null
+    }
     task.isDone = false
     this.fireDueTasks(task)
+  }
+
+  skip(task: ModelTask): void {
+    const next = this.nextOccurrence(task, Math.max(this.now, task.expiryAt ?? 0))
+    if (!next) return
+    task.series = next
+    this.change(task, next.scheduledAt, leadsOf(task))
+  }
+
+  nextOccurrence({ series, expiryAt }: ModelTask, completedAt: number): ModelSeries | undefined {
+    if (!series || expiryAt === null) return undefined
+    const intervalMs = series.days * dayMs
+    if (series.from === 'completion') {
+      const midnight = completedAt - (completedAt % dayMs)
+      const at = midnight + (expiryAt % dayMs) + intervalMs
+      return { ...series, startAt: at, scheduledAt: at }
+    }
+    let at = series.startAt
+    while (at <= Math.max(this.now, expiryAt, series.scheduledAt)) at += intervalMs
+    return { ...series, scheduledAt: at }
   }
 
   snooze(task: ModelTask, until: number): void {
@@ -144,3 +213,6 @@ export class ReminderModel {
     return task !== undefined && !task.isDone && task.expiryAt === expiryAt
   }
 }
+
+/** An instant was meant for the occurrence that it was given for. */
+const leadsOf = ({ reminders }: ModelTask) => reminders?.filter((reminder) => typeof reminder === 'string') ?? null

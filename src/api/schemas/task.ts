@@ -1,6 +1,7 @@
 import { limits, priorities } from '#core/task.ts'
 import Type, { type Static, type TSchema } from '#json-schema.ts'
 import { ignored, nullable, time, timeIn } from './common.ts'
+import { RecurrenceInput, RecurrenceOutput } from './recurrence.ts'
 
 /** The members that a client may set. */
 export const writable = {
@@ -28,6 +29,7 @@ export const writable = {
   tags: Type.Array(Type.String({ minLength: 1, maxLength: limits.tagCharacters }), { maxItems: limits.tags }),
   priority: Type.Enum(priorities),
   completed_dt: nullable(timeIn('When it was completed')),
+  recurrence: RecurrenceInput,
   key: nullable(
     Type.String({ minLength: 1, maxLength: limits.keyCharacters, description: "The caller's own name for it, unique" }),
   ),
@@ -38,6 +40,10 @@ export const readOnly = {
   create_dt: ignored,
   update_dt: ignored,
   snoozed_until_dt: ignored,
+  recurrence_text: ignored,
+  occurrence: ignored,
+  previous_id: ignored,
+  next_id: ignored,
   version: ignored,
 }
 
@@ -56,6 +62,13 @@ export const TaskShape = Type.Object(
     priority: Type.Enum(priorities),
     completed_dt: nullable(time('When it was completed')),
     snoozed_until_dt: nullable(time('When it rings once more')),
+    recurrence: RecurrenceOutput,
+    recurrence_text: nullable(
+      Type.String({ description: 'The recurrence in plain words', examples: ['every month on the 1st'] }),
+    ),
+    occurrence: nullable(Type.Integer({ description: 'Its number in the series, from 1' })),
+    previous_id: nullable(Type.Integer({ description: 'The task whose completion created it' })),
+    next_id: nullable(Type.Integer({ description: 'The task that its completion created' })),
     create_dt: time('When it was created'),
     update_dt: time('When it was last changed'),
     version: Type.Integer({ description: 'Counts its changes; also its ETag' }),

@@ -11,6 +11,10 @@ export const UpcomingReminderShape = Type.Object(
     reminder: nullable(Type.String({ description: 'The reminder that will fire; null at the end of a snooze' })),
     due_dt: time('When it will ring; now, where it is overdue'),
     kind: Type.Enum(notificationKinds),
+    occurrence: nullable(Type.Integer({ description: 'The number of the occurrence; null: the task does not recur' })),
+    is_projected: Type.Boolean({
+      description: 'The occurrence does not exist yet. It will, if each before it is completed by its expiry',
+    }),
     channels: Type.Array(Type.Object({ id: Type.Integer(), name: Type.String(), kind: Type.String() })),
   },
   { $id: 'UpcomingReminder' },

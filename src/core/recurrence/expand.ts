@@ -83,7 +83,8 @@ export function nextAfterCompletion(
   return nextOccurrence({ rule: { ...endless, skip }, start, timeZone }, { local: start })
 }
 
-function* occurrencesAfter({ rule, start, timeZone }: Series, after: After): Generator<Occurrence, undefined> {
+/** All occurrences after something, in order. */
+export function* occurrencesAfter({ rule, start, timeZone }: Series, after: After): Generator<Occurrence, undefined> {
   const first = numberOf(start)
   const from = Math.max(first, firstDayAfter(after, timeZone))
   let lastAt = after.local ? instantOf(after.local, timeZone) : Number.NEGATIVE_INFINITY
@@ -97,7 +98,7 @@ function* occurrencesAfter({ rule, start, timeZone }: Series, after: After): Gen
     const local = localOn(day, start)
     const one = { local, at: instantOf(local, timeZone) }
     if (rule.until && !isUntil(rule.until, one, timeZone)) return
-    if (after.local && compare(local, after.local) <= 0) continue
+    if (after.local && compareLocal(local, after.local) <= 0) continue
     // Two wall times are one instant where a day is missing: Apia had no 30 December 2011.
     if (one.at <= lastAt || (after.at !== undefined && one.at <= after.at)) continue
     lastAt = one.at
@@ -120,7 +121,7 @@ function firstDayAfter(after: After, timeZone: string): number {
  */
 function isUntil(until: NonNullable<Rule['until']>, { local, at }: Occurrence, timeZone: string): boolean {
   if ('date' in until) return compareDays(local, until.date) <= 0
-  if ('local' in until) return compare(local, until.local) <= 0
+  if ('local' in until) return compareLocal(local, until.local) <= 0
   if (!isWholeDay(local)) return at <= until.at
   return compareDays(local, Temporal.Instant.fromEpochMilliseconds(until.at).toZonedDateTimeISO(timeZone)) <= 0
 }
@@ -137,11 +138,11 @@ function localOn(number: number, start: Local): Local {
   return isWholeDay(start) ? date : date.toPlainDateTime(start.toPlainTime())
 }
 
-const isWholeDay = (local: Local): local is Temporal.PlainDate => !('hour' in local)
+export const isWholeDay = (local: Local): local is Temporal.PlainDate => !('hour' in local)
 const numberOf = ({ year, month, day }: { year: number; month: number; day: number }) => toDay(year, month, day)
 const compareDays = (one: Parameters<typeof numberOf>[0], other: Parameters<typeof numberOf>[0]) =>
   numberOf(one) - numberOf(other)
 
 /** Wall times by date and time of day; a whole day only by its date. */
-const compare = (one: Local, other: Local): number =>
+export const compareLocal = (one: Local, other: Local): number =>
   isWholeDay(one) || isWholeDay(other) ? compareDays(one, other) : Temporal.PlainDateTime.compare(one, other)

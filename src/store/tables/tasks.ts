@@ -1,4 +1,4 @@
-import type { Priority, Reminder } from '#core/task.ts'
+import type { Priority, RecurrenceFrom, Reminder } from '#core/task.ts'
 import { count, id, instant, json, longJson, longText, reference, text, uuid } from './column.ts'
 import { table } from './table.ts'
 
@@ -25,6 +25,13 @@ export const tasks = table(
     version: count(),
     notify_at: instant().orNull(),
     fired_until_at: instant().orNull(),
+    recurrence_rule: text(500).orNull(),
+    recurrence_from: text<RecurrenceFrom>(10).orNull(),
+    series_start: text(30).orNull(),
+    series_scheduled: text(30).orNull(),
+    occurrence: count().orNull(),
+    previous_id: reference().orNull(),
+    next_id: reference().orNull(),
   },
   {
     unique: { tasks_uid: ['user_id', 'uid'] },
@@ -39,6 +46,11 @@ export const tasks = table(
       tasks_expiry: ['user_id', 'expiry_at', 'id'],
       // Only where it leaves out tasks without tags: a query by tag then costs nothing for a million of those.
       tasks_tagged: { columns: ['user_id', 'id'], where: "tags <> '[]'" },
+      // The same for the reminders of occurrences to come.
+      tasks_recurring: {
+        columns: ['user_id', 'expiry_at', 'id'],
+        where: 'recurrence_rule is not null and completed_at is null',
+      },
     },
   },
 )
