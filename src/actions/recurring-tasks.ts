@@ -67,7 +67,7 @@ export async function lockNextTasks(
 }
 
 /**
- * Deletes the next tasks of tasks that are being reopened, unless somebody has changed them. They are not in the trash: nobody has deleted
+ * Deletes the next tasks of tasks that are being reopened, if they are unchanged. They are not in the trash: no user has deleted
  * them, and their key returns.
  * @param nextTasks as `lockNextTasks` returned them
  * @returns the changes as they must be written, and the ids of the deleted tasks

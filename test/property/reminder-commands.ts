@@ -183,17 +183,18 @@ export const advance = fc.integer({ min: 1, max: 45 }).map((minutes) =>
     model.advance(app.clock.now())
   }),
 )
-/** To the reminders of the next occurrence. Not while the channel is down: after a day deliveries fail. */
+/** To the reminders of the next occurrence. Not once the channel was down: after a day deliveries fail, after three the channel is off. */
 export const advanceDay = fc.constant({
   ...command('advance a day', async (model, { app }) => {
     await app.clock.advance(1_440 * minuteMs)
     model.advance(app.clock.now())
   }),
-  check: (model: ReminderModel) => model.isChannelUp,
+  check: (model: ReminderModel) => !model.wasChannelDown,
 })
 export const channel = fc.boolean().map((isUp) =>
   command(`channel ${isUp ? 'up' : 'down'}`, async (model) => {
     model.isChannelUp = isUp
+    model.wasChannelDown ||= !isUp
   }),
 )
 export const restart = fc.tuple(fc.nat({ max: 60 }), defaultReminders).map(([minutes, defaults]) =>

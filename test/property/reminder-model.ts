@@ -61,6 +61,7 @@ export class ReminderModel {
   now: number
   defaults: Reminders
   isChannelUp = true
+  wasChannelDown = false
   readonly tasks = new Map<number, ModelTask>()
   readonly notifications: ModelNotification[] = []
 
