@@ -187,7 +187,7 @@ function parsePosition(userId: number, text: string, parameter: string): number 
 }
 
 const forgotten =
-  'What happened after that is not kept any more: load the tasks again, and go on from the cursor you get'
+  'Changes after this position are no longer stored: load the tasks again, and continue from the cursor in the response'
 const resetData = JSON.stringify({ message: `${forgotten}.` })
 
 const written = new WeakMap<readonly StreamEvent[], Buffer>()
