@@ -39,7 +39,12 @@ export async function startServer({
   onOutput,
 }: ServerOptions): Promise<ServerProcess> {
   const listenOn = port ?? (await freePort())
-  const flags = [`--port=${listenOn}`, `--database-url=${databaseUrl}`, `--default-reminders=${defaultReminders}`]
+  const flags = [
+    `--port=${listenOn}`,
+    `--database-url=${databaseUrl}`,
+    `--default-reminders=${defaultReminders}`,
+    '--time-zone=UTC',
+  ]
   if (channels) {
     const configPath = `${databasePath}.config.json`
     writeFileSync(configPath, JSON.stringify({ channels }))

@@ -58,7 +58,7 @@ export async function retryNotification(
     if (deliveryId !== undefined && wanted.length === 0)
       throw invalidMember('/delivery_id', 'is no delivery of this notification')
     if (!wanted.some(({ state }) => state === 'failed'))
-      throw new Problem('conflict', 'Nothing here was given up: there is nothing to retry.')
+      throw new Problem('conflict', 'No delivery of this notification has failed: there is nothing to retry.')
     const reason = cancelReason(notification, await lockTask(tx, userId, notification.taskId))
     if (reason !== null) throw new Problem('conflict', `It would only be cancelled: ${reason}.`)
     if ((await retryFailed(tx, [id], { deliveryId }, now)) === 0)

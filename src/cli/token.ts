@@ -3,6 +3,7 @@ import type { UserWire } from '#api/schemas/account.ts'
 import type { Clock } from '#clock.ts'
 import { type Config, defaultsOf, readConfig } from '#config/config.ts'
 import { flagAt } from '#config/flags.ts'
+import type { ConfigSources } from '#config/sources.ts'
 import { instantOf } from '#core/date-time.ts'
 import { nearest, Problem } from '#core/problem.ts'
 import { type Scope, scopes, widest } from '#core/scope.ts'
@@ -30,11 +31,7 @@ Create a token and print it. Send it as Authorization: Bearer <token>. Works whe
   --user     Name of its user. Default: the first user, who administers the server
   --database-url, --config and the others work as for serve, as do their variables.`
 
-export interface CommandEnvironment {
-  readonly argv: readonly string[]
-  readonly env: Readonly<Record<string, string | undefined>>
-  readonly readFile: (path: string) => string
-  readonly systemTimeZone: string
+export interface CommandEnvironment extends Omit<ConfigSources, 'catalog'> {
   readonly clock: Clock
 }
 

@@ -39,7 +39,8 @@ export const configSchema = Type.Object(
     defaultReminders: Type.Array(Type.String(), {
       default: ['PT15M'],
       maxItems: limits.reminders,
-      description: 'Reminders of tasks that specify none: ISO 8601 durations before the expiry; empty for none',
+      description:
+        'Reminders of tasks that specify none: durations before the expiry, like PT15M, P7D@09:00 (at a time of day) or -P1D (after it); empty for none',
     }),
     defaultDayReminders: Type.Array(Type.String(), {
       default: ['PT0S'],

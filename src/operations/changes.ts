@@ -81,8 +81,5 @@ function checkPosition(number: number, last: number, forgotten: number): void {
 }
 
 function startAgain(): Problem {
-  return new Problem(
-    'gone',
-    'What has changed since then is not kept one by one any more: start again without «since».',
-  )
+  return new Problem('gone', 'Changes since then are no longer stored one by one. Start again without «since».')
 }

@@ -3,8 +3,7 @@ import { changeSettings } from '#actions/defaults.ts'
 import type { SettingsWire } from '#api/schemas/settings.ts'
 import type { Defaults } from '#core/reminder.ts'
 import { getPreferences } from '#store/preferences.ts'
-import { toSettings } from '#wire/settings.ts'
-import { reminderText } from '#wire/task.ts'
+import { toDefaultsWire, toSettings } from '#wire/settings.ts'
 import type { Handlers } from './call.ts'
 
 interface Deps {
@@ -21,10 +20,7 @@ export function settingsOperations({ ctx, onUserChanged, webPushKey, defaults: s
   async function settings(userId: number): Promise<SettingsWire> {
     const { defaults, own, quiet } = await getPreferences(ctx.db, userId)
     return {
-      time_zone: defaults.timeZone,
-      default_reminders: defaults.reminders.map(reminderText),
-      default_day_reminders: defaults.dayReminders.map(reminderText),
-      day_time: defaults.dayTime,
+      ...toDefaultsWire(defaults),
       quiet_hours: quiet && { ...quiet },
       is_own: {
         time_zone: own.timeZone !== null,

@@ -9,7 +9,8 @@ import { listTrash } from '#store/trash.ts'
 import { toUserWire } from '#wire/accounts.ts'
 import { toChannelWire } from '#wire/channels.ts'
 import { toNotificationWire } from '#wire/notification.ts'
-import { reminderText, toTaskWire } from '#wire/task.ts'
+import { toDefaultsWire } from '#wire/settings.ts'
+import { toTaskWire } from '#wire/task.ts'
 
 const pageSize = 500
 
@@ -18,13 +19,7 @@ export async function* exportUser(db: Db, user: User): AsyncGenerator<string> {
   const line = (type: string, value: object) => `${JSON.stringify({ type, [type]: value })}\n`
   yield line('user', toUserWire(user))
   const { defaults, quiet } = await getPreferences(db, user.id)
-  yield line('settings', {
-    time_zone: defaults.timeZone,
-    default_reminders: defaults.reminders.map(reminderText),
-    default_day_reminders: defaults.dayReminders.map(reminderText),
-    day_time: defaults.dayTime,
-    quiet_hours: quiet,
-  })
+  yield line('settings', { ...toDefaultsWire(defaults), quiet_hours: quiet })
   // Without their options: which of these are secret only their kinds know, and what goes on from here needs new ones.
   for (const channel of await channelsOfUser(db, user.id)) yield line('channel', toChannelWire(channel, undefined))
 

@@ -5,8 +5,8 @@ import { toTaskWire } from './task.ts'
 import { isoText } from './time.ts'
 
 /**
- * CloudEvents 1.0, JSON format. `type` follows the moment of sending, `id` is the same on every channel. On one that gathers it is of
- * the first that rang, and `others` are what else is told by it.
+ * CloudEvents 1.0, JSON format. `type` depends on when the message is sent; `id` is the same on every channel. A message of a group has the
+ * `id` of the notification that fired first, and the rest of the group in `others`.
  */
 export function toCloudEvent(message: SentenceInput & Partial<Pick<Message, 'others' | 'links'>>): WebhookEventWire {
   const { task, notification, sentAt, others = [], links = null } = message

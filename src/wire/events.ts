@@ -73,7 +73,7 @@ function describe({ kind, taskId, count }: NumberedChange, task: Task | undefine
   if (taskId === null && kind !== 'fired' && kind !== 'failed')
     return `${count ?? 'All'} ${count === 1 ? 'task was' : 'tasks were'} ${words[kind][1]}.`
   const subject = task ? formatTask(task) : `Your task (id:${taskId})`
-  if (kind === 'fired') return `${subject} rang, and is not there any more.`
+  if (kind === 'fired') return `${subject} fired a reminder, and no longer exists.`
   if (kind === 'failed')
     return `${subject} could not be announced over ${delivery?.kind ?? 'a channel'}: ${delivery?.error ?? 'given up'}.`
   return `${subject} was ${words[kind][1]}.`

@@ -1,6 +1,18 @@
 import type { SettingsPatch } from '#actions/defaults.ts'
 import type { SettingsPatchWire } from '#api/schemas/settings.ts'
 import { checkDefaultReminders, checkTimeZone } from '#core/account.ts'
+import type { Defaults } from '#core/reminder.ts'
+import { reminderText } from './task.ts'
+
+/** The settings that are in force: the user's own, or else the server's. */
+export function toDefaultsWire({ timeZone, reminders, dayReminders, dayTime }: Defaults) {
+  return {
+    time_zone: timeZone,
+    default_reminders: reminders.map(reminderText),
+    default_day_reminders: dayReminders.map(reminderText),
+    day_time: dayTime,
+  }
+}
 
 /** @throws Problem `invalid` */
 export function toSettings(wire: SettingsPatchWire): SettingsPatch {

@@ -69,7 +69,10 @@ test('what was given up is tried again when somebody asks', async (t) => {
 
   await t.test('but not what was not given up, or would only be dropped', async () => {
     const well = await fire(app)
-    assert.match((await refusal(client.retryNotification(well.id))).message, /Nothing here was given up/)
+    assert.match(
+      (await refusal(client.retryNotification(well.id))).message,
+      /No delivery of this notification has failed/,
+    )
     recorder.answer = () => refused
     for (const [act, why] of [
       [(id: number) => client.deleteTask(id), 'the task was deleted'],

@@ -78,7 +78,7 @@ export const problemTexts: Record<ProblemKind | 'internal', ProblemText> = {
     means: 'The data existed, but is no longer kept: changes older than a week, or from before a large delete.',
     remedy: 'Start again without «since»: /v1/changes then lists everything as it is now, and continues from there.',
     example: {
-      detail: 'What has changed since then is not kept one by one any more: start again without «since».',
+      detail: 'Changes since then are no longer stored one by one. Start again without «since».',
     },
   },
   stale: {

@@ -144,7 +144,7 @@ function requireSecure(request: FastifyRequest): void {
   if (!isSecure(request))
     throw new Problem(
       'forbidden',
-      'People sign in over https: without it everybody on the way could read the password, and no browser would keep the session. Give the server a certificate (--tls-cert), or put it behind a proxy that has one. Programs use tokens.',
+      'Sign in over https: otherwise anyone on the network could read the password, and no browser would keep the session. Give the server a certificate (--tls-cert), or put it behind a proxy that has one. Programs use tokens.',
     )
 }
 
