@@ -110,7 +110,8 @@ let isInFlight = false
 
 // Where the sign-in leads back to, relative to the root of the app. An address of another server, or a script, is not followed.
 const root = new URL('./', location.href)
-const wanted = URL.parse(new URLSearchParams(location.search).get('return_to') ?? '', root)
+const returnTo = new URLSearchParams(location.search).get('return_to')
+const wanted = returnTo && URL.parse(returnTo, root)
 const next = wanted && wanted.origin === root.origin && wanted.pathname.startsWith(root.pathname) ? wanted : root
 const provider = document.querySelector('[data-provider]')
 if (provider && next !== root) provider.href += '?return_to=' + encodeURIComponent(next.pathname + next.search)

@@ -55,7 +55,7 @@ function Lead() {
       {next?.expiry_dt != null && (
         <>
           {text.next}{' '}
-          <a class="quiet" href={href(`tasks/${next.id}`)}>
+          <a class="name" href={href(`tasks/${next.id}`)}>
             <bdi>{next.title}</bdi>
           </a>{' '}
           <Expiry task={next} />

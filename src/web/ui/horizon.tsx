@@ -93,7 +93,7 @@ function Flag() {
   const first = marks.value.find(({ tone }) => tone !== 'late')
   const task = first?.tasks[0]
   // Near the end of the line it would leave the page, and near now it would cover the time.
-  if (!first || !task || first.tasks.length > 1 || first.x > 60 || (first.x - 8) * width.value < 6_400) return null
+  if (!first || !task || first.tasks.length > 1 || first.x > 60 || (first.x - 8) * width.value < 5_600) return null
   return (
     <span class="flag wide-only" style={{ '--x': `${first.x}%` }} aria-hidden="true">
       <bdi>{task.title}</bdi>
