@@ -1,4 +1,12 @@
-# There is no build step: the image runs the sources of the repository. Build: docker build -t duebell .
+# The image runs the sources of the repository; only the web app is built. Build: docker build -t duebell .
+FROM node:26-slim AS web
+WORKDIR /app
+COPY package.json package-lock.json .npmrc ./
+RUN npm ci --omit=dev --ignore-scripts
+COPY scripts/build-web.mjs ./scripts/
+COPY src ./src
+RUN node scripts/build-web.mjs
+
 FROM node:26-slim AS install
 WORKDIR /app
 COPY package.json package-lock.json .npmrc ./
@@ -11,6 +19,7 @@ WORKDIR /app
 COPY --from=install /app/node_modules ./node_modules
 COPY package.json LICENSE openapi.json ./
 COPY src ./src
+COPY --from=web /app/build ./build
 # The folder of the database, which a volume keeps, and the cache of compiled sources.
 RUN mkdir -p /data node_modules/.cache && chown node:node /data node_modules/.cache
 USER node

@@ -1,4 +1,5 @@
 // Installs what package-lock.json names, if that has not been done: what runs the server, and with --dev also what tests and checks it.
+// Then builds the web app, if a source of it is newer than the last build.
 // Runs before everything else, so it runs on whatever Node the machine has (20 or newer) and uses nothing but Node.
 import { spawnSync } from 'node:child_process'
 import { existsSync, readFileSync, writeFileSync } from 'node:fs'
@@ -28,4 +29,18 @@ if (installed !== wanted(true) && (isDev || installed !== wanted(false))) {
     process.exit(1)
   }
   writeFileSync(stamp, wanted(isDev))
+}
+
+// Vite is optional, and it needs a newer Node than this script: the one that was installed runs the build.
+if (existsSync(`${root}node_modules/vite`)) {
+  const { isBuilt } = await import('./build-web.mjs')
+  if (!isBuilt()) {
+    const { status } = spawnSync('node', ['scripts/build-web.mjs'], {
+      cwd: root,
+      stdio: ['ignore', 'ignore', 'inherit'],
+      shell: process.platform === 'win32',
+    })
+    // Reminders matter more than the page: the server starts all the same, and says there what is missing.
+    if (status !== 0) console.error('The web app could not be built: see above. The server runs without it.')
+  }
 }

@@ -10,7 +10,7 @@ const repository = new URL('../', import.meta.url)
 const root = new URL('src/', repository)
 const filesIn = (folder: string) =>
   readdirSync(new URL(`${folder}/`, repository), { recursive: true, encoding: 'utf8' }).filter((name) =>
-    name.endsWith('.ts'),
+    /\.tsx?$/.test(name),
   )
 const files = filesIn('src')
   .filter((name) => !name.endsWith('.test.ts'))

@@ -17,6 +17,7 @@ import type { TestDatabase } from '#support/databases.ts'
  * test/crashes/     a crash at each database statement
  * test/secrets/     no secret is in any output
  * test/property/    random sequences against a small model, and random requests
+ * test/web/         the web app in a browser
  * test/openapi/     the document, the client and the check of compatibility
  * test/*.test.ts    the source itself: imports, words, links
  * test/kit/         tools: other processes and the network

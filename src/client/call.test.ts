@@ -237,3 +237,17 @@ test('a GET with a condition is repeated: it changes nothing', async () => {
   await call('GET', '/v1/tasks/1', undefined, { ifVersion: 3 })
   assert.equal(sent.length, 2)
 })
+
+test('a server may be below a path of its host', async () => {
+  for (const baseUrl of ['http://server.example/bell', 'http://server.example/bell/']) {
+    const urls: string[] = []
+    const network = async (url: URL) => {
+      urls.push(String(url))
+      return Response.json({})
+    }
+    const call = createCall(baseUrl, { fetch: network as typeof fetch })
+    await call('GET', '/v1/tasks?limit=1')
+    await call.stream('/v1/events', {})
+    assert.deepEqual(urls, ['http://server.example/bell/v1/tasks?limit=1', 'http://server.example/bell/v1/events'])
+  }
+})

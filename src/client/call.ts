@@ -63,6 +63,8 @@ export interface CallDeps {
  */
 export function createCall(baseUrl: string, options: ClientOptions = {}, deps: CallDeps = defaultDeps): Call {
   const { token, timeoutMs = 10_000, tries: maxTries = tries } = options
+  // A server may be below a path of its host.
+  const root = baseUrl.replace(/\/+$/, '')
   const common = { ...options.headers, ...(token !== undefined && { authorization: `Bearer ${token}` }) }
 
   /** Reads the global `fetch` at each call, so that a later replacement is used. */
@@ -82,7 +84,7 @@ export function createCall(baseUrl: string, options: ClientOptions = {}, deps: C
     if (method === 'POST') headers['idempotency-key'] = options.idempotencyKey ?? randomKey()
     const isRepeatable =
       method === 'GET' || method === 'POST' || (Object.keys(conditions).length === 0 && !hasVersions(body))
-    const url = new URL(path, baseUrl)
+    const url = new URL(root + path)
     const init: RequestInit = { method, headers }
     if (body !== undefined) init.body = JSON.stringify(body)
 
@@ -112,7 +114,7 @@ export function createCall(baseUrl: string, options: ClientOptions = {}, deps: C
 
   return Object.assign(call, {
     async stream(path: string, headers: Record<string, string>, own?: AbortSignal) {
-      const response = await sendRequest(new URL(path, baseUrl), {
+      const response = await sendRequest(new URL(root + path), {
         headers: { accept: 'text/event-stream', ...headers, ...common },
         signal: signalOf(own) ?? null,
         cache: 'no-store',

@@ -40,6 +40,7 @@ import { linkRoutes } from './pages/action-links.ts'
 import { docsRoutes } from './pages/docs.ts'
 import { problemRoutes } from './pages/problems.ts'
 import { signInPageRoutes } from './pages/sign-in.ts'
+import { type WebApp, webAppRoutes } from './pages/web-app.ts'
 import { createCors } from './protocol/cors.ts'
 import { handleClientError, sendProblem } from './protocol/problem.ts'
 import { securityHeaders, setHsts } from './protocol/security-headers.ts'
@@ -110,14 +111,15 @@ export function createServer(deps: ServerDeps): FastifyInstance {
     },
   }
   const server = createFastify(hookDeps, certificate)
-  handleErrors(server, deps.db)
+  let webApp: WebApp | undefined
+  handleErrors(server, deps.db, () => webApp)
   const rateLimiter = addHooks(server, hookDeps)
   requireScopes(server)
   limitBodies(server)
   readJsonStrictly(server)
   if (deps.onRoute) server.addHook('onRoute', deps.onRoute)
   const rejectOtherMethods = collectMethods(server)
-  addRoutes(server, deps, rateLimiter)
+  webApp = addRoutes(server, deps, rateLimiter)
   rejectOtherMethods()
   return server
 }
@@ -160,12 +162,14 @@ function createFastify(deps: HookDeps, certificate: Certificate | undefined): Fa
   return server
 }
 
-function handleErrors(server: FastifyInstance, db: Db): void {
+function handleErrors(server: FastifyInstance, db: Db, webApp: () => WebApp | undefined): void {
   // Errors with a status are Fastify's. Writes throw Problems already; reads throw errors of the database.
   server.setErrorHandler((error: object, request, reply) =>
     sendProblem('statusCode' in error ? error : asProblem(db, error), request, reply),
   )
-  server.setNotFoundHandler((request) => {
+  server.setNotFoundHandler((request, reply) => {
+    const page = webApp()?.notFound(request, reply)
+    if (page) return page
     throw new Problem('not-found', `There is nothing at ${redactPath(request.url)}.`)
   })
 }
@@ -177,7 +181,7 @@ function requireScopes(server: FastifyInstance): void {
   })
 }
 
-function addRoutes(server: FastifyInstance, deps: ServerDeps, rateLimiter: RateLimiter): void {
+function addRoutes(server: FastifyInstance, deps: ServerDeps, rateLimiter: RateLimiter): WebApp {
   const now = () => deps.clock.now()
   const stopping = new AbortController()
   server.addHook('preClose', async () => stopping.abort())
@@ -201,6 +205,7 @@ function addRoutes(server: FastifyInstance, deps: ServerDeps, rateLimiter: RateL
   eventRoutes(server, deps)
   docsRoutes(server)
   problemRoutes(server)
+  return webAppRoutes(server, deps)
 }
 
 /** W3C Trace Context: `00-<trace id>-<parent id>-<flags>`. The caller's log and ours then have the same id. */

@@ -29,6 +29,9 @@ const publicOperations = new Set(['isAlive', 'isReady', 'getHealth', 'getSession
 /** What is no operation: pages, for everybody, and the links of messages, which are keys themselves. */
 const publicPages = new Set([
   ...['GET /', 'GET /docs', 'GET /docs/scalar.js', 'GET /openapi.json', 'GET /problems', 'GET /problems/:slug'],
+  // The app's page is the same for everyone; what it shows, it asks of the API.
+  ...['GET /all', 'GET /calendar', 'GET /done', 'GET /tasks/:id', 'GET /notifications', 'GET /channels'],
+  ...['GET /settings', 'GET /assets/:name'],
   ...['GET /set-up', 'GET /invitation', 'GET /sign-in', 'GET /auth/oidc', 'GET /auth/oidc/callback'],
   ...['GET /a/:token', 'POST /a/:token'],
 ])

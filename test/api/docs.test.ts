@@ -47,11 +47,6 @@ test('/docs', async (t) => {
   const { url } = await startTestApp(t)
   const send = wireTo(url)
 
-  await t.test('is where the address of the server leads', async () => {
-    const response = await fetch(url, { redirect: 'manual' })
-    assert.deepEqual([response.status, response.headers.get('location')], [302, '/docs'])
-  })
-
   await t.test('may load what is ours, and nothing else', async () => {
     const { headers, text } = await send('GET', '/docs')
     assert.equal(headers.get('content-type'), 'text/html; charset=utf-8')

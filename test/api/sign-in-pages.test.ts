@@ -123,7 +123,13 @@ test('who signs in is told what was not right, may look at the password, and goe
   const { app } = await startWithLogin(t, { flags: [...issuer, '--oidc-name=<b>Sesame</b>'] })
   const { page, complaints } = await openPage(await openBrowser(t), app.url)
   await page.goto(`${app.url}/sign-in`)
-  assert.equal(await page.getByRole('link', { name: 'Sign in with <b>Sesame</b>' }).getAttribute('href'), '/auth/oidc')
+  assert.equal(await page.getByRole('link', { name: 'Sign in with <b>Sesame</b>' }).getAttribute('href'), 'auth/oidc')
+  await page.goto(`${app.url}/sign-in?return_to=all%3Ftag%3Dhome`)
+  assert.match(
+    (await page.getByRole('link').getAttribute('href')) ?? '',
+    /\/auth\/oidc\?return_to=%2Fall%3Ftag%3Dhome$/,
+  )
+  await page.goto(`${app.url}/sign-in`)
   await look(page, 'sign-in')
   await type(page, 'Root', 'Tab', 'something else', 'Enter')
   await page.getByRole('alert').getByText('The name or the password is not right.').waitFor()

@@ -21,8 +21,6 @@ export function docsRoutes(server: FastifyInstance): void {
   server.get('/openapi.json', { schema }, description)
   server.get('/docs/scalar.js', { schema }, script)
   server.get('/docs', { schema }, async (_, reply) => sendHtml(reply, page, policy))
-  // The root shows the API reference until there is a web app.
-  server.get('/', { schema }, async (_, reply) => reply.redirect('/docs'))
 }
 
 const policy =

@@ -1,4 +1,4 @@
-import type { FastifyReply } from 'fastify'
+import type { FastifyReply, FastifyRequest } from 'fastify'
 
 /** Escapes text for HTML elements and quoted attributes. */
 export function escapeHtml(text: string): string {
@@ -43,3 +43,6 @@ export function sendHtml(
     .type('text/html; charset=utf-8')
     .send(html)
 }
+
+/** The way from a path up to the root, `../` for `/tasks/42`: addresses of pages are relative, as a proxy may put a path before them. */
+export const rootOf = ({ url }: FastifyRequest): string => '../'.repeat(url.replace(/[?#].*/, '').split('/').length - 2)

@@ -60,7 +60,7 @@ const setUp: Page = {
   body: `<h1 tabindex="-1">Set up this server</h1>
 <p>You become its first user and administrator. Tasks that exist already are yours.</p>
 ${incomplete}
-<form data-to="/v1/invitations/accept">
+<form data-to="v1/invitations/accept">
 ${nameField}
 ${newPassword()}
 ${alert}
@@ -71,7 +71,7 @@ ${alert}
 <p>From now on you sign in as <strong data-name></strong>.</p>
 <p>This is your first token, for programs. It is shown only once, so keep it safe: it allows everything.</p>
 <div class="row"><code data-token></code><button type="button" class="quiet" data-copy>Copy</button></div>
-<p class="or"><a class="button" href="/">Continue</a></p>
+<p class="or"><a class="button" href="./">Continue</a></p>
 </template>`,
 }
 
@@ -80,7 +80,7 @@ const invitation: Page = {
   body: `<h1 tabindex="-1">Welcome to Duebell</h1>
 <p>Choose a password<span data-as hidden>. You sign in as <strong data-name></strong></span>.</p>
 ${incomplete}
-<form data-to="/v1/invitations/accept">
+<form data-to="v1/invitations/accept">
 <input hidden autocomplete="username" data-username>
 ${newPassword('autofocus')}
 ${alert}
@@ -91,12 +91,12 @@ ${alert}
 const signIn = (provider: string | null): Page => ({
   title: 'Sign in',
   body: `<h1 tabindex="-1">Sign in</h1>
-<form data-to="/v1/session">
+<form data-to="v1/session">
 ${field('login', { label: 'Name or e-mail address', attributes: 'autocomplete="username" autocapitalize="none" spellcheck="false" autofocus' })}
 ${password('autocomplete="current-password"')}
 ${alert}
 <button>Sign in</button>
-</form>${provider === null ? '' : `\n<p class="or"><a class="button quiet" href="/auth/oidc">Sign in with ${escapeHtml(provider)}</a></p>`}`,
+</form>${provider === null ? '' : `\n<p class="or"><a class="button quiet" href="auth/oidc" data-provider>Sign in with ${escapeHtml(provider)}</a></p>`}`,
 })
 
 const withoutScript = '<noscript><p class="note">This page needs JavaScript, from this server only.</p></noscript>'
@@ -105,8 +105,16 @@ const withoutScript = '<noscript><p class="note">This page needs JavaScript, fro
 const script = `
 const form = document.querySelector('form'), output = document.querySelector('output')
 const [code, name = ''] = location.hash.slice(1).split('&')
-const isByCode = form.dataset.to.startsWith('/v1/invitations')
+const isByCode = form.dataset.to.startsWith('v1/invitations')
 let isInFlight = false
+
+// Where the sign-in leads back to, relative to the root of the app. An address of another server, or a script, is not followed.
+const root = new URL('./', location.href)
+const returnTo = new URLSearchParams(location.search).get('return_to')
+const wanted = returnTo && URL.parse(returnTo, root)
+const next = wanted && wanted.origin === root.origin && wanted.pathname.startsWith(root.pathname) ? wanted : root
+const provider = document.querySelector('[data-provider]')
+if (provider && next !== root) provider.href += '?return_to=' + encodeURIComponent(next.pathname + next.search)
 
 if (isByCode && code === '') {
   document.querySelector('[data-incomplete]').hidden = false
@@ -165,7 +173,7 @@ function finish({ token, user }) {
   // The code has been used, so it need not stay in the history.
   history.replaceState(null, '', location.pathname)
   const done = document.querySelector('template')
-  if (!token || !done) return location.assign('/')
+  if (!token || !done) return location.assign(next)
   const main = document.querySelector('main'), mark = document.querySelector('.mark')
   main.replaceChildren(mark, done.content)
   main.querySelector('[data-name]').textContent = user.name
