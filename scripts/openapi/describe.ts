@@ -177,8 +177,8 @@ export async function describe(routes: readonly Route[], version: string): Promi
 
 /** Who may ask, in words: a scheme says no more than how. */
 function accessOf({ schema: { scope, adminOnly, sessionOnly } }: Route): string {
-  if (scope === undefined || scope === 'none') return 'For everybody.'
-  const who = `${adminOnly ? ', of an administrator of the server' : ''}${sessionOnly ? ', in a session' : ''}`
+  if (scope === undefined || scope === 'none') return 'Needs no authentication.'
+  const who = `${adminOnly ? ' and the role of an administrator' : ''}${sessionOnly ? ', in a session' : ''}`
   return `Needs the scope \`${scope}\`${who}.`
 }
 

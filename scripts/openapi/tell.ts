@@ -161,7 +161,7 @@ export function addExamples(document: Document, told: readonly Told[], sent: rea
   for (const { post } of Object.values(full.webhooks ?? {})) {
     const media = post?.requestBody?.content['application/json']
     if (media && sent.length > 0)
-      media.examples = { 'a-reminder': { summary: 'A passport is to be renewed', value: sent[0] } }
+      media.examples = { 'a-reminder': { summary: 'A reminder before the expiry', value: sent[0] } }
   }
   const operations = operationsOf(full)
   for (const { step, status, type, text } of told) {

@@ -15,7 +15,11 @@ export const writable = {
     }),
   ),
   time_zone: nullable(
-    Type.String({ maxLength: 100, description: 'IANA zone; null for the default one', examples: ['Europe/Paris'] }),
+    Type.String({
+      maxLength: 100,
+      description: 'An IANA name; null for the default time zone',
+      examples: ['Europe/Paris'],
+    }),
   ),
   reminders: nullable(
     Type.Array(Type.String({ maxLength: 100 }), {
@@ -29,7 +33,11 @@ export const writable = {
   priority: Type.Enum(priorities),
   completed_dt: nullable(timeIn('When it was completed')),
   key: nullable(
-    Type.String({ minLength: 1, maxLength: limits.keyCharacters, description: "The caller's own name for it, unique" }),
+    Type.String({
+      minLength: 1,
+      maxLength: limits.keyCharacters,
+      description: 'A name that the caller chooses, unique among the tasks of the user',
+    }),
   ),
 }
 
@@ -44,7 +52,7 @@ export const readOnly = {
 export const TaskShape = Type.Object(
   {
     id: Type.Integer(),
-    uid: Type.String({ description: 'UUIDv7, unless given at creation' }),
+    uid: Type.String({ description: 'A UUIDv7, unless the caller gave another at creation' }),
     key: nullable(Type.String()),
     title: Type.String(),
     description: nullable(Type.String()),
@@ -55,10 +63,10 @@ export const TaskShape = Type.Object(
     tags: Type.Array(Type.String()),
     priority: Type.Enum(priorities),
     completed_dt: nullable(time('When it was completed')),
-    snoozed_until_dt: nullable(time('When it rings once more')),
+    snoozed_until_dt: nullable(time('When it fires once more')),
     create_dt: time('When it was created'),
     update_dt: time('When it was last changed'),
-    version: Type.Integer({ description: 'Counts its changes; also its ETag' }),
+    version: Type.Integer({ description: 'Number of changes; also the ETag' }),
   },
   { $id: 'Task' },
 )
@@ -75,7 +83,7 @@ export const TaskDraftShape = Type.Object(
     ...Type.Partial(Type.Object({ ...writable, ...readOnly })).properties,
     title: writable.title,
     uid: Type.Optional(
-      Type.String({ minLength: 1, maxLength: limits.uidCharacters, description: 'A UUIDv7 of the server when absent' }),
+      Type.String({ minLength: 1, maxLength: limits.uidCharacters, description: 'The default is a UUIDv7' }),
     ),
   },
   { $id: 'TaskDraft', title: 'One task', additionalProperties: false },
@@ -83,11 +91,17 @@ export const TaskDraftShape = Type.Object(
 
 export type TaskDraftWire = Static<typeof TaskDraftShape>
 
-/** As many tasks one request may create or change. */
+/** The maximum number of tasks that one request may create or change. */
 const maxBulk = 1_000
 
 export const TaskDraftsShape = Type.Object(
-  { tasks: Type.Array(TaskDraftShape, { minItems: 1, maxItems: maxBulk, description: 'All are created, or none' }) },
+  {
+    tasks: Type.Array(TaskDraftShape, {
+      minItems: 1,
+      maxItems: maxBulk,
+      description: 'All tasks are created, or none',
+    }),
+  },
   { $id: 'TaskDrafts', title: 'Many tasks', additionalProperties: false },
 )
 
@@ -100,7 +114,7 @@ export const TaskPatchShape = Type.Partial(Type.Object({ ...writable, ...readOnl
 
 export type TaskPatchWire = Static<typeof TaskPatchShape>
 
-/** For a task that is there or not: a patch, and at creation its uid. */
+/** For a task that may exist or not: a patch, and at creation its uid. */
 export const TaskUpsertShape = Type.Object(
   { ...TaskPatchShape.properties, uid: TaskDraftShape.properties.uid },
   { $id: 'TaskUpsert', additionalProperties: false },
@@ -116,7 +130,7 @@ export const TaskPatchesShape = Type.Object(
           ...TaskPatchShape.properties,
           id: Type.Integer({ minimum: 1, maximum: Number.MAX_SAFE_INTEGER }),
           version: Type.Optional(
-            Type.Integer({ description: 'The version that it must still have; any where it is not given' }),
+            Type.Integer({ description: 'The version that the task must have; the default is any version' }),
           ),
         },
         { additionalProperties: false },
@@ -131,34 +145,36 @@ export type TaskPatchesWire = Static<typeof TaskPatchesShape>
 
 export const SnoozeShape = Type.Object(
   {
-    for: Type.Optional(Type.String({ maxLength: 50, description: 'ISO 8601 duration from now', examples: ['PT1H'] })),
-    until: Type.Optional(timeIn('When to ring')),
+    for: Type.Optional(
+      Type.String({ maxLength: 50, description: 'An ISO 8601 duration from now', examples: ['PT1H'] }),
+    ),
+    until: Type.Optional(timeIn('When to fire once more')),
   },
   { $id: 'Snooze', additionalProperties: false },
 )
 
 export type SnoozeWire = Static<typeof SnoozeShape>
 
-/** Shapes of answers that are more than one thing. Described, and compared with the answers by tests; not checked at run time. */
+/** Shapes of responses with several forms. They are documented, and tests compare them with responses; they are not checked at run time. */
 
-/** With `Prefer: return=minimal` the second. */
+/** The second form is the response to `Prefer: return=minimal`. */
 export const WrittenTaskShape = Type.Union([TaskShape, TaskMarkShape])
 
 const WrittenTasks = Type.Union([Type.Array(TaskShape), Type.Array(TaskMarkShape)], {
-  description: 'With `Prefer: return=minimal` only id and version of each',
+  description: 'With `Prefer: return=minimal` each has only its id and version',
 })
 
 export const CreatedTasksShape = Type.Object(
   { tasks: WrittenTasks },
-  { $id: 'CreatedTasks', description: 'In the order of the request' },
+  { $id: 'CreatedTasks', description: 'The created tasks in the order of the request' },
 )
 
 export const UpdatedTasksShape = Type.Object(
   {
     tasks: WrittenTasks,
-    missing: Type.Array(Type.Integer(), { description: 'Ids that name no task; they were skipped' }),
+    missing: Type.Array(Type.Integer(), { description: 'Ids without a task, which were skipped' }),
   },
   { $id: 'UpdatedTasks' },
 )
 
-export const NotModified = Type.Null({ description: 'The caller has it already' })
+export const NotModified = Type.Null({ description: 'The caller already has this version' })
