@@ -87,7 +87,7 @@ export interface OperationMethods {
   readonly putTaskByKey: Method<'putTaskByKey'>
   /** Reopen a completed task. */
   readonly reopenTask: Method<'reopenTask'>
-  /** Remind of a task once more, later. */
+  /** Snooze a task. */
   readonly snoozeTask: Method<'snoozeTask'>
   /** Change the given members of a task. */
   readonly updateTask: Method<'updateTask'>
