@@ -1,11 +1,11 @@
 /**
- * The examples of the document, in the order in which somebody might do these things. Each operation has at least one; the
- * first shows how it is used, others how it refuses. The answers are not written here: tell.ts asks a real server.
+ * The examples of the document, in the order in which a user might do these things. Each operation has at least one. The first shows how it
+ * is used, others how it refuses. The responses are not written here: tell.ts records those of a real server.
  */
 export interface Step {
   /** The operationId. */
   readonly operation: string
-  /** What the example shows, in a few words. */
+  /** The example in a few words. */
   readonly shows: string
   /** The clock moves to here first. The story begins on 2026-11-23 at 13:00 UTC. */
   readonly at?: string
@@ -13,11 +13,11 @@ export interface Step {
   readonly query?: Readonly<Record<string, string | number | readonly string[]>>
   readonly headers?: Readonly<Record<string, string>>
   readonly body?: unknown
-  /** Members of the body that an answer before it has shown, by what stands before them there: `{ code: '"code":"' }`. */
+  /** Members of the body that an earlier response contained, by the text before them there: `{ code: '"code":"' }`. */
   readonly shown?: Readonly<Record<string, string>>
   /** 200 when absent. */
   readonly status?: number
-  /** How many lines of a text are shown: those behind them may be of this machine and moment. All when absent. */
+  /** The number of lines of a text to show: the rest may depend on the machine and the time. All by default. */
   readonly lines?: number
 }
 
