@@ -61,7 +61,7 @@ export const operations = {
   listChanges: { method: 'GET', path: '/v1/changes', query: true },
 } as const
 
-/** Their methods: an interface and no mapped type, whose members have no texts for editors to show. */
+/** The methods of the operations. This is an interface and not a mapped type, whose members have no texts for editors to show. */
 export interface OperationMethods {
   /** Complete a task. */
   readonly completeTask: Method<'completeTask'>
