@@ -133,12 +133,12 @@ test('access', async (t) => {
       )
     })
 
-  await t.test('the matrix reports a rule for an operation that does not exist', async () => {
+  await t.test('the matrix reports a rule whose object does not exist', async () => {
     const [naming = assert.fail('getTask has no rule')] = matrix.rules.getTask?.namings ?? []
     const rules = { getTask: { namings: [{ ...naming, make: async () => ({ name: '471101', absent: nothing }) }] } }
     const operations = matrix.operations.filter(({ id }) => id === 'getTask')
     const { broken } = await checkAccess({ ...matrix, operations, rules })
-    assert.match(broken.join('\n'), /the user of a «path id» is answered as others are: is it there at all/)
+    assert.match(broken.join('\n'), /the user of a «path id» gets the same response as others: does it exist/)
   })
 })
 
