@@ -11,24 +11,22 @@ import { sizes } from '#test/sizes.ts'
 import { type ModelTask, ReminderModel, type Reminders } from './reminder-model.ts'
 
 /**
- * Random lives of a server against a model of the bell. After each step the alarms, and what has arrived, are compared; at the
- * end every notification. What the model says is exact, with two exceptions: of what came due around a crash only the last must have
- * fired by itself, since how much of it rang together depends on the moment; and when exactly something arrives that a channel
- * refused at first depends on the jitter of the back-off, so it is expected at the end.
- *
- * PROPERTY_RUNS sets how many lives. A failure prints the seed and the shortest life that fails.
- *
- * It found: default reminders that changed while nothing was due left what lies in the past to ring at the next edit.
+ * Random runs of a server against a model of firing. After each step the alarms and the delivered messages are compared; at the end every
+ * notification. The model is exact, with two exceptions: of reminders that came due around a crash only the last must have fired by itself,
+ * since their grouping depends on the moment; and the time of a delivery that a channel refused at first depends on the jitter of the
+ * back-off, so it is expected at the end.
+ * PROPERTY_RUNS sets the number of runs. A failure prints the seed and the shortest failing run.
+ * It found a fault: after a change of default reminders while nothing was due, past reminders fired at the next edit.
  */
 const runs = sizes.lives
 const minuteMs = 60_000
 
 interface Life {
   readonly app: TestApp
-  /** ms of a minute of this life. */
+  /** The length of a minute of this run in ms. */
   readonly at: (minute: number) => number
   readonly arrived: Message[]
-  /** How many of them have been checked. */
+  /** The number of them that have been checked. */
   checked: number
   crashes: number
   database: ReturnType<typeof failingDatabase>
@@ -49,7 +47,7 @@ const reminders = fc.constantFrom<readonly (string | number)[] | null>(
   [20, 'PT10M'],
 )
 const defaultReminders = fc.constantFrom<Reminders>(['PT15M'], ['PT30M', 'PT5M'], ['PT10M'])
-/** So few that most steps meet a task to which something has happened. */
+/** The number is so small that most steps meet a task with a history. */
 const maxTasks = 3
 const which = fc.nat({ max: maxTasks - 1 })
 
@@ -57,7 +55,7 @@ const isoOrNull = (ms: number | null) => (ms === null ? null : new Date(ms).toIS
 const toWire = (reminders: Reminders | null) =>
   reminders?.map((reminder) => (typeof reminder === 'number' ? new Date(reminder).toISOString() : reminder)) ?? null
 
-/** A step of a life; what it says is what a failure prints. */
+/** A step of a run; a failure prints its description. */
 function command(name: string, run: (model: ReminderModel, life: Life) => Promise<void>): Command {
   return {
     check: () => true,
@@ -138,7 +136,7 @@ const reopen = which.map((nth) =>
     model.reopen(task)
   }),
 )
-/** Away and back, with time for what waits to be looked at: what was dropped on the way is true again. */
+/** Away and back, with enough time for a check of pending deliveries: those cancelled on the way are true again. */
 const detour = fc.tuple(which, fc.integer({ min: 1, max: 15 }), fc.boolean()).map(([nth, minutes, isMove]) =>
   onTask(`${isMove ? 'move' : 'complete'} and undo after ${minutes}`, nth, async (task, model, life) => {
     const { app, at } = life
@@ -212,7 +210,7 @@ const crash = fc.tuple(fc.integer({ min: 1, max: 60 }), fc.integer({ min: 1, max
   }),
 )
 
-/** After a crash: which of what came due rang alone is the server's to say, as long as the last of it rang. */
+/** After a crash the server decides which reminders fired alone, as long as the last of them fired. */
 async function adopt(model: ReminderModel, app: TestApp) {
   model.now = app.clock.now()
   const { notifications } = await app.client.listNotifications({ limit: 1_000 })
@@ -228,13 +226,13 @@ async function adopt(model: ReminderModel, app: TestApp) {
   }
 }
 
-/** Holds after every step. */
+/** True after every step. */
 async function compare(model: ReminderModel, life: Life) {
   const { app, arrived, crashes } = life
   for (; life.checked < arrived.length; life.checked++) {
     const { notification, sentAt } = arrived[life.checked] as Message
     assert.ok(sentAt >= notification.dueAt, `${keyOf(notification)} came at ${new Date(sentAt).toISOString()}`)
-    // Nothing is underway when a step begins, and time does not pass while a request is answered.
+    // Nothing is in flight when a step begins, and time does not pass during a request.
     assert.ok(model.isTrue(notification), `${keyOf(notification)} is not true any more`)
   }
   const stored = await tasksByIds(app.app.store.db, [...model.tasks.keys()])
@@ -262,7 +260,7 @@ async function compare(model: ReminderModel, life: Life) {
       assert.ok(count.has(keyOf(notification)), `${keyOf(notification)} has not arrived`)
 }
 
-/** Holds when the channel has been up for longer than any back-off. */
+/** True when the channel has worked for longer than any back-off. */
 async function compareAtTheEnd(model: ReminderModel, life: Life) {
   const { app, arrived } = life
   const { notifications } = await app.client.listNotifications({ limit: 1_000 })
@@ -291,7 +289,7 @@ async function compareAtTheEnd(model: ReminderModel, life: Life) {
 const keyOf = ({ taskId, expiryAt, dueAt }: { taskId: number; expiryAt: number; dueAt: number }) =>
   `task ${taskId}, expiry ${new Date(expiryAt).toISOString()}, due ${new Date(dueAt).toISOString()}`
 
-/** One server for all lives: each begins at a full hour, with no tasks. */
+/** One server for all runs: each begins at a full hour, with no tasks. */
 async function startLives(t: TestContext) {
   const app = await startTestApp(t)
   const { clock, recorder } = app
@@ -345,7 +343,7 @@ async function startLives(t: TestContext) {
   }
 }
 
-test(`${runs} random lives of a server fire as the rules say`, async (t) => {
+test(`${runs} random runs of a server fire according to the rules`, async (t) => {
   const live = await startLives(t)
   const edits = [create, create, rename, move, move, remind, moveAndRemind, complete, reopen, detour, snooze, remove]
   const world = [advance, advance, advance, channel, channel]
