@@ -3,13 +3,13 @@ import { once } from 'node:events'
 import { fileURLToPath } from 'node:url'
 import { fastify } from 'fastify'
 
-/** What Fastify does at best, in a process of its own: a GET that answers a constant, and a POST that parses and echoes. */
+/** Fastify at its best, in a process of its own: a GET with a constant response, and a POST that parses and echoes. */
 export interface BareProcess extends AsyncDisposable {
   readonly url: string
   readonly child: ChildProcess
 }
 
-/** @param answer the JSON text that the GET answers */
+/** @param answer the JSON text of the GET response */
 export async function startBare(answer: string): Promise<BareProcess> {
   const child = fork(fileURLToPath(import.meta.url), ['listen', answer])
   const exited = once(child, 'exit')

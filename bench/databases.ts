@@ -15,7 +15,7 @@ import { temporaryFolder } from './seed.ts'
 import { type ServerProcess, startServer } from './server.ts'
 import { openWallClock } from './wall-clock.ts'
 
-/** The same program on three databases, and on the two servers with one, two and four replicas. */
+/** The same program on three databases, and on the two database servers with one, two and four replicas. */
 
 const others = 100_000
 const leadMs = 15 * 60_000
@@ -27,7 +27,7 @@ interface Place extends AsyncDisposable {
   readonly path: string
 }
 
-/** An empty database, gone after the block. */
+/** An empty database, removed at the end of the block. */
 async function openPlace(kind: TestDatabase): Promise<Place> {
   const folder = temporaryFolder()
   const path = join(folder.path, 'bench.db')
@@ -53,7 +53,7 @@ const open = (url: string) =>
     },
   })
 
-/** Tasks as they would have been created, a thousand a statement. @param at when each rings, in ms since 1970 */
+/** Inserts tasks as the API would have created them, a thousand a statement. @param at when each fires, in ms since 1970 */
 async function fill(store: Store, howMany: number, at: (i: number) => number): Promise<void> {
   const uids = randomBytes(6).toString('hex')
   for (let from = 0; from < howMany; from += 1_000) {
@@ -144,7 +144,7 @@ const edits = [0, 1].map((turn) =>
   each((i) => ({ method: 'PATCH', path: `/v1/tasks/${i + 1}`, body: JSON.stringify({ expiry_dt: expiry(i + turn) }) })),
 )
 
-/** Requests a second, spread over the replicas. */
+/** Measures requests a second, spread over the replicas. */
 async function perSecond(
   replicas: readonly ServerProcess[],
   requests: readonly (readonly Request[])[],
@@ -157,15 +157,15 @@ async function perSecond(
 async function overHttp(kind: TestDatabase): Promise<{ create: number; read: number; edit: number }> {
   await using place = await openPlace(kind)
   await using server = await startServer({ databasePath: place.path, databaseUrl: place.url })
-  await perSecond([server], creates) // a warm-up, and what is read and edited
+  await perSecond([server], creates) // warm-up; these tasks are read and edited
   const create = await perSecond([server], creates)
   const read = await perSecond([server], reads)
-  // The same edit twice would be none: every other round moves the expiry back.
+  // A repeated edit would change nothing: every other round moves the expiry back.
   const edit = median([await perSecond([server], edits[0] ?? []), await perSecond([server], edits[1] ?? [])])
   return { create, read, edit }
 }
 
-/** What the change numbers cost: ms for 2,000 creates, 32 at a time, with and without. */
+/** Measures the cost of change numbers: ms for 2,000 creates, 32 at a time, with and without them. */
 async function changeNumbers(kind: TestDatabase): Promise<{ without: number; with: number }> {
   await using place = await openPlace(kind)
   await using store = await open(place.url)
@@ -189,7 +189,7 @@ async function changeNumbers(kind: TestDatabase): Promise<{ without: number; wit
   return { without: median(rounds.map((round) => round.without)), with: median(rounds.map((round) => round.with)) }
 }
 
-/** Creates a second over all replicas, and seconds to the last of 10,000 webhooks due at one instant. */
+/** Measures creates a second over all replicas, and seconds until the last of 10,000 webhooks that are due at one instant. */
 async function withReplicas(kind: TestDatabase, howMany: number): Promise<{ create: number; storm: number }> {
   await using place = await openPlace(kind)
   await using receiver = await startReceiver()

@@ -5,10 +5,10 @@ import { count, digits, type Figure, progress, quantile, report } from './report
 import { seedDatabase, temporaryFolder } from './seed.ts'
 import { openWallClock } from './wall-clock.ts'
 
-/** Deleting a million tasks in one request, restoring and purging them, while others are created and ring. */
+/** Deletes a million tasks in one request, restores and purges them, while other tasks are created and fire. */
 
 const tasks = 1_000_000
-/** A task each, to ring this long after. */
+/** A task is created this often, and fires this long after. */
 const everyMs = 50
 const aheadMs = 500
 const leadMs = 15 * 60_000
@@ -30,7 +30,7 @@ const receiver = receiverInProcess(({ task }) => {
   firedAt.set(task.id, now())
 })
 
-/** Does something long, and meanwhile creates a task every so often. */
+/** Runs a long request, and meanwhile creates a task at a fixed interval. */
 async function during(client: DuebellClient, long: () => Promise<unknown>): Promise<Meanwhile> {
   const dueAt = new Map<number, number>()
   const latencies: number[] = []

@@ -8,13 +8,13 @@ import { parseConfig } from '#config/config.ts'
 import type { Message } from '#core/notification.ts'
 import Type from '#json-schema.ts'
 
-/** The whole app in this process, on a file of its own, at the real time. */
+/** The whole app in this process, on a database file of its own, at the real time. */
 
 /**
  * @param database a file for SQLite, or the URL of another database
- * @param kinds what stands for the catalog; one of the kind `console` takes the place of the channel that is always there
- * @param onLine called when a line of standard output has been handed over
- * @param flags beside those of the database, the port and the reminders
+ * @param kinds replace the catalog; one of the kind `console` replaces the built-in channel
+ * @param onLine is called when a line of standard output has been handed over
+ * @param flags besides those of the database, the port and the reminders
  */
 export async function startEmbedded(
   database: string,
@@ -35,7 +35,7 @@ export async function startEmbedded(
     readFile: () => '',
     systemTimeZone: 'UTC',
   })
-  // As in main.ts, but for where it goes.
+  // The same as in main.ts, except for the destination.
   const stream = createWriteStream(devNull)
   const output = {
     get writableLength() {
@@ -52,7 +52,7 @@ export async function startEmbedded(
   return { ...app, stop, [Symbol.asyncDispose]: stop }
 }
 
-/** A receiver in this process, in place of the console: what is sent is there at once. */
+/** A receiver in this process that replaces the console: messages arrive immediately. */
 export function receiverInProcess(receive: (message: Message) => void): ChannelKind {
   return {
     kind: 'console',

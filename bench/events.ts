@@ -8,7 +8,9 @@ import { count, digits, progress, quantile, report } from './report.ts'
 import { seedDatabase, temporaryFolder } from './seed.ts'
 import { cpuMs, residentMb, startServer } from './server.ts'
 
-/** A thousand who follow events: what each costs, how soon they know, what a write of theirs keeps others waiting, and the deaf. */
+/**
+ * A thousand subscribers: the cost of each, how soon they get an event, how long a write delays others, and subscribers that do not read.
+ */
 
 const clients = 1_000
 const writes = 100
@@ -16,7 +18,7 @@ const deafClients = 100
 const deafEvents = 500
 const largeBytes = 60_000
 
-/** In a thread of its own: asks for nothing at all, every 2 ms, and tells how long each answer took. */
+/** Runs in a thread of its own. Sends an empty request every 2 ms, and reports how long each response took. */
 async function probe(url: string): Promise<void> {
   const latencies: number[] = []
   let isOver = false
@@ -34,7 +36,7 @@ async function probe(url: string): Promise<void> {
   parentPort?.postMessage(latencies)
 }
 
-/** How long the server keeps others waiting, until it is asked. */
+/** Measures how long the server delays others, until it is stopped. */
 function watchLoop(url: string): () => Promise<number[]> {
   const worker = new Worker(new URL(import.meta.url), { workerData: url })
   return async () => {
@@ -45,14 +47,14 @@ function watchLoop(url: string): () => Promise<number[]> {
   }
 }
 
-/** Opens a stream, from now on. */
+/** Opens a stream that begins now. */
 async function follow(url: string, onData: (bytes: Buffer) => void): Promise<Socket> {
   const { hostname, port, host } = new URL(url)
   const socket = connect(Number(port), hostname)
   socket.write(`GET /v1/events HTTP/1.1\r\nHost: ${host}\r\n\r\n`)
   await new Promise<void>((resolve, reject) => {
     socket.once('error', reject)
-    socket.once('data', () => resolve()) // the head, and where it begins
+    socket.once('data', () => resolve()) // the head, and the cursor at which it begins
   })
   socket.on('data', onData)
   return socket
@@ -85,7 +87,7 @@ async function main() {
       ...(await Promise.all(
         Array.from({ length: 50 }, () =>
           follow(url, (bytes) => {
-            // An event ends with its piece, or the piece is a heartbeat.
+            // An event ends with its chunk, or the chunk is a heartbeat.
             if (bytes.includes('data: ') && bytes.subarray(-2).equals(end) && --missing === 0) whenAll()
           }),
         ),

@@ -8,8 +8,8 @@ import { seedDatabase, temporaryFolder } from './seed.ts'
 import { cpuMs, startServer } from './server.ts'
 
 /**
- * Requests a second at concurrency 32, beside a bare Fastify route in the same run. Every server has a process of its own, this
- * one makes the load; the measurements take turns, so that what else the machine does meets them all alike.
+ * Requests a second at concurrency 32, compared with a bare Fastify route in the same run. Every server has a process of its own, and this
+ * process makes the load. The measurements alternate, so that other work on the machine affects all of them alike.
  */
 
 const connections = 32
@@ -18,19 +18,19 @@ const seconds = 2
 const warmUpSeconds = 1
 const fewTasks = 10_000
 const manyTasks = 1_000_000
-/** Different requests a connection sends before it begins anew. */
+/** The number of different requests that a connection sends before it starts again. */
 const variety = 250
 
 interface Subject {
   readonly url: string
   readonly child: ChildProcess
-  /** @param nth of all requests of a round @param round from 0 */
+  /** @param nth index among all requests of a round @param round from 0 */
   readonly request: (nth: number, round: number) => Request
 }
 
 interface Measured {
   readonly perSecond: number[]
-  /** µs of the server's processor time a request. */
+  /** µs of the server's processor time per request. */
   readonly cpuUs: number[]
 }
 
@@ -70,7 +70,7 @@ const read = (tasks: number) => (nth: number) => ({ path: `/v1/tasks/${idAmong(t
 const list = (tasks: number) => (nth: number) => ({
   path: `/v1/tasks?limit=100&cursor=${toCursor(idAmong(tasks - 100, nth))}`,
 })
-// Each connection has half as many tasks as requests and sets each twice, so that every request changes something.
+// Each connection has half as many tasks as requests and edits each twice, so that every request changes something.
 const edit = (nth: number, round: number): Request => {
   const half = variety / 2
   const [connection, within] = [Math.floor(nth / variety), nth % variety]
@@ -111,7 +111,7 @@ const render = (name: keyof typeof subjects) =>
 const ratio = (name: keyof typeof subjects, of: keyof typeof subjects) =>
   median(measured[name].perSecond.map((value, round) => value / (measured[of].perSecond[round] ?? Number.NaN)))
 
-/** A line about a subject against a bare route. */
+/** One line that compares a subject with a bare route. */
 function beside(what: string, name: keyof typeof subjects, of: keyof typeof subjects, least: number): Figure {
   const found = ratio(name, of)
   return {
@@ -126,7 +126,7 @@ function atLeast(what: string, name: keyof typeof subjects, least: number): Figu
   return { what, measured: render(name), target: `≥ ${count(least)}/s`, isMet: rate(name) >= least }
 }
 
-/** «Flat» is no more than a tenth dearer. */
+/** «Flat» means at most a tenth more. */
 function flat(what: string, name: keyof typeof subjects, of: keyof typeof subjects): Figure {
   const found = ratio(name, of)
   return {

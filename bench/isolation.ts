@@ -9,11 +9,11 @@ import { insertDueAt, temporaryFolder } from './seed.ts'
 import { startServer } from './server.ts'
 import { openWallClock } from './wall-clock.ts'
 
-/** What a healthy channel feels of others that hang, fail, drip and reset, where all of them are told of every notification. */
+/** How a healthy channel is affected by others that hang, fail, drip and reset, when all of them get every notification. */
 
 const perSecond = 1_000
 const seconds = 10
-/** Tasks due at one instant. */
+/** The number of tasks due at one instant. */
 const together = 10
 const aheadMs = 4_000
 const secret = 'whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw'
@@ -21,7 +21,7 @@ const now = openWallClock()
 
 type Answer = (request: IncomingMessage, response: ServerResponse) => void
 
-/** A receiver, until the end of the benchmark. */
+/** A receiver that runs until the end of the benchmark. */
 async function listen(answer: Answer): Promise<string> {
   const server = createServer((request, response) => {
     request.on('error', () => {})
@@ -54,7 +54,7 @@ const bad: Record<string, Answer> = {
 interface Run {
   /** ms, sorted. */
   readonly lateness: readonly number[]
-  /** MB, the most that was resident. */
+  /** MB, the maximum resident memory. */
   readonly memory: number
 }
 

@@ -10,8 +10,8 @@ import { seedDatabase, temporaryFolder } from './seed.ts'
 import { cpuMs, type ServerProcess, startServer } from './server.ts'
 
 /**
- * Lists over HTTP among few tasks and among many, by position and by search: what a page costs must not depend on how many tasks there
- * are. The two servers take turns.
+ * Lists over HTTP among few tasks and among many, by position and by search. The cost of a page must not depend on the number of tasks. The
+ * measurements of the two servers alternate.
  */
 
 const sizes = [10_000, 1_000_000] as const
@@ -19,9 +19,9 @@ const connections = 8
 const rounds = 3
 const seconds = 2
 const warmUpSeconds = 1
-/** Different requests a connection sends before it begins anew. */
+/** The number of different requests that a connection sends before it starts again. */
 const variety = 100
-/** Tasks that have the word that is looked for. */
+/** The number of tasks that contain the searched word. */
 const found = 20
 
 interface Subject {
@@ -56,7 +56,7 @@ const subjects: readonly Subject[] = [
   },
 ]
 
-/** As they would have been created: with their words in the index, of which some have one that is rare. */
+/** Inserts tasks as the API would have created them, with their words in the search index. Some of them contain a rare word. */
 async function seed(path: string, tasks: number): Promise<Map<number, number>> {
   await seedDatabase(path, tasks)
   const { db, ...store } = await openStore(`sqlite:${path}`, { clock: systemClock, onBroken() {} })
@@ -70,7 +70,7 @@ async function seed(path: string, tasks: number): Promise<Map<number, number>> {
 
 interface Measured {
   readonly perSecond: number[]
-  /** µs of the server's processor time a request. */
+  /** µs of the server's processor time per request. */
   readonly cpuUs: number[]
 }
 

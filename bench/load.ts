@@ -1,15 +1,14 @@
 import { connect } from 'node:net'
 
 /**
- * A load of requests over plain sockets, each sending its next request when the answer to the last has come. The usual generators
- * spend 40 µs of a core on a request, more than the routes that are compared here: then all of them look alike. This one
- * spends 12, by knowing that each answer is small, complete and has a Content-Length.
- *
- * Where the server has a core to itself it never sleeps: to wake a sleeper is paid for by who writes to it, 5 to 10 µs in a virtual
- * machine. A bare route answers so fast that this one has no time to sleep; one that does something for its answer would pay for both.
+ * Sends requests over plain sockets, each its next request when the response to the last one has arrived. The usual load generators spend
+ * 40 µs of a core on a request, more than the compared routes do, so that all routes look alike. This one spends 12 µs, because it knows
+ * that each response is small, complete and has a Content-Length. If the server has a core of its own, the load generator never sleeps:
+ * waking a sleeping process costs the writer 5 to 10 µs in a virtual machine. A bare route responds so fast that the generator has no time
+ * to sleep; a slower route would pay for both.
  */
 export interface Load {
-  /** Answers with a status of 2xx. */
+  /** Responses with a status of 2xx. */
   readonly answers: number
   readonly perSecond: number
 }
@@ -22,9 +21,9 @@ export interface Request {
 }
 
 /**
- * @param requests for each connection what it sends, over and over
- * @param isAwake where nothing but the server needs the other core
- * @throws at the first answer of another status than 2xx
+ * @param requests are sent by each connection, over and over
+ * @param isAwake true if only the server needs the other core
+ * @throws at the first response with a status other than 2xx
  */
 export async function load(
   url: string,
@@ -49,7 +48,7 @@ export async function load(
   return { answers: sum, perSecond: (sum * 1_000) / (performance.now() - startedAt) }
 }
 
-/** One connection, until an instant of `performance.now()`. @returns how many answers it got */
+/** One connection, until an instant of `performance.now()`. @returns the number of responses it received */
 function drive(host: string, port: number, requests: readonly Buffer[], until: number): Promise<number> {
   return new Promise((resolve, reject) => {
     let answers = 0

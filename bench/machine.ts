@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import { digits, median } from './report.ts'
 import { temporaryFolder } from './seed.ts'
 
-/** The machine in one line, without a name. */
+/** The machine in one line, without its name. */
 export function describeMachine(): string {
   const model = cpus()[0]?.model.replace(/\s+/g, ' ').trim()
   return [
@@ -32,14 +32,14 @@ function measureSync(): number {
 }
 
 /**
- * ns for a read of 64 MB of memory that cannot begin before the one before it has ended. What tells shared machines apart: the same two
- * cores have taken 190 ns on a day when a bare Fastify answered a third of what it did on another.
+ * Measures, in ns, a read of 64 MB of memory that cannot begin before the previous one has ended. It shows the state of shared machines:
+ * the same two cores took 190 ns on a day when a bare Fastify answered a third of its usual rate.
  */
 function measureMemory(): number {
   const cells = 2 ** 24
   const next = new Int32Array(cells)
   for (let i = 0; i < cells; i++) next[i] = i
-  // Sattolo's shuffle: a single circle, so that no read finds what an earlier one has brought in.
+  // Sattolo's shuffle makes a single circle, so that no read finds its memory already cached.
   for (let i = cells - 1; i > 0; i--) {
     const j = Math.floor(Math.random() * i)
     const other = next[j] as number

@@ -11,16 +11,16 @@ import { count, digits, type Figure, progress, quantile, report } from './report
 import { temporaryFolder } from './seed.ts'
 import { openWallClock } from './wall-clock.ts'
 
-/** How late a lone notification is beside the channels of other users: 1, 1,000 and 5,000 users with two channels each. */
+/** How late a single notification is beside the channels of other users: 1, 1,000 and 5,000 users with two channels each. */
 
 const users = [1, 1_000, 5_000]
-/** So far apart that each meets an idle server. */
+/** The interval is so long that each notification meets an idle server. */
 const everyMs = 100
 const tasks = 200
 const leadMs = 15 * 60_000
 const builtInUser = 1
 
-/** Users with a console and a webhook each, made by two statements instead of 15,000 requests. */
+/** Inserts users with a console and a webhook each, by two statements instead of 15,000 requests. */
 async function seedUsers(path: string, howMany: number, url: string): Promise<void> {
   const store = await openStore(`sqlite:${path}`, { clock: systemClock, onBroken: fail })
   const secret = `whsec_${Buffer.from(randomUUID().repeat(2)).toString('base64').slice(0, 44)}`
@@ -42,7 +42,7 @@ async function seedUsers(path: string, howMany: number, url: string): Promise<vo
   await store[Symbol.asyncDispose]()
 }
 
-/** The lateness of each, sorted, in ms. */
+/** The lateness of each notification, sorted, in ms. */
 async function measure(howMany: number): Promise<number[]> {
   using folder = temporaryFolder()
   await using webhooks = await startReceiver()

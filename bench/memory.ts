@@ -5,28 +5,28 @@ import { count, digits, median, progress, report } from './report.ts'
 import { makeOverdue, seedDatabase, temporaryFolder } from './seed.ts'
 import { residentMb, startServer } from './server.ts'
 
-/** What a million pending tasks cost a server that does nothing: memory, and time at its start. */
+/** The cost of a million pending tasks on an idle server: memory, and startup time. */
 
 const tasks = 1_000_000
 const overdue = 1_000
 const rounds = 3
 const idleMs = 3_000
 
-/** Memory of a server at rest. */
+/** Measures the memory of a server at rest. */
 async function measureIdle(databasePath: string): Promise<ReturnType<typeof residentMb>> {
   await using server = await startServer({ databasePath })
   await sleep(idleMs)
   return residentMb(server.child)
 }
 
-/** Starts a server on a copy of a database with overdue tasks. @returns ms from its spawn */
+/** Starts a server on a copy of a database with overdue tasks. @returns ms since its spawn */
 async function measureStart(
   template: string,
 ): Promise<{ ready: number; firstNotification: number; lastNotification: number }> {
   using folder = temporaryFolder()
   const databasePath = join(folder.path, 'bench.db')
   copyFileSync(template, databasePath)
-  // Or the first COMMIT of the server would wait until 400 MB of ours are on the disk.
+  // Without this, the first COMMIT of the server would wait until our 400 MB are on the disk.
   const copy = openSync(databasePath, 'r+')
   fsyncSync(copy)
   closeSync(copy)

@@ -7,7 +7,10 @@ import { count, digits, type Figure, progress, quantile, report } from './report
 import { insertDueEvery, seedDatabase, temporaryFolder } from './seed.ts'
 import { startServer } from './server.ts'
 
-/** A start with other default reminders: how long until it listens, until all alarms follow, and how late the bell is meanwhile. */
+/**
+ * A start with other default reminders: how long until the server listens, until all alarms are recomputed, and how late notifications are
+ * meanwhile.
+ */
 
 const pending = 1_000_000
 const due = 500
@@ -16,7 +19,7 @@ const hourMs = 3_600_000
 
 interface Found {
   readonly readyMs: number
-  /** From the spawn. */
+  /** ms since the spawn. */
   readonly followedMs: number
   readonly lateness: readonly number[]
   readonly reads: readonly number[]
@@ -27,11 +30,11 @@ async function measure(isRead: boolean): Promise<Found> {
   const databasePath = join(folder.path, 'bench.db')
   const open = () => openStore(`sqlite:${databasePath}`, { clock: systemClock, onBroken() {} })
   await seedDatabase(databasePath, pending)
-  await (await startServer({ databasePath })).stop() // the mark of the first user is gone by then
+  await (await startServer({ databasePath })).stop() // the mark of the first user is removed by then
   const store = await open()
   const from = Date.now() + 3_000
-  await insertDueEvery(store, everyMs, from, due) // by PT15M
-  await insertDueEvery(store, everyMs, from + hourMs - 900_000, due) // by PT1H at the same instants, and 45 minutes later by PT15M
+  await insertDueEvery(store, everyMs, from, due) // reminders by PT15M
+  await insertDueEvery(store, everyMs, from + hourMs - 900_000, due) // reminders by PT1H at the same instants, and 45 minutes later by PT15M
   const own = store.db.updateTable('tasks').set({ reminders: '["PT15M"]' })
   await own.where('notify_at', '<', from + everyMs * due).execute()
   await store[Symbol.asyncDispose]()

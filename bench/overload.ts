@@ -14,16 +14,16 @@ import { residentMb } from './server.ts'
 import { openWallClock } from './wall-clock.ts'
 
 /**
- * What a server does for others, and how late its bell is, while some hold 500 connections and are slow, or 2,000 to 5,000 and ask as
- * fast as they can. Three kinds of processes and threads: the server with a receiver of notifications in it, the load, and a client
- * that does what people do.
+ * How the server serves others, and how late its notifications are, during an attack: 500 slow connections, or 2,000 to 5,000 that send as
+ * fast as they can. There are three kinds of processes and threads: the server with a receiver of notifications in it, the load, and a
+ * client that behaves like people.
  */
 
 const tasks = 10_000
-/** The last of them are large: a list of these is 6 MB, more than the kernel takes for one who does not read. */
+/** The last tasks are large: a list of these is 6 MB, more than the kernel buffers for a client that does not read. */
 const largeTasks = 100
 const slowConnections = 500
-/** All that a server takes. */
+/** The maximum number of connections of the server. */
 const full = 5_000
 const phaseMs = 8_000
 const fireEveryMs = 20
@@ -35,7 +35,7 @@ interface Measured {
   readonly lateness: number[]
 }
 
-/** Rings every 20 ms for as long as it is told, and tells how late each was. */
+/** Fires a task every 20 ms until it is stopped, and reports how late each notification was. */
 async function serve(path: string, flags: readonly string[]): Promise<void> {
   const now = openWallClock()
   let lateness: number[] = []
@@ -76,7 +76,7 @@ async function startServer(path: string, flags: readonly string[] = []) {
   return {
     url,
     child,
-    /** Resolves when the bell begins to ring, with a promise of how late it was. */
+    /** Resolves when the first notification has arrived, with a promise of the lateness of all. */
     async fire(ms: number): Promise<{ measured: Promise<Measured> }> {
       child.send(ms)
       await once(child, 'message')
@@ -90,7 +90,7 @@ async function startServer(path: string, flags: readonly string[] = []) {
 }
 type Server = Awaited<ReturnType<typeof startServer>>
 
-// A client as people have it, in a thread of its own.
+// A client that behaves like people, in a thread of its own.
 
 interface Client {
   readonly url: string
@@ -103,7 +103,7 @@ interface Heard {
   readonly refused: number
 }
 
-/** Every 5 ms, after the answer to the last: a task, an edit of one, a list of 20. Each that is refused is counted, and not timed. */
+/** Every 5 ms, after the previous response: a task, an edit of one, a list of 20. Refused requests are counted, and not timed. */
 async function useApi({ url, from }: Client): Promise<void> {
   const { hostname, port, host } = new URL(url)
   const socket = connect({ host: hostname, port: Number(port), localAddress: from, noDelay: true })
@@ -138,7 +138,7 @@ async function useApi({ url, from }: Client): Promise<void> {
 async function startClient(client: Client) {
   const worker = new Worker(new URL(import.meta.url), { workerData: client })
   await once(worker, 'message')
-  /** What it has heard since it was last asked. */
+  /** The responses since the last report. */
   const ask = async (): Promise<Heard> => {
     worker.postMessage('tell')
     const [heard] = (await once(worker, 'message')) as [Heard]
@@ -149,7 +149,7 @@ async function startClient(client: Client) {
 
 // The load.
 
-/** Answers by status, and what became of connections that failed. */
+/** Responses by status, and the results of failed connections. */
 type Tally = Map<string, number>
 const add = (tally: Tally, what: string) => tally.set(what, (tally.get(what) ?? 0) + 1)
 
@@ -163,7 +163,7 @@ async function open(url: string): Promise<Socket> {
 
 type Slowness = 'headers' | 'bodies' | 'reading'
 
-/** Connections that do one thing as slowly as they may, and come again when they are cut off, until they are told to end. */
+/** Opens connections that do one thing as slowly as they may, and reconnect when they are cut off, until they are stopped. */
 async function beSlow(url: string, slowness: Slowness, connections = slowConnections): Promise<() => void> {
   const { host } = new URL(url)
   const sockets = new Set<Socket>()
@@ -194,7 +194,7 @@ async function beSlow(url: string, slowness: Slowness, connections = slowConnect
   }
 }
 
-/** Connections that ask for the same as soon as they are answered, and come again when they are closed, until an instant. */
+/** Opens connections that repeat the same request after each response, and reconnect when they are closed, until an instant. */
 async function flood(url: string, connections: number, request: string, until: number): Promise<Tally> {
   const tally: Tally = new Map()
   const { hostname, port } = new URL(url)
@@ -255,12 +255,12 @@ async function measureSlow({ url, child }: Server, slowness: Slowness, what: str
   await sleep(1_000)
 }
 
-/** How soon somebody new is answered while connections hold all places, and come again as soon as they are closed. */
+/** Measures how soon a new client gets a response while other connections hold all slots, and reconnect as soon as they are closed. */
 async function measureFull({ url }: Server) {
   progress(`${count(full)} connections, headers that do not end`)
   const end = await beSlow(url, 'headers', full)
   const waits: number[] = []
-  const until = performance.now() + 3 * phaseMs // longer than headers may take
+  const until = performance.now() + 3 * phaseMs // longer than the limit for headers
   while (performance.now() < until) {
     waits.push(await timeLivez(url, until))
     await sleep(50)
@@ -277,7 +277,7 @@ async function measureFull({ url }: Server) {
   await sleep(1_000)
 }
 
-/** ms until /livez is answered, over as many new connections as that takes, or until an instant. */
+/** ms until /livez responds, over as many new connections as that takes, or until an instant. */
 async function timeLivez(url: string, until: number): Promise<number> {
   const startedAt = performance.now()
   while (performance.now() < until) {
@@ -300,7 +300,7 @@ interface Flood {
   readonly connections: number
   readonly what: string
   readonly request: (host: string) => string
-  /** Where the client is; the flood comes from 127.0.0.1. */
+  /** The address of the client; the flood comes from 127.0.0.1. */
   readonly clientFrom?: string
 }
 

@@ -5,14 +5,14 @@ import { count, digits, type Figure, progress, quantile, report } from './report
 import { seedDatabase, temporaryFolder } from './seed.ts'
 import { openWallClock } from './wall-clock.ts'
 
-/** How late notifications come, whatever else waits: 2,000 tasks over 20 s, beside 0, 100,000 and 1,000,000 others. */
+/** How late notifications are, however many tasks wait: 2,000 tasks over 20 s, beside 0, 100,000 and 1,000,000 others. */
 
 const tasks = 2_000
 const spanMs = 20_000
 const leadMs = 15 * 60_000
 const othersPending = [0, 100_000, 1_000_000]
 
-/** The lateness of each, sorted, in ms; and how many came before their instant. */
+/** The lateness of each notification, sorted, in ms, and the number that came before their instant. */
 async function measure(others: number): Promise<{ lateness: number[]; early: number }> {
   using folder = temporaryFolder()
   const path = join(folder.path, 'bench.db')

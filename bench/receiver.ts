@@ -5,16 +5,16 @@ import type { AddressInfo } from 'node:net'
 import { fileURLToPath } from 'node:url'
 import { openWallClock } from './wall-clock.ts'
 
-/** A receiver of webhooks in a process of its own, which counts what it gets by `webhook-id` and checks nothing. */
+/** A receiver of webhooks in a process of its own. It counts requests by `webhook-id`, and verifies nothing. */
 export interface ReceiverProcess extends AsyncDisposable {
   readonly url: string
-  /** Resolves when so many different ids have come, with where it stood then; rejects after `timeoutMs`. */
+  /** Resolves when this many different ids have arrived, with the counts at that time; rejects after `timeoutMs`. */
   received(distinct: number, timeoutMs: number): Promise<Received>
 }
 
 export interface Received {
   readonly distinct: number
-  /** Requests that brought an id which had come before. */
+  /** Requests with an id that had arrived before. */
   readonly repeats: number
   /** ms since 1970, with fractions. */
   readonly firstAt: number

@@ -1,6 +1,6 @@
-/** What a benchmark found: how it becomes a table, and how it gets from the child process to `run.ts`. */
+/** The results of a benchmark: how they become a table, and how they get from the child process to `run.ts`. */
 
-/** One line of a table. `isMet` is absent where performance.md names no target. */
+/** One line of a table. `isMet` is absent if performance.md has no target for it. */
 export interface Figure {
   readonly what: string
   readonly measured: string
@@ -10,12 +10,12 @@ export interface Figure {
 
 export interface Section {
   readonly title: string
-  /** How it was measured, one sentence or two. */
+  /** How it was measured, in one or two sentences. */
   readonly note: string
   readonly figures: readonly Figure[]
 }
 
-/** Prints a section, and hands it to `run.ts` where that is the parent. Nothing may be left open by then. */
+/** Prints a section, and sends it to `run.ts` if that is the parent. The benchmark must have closed everything by then. */
 export function report(section: Section): void {
   if (process.send) process.send(section)
   else console.log(toMarkdown(section))
@@ -31,7 +31,7 @@ export function toMarkdown({ title, note, figures }: Section): string {
   )
 }
 
-/** A line on standard error while it runs. */
+/** Prints a line on standard error during a run. */
 export function progress(text: string): void {
   console.error(`  ${text}`)
 }
@@ -47,7 +47,7 @@ export function median(values: readonly number[]): number {
   return sorted.length % 2 === 1 ? quantile(sorted, 0.5) : ((sorted[middle - 1] ?? 0) + (sorted[middle] ?? 0)) / 2
 }
 
-/** `12,345`, `0.43`, `1.25`: three digits are enough to believe. */
+/** Formats `12,345`, `0.43`, `1.25`: three digits are as precise as the measurement. */
 export function digits(value: number): string {
   const places = Math.abs(value) >= 100 ? 0 : Math.abs(value) >= 10 ? 1 : 2
   return value.toLocaleString('en', { minimumFractionDigits: places, maximumFractionDigits: places })

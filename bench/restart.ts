@@ -10,18 +10,18 @@ import { insertDueAt, seedDatabase, temporaryFolder } from './seed.ts'
 import { startServer } from './server.ts'
 import { openWallClock } from './wall-clock.ts'
 
-/** A storm to a receiver of webhooks, the server killed in the middle of it and started again at once. */
+/** A storm to a receiver of webhooks; the server is killed in the middle of it and restarted at once. */
 
 const due = 10_000
 const killAfter = 3_000
 const others = 200_000
 const rounds = 3
-/** Of the webhook kind: so many attempts are in flight at most. */
+/** The maximum number of attempts in flight of the kind webhook. */
 const concurrency = 32
 
 const now = openWallClock()
 
-/** @returns s from the restart until the last new notification arrived, and how many came twice */
+/** @returns seconds from the restart until the last new notification arrived, and the number of duplicates */
 async function measure(): Promise<{ delivered: number; ready: number; repeats: number }> {
   using folder = temporaryFolder()
   const databasePath = join(folder.path, 'bench.db')
@@ -45,7 +45,7 @@ async function measure(): Promise<{ delivered: number; ready: number; repeats: n
   const restartedAt = now()
   await using second = await startServer(options)
   const { lastNewAt } = await receiver.received(due, 60_000)
-  await second.stop() // what was underway has ended then
+  await second.stop() // attempts in flight have ended by then
   const { repeats, distinct } = await receiver.received(due, 1_000)
   if (distinct !== due) throw new Error(`${distinct} notifications came of ${due}`)
   return { delivered: (lastNewAt - restartedAt) / 1_000, ready: second.readyMs / 1_000, repeats }

@@ -6,8 +6,8 @@ import { describeMachine } from './machine.ts'
 import { type Section, toMarkdown } from './report.ts'
 
 /**
- * Runs the benchmarks, or those that are named, one after the other and each in a process of its own, and writes what they
- * found to RESULTS.md. Sections of those that were not run stay as they are.
+ * Runs all benchmarks, or the named ones, one after the other, each in a process of its own, and writes the results to RESULTS.md. Sections
+ * of benchmarks that were not run do not change.
  */
 
 const benchmarks = [
@@ -33,7 +33,7 @@ Written by \`npm run bench\`. Targets are those of the design; a figure that mis
 machine, ratios carry over.
 `
 
-/** The sections of RESULTS.md that are there, by benchmark. */
+/** The existing sections of RESULTS.md, by benchmark. */
 function readSections(): Map<string, string> {
   const text = existsSync(resultsPath) ? readFileSync(resultsPath, 'utf8') : ''
   const parts = text.matchAll(/<!-- ([\w-]+) -->\n(.*?)(?=<!-- [\w-]+ -->\n|$)/gs)

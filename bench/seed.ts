@@ -14,13 +14,13 @@ const leadMs = 15 * 60_000
 const yearMs = 365 * 86_400_000
 const defaults = { reminders: ['PT15M'], dayReminders: ['PT0S'], dayTime: '09:00', timeZone: 'UTC' }
 
-/** A folder that is gone after the block: `using folder = temporaryFolder()`. */
+/** A folder that is removed at the end of the block: `using folder = temporaryFolder()`. */
 export function temporaryFolder(): Disposable & { readonly path: string } {
   const path = mkdtempSync(join(tmpdir(), 'duebell-bench-'))
   return { path, [Symbol.dispose]: () => rmSync(path, { recursive: true, force: true }) }
 }
 
-/** Makes a database with tasks that ring a year from now or later, in another order than that of their ids. */
+/** Makes a database with tasks that fire in a year or later, in another order than that of their ids. */
 export async function seedDatabase(path: string, pending: number): Promise<void> {
   const store = await openStore(`sqlite:${path}`, { clock: systemClock, onBroken: fail })
   // Without its user, the tasks look like those of the original service: the server would compute a million alarms while it is measured.
@@ -43,18 +43,18 @@ export async function makeOverdue(path: string, overdue: number): Promise<void> 
   await store[Symbol.asyncDispose]()
 }
 
-/** Tasks that all ring at one instant. */
+/** Tasks that all fire at one instant. */
 export async function insertDueAt(store: Store, at: number, howMany: number): Promise<void> {
   await insert(store, howMany, sql`cast(${at} as integer)`)
 }
 
-/** Tasks that ring one after the other, from an instant on. */
+/** Tasks that fire one after the other, from an instant on. */
 export async function insertDueEvery(store: Store, everyMs: number, from: number, howMany: number): Promise<void> {
   await insert(store, howMany, sql`cast(${from} + ${everyMs} * i as integer)`)
 }
 
 async function insertPending(store: Store, howMany: number): Promise<void> {
-  // 7,919 is prime and divides no round number: every second of the span once, scattered.
+  // 7,919 is prime and divides no round number: every second of the span is used once, in scattered order.
   const first = Date.now() + yearMs
   await insert(store, howMany, sql`cast(${first} + 1000 * (i * 7919 % ${howMany}) as integer)`)
 }

@@ -6,27 +6,27 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { freePort } from '#kit/listen.ts'
 import { duebell } from '#kit/server-process.ts'
 
-/** The real server in a process of its own: as `npm start` starts it. */
+/** The real server in a process of its own, started as `npm start` starts it. */
 export interface ServerProcess extends AsyncDisposable {
   readonly url: string
   readonly child: ChildProcess
   /** ms from the spawn to the first 200 of /readyz. */
   readonly readyMs: number
-  /** SIGTERM, and the end of the process. */
+  /** Sends SIGTERM, and resolves at the end of the process. */
   stop(): Promise<void>
 }
 
 export interface ServerOptions {
   /** A file for SQLite. */
   readonly databasePath: string
-  /** Another database; then the file is only what the configuration is written beside. */
+  /** Another database. The file then only decides the folder of the configuration. */
   readonly databaseUrl?: string
   readonly port?: number
-  /** PT15M when absent, as databases are seeded. */
+  /** PT15M by default, as in seeded databases. */
   readonly defaultReminders?: string
-  /** Declared beside the console. The file is written next to the database. */
+  /** Channels besides the console. The configuration file is written next to the database. */
   readonly channels?: readonly object[]
-  /** Called with each piece of standard output; without it nobody reads, and nothing is written. */
+  /** Called with each chunk of standard output. Without it nothing is read, and nothing is written. */
   readonly onOutput?: (text: string) => void
 }
 
@@ -86,14 +86,14 @@ function isReady(url: string): Promise<boolean> {
   })
 }
 
-/** Resident memory of a process in MB: all of it, and what it shares with no file, such as Node's own program. Linux only. */
+/** Resident memory of a process in MB: in total, and the part that is shared with no file, such as Node's own program. Linux only. */
 export function residentMb({ pid }: ChildProcess): { all: number; own: number } {
   const status = readFileSync(`/proc/${pid}/status`, 'utf8')
   const read = (name: string) => Number(new RegExp(`^${name}:\\s+(\\d+) kB`, 'm').exec(status)?.[1]) / 1_024
   return { all: read('VmRSS'), own: read('RssAnon') }
 }
 
-/** Processor time a process has used so far, in ms, in steps of 10. Linux only. */
+/** Processor time of a process so far, in ms, in steps of 10. Linux only. */
 export function cpuMs({ pid }: ChildProcess): number {
   const fields = readFileSync(`/proc/${pid}/stat`, 'utf8')
     .replace(/^.*\) /s, '')

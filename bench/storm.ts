@@ -13,14 +13,14 @@ import { insertDueAt, seedDatabase, temporaryFolder } from './seed.ts'
 import { startServer } from './server.ts'
 import { openWallClock } from './wall-clock.ts'
 
-/** Many tasks due at one instant, 200,000 others pending: how long until the last is delivered, and until all is written. */
+/** Many tasks due at one instant, beside 200,000 pending ones: how long until the last is delivered, and until all results are written. */
 
 const others = 200_000
 const connections = 32
 const rounds = 3
 
 interface Storm {
-  /** s from the instant. */
+  /** Seconds after the instant. */
   readonly delivered: number
   readonly recorded: number
 }
@@ -45,7 +45,7 @@ async function stormInside(channel: 'console' | 'in-process', due: number): Prom
     path,
     channel === 'console' ? { onLine: receive } : { kinds: [receiverInProcess(receive)] },
   )
-  // Written while the app runs, but not through it: setting up is not what is measured. Its loop looks every second.
+  // Written while the app runs, but not through it: the setup is not measured. The loop of the app checks every second.
   const dueAt = Date.now() + 2_500 + due / 50
   await insertDueAt(app.store, dueAt, due)
   if (Date.now() > dueAt - 1_100) throw new Error('setting up took longer than expected: nothing can be said')
@@ -59,7 +59,7 @@ async function stormInside(channel: 'console' | 'in-process', due: number): Prom
   return { delivered: (lastAt - dueAt) / 1_000, recorded: (finishedAt - dueAt) / 1_000 }
 }
 
-/** One storm to a receiver of webhooks, all in processes of their own, while this one uses the API. */
+/** One storm to a receiver of webhooks, each in a process of its own, while this process uses the API. */
 async function stormOverWebhook(due: number): Promise<Storm & { latencies: number[] }> {
   using folder = temporaryFolder()
   const databasePath = join(folder.path, 'bench.db')
@@ -80,7 +80,7 @@ async function stormOverWebhook(due: number): Promise<Storm & { latencies: numbe
   const { lastNewAt, repeats } = await receiver.received(due, 60_000)
   stopping.abort()
   const latencies = await client
-  await sleep(200) // the last outcomes are written
+  await sleep(200) // the last outcomes are written by then
   await server.stop()
 
   const database = new DatabaseSync(databasePath, { readOnly: true })
@@ -93,8 +93,8 @@ async function stormOverWebhook(due: number): Promise<Storm & { latencies: numbe
 }
 
 /**
- * Light clients: every 5 ms a read or an edit over one of 32 open connections, whether or not those before were answered.
- * @returns latencies of what was sent from an instant on, in ms, sorted
+ * Light clients: every 5 ms a read or an edit over one of 32 open connections, without waiting for earlier responses.
+ * @returns latencies of the requests sent after an instant, in ms, sorted
  */
 async function useApi(url: string, fromAt: number, signal: AbortSignal): Promise<number[]> {
   const agent = new Agent({ keepAlive: true, maxSockets: connections })

@@ -1,7 +1,7 @@
 /**
- * The time of day with its fractions, in ms since 1970. `Date.now()` has none, and `performance.timeOrigin` was read once at
- * start, from a clock that is set and slewed. So the two are laid side by side where `Date.now()` steps: the latest of some
- * steps is the one that was seen soonest.
+ * The time of day with fractions, in ms since 1970. `Date.now()` has no fractions, and `performance.timeOrigin` is read once at startup,
+ * from a clock that may be set and slewed. So this compares both where `Date.now()` steps: the latest of some steps is the one that was
+ * seen soonest.
  */
 export function openWallClock(): () => number {
   let offset = Number.NEGATIVE_INFINITY

@@ -6,7 +6,7 @@ import { join } from 'node:path'
 import { constants, gzipSync } from 'node:zlib'
 
 /**
- * `node scripts/scalar.ts 1.72.1`: takes the one file of @scalar/api-reference that the page of the API needs, and notes what it is.
+ * `node scripts/scalar.ts 1.72.1`: downloads the one file of @scalar/api-reference that the API reference needs, and records its version.
  * As a dependency it would bring 272 packages and 287 MB, three of them with install scripts (docs/decisions/0012).
  */
 const [version] = process.argv.slice(2)
@@ -17,7 +17,7 @@ try {
   const packed = JSON.parse(
     execFileSync('npm', ['pack', name, '--json', '--pack-destination', folder], { encoding: 'utf8' }),
   )
-  // npm compares the archive with its checksum; we note it, so that others can compare ours.
+  // npm compares the archive with its checksum; we record it, so that others can compare ours.
   const { filename, integrity } = Object.values<{ filename: string; integrity: string }>(packed)[0] ?? {}
   if (!filename || !integrity) throw new Error(`npm pack says: ${JSON.stringify(packed)}`)
   execFileSync('tar', ['-xzf', join(folder, filename), '-C', folder, 'package/dist/browser/standalone.js'])

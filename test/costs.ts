@@ -2,8 +2,9 @@ import { appendFileSync, readFileSync } from 'node:fs'
 import { afterEach } from 'node:test'
 
 /**
- * Loaded before the tests by test/run.ts: appends to the file that TEST_COSTS names what each test file cost, as one line of JSON for a
- * process. CPU time, since wall time tells more of what else the machine does. What a process loads counts with its first test.
+ * Loaded before the tests by test/run.ts: appends the cost of each test file to the file that TEST_COSTS names, as one line of JSON for
+ * each process. It measures CPU time, since wall time depends more on other work of the machine. Loading modules counts for the first test
+ * of a process.
  */
 export interface Cost {
   readonly file: string
@@ -19,7 +20,7 @@ function cpuMs(): number {
   return (user + system) / 1_000 + childrenMs()
 }
 
-/** Of children that have ended, where the system tells (Linux): cutime and cstime of proc_pid_stat(5), in ticks of 10 ms. */
+/** CPU time of ended children, if the system provides it (Linux): cutime and cstime of proc_pid_stat(5), in ticks of 10 ms. */
 function childrenMs(): number {
   try {
     const fields = readFileSync('/proc/self/stat', 'utf8')

@@ -3,11 +3,11 @@ import { readdirSync, readFileSync } from 'node:fs'
 import { test } from 'node:test'
 import { parseConfig } from '#config/config.ts'
 
-/** The files by which people deploy it are accepted by the program, and are as safe as the documentation says. */
+/** The program accepts the files for deployment, and they are as safe as the documentation says. */
 
 const read = (path: string) => readFileSync(new URL(`../${path}`, import.meta.url), 'utf8')
 
-/** The environment that the image brings, and the configuration that follows from it. */
+/** The environment of the image, and the configuration that follows from it. */
 function image(more: Record<string, string> = {}) {
   const variables = read('Dockerfile').matchAll(/^(?:ENV| {3}) (DUEBELL_\w+)=(\S+)/gm)
   const inImage = Object.fromEntries(Array.from(variables, ([, name = '', value = '']) => [name, value]))

@@ -41,8 +41,8 @@ test('every relative link leads to a file, and to a heading of it', () => {
 })
 
 /**
- * Not in the changelog, which names files as they were, and not in a section marked `<!-- verify: … -->`, which describes what another
- * branch brings: whoever merges that removes the mark.
+ * The changelog is excluded, since it names files by their old names, and so are sections marked `<!-- verify: … -->`, which describe
+ * another branch; merging that branch removes the mark.
  */
 const sectionsOf = (page: string) =>
   page === 'CHANGELOG.md'
@@ -60,7 +60,7 @@ const inSource = new RegExp(`(?<![\\w/.-])(?:${parts})/[\\w./*-]+\\.ts`, 'g')
 const inHttp = new RegExp(`(?<![\\w/.-])(?:${partsOfHttp})/[\\w./*-]+\\.ts`, 'g')
 const isThere = (path: string) => globSync(path.replace(/\.$/, ''), { cwd: root }).length > 0
 
-test('every path that is named is there', () => {
+test('every named path exists', () => {
   const missing = new Set<string>()
   let count = 0
   for (const page of pages)
@@ -79,7 +79,7 @@ test('every path that is named is there', () => {
   assert.deepEqual([...missing], [])
 })
 
-test('every npm script that is named is there', () => {
+test('every named npm script exists', () => {
   const { scripts } = JSON.parse(read('package.json')) as { scripts: Record<string, string> }
   const missing: string[] = []
   for (const page of pages)

@@ -4,8 +4,8 @@ import { dirname, join } from 'node:path'
 import { test } from 'node:test'
 
 /**
- * Who may import whom. A module is a folder of src/, or a file directly in it. `type:x` allows only `import type`. Arrows point
- * one way; a new module gets its row here first.
+ * The allowed imports. A module is a folder of src/, or a file directly in it. `type:x` allows only `import type`. Arrows point one way; a
+ * new module gets its row here first.
  */
 const map: Record<string, readonly string[]> = {
   core: [],
@@ -127,12 +127,12 @@ test('the core imports nothing at all, not even Node', () => {
 test('only main.ts touches the process', () => {
   for (const file of files.filter((name) => name !== 'main.ts')) {
     const text = readFileSync(new URL(file, root), 'utf8').replaceAll(/\/\/.*|\/\*[\s\S]*?\*\//g, '')
-    // To have a module of Node is to import it, and is looked at as that above.
+    // A module of Node can only be used by an import, which the test above checks.
     assert.doesNotMatch(text, /\bprocess\.(?!getBuiltinModule\(')[a-z]/i, file)
   }
 })
 
-test('what runs imports what is installed to run; from what is there for development it takes types alone', () => {
+test('production code imports production dependencies; from development dependencies it imports types only', () => {
   const { dependencies, optionalDependencies } = JSON.parse(readFileSync(new URL('../package.json', root), 'utf8'))
   for (const file of files)
     for (const { specifier, isType } of importsOf(file)) {

@@ -48,7 +48,7 @@ const inFullRunsOnly = [
   'test/crashes/{channels,defaults,deleted,tasks}.test.ts',
 ]
 
-/** They need no database, bring their own servers, or are about files. */
+/** They need no database, bring their own servers, or test files. */
 const neverOnServers = [
   'test/api/{docs,origin-check,refused-bodies,refused-requests,refused-values,sign-in-pages}.test.ts',
   'test/faults/{damaged,database-away,floods,full-disk,kill,npm,replicas,shutdown,slow-connections}.test.ts',
@@ -65,7 +65,7 @@ export function filesFor(database: TestDatabase, isFull: boolean): string[] {
   return [...files].sort()
 }
 
-/** Each of these takes as long as ten others, so they begin first: a phase does not end with one of them alone. */
+/** Each of these takes as long as ten others, so they begin first: otherwise a phase would end with one of them alone. */
 const longest = [
   'test/faults/replicas.test.ts',
   'test/faults/database-away.test.ts',
@@ -76,32 +76,35 @@ const longest = [
   'test/crashes/tasks.test.ts',
 ]
 
-/** The place of some files in the queue of their phase. */
+/** The position of some files in the queue of their phase. */
 export function rank(files: readonly string[]): number {
   const places = files.map((file) => longest.indexOf(file)).filter((place) => place >= 0)
   return Math.min(longest.length, ...places)
 }
 
-/** Files that run at once; one phase follows the other. */
+/** Files that run at the same time; one phase follows the other. */
 export interface Phase {
   readonly name: string
   readonly has: (file: string) => boolean
   readonly atOnce: (cores: number) => number
-  /** How many one process runs, one after the other: to load the server takes 0.4 s of CPU each time, and the first tests are slow. */
+  /**
+   * The number of files that one process runs, one after the other: loading the server takes 0.4 s of CPU each time, and the first tests
+   * are slow.
+   */
   readonly filesOfProcess: (file: string) => number
 }
 
 const isFault = (file: string) => /^test\/(faults\/|secrets\/leaks)/.test(file)
-/** They measure by the machine's clock, so they do not run beside those that keep it busy. */
+/** They measure by the machine's clock, so they do not run beside files that keep it busy. */
 const isTimed = (file: string) => /\/faults\/(kill|replicas|database-away|slow-connections)\.test\.ts$/.test(file)
 
 export const phases: readonly Phase[] = [
   {
     name: 'on clocks of their own',
     has: (file) => !isFault(file),
-    // One more than there are cores: those on a server wait for its disk.
+    // One more than there are cores: files on a server wait for its disk.
     atOnce: (cores) => cores + 1,
-    // A file that crashes or guesses takes as long as ten others; one trusts another certificate in its whole process.
+    // A file with crashes or random input takes as long as ten others; one trusts another certificate in its whole process.
     filesOfProcess: (file) => (/^test\/(crashes|property)\/|\/floods\.test/.test(file) ? 1 : 8),
   },
   {
@@ -113,7 +116,7 @@ export const phases: readonly Phase[] = [
   {
     name: 'of kills and frozen replicas, which take time by the clock',
     has: isTimed,
-    // The replicas take as long as the others together, and a third of a core. One at a time took twice as long.
+    // The replicas take as long as the others together, and a third of a core. Running them alone took twice as long.
     atOnce: () => 2,
     filesOfProcess: () => 1,
   },

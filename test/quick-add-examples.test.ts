@@ -3,14 +3,14 @@ import { readFileSync } from 'node:fs'
 import { test } from 'node:test'
 import { parseQuickAdd } from '#quick-add/quick-add.ts'
 
-/** The examples of docs/quick-add.md: the title, and the values in code that the third column names. */
+/** The examples of docs/quick-add.md: the title, and the values in code in the third column. */
 const page = readFileSync(new URL('../docs/quick-add.md', import.meta.url), 'utf8')
 const languages: Readonly<Record<string, string>> = { German: 'de', French: 'fr', Spanish: 'es', Chinese: 'zh' }
 const options = { now: Date.parse('2026-12-01T10:00:00+01:00'), timeZone: 'Europe/Berlin' }
-/** Values, not the words and options that the column also has in code. */
+/** Values, without the words and options that the column also has in code. */
 const isValue = (code: string) => !/^(?:[wdhm]|!.*|2nd|en-GB)$/.test(code)
 
-test('each example of the page is read as the page says', () => {
+test('each example of the page is parsed as the page says', () => {
   let count = 0
   for (const section of page.split(/^## /m)) {
     const language = languages[section.split('\n')[0] as string] ?? 'en'

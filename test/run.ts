@@ -10,12 +10,12 @@ import { parts, sampleOfCommit } from './crashes/sample.ts'
 import { filesFor, type Phase, phases, rank } from './plan.ts'
 
 /**
- * Runs the tests by test/plan.ts: on SQLite, and on every server that answers. One that does not is skipped, visibly; under CI=true it is
- * a failure. The last line counts all.
+ * Runs the tests by test/plan.ts: on SQLite, and on every available database server. A missing one is skipped, visibly; under CI=true it is
+ * a failure. The last line counts all tests.
  *
- *   run.ts            a run of minutes
- *   run.ts --full     everything, on every database
- *   run.ts FILE…      these files, on every database, a process each
+ * run.ts           the quick run, of minutes
+ * run.ts --full    everything, on every database
+ * run.ts FILE…     these files, on every database, a process each
  */
 const startedAt = performance.now()
 const isFull = process.argv.includes('--full')
@@ -24,7 +24,9 @@ const named = process.argv
   .filter((argument) => argument !== '--full')
   .flatMap((pattern) => globSync(pattern))
 
-/** Which samples tests take: others at each commit, the same again for the same commit. Files that are named take all (test/sizes.ts). */
+/**
+ * The samples of the tests: others at each commit, the same again for the same commit. Files named as arguments take all (test/sizes.ts).
+ */
 function samples(): Record<string, string> {
   if (isFull) return { CRASH_SAMPLE: '1/1', TEST_FULL: '1' }
   const { stdout } = spawnSync('git', ['rev-parse', 'HEAD'], { encoding: 'utf8' })
@@ -42,7 +44,7 @@ interface Job {
 interface Result {
   readonly job: Job
   readonly counts: Record<'pass' | 'fail' | 'skipped' | 'cancelled', number>
-  /** What the reporter says of its failures at the end. */
+  /** The reporter's summary of its failures. */
   readonly failures: string
   readonly costs: readonly Cost[]
 }
@@ -52,13 +54,13 @@ process.on('exit', () => rmSync(folder, { recursive: true, force: true }))
 const environment = { ...samples(), ...process.env }
 let jobs = 0
 
-/** Runs one and prints what it said once it has ended: several run at once. */
+/** Runs one process and prints its output once it has ended: several run at once. */
 async function run(job: Job): Promise<Result> {
   const costsPath = join(folder, `${jobs++}.json`)
   const options = [
     ...[...compileCache, '--import', './test/costs.ts', '--test', '--test-reporter=spec'],
     '--test-isolation=none',
-    // Of a test. All crashes of one scenario take minutes on a busy server.
+    // The timeout of a test. All crashes of one scenario take minutes on a busy server.
     `--test-timeout=${isFull || named.length > 0 ? 3_600_000 : 300_000}`,
   ]
   const child = spawn(process.execPath, [...options, ...job.files], {
@@ -84,7 +86,7 @@ async function run(job: Job): Promise<Result> {
 
 const describe = ({ files }: Job) => (files.length === 1 ? files[0] : `${files[0]} to ${files.at(-1)}`)
 
-/** Of a process that was killed there are none. */
+/** A process that was killed has none. */
 function readCosts(path: string): Cost[] {
   try {
     return JSON.parse(readFileSync(path, 'utf8')) as Cost[]
@@ -119,7 +121,7 @@ for (const database of Object.keys(servers) as (keyof typeof servers)[]) {
 
 const results: Result[] = []
 for (const phase of phases) {
-  // What is named runs, wherever it belongs.
+  // Files named as arguments run, whatever their phase.
   const queue = databases
     .flatMap((database) => jobsOf(phase, database, named.length > 0 ? named : filesFor(database, isFull)))
     .sort((one, other) => rank(one.files) - rank(other.files))

@@ -10,15 +10,13 @@ import {
 } from './document.ts'
 
 /**
- * «/v1 only grows»: what somebody could rely on yesterday, they can rely on today.
- *
- *   asked:    whatever was taken is taken. Nothing goes, nothing becomes required, no bound becomes tighter.
- *   answered: whatever was there is there. No member goes, none that always came may be absent, no new type.
- *
- * Allowed are new paths, operations, optional parameters and members, values taken, statuses of problems, and members and
- * values of enumerations in answers: the document tells readers to pass over those they do not know. A body may get another
- * form, and with it the answer: who sends the old form gets the old answer. What this cannot judge (a pattern, a keyword it
- * does not know) must not change at all where something is asked.
+ * Checks that «/v1 only grows»: every request and every use of a response that was possible yesterday is possible today.
+ * Requests: every valid value stays valid. Nothing is removed, nothing becomes required, no bound becomes tighter.
+ * Responses: every member stays. None is removed, none that was always present may be absent, and none gets a new type.
+ * Allowed are new paths, operations, optional parameters and members, accepted values, statuses of problems, and members and values of
+ * enumerations in responses: the document tells readers to ignore unknown ones. A body may get another form, and with it the response:
+ * callers that send the old form get the old response.
+ * A change that this cannot judge (a pattern, an unknown keyword) is refused in every part of a request.
  * @returns each broken promise in words
  */
 export function breakingChanges(before: Document, after: Document): string[] {
@@ -95,7 +93,7 @@ function hasMoreForms(before: Document, was: Operation['requestBody'], after: Do
 interface AnswerOptions {
   readonly status: string
   readonly say: Say
-  /** The body has a form that it had not, whose answers nobody has seen yet. */
+  /** The body has a new form, whose responses no existing caller has seen. */
   readonly hasNewForm: boolean
 }
 
@@ -131,7 +129,7 @@ interface Comparison {
 /** Bounds that refuse more as they grow, and those that refuse more as they shrink. */
 const lower = ['minimum', 'exclusiveMinimum', 'minLength', 'minItems', 'minProperties'] as const
 const upper = ['maximum', 'exclusiveMaximum', 'maxLength', 'maxItems', 'maxProperties'] as const
-/** Words, or what is compared by itself. */
+/** Texts, and keywords that are compared separately. */
 const judged = new Set<string>([
   ...lower,
   ...upper,
@@ -149,14 +147,15 @@ function formsOf(document: Document, schema: Schema): Schema[] {
 }
 
 /**
- * Asked: what any of the old forms took, one of the new ones takes. Answered: what any of the new forms has, one of the old ones
- * promised. Forms have no names, so each is compared with all on the other side; where none fits, what the nearest lacks is said.
+ * Requests: one of the new forms accepts everything that any of the old forms accepted. Responses: one of the old forms promised everything
+ * that any of the new forms has. Forms have no names, so each is compared with all on the other side; if none fits, the faults of the
+ * nearest are reported.
  */
 function compareForms(comparison: Comparison, was: Schema, is: Schema, place: string, { mayGrow = false } = {}): void {
   const [old, now] = [formsOf(comparison.before, was), formsOf(comparison.after, is)]
   const differences = (one: Schema, other: Schema) => {
     const found: [string, string][] = []
-    // What was seen on the way here is being compared; what is seen in here is known only if this form is the one.
+    // Pairs seen on the way here are being compared. Pairs seen in here are known only if this form is the one.
     const seen = new Set(comparison.seen)
     compare({ ...comparison, seen, say: (...difference) => found.push(difference) }, one, other, place)
     return found
@@ -198,7 +197,7 @@ function compare(comparison: Comparison, was: Schema, is: Schema, place: string)
   for (const keyword of new Set([...Object.keys(old), ...Object.keys(now)]))
     if (!judged.has(keyword) && JSON.stringify(old[keyword]) !== JSON.stringify(now[keyword]))
       if (isAsked ? now[keyword] !== undefined : old[keyword] !== undefined)
-        // To say less of what is taken is to take more; to say more of what is answered is no harm.
+        // A request with fewer restrictions accepts more. A response with more restrictions does no harm.
         say(place, `${keyword} has changed`)
 
   const [required, nowRequired] = [new Set<string>(old.required), new Set<string>(now.required)]
@@ -216,7 +215,7 @@ function compare(comparison: Comparison, was: Schema, is: Schema, place: string)
 
 function compareTypes(old: Schema, now: Schema, isAsked: boolean, say: (what: string) => void) {
   const [types, nowTypes] = [typesOf(old), typesOf(now)]
-  // Asked: every type taken before is taken now. Answered: every type that may come now could come before.
+  // Requests: every type accepted before is accepted now. Responses: every type that is possible now was possible before.
   const [needed, there] = isAsked ? [types, nowTypes] : [nowTypes, types]
   for (const type of needed)
     if (!there.has(type) && !there.has('any') && !(type === 'integer' && there.has('number')))

@@ -2,10 +2,10 @@ import type { Operation } from '#api/operation.ts'
 import { operations } from '#api/operations.ts'
 import { membersOf } from './operations.ts'
 
-/** The table of the client (src/client/operations.ts). It has no schema, so that none reaches a browser. */
+/** The table of the client (src/client/operations.ts). It has no schemas, so that none reaches a browser. */
 export const clientTableFile = new URL('../../src/client/operations.ts', import.meta.url)
 
-/** The source of the table, formatted as Biome does it. */
+/** The source of the table, in Biome's format. */
 export function clientTable(): string {
   const all = Object.values<Operation>(operations)
   const rows = all.map((operation) => `  ${operation.id}: { ${rowOf(operation).join(', ')} },\n`)
@@ -16,7 +16,7 @@ export function clientTable(): string {
 export const operations = {
 ${rows.join('')}} as const
 
-/** Their methods: an interface and no mapped type, whose members have no texts for editors to show. */
+/** The methods of the operations. This is an interface and not a mapped type, whose members have no texts for editors to show. */
 export interface OperationMethods {
 ${methods.join('')}}
 `

@@ -95,7 +95,7 @@ export async function describe(routes: readonly Route[], version: string): Promi
       const { status } = problemTypes[kind]
       const name = componentName(kind)
       const own = found[status] as Answer | undefined
-      // Where the route answers this status in a form of its own as well (health), both are said.
+      // If the route answers this status in a form of its own as well (health), both are documented.
       if (own) own.content = { ...own.content, 'application/problem+json': problemMedia }
       else found[status] = { $ref: `#/components/responses/${name}` }
     }
@@ -175,16 +175,16 @@ export async function describe(routes: readonly Route[], version: string): Promi
   }
 }
 
-/** Who may ask, in words: a scheme says no more than how. */
+/** The required permissions in words: a security scheme only names the mechanism. */
 function accessOf({ schema: { scope, adminOnly, sessionOnly } }: Route): string {
-  if (scope === undefined || scope === 'none') return 'For everybody.'
-  const who = `${adminOnly ? ', of an administrator of the server' : ''}${sessionOnly ? ', in a session' : ''}`
+  if (scope === undefined || scope === 'none') return 'Needs no authentication.'
+  const who = `${adminOnly ? ' and the role of an administrator' : ''}${sessionOnly ? ', in a session' : ''}`
   return `Needs the scope \`${scope}\`${who}.`
 }
 
 function securityOf({ schema: { scope, sessionOnly } }: Route): Record<string, string[]>[] {
   if (scope === undefined || scope === 'none') return []
-  // Nothing is first, and enough: a server without login asks for no more, and both have the same description.
+  // The empty requirement is first, since a server without login needs no more; both kinds of server have the same document.
   return [{}, ...(sessionOnly ? [] : [{ token: [scope] }]), { session: [] }]
 }
 
@@ -203,7 +203,7 @@ function bodyMedia(method: string, schema: Schema): Record<string, Media> {
   return method === 'patch' ? { ...json, 'application/merge-patch+json': { schema } } : json
 }
 
-/** In the order of words.ts, then those that have none. */
+/** In the order of words.ts, then those without a text. */
 function byWords(names: readonly string[]): string[] {
   const order = Object.keys(tags)
   return [...names].sort(
@@ -216,7 +216,7 @@ export type Kind = ProblemKind | 'internal'
 const problemMedia: Media = { schema: { $ref: '#/components/schemas/Problem' } }
 
 /**
- * The problems of an operation: those of its form, and those it names. 405, 408 and 431 are no operation's (words.ts says them
+ * The problems of an operation: those of its form, and those it names. 405, 408 and 431 belong to no operation (words.ts describes them
  * once).
  */
 export function kindsOf({ method, schema }: Pick<Route, 'method' | 'schema'>): Kind[] {

@@ -1,4 +1,4 @@
-/** As much of OpenAPI 3.1 as is written and read here. */
+/** The part of OpenAPI 3.1 that is written and read here. */
 export interface Document {
   openapi: string
   info: object
@@ -33,9 +33,9 @@ export interface Parameter {
   required?: boolean
   description?: string
   schema: Schema
-  /** Of one that is required. */
+  /** The example of a required parameter. */
   example?: unknown
-  /** Of one that is optional. */
+  /** The examples of an optional parameter. */
   examples?: Record<string, OptionalExample>
 }
 
@@ -72,11 +72,14 @@ export interface Ref {
   $ref: string
 }
 
-/** JSON Schema 2020-12, read by whoever knows the keyword. */
+/**
+ * JSON Schema 2020-12; each reader checks the keywords that it knows.
+ * biome-ignore lint/suspicious/noExplicitAny: a schema is any JSON
+ */
 // biome-ignore lint/suspicious/noExplicitAny: a schema is any JSON
 export type Schema = Record<string, any>
 
-/** What a reference of the document stands for, or the thing itself. */
+/** Resolves a reference of the document, or returns the object itself. */
 export function resolve<T extends object>(document: Document, thing: T | Ref): T {
   if (!('$ref' in thing) || typeof thing.$ref !== 'string') return thing as T
   let found: unknown = document

@@ -7,10 +7,10 @@ import { addExamples, type Told, tell } from './tell.ts'
 
 const root = new URL('../../', import.meta.url)
 
-/** The file that is committed, served and sent along. */
+/** The file that is committed, served and packaged. */
 export const documentFile = new URL('openapi.json', root)
 
-/** The document as the sources have it now, and what was told to make its examples. */
+/** The document of the current sources, and the recorded requests and responses of its examples. */
 export async function generate(): Promise<{ document: Document; told: Told[]; undescribed: string[] }> {
   const { version } = JSON.parse(readFileSync(new URL('package.json', root), 'utf8'))
   const { routes, undescribed } = readRoutes()

@@ -3,7 +3,10 @@ import { breakingChanges } from './breaking.ts'
 import { clientTable, clientTableFile } from './client-table.ts'
 import { documentFile, generate, readDocument, toText } from './generate.ts'
 
-/** `npm run openapi`: writes openapi.json and the table of the client anew. What would break a caller is refused, unless `-- --breaking` says that it is meant. */
+/**
+ * `npm run openapi`: regenerates openapi.json and the table of the client. It refuses changes that would break a caller, unless `--
+ * --breaking` confirms them.
+ */
 const { document, undescribed } = await generate()
 if (undescribed.length > 0) {
   console.error(

@@ -3,13 +3,13 @@ import { operations } from '#api/operations.ts'
 import type { Schema } from './document.ts'
 import { readRoutes } from './routes.ts'
 
-/** An operation as a request needs it, without what only the document says. */
+/** An operation with the members that a request needs, without the texts of the document. */
 export type AnyOperation = Pick<
   Operation,
   'id' | 'method' | 'path' | 'scope' | 'adminOnly' | 'sessionOnly' | 'params' | 'query' | 'body' | 'requestHeaders'
 >
 
-/** Every operation: those of src/api, and those whose routes are written by hand, which are health checks and metrics. */
+/** Every operation: those of src/api, and health checks and metrics, whose routes are written by hand. */
 export function allOperations(): AnyOperation[] {
   const byHand = readRoutes().routes.filter(({ schema }) => !(schema.operationId in operations))
   return [
@@ -33,7 +33,7 @@ export function allOperations(): AnyOperation[] {
   ]
 }
 
-/** Operations that share a route are one to the outside, with a body that has several forms. */
+/** Operations that share a route are one in the document, with a body of several forms. */
 function withVariants(all: readonly Operation[]): AnyOperation[] {
   return all.flatMap((operation) => {
     if (operation.variantOf !== undefined) return []

@@ -3,17 +3,17 @@ import type { FastifySchema, RouteOptions } from 'fastify'
 import { pino } from 'pino'
 import { createServer, type ServerDeps } from '#http/server.ts'
 
-/** An operation of the API, as its route says it. */
+/** An operation of the API, as its route declares it. */
 export interface Route {
   readonly method: string
-  /** As the router has it: `/v1/tasks/:id`. */
+  /** The path in the syntax of the router: `/v1/tasks/:id`. */
   readonly url: string
   readonly schema: FastifySchema & { readonly operationId: string }
 }
 
 /**
- * Every operation, in the order in which the server has them; what says that it is none, as `GET /docs`; and what is neither. The
- * server is made and never used, so of its parts none is real.
+ * Every operation, in the order of the server; routes that declare that they are none, such as `GET /docs`; and routes that declare
+ * neither. The server is created and never used, so none of its parts is real.
  */
 export function readRoutes(): { routes: Route[]; hidden: string[]; undescribed: string[] } {
   const routes: Route[] = []
@@ -21,7 +21,7 @@ export function readRoutes(): { routes: Route[]; hidden: string[]; undescribed: 
   const undescribed: string[] = []
   const onRoute = ({ method, url, schema }: RouteOptions) => {
     for (const one of [method].flat()) {
-      if (one === 'HEAD') continue // Fastify adds one to each GET
+      if (one === 'HEAD') continue // Fastify adds a HEAD to each GET
       const operationId = schema?.operationId
       if (schema?.hide) hidden.push(`${one} ${url}`)
       else if (operationId === undefined) undescribed.push(`${one} ${url}`)
@@ -44,7 +44,7 @@ export function readRoutes(): { routes: Route[]; hidden: string[]; undescribed: 
   return { routes, hidden, undescribed }
 }
 
-/** Every schema that has a name, wherever `wire/` or `http/` exports it: routes may name one that they do not hold. */
+/** Every schema with a name that `wire/` or `http/` exports: routes may refer to one that they do not contain. */
 export async function namedShapes(): Promise<Map<string, object>> {
   const folder = new URL('../../src/', import.meta.url)
   const shapes = new Map<string, object>()

@@ -1,8 +1,8 @@
 import type { Schema } from './document.ts'
 
 /**
- * Shapes as routes hold them, into schemas of a document: whatever has a name becomes a component of it, and where it stood stays
- * a reference, however deep that was.
+ * Turns the shapes of routes into schemas of a document. Every named shape becomes a component, at any depth, and is replaced by a
+ * reference.
  */
 export function createSchemas(named: ReadonlyMap<string, object>) {
   const components: Record<string, Schema> = {}
@@ -11,7 +11,7 @@ export function createSchemas(named: ReadonlyMap<string, object>) {
     if (!(name in components)) {
       const shape = named.get(name)
       if (!shape) throw new Error(`no shape is named ${name}`)
-      components[name] = {} // before its members, which may name it again
+      components[name] = {} // before its members, which may refer to it
       const { $id: _, ...rest } = shape as Schema
       components[name] = members(rest)
     }
@@ -25,7 +25,7 @@ export function createSchemas(named: ReadonlyMap<string, object>) {
         key === 'examples' || key === 'default' ? value : toSchema(value),
       ]),
     )
-    // An enumeration of texts says so: not every reader looks at the values.
+    // An enumeration of texts gets a type: some readers ignore the values.
     if (Array.isArray(schema.enum) && schema.type === undefined && schema.enum.every((one) => typeof one === 'string'))
       return { type: 'string', ...made }
     return made
@@ -50,7 +50,7 @@ export function createSchemas(named: ReadonlyMap<string, object>) {
 
   return {
     toSchema: (shape: unknown): Schema => toSchema(shape) as Schema,
-    /** Every component that was referred to, by name in alphabetical order. */
+    /** Every component with a reference, in alphabetical order. */
     components: () => Object.fromEntries(Object.entries(components).sort(([a], [b]) => (a < b ? -1 : 1))),
   }
 }

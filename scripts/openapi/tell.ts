@@ -15,7 +15,7 @@ import { type AnyOperation, allOperations } from './operations.ts'
 import { type Step, storyBegins } from './story.ts'
 import { headerName } from './words.ts'
 
-/** A step and what a real server answered. */
+/** A step and the response of a real server. */
 export interface Told {
   readonly step: Step
   readonly status: number
@@ -25,13 +25,13 @@ export interface Told {
 }
 
 /**
- * Asks a real server, on a clock moved by hand, everything in the story, and keeps what it answers, and what it sends as a webhook.
- * @throws where an answer has another status than the story says
+ * Sends every request of the example scenario to a real server with a fake clock, and records the responses and the webhooks.
+ * @throws if a response has another status than the scenario states
  */
 export async function tell(story: readonly Step[]): Promise<{ told: Told[]; sent: unknown[] }> {
   const folder = mkdtempSync(join(tmpdir(), 'duebell-story-'))
   const clock = fakeClock(storyBegins)
-  // Beside the console one where a webhook would be, that refuses the first notification and then accepts everything.
+  // Besides the console, a recorder replaces the webhook. It refuses the first notification and then accepts everything.
   const hook = createRecorder('webhook')
   hook.answer = () => (hook.messages.length === 1 ? { retry: false, reason: '403 Forbidden' } : undefined)
   const catalog = [consoleKind, asWebhook(hook.kind)]
@@ -80,7 +80,7 @@ export async function tell(story: readonly Step[]): Promise<{ told: Told[]; sent
 
 const secret = 'whsec_C2FVsBQIhrscChlQIMV+b5sSYspob7oD'
 
-/** The kind as it is, but that what it sends is recorded, and what it makes is the same in every run. */
+/** The real kind, except that its messages are recorded, and its generated secrets are the same in every run. */
 function asWebhook({ open }: ChannelKind): ChannelKind {
   const ownSecret = {
     member: 'secret',
@@ -92,7 +92,7 @@ function asWebhook({ open }: ChannelKind): ChannelKind {
   return { ...(webhookKind as ChannelKind), open, ownSecret }
 }
 
-/** What was made in the story and is asked with later, as it was shown last. */
+/** Fills in values that an earlier response contained, from the latest one. */
 function withShown(step: Step, told: readonly Told[]): Step {
   if (!step.shown) return step
   const found = Object.entries(step.shown).map(([name, before]) => {
@@ -125,10 +125,10 @@ function target(path: string, { path: parts = {}, query = {} }: Step): string {
   return pairs.length === 0 ? filled : `${filled}?${new URLSearchParams(pairs as [string, string][])}`
 }
 
-/** Of no key pair that anybody has: the example of RFC 8292 section 2.4. */
+/** A key that belongs to no real key pair: the example of RFC 8292 section 2.4. */
 const webPushKey = 'BA1Hxzyi1RUM1b5wjxsn7nGxAszw2u61m164i3MrAIxHF6YK5h4SDYic-dRuU_RCPCfA5aq9ojSwk5Y2EmClBPs'
 
-/** UUIDs and keys are random. The n-th one of the story gets the same in every run; the first bytes of a UUIDv7 are its time. */
+/** Replaces random UUIDs and keys: the n-th of the scenario is the same in every run. The first bytes of a UUIDv7 are its time. */
 function createSteady(): (text: string) => string {
   const time = Date.parse(storyBegins).toString(16).padStart(12, '0')
   const seen = new Map<string, string>()
@@ -155,13 +155,13 @@ function steady(one: Told, same: (text: string) => string): Told {
   return { ...one, step: body === undefined ? step : { ...step, body }, text: same(one.text) }
 }
 
-/** Puts what was told into the document: of each operation what was asked, unless that was refused, and the answer, under one name. */
+/** Adds the recorded examples to the document: for each operation the request, unless it was refused, and the response, under one name. */
 export function addExamples(document: Document, told: readonly Told[], sent: readonly unknown[] = []): Document {
   const full = structuredClone(document)
   for (const { post } of Object.values(full.webhooks ?? {})) {
     const media = post?.requestBody?.content['application/json']
     if (media && sent.length > 0)
-      media.examples = { 'a-reminder': { summary: 'A passport is to be renewed', value: sent[0] } }
+      media.examples = { 'a-reminder': { summary: 'A reminder before the expiry', value: sent[0] } }
   }
   const operations = operationsOf(full)
   for (const { step, status, type, text } of told) {
@@ -194,13 +194,13 @@ export function addExamples(document: Document, told: readonly Told[], sent: rea
   return withoutUnused(full)
 }
 
-/** An answer that operations share, to hold an example of one of them. */
+/** Copies a shared response, so that it can hold an example of one operation. */
 function shownByItself(answer: Answer): Answer {
   const content = Object.entries(answer.content ?? {}).map(([type, { schema }]) => [type, { schema }])
   return { ...answer, content: Object.fromEntries(content) }
 }
 
-/** Every answer of a kind may have become one that is shown by itself. */
+/** Every response of a kind may have been replaced by copies. */
 function withoutUnused(document: Document): Document {
   const text = JSON.stringify(document.paths)
   const { responses } = document.components
@@ -208,7 +208,7 @@ function withoutUnused(document: Document): Document {
   return { ...document, components: { ...document.components, responses: Object.fromEntries(used) } }
 }
 
-/** Headers that were described and did not come, of the answers that should have them. */
+/** Documented headers that were missing in the recorded responses. */
 export function missingHeaders(document: Document, told: readonly Told[]): string[] {
   return told.flatMap(({ step, status, headers }) => {
     const { operation } = operationsOf(document).get(step.operation) as Described

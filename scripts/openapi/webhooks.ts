@@ -3,8 +3,8 @@ import { attemptMs } from '#core/delivery.ts'
 import type { Answer, Operation, Parameter, Schema } from './document.ts'
 
 /**
- * What a channel of the kind `webhook` sends, for those who write a receiver (src/channels/webhook.ts). The body is of the shape to which
- * the channel's own type belongs; test/openapi/webhooks.test.ts holds real deliveries against all that is said here.
+ * Describes the requests of a `webhook` channel (src/channels/webhook.ts) to authors of receivers. The body has the shape from which the
+ * channel's own type derives; test/openapi/webhooks.test.ts compares real deliveries with every statement here.
  */
 export function describeWebhooks(toSchema: (shape: unknown) => Schema): Record<string, Record<string, Operation>> {
   const operation: Operation = {
@@ -20,18 +20,17 @@ export function describeWebhooks(toSchema: (shape: unknown) => Schema): Record<s
   return { reminder: { post: operation } }
 }
 
-const description = `A channel of the kind \`webhook\` sends this POST to its URL, signed as
-[Standard Webhooks 1.0](https://www.standardwebhooks.com) asks. A library of it verifies the signature; in TypeScript so does \`verifyWebhook\` of
-the client.
+const description = `A channel of the kind \`webhook\` sends this POST to its URL, signed according to
+[Standard Webhooks 1.0](https://www.standardwebhooks.com). Verify the signature with one of its libraries, or in TypeScript with \`verifyWebhook\` of the client.
 
-**To verify:** decode the base64 behind \`whsec_\` of the channel's secret; with that key compute HMAC-SHA256 over \`{webhook-id}.{webhook-timestamp}.{body}\`, where
-the body is the bytes as they came; compare its base64 with each signature behind \`v1,\`. While a secret is rotated there are two. Refuse a timestamp that is more than
-five minutes away.
+**Verification.** Decode the base64 after \`whsec_\` of the channel's secret. With that key compute HMAC-SHA256 over
+\`{webhook-id}.{webhook-timestamp}.{body}\`, where the body is the bytes as received. Compare its base64 with each signature after \`v1,\`. During a
+rotation of the secret there are two. Refuse a timestamp that is more than five minutes away.
 
-**To be sent once:** \`webhook-id\` is the same over all attempts of a delivery. After a lost answer or a crash the same one comes again: pass over those
-that you have handled.
+**Duplicates.** All attempts of a delivery have the same \`webhook-id\`. After a lost response or a crash the same delivery is sent again: ignore
+ids that you have handled.
 
-An answer within ${attemptMs / 1_000} s counts, and only its status and Retry-After do. Redirects are not followed.`
+The receiver must respond within ${attemptMs / 1_000} s. Only the status and Retry-After matter. Redirects are not followed.`
 
 const header = (name: string, words: string, example: string): Parameter => ({
   name,
@@ -43,18 +42,18 @@ const header = (name: string, words: string, example: string): Parameter => ({
 })
 
 const parameters: Parameter[] = [
-  header('webhook-id', 'The delivery, the same over all its attempts', '0193a2f0-8b7e-7c41-9d55-3a1f0f2c9b10'),
-  header('webhook-timestamp', 'When this attempt was made, in seconds since 1970', '1796118300'),
+  header('webhook-id', 'The id of the delivery, the same for all its attempts', '0193a2f0-8b7e-7c41-9d55-3a1f0f2c9b10'),
+  header('webhook-timestamp', 'The time of this attempt, in seconds since 1970', '1796118300'),
   header(
     'webhook-signature',
-    'One or more signatures with spaces between them, each `v1,` and a base64',
+    'One or more signatures separated by spaces, each `v1,` followed by base64',
     'v1,K5oZfzN95Z9UVu1EsfQmfVNQhnkZ2pj9o9NDN/H/pI4=',
   ),
 ]
 
 const retryAfter = {
   'Retry-After': {
-    description: 'Seconds or an HTTP date; heeded from a second to a day, after 429 to an hour.',
+    description: 'Seconds or an HTTP date. Honoured from one second to one day; after 429, to one hour.',
     schema: { type: 'string', examples: ['120'] },
   },
 }
@@ -62,13 +61,14 @@ const retryAfter = {
 const responses: Record<string, Answer> = {
   '2XX': { description: 'The delivery is `sent`' },
   '401': {
-    description: 'The delivery is `failed` at once, since a refused signature does not mend itself; so it is with 403',
+    description:
+      'The delivery is `failed` at once, since a repeated attempt would be refused as well. The same holds for 403',
   },
   '410': { description: 'The delivery is `failed` at once, and the channel is switched off' },
-  '429': { description: 'Nothing is sent over this channel until Retry-After is over', headers: retryAfter },
+  '429': { description: 'Nothing is sent to this channel until Retry-After has passed', headers: retryAfter },
   default: {
     description:
-      'Tried again after 5 s, 30 s, 2 min and so on for about a day, or after Retry-After; then the delivery is `failed`',
+      'The delivery is attempted again after 5 s, 30 s, 2 min and so on, or after Retry-After. After about a day it is `failed`',
     headers: retryAfter,
   },
 }

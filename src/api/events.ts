@@ -10,14 +10,14 @@ export const listChanges = operation({
   path: '/v1/changes',
   scope: 'read',
   summary: 'List changes since a cursor',
-  description: 'Tasks as they are now, and ids of those that are gone.',
+  description: 'Returns changed tasks in their current state, and the ids of deleted ones.',
   tag,
   query: Type.Object(
     {
       since: Type.Optional(
         Type.String({
           maxLength: 100,
-          description: 'The cursor of the last answer; without it, everything from the start',
+          description: 'The `cursor` of the previous response. Without it, the list begins with the first change',
           examples: ['Y2hhbmdlczoxOjM'],
         }),
       ),
@@ -25,7 +25,7 @@ export const listChanges = operation({
         minimum: 1,
         maximum: 1_000,
         default: 1_000,
-        description: 'How many at most',
+        description: 'The maximum number of changes',
         examples: [100],
       }),
     },
@@ -43,32 +43,37 @@ export const followEvents = operation({
   scope: 'read',
   summary: 'Follow events as they happen',
   description:
-    'A stream of server-sent events; by `Accept: application/json` a long poll. What goes out as a webhook has the same form.',
+    'Returns a stream of server-sent events, or with `Accept: application/json` the result of a long poll. Webhooks have the same form.',
   tag,
   query: Type.Object(
     {
       after: Type.Optional(
         Type.String({
           maxLength: 100,
-          description: 'The cursor of an answer, of an event, or of /v1/changes; without it, what happens from now on',
+          description:
+            'The `cursor` of a response, of an event, or of /v1/changes. Without it, only new events are returned',
           examples: ['1042'],
         }),
       ),
       types: Type.Optional(
         Type.String({
           maxLength: 500,
-          description: 'Only these, with commas between them',
+          description: 'Only events of these types, separated by commas',
           examples: ['task.expiring'],
         }),
       ),
       task_id: Type.Optional(
-        Type.Integer({ minimum: 1, description: 'Only what happens to this task, or to many at once', examples: [42] }),
+        Type.Integer({
+          minimum: 1,
+          description: 'Only events of this task, and events that concern many tasks',
+          examples: [42],
+        }),
       ),
       wait: Type.Integer({
         minimum: 0,
         maximum: 60,
         default: 30,
-        description: 'Seconds, of a long poll',
+        description: 'The maximum duration of a long poll, in seconds',
         examples: [30],
       }),
     },
@@ -76,10 +81,10 @@ export const followEvents = operation({
   ),
   response: Type.String(),
   media: {
-    description: 'What happens',
+    description: 'Events',
     content: {
       'text/event-stream': {
-        schema: Type.String({ description: 'Each event with its id, type and data in one line' }),
+        schema: Type.String({ description: 'Each event has an id, a type, and its data in one line' }),
       },
       'application/json': { schema: EventPageShape },
     },

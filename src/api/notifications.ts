@@ -19,25 +19,28 @@ const NotificationQuery = Type.Object(
     limit: Limit,
     cursor: Cursor('OTAxIHt9', 200),
     status: Type.Optional(
-      Type.Enum(deliveryStates, { description: 'With a delivery in this state', examples: ['failed'] }),
+      Type.Enum(deliveryStates, {
+        description: 'Only notifications with a delivery in this state',
+        examples: ['failed'],
+      }),
     ),
     channel_id: Type.Optional(
       Type.Integer({
         minimum: 1,
         maximum: Number.MAX_SAFE_INTEGER,
-        description: 'With a delivery on this channel',
+        description: 'Only notifications with a delivery on this channel',
         examples: [2],
       }),
     ),
     acknowledged: Type.Optional(
       Type.Enum(['true', 'false'], {
-        description: 'Those that were acknowledged, or that were not',
+        description: 'Only notifications that are acknowledged, or only those that are not',
         examples: ['false'],
       }),
     ),
     problems: Type.Optional(
       Type.Enum(['true'], {
-        description: 'With a delivery that was given up, or that waits after it failed',
+        description: 'Only notifications with a delivery that failed, or that waits for another attempt',
         examples: ['true'],
       }),
     ),
@@ -52,14 +55,14 @@ export const listUpcoming = operation({
   path: '/v1/upcoming',
   scope: 'read',
   summary: 'List reminders that will fire',
-  description: 'Until a time, the next first, each with its channels.',
+  description: 'Returns them until a given time, the earliest first, each with its channels.',
   tag,
   query: Type.Object(
     {
       until: Type.Optional(
         Type.String({
           maxLength: 100,
-          description: 'A time; in 24 hours when absent',
+          description: 'The end of the period; the default is 24 hours from now',
           examples: ['2026-12-02T00:00:00Z'],
         }),
       ),
@@ -82,7 +85,7 @@ export const listNotifications = operation({
   path: '/v1/notifications',
   scope: 'read',
   summary: 'List notifications, the newest first',
-  description: 'Each with its deliveries: how each channel took it.',
+  description: 'Each notification has its deliveries: one for each channel, with its state.',
   tag,
   query: NotificationQuery,
   response: NotificationsShape,
@@ -146,7 +149,7 @@ export const retryNotifications = operation({
   scope: 'write',
   summary: 'Retry all failed deliveries of a channel',
   description:
-    'For a channel that works again. Each delivery is attempted at once, and is given up a day later at the earliest. A delivery is cancelled as usual when its task was completed, moved or deleted.',
+    'Use it when a channel works again. Each delivery is attempted at once, and then retried for at least a day. A delivery is cancelled as usual if its task was completed, moved or deleted.',
   tag,
   query: NoQuery,
   body: RetryChannelShape,
@@ -162,7 +165,7 @@ export const retryNotification = operation({
   path: '/v1/notifications/{id}/retry',
   scope: 'write',
   summary: 'Retry failed deliveries of a notification',
-  description: 'Every failed delivery, or one.',
+  description: 'Retries every failed delivery, or only the given one.',
   tag,
   params: IdParams,
   query: NoQuery,

@@ -15,7 +15,7 @@ import {
 } from './schemas/account.ts'
 import { DryRunQuery, IdParams, NoQuery } from './schemas/request.ts'
 
-/** How people sign in and out, and what programs ask with. */
+/** Sign-in and sign-out of people, and the tokens of programs. */
 const all = { tag: 'accounts', query: NoQuery } as const
 
 export const getSession = operation({
@@ -24,7 +24,7 @@ export const getSession = operation({
   path: '/v1/session',
   scope: 'none',
   summary: 'Get the current user and session',
-  description: 'Who is asking, and how one signs in.',
+  description: 'Returns the user and scopes of this request, and the ways to sign in.',
   ...all,
   response: SessionShape,
 })
@@ -36,7 +36,7 @@ export const signIn = operation({
   scope: 'none',
   summary: 'Sign in with name and password',
   description:
-    'As a person in a browser: sets a cookie for a month, which only pages of this server can use. Over https, or on the machine itself: elsewhere a browser would not keep it.',
+    'For people in a browser. Sets a cookie for a month, which only pages of this server can use. Browsers keep it only over https, or on the machine of the server.',
   ...all,
   body: SignInShape,
   response: SessionShape,
@@ -49,7 +49,7 @@ export const signOut = operation({
   path: '/v1/session',
   scope: 'read',
   summary: 'Sign out',
-  description: 'The session ends here and everywhere.',
+  description: 'Ends the session on every replica.',
   ...all,
   response: SignedOutShape,
 })
@@ -61,7 +61,7 @@ export const signOutEverywhere = operation({
   scope: 'admin',
   summary: 'End all your sessions and tokens',
   description:
-    'Every session, every token and every open invitation of yours ends, also the one that this request was sent with. Streams end at once. Sign in again to go on.',
+    'Ends all your sessions, tokens and open invitations, including the credential of this request. Open streams end at once. Sign in again to continue.',
   ...all,
   response: SignedOutEverywhereShape,
 })
@@ -74,7 +74,7 @@ export const changePassword = operation({
   sessionOnly: true,
   summary: 'Change your password',
   description:
-    'All your other sessions end, and open invitations. Tokens stay valid, so that programs go on, unless `revoke_tokens` is true: set it when somebody else may have had your password. A bearer token cannot set or change a password, also where there is none yet.',
+    'Ends all your other sessions and open invitations. Tokens stay valid, so that programs keep working, unless `revoke_tokens` is true. Set it if another person may know your password. A bearer token cannot set or change a password, not even the first one.',
   ...all,
   body: PasswordChangeShape,
   response: PasswordChangedShape,
@@ -87,7 +87,7 @@ export const acceptInvitation = operation({
   scope: 'none',
   summary: 'Set a password by an invitation',
   description:
-    'The code of an invitation, or what stands behind the # of its link, is good for this once. All sessions and tokens of the account end, but at the first set-up of a server: there the first user chooses a name, and gets a token of all scopes, shown this once.',
+    'The code is that of the invitation, or the part of its link after the #. It works once. All sessions and tokens of the account end. During the first-run setup of a server they do not: the first user chooses a name there, and gets a token with all scopes, which only this response shows.',
   ...all,
   body: AcceptInvitationShape,
   response: AcceptedInvitationShape,
@@ -100,7 +100,7 @@ export const listTokens = operation({
   path: '/v1/tokens',
   scope: 'admin',
   summary: 'List your tokens and sessions',
-  description: 'The newest first.',
+  description: 'Returns the newest first.',
   ...all,
   response: TokensShape,
 })
@@ -112,7 +112,7 @@ export const createToken = operation({
   scope: 'admin',
   summary: 'Create a token',
   description:
-    'A token made with a token is its child: it has no wider scope, expires no later, and is revoked with it. One made by a session depends on nothing but your role. It is shown in this answer alone: only its hash is kept. So an Idempotency-Key has no effect here; a request that is sent twice makes two, and one of them can be revoked.',
+    'Only this response shows the token; the server stores its hash. A token created with a token is its child: it has no wider scope, expires no later, and is revoked with it. A token created in a session depends only on your role. An Idempotency-Key has no effect: a repeated request creates a second token, which you can revoke.',
   ...all,
   body: TokenDraftShape,
   response: NewTokenShape,
@@ -126,7 +126,7 @@ export const revokeToken = operation({
   scope: 'admin',
   summary: 'Revoke a token, or end a session',
   description:
-    'It is good for nothing within a second, on every replica; streams that were begun with it end. All tokens that were made with it are revoked as well, and those made with these.',
+    'Takes effect within a second on every replica, and ends streams that use the token. All tokens created with it, directly or through other tokens, are revoked as well.',
   ...all,
   params: IdParams,
   query: DryRunQuery,

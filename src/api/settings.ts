@@ -9,7 +9,7 @@ export const getSettings = operation({
   method: 'GET',
   path: '/v1/settings',
   summary: 'Get your settings',
-  description: 'What holds for all your tasks and channels.',
+  description: 'Returns the settings for all your tasks and channels.',
   ...all,
   scope: 'read',
   response: SettingsShape,
@@ -21,7 +21,7 @@ export const updateSettings = operation({
   path: '/v1/settings',
   summary: 'Change your settings',
   description:
-    'Time zone, default reminders and quiet hours. With another time zone or other default reminders all tasks that go by them are reminded of anew, as if they had been created so; what has fired does not fire again. `null` is as the server has it. A notification that falls into the quiet hours is delivered at their end, but never after the expiry that it announces.',
+    'Changes time zone, default reminders and quiet hours; `null` restores the default of the server. A new time zone or new default reminders also apply to existing tasks that use the defaults, but reminders that have fired do not fire again. A notification during the quiet hours is delivered at their end, but never after the expiry that it announces.',
   ...all,
   scope: 'admin',
   body: SettingsPatchShape,

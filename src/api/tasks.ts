@@ -44,7 +44,7 @@ export const createTask = operation({
   path: '/v1/tasks',
   scope: 'write',
   summary: 'Create a task',
-  description: 'Answers 200, not 201. A reminder that is due already fires at once.',
+  description: 'Returns 200, not 201. A reminder that is already due fires at once.',
   tag,
   query: NoQuery,
   body: TaskDraftShape,
@@ -66,7 +66,7 @@ export const createTasks = operation({
   scope: 'write',
   summary: 'Create many tasks, all or nothing',
   description:
-    'With `{"tasks": […]}` it creates 1 to 1,000 tasks in one transaction, and answers `{"tasks": […]}` in the same order, without Location and ETag. If one of them is refused, none is created, and the problem names its place in the list. A `text` may stand in place of the title, in up to 100 of them.',
+    'With `{"tasks": […]}` it creates 1 to 1,000 tasks in one transaction, and returns `{"tasks": […]}` in the same order, without Location and ETag. If one task is refused, none is created, and the problem names its position in the list. A `text` may stand in place of the title, in up to 100 of them.',
   tag,
   query: NoQuery,
   body: TaskDraftsShape,
@@ -90,7 +90,7 @@ export const updateTasks = operation({
   scope: 'write',
   summary: 'Change many tasks, all or nothing',
   description:
-    'Ids that name no task are skipped, and listed as missing; with `Prefer: handling=strict` they are refused by 404. An item with a `version` is changed only if the task has that one still: else nothing is, and the answer is 409.',
+    'Unknown ids are skipped and listed in `missing`; with `Prefer: handling=strict` the request is refused with 404. If an item has a `version` and the task has another version, nothing is changed and the response is 409.',
   tag,
   query: NoQuery,
   body: TaskPatchesShape,
@@ -125,7 +125,7 @@ export const putTask = operation({
   id: 'putTask',
   method: 'PUT',
   summary: 'Change a task, as PATCH does',
-  description: 'Members that are absent stay as they are.',
+  description: 'Absent members keep their values.',
   ...change,
 })
 
@@ -143,7 +143,7 @@ export const deleteTask = operation({
   path: '/v1/tasks/{id}',
   scope: 'write',
   summary: 'Move a task to the trash',
-  description: 'It can be restored from there for some days.',
+  description: 'It can be restored for some days.',
   ...ofOne,
   response: DeletedTaskShape,
   requestHeaders: ['if-match', 'if-none-match'],
@@ -168,9 +168,9 @@ export const reopenTask = operation({
 export const snoozeTask = operation({
   id: 'snoozeTask',
   path: '/v1/tasks/{id}/snooze',
-  summary: 'Remind of a task once more, later',
+  summary: 'Snooze a task',
   description:
-    'Takes either "for", a span from now, or "until", a time. Both may be in words: `2h`, `tomorrow 9am`, `tonight`. Completing the task or moving its expiry ends it.',
+    'The task fires once more, later. Give either `for`, a duration from now, or `until`, a time. Both may be in words: `2h`, `tomorrow 9am`, `tonight`. Completing the task or changing its expiry ends the snooze.',
   ...verb,
   requestHeaders: [...verb.requestHeaders, 'accept-language'],
   body: SnoozeShape,
@@ -215,7 +215,7 @@ export const listTasks = operation({
   path: '/v1/tasks',
   scope: 'read',
   summary: 'List tasks',
-  description: 'All of them, or those that every filter takes, in any order.',
+  description: 'Returns all tasks, or those that match every filter.',
   tag,
   query: TaskQueryShape,
   response: TaskPageShape,
@@ -230,7 +230,7 @@ export const deleteTasks = operation({
   path: '/v1/tasks',
   scope: 'write',
   summary: 'Move many tasks to the trash',
-  description: 'All tasks, which needs the scope `admin`, or those that every filter takes.',
+  description: 'Deletes all tasks, which needs the scope `admin`, or those that match every filter.',
   tag,
   query: Type.Object(
     {

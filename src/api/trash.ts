@@ -12,7 +12,7 @@ export const listTrash = operation({
   path: '/v1/trash',
   scope: 'read',
   summary: 'List deleted tasks',
-  description: 'Those that can be restored, the newest deletion first.',
+  description: 'Returns tasks that can be restored, the newest deletion first.',
   tag,
   query: Type.Object(
     { limit: Limit, cursor: Cursor('dHJhc2g6MTc5NjExNzQwMDAwMDo0Mg') },
@@ -27,7 +27,7 @@ export const restoreTasks = operation({
   path: '/v1/trash/restore',
   scope: 'write',
   summary: 'Restore deleted tasks',
-  description: 'They come back under the same ids, with their history.',
+  description: 'They keep their ids and their history.',
   tag,
   query: NoQuery,
   body: RestoreShape,
@@ -44,7 +44,7 @@ export const purgeTrash = operation({
   path: '/v1/trash',
   scope: 'admin',
   summary: 'Delete tasks in the trash for good',
-  description: 'All of them, some ids, or one batch.',
+  description: 'Deletes all of them, those with the given ids, or one batch.',
   tag,
   query: Type.Object(
     {
@@ -53,7 +53,7 @@ export const purgeTrash = operation({
         Type.String({
           minLength: 1,
           maxLength: 36,
-          description: 'The `batch` that a deletion of many answered',
+          description: 'The `batch` that DELETE /v1/tasks returned',
           examples: ['019ab0c5-7a80-7c41-9d55-3a1f0f2c9b10'],
         }),
       ),

@@ -13,7 +13,7 @@ import {
 } from './schemas/account.ts'
 import { Cursor, IdParams, Limit, NoQuery, PageQuery } from './schemas/request.ts'
 
-/** Who is on this server, for those who administer it. */
+/** The users of this server, for its administrators. */
 const ofServer = { tag: 'accounts', scope: 'admin', adminOnly: true } as const
 const ofOne = { ...ofServer, params: IdParams, query: NoQuery } as const
 
@@ -33,7 +33,7 @@ export const createUser = operation({
   path: '/v1/users',
   summary: 'Create a user',
   description:
-    'One more person, with tasks, channels and settings of their own. Without a password they are invited: the answer has a code, shown this once, with which they set their own. An Idempotency-Key has no effect here, since the name is one. A bearer token makes members; to make an administrator takes a session.',
+    'The user has their own tasks, channels and settings. Without a password the user is invited: only this response shows the code with which they set one. An Idempotency-Key has no effect, since the name is already unique. A bearer token can create members; only a session can create an administrator.',
   ...ofServer,
   query: NoQuery,
   body: UserDraftShape,
@@ -58,7 +58,7 @@ export const updateUser = operation({
   path: '/v1/users/{id}',
   summary: 'Change the given members of a user',
   description:
-    'Name, address, role, and whether they can sign in; a merge patch (RFC 7396). To disable a user ends all sessions, tokens and invitations of the account, for good. A bearer token cannot make or enable an administrator, nor change an e-mail address: that takes a session.',
+    'A merge patch (RFC 7396) of name, e-mail address, role, and whether the user can sign in. Disabling a user ends all their sessions, tokens and invitations permanently. Only a session can make or enable an administrator, or change an e-mail address; a bearer token cannot.',
   ...ofOne,
   body: UserPatchShape,
   response: UserShape,
@@ -72,7 +72,7 @@ export const deleteUser = operation({
   method: 'DELETE',
   path: '/v1/users/{id}',
   summary: 'Delete a disabled user for good',
-  description: 'With all tasks, channels and settings of the account.',
+  description: 'Deletes all tasks, channels and settings of the user as well.',
   ...ofOne,
   response: DeletedUserShape,
   longTimeout: true,
@@ -86,7 +86,7 @@ export const inviteUser = operation({
   path: '/v1/users/{id}/invitation',
   summary: 'Invite a user to set a password',
   description:
-    'For a new user, or in place of a password that is lost. Resets the account at once: its password, all its sessions and tokens, and earlier invitations are good for nothing any more. Takes a session: a bearer token is refused.',
+    'For a new user, or after a password was lost. Resets the account at once: its password, sessions, tokens and earlier invitations no longer work. Needs a session; a bearer token is refused.',
   ...ofOne,
   sessionOnly: true,
   response: InvitationShape,
@@ -99,7 +99,7 @@ export const signOutUser = operation({
   path: '/v1/users/{id}/sign-out-everywhere',
   summary: 'End all sessions and tokens of a user',
   description:
-    'Open invitations end as well; the password stays as it is, and the user can sign in again. For your own account, that includes what this request was sent with.',
+    'Ends open invitations as well. The password does not change, so the user can sign in again. For your own account this includes the credential of this request.',
   ...ofOne,
   response: SignedOutEverywhereShape,
 })
@@ -110,11 +110,11 @@ export const exportUser = operation({
   path: '/v1/users/{id}/export',
   summary: 'Export all data of a user',
   description:
-    'A JSON object a line: tasks, what is in the trash, notifications, channels without their secrets, settings.',
+    'Returns one JSON object a line: tasks, deleted tasks in the trash, notifications, channels without their secrets, and settings.',
   ...ofOne,
   response: Type.String(),
   media: {
-    description: 'Each line has a `type`, and the thing under its name',
+    description: 'Each line has a `type`, and a member of that name with the object',
     content: { 'application/jsonl': { schema: Type.String() } },
   },
 })
@@ -125,14 +125,16 @@ export const listAudit = operation({
   path: '/v1/audit',
   summary: 'List audited operations, the newest first',
   description:
-    'Who did what to which object, from where: sign-ins, and whatever needs the scope admin, done or refused; on a server with login also each change of a task. Kept for 400 days.',
+    'Each entry says who did what to which object, and from which address. Audited are sign-ins and all operations that need the scope `admin`, successful or refused; on a server with login also each change of a task. Entries are kept for 400 days.',
   ...ofServer,
   query: Type.Object(
     {
       limit: Limit,
       cursor: Cursor('aWQ6MTAw'),
-      user_id: Type.Optional(Type.Integer({ minimum: 1, description: 'What this user did', examples: [2] })),
-      operation: Type.Optional(Type.String({ maxLength: 50, description: 'An operationId', examples: ['signIn'] })),
+      user_id: Type.Optional(Type.Integer({ minimum: 1, description: 'Only operations of this user', examples: [2] })),
+      operation: Type.Optional(
+        Type.String({ maxLength: 50, description: 'Only operations with this operationId', examples: ['signIn'] }),
+      ),
     },
     { additionalProperties: false },
   ),

@@ -66,7 +66,7 @@ export const operations = {
   listChanges: { method: 'GET', path: '/v1/changes', query: true },
 } as const
 
-/** Their methods: an interface and no mapped type, whose members have no texts for editors to show. */
+/** The methods of the operations. This is an interface and not a mapped type, whose members have no texts for editors to show. */
 export interface OperationMethods {
   /** Complete a task. */
   readonly completeTask: Method<'completeTask'>
@@ -92,7 +92,7 @@ export interface OperationMethods {
   readonly putTaskByKey: Method<'putTaskByKey'>
   /** Reopen a completed task. */
   readonly reopenTask: Method<'reopenTask'>
-  /** Remind of a task once more, later. */
+  /** Snooze a task. */
   readonly snoozeTask: Method<'snoozeTask'>
   /** Change the given members of a task. */
   readonly updateTask: Method<'updateTask'>

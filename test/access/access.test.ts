@@ -21,12 +21,12 @@ import { unauthenticatedCallersOf } from './unauthenticated-callers.ts'
 const secretWord = 'Kilimanjaro'
 
 /**
- * Who may do what: every operation of the API × everybody who may not, made from src/api and the routes by hand. Whoever adds one
- * is told here what has not been said of it: whose things its parameters name, and that it is for everybody.
+ * Permissions: every operation of the API × every caller without permission, generated from src/api and the routes by hand. A new operation
+ * fails here until the rules say whose objects its parameters name, or that it is public.
  */
 const publicOperations = new Set(['isAlive', 'isReady', 'getHealth', 'getSession', 'signIn', 'acceptInvitation'])
 
-/** What is no operation: pages, for everybody, and the links of messages, which are keys themselves. */
+/** Routes that are no operations: public pages, and the links of messages, which are credentials themselves. */
 const publicPages = new Set([
   ...['GET /', 'GET /docs', 'GET /docs/scalar.js', 'GET /openapi.json', 'GET /problems', 'GET /problems/:slug'],
   // The app's page is the same for everyone; what it shows, it asks of the API.
@@ -46,9 +46,9 @@ async function start(t: TestContext): Promise<Matrix> {
     flags: [
       '--login',
       '--rate-limit=0',
-      // With what a provider of identities adds, though nobody is there.
+      // With the routes that an identity provider adds, although there is no provider.
       ...['--oidc-issuer=http://127.0.0.1:1', '--oidc-client-id=duebell', '--public-url=http://127.0.0.1:1'],
-      // Nothing here outlives the process, and a sync for each of some thousand writes would be most of the time.
+      // No data outlives the process, and a sync for each of some thousand writes would take most of the time.
       ...(testDatabase === 'sqlite' ? ['--database-url=sqlite::memory:'] : []),
     ],
     wrapDatabase: writes.wrap,
@@ -70,7 +70,7 @@ async function start(t: TestContext): Promise<Matrix> {
   const unauthenticatedCallers = await unauthenticatedCallersOf(testApp, everybody, user)
 
   const operations = operationsToCheck()
-  // All of them at once is another matter than some, which the rules are about.
+  // Deleting all tasks needs more than deleting some, which the rules cover.
   const ofAll = (id: string): Operation => {
     const one = operations.find((operation) => operation.id === id) ?? assert.fail(`there is no ${id}`)
     return { ...one, id: `${id} of all`, parameters: [], requiredScope: 'admin' }
@@ -95,18 +95,21 @@ async function start(t: TestContext): Promise<Matrix> {
 test('access', async (t) => {
   const matrix = await start(t)
 
-  await t.test('who may not is refused by every operation, with nothing told and nothing changed', async (t) => {
-    const { cells, broken, shown } = await checkAccess(matrix)
-    t.diagnostic(`access: ${matrix.operations.length} operations, ${cells} cells`)
-    assert.deepEqual(broken, [])
-    // The word that nobody else was shown is in what its user asks for.
-    for (const id of ['getTask', 'listTasks', 'listTags', 'listTrash', 'listUpcoming', 'listChannels', 'listChanges'])
-      assert.ok(shown.has(id), id)
-    assert.ok(shown.has('followEvents') && shown.has('exportUser'))
-  })
+  await t.test(
+    'callers without permission are refused by every operation, learn nothing and change nothing',
+    async (t) => {
+      const { cells, broken, shown } = await checkAccess(matrix)
+      t.diagnostic(`access: ${matrix.operations.length} operations, ${cells} cells`)
+      assert.deepEqual(broken, [])
+      // The word that no other user was shown is in the response to its user.
+      for (const id of ['getTask', 'listTasks', 'listTags', 'listTrash', 'listUpcoming', 'listChannels', 'listChanges'])
+        assert.ok(shown.has(id), id)
+      assert.ok(shown.has('followEvents') && shown.has('exportUser'))
+    },
+  )
 
   await t.test(
-    'what is no operation is a page for everybody that is known here, or a method that its resource does not have',
+    'every route that is no operation is a public page listed here, or a method that its resource does not have',
     async (t) => {
       const found = new Set(hidden)
       for (const page of publicPages) assert.ok(found.has(page), `${page} is there no more`)
@@ -136,16 +139,16 @@ test('access', async (t) => {
       )
     })
 
-  await t.test('the matrix finds a rule that names what is not there', async () => {
+  await t.test('the matrix reports a rule whose object does not exist', async () => {
     const [naming = assert.fail('getTask has no rule')] = matrix.rules.getTask?.namings ?? []
     const rules = { getTask: { namings: [{ ...naming, make: async () => ({ name: '471101', absent: nothing }) }] } }
     const operations = matrix.operations.filter(({ id }) => id === 'getTask')
     const { broken } = await checkAccess({ ...matrix, operations, rules })
-    assert.match(broken.join('\n'), /the user of a «path id» is answered as others are: is it there at all/)
+    assert.match(broken.join('\n'), /the user of a «path id» gets the same response as others: does it exist/)
   })
 })
 
-test('a route that forgets to say what it needs is refused as the server is made', () => {
+test('a route that declares no scope prevents the creation of the server', () => {
   let isAdded = false
   function onRoute(this: FastifyInstance, { url }: RouteOptions) {
     if (isAdded || url !== '/livez') return
@@ -167,7 +170,7 @@ test('a route that forgets to say what it needs is refused as the server is made
   assert.ok(isAdded)
 })
 
-test('a session that is over stays over, however often it is tried', async (t) => {
+test('an ended session stays ended, however often it is tried', async (t) => {
   const testApp = await startTestApp(t, { flags: ['--login', '--rate-limit=0'] })
   const { clock, url } = testApp
   const { root } = await inviteAccounts(testApp)

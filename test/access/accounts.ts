@@ -4,7 +4,7 @@ import type { Scope } from '#core/scope.ts'
 import { password, setUpCode, signIn } from '#support/accounts.ts'
 import type { TestApp } from '#support/test-app.ts'
 
-/** Somebody on a server with login, with a token of each scope. */
+/** A user of a server with login, with a token of each scope. */
 export interface Account {
   readonly id: number
   readonly name: string
@@ -12,20 +12,24 @@ export interface Account {
   readonly tokens: Readonly<Record<Scope, string>>
   /** The cookie of a session, as a browser sends it. */
   readonly cookie: string
-  /** Asks with that session: with all rights there are. */
+  /** Sends a request with that session, which has all permissions. */
   send(method: string, path: string, body?: unknown): Promise<Response>
-  /** The same, and is not refused. @returns the body */
+  /**
+   * The same, but fails if the request is refused.
+   * @returns the body
+   * biome-ignore lint/suspicious/noExplicitAny: a test knows the type that it expects
+   */
   // biome-ignore lint/suspicious/noExplicitAny: a test says what it expects of it
   ask(method: string, path: string, body?: unknown): Promise<any>
 }
 
 export interface Accounts {
-  /** Who has set the server up, and administers it. */
+  /** The user who set up the server, and administers it. */
   readonly root: Account
   add(name: string, role?: Role): Promise<Account>
 }
 
-/** Sets a server up that was started with `--login`, and brings more people in. */
+/** Sets up a server that was started with `--login`, and adds more users. */
 export async function inviteAccounts({ url, lines }: Pick<TestApp, 'url' | 'lines'>): Promise<Accounts> {
   const sendAs =
     (headers: Record<string, string>): Account['send'] =>

@@ -5,38 +5,37 @@ import { type Refusal, refusalFaults, withoutNames } from './responses.ts'
 import { differences, type Snapshot } from './snapshot.ts'
 
 /**
- * The matrix of access: every operation × whoever may not, and who may. For each operation
+ * The matrix of access: every operation × callers without and with permission. For each operation
  *
- *   1. a right request is made, that its user would be answered;
- *   2. everybody who is nobody sends it, then who has too small a scope or role: refused, and nothing has changed;
- *   3. another user names what is not his: he is answered as if it were not there, and it is as it was;
- *   4. its user sends it with exactly the scope that it needs: done, and nothing of anybody else. So 2 and 3 were refused for no other
- *      reason.
+ * 1. a valid request is made, which the server would accept from its user;
+ * 2. unauthenticated callers send it, then callers with too small a scope or role: refused, and nothing has changed;
+ * 3. another user names an object of the user: the response is as if it did not exist, and the object is unchanged;
+ * 4. its user sends it with exactly the required scope: accepted, and no object of another user changed. So 2 and 3 were refused for no
+ * other reason.
  *
- * It knows nothing of how requests are sent, nor of what the operations are about: that is said in rules, and of which it says that one
- * is missing.
+ * The matrix knows neither the transport nor the operations: the rules do, and the matrix reports missing ones.
  */
 export interface Matrix {
   readonly operations: readonly Operation[]
   readonly rules: Rules
-  /** Parameters that name nothing of anybody: `query limit`. */
+  /** Parameters that name no object of a user: `query limit`. */
   readonly values: ReadonlySet<string>
-  /** The operations that are for everybody. */
+  /** The public operations. */
   readonly publicOperations: ReadonlySet<string>
   readonly unauthenticatedCallers: readonly UnauthenticatedCaller[]
-  /** Administers the server; owns what is asked for; is another user. */
+  /** `root` administers the server, `user` owns the objects, `other` is another user. */
   readonly people: { readonly root: Account; readonly user: Account; readonly other: Account }
-  /** Stands in all that is the user's, and in no answer to anybody else. */
+  /** Contained in all objects of the user, and in no response to another caller. */
   readonly secretWord: string
   readonly send: Send
   readonly takeSnapshot: () => Promise<Snapshot>
 }
 
-/** Somebody whom no operation answers that needs anything. */
+/** A caller that every operation refuses if it needs a scope. */
 export interface UnauthenticatedCaller {
   readonly words: string
   readonly headers: Readonly<Record<string, string>>
-  /** What he is answered, by the method that he asks with. */
+  /** The expected refusal, by the method of the request. */
   readonly refusal: (method: string) => Refusal
 }
 
@@ -44,35 +43,35 @@ export interface UnauthenticatedCaller {
 export type Rules = Readonly<Record<string, Rule>>
 
 export interface Rule {
-  /** Who asks, where the request would leave them unable to ask again. */
+  /** The account that sends the request, if the request would end its own access. */
   readonly doer?: () => Promise<Account>
-  /** A request that is done. Without it: that of a naming in the path, else the example of the document. */
+  /** A request that is accepted. The default is that of a naming in the path, or else the example of the document. */
   readonly right?: (by: Account) => Sending | Promise<Sending>
   readonly namings?: readonly Naming[]
-  /** Parameters that name nothing here, though elsewhere they might. */
+  /** Parameters that name nothing in this operation, although elsewhere they might. */
   readonly values?: readonly string[]
 }
 
-/** One thing that an operation is told by name, and that is somebody's. */
+/** One object that a request names, and that belongs to a user. */
 export interface Naming {
-  /** The parameter that it stands in. */
+  /** The parameter with the name. */
   readonly at: string
-  /** Makes one. `absent` is a name that nothing has; `proof`: how its user asks, where not as others do. */
+  /** Creates an object. `absent` is a name of no object; `proof` is the request of the user, if it differs from that of others. */
   readonly make: (of: Account, perform: Perform) => Promise<{ name: string; absent: string; proof?: Sending }>
-  /** The request that names it; what else it is about is of who asks. */
+  /** The request that names it; all other parts concern the caller. */
   readonly ask: (name: string, by: Account) => Sending | Promise<Sending>
-  /** What another user is answered: 404 when absent. */
+  /** The expected status for another user: 404 by default. */
   readonly status?: number
 }
 
-/** Sends a request of the operation itself, with all rights of a person. */
+/** Sends a request of the operation itself, with all permissions of a person. */
 export type Perform = (by: Account, sending: Sending) => Promise<Reply>
 
 export interface Checked {
-  /** Requests whose answers were held to what they must be. */
+  /** Responses that were checked. */
   readonly cells: number
   readonly broken: readonly string[]
-  /** The operations that have shown the user his word. */
+  /** The operations that showed the user their word. */
   readonly shown: ReadonlySet<string>
 }
 
@@ -87,17 +86,17 @@ export async function checkAccess(matrix: Matrix): Promise<Checked> {
     const rule = rules[operation.id] ?? {}
     const undeclared = unsaidParameters(operation, rule, matrix.values)
     for (const parameter of undeclared)
-      broken.push(`${operation.id}: nobody has said what «${parameter}» names, and of whom (Rules)`)
+      broken.push(`${operation.id}: no rule says what «${parameter}» names, and whose object it is (Rules)`)
     if (operation.scope === 'none' && !matrix.publicOperations.has(operation.id))
-      broken.push(`${operation.id} is for everybody, and nobody has said that it is meant to be`)
-    if (undeclared.some((parameter) => parameter.startsWith('path '))) continue // there is no asking for it
+      broken.push(`${operation.id} is public, and no rule says that it is meant to be`)
+    if (undeclared.some((parameter) => parameter.startsWith('path '))) continue // no request can be made
     await check(operation, rule)
   }
   return { cells, broken, shown }
 
   async function check(operation: Operation, rule: Rule): Promise<void> {
     const doer = (await rule.doer?.()) ?? (operation.adminOnly ? people.root : people.user)
-    /** With all rights that this operation takes. */
+    /** All permissions that this operation accepts. */
     const allRights = (by: Account) => (operation.sessionOnly ? { cookie: by.cookie } : bearer(by.tokens.admin))
     const needed = operation.requiredScope ?? (operation.scope === 'none' ? 'read' : operation.scope)
     const methods = operation.method === 'GET' ? ['GET', 'HEAD'] : [operation.method]
@@ -109,15 +108,15 @@ export async function checkAccess(matrix: Matrix): Promise<Checked> {
       return send({ ...request, method, headers: { ...request.headers, ...headers } })
     }
 
-    /** What must be true of an answer. */
+    /** Checks a response. */
     function judge(words: string, reply: Reply, faults: readonly (string | false)[]): void {
       cells++
-      const leak = reply.text.includes(secretWord) && 'the answer tells what is another user’s'
+      const leak = reply.text.includes(secretWord) && 'the response contains data of another user'
       const found = [...faults, leak].filter((fault) => fault !== false)
       if (found.length > 0) broken.push(`${operation.id}: ${words}: ${found.join('; ')}`)
     }
 
-    /** What has changed since it was asked last. @param user of his things alone */
+    /** The changes since the previous call. @param user only changes of this user's objects */
     async function changed(user?: number): Promise<string | false> {
       const after = await takeSnapshot()
       const places = differences(before, after, user)
@@ -133,23 +132,23 @@ export async function checkAccess(matrix: Matrix): Promise<Checked> {
       }
     }
 
-    async function isForEverybody(): Promise<void> {
-      // Empty where there is a body: that it is refused for that tells that he came so far.
+    async function checkPublicOperation(): Promise<void> {
+      // Empty if there is a body: a refusal of the body shows that the caller reached the handler.
       const sending = operation.body === undefined ? await right(doer) : { body: {} }
-      const nobody = await ask(sending, { headers: {} })
+      const anonymous = await ask(sending, { headers: {} })
       before = await takeSnapshot()
       for (const { words, headers, refusal } of matrix.unauthenticatedCallers)
         for (const method of methods) {
           const reply = await ask(sending, { method, headers })
-          // A page of another site changes nothing, whoever is asked.
+          // A page of another site changes nothing, by any operation.
           const isFromElsewhere = refusal(method).status === 403
-          const expected = isFromElsewhere ? 403 : nobody.status
+          const expected = isFromElsewhere ? 403 : anonymous.status
           const isOther = reply.status !== expected && `${reply.status} and not ${expected}`
           judge(`${method} by ${words}`, reply, [isOther, await changed()])
         }
     }
 
-    async function refusesEverybody(): Promise<void> {
+    async function checkRefusals(): Promise<void> {
       const sending = await right(doer)
       before = await takeSnapshot()
       for (const caller of matrix.unauthenticatedCallers) await refuses(sending, caller)
@@ -160,11 +159,11 @@ export async function checkAccess(matrix: Matrix): Promise<Checked> {
         await refuses(sending, tooLittle(`a token of the scope ${held}`, doer.tokens[held], challenge))
       }
       if (adminOnly)
-        await refuses(sending, tooLittle('one who does not administer the server', people.user.tokens.admin, null))
+        await refuses(sending, tooLittle('a user who does not administer the server', people.user.tokens.admin, null))
       if (operation.sessionOnly) await refuses(sending, tooLittle('a token of all scopes', doer.tokens.admin, null))
     }
 
-    async function hidesWhatIsAnothers(naming: Naming): Promise<void> {
+    async function checkOtherUser(naming: Naming): Promise<void> {
       const { at, status = 404 } = naming
       const { name, absent, proof } = await naming.make(doer, perform)
       const wanted = operation.adminOnly ? 403 : status
@@ -175,24 +174,25 @@ export async function checkAccess(matrix: Matrix): Promise<Checked> {
         before = await takeSnapshot()
         const reply = await ask(theirs, { ...by, method })
         const isOther = reply.status !== wanted && `${reply.status} and not ${wanted} ${reply.text}`
-        // What is done to things of his own is done.
+        // A request may change objects of its own caller.
         const change = await changed(reply.status < 400 ? doer.id : undefined)
         const none = withoutNames(await ask(nothing, { ...by, method }), absent)
         const shownAs = withoutNames(reply, name)
         if (method !== 'HEAD') answered = shownAs
-        const isTold = shownAs !== none && `is told from what is not there:\n${shownAs}\n${none}`
-        judge(`${method} with a «${at}» of another user`, reply, [isOther, change, isTold])
+        const isDistinguishable =
+          shownAs !== none && `differs from the response for a missing object:\n${shownAs}\n${none}`
+        judge(`${method} with a «${at}» of another user`, reply, [isOther, change, isDistinguishable])
       }
-      const his = await ask(proof ?? (await naming.ask(name, doer)), { headers: allRights(doer) })
+      const ofUser = await ask(proof ?? (await naming.ask(name, doer)), { headers: allRights(doer) })
       cells++
-      if (withoutNames(his, name) === answered)
+      if (withoutNames(ofUser, name) === answered)
         broken.push(
-          `${operation.id}: the user of a «${at}» is answered as others are: is it there at all?\n${answered}`,
+          `${operation.id}: the user of a «${at}» gets the same response as others: does it exist?\n${answered}`,
         )
-      if (his.text.includes(secretWord)) shown.add(operation.id)
+      if (ofUser.text.includes(secretWord)) shown.add(operation.id)
     }
 
-    async function isDoneForHim(): Promise<void> {
+    async function checkUser(): Promise<void> {
       const isPublic = operation.scope === 'none'
       for (const scope of isPublic ? (['read'] as const) : scopes.filter((one) => covers(one, needed)))
         for (const method of methods) {
@@ -205,22 +205,22 @@ export async function checkAccess(matrix: Matrix): Promise<Checked> {
           if (reply.text.includes(secretWord)) shown.add(operation.id)
           const words = `${operation.id}: ${method} with the scope ${scope}`
           if (reply.status >= 300) broken.push(`${words}: ${reply.status} ${reply.text}`)
-          if (change) broken.push(`${words}: of another user it has ${change}`)
+          if (change) broken.push(`${words}: for another user it has ${change}`)
         }
     }
 
-    /** What is asked for without a name is of who asks. */
-    async function isHisOwn(): Promise<void> {
+    /** A request without a name concerns the objects of its caller. */
+    async function checkOwnObjects(): Promise<void> {
       const { other } = people
       const reply = await ask(await right(other), { headers: bearer(other.tokens.admin) })
       judge('GET by another user', reply, [reply.status >= 300 && `${reply.status} ${reply.text}`])
     }
 
-    if (operation.scope === 'none') await isForEverybody()
-    else await refusesEverybody()
-    for (const naming of rule.namings ?? []) await hidesWhatIsAnothers(naming)
-    await isDoneForHim()
-    if (operation.method === 'GET' && !operation.adminOnly) await isHisOwn()
+    if (operation.scope === 'none') await checkPublicOperation()
+    else await checkRefusals()
+    for (const naming of rule.namings ?? []) await checkOtherUser(naming)
+    await checkUser()
+    if (operation.method === 'GET' && !operation.adminOnly) await checkOwnObjects()
   }
 }
 

@@ -6,27 +6,27 @@ import { allOperations, membersOf } from '#openapi/operations.ts'
 import { story } from '#openapi/story.ts'
 import { requestHeaders as described } from '#openapi/words.ts'
 
-/** An operation of the API, and by what right it is asked. */
+/** An operation of the API, and its required permission. */
 export interface Operation {
   readonly id: string
   /** `GET` */
   readonly method: string
   /** `/v1/tasks/{id}` */
   readonly path: string
-  /** What the door asks for. */
+  /** The scope that authentication checks. */
   readonly scope: Scope | 'none'
-  /** What this very request needs, where that is more. */
+  /** The scope that this very request needs, if it is a wider one. */
   readonly requiredScope?: Scope
   readonly adminOnly: boolean
-  /** For people who have signed in, and no token. */
+  /** Only for sessions, not for tokens. */
   readonly sessionOnly: boolean
-  /** All that it can be told, by place and name: `path id`, `query cursor`, `body tags`, `header Idempotency-Key`. */
+  /** All its parameters, by place and name: `path id`, `query cursor`, `body tags`, `header Idempotency-Key`. */
   readonly parameters: readonly string[]
   /** The first of its examples, if it has a body. */
   readonly body?: unknown
 }
 
-/** What is sent. A body that is not said is the operation's example. */
+/** The content of a request. The default body is the operation's example. */
 export interface Sending {
   readonly path?: Readonly<Record<string, string>>
   readonly query?: Readonly<Record<string, string>>
@@ -44,7 +44,7 @@ export interface AccessRequest {
   readonly body: unknown
 }
 
-/** Every operation there is, with what it needs. */
+/** Every operation, with its required permission. */
 export function operationsToCheck(): Operation[] {
   const names = (place: string, schema: Schema | undefined) =>
     Object.keys(membersOf(schema)).map((name) => `${place} ${name}`)
@@ -69,7 +69,7 @@ export function operationsToCheck(): Operation[] {
   })
 }
 
-/** The first body of an operation in the story of the document that is accepted. */
+/** The first accepted body of an operation in the example scenario of the document. */
 function exampleOf(id: string): unknown {
   return story.find(({ operation, body, status = 200 }) => operation === id && body !== undefined && status < 400)?.body
 }
@@ -78,7 +78,7 @@ function fail(words: string): never {
   throw new Error(words)
 }
 
-/** As it goes out. */
+/** The request as it is sent. */
 export function toRequest(
   { id, method, path, body: example }: Operation,
   { path: parts = {}, query = {}, headers = {}, body = example }: Sending,

@@ -1,23 +1,23 @@
 import type { Account } from './accounts.ts'
 
-/** In the title of a task whose notifications are given up. */
+/** Contained in the title of a task whose deliveries fail. */
 export const givenUp = 'to be given up'
 
 export interface World {
   readonly root: Account
   readonly user: Account
   readonly other: Account
-  /** One more person, whom nobody else is asked about. */
+  /** One more user, whose objects no other user names. */
   readonly add: (name: string) => Promise<Account>
-  /** A word in all that a person makes. */
+  /** A word in every object of the user. */
   readonly wordOf: (of: Account) => string
-  /** Resolves when what is due has fired. */
+  /** Resolves when every due reminder has fired. */
   readonly idle: () => Promise<void>
   /** In ms since 1970. */
   readonly now: () => number
 }
 
-/** Makes what is somebody's, and answers its name. */
+/** Creates an object of a user, and returns its name. */
 export function createResources({ other, wordOf, idle, now }: World) {
   let made = 0
   const fresh = () => `fresh${++made}`
@@ -38,7 +38,7 @@ export function createResources({ other, wordOf, idle, now }: World) {
   }
   const inTrash = async (of: Account) => (await trashed(of)).id
 
-  /** Rings at once, as many times as it is given an expiry that is near. */
+  /** Fires at once, once for each near expiry that it is given. */
   async function fired(
     of: Account,
     { times = 1, title = wordOf(of) } = {},
@@ -53,7 +53,7 @@ export function createResources({ other, wordOf, idle, now }: World) {
   }
   const notification = async (of: Account) => (await fired(of)).ids[0] ?? 'none'
 
-  /** Of which a delivery was given up. */
+  /** A notification with a failed delivery. */
   async function failed(of: Account): Promise<{ id: string; deliveryId: string }> {
     const [id = 'none'] = (await fired(of, { title: `${wordOf(of)} ${givenUp}` })).ids
     const { deliveries } = await of.ask('GET', `/v1/notifications/${id}`)
@@ -61,7 +61,7 @@ export function createResources({ other, wordOf, idle, now }: World) {
     return { id, deliveryId }
   }
 
-  /** That he is told over. */
+  /** A channel that gets notifications. */
   async function recorder(of: Account): Promise<string> {
     const { channels } = await of.ask('GET', '/v1/channels')
     return String(channels.find(({ enabled }: { enabled: boolean }) => enabled).id)
@@ -83,7 +83,7 @@ export function createResources({ other, wordOf, idle, now }: World) {
     return id
   }
 
-  /** The ETag of his tasks, while those of the other are at the same number. */
+  /** The ETag of the user's tasks, while those of the other user are at the same number. */
   async function etag(of: Account): Promise<string> {
     const etagOf = async (one: Account) => (await one.send('GET', '/v1/tasks?limit=1')).headers.get('etag') ?? ''
     for (;;) {

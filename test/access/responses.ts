@@ -1,13 +1,13 @@
 import type { Reply } from './requests.ts'
 
-/** What the matrix of access looks for in an answer. */
+/** The properties of a response that the matrix of access checks. */
 export interface Refusal {
   readonly status: 401 | 403
-  /** The WWW-Authenticate of it. */
+  /** The value of WWW-Authenticate. */
   readonly challenge: string | null
 }
 
-/** That a refusal is a problem (RFC 9457) which says how one comes in (RFC 6750), and sets no cookie. */
+/** Checks that a refusal is a problem (RFC 9457) that says how to authenticate (RFC 6750), and sets no cookie. */
 export function refusalFaults(
   { status, headers, text }: Reply,
   expected: Refusal,
@@ -37,7 +37,7 @@ function problemFault(status: number, headers: Headers, text: string): string | 
 
 const passing = new Set(['date', 'x-request-id', 'content-length', 'connection', 'keep-alive'])
 
-/** An answer but for what may be another one each time: what it was asked for, and ids of what it has made. */
+/** A response without the parts that may differ each time: its request, and ids of created objects. */
 export function withoutNames({ status, headers, text }: Reply, name: string): string {
   const lines = [...headers].filter(([header]) => !passing.has(header)).map((pair) => pair.join(': '))
   const own = new RegExp(`(?<![\\w-])${RegExp.escape(name)}(?![\\w-])`, 'g')
@@ -48,7 +48,7 @@ export function withoutNames({ status, headers, text }: Reply, name: string): st
   return madeNames.reduce((result, [form, words]) => result.replaceAll(form, words), plain)
 }
 
-/** `fresh7` is how the rules name what they make. */
+/** `fresh7` is how the rules name their objects. */
 const madeNames: readonly [RegExp, string][] = [
   [/[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}/g, '‹uuid›'],
   [/\bfresh\d+/g, '‹fresh›'],

@@ -6,7 +6,7 @@ import { createResources, type World } from './resources.ts'
 
 const at = (place: string, names: string) => names.split(' ').map((name) => `${place} ${name}`)
 
-/** Parameters that name nothing of anybody, wherever they stand. Of one thing If-Match is its version; lists have rules for it. */
+/** Parameters that never name an object of a user. If-Match is the version of one object; lists have rules for it. */
 export const plainValues: ReadonlySet<string> = new Set([
   ...at('query', 'limit offset sort status priority count acknowledged problems dry_run types wait operation'),
   ...at('query', 'expires_after expires_before updated_after until occurrences'),
@@ -21,12 +21,12 @@ export const plainValues: ReadonlySet<string> = new Set([
   ...at('body', 'create_dt update_dt version'),
 ])
 
-/** Nothing has this id. */
+/** No object has this id. */
 export const nothing = '471100'
 
 /**
- * Of each operation: which of its parameters name what is somebody's, how one of those is made, and how it is asked for. Whoever adds an
- * operation with a parameter says it here, or the matrix tells that it is missing.
+ * The rules for each operation: which parameters name an object of a user, how to create one, and how to request it. The matrix reports a
+ * new operation with a parameter until its rule is here.
  */
 export function accessRules(world: World): Rules {
   const { root, user } = world
@@ -34,14 +34,14 @@ export function accessRules(world: World): Rules {
 
   const path = (id: string): Sending => ({ path: { id } })
 
-  /** In the path, by an id: to everybody else it is not there. */
+  /** An id in the path: for every other user the object does not exist. */
   const byId = (make: (of: Account) => Promise<string>, more: Sending = {}): Naming => ({
     at: 'path id',
     make: async (of) => ({ name: await make(of), absent: nothing }),
     ask: (id) => ({ ...more, ...path(id) }),
   })
 
-  /** Among others: those are answered, and it is none of them. */
+  /** An id in a list: the other objects are accepted, and this one is not found. */
   const among = (at: string, make: (of: Account) => Promise<string>, ask: Naming['ask']): Naming => ({
     at,
     make: async (of) => ({ name: await make(of), absent: nothing }),
@@ -49,7 +49,7 @@ export function accessRules(world: World): Rules {
     status: 200,
   })
 
-  /** What a user may give to one of his things, or look for in them: that another has it is not known. */
+  /** A value that a user may give to their objects, or search for: the response must not show that another user has it. */
   const given = (at: string, give: (of: Account, name: string) => Promise<unknown>, ask: Naming['ask']): Naming => ({
     at,
     async make(of) {
@@ -64,7 +64,7 @@ export function accessRules(world: World): Rules {
   const uidGiven = (ask: Naming['ask']) => given('body uid', (of, uid) => a.task(of, { uid }), ask)
   const tagGiven = (ask: Naming['ask']) => given('query tag', (of, tag) => a.task(of, { tags: [tag] }), ask)
 
-  /** Under another's key a request is done, and not answered with what the other was. */
+  /** With the key of another user, a request is processed, and its response is not that of the other user. */
   function keyed(right: (by: Account) => Sending | Promise<Sending>): Naming {
     const under = async (key: string, by: Account) => ({ ...(await right(by)), headers: { 'idempotency-key': key } })
     return {
@@ -80,7 +80,7 @@ export function accessRules(world: World): Rules {
     }
   }
 
-  /** Where a list goes on is a place, at which everybody sees what is his own: here behind all that is the other's. */
+  /** A cursor is a position, at which every user sees their own objects: here after all those of the other user. */
   const cursor = (
     list: string,
     make: (of: Account) => Promise<unknown>,
@@ -99,7 +99,7 @@ export function accessRules(world: World): Rules {
     status: 200,
   })
 
-  /** Of a list of the server. */
+  /** A cursor of a list of the whole server. */
   const serverCursor = (list: string): Naming => ({
     at: 'query cursor',
     make: async (of) => ({ name: (await of.ask('GET', `${list}?limit=1`)).next_cursor, absent: 'nowhere' }),
@@ -108,12 +108,12 @@ export function accessRules(world: World): Rules {
 
   const one = (make: (of: Account) => Promise<string>): Rule => ({ namings: [byId(make)] })
 
-  /** What is done to one thing, and may be asked again under a key. */
+  /** An action on one object that may be repeated with a key. */
   const verb = (make: (of: Account) => Promise<string>, more: Sending = {}): Rule => ({
     namings: [byId(make, more), keyed(async (by) => ({ ...more, ...path(await make(by)) }))],
   })
 
-  /** A task is changed by the id in the path: those of the body are passed over, as what was read may be sent back. */
+  /** The id in the path names the task. Ids in the body are ignored, so that clients can send back what they read. */
   const change: Rule = {
     namings: [byId(a.task), keyGiven(async (key, by) => ({ ...path(await a.task(by)), body: { key } }))],
     values: ['body id', 'body uid'],
@@ -289,7 +289,7 @@ export function accessRules(world: World): Rules {
             const name = await a.notification(of)
             return { name, absent: nothing, proof: { body: { up_to: Number(name) } } }
           },
-          // Of his own he has seen all.
+          // Of their own notifications the user has seen all.
           async ask(id, by) {
             await by.ask('POST', '/v1/notifications/acknowledge', { up_to: Number.MAX_SAFE_INTEGER })
             return { body: { up_to: Number(id) } }

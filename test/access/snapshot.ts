@@ -2,10 +2,10 @@ import type { Dialect } from 'kysely'
 import { type Db, type Schema, tables } from '#store/schema.ts'
 import { wrapConnections } from '#support/failing-database.ts'
 
-/** Every row there is, by table and user: `tasks of 2`. */
+/** Every row of the database, by table and user: `tasks of 2`. */
 export type Snapshot = ReadonlyMap<string, string>
 
-/** But for what says no more than that somebody has asked: the audit log, and when a token was last used. */
+/** Without rows that every request writes: the audit log, and the time a token was last used. */
 export async function takeSnapshot(db: Db): Promise<Snapshot> {
   const found = new Map<string, string[]>()
   for (const table of Object.keys(tables) as (keyof Schema)[]) {
@@ -22,14 +22,14 @@ export async function takeSnapshot(db: Db): Promise<Snapshot> {
   return new Map([...found].map(([place, rows]) => [place, rows.sort().join('\n')]))
 }
 
-/** Where two differ. @param user only what is his, where it is given */
+/** The places where two snapshots differ. @param user only rows of this user, if given */
 export function differences(before: Snapshot, after: Snapshot, user?: number): string[] {
   return [...new Set([...before.keys(), ...after.keys()])]
     .filter((place) => before.get(place) !== after.get(place))
     .filter((place) => user === undefined || place.endsWith(` of ${user}`))
 }
 
-/** To be given as `wrapDatabase`: notes that something may have been written, so that a digest need not be made again to know that not. */
+/** For `wrapDatabase`: records writes, so that no new snapshot is needed if there were none. */
 export function watchWrites(): { wrap: (dialect: Dialect) => Dialect; take: () => boolean } {
   let hasWritten = true
   return {

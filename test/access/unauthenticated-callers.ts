@@ -6,13 +6,13 @@ import type { TestApp } from '#support/test-app.ts'
 import type { Account, Accounts } from './accounts.ts'
 import type { UnauthenticatedCaller } from './matrix.ts'
 
-/** To who has sent no token. */
+/** The expected refusal of a request without a token. */
 const bare = 'Bearer realm="Duebell"'
 const wrong = `${bare}, error="invalid_token"`
 
 /**
- * Everybody who is nobody: with nothing, with what never was a token or a session, and with what was one. What they send would let an
- * user of all scopes in, and a session one who administers the server.
+ * All unauthenticated callers: without a credential, with an invalid one, and with one that is no longer valid. The same requests from
+ * their user with all scopes, or from an administrator in a session, would be accepted.
  */
 export async function unauthenticatedCallersOf(
   app: TestApp,
@@ -26,7 +26,7 @@ export async function unauthenticatedCallersOf(
   assert.equal((await whoIs(url, session)).user?.name, root.name)
   const isRead = (method: string) => method === 'GET' || method === 'HEAD'
 
-  /** A session is for pages of our own: to another's it is none, and what is written from there is refused whoever asks. */
+  /** A session is for pages of this server only. For a page of another site it does not count, and every write from there is refused. */
   const fromPage = (origin: string): UnauthenticatedCaller => ({
     words: `a session, from a page of ${origin}`,
     headers: { cookie: session, origin },
@@ -34,10 +34,10 @@ export async function unauthenticatedCallersOf(
   })
 
   return [
-    nobody('nobody', {}),
-    nobody('a token of no scheme', { authorization: good }),
-    nobody('another scheme', { authorization: `Basic ${btoa(`${user.name}:${good}`)}` }),
-    holder('a token that is none', 'open-sesame'),
+    unauthenticated('a caller without a credential', {}),
+    unauthenticated('a token of no scheme', { authorization: good }),
+    unauthenticated('another scheme', { authorization: `Basic ${btoa(`${user.name}:${good}`)}` }),
+    holder('an invalid token', 'open-sesame'),
     holder('an unknown token', makeSecret('token')),
     holder('a token that was cut', good.slice(0, -1)),
     holder(
@@ -46,9 +46,9 @@ export async function unauthenticatedCallersOf(
     ),
     holder('two tokens', `${good} ${good}`),
     ...(await pastTokens(app, people, user)),
-    nobody('an unknown session', { cookie: `__Host-duebell=${makeSecret('session')}` }),
-    nobody('a token in place of a session', { cookie: `__Host-duebell=${good}` }),
-    nobody('a session by another name', { cookie: session.replace('__Host-', '') }),
+    unauthenticated('an unknown session', { cookie: `__Host-duebell=${makeSecret('session')}` }),
+    unauthenticated('a token in place of a session', { cookie: `__Host-duebell=${good}` }),
+    unauthenticated('a session in another cookie', { cookie: session.replace('__Host-', '') }),
     ...(await pastSessions(app, people)),
     fromPage('https://evil.example'),
     fromPage('null'),
@@ -71,7 +71,7 @@ export async function unauthenticatedCallersOf(
     return [
       holder('a revoked token', revoked.token),
       holder('an expired token', expired.token),
-      holder('a token of who is disabled', disabled.tokens.admin),
+      holder('a token of a disabled user', disabled.tokens.admin),
       holder('an invitation', invitation.code),
     ]
   }
@@ -87,14 +87,14 @@ export async function unauthenticatedCallersOf(
     const ofDisabled = await signIn(url, gone.name)
     await root.ask('PATCH', `/v1/users/${gone.id}`, { disabled: true })
     return [
-      nobody('a session that was signed out', { cookie: ended }),
-      nobody('a session that is over', { cookie: over }),
-      nobody('a session of who is disabled', { cookie: ofDisabled }),
+      unauthenticated('a session that was signed out', { cookie: ended }),
+      unauthenticated('an expired session', { cookie: over }),
+      unauthenticated('a session of a disabled user', { cookie: ofDisabled }),
     ]
   }
 }
 
-const nobody = (words: string, headers: Record<string, string>): UnauthenticatedCaller => ({
+const unauthenticated = (words: string, headers: Record<string, string>): UnauthenticatedCaller => ({
   words,
   headers,
   refusal: () => ({ status: 401, challenge: bare }),

@@ -4,7 +4,7 @@ import type { Message } from '#core/notification.ts'
 import { wireTo } from '#kit/http-requests.ts'
 import { startTestApp } from '#support/test-app.ts'
 
-/** A task that has fired, and the links in its message, as they are on this server. */
+/** Creates a fired task, and returns the links in its message, with the address of this server. */
 async function firing(t: Parameters<typeof startTestApp>[0]) {
   const app = await startTestApp(t, { flags: ['--public-url=https://tasks.example.org/'] })
   const { id } = await app.client.createTask({ title: 'Renew <b>passport</b>', expiry_dt: '2026-12-01T09:10:00Z' })
@@ -22,7 +22,7 @@ async function firing(t: Parameters<typeof startTestApp>[0]) {
   }
 }
 
-test('a GET shows one button and does nothing; only a POST acts, and twice is once', async (t) => {
+test('a GET shows one button and does nothing; only a POST acts, and a repeated POST has no further effect', async (t) => {
   const { client, id, wire, complete } = await firing(t)
   assert.match(complete, /^\/a\/[\w.-]+$/)
   for (let i = 0; i < 2; i++) {
@@ -40,7 +40,7 @@ test('a GET shows one button and does nothing; only a POST acts, and twice is on
   assert.notEqual((await client.listNotifications()).notifications[0]?.acknowledged_dt, null, 'who acts has seen it')
 })
 
-test('snooze and seen do what they say, by programs too', async (t) => {
+test('the links to snooze and acknowledge work, for programs too', async (t) => {
   const { client, id, wire, snooze, seen } = await firing(t)
   assert.equal((await wire('POST', seen)).status, 200)
   assert.notEqual((await client.listNotifications()).notifications[0]?.acknowledged_dt, null)
@@ -49,7 +49,7 @@ test('snooze and seen do what they say, by programs too', async (t) => {
   assert.equal((await client.getTask(id)).snoozed_until_dt, '2026-12-01T10:00:00.000Z')
 })
 
-test('a link does one thing to one task: whoever changes a character of it gets nothing', async (t) => {
+test('a link acts on one task only: a link with any changed character is refused', async (t) => {
   const { client, id, wire, complete, seen } = await firing(t)
   const forged = [
     complete.replace('complete', 'snooze'),
@@ -68,7 +68,7 @@ test('a link does one thing to one task: whoever changes a character of it gets 
   assert.equal((await client.getTask(id)).completed_dt, null)
 })
 
-test('it lasts for a month, over restarts, and then says so; of a deleted task there is nothing', async (t) => {
+test('a link is valid for a month, across restarts, and then says that it expired; for a deleted task it says nothing', async (t) => {
   const app = await startTestApp(t, { flags: ['--public-url=https://tasks.example.org/'] })
   const { id } = await app.client.createTask({ title: 'Renew passport', expiry_dt: '2026-12-01T09:10:00Z' })
   await app.app.idle()
@@ -82,7 +82,7 @@ test('it lasts for a month, over restarts, and then says so; of a deleted task t
   assert.equal(await status(), 410)
 })
 
-test('without an address of its own the server puts no links into messages', async (t) => {
+test('without a public URL the server puts no links into messages', async (t) => {
   const { client, app, recorder } = await startTestApp(t)
   await client.createTask({ title: 'Renew passport', expiry_dt: '2026-12-01T09:10:00Z' })
   await app.idle()

@@ -7,9 +7,9 @@ import { testDatabase } from '#support/databases.ts'
 import { pauseBefore } from '#support/failing-database.ts'
 import { type Entry, follow, short, withName } from './audit.ts'
 
-/** The audit log itself: its pages, how long entries last, and when they are written. */
+/** The audit log itself: its pages, how long entries are kept, and when they are written. */
 
-test('it is read in pages, the newest first, without gaps or repeats while more comes in', async (t) => {
+test('the log is paged, the newest first, without gaps or repeats while entries are added', async (t) => {
   const { root, add } = await startWithLogin(t)
   const ada = await add('ada')
   let made = 0
@@ -41,7 +41,7 @@ test('it is read in pages, the newest first, without gaps or repeats while more 
   }
 })
 
-test('an entry outlasts the name, the token and the user that it is of', async (t) => {
+test('an entry remains after its name was changed, its token revoked or its user deleted', async (t) => {
   const { root, add } = await startWithLogin(t)
   const ada = await add('ada')
   const { id } = await ada.client.createToken({ name: 'watcher', scopes: ['write'] })
@@ -57,7 +57,7 @@ test('an entry outlasts the name, the token and the user that it is of', async (
   assert.deepEqual(after.slice(1), before, 'as they were')
 })
 
-test('what weighs is written before it is answered; a change of a task does not wait for that', async (t) => {
+test('sensitive operations are logged before the response; a change of a task does not wait for the log', async (t) => {
   const paused = pauseBefore(/^insert [a-z ]*into audit\b/i)
   t.after(() => paused.open())
   const { app, root } = await startWithLogin(t, { wrapDatabase: paused.wrap })
@@ -72,7 +72,7 @@ test('what weighs is written before it is answered; a change of a task does not 
     paused.close()
     const asked = note(what, ask())
     await paused.isReached
-    // It would be here by now: these have come and gone since, over the same machine.
+    // The entry would be there by now: these requests have completed since, on the same machine.
     for (let i = 0; i < 10; i++) await wireTo(app.url)('GET', '/livez')
     assert.equal(completed.includes(what), !isWaiting, what)
     paused.open()
@@ -80,7 +80,7 @@ test('what weighs is written before it is answered; a change of a task does not 
   }
 })
 
-test('once it is answered it is to be read, by whichever server', {
+test('after the response every replica shows the entry', {
   skip: testDatabase === 'sqlite' && 'of an embedded database there is one server',
 }, async (t) => {
   const { here, there, token } = await startReplicasWithLogin(t)
@@ -92,7 +92,7 @@ test('once it is answered it is to be read, by whichever server', {
   }
 })
 
-test('a server that stops has written what it has answered', async (t) => {
+test('a server that stops has logged every operation that it answered', async (t) => {
   const { app, root } = await startWithLogin(t)
   for (let i = 0; i < 5; i++) {
     const { id } = await root.client.createTask({ title: 'Renew passport' })

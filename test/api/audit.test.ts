@@ -7,15 +7,12 @@ import { clientWith, password, signedIn, signIn, startWithLogin } from '#support
 import { startTestApp } from '#support/test-app.ts'
 import { follow, short, withName } from './audit.ts'
 
-/**
- * Who did what to which object, and from where. Who may read it is told by access.test.ts, how long it is kept by
- * user-removal.test.ts.
- */
+/** Who did what to which object, and from which address. access.test.ts tests who may read it, user-removal.test.ts how long it is kept. */
 const startAt = '2026-12-01T09:00:00Z'
 
 const bearer = (token: string) => ({ authorization: `Bearer ${token}` })
 
-test('an entry says who did what to which object, when, what he asked with, and from where', async (t) => {
+test('an entry has the user, operation, object, time, credential and address', async (t) => {
   const { app, root, add } = await startWithLogin(t, { startAt, flags: ['--trust-proxy=loopback'] })
   const ada = await add('ada')
   const cookie = await signIn(app.url, 'ada')
@@ -54,7 +51,7 @@ test('an entry says who did what to which object, when, what he asked with, and 
   assert.deepEqual(more, [])
 })
 
-test('what needs the scope admin is in it, done or refused; reads are not, nor who was not let in', async (t) => {
+test('operations that need the scope admin are logged, done or refused; reads and unauthenticated requests are not', async (t) => {
   const { app, root, add } = await startWithLogin(t)
   const ada = await add('ada')
   const token = async (client: DuebellClient, scope: Scope) =>
@@ -73,7 +70,7 @@ test('what needs the scope admin is in it, done or refused; reads are not, nor w
     [ada.token, 'GET', `/v1/users/${root.id}/export`, 403, 'exportUser'],
     [root.token, 'GET', `/v1/users/${ada.id}/export`, 200, 'exportUser'],
     [root.token, 'POST', '/v1/users', 409, 'createUser', { name: 'ada' }],
-    // To delete some needs less than to delete all: that is known once it is read which.
+    // Deleting some tasks needs less than deleting all. Only the query shows which it is.
     [writing, 'DELETE', '/v1/tasks', 403, 'deleteTasks'],
     [ada.token, 'DELETE', '/v1/tasks', 200, 'deleteTasks'],
     [ada.token, 'GET', '/v1/audit', 403, null],
@@ -90,7 +87,7 @@ test('what needs the scope admin is in it, done or refused; reads are not, nor w
   }
 })
 
-test('changes of tasks are in it where people sign in, but for those that were refused', async (t) => {
+test('on a server with login changes of tasks are logged, unless they were refused', async (t) => {
   const { root, add, app } = await startWithLogin(t)
   const ada = await add('ada')
   const { token: reading } = await ada.client.createToken({ name: 'reading', scopes: ['read'] })
@@ -102,7 +99,7 @@ test('changes of tasks are in it where people sign in, but for those that were r
   assert.equal((await refusal(ada.client.completeTask(99))).status, 404)
   await ada.client.completeTask(id)
   await ada.client.deleteTask(id)
-  await ada.client.updateSettings({}) // what was done before stands before it
+  await ada.client.updateSettings({}) // earlier operations come first
   const expected = [
     `createTask /v1/tasks/${id} 200`,
     `putTaskByKey /v1/tasks/${id + 1} 200`,
@@ -113,7 +110,7 @@ test('changes of tasks are in it where people sign in, but for those that were r
   assert.deepEqual((await fresh()).map(short), expected)
 })
 
-test('without a login there is what needs the scope admin, of nobody by name, and no task', async (t) => {
+test('without a login operations that need the scope admin are logged, without a user name; changes of tasks are not', async (t) => {
   const { client } = await startTestApp(t)
   const fresh = await follow(client)
   await client.createTask({ title: 'Renew passport' })
@@ -125,7 +122,7 @@ test('without a login there is what needs the scope admin, of nobody by name, an
     assert.deepEqual([user_id, user, by, address], [1, null, null, '127.0.0.1'])
 })
 
-test('who comes in and goes out is in it; of who fails to nothing that he typed, nor whether there is such a name', async (t) => {
+test('sign-in and sign-out are logged; a failed sign-in is logged without the typed text, and does not show whether the name exists', async (t) => {
   const { app, root } = await startWithLogin(t)
   const { id, invitation } = await root.client.createUser({ name: 'ada' })
   const fresh = await follow(root.client)
@@ -159,7 +156,7 @@ test('who comes in and goes out is in it; of who fails to nothing that he typed,
   for (const word of [typed, 'zanzibar', code]) assert.ok(!JSON.stringify(entries).includes(word), word)
 })
 
-test('each end of access is in it, and each attempt of a token at what takes a session', async (t) => {
+test('each end of access is logged, and each attempt of a token at an operation that needs a session', async (t) => {
   const { app, root, add } = await startWithLogin(t)
   const ada = await add('ada')
   const [page, hers] = [await root.page(), await ada.page()]
@@ -195,7 +192,7 @@ test('each end of access is in it, and each attempt of a token at what takes a s
   )
 })
 
-test('nothing in it is a secret, wherever one was put', async (t) => {
+test('the log contains no secret, wherever one was sent', async (t) => {
   const { app, root } = await startWithLogin(t, { startAt, flags: ['--public-url=https://tasks.example.org'] })
   const { client } = root
   const send = wireTo(app.url)

@@ -7,7 +7,7 @@ export const short = ({ operation, object, status }: Entry) => `${operation} ${o
 
 export const withName = (entry: Entry) => `${entry.user ?? 'somebody'}: ${short(entry)}`
 
-/** Reads what has come into the log since it was last read, in the order in which it was done. */
+/** Reads the entries that were added since the last call, the oldest first. */
 export async function follow(client: DuebellClient): Promise<() => Promise<Entry[]>> {
   let last = 0
   async function next() {

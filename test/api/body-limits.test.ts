@@ -6,12 +6,12 @@ import { allOperations } from '#openapi/operations.ts'
 import { startWithLogin } from '#support/accounts.ts'
 import { startTestApp } from '#support/test-app.ts'
 
-/** How large a body may be, and how deep, before it is known who sends it and after. */
+/** The maximum size and depth of a body, before and after authentication. */
 const kibibyte = 1024
 const padded = (length: number) => `{"login":"x"${' '.repeat(length - 13)}}`
 const arrays = (depth: number) => '['.repeat(depth) + ']'.repeat(depth)
 
-/** What is answered to callers without a credential, and what is nowhere. */
+/** The response to callers without a credential, also at unknown paths. */
 const publicPaths = [
   ['POST', '/v1/session'],
   ['POST', '/v1/invitations/accept'],
@@ -20,7 +20,7 @@ const publicPaths = [
   ['PUT', '/sign-in'],
 ] as const
 
-/** Sends a head and the beginning of a body, and waits for the answer without ending it. */
+/** Sends a head and the beginning of a body, and waits for the response without ending the body. */
 async function sendBeginning(url: string, head: readonly string[], body = '') {
   const socket = connectTo(url)
   let text = ''
@@ -39,16 +39,16 @@ test('without a credential a body has at most 8 KiB, on a server with login and 
     const type = 'Content-Type: application/json'
     for (const [method, path] of publicPaths) {
       const first = `${method} ${path} HTTP/1.1`
-      // Refused by what it says of itself, before any of it has come.
+      // Refused by its Content-Length, before any of it has arrived.
       const announced = await sendBeginning(url, [first, type, `Content-Length: ${8 * kibibyte + 1}`])
       assertProblem(announced, 413, '8 KiB')
-      // Refused as soon as so much has come, though it goes on.
+      // Refused as soon as the limit is exceeded, although more follows.
       const chunk = `2001\r\n${padded(8 * kibibyte + 1)}\r\n`
       assertProblem(await sendBeginning(url, [first, type, 'Transfer-Encoding: chunked'], chunk), 413, '8 KiB')
       const { status } = await wireTo(url)(method, path, { body: padded(8 * kibibyte) })
       assert.ok([401, 404, 405, 422].includes(status), `${status} for ${method} ${path}`)
     }
-    // Of a link no media type is read, and so no body.
+    // For a link no media type is parsed, and so no body.
     assertProblem(await wireTo(url)('POST', '/a/some-link', { body: padded(8 * kibibyte + 1) }), 415)
   }
 })
@@ -60,7 +60,7 @@ test('the longest name and password fit, with every character escaped', async (t
   assertProblem(await wireTo(app.url)('POST', '/v1/session', { body }), 401)
 })
 
-test('with a credential, or where nobody needs one, it has 1 MiB', async (t) => {
+test('with a credential, or on a server without login, a body has at most 1 MiB', async (t) => {
   const { app: withLogin, root } = await startWithLogin(t)
   const body = `{"title":"x"${' '.repeat(1024 * kibibyte - 13)}}`
   const headers = { authorization: `Bearer ${root.token}` }
@@ -70,7 +70,7 @@ test('with a credential, or where nobody needs one, it has 1 MiB', async (t) => 
   assert.equal((await wireTo((await startTestApp(t)).url)('POST', '/v1/tasks', { body })).status, 200)
 })
 
-test('on every route a body that nests more than 64 deep is refused, before anything is made of it', async (t) => {
+test('on every route a body that nests more than 64 deep is refused before it is parsed', async (t) => {
   const { url } = await startTestApp(t)
   const send = wireTo(url)
   const withBody = allOperations().filter(({ body }) => body !== undefined)
@@ -84,7 +84,7 @@ test('on every route a body that nests more than 64 deep is refused, before anyt
   }
 })
 
-test('3,000 brackets in the options of a channel are refused, with an Idempotency-Key as without', async (t) => {
+test('3,000 brackets in the options of a channel are refused, with an Idempotency-Key and without', async (t) => {
   const { url } = await startTestApp(t)
   const send = wireTo(url)
   const of = (depth: number) => `{"name":"deep","kind":"webhook","options":{"url":${arrays(depth)}}}`

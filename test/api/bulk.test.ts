@@ -4,7 +4,7 @@ import { assertProblem, refusal, wireTo } from '#kit/http-requests.ts'
 import { wrapConnections } from '#support/failing-database.ts'
 import { startTestApp } from '#support/test-app.ts'
 
-/** PUT /v1/tasks beyond the original's contract: versions as conditions, preferences, keys that change hands, a thousand at once. */
+/** PUT /v1/tasks beyond the original's contract: versions as conditions, preferences, exchanged keys, a thousand tasks at once. */
 
 test('a version in an item is a condition', async (t) => {
   const { client } = await startTestApp(t)
@@ -13,7 +13,7 @@ test('a version in an item is a condition', async (t) => {
   const [a, b, c, d] = ids as [number, number, number, number]
   const all = async () => (await client.listTasks()).tasks
 
-  await t.test('met, the write goes ahead', async () => {
+  await t.test('if all match, the tasks are changed', async () => {
     const { tasks } = await client.updateTasks({
       tasks: [
         { id: c, version: 1, title: 'C' },
@@ -29,7 +29,7 @@ test('a version in an item is a condition', async (t) => {
     )
   })
 
-  await t.test('not met, nothing is written, and every item at fault is named', async () => {
+  await t.test('if one does not match, nothing is changed, and every faulty item is named', async () => {
     const before = await all()
     const { status, problem } = await refusal(
       client.updateTasks({
@@ -50,7 +50,7 @@ test('a version in an item is a condition', async (t) => {
     assert.deepEqual(await all(), before)
   })
 
-  await t.test('a list goes back as it was read, unless somebody has changed one of its tasks', async () => {
+  await t.test('a list can be sent back as it was read, unless one of its tasks has changed', async () => {
     const read = await all()
     const edited = read.map((task) => ({ ...task, tags: ['edited'] }))
     const { tasks } = await client.updateTasks({ tasks: edited })
@@ -81,7 +81,7 @@ test('preferences', async (t) => {
   const { id } = await client.createTask({ title: 'there' })
   const send = wireTo(url)
 
-  await t.test('strict: an id that does not exist is 404 for all, with the ids', async () => {
+  await t.test('strict: an unknown id is answered 404 for all, with the ids', async () => {
     const items = [{ id, title: 'changed' }, { id: 4_711 }, { id: 4_712, title: '?' }]
     const { status, problem } = await refusal(client.updateTasks({ tasks: items }, { strict: true }))
     assert.deepEqual([status, problem.missing], [404, [4_711, 4_712]])
@@ -90,12 +90,12 @@ test('preferences', async (t) => {
     assert.deepEqual([tasks[0]?.title, missing], ['changed', [4_711, 4_712]])
   })
 
-  await t.test('minimal: id and version of each, and still what is missing', async () => {
+  await t.test('minimal: id and version of each task, and the missing ids', async () => {
     const answer = await client.updateTasks({ tasks: [{ id, title: 'again' }, { id: 4_711 }] }, { minimal: true })
     assert.deepEqual(answer, { tasks: [{ id, version: 3 }], missing: [4_711] })
   })
 
-  await t.test('what was heeded is said', async () => {
+  await t.test('the response names the applied preferences', async () => {
     for (const [prefer, applied] of [
       ['handling=strict', 'handling=strict'],
       ['return=minimal, handling=strict', 'handling=strict, return=minimal'],
@@ -113,7 +113,7 @@ test('preferences', async (t) => {
   })
 })
 
-test('keys change hands within one write', async (t) => {
+test('keys exchanged within one request', async (t) => {
   const { client } = await startTestApp(t)
   const make = async (...keys: (string | null)[]) => {
     await client.deleteTasks()
@@ -123,7 +123,7 @@ test('keys change hands within one write', async (t) => {
   }
   const keys = async () => (await client.listTasks()).tasks.map(({ key }) => key)
 
-  await t.test('two are swapped', async () => {
+  await t.test('two tasks swap their keys', async () => {
     const [one, two] = await make('a', 'b')
     const { tasks } = await client.updateTasks({
       tasks: [
@@ -141,7 +141,7 @@ test('keys change hands within one write', async (t) => {
     assert.deepEqual(await keys(), ['b', 'a'])
   })
 
-  await t.test('three go round, one is handed on and given up', async () => {
+  await t.test('three keys rotate, another is passed on and then cleared', async () => {
     const [one, two, three] = await make('a', 'b', 'c')
     const round = [
       { id: one, key: 'b', title: 'x' },
@@ -159,7 +159,7 @@ test('keys change hands within one write', async (t) => {
     assert.deepEqual(await keys(), [null, 'c', 'b'])
   })
 
-  await t.test('but none is had by two: 409 that names it, and nothing is written', async () => {
+  await t.test('two tasks cannot have the same key: 409 that names it, and nothing is changed', async () => {
     const [one, two, three] = await make('a', 'b', 'c')
     const requests = [
       [{ id: one, key: 'b' }],
@@ -197,12 +197,12 @@ test('a thousand tasks', async (t) => {
   const create = (i: number) =>
     client.createTask({ title: `Task ${i}`, expiry_dt: '2026-12-24', tags: ['a'], reminders: [] })
   const made: Awaited<ReturnType<typeof create>>[] = []
-  // Not all at once: on a slow machine the last would wait for longer than a server lets anybody wait.
+  // Not all at once: on a slow machine the last would wait longer than the request timeout.
   while (made.length < 1_000)
     made.push(...(await Promise.all(Array.from({ length: 100 }, (_, i) => create(made.length + i)))))
   made.sort((a, b) => a.id - b.id)
 
-  await t.test('are written in a few statements, each as it was asked for', async () => {
+  await t.test('are changed in a few statements, each as requested', async () => {
     statements = 0
     const { tasks } = await client.updateTasks({
       tasks: made.map(({ id, version }, i) => ({
@@ -225,11 +225,11 @@ test('a thousand tasks', async (t) => {
     )
     assert.deepEqual((await client.listTasks()).tasks, tasks)
     t.diagnostic(`${used} statements`)
-    // SQLite takes a hundred rows at a time, since its statements are prepared; new titles are new words to search for as well.
+    // SQLite takes a hundred rows at a time, since its statements are prepared; new titles are new words for the search index as well.
     assert.ok(used <= 100, `${used} statements`)
   })
 
-  await t.test('each with another change: what was not named stays', async () => {
+  await t.test('each with another change: other members stay', async () => {
     const changes = [
       { title: 'named' },
       { description },
@@ -254,7 +254,7 @@ test('a thousand tasks', async (t) => {
     assert.deepEqual((await client.listTasks({ limit: 70 })).tasks, tasks)
   })
 
-  await t.test('back at an expiry that was told do not ring again; those that have not been told do', async () => {
+  await t.test('moved back to an expiry that has fired, tasks do not fire again; others do', async () => {
     const [a, b, c] = made.slice(-3)
     assert.ok(a && b && c)
     const move = (expiry_dt: string) =>
@@ -273,7 +273,7 @@ test('a thousand tasks', async (t) => {
   })
 })
 
-test('two that change the same tasks in opposite orders both happen', async (t) => {
+test('two requests that change the same tasks in opposite orders both succeed', async (t) => {
   const { client } = await startTestApp(t)
   const made = await Promise.all(Array.from({ length: 50 }, (_, i) => client.createTask({ title: `${i}` })))
   const ids = made.map(({ id }) => id)

@@ -5,13 +5,13 @@ import { migratedDatabase, testDatabase } from '#support/databases.ts'
 import { startLiveApp } from '#support/live-app.ts'
 import { startTestApp } from '#support/test-app.ts'
 
-/** PUT /v1/tasks/by-key/{key}: for scripts that put what they know, again and again, under names of their own. */
+/** PUT /v1/tasks/by-key/{key}: for scripts that repeatedly put all their tasks, under their own keys. */
 
 test('a task put by its key', async (t) => {
   const { client, clock, url } = await startTestApp(t)
   const send = wireTo(url)
 
-  await t.test('is created, and from then on changed; what is not named stays', async () => {
+  await t.test('is created, and later changed; absent members stay', async () => {
     const created = await client.putTaskByKey('cert', { title: 'Certificate', tags: ['tls'], uid: 'uid-1' })
     assert.deepEqual([created.key, created.uid, created.version], ['cert', 'uid-1', 1])
     const changed = await client.putTaskByKey('cert', { expiry_dt: '2027-01-01T00:00:00.000Z', uid: 'uid-2' })
@@ -23,14 +23,14 @@ test('a task put by its key', async (t) => {
     assert.deepEqual(await client.getTask(changed.id), changed)
   })
 
-  await t.test('the same again is no write', async () => {
+  await t.test('a repeated PUT changes nothing', async () => {
     const before = await client.getTaskByKey('cert')
     await clock.advance(1_000)
     assert.deepEqual(await client.putTaskByKey('cert', { title: before.title, key: 'cert' }), before)
     assert.deepEqual(await client.putTaskByKey('cert', before), before, 'nor what was read')
   })
 
-  await t.test('is answered 200 with its place and its ETag, either way', async () => {
+  await t.test('is answered 200 with Location and ETag, in both cases', async () => {
     for (const etag of ['"1"', '"2"']) {
       const { status, headers, body } = await send('PUT', '/v1/tasks/by-key/place', { body: { title: etag } })
       assert.deepEqual([status, headers.get('location'), headers.get('etag')], [200, `/v1/tasks/${body.id}`, etag])
@@ -39,7 +39,7 @@ test('a task put by its key', async (t) => {
     assert.equal(headers.get('etag'), '"2"')
   })
 
-  await t.test('rings as one that was created and changed', async () => {
+  await t.test('fires as if it had been created and changed by id', async () => {
     const at = (ms: number) => new Date(clock.now() + ms).toISOString()
     const { id } = await client.putTaskByKey('rings', { title: 'x', expiry_dt: at(3_600_000) })
     await client.putTaskByKey('rings', { expiry_dt: at(600_000) })
@@ -51,13 +51,13 @@ test('a task put by its key', async (t) => {
     )
   })
 
-  await t.test('needs a title where there is none yet', async () => {
+  await t.test('needs a title if it does not exist yet', async () => {
     const { status, problem } = await refusal(client.putTaskByKey('new', { tags: ['a'] }))
     assert.deepEqual([status, problem.errors?.[0]?.pointer], [422, '/title'])
     assert.equal((await refusal(client.getTaskByKey('new'))).status, 404)
   })
 
-  await t.test('has the key of the path, whatever the body would rather', async () => {
+  await t.test('has the key of the path, whatever key the body has', async () => {
     await client.putTaskByKey('mine', { title: 'x', key: 'mine' })
     for (const key of ['yours', '', null]) {
       const { status, problem } = await refusal(client.putTaskByKey('mine', { title: 'y', key }))
@@ -66,12 +66,12 @@ test('a task put by its key', async (t) => {
     assert.equal((await client.getTaskByKey('mine')).title, 'x')
   })
 
-  await t.test('cannot take the uid of another', async () => {
+  await t.test('cannot take the uid of another task', async () => {
     assert.equal((await refusal(client.putTaskByKey('thief', { title: 'x', uid: 'uid-1' }))).status, 409)
     assert.equal((await refusal(client.getTaskByKey('thief'))).status, 404)
   })
 
-  await t.test('is another one once the key was given to another, or the task was deleted', async () => {
+  await t.test('is a new task after its key was given to another, or the task was deleted', async () => {
     const first = await client.putTaskByKey('moves', { title: 'first' })
     await client.updateTask(first.id, { key: 'moved' })
     const second = await client.putTaskByKey('moves', { title: 'second' })
@@ -110,7 +110,7 @@ test('a key in a path may be any text, percent-encoded', async (t) => {
   }
   assert.equal((await client.listTasks()).tasks.length, keys.length)
 
-  await t.test('of other limits than a key has it is refused, and nothing is created', async () => {
+  await t.test('a key beyond the limits is refused, and nothing is created', async () => {
     const rows: [path: string, status: number, about?: string][] = [
       [encodeURIComponent('x'.repeat(201)), 422, '/key'],
       [encodeURIComponent('🔔'.repeat(201)), 404],
@@ -148,7 +148,7 @@ test('conditions by key', async (t) => {
     assert.equal((await client.putTaskByKey('a', { title: 'third' }, { ifExists: true })).version, 2)
   })
 
-  await t.test('a version is that of the task that is there', async () => {
+  await t.test('a version means that of the existing task', async () => {
     assert.equal((await refusal(client.putTaskByKey('b', { title: 'x' }, { ifVersion: 1 }))).status, 412)
     assert.equal((await refusal(client.putTaskByKey('a', { title: 'x' }, { ifVersion: [1, 3] }))).status, 412)
     assert.equal((await client.putTaskByKey('a', { title: 'x' }, { ifVersion: [1, 2] })).version, 3)
@@ -158,7 +158,7 @@ test('conditions by key', async (t) => {
   })
 })
 
-test('twenty that put one new key at once make one task, each time', async (t) => {
+test('twenty concurrent PUTs of one new key create one task, each time', async (t) => {
   const url = await migratedDatabase(t)
   const { client: first } = await startLiveApp(t, url)
   const second = testDatabase === 'sqlite' ? first : (await startLiveApp(t, url)).client

@@ -7,9 +7,9 @@ import { recordChange } from '#store/changes.ts'
 import { builtInUserId } from '#store/users.ts'
 import { startTestApp, type TestApp } from '#support/test-app.ts'
 
-/** What a reader that follows the tasks may rely on. */
+/** The guarantees for a client that follows the changes of tasks. */
 
-/** Everything there is to be asked for at once. */
+/** Reads all available changes. */
 async function sync(client: DuebellClient, since?: string, limit?: number) {
   const tasks: TaskWire[] = []
   const deleted: number[] = []
@@ -26,14 +26,14 @@ async function sync(client: DuebellClient, since?: string, limit?: number) {
 const createSome = (client: DuebellClient, count: number) =>
   Promise.all(Array.from({ length: count }, (_, i) => client.createTask({ title: `Task ${i}` })))
 
-/** Takes changes out of the list, as housekeeping does with those that are old. */
+/** Removes changes from the list, as maintenance does with old ones. */
 const forget = ({ app }: TestApp, until: number) =>
   app.store.transact(async (tx) => {
     await tx.deleteFrom('changes').where('number', '<=', until).execute()
     await tx.updateTable('counters').set({ forgotten: until }).where('user_id', '=', 1).execute()
   })
 
-test('who knows nothing is given the whole state in pages, each task once, and then what changes', async (t) => {
+test('a reader without a cursor gets the whole state in pages, each task once, and then the changes', async (t) => {
   const { client } = await startTestApp(t)
   assert.deepEqual((await sync(client)).tasks, [])
   const created = await createSome(client, 7)
@@ -60,14 +60,14 @@ test('who knows nothing is given the whole state in pages, each task once, and t
   assert.deepEqual((await sync(client, next.cursor)).deleted, [])
 })
 
-test('what changes while the pages of the first state are read comes after them', async (t) => {
+test('changes made while the pages of the initial state are read come after them', async (t) => {
   const { client } = await startTestApp(t)
   const created = await createSome(client, 6)
   const [a, , c] = created.sort((one, other) => one.id - other.id) as [TaskWire, TaskWire, TaskWire]
   const first = await client.listChanges({ limit: 2 })
   assert.equal(first.more, true)
   await client.updateTask(a.id, { title: 'Behind the reader' })
-  await client.deleteTask(c.id) // before the reader
+  await client.deleteTask(c.id) // before the reader's position
   const added = await client.createTask({ title: 'At the end' })
   const rest = await sync(client, first.cursor, 2)
   const copy = new Map([...first.tasks, ...rest.tasks].map((task) => [task.id, task]))
@@ -79,7 +79,7 @@ test('what changes while the pages of the first state are read comes after them'
   assert.ok(copy.has(added.id))
 })
 
-test('pages of changes are cut where they are asked to be, and what rings in between costs none', async (t) => {
+test('pages have the requested length, and reminders that fire in between cost no change', async (t) => {
   const { client, clock } = await startTestApp(t)
   const { cursor } = await sync(client)
   const fired = await client.createTask({ title: 'Rings', expiry_dt: '2026-12-01T10:00:00Z' })
@@ -96,7 +96,7 @@ test('pages of changes are cut where they are asked to be, and what rings in bet
   assert.deepEqual([tasks.length, pages], [3, 2])
 })
 
-test('a cursor that nobody can have is refused with 400', async (t) => {
+test('an impossible cursor is refused with 400', async (t) => {
   const { client } = await startTestApp(t)
   await createSome(client, 3)
   const encode = (text: string) => Buffer.from(text).toString('base64url')
@@ -117,7 +117,7 @@ test('a cursor that nobody can have is refused with 400', async (t) => {
   for (const limit of [0, 1_001, 1.5]) assert.equal((await refusal(client.listChanges({ limit }))).status, 400)
 })
 
-test('who has been away for longer than the list is kept is told so with 410, and starts again', async (t) => {
+test('a reader whose cursor is older than the list gets 410, and starts again', async (t) => {
   const app = await startTestApp(t)
   const { client } = app
   await createSome(client, 3)
@@ -134,7 +134,7 @@ test('who has been away for longer than the list is kept is told so with 410, an
   assert.equal((await sync(client)).tasks.length, 3 + later.length)
 })
 
-test('what was done to many at once is not told one by one: a reader starts again', async (t) => {
+test('a change of many tasks at once is not listed task by task: a reader starts again', async (t) => {
   const { client, app } = await startTestApp(t)
   const [, b] = await createSome(client, 3)
   const { cursor } = await sync(client)

@@ -25,7 +25,7 @@ async function assertRefused(request: Promise<unknown>, pointers: readonly strin
   assert.doesNotMatch(JSON.stringify(problem), /canary/)
 }
 
-test('a token that is stored goes to the server that it was given for, and to no other', async (t) => {
+test('a stored token is sent to the server that it was entered for, and to no other', async (t) => {
   const { client } = await open(t)
   const [home, evil] = [await startHttpReceiver(t, answers(200)), await startHttpReceiver(t, answers(200))]
   const options = { url: home.url, topic: 'tasks', token }
@@ -48,7 +48,7 @@ test('a token that is stored goes to the server that it was given for, and to no
   )
 })
 
-test('an address that is removed would be the public server: the token is needed again', async (t) => {
+test('removing an address would select the public server, so the token must be entered again', async (t) => {
   const { client } = await open(t)
   const home = await startHttpReceiver(t, answers(200))
   const options = { url: home.url, topic: 'tasks', token }
@@ -57,7 +57,7 @@ test('an address that is removed would be the public server: the token is needed
   await assertRefused(client.testChannel(id, { options: { url: null } }), ['/options/token'])
 })
 
-test('a password that is stored stays with its server, port, security and user', async (t) => {
+test('a stored password stays with its server, port, security and user', async (t) => {
   const { client } = await open(t)
   const options = {
     ...{ host: '127.0.0.1', port: 465, security: 'tls', user: 'me', password: 'canary' },

@@ -12,7 +12,7 @@ const refusal = (promise: Promise<unknown>) =>
     (error: ProblemError) => error,
   )
 
-test('a channel that is made rings from then on, and one that is deleted does not', async (t) => {
+test('a channel gets notifications after its creation, and none after its deletion', async (t) => {
   const { client, app, recorder } = await startTestApp(t, { channels: [] })
   await client.createTask({ title: 'Before', expiry_dt: '2026-12-01T09:10:00Z' })
   const channel = await client.createChannel({ name: 'Mine', kind: 'recording' })
@@ -33,8 +33,8 @@ test('a channel that is made rings from then on, and one that is deleted does no
   assert.equal(notification?.deliveries.find((one) => one.channel_id === channel.id)?.state, 'sent')
 })
 
-test('a secret goes in and does not come out, and sent back as it is shown stays', async (t) => {
-  // The receiver's library takes no signature of another day.
+test('a secret is never returned, and stays if the redacted value is sent back', async (t) => {
+  // The receiver's library refuses a signature of another day.
   const { client, app } = await startTestApp(t, { channels: [], startAt: new Date().toISOString() })
   const receiver = await startReceiver(t)
   const channel = await client.createChannel({ name: 'hook', kind: 'webhook', options: { url: receiver.url, secret } })
@@ -48,7 +48,7 @@ test('a secret goes in and does not come out, and sent back as it is shown stays
   assert.deepEqual([receiver.receipts.length, receiver.faults], [1, []], 'signed by the secret that was given')
 })
 
-test('a secret that the server makes is shown once; a new one leaves the old good for a day', async (t) => {
+test('a generated secret is shown once; after a rotation the old one is valid for another day', async (t) => {
   const { client, app, clock } = await startTestApp(t, { channels: [] })
   const receiver = await startReceiver(t)
   const channel = await client.createChannel({ name: 'hook', kind: 'webhook', options: { url: receiver.url } })
@@ -64,7 +64,7 @@ test('a secret that the server makes is shown once; a new one leaves the old goo
   assert.equal((await refusal(client.rotateChannelSecret(1))).status, 409)
 })
 
-test('a test goes the way of all notifications, saved or not, and is in no ledger', async (t) => {
+test('a test uses the same path as all notifications, saved or not, and leaves no notification', async (t) => {
   const { client, recorder } = await startTestApp(t, { channels: [] })
   assert.deepEqual(await client.testChannelDraft({ kind: 'recording' }), {
     ok: true,
@@ -88,7 +88,7 @@ test('a test goes the way of all notifications, saved or not, and is in no ledge
   assert.equal((await client.testChannelDraft({ kind: 'console' })).ok, true)
 })
 
-test('a test of what falls silent ends after 15 s', async (t) => {
+test('a test of a receiver that does not respond ends after 15 s', async (t) => {
   const { client, clock, recorder, app } = await startTestApp(t, { channels: [] })
   const asked = new Promise<void>((resolve) => {
     recorder.answer = () => {
@@ -104,7 +104,7 @@ test('a test of what falls silent ends after 15 s', async (t) => {
   assert.deepEqual([ok, error, latency_ms], [false, 'timed out after 15 s', 15_000])
 })
 
-test('what cannot be a channel is refused by the member, and nothing is made', async (t) => {
+test('an invalid channel is refused with a fault for each member, and nothing is created', async (t) => {
   const { client } = await startTestApp(t, { channels: [] })
   const url = 'http://127.0.0.1:9/'
   const cases: [object, number, string | undefined][] = [
@@ -131,7 +131,7 @@ test('what cannot be a channel is refused by the member, and nothing is made', a
   assert.equal((await client.listChannels()).channels.length, 1)
 })
 
-test('what the configuration declares is shown without its options, and can be switched off and no more', async (t) => {
+test('a channel of the configuration file is shown without its options, and can only be switched on and off', async (t) => {
   const receiver = await startReceiver(t)
   const options = { url: receiver.url, secret }
   const channels = [{ name: 'hook', kind: 'webhook', options, tags: ['home'], group_wait: 'PT10S' }]
@@ -156,14 +156,14 @@ test('what the configuration declares is shown without its options, and can be s
   assert.equal((await app.client.getChannel(id)).enabled, false, 'and so it stays over a restart')
 })
 
-test('of two who change a channel as they saw it, one is told', async (t) => {
+test('of two concurrent changes of the same version, the second is refused', async (t) => {
   const { client } = await startTestApp(t, { channels: [] })
   const { id } = await client.createChannel({ name: 'Mine', kind: 'recording' })
   await client.updateChannel(id, { name: 'First' }, { ifVersion: 1 })
   assert.equal((await refusal(client.updateChannel(id, { name: 'Second' }, { ifVersion: 1 }))).status, 412)
 })
 
-test('every kind tells what it needs: each option has a title and says what it is', async (t) => {
+test('every kind describes its options: each has a title and a description', async (t) => {
   const { client } = await startTestApp(t)
   const { kinds } = await client.listChannelKinds()
   for (const { kind, label, about, options } of kinds.filter(({ kind }) => kind !== 'recording')) {

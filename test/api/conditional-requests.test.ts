@@ -7,7 +7,7 @@ import { startLiveApp } from '#support/live-app.ts'
 import { startTestApp } from '#support/test-app.ts'
 import { sizes } from '#test/sizes.ts'
 
-/** Conditional requests (RFC 9110 section 13) and preferences (RFC 7240) with one task. Of sense and no sense: refusals.test.ts. */
+/** Conditional requests (RFC 9110 section 13) and preferences (RFC 7240) with one task. Invalid ones: refusals.test.ts. */
 
 test('If-None-Match on a read', async (t) => {
   const { client, url } = await startTestApp(t)
@@ -16,7 +16,7 @@ test('If-None-Match on a read', async (t) => {
   const read = (tag: string, path = `/v1/tasks/${id}`, method = 'GET') =>
     send(method, path, { headers: { 'if-none-match': tag } })
 
-  await t.test('who has it already is answered 304, with the ETag and nothing else', async () => {
+  await t.test('a caller with the current version gets 304, with the ETag and nothing else', async () => {
     for (const path of [`/v1/tasks/${id}`, '/v1/tasks/by-key/x'])
       for (const method of ['GET', 'HEAD'])
         for (const tag of ['"1"', 'W/"1"', '"7", "1"', '*']) {
@@ -26,7 +26,7 @@ test('If-None-Match on a read', async (t) => {
         }
   })
 
-  await t.test('who has another is answered the task', async () => {
+  await t.test('a caller with another version gets the task', async () => {
     for (const tag of ['"2"', '"x"', '"c1"', '', '"1-gzip"']) {
       const { status, body } = await read(tag)
       assert.deepEqual([status, body.id], [200, id], tag)
@@ -36,19 +36,19 @@ test('If-None-Match on a read', async (t) => {
     assert.deepEqual([status, headers.get('etag'), body.title], [200, '"2"', 'y'])
   })
 
-  await t.test('of what does not exist is 404, whatever one has', async () => {
+  await t.test('a missing task is 404, whatever the ETag', async () => {
     assertProblem(await read('*', '/v1/tasks/4711'), 404)
     assertProblem(await read('*', '/v1/tasks/by-key/y'), 404)
   })
 
-  await t.test('and If-Match on a read means this version', async () => {
+  await t.test('If-Match on a read means this version', async () => {
     const headers = { 'if-match': '"1"' }
     assertProblem(await send('GET', `/v1/tasks/${id}`, { headers }), 412)
     assert.equal((await send('GET', `/v1/tasks/${id}`, { headers: { 'if-match': '"1", "2"' } })).status, 200)
   })
 })
 
-test('If-None-Match counts only where the API says so: a client that does not expect a 304 gets none', async (t) => {
+test('If-None-Match counts only where the API documents it: a client that does not expect a 304 gets none', async (t) => {
   const send = wireTo((await startTestApp(t)).url)
   const { status, body, headers } = await send('GET', '/v1/users/1', { headers: { 'if-none-match': '*' } })
   assert.deepEqual([status, body.id, headers.get('etag')], [200, 1, '"1"'])
@@ -71,7 +71,7 @@ test('conditions on a write', async (t) => {
     const write = (id: number, headers: Record<string, string>) =>
       send(method, `/v1/tasks/${id}${path}`, { headers, ...(body && { body }) })
 
-    await t.test(`${method} ${path}: one version of a list is enough, none of them is 412 with the task`, async () => {
+    await t.test(`${method} ${path}: one matching version of a list is enough, none is 412 with the task`, async () => {
       const task = await create()
       const refused = await write(task.id, { 'if-match': '"2", "3"' })
       assertProblem(refused, 412, 'at version 1, not 2 or 3')
@@ -80,7 +80,7 @@ test('conditions on a write', async (t) => {
       assert.equal((await write(task.id, { 'if-match': '"2", "1"' })).status, 200)
     })
 
-    await t.test(`${method} ${path}: If-None-Match refuses what is there, by version or at all`, async () => {
+    await t.test(`${method} ${path}: If-None-Match refuses an existing task, by version or at all`, async () => {
       const task = await create()
       for (const tag of ['*', '"1"', 'W/"1"', '"9", "1"'])
         assertProblem(await write(task.id, { 'if-none-match': tag }), 412, 'at version 1')
@@ -88,7 +88,7 @@ test('conditions on a write', async (t) => {
       assert.equal((await write(task.id, { 'if-none-match': '"2"' })).status, 200)
     })
 
-    await t.test(`${method} ${path}: of a task that does not exist is 404, under any condition`, async () => {
+    await t.test(`${method} ${path}: a missing task is 404, under any condition`, async () => {
       for (const headers of [{ 'if-match': '*' }, { 'if-match': '"1"' }, { 'if-none-match': '*' }])
         assertProblem(await write(4_711, headers as Record<string, string>), 404)
     })
@@ -118,7 +118,7 @@ test(`two clients edit the same version of a task ${sizes.races} times: each tim
         (error: unknown) => ({ value: undefined, error }),
       )
     const edits = [() => edit(first, 'first'), () => edit(second, 'second')]
-    // Who asks first is often who wins.
+    // The first request often wins.
     const outcomes = await Promise.all((round % 2 === 0 ? edits : edits.toReversed()).map((send) => send()))
     const [winner, ...more] = outcomes.flatMap(({ value }) => value ?? [])
     assert.ok(winner && more.length === 0, `one wins in round ${round}`)
@@ -132,7 +132,7 @@ test(`two clients edit the same version of a task ${sizes.races} times: each tim
   t.diagnostic(`${wins.first} to ${wins.second}`)
 })
 
-test('where there is a PATCH, every answer says what it reads (RFC 5789 section 3.1)', async (t) => {
+test('every response of a resource with PATCH has Accept-Patch (RFC 5789 section 3.1)', async (t) => {
   const { client, url } = await startTestApp(t)
   const send = wireTo(url)
   const { id } = await client.createTask({ title: 'x', key: 'x' })
@@ -159,7 +159,7 @@ test('Prefer', async (t) => {
   const send = wireTo(url)
   const expiry_dt = '2026-12-24T18:00:00Z'
 
-  await t.test('return=minimal answers a write with id and version, and says so', async () => {
+  await t.test('return=minimal returns id and version after a write, and says that it was applied', async () => {
     const headers = { prefer: 'respond-async, return=minimal; foo="bar"' }
     const created = await send('POST', '/v1/tasks', { body: { title: 'x', expiry_dt, key: 'k' }, headers })
     const { id } = created.body
@@ -181,7 +181,7 @@ test('Prefer', async (t) => {
     assert.equal((await client.getTask(id)).title, 'w')
   })
 
-  await t.test('anything else changes nothing and is not said to be applied', async () => {
+  await t.test('other preferences change nothing and are not listed as applied', async () => {
     const plain = await client.createTask({ title: 'x' })
     for (const prefer of ['return=representation', 'return=maximal', 'return', 'wait=1', '"', 'handling=strict']) {
       const { body, headers } = await send('PATCH', `/v1/tasks/${plain.id}`, { body: {}, headers: { prefer } })
@@ -191,7 +191,7 @@ test('Prefer', async (t) => {
     assert.deepEqual(body, plain, 'a read has nothing to leave out')
   })
 
-  await t.test('a refusal is told in full', async () => {
+  await t.test('an error response is always complete', async () => {
     const headers = { prefer: 'return=minimal', 'if-match': '"9"' }
     const { id } = await client.createTask({ title: 'x' })
     assertProblem(await send('PATCH', `/v1/tasks/${id}`, { body: { title: 'y' }, headers }), 412)

@@ -4,22 +4,22 @@ import { assertProblem, rawRequest, wireTo } from '#kit/http-requests.ts'
 import { readRoutes } from '#openapi/routes.ts'
 import { startTestApp } from '#support/test-app.ts'
 
-/** Pages of other origins, in a browser: of those that are named, and of all others. */
+/** Pages of other origins, in a browser: those of allowed origins, and all others. */
 const app = 'https://app.example.org'
 const other = 'https://evil.example'
 const flags = [`--cors-origins=${app},http://localhost:5173`]
-/** As a browser sends them from a page of that origin. */
+/** The headers of a browser from a page of that origin. */
 const from = (origin: string) => ({ origin, 'sec-fetch-site': 'cross-site', 'sec-fetch-mode': 'cors' })
 
 const corsHeaders = (headers: Headers) => [...headers.keys()].filter((name) => name.startsWith('access-control'))
 const listed = (headers: Headers, name: string) => (headers.get(name) ?? '').split(', ')
 
-test('a page of an origin that is named', async (t) => {
+test('a page of an allowed origin', async (t) => {
   const { url, client } = await startTestApp(t, { flags })
   const send = wireTo(url)
   const { id } = await client.createTask({ title: 'x' })
 
-  await t.test('may ask first, of every route, what it may send', async () => {
+  await t.test('may send a preflight request, for every route', async () => {
     const paths = new Set(readRoutes().routes.map(({ url }) => url.replaceAll(/:[a-z_]+/gi, String(id))))
     assert.ok(paths.size >= 20)
     for (const path of paths)
@@ -34,7 +34,7 @@ test('a page of an origin that is named', async (t) => {
       }
   })
 
-  await t.test('is told every method and every header that the API goes by', async () => {
+  await t.test('gets every method and every header that the API uses', async () => {
     const { headers } = await send('OPTIONS', '/v1/tasks', {
       headers: { ...from(app), 'access-control-request-method': 'POST' },
     })
@@ -48,7 +48,7 @@ test('a page of an origin that is named', async (t) => {
       assert.ok(listed(headers, 'access-control-allow-headers').includes(name), name)
   })
 
-  await t.test('may write, and read the answer', async () => {
+  await t.test('may write, and read the response', async () => {
     const created = await send('POST', '/v1/tasks', { headers: from(app), body: { title: 'from a page' } })
     assert.equal(created.status, 200)
     assert.equal(created.headers.get('access-control-allow-origin'), app)
@@ -57,7 +57,7 @@ test('a page of an origin that is named', async (t) => {
     assert.equal((await send('DELETE', `/v1/tasks/${created.body.id}`, { headers: from(app) })).status, 200)
   })
 
-  await t.test('may read why it was refused', async () => {
+  await t.test('may read why its request was refused', async () => {
     for (const [status, method, path, sending] of [
       [404, 'GET', '/v1/tasks/4711', {}],
       [404, 'GET', '/nowhere', {}],
@@ -93,7 +93,7 @@ test('a page of an origin that is named', async (t) => {
     }
   })
 
-  await t.test('gets no leave to send where there is nothing', async () => {
+  await t.test('gets no permission for paths that do not exist', async () => {
     const headers = { ...from(app), 'access-control-request-method': 'POST' }
     assertProblem(await send('OPTIONS', '/nowhere', { headers }), 404)
   })
@@ -103,7 +103,7 @@ test('a page of an origin that is named', async (t) => {
     assertProblem(await send('OPTIONS', '/v1/tasks'), 405)
   })
 
-  await t.test('is refused under a name that is none of this server’s, and when a proxy forwarded it', async () => {
+  await t.test('is refused under a name that is not this server’s, and through a proxy', async () => {
     const asking = [`Origin: ${app}`, 'Access-Control-Request-Method: POST']
     assertProblem(await rawRequest(url, ['OPTIONS /v1/tasks HTTP/1.1', `Host: ${new URL(other).host}`, ...asking]), 403)
     assertProblem(await send('POST', '/v1/tasks', { headers: { ...from(app), 'x-forwarded-for': '192.0.2.1' } }), 403)
@@ -138,7 +138,7 @@ test('a page of any other origin is refused as without the setting', async (t) =
   assert.equal((await client.listTasks()).tasks.length, 0)
 })
 
-test('with origins named, every answer says that it depends on the origin; without, none does', async (t) => {
+test('with allowed origins every response has Vary: Origin; without, none does', async (t) => {
   const paths = ['/v1/tasks', '/v1/health', '/nowhere', '/docs', '/docs/scalar.js', '/problems/stale', '/openapi.json']
   for (const [more, isSaid] of [
     [flags, true],

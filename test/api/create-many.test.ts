@@ -20,7 +20,7 @@ test('a list of drafts', async (t) => {
   const { client, url } = app
   const post = postTo(url)
 
-  await t.test('is created in its order, and answered as single tasks are', async () => {
+  await t.test('is created in its order, and each task is returned like a single one', async () => {
     const list = [
       { title: 'Renew passport', description: 'Two photos', expiry_dt: '2026-12-24T10:00[Europe/Paris]', key: 'a' },
       { title: 'Think of a present', tags: ['family'], priority: 'high', reminders: [], uid: 'mine@example.org' },
@@ -46,7 +46,7 @@ test('a list of drafts', async (t) => {
     assert.deepEqual((await client.listTasks({ q: 'renew pass' })).tasks[0], tasks[0], 'is found by its words')
   })
 
-  await t.test('is answered by id and version with `Prefer: return=minimal`', async () => {
+  await t.test('returns id and version of each with `Prefer: return=minimal`', async () => {
     const { body, headers } = await post(drafts(2), { prefer: 'return=minimal' })
     assert.deepEqual(
       body.tasks.map((mark: Draft) => [Object.keys(mark), mark.version]),
@@ -64,7 +64,7 @@ test('a list of drafts', async (t) => {
     assert.deepEqual((await client.listChanges({ since: cursor })).tasks, body.tasks)
   })
 
-  await t.test('rings at once where a reminder is due, and later where it is not', async () => {
+  await t.test('fires at once if a reminder is due, and later if not', async () => {
     app.recorder.take()
     await post([
       { title: 'Soon', expiry_dt: '2026-12-01T09:10:00Z' },
@@ -83,7 +83,7 @@ test('a list of drafts', async (t) => {
   })
 })
 
-test('one draft that is wrong refuses all, and is named by its place', async (t) => {
+test('one invalid draft refuses all, and is named by its position', async (t) => {
   const { client, url } = await startTestApp(t)
   const post = postTo(url)
   await client.createTask({ title: 'There', key: 'taken', uid: 'taken@example.org' })
@@ -125,7 +125,7 @@ test('one draft that is wrong refuses all, and is named by its place', async (t)
     })
 
   await t.test(
-    'a list beside other members is refused for these, and a single task says nothing of lists',
+    'a list beside other members is refused because of these, and the response to a single task does not mention lists',
     async () => {
       const send = wireTo(url)
       const beside = await send('POST', '/v1/tasks', { body: { tasks: drafts(1), title: 'x' } })
@@ -135,7 +135,7 @@ test('one draft that is wrong refuses all, and is named by its place', async (t)
     },
   )
 
-  await t.test('the limits of a body are those of any, and the problem says them', async () => {
+  await t.test('a list has the same body limits as any request, and the problem names them', async () => {
     const large = await post(drafts(17).map((draft) => ({ ...draft, description: 'x'.repeat(65_000) })))
     assertProblem(large, 413)
     assert.match(large.body.detail, /larger than 1 MiB/)
@@ -157,7 +157,7 @@ test('users may have the same keys and uids', async (t) => {
   assert.deepEqual((await ada.ask('GET', '/v1/tasks')).tasks, theirs.tasks)
 })
 
-test('under an Idempotency-Key a list is created once, and the whole answer comes again', async (t) => {
+test('with an Idempotency-Key a list is created once, and the whole response is replayed', async (t) => {
   const { client, url } = await startTestApp(t)
   const post = postTo(url)
   for (const [key, prefer] of [
@@ -207,14 +207,14 @@ test('a thousand tasks are created in a few statements', async (t) => {
     list.map(({ expiry_dt: _, ...draft }) => draft),
   )
   t.diagnostic(`${used} statements`)
-  // SQLite takes a hundred rows at a time, since its statements are prepared; words to search for are rows as well.
+  // SQLite takes a hundred rows at a time, since its statements are prepared; words of the search index are rows as well.
   assert.ok(used <= 100, `${used} statements`)
 })
 
-test('lists that are created at the same time, with keys of each other, are each there or not at all', async (t) => {
+test('concurrent lists that share keys are each created completely or not at all', async (t) => {
   const { client, url } = await startTestApp(t)
   const post = postTo(url)
-  // Each list shares its last key with the next one's first.
+  // Each list shares its last key with the first one of the next list.
   const listOf = (n: number) => Array.from({ length: 11 }, (_, i) => ({ title: `${n}`, key: `${n * 10 + i}` }))
   const answers = await Promise.all(Array.from({ length: 8 }, (_, n) => post(listOf(n))))
   const { tasks } = await client.listTasks()

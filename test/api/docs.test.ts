@@ -10,7 +10,7 @@ import { problemTypes } from '#http/protocol/problem.ts'
 import { assertProblem, wireTo } from '#kit/http-requests.ts'
 import { startTestApp } from '#support/test-app.ts'
 
-/** What the server says of itself: the document, the page made of it, and a page for each kind of problem. */
+/** The documentation that the server serves: the OpenAPI document, the API reference, and a page for each kind of problem. */
 const root = new URL('../../', import.meta.url)
 const kinds = Object.keys(problemTypes) as (keyof typeof problemTypes)[]
 
@@ -26,7 +26,7 @@ test('/openapi.json', async (t) => {
     assert.equal(answer.headers.get('cache-control'), 'no-cache')
   })
 
-  await t.test('is not sent again to whom has it', async () => {
+  await t.test('is not sent again to a client that has it', async () => {
     const etag = (await send('GET', '/openapi.json')).headers.get('etag') ?? assert.fail('has no ETag')
     for (const known of [etag, `W/${etag}`, `"other", ${etag}`, '*']) {
       const again = await send('GET', '/openapi.json', { headers: { 'if-none-match': known } })
@@ -47,7 +47,7 @@ test('/docs', async (t) => {
   const { url } = await startTestApp(t)
   const send = wireTo(url)
 
-  await t.test('may load what is ours, and nothing else', async () => {
+  await t.test('may load its own files, and nothing else', async () => {
     const { headers, text } = await send('GET', '/docs')
     assert.equal(headers.get('content-type'), 'text/html; charset=utf-8')
     const policy = headers.get('content-security-policy') ?? ''
@@ -59,7 +59,7 @@ test('/docs', async (t) => {
     assert.doesNotMatch(text, /https?:\/\//)
   })
 
-  await t.test('has the script of the version that is noted, compressed for whom takes that', async () => {
+  await t.test('has the script of the recorded version, compressed for clients that accept it', async () => {
     const { sha256 } = JSON.parse(readFileSync(new URL('src/http/docs/scalar.json', root), 'utf8'))
     const hash = (bytes: Uint8Array) => createHash('sha256').update(bytes).digest('hex')
     assert.equal(hash(gunzipSync(readFileSync(new URL('src/http/docs/scalar.js.gz', root)))), sha256)
@@ -78,7 +78,7 @@ test('/docs', async (t) => {
 
   const browser = '/usr/bin/chromium'
   await t.test(
-    'shows every operation in a browser, asks nobody else, and sends a request from there',
+    'shows every operation in a browser, contacts no other server, and sends a request',
     { skip: existsSync(browser) ? false : `there is no ${browser}` },
     async (t) => {
       const chrome = await chromium.launch({ executablePath: browser, args: ['--no-sandbox'] })
@@ -94,13 +94,13 @@ test('/docs', async (t) => {
       })
       await page.goto(`${url}/docs#tag/tasks/POST/v1/tasks`)
       await page.getByRole('heading', { name: 'Create a task' }).waitFor()
-      // A page of ours may write: the request passes the guard against those of other sites.
+      // A page of this server may write: the request passes the check of its origin.
       await page.getByRole('button', { name: 'Test Request (post /v1/tasks)' }).click()
       const sent = page.waitForResponse((response) => response.request().method() === 'POST')
       await page.getByRole('button', { name: /Send post request/ }).click()
       const response = await sent
       assert.deepEqual([response.status(), new URL(response.url()).pathname], [200, '/v1/tasks'])
-      // A sample request has no header of the examples: some would change the answer, others make it fail.
+      // A sample request has no header of the examples: some would change the response, others make it fail.
       const { prefer, 'idempotency-key': key, 'if-match': version } = response.request().headers()
       assert.deepEqual([prefer, key, version], [undefined, undefined, undefined])
       await page.goto(`${url}/docs#tag/channels/webhook/POST/reminder`)
@@ -137,7 +137,7 @@ test('/problems', async (t) => {
     assertProblem(await send('GET', '/problems/toString'), 404)
   })
 
-  await t.test('runs no script, loads nothing, and its one style sheet is named by its hash', async () => {
+  await t.test('runs no script, loads nothing, and allows its one style sheet by its hash', async () => {
     for (const path of ['/problems', '/problems/stale']) {
       const { headers, text } = await send('GET', path)
       const [, style = ''] = /<style>([\s\S]*?)<\/style>/.exec(text) ?? []
@@ -157,9 +157,9 @@ test('/problems', async (t) => {
     }
   })
 
-  await t.test('shows what the server really answers', async () => {
+  await t.test('shows real responses of the server', async () => {
     await client.createTask({ title: 'x' })
-    // Those of which no single request can be shown: they need a server in trouble, a week, or a mebibyte.
+    // Kinds that no single request can produce: they need a server in trouble, a week, or a mebibyte.
     const unprovoked = kinds.filter((kind) => !problemTexts[kind].example.request)
     assert.deepEqual(unprovoked, ['gone', 'too-large', 'rate-limited', 'internal', 'unavailable'])
     for (const kind of kinds) {

@@ -5,7 +5,7 @@ import { assertProblem, wireTo } from '#kit/http-requests.ts'
 import { startWithLogin } from '#support/accounts.ts'
 import { differences, takeSnapshot } from '#test/access/snapshot.ts'
 
-/** `dry_run=true` of every DELETE of many: it counts what the same request without it deletes, and does nothing. */
+/** `dry_run=true` of every DELETE of many objects: it counts what the same request without it deletes, and does nothing. */
 
 const startAt = '2026-12-01T09:00:00Z'
 
@@ -21,7 +21,7 @@ test('a dry run counts, has no effect, and is not in the audit log', async (t) =
     return made
   }
 
-  // Two deliveries that wait on a channel, a token with a child and a grandchild, three tasks in the trash and four outside of it.
+  // Two pending deliveries of a channel, a token with a child and a grandchild, three tasks in the trash and four outside of it.
   const channel = await make('/v1/channels', { name: 'Broken', kind: 'recording' })
   app.recorder.answer = () => ({ retry: true, reason: 'not now' })
   for (const title of ['a', 'b']) await make('/v1/tasks', { title, expiry_dt: startAt })
@@ -44,12 +44,12 @@ test('a dry run counts, has no effect, and is not in the audit log', async (t) =
   ]
   const withDryRun = (path: string, value: string) => `${path}${path.includes('?') ? '&' : '?'}dry_run=${value}`
   async function auditedOperations() {
-    await client.updateSettings({}) // written before its response, and so is all that came before it
+    await client.updateSettings({}) // written before its response, as are all earlier entries
     const { entries } = await client.listAudit({ limit: 1_000 })
     return entries.map(({ operation }) => operation).filter((operation) => operation !== 'updateSettings')
   }
 
-  await t.test('there is one for each operation that has it', () => {
+  await t.test('every operation that has it is tested', () => {
     const withIt = Object.values(operations).filter(
       (one) => 'query' in one && 'dry_run' in (one.query as { properties: object }).properties,
     )
@@ -67,7 +67,7 @@ test('a dry run counts, has no effect, and is not in the audit log', async (t) =
       assert.deepEqual(await auditedOperations(), audited)
     })
 
-  await t.test('is refused as the deletion itself is, and that is audited', async () => {
+  await t.test('is refused like the deletion itself, and the refusal is audited', async () => {
     const { token: writing } = await client.createToken({ name: 'writing', scopes: ['write'] })
     const refused = (await auditedOperations()).length
     assertProblem(await send('DELETE', '/v1/trash?dry_run=true', undefined, writing), 403)
@@ -81,7 +81,7 @@ test('a dry run counts, has no effect, and is not in the audit log', async (t) =
     assertProblem(await send('DELETE', '/v1/tasks/1?dry_run=true'), 400)
   })
 
-  await t.test('without it, and with false, the same is deleted and audited', async () => {
+  await t.test('without it, and with false, the same number is deleted and audited', async () => {
     const of = (answer: object) => Object.values(answer).filter((value) => typeof value === 'number')
     for (const [operation, path, expected] of deletions.toReversed().toSorted(([a], [b]) => (a < b ? 1 : -1))) {
       if (path === '/v1/trash' || path === '/v1/tasks') continue

@@ -21,11 +21,11 @@ import { testDatabase } from '#support/databases.ts'
 import { failingDatabase } from '#support/failing-database.ts'
 import type { TestApp } from '#support/test-app.ts'
 
-/** Access that was ended does not go on: not in another session, not by a token, not by what was already underway. */
+/** Ended access stays ended: in another session, by a token, and in requests in flight. */
 const newPassword = 'nine bees in a jar'
 const bearer = (token: string) => ({ authorization: `Bearer ${token}` })
 
-/** Everything that somebody can come in with. */
+/** Every credential of a user. */
 async function waysIn({ url }: TestApp, { name, token, client }: Account) {
   const cookie = await signIn(url, name)
   const child = await client.createToken({ name: 'child', scopes: ['read'] })
@@ -51,7 +51,7 @@ test('a reset by an administrator ends sessions, tokens and the password at once
   )
   await root.client.listTasks()
 
-  // What came in by other ways meanwhile: a command on the server, a provider of identities.
+  // Credentials that were created meanwhile in other ways: by a command on the server, by an identity provider.
   const { store } = app.app
   const draft = { name: 'meanwhile', scope: 'admin', expiresAt: app.clock.now() + 86_400_000 } as const
   const token = await store.transact((tx, now) => issue(tx, ada.id, 'token', draft, now))
@@ -93,7 +93,7 @@ for (const [action, end] of [
     assert.equal(first, 'goes on')
   })
 
-test('who was disabled while tokens were still kept does not get them back when enabled', async (t) => {
+test('tokens that were cached before their user was disabled do not work after the user is enabled', async (t) => {
   const { app, root, add } = await startWithLogin(t)
   const ada = await add('ada')
   const ways = await waysIn(app, ada)
@@ -102,13 +102,13 @@ test('who was disabled while tokens were still kept does not get them back when 
   await assertEnded(app, ways)
 })
 
-test('a change of password ends all other sessions, and tokens where that is asked for', async (t) => {
+test('a change of password ends all other sessions, and tokens if requested', async (t) => {
   const { app, add } = await startWithLogin(t)
   const ada = await add('ada')
   const { session, ...programs } = await waysIn(app, ada)
   const here = await ada.page()
   const remaining = await here.changePassword({ current: password, password: newPassword })
-  // One that accepted the invitation, one of the browser.
+  // One session from the accepted invitation, one of the browser.
   assert.deepEqual(remaining, { changed: true, sessions_ended: 2, tokens_revoked: 0 })
   assert.equal((await wireTo(app.url)('GET', '/v1/tasks', { headers: session })).status, 401)
   await ada.client.listTasks()
@@ -119,7 +119,7 @@ test('a change of password ends all other sessions, and tokens where that is ask
   await assertEnded(app, { session, ...programs })
 })
 
-test('one call signs out everywhere, tokens too, and says how many; what it was sent with ends as well', async (t) => {
+test('one request signs out everywhere, including tokens and its own credential, and returns the numbers', async (t) => {
   const { app, root, add } = await startWithLogin(t)
   const ada = await add('ada')
   const ways = await waysIn(app, ada)
@@ -137,7 +137,7 @@ test('one call signs out everywhere, tokens too, and says how many; what it was 
   await root.client.listTasks()
 })
 
-test('an administrator signs another out everywhere, open invitations too; a member does so for nobody', async (t) => {
+test('an administrator can end all access of another user, including open invitations; a member cannot', async (t) => {
   const { app, root, add } = await startWithLogin(t)
   const [ada, bob] = [await add('ada'), await add('bob')]
   const ways = await waysIn(app, ada)
@@ -155,7 +155,7 @@ test('an administrator signs another out everywhere, open invitations too; a mem
   assert.equal((await refusal(late)).status, 401)
 })
 
-test('what was underway when access ended does not bring it back', async (t) => {
+test('a request in flight when access ended does not restore it', async (t) => {
   const { app, root, add } = await startWithLogin(t)
   const ada = await add('ada')
   const { db, transact } = app.app.store
@@ -164,7 +164,7 @@ test('what was underway when access ended does not bring it back', async (t) => 
   const issuer = { userId: ada.id, scope: 'admin', by } as const
   const page = await root.page()
   const reset = () => page.inviteUser(ada.id)
-  /** Another request comes first, after everything that is checked outside of the transaction. */
+  /** Another request commits first, after all checks outside of the transaction. */
   const ctx = (first: () => Promise<unknown>) => ({
     db,
     wake() {},
@@ -174,7 +174,7 @@ test('what was underway when access ended does not bring it back', async (t) => 
     }) as typeof transact,
   })
   const isUnauthorized = (error: unknown) => error instanceof Problem && error.kind === 'unauthorized'
-  // A replica that cached the session half a second ago has let these in.
+  // A replica that cached the session half a second ago has accepted these.
   await assert.rejects(createToken(ctx(reset), issuer, { name: 'a', scope: 'admin' }), isUnauthorized)
   const change = { current: '', password: newPassword, revokeTokens: false }
   await assert.rejects(
@@ -196,11 +196,11 @@ test('what was underway when access ended does not bring it back', async (t) => 
   assert.equal((await getUser(db, ada.id)).name, 'ada')
 })
 
-test('a token set up before its server had a login outlives that; nothing was recovered', async (t) => {
+test('a token set up before its server had a login stays valid; no account was reset', async (t) => {
   const { app, root } = await startWithLogin(t)
   const draft = { name: 'dashboard', scope: 'read', expiresAt: null } as const
   const { store } = app.app
-  // As it was before somebody set the server up.
+  // The state before the server was set up.
   const invitation = await store.transact(async (tx, now) => {
     await tx.updateTable('users').set({ name: null }).where('id', '=', root.id).execute()
     return issue(tx, root.id, 'invitation', { ...draft, expiresAt: now + 1_000 }, now)

@@ -9,10 +9,10 @@ import { recordChange } from '#store/changes.ts'
 import { builtInUserId } from '#store/users.ts'
 import { startTestApp, type TestApp } from '#support/test-app.ts'
 
-/** What a user of the API may rely on who wants to know what happens. */
+/** The guarantees for a client that follows events. */
 const startAt = '2026-12-01T09:00:00Z'
 
-/** Follows the stream from the start of the list on. @returns takes the next events, waiting for them */
+/** Follows the stream from the start of the list. @returns a function that takes the next events, waiting for them */
 function follow(t: { after(end: () => unknown): void }, { url }: TestApp, query: QueryOf<'followEvents'> = {}) {
   const stopping = new AbortController()
   const events = createClient(url).followEvents({ after: '0', ...query }, { signal: stopping.signal })
@@ -28,7 +28,7 @@ const poll = async (url: string, query = '', headers: Record<string, string> = {
   wireTo(url)('GET', `/v1/events${query}`, { headers: { accept: 'application/json', ...headers } })
 const types = (events: EventWire[]) => events.map(({ type }) => type)
 
-test('what happens to a task is told in order, each with the task, and a sentence', async (t) => {
+test('events of a task come in order, each with the task and a sentence', async (t) => {
   const app = await startTestApp(t, { startAt })
   const { client, clock } = app
   const next = follow(t, app)
@@ -71,13 +71,13 @@ test('what happens to a task is told in order, each with the task, and a sentenc
   assert.deepEqual(deleted?.data, { task: null, notification: null, message: `Your task (id:${task.id}) was deleted.` })
 })
 
-/** Takes note of what was done to many at once. */
+/** Records a change of many tasks at once. */
 const recordMany = ({ app }: TestApp, kind: 'cleared' | 'imported' | 'restored') =>
   app.store.transact(async (tx) =>
     recordChange(tx, { userId: builtInUserId, taskId: null, kind, batch: 'b', count: 128 }),
   )
 
-test('what happens to many at once is one event', async (t) => {
+test('a change of many tasks at once is one event', async (t) => {
   const app = await startTestApp(t)
   const next = follow(t, app)
   for (const kind of ['imported', 'cleared', 'restored'] as const) await recordMany(app, kind)
@@ -93,14 +93,14 @@ test('what happens to many at once is one event', async (t) => {
   })
 })
 
-test('a delivery that is given up is told, with the notification, the delivery and the reason', async (t) => {
+test('a failed delivery is an event, with the notification, the delivery and the reason', async (t) => {
   const app = await startTestApp(t, { startAt })
   app.recorder.answer = () => ({ retry: false, reason: '401 Unauthorized' })
   const next = follow(t, app, { types: ['delivery.failed'] })
   const task = await app.client.createTask({ title: 'Due', expiry_dt: '2026-12-01T09:10:00Z' })
   await app.app.idle()
   const [failed] = await next(1)
-  // The channel that gave up is told of by a task of its own, which is announced on the others.
+  // The failing channel is reported by a task of its own, which is delivered to the others.
   const notification = (await app.client.listNotifications()).notifications.find(({ task_id }) => task_id === task.id)
   const { deliveries = [], acknowledged_dt: _, ...rest } = notification ?? {}
   assert.equal(failed?.type, 'delivery.failed')
@@ -112,7 +112,7 @@ test('a delivery that is given up is told, with the notification, the delivery a
   })
 })
 
-test('types and a task are followed alone; what happens to many may have happened to it', async (t) => {
+test('a stream can be limited to types and a task; changes of many tasks may concern it', async (t) => {
   const app = await startTestApp(t)
   const { client } = app
   const [a, b] = (await Promise.all(['a', 'b'].map((title) => client.createTask({ title })))) as [TaskWire, TaskWire]
@@ -126,7 +126,7 @@ test('types and a task are followed alone; what happens to many may have happene
   assert.deepEqual(types(await ofTypes(2)), ['task.completed', 'task.deleted'])
 })
 
-test('a stream begins now, or after what was seen, which Last-Event-ID names before the address does', async (t) => {
+test('a stream begins now, or after a given event, for which Last-Event-ID takes precedence over the query', async (t) => {
   const { client, url } = await startTestApp(t)
   for (const title of ['one', 'two', 'three']) await client.createTask({ title })
   const now = await openStream(t, `${url}/v1/events`)
@@ -145,13 +145,13 @@ test('a stream begins now, or after what was seen, which Last-Event-ID names bef
   assert.match(await fromChanges.until('}\n\n'), /^retry: 2000\nid: 3\n\nid: 4\n/)
 })
 
-test('a quiet stream says every 15 s that it is there, and how far it has come', async (t) => {
+test('an idle stream sends a heartbeat with its position every 15 s', async (t) => {
   const { client, clock, url } = await startTestApp(t)
   const stream = await openStream(t, `${url}/v1/events?types=task.deleted`)
   assert.equal(await stream.until('\n\n'), 'retry: 2000\nid: 0\n\n')
   await clock.advance(14_999)
   await client.createTask({ title: 'Not of this type' })
-  // The feed has passed over it once another, who is told after this one, has it.
+  // The stream has passed it once another subscriber, who is served after this one, has it.
   await poll(url, '?after=0')
   await clock.advance(1)
   assert.equal(await stream.until('\n\n'), ':\nid: 1\n\n')
@@ -159,7 +159,7 @@ test('a quiet stream says every 15 s that it is there, and how far it has come',
   assert.equal(await stream.until('\n\n'), ':\n\n')
 })
 
-test('who comes from before the list begins is told to start over, and goes on from now', async (t) => {
+test('a subscriber whose cursor is older than the list gets an event that says so, and continues from now', async (t) => {
   const { client, app, url } = await startTestApp(t)
   for (const title of ['one', 'two', 'three']) await client.createTask({ title })
   await app.store.transact(async (tx) => {
@@ -188,7 +188,7 @@ test('who comes from before the list begins is told to start over, and goes on f
   assert.equal((await events.next()).value?.type, 'task.created')
 })
 
-test('a long poll answers at once what is there, or waits for it as long as it was told to', async (t) => {
+test('a long poll responds at once if there are events, or waits as long as requested', async (t) => {
   const { client, clock, url } = await startTestApp(t)
   const empty = await poll(url, '?wait=0')
   assert.match(empty.headers.get('content-type') ?? '', /^application\/json/)
@@ -210,7 +210,7 @@ test('a long poll answers at once what is there, or waits for it as long as it w
   const inVain = poll(url, `?after=${three.cursor}&wait=20`).finally(() => {
     isOver = true
   })
-  // When it has reached the server nobody knows: it does not wait for less than it was told to.
+  // The arrival of the request at the server is unknown: the poll waits at least as long as requested.
   while (!isOver) {
     await clock.advance(1_000)
     await poll(url, '?wait=0')
@@ -219,7 +219,7 @@ test('a long poll answers at once what is there, or waits for it as long as it w
   assert.deepEqual((await inVain).body.events, [])
 })
 
-test('what cannot be understood is refused with 400, and says where', async (t) => {
+test('an invalid parameter is refused with 400 that names it', async (t) => {
   const { url } = await startTestApp(t)
   for (const [query, about] of [
     ['?after=x', 'after'],
@@ -238,12 +238,12 @@ test('what cannot be understood is refused with 400, and says where', async (t) 
   assertProblem(await wireTo(url)('POST', '/v1/events', { body: {} }), 405)
 })
 
-test('a stop ends streams at once, and who comes back after a restart has missed nothing', async (t) => {
+test('a stop ends streams at once, and a subscriber that returns after a restart has missed nothing', async (t) => {
   const app = await startTestApp(t)
   await app.client.createTask({ title: 'one' })
   const stream = await openStream(t, `${app.url}/v1/events`)
   await stream.until('\n\n')
-  await app.stop() // with a clock that stands
+  await app.stop() // with a frozen clock
   await stream.ends()
   await app.restart()
   await app.client.createTask({ title: 'two' })

@@ -7,7 +7,7 @@ import { type Account, type LoginApp, startWithLogin } from '#support/accounts.t
 import { failingDatabase } from '#support/failing-database.ts'
 import { insertMany } from '#support/many-tasks.ts'
 
-/** All that is a user's, to be kept before he goes: a JSON object a line. */
+/** The export of all data of a user, for example before deletion: one JSON object a line. */
 const startAt = '2026-12-01T09:00:00Z'
 type Line = { type: string } & Record<string, Record<string, unknown>>
 
@@ -32,7 +32,7 @@ async function withSome({ app }: LoginApp, { client }: Account, word: string, ur
   return client.getTask(due.id)
 }
 
-test('it has all that is a user’s and nothing of others, in the words of the API, without what is secret', async (t) => {
+test('the export has all data of the user and none of others, in the terms of the API, without secrets', async (t) => {
   const flags = ['--member-hosts=127.0.0.1']
   const login = await startWithLogin(t, { startAt, flags, channels: [] })
   const { app, root, add } = login
@@ -68,7 +68,7 @@ test('it has all that is a user’s and nothing of others, in the words of the A
   )
 })
 
-test('of who is disabled, as before he is deleted; of nobody by whoever does not administer the server', async (t) => {
+test('a disabled user can be exported before deletion; a user who is not an administrator can export no user', async (t) => {
   const login = await startWithLogin(t)
   const { root, add } = login
   const ada = await add('ada')
@@ -80,12 +80,12 @@ test('of who is disabled, as before he is deleted; of nobody by whoever does not
   assert.ok((await exported(login, ada)).some(({ task }) => task?.title === 'a'))
 })
 
-test('many tasks are read as they are taken: whoever is slow, or goes, costs no memory', async (t) => {
+test('many tasks are read as fast as the client takes them: a slow or disconnected client costs no memory', async (t) => {
   const database = failingDatabase()
   const login = await startWithLogin(t, { wrapDatabase: database.wrap })
   const { app, root, add } = login
   const ada = await add('ada')
-  // Pages of 500 tasks: 5 MB each, of which the sockets on the way take one or two.
+  // Pages of 500 tasks: 5 MB each, of which the sockets on the way buffer one or two.
   const pages = 6
   await insertMany(app.app.store, 500 * pages - 1, { user_id: ada.id, description: 'x'.repeat(10_000) })
   const read = () => database.statements.filter((text) => /^select .* offset /.test(text)).length
@@ -95,7 +95,7 @@ test('many tasks are read as they are taken: whoever is slow, or goes, costs no 
   const reader = (await root.client.exportUser(ada.id, { signal: going.signal })).getReader()
   await reader.read()
   let seen = -1
-  // Nothing is read any more as long as nothing is taken.
+  // The server reads nothing while the client takes nothing.
   await eventually('it waits', async () => {
     const isSame = seen === read()
     seen = read()
@@ -105,7 +105,7 @@ test('many tasks are read as they are taken: whoever is slow, or goes, costs no 
   assert.ok(read() - before < pages, `${read() - before} of ${pages} pages`)
   going.abort()
   await assert.rejects(reader.read())
-  await app.stop() // which waits for what is underway
+  await app.stop() // which waits for requests in flight
   assert.ok(read() - before < pages, 'nobody reads on for one who is gone')
 
   await app.restart()

@@ -5,10 +5,10 @@ import { eventually } from '#kit/eventually.ts'
 import { assertProblem, wireTo } from '#kit/http-requests.ts'
 import { signIn, startWithLogin } from '#support/accounts.ts'
 
-/** How many connections for good one token, session or user may take. The numbers themselves: src/http/follower-limits.test.ts. */
+/** The maximum number of long-lived connections per token, session or user. The numbers themselves: src/http/follower-limits.test.ts. */
 const bearer = (token: string) => ({ authorization: `Bearer ${token}` })
 
-test('a token follows events 100 times and a user 200, by streams and long polls; others follow all the same', async (t) => {
+test('a token follows events 100 times and a user 200, by streams and long polls; other users are not affected', async (t) => {
   const { app, root, add } = await startWithLogin(t, { flags: ['--rate-limit=0'] })
   const ada = await add('ada')
   const streamBy = (headers: Record<string, string>) => openStream(t, `${app.url}/v1/events`, headers)

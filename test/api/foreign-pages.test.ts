@@ -5,12 +5,12 @@ import { chromium } from 'playwright-core'
 import { answers, startHttpReceiver } from '#kit/http-receiver.ts'
 import { startTestApp } from '#support/test-app.ts'
 
-/** Pages of others in a real browser, against a server without login that other machines reach. */
+/** Pages of other sites in a real browser, against a server without login that other machines reach. */
 const browser = '/usr/bin/chromium'
 const skip = existsSync(browser) ? false : `no browser at ${browser}`
 if (skip && process.env.CI === 'true') throw new Error(`${skip}, and CI is to have one`)
 
-/** By DNS every name leads here, as rebinding makes a foreign one do once its page is loaded. */
+/** Every DNS name resolves to this machine, as DNS rebinding makes a foreign name do once its page is loaded. */
 async function openBrowser(t: TestContext) {
   const quiet = ['--no-first-run', '--disable-background-networking', '--disable-component-update', '--disable-sync']
   const args = [
@@ -32,7 +32,7 @@ async function startTarget(t: TestContext, port = 0) {
     flags: ['--host=0.0.0.0', `--port=${port}`, '--allow-anyone-on-network'],
   })
   const task = await client.createTask({ title: 'Renew passport' })
-  /** How many reads of the list ended so. What a browser then hides from a page, it hides from a test as well. */
+  /** The number of reads of the list with this result. A browser hides the response from a page, and so from a test as well. */
   async function countReads(status: '2xx' | '4xx') {
     const text = await (await fetch(`http://127.0.0.1:${new URL(url).port}/metrics`)).text()
     const lines = text.split('\n').filter((line) => line.startsWith('duebell_http_request_duration_seconds_count{'))
@@ -49,7 +49,7 @@ async function startOther(t: TestContext) {
   return { port: Number(new URL(url).port), stop }
 }
 
-test('a page whose name was made to lead here can read, make and delete nothing', { skip }, async (t) => {
+test('a page of a rebound name can read, create and delete nothing', { skip }, async (t) => {
   const other = await startOther(t)
   const page = await openBrowser(t)
   await page.goto(`http://evil.example:${other.port}/`)
@@ -78,14 +78,14 @@ test('a page whose name was made to lead here can read, make and delete nothing'
   )
 })
 
-test('a page of another site cannot have a search made, by a frame, an image, a script or a fetch', {
+test('a page of another site cannot cause a search, by a frame, an image, a script or a fetch', {
   skip,
 }, async (t) => {
   const { tasks, countReads } = await startTarget(t)
   const page = await openBrowser(t)
   const { port } = await startOther(t)
   let refused = 0
-  // Of another site, and of the same site: browsers tell sites apart by host, and not by port.
+  // One page of another site, and one of the same site: browsers compare sites by host, and not by port.
   for (const host of ['localhost', '127.0.0.1']) {
     await page.goto(`http://${host}:${port}/`)
     await page.evaluate(`(async () => {
@@ -104,7 +104,7 @@ test('a page of another site cannot have a search made, by a frame, an image, a 
   }
   assert.equal(await countReads('2xx'), 0)
 
-  await t.test('but a person may follow its link', async () => {
+  await t.test('a person may follow its link', async () => {
     await page.evaluate(`document.body.innerHTML = '<a href="${tasks}?q=passport">Tasks</a>'`)
     const [response] = await Promise.all([page.waitForResponse((one) => one.url().startsWith(tasks)), page.click('a')])
     assert.equal(response.status(), 200)

@@ -6,7 +6,7 @@ import { startHttpReceiver } from '#kit/http-receiver.ts'
 import { failingDatabase } from '#support/failing-database.ts'
 import { startTestApp } from '#support/test-app.ts'
 
-/** What each face of health says: the text of the original, the JSON, and the answer to a load balancer. */
+/** The forms of health: the text of the original, the JSON, and the response to a load balancer. */
 async function health(url: string) {
   const [text, json, ready] = await Promise.all([
     fetch(`${url}/v1/health`),
@@ -29,11 +29,11 @@ test('healthy', async (t) => {
   assert.deepEqual(scheduler, { status: 'ok', error: null, lag_ms: 0 })
 })
 
-test('degraded: a reminder is overdue for half a minute, and yet everything works; who knows two words goes on', async (t) => {
+test('degraded: a reminder is overdue for half a minute, and yet everything works; clients that know two words continue', async (t) => {
   const { client, clock, url } = await startTestApp(t)
   await client.createTask({ title: 'Renew passport', expiry_dt: '2026-12-01T10:00:00Z' })
   await clock.advance(0)
-  clock.set('2026-12-01T09:45:29.999Z') // nobody is woken by that
+  clock.set('2026-12-01T09:45:29.999Z') // this wakes no loop
   assert.equal((await health(url)).status, 'healthy')
   clock.set('2026-12-01T09:45:30Z')
   const { codes, words, status, scheduler } = await health(url)
@@ -41,7 +41,7 @@ test('degraded: a reminder is overdue for half a minute, and yet everything work
   assert.deepEqual(scheduler, { status: 'late', error: null, lag_ms: 30_000 })
 })
 
-test('unhealthy: the database is away', async (t) => {
+test('unhealthy: the database is unavailable', async (t) => {
   const database = failingDatabase()
   const { clock, url } = await startTestApp(t, { wrapDatabase: database.wrap })
   await clock.advance(0)
@@ -51,7 +51,7 @@ test('unhealthy: the database is away', async (t) => {
   assert.notEqual(why, 'ok')
 })
 
-test('with a login strangers are told that something is wrong, and who has signed in what', async (t) => {
+test('with a login unauthenticated callers learn that something is wrong, and signed-in users learn what', async (t) => {
   const database = failingDatabase()
   const { clock, url, lines } = await startTestApp(t, { flags: ['--login'], wrapDatabase: database.wrap })
   const accept = { accept: 'application/json' }
@@ -80,23 +80,23 @@ test('with a login strangers are told that something is wrong, and who has signe
   await createClient(url, { token }).createTask({ title: 'Rings soon', expiry_dt: '2026-12-01T09:15:05Z' })
   await clock.advance(0)
   database.die()
-  await clock.advance(5_000) // the bell looks, and cannot
+  await clock.advance(5_000) // the reminders loop tries to read, and fails
   for (const headers of known)
     assert.deepEqual(await componentOf(headers), ['the process is dead', 'failing', 'Died: the process is dead'])
   for (const headers of invalidCursor) assert.deepEqual(await componentOf(headers), ['away', 'failing', null])
-  // Nobody is remembered for ever.
+  // No credential is cached forever.
   await clock.advance(3_600_000)
   for (const headers of known) assert.deepEqual(await componentOf(headers), ['away', 'failing', null])
 })
 
-test('without a login everybody who reaches the server is told what is wrong', async (t) => {
+test('without a login every caller that reaches the server gets the details', async (t) => {
   const database = failingDatabase()
   const { url } = await startTestApp(t, { wrapDatabase: database.wrap })
   database.die()
   assert.equal((await health(url)).database, 'the process is dead')
 })
 
-/** A dead man's switch: waits for signs of life. */
+/** A dead man's switch: a receiver that waits for heartbeats. */
 async function startSwitch(t: TestContext) {
   let next = () => {}
   const receiver = await startHttpReceiver(t, (_, response) => {
@@ -107,13 +107,13 @@ async function startSwitch(t: TestContext) {
     url: `${receiver.url}/ping/token-of-somebody`,
     received: () => receiver.requests.map(({ method, path }) => `${method} ${path}`),
     answer: (response: ServerResponse) => void response.end('OK'),
-    /** Resolves when the next has come and its answer has gone. */
+    /** Resolves when the next heartbeat has arrived and its response has been sent. */
     nextBeat: () => new Promise<void>((resolve) => (next = resolve)),
   }
   return one
 }
 
-test('the heartbeat is heard every minute, follows no redirect, and its address stands in no log', async (t) => {
+test('the heartbeat is sent every minute, follows no redirect, and its address is in no log', async (t) => {
   const watch = await startSwitch(t)
   const { clock, lines } = await startTestApp(t, { flags: [`--heartbeat-url=${watch.url}`] })
   let nextBeat = watch.nextBeat()
@@ -134,7 +134,7 @@ test('the heartbeat is heard every minute, follows no redirect, and its address 
   assert.ok(!lines.join().includes('token-of-somebody'))
 })
 
-test('unhealthy: without login, the user that everybody is was removed from the database; a restart adds it again', async (t) => {
+test('unhealthy: without login, the only user was removed from the database; a restart adds it again', async (t) => {
   const testApp = await startTestApp(t)
   await testApp.app.store.db.deleteFrom('users').where('id', '=', 1).execute()
   const { codes, words, status, database } = await health(testApp.url)

@@ -15,14 +15,14 @@ import { startLiveApp } from '#support/live-app.ts'
 import { startTestApp } from '#support/test-app.ts'
 import { addUsers } from '#support/users.ts'
 
-/** Idempotency-Key: whoever does not know whether a POST was done sends it again, and it is done once. */
+/** Idempotency-Key: a client that does not know whether a POST succeeded repeats it, and it is processed once. */
 
 const poster =
   (send: Wire) =>
   (key: string, path: string, body?: object, headers: Record<string, string> = {}): Promise<Answer> =>
     send('POST', path, { headers: { 'idempotency-key': `"${key}"`, ...headers }, ...(body && { body }) })
 
-/** What a repeated answer has in common with the first. */
+/** The parts of a response that its replay has as well. */
 const essence = ({ status, headers, text }: Answer) => ({
   status,
   text,
@@ -33,14 +33,14 @@ const essence = ({ status, headers, text }: Answer) => ({
 })
 const isReplayed = ({ headers }: Answer) => headers.get('idempotency-replayed')
 
-test('a POST under a key', async (t) => {
+test('a POST with a key', async (t) => {
   const app = await startTestApp(t)
   const { client, clock } = app
   const post = (...args: Parameters<ReturnType<typeof poster>>) => poster(wireTo(app.url))(...args)
   const count = async () => (await client.listTasks()).tasks.length
   const expiry_dt = '2026-12-24T18:00:00Z'
 
-  await t.test('is done once; repeated it is answered the same, and says that it was', async () => {
+  await t.test('is processed once; a repeated one gets the same response, marked as replayed', async () => {
     const draft = { title: 'Once', expiry_dt }
     const first = await post('create', '/v1/tasks', draft)
     assert.deepEqual([first.status, isReplayed(first)], [200, null])
@@ -66,7 +66,7 @@ test('a POST under a key', async (t) => {
     assert.equal(await app.client.listTasks().then(({ tasks }) => tasks.length), 1)
   })
 
-  await t.test('of a verb changes nothing when it is repeated, though the task has changed since', async () => {
+  await t.test('an action is not repeated, although the task has changed since', async () => {
     const { id } = await app.client.createTask({ title: 'x', expiry_dt })
     for (const [verb, body] of [['complete'], ['reopen'], ['snooze', { for: 'PT1H' }]] as const) {
       const first = await post(verb, `/v1/tasks/${id}/${verb}`, body)
@@ -78,7 +78,7 @@ test('a POST under a key', async (t) => {
     }
   })
 
-  await t.test('under If-Match is replayed, where without a key its own effect would refuse it', async () => {
+  await t.test('with If-Match is replayed, although its own effect would refuse it without a key', async () => {
     const { id } = await app.client.createTask({ title: 'x', expiry_dt })
     const complete = () => post('conditional', `/v1/tasks/${id}/complete`, undefined, { 'if-match': '"1"' })
     assert.deepEqual(essence(await complete()), essence(await complete()))
@@ -86,14 +86,14 @@ test('a POST under a key', async (t) => {
     assertProblem(plain, 412)
   })
 
-  await t.test('with return=minimal is replayed so', async () => {
+  await t.test('with return=minimal is replayed in that form', async () => {
     const ask = () => post('minimal', '/v1/tasks', { title: 'x' }, { prefer: 'return=minimal' })
     const [first, again] = [await ask(), await ask()]
     assert.deepEqual(Object.keys(again.body), ['id', 'version'])
     assert.deepEqual([essence(again), isReplayed(again)], [essence(first), 'true'])
   })
 
-  await t.test('is refused where the key was used for something else: 422, and nothing is done', async () => {
+  await t.test('is refused if the key was used for another request: 422, and nothing is changed', async () => {
     const { id } = await app.client.createTask({ title: 'x', expiry_dt })
     const first = await post('taken', '/v1/tasks', { title: 'Taken' })
     const before = (await app.client.listTasks()).tasks
@@ -111,7 +111,7 @@ test('a POST under a key', async (t) => {
     assert.deepEqual(essence(await post('taken', '/v1/tasks', { title: 'Taken' })), essence(first))
   })
 
-  await t.test('that was refused is not remembered: the key may be used again, for anything', async () => {
+  await t.test('a refused request is not recorded: the key can be used again, for any request', async () => {
     assertProblem(await post('refused', '/v1/tasks', { title: '' }), 422, '/title')
     assertProblem(await post('refused', '/v1/tasks/4711/complete'), 404)
     await app.client.createTask({ title: 'x', uid: 'taken' })
@@ -121,14 +121,14 @@ test('a POST under a key', async (t) => {
     assert.equal(isReplayed(await post('refused', '/v1/tasks', { title: 'x', uid: 'free' })), 'true')
   })
 
-  await t.test('that is no key is 400', async () => {
+  await t.test('an invalid key is 400', async () => {
     const before = (await app.client.listTasks()).tasks.length
     for (const key of ['""', '"a', 'a b', 'a, b', 'x'.repeat(256)])
       assertProblem(await post(key, '/v1/tasks', { title: 'x' }, { 'idempotency-key': key }), 400, 'Idempotency-Key')
     assert.equal((await app.client.listTasks()).tasks.length, before)
   })
 
-  await t.test('rings, once', async () => {
+  await t.test('fires once', async () => {
     const draft = { title: 'Rings', expiry_dt: new Date(clock.now() + 60_000).toISOString() }
     const { body } = await post('rings', '/v1/tasks', draft)
     await post('rings', '/v1/tasks', draft)
@@ -137,7 +137,7 @@ test('a POST under a key', async (t) => {
     assert.equal(app.recorder.messages.filter(({ task }) => task.id === body.id).length, 1)
   })
 
-  await t.test('is forgotten after 24 hours, and no sooner', async () => {
+  await t.test('the record expires after 24 hours, and no sooner', async () => {
     const first = await post('a day', '/v1/tasks', { title: 'x' })
     await clock.advance(keyLifetimeMs - 1)
     assert.equal(isReplayed(await post('a day', '/v1/tasks', { title: 'x' })), 'true')
@@ -148,25 +148,25 @@ test('a POST under a key', async (t) => {
     assert.deepEqual(essence(await post('a day', '/v1/tasks', { title: 'y' })), essence(next), 'and is kept anew')
   })
 
-  await t.test('and without one is done each time', async () => {
+  await t.test('without a key each request is processed', async () => {
     const before = (await app.client.listTasks()).tasks.length
     for (const _ of [1, 2]) await app.client.createTask({ title: 'x' })
     assert.equal((await app.client.listTasks()).tasks.length, before + 2)
   })
 })
 
-test('twenty at once under one key make one task, over two replicas where there may be two', async (t) => {
+test('twenty concurrent requests with one key create one task, on two replicas if there can be two', async (t) => {
   const url = await migratedDatabase(t)
   const { app: first, client } = await startLiveApp(t, url)
   const second = testDatabase === 'sqlite' ? first : (await startLiveApp(t, url)).app
   for (let round = 0; round < 10; round++) {
-    // With a uid and a key of its own as well: they must not be found to be taken by the very same request.
+    // With a uid and a key of its own as well: the repeated request must not find its own values already in use.
     const draft = { title: `Round ${round}`, ...(round % 2 === 1 && { uid: `uid ${round}`, key: `key ${round}` }) }
     const answers = await Promise.all([
       ...Array.from({ length: 20 }, (_, i) =>
         poster(wireTo((i % 2 ? first : second).url))(`round ${round}`, '/v1/tasks', draft),
       ),
-      // In the same transactions as others, who do not notification.
+      // In the same transactions as other writes, which must not be affected.
       ...Array.from({ length: 5 }, (_, i) =>
         wireTo(first.url)('POST', '/v1/tasks', { body: { title: `Other ${round} ${i}` } }),
       ),
@@ -179,7 +179,7 @@ test('twenty at once under one key make one task, over two replicas where there 
   assert.equal((await client.listTasks()).tasks.length, 10 * 6)
 })
 
-test('another user’s key is another key, and one is forgotten for its age alone', async (t) => {
+test('the same key of another user is another key, and records expire by age only', async (t) => {
   const clock = fakeClock()
   const store = await openStore(await migratedDatabase(t), { clock, onBroken() {} })
   t.after(() => store[Symbol.asyncDispose]())
@@ -213,11 +213,11 @@ test('another user’s key is another key, and one is forgotten for its age alon
   assert.equal((await post(1, 'young')).isReplayed, true)
 })
 
-test('who sends no key pays for none: not a statement speaks of idempotency keys', async (t) => {
+test('a request without a key does not pay for them: no statement reads idempotency keys', async (t) => {
   const database = failingDatabase()
   const { url } = await startTestApp(t, { wrapDatabase: (dialect) => database.wrap(dialect) })
   const started = database.statements.length
-  const send = wireTo(url) // the client would send one
+  const send = wireTo(url) // the client would send a key
   const { body } = await send('POST', '/v1/tasks', { body: { title: 'x', expiry_dt: '2026-12-24' } })
   assert.equal((await send('POST', `/v1/tasks/${body.id}/complete`)).status, 200)
   const spoken = () => database.statements.slice(started).filter((text) => /\bidempotency_keys\b/.test(text)).length
@@ -226,13 +226,13 @@ test('who sends no key pays for none: not a statement speaks of idempotency keys
   assert.equal(spoken(), 3, 'and who sends one pays for three')
 })
 
-/** Ends at most once: by the test, or after it where it failed before. */
+/** Ends at most once: by the test, or after it if the test failed before. */
 function endOnce(end: () => Promise<void>): () => Promise<void> {
   let ended: Promise<void> | undefined
   return () => (ended ??= end())
 }
 
-/** A transaction that has taken a key and does not end. @returns what ends it */
+/** A transaction that has reserved a key and does not end. @returns a function that ends it */
 async function holdKey(url: string, key: string): Promise<() => Promise<void>> {
   const insert = (name: string) =>
     `insert into idempotency_keys (user_id, ${name}, fingerprint, status, headers, body, created_at) values (1, '${key}', '', 0, '', '', 0)`
@@ -250,7 +250,7 @@ async function holdKey(url: string, key: string): Promise<() => Promise<void>> {
 }
 
 if (testDatabase !== 'sqlite')
-  test('while a request under a key is underway elsewhere another waits, and is told 409 when that takes long', async (t) => {
+  test('a request waits while another with the same key is in flight elsewhere, and gets 409 if that takes long', async (t) => {
     const url = await migratedDatabase(t)
     const { app, client } = await startLiveApp(t, url)
     const post = poster(wireTo(app.url))
@@ -260,14 +260,14 @@ if (testDatabase !== 'sqlite')
     assertProblem(refused, 409, 'in progress')
     assert.equal(refused.headers.get('retry-after'), '1')
     const waiting = post('held', '/v1/tasks', { title: 'x' })
-    await client.listTasks() // it has been sent by now
+    await client.listTasks() // the request has been sent by now
     await release()
     const done = await waiting
     assert.deepEqual([done.status, isReplayed(done)], [200, null])
     assert.equal((await client.listTasks()).tasks.length, 1)
   })
 
-test('what works in chunks is answered again as well, and a key is of one request', async (t) => {
+test('an operation that works in chunks is replayed as well, and a key belongs to one request', async (t) => {
   const { client, url, app } = await startTestApp(t)
   const post = poster(wireTo(url))
   for (const title of ['one', 'two']) await client.createTask({ title })

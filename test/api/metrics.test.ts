@@ -4,14 +4,14 @@ import { rawRequest } from '#kit/http-requests.ts'
 import { wrapConnections } from '#support/failing-database.ts'
 import { startTestApp } from '#support/test-app.ts'
 
-/** `GET /metrics`: name and labels, as they are written, to the value. */
+/** Parses `GET /metrics`: name and labels, as written, to the value. */
 async function scrape(url: string): Promise<Map<string, number>> {
   const text = await (await fetch(`${url}/metrics`)).text()
   const lines = text.split('\n').filter((line) => line !== '' && !line.startsWith('#'))
   return new Map(lines.map((line) => [line.slice(0, line.lastIndexOf(' ')), Number(line.slice(line.lastIndexOf(' ')))]))
 }
 
-/** Those of one metric whose labels have all of these. */
+/** The values of one metric whose labels include all of these. */
 function sum(values: Map<string, number>, name: string, ...labels: string[]): number {
   let total = 0
   for (const [key, value] of values)
@@ -19,7 +19,7 @@ function sum(values: Map<string, number>, name: string, ...labels: string[]): nu
   return total
 }
 
-test('GET /metrics is text for Prometheus, behind the same door as health', async (t) => {
+test('GET /metrics is text for Prometheus, with the same authentication as health', async (t) => {
   const { url } = await startTestApp(t)
   const response = await fetch(`${url}/metrics`)
   assert.equal(response.status, 200)
@@ -30,7 +30,7 @@ test('GET /metrics is text for Prometheus, behind the same door as health', asyn
   assert.equal((await rawRequest(url, ['GET /metrics HTTP/1.1', 'Host: evil.example'])).status, 403)
 })
 
-test('what rings is counted, with how late it was and how it ended on each channel', async (t) => {
+test('notifications are counted, with their lateness and their outcome on each channel', async (t) => {
   const { client, clock, recorder, url } = await startTestApp(t)
   const secret = 'a title that nobody may read here'
   await client.createTask({ title: secret, expiry_dt: '2026-12-01T10:00:00Z', key: 'secret-key', tags: ['secret-tag'] })
@@ -63,7 +63,7 @@ test('what rings is counted, with how late it was and how it ended on each chann
   for (const word of [secret, 'secret-key', 'secret-tag']) assert.ok(![...values.keys()].join().includes(word), word)
 })
 
-test('what is given up, and what is not true any more, is counted; the dead until somebody tries again', async (t) => {
+test('failed and cancelled deliveries are counted; failed ones until they are retried', async (t) => {
   const { client, clock, recorder, url } = await startTestApp(t)
   recorder.answer = () => ({ retry: false, reason: 'never' })
   await client.createTask({ title: 'Dead', expiry_dt: '2026-12-01T10:00:00Z' })
@@ -91,7 +91,7 @@ test('what is given up, and what is not true any more, is counted; the dead unti
   assert.equal(sum(values, 'duebell_deliveries_failed'), 0)
 })
 
-test('requests are counted by route, never by what was asked for', async (t) => {
+test('requests are counted by route, never by their actual path', async (t) => {
   const { client, url } = await startTestApp(t)
   await client.createTask({ title: 'One', key: 'a/secret' })
   for (const path of [
@@ -114,7 +114,7 @@ test('requests are counted by route, never by what was asked for', async (t) => 
   assert.ok(![...values.keys()].join().includes('secret'))
 })
 
-test('the database is asked once in five seconds, and is told to be down when it is', async (t) => {
+test('the database is queried at most once in five seconds, and is reported as down when it is', async (t) => {
   let isAway = false
   let reads = 0
   const { clock, url } = await startTestApp(t, {

@@ -3,7 +3,7 @@ import { readFileSync } from 'node:fs'
 import { test } from 'node:test'
 import { startTestApp } from '#support/test-app.ts'
 
-/** What docs/monitoring brings along asks for what a server really has. */
+/** The dashboard and alerts of docs/monitoring use only metrics that a server really has. */
 const read = (name: string) => readFileSync(new URL(`../../docs/monitoring/${name}`, import.meta.url), 'utf8')
 
 interface Panel {
@@ -30,12 +30,12 @@ async function names(url: string): Promise<{ series: Set<string>; families: Set<
   return { series: new Set(series), families: new Set(families) }
 }
 
-test('every metric of the dashboard and of the alerts is one that a server has', async (t) => {
+test('every metric of the dashboard and of the alerts exists', async (t) => {
   const { client, clock, url } = await startTestApp(t)
   await client.createTask({ title: 'Renew passport', expiry_dt: '2026-12-01T09:05:00Z' })
   await clock.advance(0)
   const { series } = await names(url)
-  // Of a database that has a clock of its own.
+  // A database that has a clock of its own.
   series.add('duebell_database_clock_skew_seconds')
   const asked = [
     ...dashboard.panels.flatMap(({ targets = [] }) => targets.map(({ expr }) => expr)),
@@ -49,7 +49,7 @@ test('every metric of the dashboard and of the alerts is one that a server has',
   )
 })
 
-test('every metric of ours is told of in the README, and the README tells of no other', async (t) => {
+test('the README documents every metric of the server, and no other', async (t) => {
   const { url } = await startTestApp(t)
   const { families } = await names(url)
   families.add('duebell_database_clock_skew_seconds')
@@ -57,7 +57,7 @@ test('every metric of ours is told of in the README, and the README tells of no 
   assert.deepEqual(documented, new Set([...families].filter((name) => name.startsWith('duebell_'))))
 })
 
-test('the dashboard has its data source as a variable, and no two panels in one place', () => {
+test('the dashboard has its data source as a variable, and no two panels overlap', () => {
   assert.ok(dashboard.schemaVersion >= 41)
   assert.ok(dashboard.templating.list.some(({ name, type }) => name === 'datasource' && type === 'datasource'))
   assert.equal(new Set(dashboard.panels.map(({ id }) => id)).size, dashboard.panels.length)

@@ -11,7 +11,7 @@ test('a notification is acknowledged', async (t) => {
   const send = wireTo(url)
   const first = await fire(app)
 
-  await t.test('once: to say so again changes nothing', async () => {
+  await t.test('once: a repeated request changes nothing', async () => {
     assert.equal(first.acknowledged_dt, null)
     const seen = await client.acknowledgeNotification(first.id)
     assert.deepEqual(seen, { ...first, acknowledged_dt: '2026-12-01T09:00:00.000Z' })
@@ -35,7 +35,7 @@ test('a notification is acknowledged', async (t) => {
     assert.deepEqual(await client.acknowledgeNotifications({ up_to: Number.MAX_SAFE_INTEGER }), { acknowledged: 1 })
   })
 
-  await t.test('also when its task is gone; one that does not exist is 404', async () => {
+  await t.test('also after its task was deleted; an unknown one is 404', async () => {
     const { id, task_id } = await fire(app)
     await client.deleteTask(task_id)
     assert.ok((await client.acknowledgeNotification(id)).acknowledged_dt)
@@ -47,7 +47,7 @@ test('a notification is acknowledged', async (t) => {
   })
 })
 
-test('notifications are looked for by how their deliveries went', async (t) => {
+test('notifications are found by the state of their deliveries', async (t) => {
   const { second, options } = withSecond()
   const app = await startTestApp(t, options)
   const { client, recorder, url } = app
@@ -68,12 +68,12 @@ test('notifications are looked for by how their deliveries went', async (t) => {
     [waiting.id, 'waiting'],
     [cancelled.id, 'cancelled'],
   ])
-  // Without that of the task which says that the channel fails.
+  // Without the notification of the task that reports the failing channel.
   const named = (all: readonly { id: number }[]) => all.flatMap(({ id }) => names.get(id) ?? [])
   const found = async (query: QueryOf<'listNotifications'>) =>
     named((await client.listNotifications(query)).notifications)
 
-  await t.test('a delivery that waits, or was given up', async () => {
+  await t.test('a delivery that waits for a retry, or failed', async () => {
     assert.deepEqual(await found({ status: 'pending' }), ['cancelled', 'waiting'])
     assert.deepEqual(await found({ status: 'failed' }), ['failed'])
     assert.deepEqual(await found({ problems: true }), ['cancelled', 'waiting', 'failed'])
@@ -84,7 +84,7 @@ test('notifications are looked for by how their deliveries went', async (t) => {
     assert.deepEqual(await found({ problems: true }), ['failed'])
   })
 
-  await t.test('on one channel: all must be true of the same delivery', async () => {
+  await t.test('on one channel: the same delivery must match every filter', async () => {
     const channelOf = (kind: string) => well.deliveries.find((one) => one.kind === kind)?.channel_id as number
     assert.deepEqual(await found({ channel_id: channelOf('recording'), status: 'failed' }), ['failed'])
     assert.deepEqual(await found({ channel_id: channelOf('second'), status: 'failed' }), [])
@@ -93,7 +93,7 @@ test('notifications are looked for by how their deliveries went', async (t) => {
     assert.equal((await found({ channel_id: channelOf('second') })).length, 4)
   })
 
-  await t.test('of one task, and what has been seen', async () => {
+  await t.test('those of one task, and acknowledged ones', async () => {
     await client.acknowledgeNotification(failed.id)
     assert.deepEqual(await found({ problems: true, acknowledged: false }), [])
     assert.deepEqual(await found({ problems: true, acknowledged: true }), ['failed'])
@@ -114,13 +114,13 @@ test('notifications are looked for by how their deliveries went', async (t) => {
     assertProblem(await send('GET', ofTask), 400, 'cursor')
   })
 
-  await t.test('by what there is', async () => {
+  await t.test('by invalid values', async () => {
     for (const bad of ['status=unknown', 'channel_id=x', 'acknowledged=1', 'problems=no', 'state=failed'])
       assertProblem(await send('GET', `/v1/notifications?${bad}`), 400, bad.split('=')[0])
   })
 })
 
-test('the few that went wrong are found among very many that went well', async (t) => {
+test('a few failed ones are found among very many sent ones', async (t) => {
   const app = await startTestApp(t, { startAt })
   const { client, recorder } = app
   const { store } = app.app

@@ -3,7 +3,7 @@ import type { Outcome } from '#core/delivery.ts'
 import { createRecorder, type Recorder } from '#support/recording-channel.ts'
 import type { TestApp, TestAppOptions } from '#support/test-app.ts'
 
-/** What a person does about notifications: sees them, looks for those that went wrong, and asks for another try. */
+/** The actions of a person on notifications: acknowledge them, find failed ones, and retry them. */
 export const startAt = '2026-12-01T09:00:00Z'
 
 export const overdue = { title: 'x', expiry_dt: '2026-12-01T08:00:00Z' }
@@ -14,7 +14,7 @@ export const refused: Outcome = { retry: false, reason: '410 Gone' }
 
 export const unavailable: Outcome = { retry: true, reason: '503 Service Unavailable' }
 
-/** Creates a task that rings at once, and answers its notification. */
+/** Creates a task that fires at once, and returns its notification. */
 export async function fire({ client, app }: TestApp, more: object = {}) {
   const task = await client.createTask({ ...overdue, ...more })
   await app.idle()

@@ -4,9 +4,9 @@ import { assertProblem, refusal, wireTo } from '#kit/http-requests.ts'
 import { startTestApp } from '#support/test-app.ts'
 import { fire, hourMs, refused, secondMs, startAt, unavailable, withSecond } from './notification-actions.ts'
 
-/** Another try for deliveries that were given up: of one notification, and of all of a channel. */
+/** Retries of failed deliveries: those of one notification, and all of a channel. */
 
-test('what was given up is tried again when somebody asks', async (t) => {
+test('failed deliveries are attempted again on request', async (t) => {
   const { second, options } = withSecond()
   const app = await startTestApp(t, options)
   const { client, clock, recorder, url } = app
@@ -31,7 +31,7 @@ test('what was given up is tried again when somebody asks', async (t) => {
     assert.equal(elsewhere.length, 1, 'what was sent elsewhere is not sent again')
   })
 
-  await t.test('with a back-off that begins anew, while attempts go on counting', async () => {
+  await t.test('with a back-off that restarts, while the attempt number keeps rising', async () => {
     recorder.answer = () => unavailable
     const { id } = await fire(app)
     await clock.advance(30 * hourMs)
@@ -49,7 +49,7 @@ test('what was given up is tried again when somebody asks', async (t) => {
     assert.ok((await on(id)).attempts >= 2 * 10)
   })
 
-  await t.test('one delivery of several, where it is named', async () => {
+  await t.test('only one of several deliveries, if it is named', async () => {
     recorder.answer = () => refused
     second.answer = () => refused
     const { id } = await fire(app)
@@ -67,7 +67,7 @@ test('what was given up is tried again when somebody asks', async (t) => {
     assert.equal((await on(id)).state, 'sent')
   })
 
-  await t.test('but not what was not given up, or would only be dropped', async () => {
+  await t.test('but not those that did not fail, or would only be cancelled', async () => {
     const well = await fire(app)
     assert.match(
       (await refusal(client.retryNotification(well.id))).message,
@@ -87,7 +87,7 @@ test('what was given up is tried again when somebody asks', async (t) => {
     }
   })
 
-  await t.test('by a body that names a delivery of this one, or none', async () => {
+  await t.test('by a body that names a delivery of this notification, or none', async () => {
     const [one, another] = [await fire(app), await fire(app)]
     const retry = (sending: object, id = one.id) => send('POST', `/v1/notifications/${id}/retry`, sending)
     const { id: foreign } = await on(another.id)
@@ -100,14 +100,14 @@ test('what was given up is tried again when somebody asks', async (t) => {
     assert.equal((await retry({})).status, 200)
   })
 
-  await t.test('nor on a channel that is no longer there', async () => {
+  await t.test('not on a deleted channel', async () => {
     const { id } = await fire(app)
     await app.restart({ channels: [{ name: 'second', kind: 'second' }] })
     assert.match((await refusal(app.client.retryNotification(id))).message, /no longer there/)
   })
 })
 
-test('everything that a channel has given up is retried in one call', async (t) => {
+test('all failed deliveries of a channel are retried in one request', async (t) => {
   const { second, options } = withSecond()
   const app = await startTestApp(t, options)
   const { client, clock, recorder, url } = app
@@ -134,12 +134,12 @@ test('everything that a channel has given up is retried in one call', async (t) 
     assert.equal(await stateOf(newer, 'second'), 'failed', 'on no other channel')
   })
 
-  await t.test('what is no longer true is dropped', async () => {
+  await t.test('obsolete ones are cancelled', async () => {
     assert.equal(await stateOf(completed), 'cancelled')
     assert.deepEqual(await client.retryNotifications({ channel_id: channelId, since_dt: sinceDt }), { retried: 0 })
   })
 
-  await t.test('of any time, and each once', async () => {
+  await t.test('those of any time, each once', async () => {
     const { retried } = await client.retryNotifications({ channel_id: channelId })
     await app.app.idle()
     assert.ok(retried >= 1)
@@ -147,7 +147,7 @@ test('everything that a channel has given up is retried in one call', async (t) 
     assert.deepEqual(await client.retryNotifications({ channel_id: channelId }), { retried: 0 })
   })
 
-  await t.test('their time begins anew', async () => {
+  await t.test('their 24 hours restart', async () => {
     recorder.answer = () => unavailable
     const { id } = await fire(app)
     await clock.advance(30 * hourMs)
@@ -160,7 +160,7 @@ test('everything that a channel has given up is retried in one call', async (t) 
     assert.equal(await stateOf({ id }), 'sent')
   })
 
-  await t.test('of a channel that there is and that is switched on, and by a time', async () => {
+  await t.test('for an existing channel that is switched on, and by a valid time', async () => {
     const retry = (body: object) => send('POST', '/v1/notifications/retry', { body })
     assertProblem(await retry({ channel_id: 4_711 }), 422, '/channel_id')
     assertProblem(await retry({}), 422, '/channel_id')

@@ -5,7 +5,7 @@ import type { TaskWire } from '#api/schemas/task.ts'
 import { assertProblem, refusal, wireTo } from '#kit/http-requests.ts'
 import { startTestApp } from '#support/test-app.ts'
 
-/** What a user of the API may ask of what rang. There are two channels: the console, and one that records. */
+/** Reading notifications through the API. There are two channels: the console, and one that records. */
 const startAt = '2026-12-01T09:00:00Z'
 
 const ids = (page: { notifications: NotificationWire[] }) => page.notifications.map(({ id }) => id)
@@ -13,7 +13,7 @@ const ids = (page: { notifications: NotificationWire[] }) => page.notifications.
 test('a notification', async (t) => {
   const { client, clock, app } = await startTestApp(t, { startAt })
 
-  await t.test('says what rang, when it was to, when it did, and how each channel took it', async () => {
+  await t.test('has its reminder, when it was due, when it fired, and one delivery for each channel', async () => {
     const task = await client.createTask({ title: 'Renew passport', expiry_dt: '2026-12-01T10:00:00Z' })
     assert.deepEqual(await client.listNotifications(), { notifications: [], next_cursor: null })
     await clock.advanceTo('2026-12-01T09:45:00Z')
@@ -43,14 +43,14 @@ test('a notification', async (t) => {
     }
   })
 
-  await t.test('can be asked for by its id, in the list of all, and in that of its task: it is the same', async () => {
+  await t.test('can be read by its id, in the list of all, and in that of its task: it is the same', async () => {
     const [listed] = (await client.listNotifications()).notifications
     assert.ok(listed)
     assert.deepEqual(await client.getNotification(listed.id), listed)
     assert.deepEqual((await client.listTaskNotifications(listed.task_id)).notifications, [listed])
   })
 
-  await t.test('of a task that was due as it was accepted is immediate', async () => {
+  await t.test('of a task that was already due when it was saved is immediate', async () => {
     const soon = await client.createTask({ title: 'Soon', expiry_dt: new Date(clock.now() + 600_000).toISOString() })
     const past = await client.createTask({ title: 'Past', expiry_dt: '2026-12-01T08:00:00Z' })
     await app.idle()
@@ -61,7 +61,7 @@ test('a notification', async (t) => {
     assert.deepEqual([ofPast?.due_dt, ofPast?.reminder], ['2026-12-01T07:45:00.000Z', 'PT15M'])
   })
 
-  await t.test('says which of several reminders fired, a time as a time', async () => {
+  await t.test('names which of several reminders fired; a time is a time', async () => {
     const expiry_dt = '2026-12-03T10:00:00Z'
     const reminders = ['P1D', '2026-12-02T12:00:00Z', 'PT0S']
     const { id } = await client.createTask({ title: 'Visa', expiry_dt, reminders })
@@ -86,7 +86,7 @@ test('a notification', async (t) => {
     assert.equal(notification?.expiry_dt, '2026-12-24T00:00:00.000Z')
   })
 
-  await t.test('stays what it was when the task changes, and when it is deleted', async () => {
+  await t.test('does not change when the task changes or is deleted', async () => {
     const { id } = await client.createTask({ title: 'x', expiry_dt: '2026-12-01T08:00:00Z' })
     await app.idle()
     const [before] = (await client.listTaskNotifications(id)).notifications
@@ -98,13 +98,13 @@ test('a notification', async (t) => {
     assert.equal((await refusal(client.listTaskNotifications(id))).status, 404)
   })
 
-  await t.test('that does not exist is 404, and so are those of a task that does not', async () => {
+  await t.test('an unknown one is 404, and so are those of an unknown task', async () => {
     assert.equal((await refusal(client.getNotification(4_711))).status, 404)
     assert.equal((await refusal(client.listTaskNotifications(4_711))).status, 404)
   })
 })
 
-test('a notification that fell due while the server was away says how late it came', async (t) => {
+test('a notification that fell due during downtime says how late it came', async (t) => {
   const app = await startTestApp(t, { startAt })
   const { id } = await app.client.createTask({ title: 'x', expiry_dt: '2026-12-01T10:00:00Z' })
   await app.stop()
@@ -137,7 +137,7 @@ test('a delivery', async (t) => {
   }
 
   await t.test(
-    'that failed for now says why, and when it is tried next; then it is sent under the same id',
+    'that failed temporarily has the reason and the next attempt; then it is sent under the same id',
     async () => {
       recorder.answer = () => ({ retry: true, reason: '503 Service Unavailable' })
       const task = await fire()
@@ -155,7 +155,7 @@ test('a delivery', async (t) => {
     },
   )
 
-  await t.test('that was refused for good is dead, and says why', async () => {
+  await t.test('that was refused permanently is failed, and has the reason', async () => {
     recorder.answer = () => ({ retry: false, reason: '410 Gone' })
     const failed = await recorded(await fire())
     assert.deepEqual(
@@ -164,17 +164,20 @@ test('a delivery', async (t) => {
     )
   })
 
-  await t.test('that waits for another try is dropped when its task is done meanwhile, and says so', async () => {
-    recorder.answer = () => ({ retry: true, reason: 'later' })
-    const task = await fire()
-    await client.completeTask(task)
-    await clock.advance(10_000)
-    const cancelled = await recorded(task)
-    assert.deepEqual(
-      [cancelled.state, cancelled.error, cancelled.next_attempt_dt],
-      ['cancelled', 'the task was completed', null],
-    )
-  })
+  await t.test(
+    'that waits for a retry is cancelled when its task is completed meanwhile, and has the reason',
+    async () => {
+      recorder.answer = () => ({ retry: true, reason: 'later' })
+      const task = await fire()
+      await client.completeTask(task)
+      await clock.advance(10_000)
+      const cancelled = await recorded(task)
+      assert.deepEqual(
+        [cancelled.state, cancelled.error, cancelled.next_attempt_dt],
+        ['cancelled', 'the task was completed', null],
+      )
+    },
+  )
 
   await t.test('that fails on one channel is sent on the others', async () => {
     recorder.answer = () => {
@@ -209,7 +212,7 @@ test('notifications are paged, the newest first', async (t) => {
     assert.deepEqual(sizes, [3, 3, 1])
   })
 
-  await t.test('those of one task by themselves', async () => {
+  await t.test('those of one task only', async () => {
     const [first] = tasks
     assert.ok(first)
     for (const expiry_dt of ['2026-12-01T07:00:00Z', '2026-12-01T06:00:00Z']) {
@@ -225,7 +228,7 @@ test('notifications are paged, the newest first', async (t) => {
     assert.deepEqual([ids(rest), rest.next_cursor], [all.slice(2), null])
   })
 
-  await t.test('of 1 to 1,000, by a cursor of ours', async () => {
+  await t.test('with a limit of 1 to 1,000, and a cursor of this server', async () => {
     for (const path of ['/v1/notifications', '/v1/tasks/1/notifications']) {
       for (const bad of ['limit=0', 'limit=1001', 'limit=x', 'limit='])
         assertProblem(await send('GET', `${path}?${bad}`), 400, 'limit')

@@ -5,12 +5,12 @@ import { type Answer, assertProblem, rawRequest } from '#kit/http-requests.ts'
 import { startTestApp } from '#support/test-app.ts'
 
 /**
- * A server without login answers the programs of its machine. What a web page elsewhere can make a browser here send is
- * refused, and so is what came through a proxy.
+ * A server without login accepts programs of its own machine. It refuses requests that a web page of another site can make a browser send,
+ * and requests through a proxy.
  */
 type Headers = Record<string, string>
 
-/** Requests to 127.0.0.1, whatever their headers say. */
+/** Sends requests to 127.0.0.1, whatever their headers are. */
 function knockAt(url: string) {
   const { port } = new URL(url)
   const own = `127.0.0.1:${port}`
@@ -55,7 +55,7 @@ test('on loopback the Host of a request', async (t) => {
     'localhost:80:80',
   ]
   for (const name of invalidCursor) {
-    await t.test(`may not be ${name}: a name of somebody else's can be made to point here`, async () => {
+    await t.test(`may not be ${name}: a foreign name can be made to resolve to this machine`, async () => {
       for (const host of [name, `${name}:${port}`]) {
         assertProblem(await knock('GET', { Host: host }), 403, '--allowed-hosts')
         assertProblem(await knock('POST', { Host: host }), 403)
@@ -64,13 +64,13 @@ test('on loopback the Host of a request', async (t) => {
     })
   }
 
-  await t.test('must be there', async () => {
+  await t.test('must be present', async () => {
     assertProblem(await rawRequest(address, ['GET /v1/tasks HTTP/1.1']), 400, 'Host')
     assertProblem(await rawRequest(address, ['GET /v1/tasks HTTP/1.0']), 403)
     assertProblem(await knock('GET', { Host: '' }), 400, 'Host')
   })
 
-  await t.test('must be there once: which one somebody before us went by is anybody’s guess', async () => {
+  await t.test('must be present once: with two, it is unknown which one a proxy used', async () => {
     for (const [first, second] of [
       ['localhost', 'evil.example'],
       ['evil.example', 'localhost'],
@@ -81,7 +81,7 @@ test('on loopback the Host of a request', async (t) => {
     }
   })
 
-  await t.test('is checked before there is a route: elsewhere is 403, too', async () => {
+  await t.test('is checked before routing: an unknown path is 403, too', async () => {
     assertProblem(await rawRequest(address, ['GET /nowhere HTTP/1.1', 'Host: evil.example']), 403)
     assertProblem(await rawRequest(address, ['GET /v1/health HTTP/1.1', 'Host: evil.example']), 403)
   })
@@ -89,17 +89,17 @@ test('on loopback the Host of a request', async (t) => {
   assert.equal(await count(), 0)
 })
 
-test('--allowed-hosts names others', async (t) => {
+test('--allowed-hosts adds names', async (t) => {
   const { knock, port, count } = knockAt(
     (await startTestApp(t, { flags: ['--allowed-hosts=tasks.example, Bell'] })).url,
   )
 
-  await t.test('they may be the Host, however they are spelled, beside this machine’s own names', async () => {
+  await t.test('they may be the Host, in any spelling, besides the own names of this machine', async () => {
     for (const name of ['tasks.example', 'TASKS.example', 'bell', 'localhost'])
       assert.equal((await knock('GET', { Host: `${name}:${port}` })).status, 200, name)
   })
 
-  await t.test('and no other, not even below them', async () => {
+  await t.test('other names may not, not even subdomains of them', async () => {
     for (const name of ['evil.example', 'a.tasks.example', 'tasks.example.evil.example', 'example'])
       assertProblem(await knock('GET', { Host: `${name}:${port}` }), 403)
   })
@@ -119,7 +119,7 @@ test('a page of another site', async (t) => {
     { Origin: 'https://evil.example' },
     { Origin: 'null' },
     { Origin: '' },
-    { Origin: `http://localhost:${port}` }, // another origin than the Host it speaks to
+    { Origin: `http://localhost:${port}` }, // another origin than the Host of the request
     { Origin: 'http://127.0.0.1:3000' },
     { Origin: 'http://127.0.0.1' },
     { Origin: `http://${own}.evil.example` },
@@ -138,7 +138,7 @@ test('a page of another site', async (t) => {
     })
   }
 
-  await t.test('cannot read: no answer allows another origin', async () => {
+  await t.test('cannot read: no response allows another origin', async () => {
     for (const [headers, status] of [
       [{ Origin: 'https://evil.example' }, 200],
       [{ 'Sec-Fetch-Site': 'cross-site' }, 403],
@@ -152,7 +152,7 @@ test('a page of another site', async (t) => {
     }
   })
 
-  await t.test('is told from our own pages and from programs, which may write', async () => {
+  await t.test('is distinguished from own pages and from programs, which may write', async () => {
     const ours: Headers[] = [
       {},
       { Origin: `http://${own}` },
@@ -165,7 +165,7 @@ test('a page of another site', async (t) => {
   })
 })
 
-test('on loopback a request that a proxy forwarded is refused: there is no login to tell who sent it', async (t) => {
+test('on loopback a proxied request is refused: without a login the sender is unknown', async (t) => {
   const { knock, count } = knockAt((await startTestApp(t)).url)
   const forwarded: Headers[] = [
     { Forwarded: 'for=192.0.2.43' },
@@ -196,7 +196,7 @@ test('a server without login', async (t) => {
     'tasks.example',
     '127.evil.example',
   ]) {
-    await t.test(`does not listen on ${host}, and says what would make it`, async (t) => {
+    await t.test(`does not listen on ${host}, and says how to allow it`, async (t) => {
       const outcome = await startTestApp(t, { flags: [`--host=${host}`] }).catch((error: unknown) => error)
       assert.ok(outcome instanceof Problem, 'did not start')
       assert.equal(outcome.kind, 'forbidden')
@@ -218,7 +218,7 @@ test('--allow-anyone-on-network', async (t) => {
   const { knock, own, count, address, port } = knockAt((await startTestApp(t, { flags })).url)
 
   await t.test(
-    'answers under its own names, its address and those it was told, and no other: any name can be made to point here',
+    'accepts its own names, its address and allowed names, and no other: any name can be made to resolve to it',
     async () => {
       for (const Host of [own, `localhost:${port}`, 'tasks.example', 'Tasks.Example:80'])
         assert.equal((await knock('GET', { Host })).status, 200, Host)
@@ -229,7 +229,7 @@ test('--allow-anyone-on-network', async (t) => {
     },
   )
 
-  await t.test('answers what a proxy forwarded', async () => {
+  await t.test('accepts proxied requests', async () => {
     assert.equal((await knock('GET', { 'X-Forwarded-For': '192.0.2.43' })).status, 200)
   })
 
@@ -242,13 +242,13 @@ test('--allow-anyone-on-network', async (t) => {
     assert.equal(await count(), 0)
   })
 
-  await t.test('lets its own pages write, under each name that it has', async () => {
+  await t.test('lets its own pages write, under each of its names', async () => {
     assert.equal((await knock('POST', { Host: 'tasks.example', Origin: 'http://tasks.example' })).status, 200)
     assert.equal(await count(), 1)
   })
 })
 
-test('a page of another site cannot even ask, since it could measure how long a search takes', async (t) => {
+test('a page of another site cannot even cause a search, since it could measure its duration', async (t) => {
   const { knock } = knockAt((await startTestApp(t, { flags: ['--cors-origins=https://app.example'] })).url)
   for (const site of ['cross-site', 'same-site']) {
     const from = { 'Sec-Fetch-Site': site }
@@ -269,7 +269,7 @@ test('a page of another site cannot even ask, since it could measure how long a 
   assertProblem(await knock('GET', { 'Sec-Fetch-Site': 'something new' }), 403, 'another site')
 })
 
-test('a server with login answers under any name: a foreign one brings no cookie and no token', async (t) => {
+test('a server with login accepts any name: a foreign one brings no cookie and no token', async (t) => {
   const { knock, address } = knockAt((await startTestApp(t, { flags: ['--host=0.0.0.0', '--login'] })).url)
   assertProblem(await knock('GET', { Host: 'any.example' }), 401)
   assert.equal((await rawRequest(address, ['GET /sign-in HTTP/1.1', 'Host: any.example'])).status, 200)

@@ -12,7 +12,7 @@ test('GET /v1/health answers 200 and Healthy', async (t) => {
   assert.equal(await response.text(), 'Healthy')
 })
 
-test('the port is 8888 where nothing else is said', () => {
+test('the port is 8888 by default', () => {
   const config = parseConfig({ argv: [], env: {}, readFile: () => '', systemTimeZone: 'UTC' })
   assert.equal(config.port, 8888)
 })
@@ -20,7 +20,7 @@ test('the port is 8888 where nothing else is said', () => {
 test('POST /v1/tasks', async (t) => {
   const send = wireTo((await startTestApp(t)).url)
 
-  await t.test('creates a task from title, description and expiry_dt, and answers 200 with it', async () => {
+  await t.test('creates a task from title, description and expiry_dt, and returns it with 200', async () => {
     const draft = { title: 'Renew passport', description: 'Bring two photos', expiry_dt: '2026-12-24T18:00:00Z' }
     const { status, headers, body } = await send('POST', '/v1/tasks', { body: draft })
     assert.equal(status, 200)
@@ -33,14 +33,14 @@ test('POST /v1/tasks', async (t) => {
     assert.match(headers.get('content-type') ?? '', /^application\/json/)
   })
 
-  await t.test('numbers tasks by integers, one after the other', async () => {
+  await t.test('numbers tasks by consecutive integers', async () => {
     const { body: first } = await send('POST', '/v1/tasks', { body: { title: 'a' } })
     const { body: second } = await send('POST', '/v1/tasks', { body: { title: 'b' } })
     assert.ok(Number.isInteger(first.id))
     assert.equal(second.id, first.id + 1)
   })
 
-  await t.test('takes an expiry that is null or absent for none', async () => {
+  await t.test('takes a null or absent expiry as none', async () => {
     for (const none of [{}, { expiry_dt: null }]) {
       const { status, body } = await send('POST', '/v1/tasks', { body: { title: 'Some day', ...none } })
       assert.equal(status, 200)
@@ -53,7 +53,7 @@ test('GET /v1/tasks', async (t) => {
   const send = wireTo((await startTestApp(t)).url)
   const many = 150
 
-  await t.test('answers an empty list where there are no tasks', async () => {
+  await t.test('returns an empty list if there are no tasks', async () => {
     const { status, body } = await send('GET', '/v1/tasks')
     assert.equal(status, 200)
     assert.deepEqual(body.tasks, [])
@@ -67,14 +67,16 @@ test('GET /v1/tasks', async (t) => {
   }
   const upTo = (first: number, last: number) => Array.from({ length: last - first + 1 }, (_, i) => first + i)
 
-  await t.test('without limit lists all of them, in the order of their ids', async () =>
+  await t.test('without limit lists all tasks, in the order of their ids', async () =>
     assert.deepEqual(await ids(''), upTo(1, many)),
   )
   await t.test('limit lists the first', async () => assert.deepEqual(await ids('?limit=3'), [1, 2, 3]))
-  await t.test('offset lists all behind', async () => assert.deepEqual(await ids('?offset=147'), [148, 149, 150]))
-  await t.test('limit and offset cut a window', async () => assert.deepEqual(await ids('?limit=3&offset=2'), [3, 4, 5]))
-  await t.test('an offset behind the end lists none', async () => assert.deepEqual(await ids('?offset=150'), []))
-  await t.test('each task in the list is as it is by itself', async () => {
+  await t.test('offset lists all after', async () => assert.deepEqual(await ids('?offset=147'), [148, 149, 150]))
+  await t.test('limit and offset select a window', async () =>
+    assert.deepEqual(await ids('?limit=3&offset=2'), [3, 4, 5]),
+  )
+  await t.test('an offset beyond the end lists none', async () => assert.deepEqual(await ids('?offset=150'), []))
+  await t.test('each task in the list is the same as the single one', async () => {
     const { body: list } = await send('GET', '/v1/tasks?limit=1')
     assert.deepEqual(list.tasks[0], (await send('GET', '/v1/tasks/1')).body)
   })
@@ -98,14 +100,14 @@ test('GET, PUT and DELETE /v1/tasks/{id}', async (t) => {
     assert.deepEqual((await send('GET', `/v1/tasks/${created.id}`)).body, body)
   })
 
-  await t.test('PUT of null takes the expiry away', async () => {
+  await t.test('PUT of null removes the expiry', async () => {
     const { status, body } = await send('PUT', `/v1/tasks/${created.id}`, { body: { expiry_dt: null } })
     assert.equal(status, 200)
     assert.equal(body.expiry_dt, null)
     assert.equal(body.description, 'Bring two photos')
   })
 
-  await t.test('DELETE answers 200, and the task is gone', async () => {
+  await t.test('DELETE returns 200, and the task is gone', async () => {
     const { status, body } = await send('DELETE', `/v1/tasks/${created.id}`)
     assert.equal(status, 200)
     assert.equal(body.id, created.id)
@@ -113,7 +115,7 @@ test('GET, PUT and DELETE /v1/tasks/{id}', async (t) => {
     assert.deepEqual((await send('GET', '/v1/tasks')).body.tasks, [])
   })
 
-  await t.test('each answers 404 for an id that does not exist', async () => {
+  await t.test('each returns 404 for an unknown id', async () => {
     assertProblem(await send('GET', '/v1/tasks/99'), 404, '99')
     assertProblem(await send('PUT', '/v1/tasks/99', { body: { title: 'x' } }), 404, '99')
     assertProblem(await send('DELETE', '/v1/tasks/99'), 404, '99')
@@ -125,7 +127,7 @@ test('PUT and DELETE /v1/tasks', async (t) => {
   for (const title of ['a', 'b', 'c']) await send('POST', '/v1/tasks', { body: { title } })
   const titles = async () => (await send('GET', '/v1/tasks')).body.tasks.map((task: { title: string }) => task.title)
 
-  await t.test('PUT updates many and skips ids that do not exist', async () => {
+  await t.test('PUT updates many and skips unknown ids', async () => {
     const tasks = [
       { id: 3, title: 'C' },
       { id: 99, title: '?' },
@@ -143,7 +145,7 @@ test('PUT and DELETE /v1/tasks', async (t) => {
     assert.deepEqual(await titles(), ['A', 'b', 'C'])
   })
 
-  await t.test('PUT is one transaction: where one task cannot be updated, none is', async () => {
+  await t.test('PUT is one transaction: if one task cannot be updated, none is', async () => {
     const tasks = [
       { id: 1, title: 'changed' },
       { id: 2, expiry_dt: 'tomorrow' },
@@ -179,7 +181,7 @@ test('an expiry without an offset is local time of the configured zone', async (
   assert.equal(notifications(app)[0], 'Your task (id:1,title:"Paris") will be expired at 2026-12-01T10:10:00+01:00!\n')
 })
 
-test('bad input is answered by 4xx without a stack trace, and changes nothing', async (t) => {
+test('bad input is answered 4xx without a stack trace, and changes nothing', async (t) => {
   const send = wireTo((await startTestApp(t)).url)
   await send('POST', '/v1/tasks', { body: { title: 'x' } })
   const before = (await send('GET', '/v1/tasks')).text

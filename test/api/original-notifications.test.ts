@@ -7,8 +7,8 @@ import { notifications } from './original-contract.ts'
 /** What clients of the original service rely on in its notifications: lines on the console. */
 
 /**
- * What clients of the original service rely on, in its own terms: plain HTTP, and lines on the console. The clock stands at
- * 2026-12-01T09:00:00Z where nothing else is said.
+ * The guarantees that clients of the original service rely on, in its own terms: plain HTTP, and lines on the console. The clock stands at
+ * 2026-12-01T09:00:00Z by default.
  */
 const minute = 60_000
 
@@ -17,7 +17,7 @@ test('the notification', async (t) => {
   const send = wireTo(app.url)
   const create = async (title: string, expiry_dt: string): Promise<number> =>
     (await send('POST', '/v1/tasks', { body: { title, expiry_dt } })).body.id
-  /** What the console has said since it was last asked. */
+  /** The lines on the console since the last call. */
   let heard = 0
   const news = () => {
     const all = notifications(app)
@@ -26,19 +26,22 @@ test('the notification', async (t) => {
     return fresh
   }
 
-  await t.test('comes exactly 15 minutes before the expiry, in these words, ending its line, and once', async () => {
-    const id = await create('Renew passport', '2026-12-01T10:00:00Z')
-    await app.clock.advanceTo('2026-12-01T09:44:59.999Z')
-    assert.deepEqual(news(), [])
-    await app.clock.advanceTo('2026-12-01T09:45:00Z')
-    assert.deepEqual(news(), [
-      `Your task (id:${id},title:"Renew passport") will be expired at 2026-12-01T10:00:00+00:00!\n`,
-    ])
-    await app.clock.advance(24 * 60 * minute)
-    assert.deepEqual(news(), [])
-  })
+  await t.test(
+    'comes exactly 15 minutes before the expiry, in these words, on a line of its own, and once',
+    async () => {
+      const id = await create('Renew passport', '2026-12-01T10:00:00Z')
+      await app.clock.advanceTo('2026-12-01T09:44:59.999Z')
+      assert.deepEqual(news(), [])
+      await app.clock.advanceTo('2026-12-01T09:45:00Z')
+      assert.deepEqual(news(), [
+        `Your task (id:${id},title:"Renew passport") will be expired at 2026-12-01T10:00:00+00:00!\n`,
+      ])
+      await app.clock.advance(24 * 60 * minute)
+      assert.deepEqual(news(), [])
+    },
+  )
 
-  await t.test('comes at once where the expiry is at most 15 minutes ahead', async () => {
+  await t.test('comes at once if the expiry is at most 15 minutes ahead', async () => {
     await app.clock.advanceTo('2026-12-03T09:00:00Z')
     const ids = [await create('Fifteen', '2026-12-03T09:15:00Z'), await create('Ten', '2026-12-03T09:10:00Z')]
     await create('More than fifteen', '2026-12-03T09:15:00.001Z')
@@ -51,7 +54,7 @@ test('the notification', async (t) => {
     assert.equal(news().length, 1)
   })
 
-  await t.test('comes at once where the expiry is past, and says so', async () => {
+  await t.test('comes at once if the expiry is past, and says so', async () => {
     await app.clock.advanceTo('2026-12-04T09:00:00Z')
     const id = await create('Too late', '2026-12-04T08:00:00Z')
     await app.app.idle()
@@ -67,12 +70,12 @@ test('the notification', async (t) => {
   })
 })
 
-test('what moves or takes away an expiry moves or cancels its notification', async (t) => {
+test('a changed or removed expiry moves or cancels its notification', async (t) => {
   const app = await startTestApp(t, { startAt: '2026-12-01T09:00:00Z' })
   const send = wireTo(app.url)
   const begin = async () => {
     await send('DELETE', '/v1/tasks')
-    app.clock.set('2026-12-01T09:00:00Z') // back: what follows is one morning told again and again
+    app.clock.set('2026-12-01T09:00:00Z') // reset: the same morning is tested again and again
     app.lines.length = 0
     const { body } = await send('POST', '/v1/tasks', { body: { title: 'x', expiry_dt: '2026-12-01T10:00:00Z' } })
     return body.id as number
@@ -111,7 +114,7 @@ test('what moves or takes away an expiry moves or cancels its notification', asy
 
     await t.test(`${words} to an earlier expiry moves it, also between two due instants`, async () => {
       const id = await begin()
-      // The bell sleeps until 09:30, for another task.
+      // The loop sleeps until 09:30, for another task.
       await send('POST', '/v1/tasks', { body: { title: 'other', expiry_dt: '2026-12-01T09:45:00Z' } })
       await app.clock.advanceTo('2026-12-01T09:10:00Z')
       await send('PUT', path(id), { body: body(id, '2026-12-01T09:30:00Z') })
@@ -122,7 +125,7 @@ test('what moves or takes away an expiry moves or cancels its notification', asy
     })
   }
 
-  await t.test('an expiry that was told is told again where it is moved', async () => {
+  await t.test('a moved expiry has a notification again after one for the old expiry', async () => {
     const id = await begin()
     await app.clock.advanceTo('2026-12-01T09:45:00Z')
     await send('PUT', `/v1/tasks/${id}`, { body: { expiry_dt: '2026-12-02T10:00:00Z' } })
@@ -133,7 +136,7 @@ test('what moves or takes away an expiry moves or cancels its notification', asy
     ])
   })
 
-  await t.test('PUT of a title leaves it where it is', async () => {
+  await t.test('PUT of a title does not affect it', async () => {
     const id = await begin()
     await send('PUT', `/v1/tasks/${id}`, { body: { title: 'y' } })
     await app.clock.advanceTo('2026-12-01T12:00:00Z')
@@ -143,7 +146,7 @@ test('what moves or takes away an expiry moves or cancels its notification', asy
   })
 })
 
-test('after a start, tasks already in the database ring as if the server had never been away', async (t) => {
+test('after a start, existing tasks fire as if the server had never been down', async (t) => {
   const app = await startTestApp(t, { startAt: '2026-12-01T09:00:00Z' })
   let send = wireTo(app.url)
   await send('POST', '/v1/tasks', { body: { title: 'missed', expiry_dt: '2026-12-01T09:30:00Z' } })
@@ -166,14 +169,14 @@ test('after a start, tasks already in the database ring as if the server had nev
   ])
 })
 
-test('one bad entry holds up no notification behind it', async (t) => {
+test('one corrupt row delays no notification after it', async (t) => {
   const app = await startTestApp(t)
   const send = wireTo(app.url)
   const soon = async (title: string, expiry_dt: string) =>
     (await send('POST', '/v1/tasks', { body: { title, expiry_dt } })).body.id as number
   const bad = await soon('bad', '2026-12-01T09:30:00Z')
   const good = await soon('good', '2026-12-01T09:31:00Z')
-  // No request can write this; another hand on the file can.
+  // No request can write this; another program can write it to the file.
   await app.app.store.transact((tx) =>
     tx.updateTable('tasks').set({ reminders: '["nonsense"]' }).where('id', '=', bad).execute(),
   )

@@ -7,10 +7,10 @@ import { assertProblem, rawRequest } from '#kit/http-requests.ts'
 import { temporaryFolder } from '#support/databases.ts'
 import { startTestApp } from '#support/test-app.ts'
 
-/** What a proxy says of who asked is believed of those that are named, and of nobody else. */
+/** The forwarded headers of trusted proxies are used, and those of others are not. */
 type Lines = readonly string[]
 
-/** A server of our making with one more route, which answers what it takes a request for. */
+/** A server with one more route, which returns the origin that the server assumes for a request. */
 async function startMirror(t: TestContext, trustProxy: string[], place: { host?: string; socket?: string } = {}) {
   const parts: Partial<ServerDeps> = {
     log: pino({ level: 'silent' }),
@@ -39,13 +39,13 @@ async function startMirror(t: TestContext, trustProxy: string[], place: { host?:
 
 const lies = ['X-Forwarded-For: 192.0.2.1', 'X-Forwarded-Proto: https', 'X-Forwarded-Host: tasks.example']
 
-test('without --trust-proxy nobody is believed', async (t) => {
+test('without --trust-proxy no forwarded header is used', async (t) => {
   const ask = await startMirror(t, [])
   const { body } = await ask(...lies, 'Forwarded: for=192.0.2.1;proto=https', 'X-Real-IP: 192.0.2.1')
   assert.deepEqual(body, { ip: '127.0.0.1', protocol: 'http', host: 'own.example' })
 })
 
-test('who is not among the trusted is not believed', async (t) => {
+test('forwarded headers of a caller that is not trusted are ignored', async (t) => {
   const ask = await startMirror(t, ['192.0.2.0/24', '::1'])
   assert.deepEqual((await ask(...lies)).body, { ip: '127.0.0.1', protocol: 'http', host: 'own.example' })
 })
@@ -53,13 +53,13 @@ test('who is not among the trusted is not believed', async (t) => {
 test('a trusted proxy', async (t) => {
   const ask = await startMirror(t, ['loopback', '10.0.0.0/8', '2001:db8::/32'])
 
-  await t.test('tells who asked, under what name, and how', async () => {
+  await t.test('says who sent the request, under what name, and how', async () => {
     assert.deepEqual((await ask(...lies)).body, { ip: '192.0.2.1', protocol: 'https', host: 'tasks.example' })
     assert.deepEqual((await ask()).body, { ip: '127.0.0.1', protocol: 'http', host: 'own.example' })
   })
 
   await t.test(
-    'is believed as far back as the chain is of trusted ones: what stands before them the caller wrote',
+    'is trusted as far back as the chain consists of trusted proxies: the caller wrote the rest',
     async () => {
       for (const [chain, ip] of [
         ['192.0.2.66, 203.0.113.9', '203.0.113.9'],
@@ -83,13 +83,13 @@ test('a trusted proxy', async (t) => {
     assert.deepEqual([body.host, body.protocol], ['tasks.example', 'http'])
   })
 
-  await t.test('is believed in nothing but X-Forwarded-For, -Host and -Proto', async () => {
+  await t.test('is trusted for X-Forwarded-For, -Host and -Proto only', async () => {
     const { body } = await ask('Forwarded: for=192.0.2.1;proto=https;host=a.example', 'X-Real-IP: 192.0.2.1')
     assert.deepEqual(body, { ip: '127.0.0.1', protocol: 'http', host: 'own.example' })
   })
 })
 
-test('a proxy of this machine may come over a Unix socket: that is loopback, too', async (t) => {
+test('a proxy on this machine may use a Unix socket: that is loopback, too', async (t) => {
   for (const [trusted, ip] of [
     [['loopback'], '203.0.113.9'],
     [['10.0.0.0/8'], undefined],
@@ -111,42 +111,45 @@ test('behind a trusted proxy', async (t) => {
     )
   const forwarded = ['X-Forwarded-For: 203.0.113.9', 'X-Forwarded-Host: tasks.example', 'X-Forwarded-Proto: https']
 
-  await t.test('its own pages are those of the name and the scheme by which they were opened', async () => {
+  await t.test('own pages are those of the name and the scheme by which they were opened', async () => {
     for (const origin of ['https://tasks.example', 'https://tasks.example:443'])
       assert.equal((await post(...forwarded, `Origin: ${origin}`)).status, 200, origin)
   })
 
-  await t.test('all others are of other sites, also that of its inner name, and the same without TLS', async () => {
-    for (const origin of [
-      'http://tasks.example',
-      'https://tasks.example:8443',
-      'https://inner:8888',
-      'http://inner:8888',
-      'https://evil.example',
-      'null',
-    ])
-      assertProblem(await post(...forwarded, `Origin: ${origin}`), 403, 'another site')
-  })
+  await t.test(
+    'all others are of other sites, including that of its inner name, and the same without TLS',
+    async () => {
+      for (const origin of [
+        'http://tasks.example',
+        'https://tasks.example:8443',
+        'https://inner:8888',
+        'http://inner:8888',
+        'https://evil.example',
+        'null',
+      ])
+        assertProblem(await post(...forwarded, `Origin: ${origin}`), 403, 'another site')
+    },
+  )
 
-  await t.test('what it says and cannot be is refused', async () => {
+  await t.test('an impossible value is refused', async () => {
     for (const chain of ['unknown', '203.0.113.9:4711', '_hidden', '<script>', '203.0.113.999'])
       assertProblem(await post(`X-Forwarded-For: ${chain}`), 400, 'X-Forwarded-For')
     for (const proto of ['javascript', 'HTTPS', 'ftp', 'https, gopher'])
       assertProblem(await post(`X-Forwarded-Proto: ${proto}`), 400, 'X-Forwarded-Proto')
   })
 
-  await t.test('a name that cannot be one makes no page its own', async () => {
+  await t.test('an invalid name makes no page an own one', async () => {
     const lines = ['X-Forwarded-Host: a b', 'X-Forwarded-Proto: https', 'Origin: https://a']
     assertProblem(await post(...lines), 403)
   })
 
-  await t.test('where it does not tell the scheme, that of the page is not asked for', async () => {
+  await t.test('without a forwarded scheme, the scheme of the page is not compared', async () => {
     for (const scheme of ['http', 'https'])
       assert.equal((await post('X-Forwarded-Host: tasks.example', `Origin: ${scheme}://tasks.example`)).status, 200)
   })
 })
 
-test('a proxy that is not trusted does not say which pages are our own', async (t) => {
+test('a proxy that is not trusted does not decide which pages are own ones', async (t) => {
   const { url } = await startTestApp(t, {
     flags: ['--allow-anyone-on-network', '--allowed-hosts=inner,tasks.example', '--trust-proxy=192.0.2.7'],
   })
@@ -154,7 +157,7 @@ test('a proxy that is not trusted does not say which pages are our own', async (
   assertProblem(await rawRequest(url, [...lines, 'Origin: https://tasks.example']), 403, 'another site')
 })
 
-test('without login a foreign name comes in by no proxy, whether it replaces the Host, is trusted, or neither', async (t) => {
+test('without login a foreign name is refused through every proxy, whether it replaces the Host, is trusted, or neither', async (t) => {
   for (const trusted of ['loopback', '192.0.2.7']) {
     const flags = ['--allow-anyone-on-network', '--allowed-hosts=inner,tasks.example', `--trust-proxy=${trusted}`]
     const { url, client } = await startTestApp(t, { flags })

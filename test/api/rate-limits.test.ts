@@ -7,7 +7,7 @@ import { startTestApp } from '#support/test-app.ts'
 /** On loopback there would be no limit. */
 const open = ['--host=0.0.0.0', '--allow-anyone-on-network']
 
-test('who asks too often is told so, and how long to wait; the answers before said how many are left', async (t) => {
+test('a caller above the limit gets 429 with the time to wait; earlier responses have the number of remaining requests', async (t) => {
   const { url } = await startTestApp(t, { flags: [...open, '--rate-limit=3'] })
   const send = wireTo(url)
   for (const left of [2, 1, 0]) {
@@ -29,7 +29,7 @@ test('who asks too often is told so, and how long to wait; the answers before sa
     assert.equal(answer.headers.get('ratelimit'), `"caller";r=0;t=${wait}`)
   }
 
-  await t.test('and those that watch the server are answered all the same, and see it', async () => {
+  await t.test('health checks and metrics are still answered, and show it', async () => {
     for (const path of ['/livez', '/readyz', '/v1/health']) assert.equal((await send('GET', path)).status, 200, path)
     const { text, headers } = await send('GET', '/metrics')
     assert.match(text, /^duebell_http_refused_total\{reason="rate"\} 4$/m)
@@ -47,7 +47,7 @@ test('--rate-limit=0 is no limit, and on loopback without a login there is none'
   }
 })
 
-test('who guesses tokens is stopped after 50, a good token is good all the same, and another program’s cookie is no guess', async (t) => {
+test('guessing tokens is stopped after 50 attempts, a valid token still works, and another program’s cookie is no guess', async (t) => {
   const { app, root } = await startWithLogin(t)
   const ask = async (headers: Record<string, string>) => (await wireTo(app.url)('GET', '/v1/tasks', { headers })).status
   const guess = { authorization: `Bearer ${root.token.slice(0, -1)}_` }

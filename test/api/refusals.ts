@@ -6,8 +6,8 @@ import { startTestApp } from '#support/test-app.ts'
 /** Requests with bad input, and what must be true of each answer: a 4xx problem that names what is wrong, and nothing changed. */
 
 /**
- * Bad input of every kind: a 4xx problem that names what is wrong, never a 5xx, and nothing changed. Each row is a request
- * and what it is refused with.
+ * Bad input of every kind: a 4xx problem that names what is wrong, never a 5xx, and nothing changed. Each row has a request and its
+ * expected problem.
  */
 export type Row = readonly [
   words: string,
@@ -18,7 +18,7 @@ export type Row = readonly [
   about?: string | undefined,
 ]
 
-/** Three tasks and a notification to leave alone. */
+/** Three tasks and a notification that no request may change. */
 export async function start(t: TestContext) {
   const app = await startTestApp(t)
   const expiry_dt = '2026-12-24T18:00:00Z'
@@ -34,7 +34,7 @@ export async function start(t: TestContext) {
   let before = await everything()
   assert.deepEqual([before.tasks.length, before.notifications.length], [3, 1])
 
-  /** That a request is refused so, and leaves no trace. */
+  /** Checks that a request is refused with this problem, and changes nothing. */
   async function refuses(request: Promise<Answer>, status: number, about?: string) {
     assertProblem(await request, status, about)
     assert.deepEqual(await everything(), before, 'nothing changed')

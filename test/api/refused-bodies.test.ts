@@ -4,7 +4,7 @@ import { gzipSync } from 'node:zlib'
 import type { Sending } from '#kit/http-requests.ts'
 import { inEveryWrite, type Row, start } from './refusals.ts'
 
-test('a member of the wrong type is refused, and pointed at', async (t) => {
+test('a member of the wrong type is refused, with a pointer to it', async (t) => {
   const { refusesEach } = await start(t)
   const wrong: Record<string, unknown[]> = {
     title: [null, 1, true, ['x'], { a: 1 }],
@@ -63,7 +63,7 @@ test('a body that is no object is refused', async (t) => {
   ])
 })
 
-test('a member that is not known is refused, and the one that was meant is named', async (t) => {
+test('an unknown member is refused, with a similar known name', async (t) => {
   const { refusesEach, send } = await start(t)
   await refusesEach([
     ...inEveryWrite('titel', { titel: 'x' }, '/titel'),
@@ -84,7 +84,7 @@ test('a member that is not known is refused, and the one that was meant is named
     })
   }
 
-  await t.test('every fault is told at once, up to twenty', async () => {
+  await t.test('every fault is listed at once, up to twenty', async () => {
     const { body } = await send('POST', '/v1/tasks', { body: { titel: 'x', tags: 1, priority: 'x', expiry_dt: 2 } })
     const pointers = body.errors.map(({ pointer }: { pointer: string }) => pointer)
     assert.deepEqual(pointers.sort(), ['/expiry_dt', '/priority', '/tags', '/titel', '/title'])
@@ -93,7 +93,7 @@ test('a member that is not known is refused, and the one that was meant is named
   })
 
   await t.test(
-    'of a body above 64 KiB the first fault is told: to list a mebibyte of them would hold up the bell',
+    'of a body above 64 KiB only the first fault is listed: listing those of a mebibyte would delay notifications',
     async () => {
       const tags = Array.from({ length: 500_000 }, () => 1)
       const { body } = await send('PATCH', '/v1/tasks/1', { body: { tags, title: 1 } })
@@ -103,7 +103,7 @@ test('a member that is not known is refused, and the one that was meant is named
   )
 })
 
-test('a body where none is read is refused, not passed over', async (t) => {
+test('a body is refused where none is read, not ignored', async (t) => {
   const { refusesEach } = await start(t)
   const ids = { body: { ids: [1] } }
   await refusesEach([
@@ -115,7 +115,7 @@ test('a body where none is read is refused, not passed over', async (t) => {
   ])
 })
 
-test('a body that is not JSON in UTF-8, or is poison or bottomless, is refused', async (t) => {
+test('a body that is not JSON in UTF-8, pollutes a prototype or is nested too deep is refused', async (t) => {
   const { refusesEach } = await start(t)
   const bytes = (...parts: (string | number[])[]) => Buffer.concat(parts.map((part) => Buffer.from(part as string)))
   const bodies: [words: string, body: string | Uint8Array, about?: string][] = [
@@ -146,7 +146,7 @@ test('a body that is not JSON in UTF-8, or is poison or bottomless, is refused',
       [`PATCH ${words}`, 'PATCH', '/v1/tasks/1', { body }, 400, about],
       [`PUT ${words}`, 'PUT', '/v1/tasks', { body }, 400, about],
     ])
-  await t.test('leaves no trace on the prototype of all', () => {
+  await t.test('leaves no trace on Object.prototype', () => {
     assert.equal(({} as { tags?: unknown }).tags, undefined)
   })
 

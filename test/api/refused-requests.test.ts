@@ -5,7 +5,7 @@ import { type Row, start } from './refusals.ts'
 
 /** Bad queries, ids, paths, methods and conditions. */
 
-test('a query parameter that is not known is refused on every method: no typo widens a DELETE', async (t) => {
+test('an unknown query parameter is refused on every method: no typo widens a DELETE', async (t) => {
   const { refusesEach } = await start(t)
   const routes: [method: string, path: string, sending?: Sending][] = [
     ['GET', '/v1/tasks'],
@@ -35,7 +35,7 @@ test('a query parameter that is not known is refused on every method: no typo wi
   ])
 })
 
-test('a query parameter of no sense is refused', async (t) => {
+test('an invalid query parameter is refused', async (t) => {
   const { refusesEach } = await start(t)
   const odd = [
     '',
@@ -77,7 +77,7 @@ test('a query parameter of no sense is refused', async (t) => {
   ])
 })
 
-test('an id that is none, or is written as none is written here, names nothing', async (t) => {
+test('an invalid id, or one in another notation, names nothing', async (t) => {
   const { refusesEach } = await start(t)
   const odd = [
     '0',
@@ -119,7 +119,7 @@ test('an id that is none, or is written as none is written here, names nothing',
     ])
 })
 
-test('a path that leads nowhere, or a request that is none, is answered by a problem too', async (t) => {
+test('an unknown path, or an invalid request, is answered by a problem too', async (t) => {
   const { refusesEach, url, refuses } = await start(t)
   const nowhere = ['/v1', '/v1/', '/v2/tasks', '/V1/tasks', '/v1/Tasks', '//v1/tasks', '/v1/task', '/v1/tasks/']
   for (const path of [...nowhere, '/v1/tasks/1/', '/v1/tasks/1/delete', '/v1/tasks//', '/v1/health/x', '/favicon.ico'])
@@ -152,7 +152,7 @@ test('a path that leads nowhere, or a request that is none, is answered by a pro
     await t.test(`${words}: ${status}`, () => refuses(rawRequest(url, head), status))
 })
 
-test('a method that a resource does not have is refused, and those it has are told', async (t) => {
+test('a method that a resource does not have is refused, and the response lists those it has', async (t) => {
   const { refuses, send, url } = await start(t)
   const resources: [path: string, allow: string][] = [
     ['/v1/tasks', 'DELETE, GET, HEAD, POST, PUT'],
@@ -198,7 +198,7 @@ const writesWith = (value: string, headers: Record<string, string>, status: numb
   [`snooze ${value}`, 'POST', '/v1/tasks/1/snooze', { body: { for: 'PT1H' }, headers }, status, about],
 ]
 
-test('a condition of no sense is refused, not passed over', async (t) => {
+test('an invalid condition is refused, not ignored', async (t) => {
   const { refusesEach } = await start(t)
   for (const value of ['1', '"1', '""1""', '"1" "2"', '*, "1"', 'w/"1"']) {
     await refusesEach(writesWith(value, { 'if-match': value }, 400, 'If-Match'))
@@ -206,7 +206,7 @@ test('a condition of no sense is refused, not passed over', async (t) => {
   }
 })
 
-test('an ETag that was never given holds for nothing', async (t) => {
+test('an ETag that was never issued matches nothing', async (t) => {
   const { refusesEach } = await start(t)
   for (const value of ['"x"', 'W/"1"', '"-1"', '""', '"1.0"', '"0x1"', `"${'9'.repeat(20)}"`, '"2", "c1"'])
     await refusesEach(writesWith(value, { 'if-match': value }, 412, 'is at version 1'))
@@ -229,7 +229,7 @@ test('every answer carries its request id', async (t) => {
     assert.equal(problem.body.request_id, traceId)
   })
 
-  await t.test('but no nonsense, and nothing that a caller chooses freely', async () => {
+  await t.test('but no invalid value, and nothing that a caller chooses freely', async () => {
     for (const id of ['0'.repeat(32), traceId.toUpperCase(), 'x', `${traceId}00`])
       assert.notEqual((await send('GET', '/v1/tasks', trace(id))).headers.get('x-request-id'), id)
     const { headers } = await send('GET', '/v1/tasks', { headers: { 'x-request-id': 'mine' } })

@@ -3,7 +3,7 @@ import { inEveryWrite, start } from './refusals.ts'
 
 /** Bad values of members: text, times, durations, zones. */
 
-test('text that cannot be kept as it is, or says nothing, is refused', async (t) => {
+test('text that cannot be stored unchanged, or is empty, is refused', async (t) => {
   const { refusesEach } = await start(t)
   const loneHigh = '\ud83d'
   const loneLow = 'x\udd14y'
@@ -34,7 +34,7 @@ test('text that cannot be kept as it is, or says nothing, is refused', async (t)
 /** A snooze takes words: see quick-add.test.ts. */
 const inWords = ['tomorrow', '5M', '15 minutes']
 
-test('a time that is none is refused', async (t) => {
+test('an invalid time is refused', async (t) => {
   const { refusesEach } = await start(t)
   const absurd = [
     '',
@@ -84,7 +84,7 @@ test('a time that is none is refused', async (t) => {
   }
 })
 
-test('a duration that is none, or of no use, is refused', async (t) => {
+test('an invalid or useless duration is refused', async (t) => {
   const { refusesEach } = await start(t)
   const absurd = [
     'P',
@@ -136,7 +136,7 @@ test('a duration that is none, or of no use, is refused', async (t) => {
   ])
 })
 
-test('a zone that is none is refused', async (t) => {
+test('an invalid zone is refused', async (t) => {
   const { refusesEach } = await start(t)
   for (const zone of [
     '',

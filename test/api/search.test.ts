@@ -3,7 +3,7 @@ import { test } from 'node:test'
 import { refusal, wireTo } from '#kit/http-requests.ts'
 import { startTestApp } from '#support/test-app.ts'
 
-/** One list of tasks, one of searches, and what each finds: the same on every database. */
+/** One list of tasks, one of searches, and the tasks that each finds: the same on every database. */
 const titles = [
   'Renew the passport', // 1
   "Renew domain example.com, ask ann.o'neil+dns@example.com", // 2
@@ -36,7 +36,7 @@ const searches: Record<string, number[]> = {
   'renew rent': [],
   bring: [16],
   'plain bring': [16],
-  // what a database of its own would leave out
+  // words that the full-text search of a database would leave out
   the: [1, 11],
   to: [3],
   'to be or not to be': [3],
@@ -53,7 +53,7 @@ const searches: Record<string, number[]> = {
   '1.200': [4],
   '50': [4],
   '100%': [9],
-  // what holds words together or apart
+  // characters that join or separate words
   'e-mail': [8],
   email: [],
   'example.com': [2],
@@ -125,7 +125,7 @@ const searches: Record<string, number[]> = {
   हिन्दी: [15],
   हि: [15],
   한국: [15],
-  // longer than what counts
+  // longer than the significant part
   ['x'.repeat(60)]: [14],
   ['x'.repeat(61)]: [14],
   [`${'x'.repeat(59)}y`]: [],
@@ -141,7 +141,7 @@ test('a search finds the same words on every database', async (t) => {
   for (const [q, expected] of Object.entries(searches))
     await t.test(q.slice(0, 60), async () => assert.deepEqual(await found(q), expected))
 
-  await t.test('without a letter or a digit there is nothing to find', async () => {
+  await t.test('a search without a letter or a digit is refused', async () => {
     for (const q of [
       '"',
       '*',
@@ -165,7 +165,7 @@ test('a search finds the same words on every database', async (t) => {
       assert.deepEqual([q, (await refusal(client.listTasks({ q }))).status], [q, 400])
   })
 
-  await t.test('whatever bytes come, it is no fault of ours', async () => {
+  await t.test('arbitrary bytes cause no server error', async () => {
     const send = wireTo(url)
     for (const q of [
       '%ff',
@@ -186,7 +186,7 @@ test('a search finds the same words on every database', async (t) => {
   })
 })
 
-test('a search knows of every change at once', async (t) => {
+test('a search finds every change at once', async (t) => {
   const { client } = await startTestApp(t)
   const found = async (q: string) => (await client.listTasks({ q })).tasks.map(({ id }) => id)
   const { id } = await client.createTask({ title: 'Renew passport', description: 'two photos' })
@@ -214,7 +214,7 @@ test('a search knows of every change at once', async (t) => {
   assert.deepEqual(await found('both'), [3])
 })
 
-test('what was refused is not found, and those that came with it are', async (t) => {
+test('refused tasks are not found, and those in the same transaction are', async (t) => {
   const { client } = await startTestApp(t)
   const outcomes = await Promise.allSettled(
     Array.from({ length: 20 }, (_, i) =>

@@ -7,7 +7,7 @@ import { startTcpServer } from '#kit/tcp-server.ts'
 import { readRoutes } from '#openapi/routes.ts'
 import { startTestApp } from '#support/test-app.ts'
 
-/** What stands around every answer, whatever its route, status or fault. */
+/** The security headers of every response, whatever its route, status or fault. */
 const policy = "default-src 'none'; frame-ancestors 'none'"
 
 function assertStanding({ headers, status }: Pick<Answer, 'headers' | 'status'>, what: string): void {
@@ -33,7 +33,7 @@ function assertStanding({ headers, status }: Pick<Answer, 'headers' | 'status'>,
   else assert.match(headers.get('cache-control') ?? '', /^(?:private, no-cache|no-cache|no-store)$/, it)
 }
 
-test('every answer of every route has the standing headers', async (t) => {
+test('every response of every route has the security headers', async (t) => {
   const { url, client } = await startTestApp(t)
   const send = wireTo(url)
   const statuses = new Set<number>()
@@ -44,11 +44,11 @@ test('every answer of every route has the standing headers', async (t) => {
     return answer
   }
 
-  await t.test('as it succeeds, and as it is refused', async () => {
+  await t.test('both success and refusal', async () => {
     const { routes } = readRoutes()
     assert.ok(routes.length >= 30)
     for (const { method, url: pattern } of routes) {
-      const { id } = await client.createTask({ title: 'x' }) // the last may be gone by now
+      const { id } = await client.createTask({ title: 'x' }) // the last ones may be deleted by now
       const path = pattern.replaceAll(/:[a-z_]+/gi, String(id)).replace(/events$/, 'events?wait=0')
       const headers = { accept: 'application/json' } // events as a poll, which ends
       await assertFor(method.toUpperCase(), path, { headers })
@@ -60,7 +60,7 @@ test('every answer of every route has the standing headers', async (t) => {
     for (const status of [200, 400, 404, 405, 422]) assert.ok(statuses.has(status), `${status} was among them`)
   })
 
-  await t.test('also what is no operation of the API', async () => {
+  await t.test('routes that are no operation of the API', async () => {
     for (const path of [
       '/',
       '/docs',
@@ -80,7 +80,7 @@ test('every answer of every route has the standing headers', async (t) => {
     await assertFor('PROPFIND', '/v1/tasks')
   })
 
-  await t.test('also what is not sent again', async () => {
+  await t.test('a 304', async () => {
     const { id } = await client.createTask({ title: 'x' })
     const { headers } = await assertFor('GET', `/v1/tasks/${id}`)
     assert.equal(headers.get('cache-control'), 'private, no-cache')
@@ -88,7 +88,7 @@ test('every answer of every route has the standing headers', async (t) => {
     assert.equal((await assertFor('GET', `/v1/tasks/${id}`, { headers: known })).status, 304)
   })
 
-  await t.test('also a stream', async () => {
+  await t.test('a stream', async () => {
     const leaving = new AbortController()
     const response = await fetch(`${url}/v1/events`, { signal: leaving.signal })
     assertStanding(response, 'GET /v1/events')
@@ -96,7 +96,7 @@ test('every answer of every route has the standing headers', async (t) => {
     leaving.abort()
   })
 
-  await t.test('also what failed before there was a route, or a request', async () => {
+  await t.test('a failure before routing, or before a request', async () => {
     const host = `Host: ${new URL(url).host}`
     const cases: [status: number, lines: readonly string[]][] = [
       [400, ['GET /%E0%A4%A HTTP/1.1', host]],
@@ -117,7 +117,7 @@ test('every answer of every route has the standing headers', async (t) => {
   })
 })
 
-test('the headers of a route are its own where it says so', async (t) => {
+test('a route may replace a header by its own', async (t) => {
   const { url } = await startTestApp(t)
   const send = wireTo(url)
   assert.equal((await send('GET', '/openapi.json')).headers.get('cache-control'), 'no-cache')
@@ -129,7 +129,7 @@ test('the headers of a route are its own where it says so', async (t) => {
   )
 })
 
-test('a server that stops says so with the standing headers', async (t) => {
+test('a server that is stopping responds with the security headers', async (t) => {
   const { url, app, client } = await startTestApp(t)
   const socket = connectTo(url)
   let heard = ''
@@ -147,7 +147,7 @@ test('a server that stops says so with the standing headers', async (t) => {
   assertStanding(answer, 'stopping')
 })
 
-test('a request that did not arrive in time is told so with the standing headers', async (t) => {
+test('the response to a request that did not arrive in time has the security headers', async (t) => {
   const error = Object.assign(new Error(), { code: 'ERR_HTTP_REQUEST_TIMEOUT' })
   const { port } = await startTcpServer(t, (socket) => handleClientError(error, socket))
   const answer = await rawRequest(`http://127.0.0.1:${port}`, [])
@@ -155,7 +155,7 @@ test('a request that did not arrive in time is told so with the standing headers
   assertStanding(answer, 'timeout')
 })
 
-test('the document lists none of them: they are of no use to whoever calls the API', async (t) => {
+test('the document lists none of them: they are of no use to a caller of the API', async (t) => {
   const { url } = await startTestApp(t)
   const { text } = await wireTo(url)('GET', '/openapi.json')
   for (const name of [

@@ -5,7 +5,7 @@ import { refusal } from '#kit/http-requests.ts'
 import { clientWith, password, signedIn, signIn, startWithLogin } from '#support/accounts.ts'
 import { startTestApp } from '#support/test-app.ts'
 
-/** A leaked token ends when it is revoked. So it opens no way in that would outlast it: that takes a person who has signed in. */
+/** A leaked token is useless once it is revoked. So no token can create access that would outlast it: that needs a session. */
 const newPassword = 'nine bees in a jar'
 
 test('a token sets no password, whether there is one or not; a session does', async (t) => {
@@ -18,7 +18,7 @@ test('a token sets no password, whether there is one or not; a session does', as
   }
   await refuses({ current: password, password: newPassword })
   await refuses({ current: 'wrong', password: newPassword })
-  // As of those who come in by a provider of identities.
+  // A password of a user who signs in through an identity provider.
   await app.app.store.transact((tx) =>
     tx.updateTable('users').set({ password: null }).where('id', '=', ada.id).execute(),
   )
@@ -29,7 +29,7 @@ test('a token sets no password, whether there is one or not; a session does', as
   await root.client.listTasks()
 })
 
-test('a token of an administrator resets no account, makes and enables no administrator, changes no address', async (t) => {
+test('a token of an administrator resets no account, creates and enables no administrator, changes no address', async (t) => {
   const { root, add } = await startWithLogin(t)
   const [ada, eve] = [await add('ada', { email: 'ada@example.org' }), await add('eve', { role: 'admin' })]
   await root.client.updateUser(eve.id, { disabled: true })
@@ -52,7 +52,7 @@ test('a token of an administrator resets no account, makes and enables no admini
   }
 })
 
-test('a token of an administrator still does what takes access away, and makes members', async (t) => {
+test('a token of an administrator can still end access, and create members', async (t) => {
   const { app, root, add } = await startWithLogin(t)
   const ada = await add('ada', { email: 'ada@example.org', role: 'admin' })
   const { invitation } = await root.client.createUser({ name: 'bob', email: 'bob@example.org' })
@@ -67,7 +67,7 @@ test('a token of an administrator still does what takes access away, and makes m
   await signedIn(app.url, await signIn(app.url, 'lovelace')).listTasks()
 })
 
-test('a server without login is as it was: its programs may do everything, and a token there is still a token', async (t) => {
+test('a server without login is not affected: its programs may do everything, and a token there is still a token', async (t) => {
   const app = await startTestApp(t)
   const { token } = await app.client.createToken({ name: 'a', scopes: ['admin'] })
   assert.equal((await refusal(clientWith(app.url, token).changePassword({ password }))).status, 403)

@@ -13,11 +13,11 @@ import { testDatabase } from '#support/databases.ts'
 import { insertMany } from '#support/many-tasks.ts'
 import { startTestApp } from '#support/test-app.ts'
 
-/** What holds for all tasks of a user: his time zone, and when they ring that say nothing of their own. */
+/** The settings for all tasks of a user: the time zone, and the reminders of tasks without their own. */
 const startAt = '2026-12-01T09:00:00Z'
 const hourMs = 3_600_000
 
-/** How many tasks a user has, each of which rings when his settings say. */
+/** The number of tasks of a user, each of which fires by the settings. */
 async function followed({ db }: Pick<Store, 'db'>, userId: number): Promise<number> {
   const { defaults } = await getUser(db, userId)
   const tasks = await listTasks(db, userId, { after: 0, limit: 10_000, offset: 0 })
@@ -31,7 +31,7 @@ const firesAt = async (client: DuebellClient) =>
     ({ title, due_dt }) => `${title} ${due_dt.slice(0, 16)}`,
   )
 
-test('settings are the server’s until one chooses, one by one, and again once one takes that back', async (t) => {
+test('each setting is the server’s until the user sets one, and again after the user clears it', async (t) => {
   const app = await startTestApp(t, { flags: ['--time-zone=Europe/Paris', '--default-reminders=P1D,PT15M'] })
   const { client } = app
   const chosen = async () => {
@@ -50,7 +50,7 @@ test('settings are the server’s until one chooses, one by one, and again once 
   assert.deepEqual(await chosen(), ['Europe/Paris', ['P1D', 'PT15M'], false, false])
 })
 
-test('what is no time zone, no lead or no hour is refused, and changes nothing', async (t) => {
+test('an invalid time zone, lead or hour is refused, and changes nothing', async (t) => {
   const { client, url } = await startTestApp(t)
   const before = await client.getSettings()
   for (const [body, pointer] of [
@@ -76,7 +76,7 @@ test('what is no time zone, no lead or no hour is refused, and changes nothing',
   assert.deepEqual(await client.getSettings(), before)
 })
 
-test('all alarms that go by them follow, before the answer', async (t) => {
+test('all alarms that depend on the settings are recomputed before the response', async (t) => {
   const app = await startTestApp(t, { startAt })
   const { client } = app
   const expiry_dt = '2026-12-05T10:00:00Z'
@@ -107,7 +107,7 @@ test('all alarms that go by them follow, before the answer', async (t) => {
   assert.equal(await followed(app.app.store, 1), 5)
 })
 
-test('also those of 2,500 tasks, and of no other user', async (t) => {
+test('including those of 2,500 tasks, and of no other user', async (t) => {
   const { app, root, add } = await startWithLogin(t, { startAt })
   const ada = await add('ada')
   const { store } = app.app
@@ -119,12 +119,12 @@ test('also those of 2,500 tasks, and of no other user', async (t) => {
     (await store.db.selectFrom('tasks').select('id').where('notify_at', '=', at).execute()).length
   await ada.client.updateSettings({ default_reminders: ['PT1H'] })
   assert.deepEqual([await countFiringAt(expiry_at - hourMs), await countFiringAt(alarm.notify_at)], [2_500, 10])
-  // The day before, in a zone whose offset is another by then.
+  // The day before, in a zone with another offset by then.
   await ada.client.updateSettings({ default_reminders: ['P1D'], time_zone: 'Europe/Paris' })
   assert.deepEqual([await followed(store, ada.id), await followed(store, root.id)], [2_500, 10])
 })
 
-test('what has fired does not ring again, and what is due by the new ones rings at once', async (t) => {
+test('reminders that have fired do not fire again, and those due by the new settings fire at once', async (t) => {
   const { client, clock, recorder, app } = await startTestApp(t, { startAt })
   await client.createTask({ title: 'fired', expiry_dt: '2026-12-01T09:20:00Z' })
   await client.createTask({ title: 'not yet', expiry_dt: '2026-12-01T09:40:00Z' })
@@ -142,8 +142,8 @@ test('what has fired does not ring again, and what is due by the new ones rings 
   assert.equal(recorder.messages.length, 4)
 })
 
-test('each user is told in his own zone, on the console, by webhook and in the stream', async (t) => {
-  // A receiver of webhooks refuses what is not of now.
+test('each user gets times in their own zone, on the console, by webhook and in the stream', async (t) => {
+  // A receiver of webhooks refuses timestamps that are not current.
   const now = Math.floor(Date.now() / 60_000) * 60_000
   const flags = ['--member-hosts=127.0.0.1']
   const { app, root, add } = await startWithLogin(t, { startAt: new Date(now).toISOString(), flags, channels: [] })
@@ -179,7 +179,7 @@ test('each user is told in his own zone, on the console, by webhook and in the s
   }
 })
 
-test('a time without an offset is of the user’s zone', async (t) => {
+test('a time without an offset is in the user’s zone', async (t) => {
   const { client } = await startTestApp(t, { startAt })
   await client.updateSettings({ time_zone: 'Asia/Kolkata' })
   const { id, expiry_dt } = await client.createTask({ title: 'a', expiry_dt: '2026-12-02T00:00' })
@@ -190,13 +190,13 @@ test('a time without an offset is of the user’s zone', async (t) => {
   assert.equal((await client.getTask(id)).expiry_dt, expiry_dt, 'what was read so stays')
 })
 
-test('what is asked for again, since no answer came, is done to its end', async (t) => {
+test('a repeated request, after a lost response, is completed', async (t) => {
   const { client, app } = await startTestApp(t, { startAt })
   const { store } = app
   const expiry_at = Date.parse(startAt) + 100 * hourMs
   await insertMany(store, 10, { expiry_at, notify_at: expiry_at - hourMs / 4 })
   await client.updateSettings({ default_reminders: ['PT1H'] })
-  // As whoever is killed on the way leaves it: some alarms are as they were.
+  // The state that a killed server leaves: some alarms are not recomputed.
   await store.transact(async (tx) => {
     await tx.updateTable('users').set({ alarms_stale: 1 }).execute()
     await tx.updateTable('tasks').set({ notify_at: expiry_at }).where('id', '>', 5).execute()
@@ -205,7 +205,7 @@ test('what is asked for again, since no answer came, is done to its end', async 
   assert.equal(await followed(store, 1), 10)
 })
 
-test('of two changes at once one holds, and all alarms follow from that', async (t) => {
+test('of two concurrent changes one wins, and all alarms follow it', async (t) => {
   const { client, app } = await startTestApp(t, { startAt })
   const expiry_at = Date.parse(startAt) + 100 * hourMs
   await insertMany(app.store, 2_500, { expiry_at, notify_at: expiry_at - hourMs / 4 })
@@ -217,7 +217,7 @@ test('of two changes at once one holds, and all alarms follow from that', async 
   }
 })
 
-test('a task that is created while they change, on whichever replica, rings by the new ones', {
+test('a task created during a change, on any replica, fires by the new settings', {
   skip: testDatabase === 'sqlite' && 'of an embedded database there is one server',
 }, async (t) => {
   const { clock, here, there, token } = await startReplicasWithLogin(t)

@@ -4,7 +4,7 @@ import { type Browser, openBrowser, type Page } from '#kit/browser.ts'
 import { type Account, signInAt, startOidcProvider } from '#kit/oidc-provider.ts'
 import { password, signIn, startWithLogin } from '#support/accounts.ts'
 
-/** People sign in by a provider of OpenID Connect: the browser goes there and comes back, and this server knows who it is. */
+/** Sign-in through an OpenID Connect provider: the browser goes there and comes back, and this server knows the user. */
 const ofPublic = 'http://127.0.0.1:1'
 const redirectUri = `${ofPublic}/auth/oidc/callback`
 
@@ -18,7 +18,7 @@ async function start(t: TestContext, accounts: Account[], more: readonly string[
   /** The names of the cookies that this server has set; those of the provider are of the same host. */
   const ours = (browser: Browser) => browser.cookies(app.url).flatMap((one) => /^(__Host-[^=]*)=/.exec(one)?.[1] ?? [])
 
-  /** Nothing stands in front of this server: what the provider sends to the public address is taken to its own. */
+  /** There is no proxy in front of this server: redirects of the provider to the public address are sent to the server's own. */
   const comeBack = (browser: Browser, { url }: Page) =>
     browser.open(`${app.url}/auth/oidc/callback${new URL(url).search}`)
 
@@ -28,7 +28,7 @@ async function start(t: TestContext, accounts: Account[], more: readonly string[
     return { ...page, cookies: ours(browser) }
   }
 
-  /** Who is signed in by that. */
+  /** The user of these cookies. */
   async function userOf(sub: string) {
     const { status, text, cookies, url } = await arrive(sub)
     assert.deepEqual([status, url, cookies], [200, `${app.url}/v1/session`, ['__Host-duebell']], text)
@@ -39,7 +39,7 @@ async function start(t: TestContext, accounts: Account[], more: readonly string[
   return { ...login, flags, provider, ours, browse, comeBack, arrive, userOf }
 }
 
-/** That somebody is not signed in, and is told why on a page. */
+/** Checks that the browser is not signed in, and that a page says why. */
 function assertRefused(
   { status, headers, text, cookies }: Page & { cookies: string[] },
   expected: number,
@@ -58,7 +58,7 @@ function assertRefused(
 
 const ada = { sub: '1815', email: 'Ada@Example.org', email_verified: true, name: 'Ada Lovelace' }
 
-test('who was entered with an address is known by it once, and from then on by who he is to the provider', async (t) => {
+test("a user created with an address is matched by it once, and from then on by the provider's subject", async (t) => {
   const accounts: Account[] = [{ ...ada }, { sub: 'thief', email: 'ada@example.org', email_verified: true }]
   const { root, arrive, userOf, app, flags } = await start(t, accounts)
   assert.deepEqual((await root.client.getSession()).sign_in, { required: true, password: true, provider: 'Sesame' })
@@ -78,7 +78,7 @@ test('who was entered with an address is known by it once, and from then on by w
   assert.equal((await root.client.listUsers()).users.length, 2)
 })
 
-test('an address that the provider does not vouch for, and one that nobody entered, let nobody in', async (t) => {
+test('an address that the provider did not verify, or that no user has, is refused', async (t) => {
   const { root, arrive } = await start(t, [
     { sub: 'unverified', email: 'ada@example.org', email_verified: false },
     { sub: 'silent', email: 'ada@example.org' },
@@ -92,7 +92,7 @@ test('an address that the provider does not vouch for, and one that nobody enter
   assert.equal((await root.client.listUsers()).users.length, 2)
 })
 
-test('with --oidc-new-users strangers are let in, each as a member with nothing yet', async (t) => {
+test('with --oidc-new-users unknown people are signed in, each as a new member', async (t) => {
   const accounts = [
     ada,
     { sub: '2', name: 'Ada  LOVELACE!' },
@@ -119,7 +119,7 @@ test('with --oidc-new-users strangers are let in, each as a member with nothing 
   assert.deepEqual(JSON.parse(text).tasks, [], 'what was there is not hers')
 })
 
-test('who is disabled is told so, and is not signed in', async (t) => {
+test('a disabled user gets a page that says so, and is not signed in', async (t) => {
   const { root, arrive, userOf } = await start(t, [ada])
   const { id } = await root.client.createUser({ name: 'ada', email: 'ada@example.org' })
   await userOf(ada.sub)
@@ -127,7 +127,7 @@ test('who is disabled is told so, and is not signed in', async (t) => {
   assertRefused(await arrive(ada.sub), 403, /disabled/)
 })
 
-test('afterwards a person is where she wanted to be, and never at another site', async (t) => {
+test('after sign-in the browser is on the requested page, and never at another site', async (t) => {
   const { app, arrive } = await start(t, [ada], ['--oidc-new-users'])
   for (const [returnTo, path] of [
     ['/v1/tasks?tag=a%20b', '/v1/tasks?tag=a%20b'],
@@ -138,7 +138,7 @@ test('afterwards a person is where she wanted to be, and never at another site',
     assert.equal((await arrive(ada.sub, { returnTo })).url, app.url + path, returnTo)
 })
 
-test('that she came in is in the audit log, without what she brought, or where she went', async (t) => {
+test('the sign-in is in the audit log, without tokens and codes, or the requested page', async (t) => {
   const { app, root, arrive } = await start(t, [ada], ['--oidc-new-users'])
   await arrive(ada.sub, { returnTo: `/v1/session?then=${root.token}` })
   await fetch(`${app.url}/auth/oidc/callback?code=hush&state=hush`)
@@ -152,7 +152,7 @@ test('that she came in is in the audit log, without what she brought, or where s
   )
 })
 
-test('whatever goes wrong on the way is a page with a sentence, and its status', async (t) => {
+test('every failure during sign-in is a page with a sentence, and its status', async (t) => {
   const { app, provider, browse, comeBack, arrive, ours } = await start(t, [ada], ['--oidc-new-users'])
   const callback = async (query: string, browser = browse()) => {
     const page = await browser.open(`${app.url}/auth/oidc/callback${query}`)
@@ -189,7 +189,7 @@ test('whatever goes wrong on the way is a page with a sentence, and its status',
   assert.ok(!app.lines.join().includes('code='), 'nothing of it is in the log')
 })
 
-test('whoever has both signs in by either', async (t) => {
+test('a user with both can sign in with either', async (t) => {
   const { app, root, userOf } = await start(t, [ada])
   const { id } = await root.client.createUser({ name: 'ada', email: 'ada@example.org', password })
   assert.equal((await userOf(ada.sub)).id, id)

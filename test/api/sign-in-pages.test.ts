@@ -6,9 +6,7 @@ import { type Browser, chromium, type Page } from 'playwright-core'
 import { clientWith, password, signIn, startWithLogin } from '#support/accounts.ts'
 import { startTestApp } from '#support/test-app.ts'
 
-/**
- * The pages by which people come in, in a browser, by its keyboard alone. SIGN_IN_PICTURES names a folder for pictures of each, to look at.
- */
+/** The sign-in pages in a browser, by its keyboard alone. SIGN_IN_PICTURES names a folder for screenshots of each. */
 const browser = '/usr/bin/chromium'
 const skip = existsSync(browser) ? false : `no browser at ${browser}`
 if (skip && process.env.CI === 'true') throw new Error(`${skip}, and CI is to have one`)
@@ -22,7 +20,7 @@ async function openBrowser(t: TestContext): Promise<Browser> {
   return chrome
 }
 
-/** A page of this server, and whatever it does that it should not: ask elsewhere, break its policy, fail. */
+/** A page of this server, and everything it must not do: contact another server, violate its policy, fail. */
 async function openPage(chrome: Browser, url: string) {
   const context = await chrome.newContext({ viewport: { width: 1180, height: 900 } })
   const page = await context.newPage()
@@ -33,13 +31,13 @@ async function openPage(chrome: Browser, url: string) {
   })
   page.on('pageerror', (error) => complaints.push(error.message))
   page.on('console', (message) => {
-    // That a request was refused the browser tells as well.
+    // The browser also reports that a request was refused.
     if (!message.text().startsWith('Failed to load resource')) complaints.push(message.text())
   })
   return { page, context, complaints }
 }
 
-/** As it is on a phone and on a desk, in the light and in the dark. */
+/** On a phone and on a desktop, in light and in dark mode. */
 async function look(page: Page, name: string) {
   for (const width of [390, 1180])
     for (const colorScheme of ['light', 'dark'] as const) {
@@ -51,7 +49,7 @@ async function look(page: Page, name: string) {
     }
 }
 
-/** The next key presses go to whatever has the focus, as where somebody has no mouse. */
+/** The next key presses go to the focused element, as for a user without a mouse. */
 async function type(page: Page, ...keys: string[]) {
   for (const key of keys) {
     if (key === 'Tab' || key === 'Enter' || key === 'Space') await page.keyboard.press(key)
@@ -59,7 +57,7 @@ async function type(page: Page, ...keys: string[]) {
   }
 }
 
-/** Who a page of this server is, by its own session. */
+/** The user of a page, by its own session. */
 const whoIs = (page: Page) =>
   page.evaluate<string | undefined>(`fetch('/v1/session').then((r) => r.json()).then((s) => s.user?.name)`)
 
@@ -74,13 +72,13 @@ test('a server is set up by the printed link: a name, a password, and the first 
   await look(page, 'set-up-incomplete')
 
   const link = /http\S+\/set-up#dbi_\w+/.exec(app.lines.join('\n'))?.[0] ?? ''
-  await page.goto('about:blank') // else only the fragment would change
+  await page.goto('about:blank') // otherwise only the fragment would change
   await page.goto(link)
   await look(page, 'set-up')
   await type(page, 'ada', 'Tab', 'aaaaaaaaaaaa', 'Enter')
   await page.getByText('Password is too easy to guess.').waitFor()
   await look(page, 'set-up-refused')
-  // The focus is where the fault is.
+  // The focus is on the faulty field.
   await page.keyboard.press('Control+A')
   await type(page, password, 'Enter')
   await page.getByRole('heading', { name: 'Setup is complete' }).waitFor()
@@ -100,7 +98,7 @@ test('a server is set up by the printed link: a name, a password, and the first 
   assert.deepEqual(complaints, [])
 })
 
-test('an invitation says as whom one will sign in, and takes a password', { skip }, async (t) => {
+test('an invitation shows the name of the account, and accepts a password', { skip }, async (t) => {
   const { app, root } = await startWithLogin(t, { flags: ['--public-url=https://tasks.example.org'] })
   const { invitation } = await root.client.createUser({ name: 'ada' })
   const { page, complaints } = await openPage(await openBrowser(t), app.url)
@@ -118,7 +116,9 @@ test('an invitation says as whom one will sign in, and takes a password', { skip
   assert.deepEqual(complaints, [])
 })
 
-test('who signs in is told what was not right, may look at the password, and goes on', { skip }, async (t) => {
+test('a sign-in that failed shows why, the password can be shown, and the next attempt continues', {
+  skip,
+}, async (t) => {
   const issuer = ['--public-url=https://tasks.example.org', '--oidc-issuer=http://127.0.0.1:1', '--oidc-client-id=a']
   const { app } = await startWithLogin(t, { flags: [...issuer, '--oidc-name=<b>Sesame</b>'] })
   const { page, complaints } = await openPage(await openBrowser(t), app.url)

@@ -8,7 +8,7 @@ import { builtInUserId } from '#store/users.ts'
 import { clientWith, password, sessionOf, setUpCode, signedIn, signIn, startWithLogin } from '#support/accounts.ts'
 import { startTestApp, type TestApp } from '#support/test-app.ts'
 
-/** How people come in, stay, and go. */
+/** Signing in, staying signed in, and signing out. */
 const startAt = '2026-12-01T09:00:00Z'
 const dayMs = 86_400_000
 const newPassword = 'nine bees in a jar'
@@ -16,7 +16,7 @@ const login = ['--login']
 
 const linesWithLinks = ({ lines }: TestApp) => lines.filter((line) => line.includes('/set-up#'))
 
-test('a server to which nobody can come in prints a link by which it is set up, once', async (t) => {
+test('a server without a user who can sign in prints a setup link, which works once', async (t) => {
   const app = await startTestApp(t, { startAt, flags: login })
   const [line = ''] = linesWithLinks(app)
   assert.ok(line.includes(`Set this server up, once and within a day: ${app.url}/set-up#dbi_`), line)
@@ -37,7 +37,7 @@ test('a server to which nobody can come in prints a link by which it is set up, 
   assert.equal(linesWithLinks(app).length, 1, 'the next start prints none')
 })
 
-test('the link is good for a day; the next start prints another', async (t) => {
+test('the link is valid for a day; the next start prints another', async (t) => {
   const app = await startTestApp(t, { startAt, flags: [...login, '--public-url=https://tasks.example.org/'] })
   const first = setUpCode(app.lines) ?? ''
   assert.ok(linesWithLinks(app)[0]?.includes(' https://tasks.example.org/set-up#dbi_'))
@@ -50,7 +50,7 @@ test('the link is good for a day; the next start prints another', async (t) => {
   await app.client.acceptInvitation({ code: second, name: 'ada', password })
 })
 
-test('none is printed without --login, nor where somebody who administers the server can come in', async (t) => {
+test('none is printed without --login, nor if an administrator can sign in', async (t) => {
   const app = await startTestApp(t, { startAt })
   const asFirst = (change: Parameters<typeof saveUser>[2]) =>
     app.app.store.transact((tx) => saveUser(tx, builtInUserId, change))
@@ -61,7 +61,7 @@ test('none is printed without --login, nor where somebody who administers the se
   }
   await app.restart()
   assert.equal(linesWithLinks(app).length, 0)
-  // Who can come in, and cannot help the others in.
+  // A user who can sign in, and cannot help the others to.
   await app.client.createToken({ name: 'dashboard', scopes: ['read'] })
   await app.client.createUser({ name: 'member', password })
   assert.ok(await printsOne())
@@ -82,7 +82,7 @@ test('none is printed without --login, nor where somebody who administers the se
   assert.ok(await printsOne(), 'which has expired')
 })
 
-test('signing in gives a browser a session, and says who it is', async (t) => {
+test('signing in gives a browser a session, and returns its user', async (t) => {
   const { app, add } = await startWithLogin(t, { startAt })
   const ada = await add('ada', { email: 'ada@example.org' })
   const send = wireTo(app.url)
@@ -107,7 +107,7 @@ test('signing in gives a browser a session, and says who it is', async (t) => {
   }
 })
 
-test('a wrong password and a name that nobody has are answered alike', async (t) => {
+test('a wrong password and an unknown name get the same response', async (t) => {
   const { app, root } = await startWithLogin(t)
   await root.client.createUser({ name: 'invited' })
   const answers = await Promise.all(
@@ -129,7 +129,7 @@ test('a wrong password and a name that nobody has are answered alike', async (t)
   assertProblem(await wireTo(app.url)('POST', '/v1/session', { body: { login: 'root' } }), 422, '/password')
 })
 
-test('a password is not taken in the clear, but on the machine itself', async (t) => {
+test('a password is not accepted over plain HTTP, except from the machine itself', async (t) => {
   const { app } = await startWithLogin(t)
   const { port } = new URL(app.url)
   const post = (host: string, secret = password) => {
@@ -147,7 +147,7 @@ test('a password is not taken in the clear, but on the machine itself', async (t
     assert.match((await post(host)).headers.get('set-cookie') ?? '', /^__Host-duebell=dbs_/, host)
 })
 
-test('a session lasts as long as it is used, and ends after a month without; so does its cookie', async (t) => {
+test('a session lasts as long as it is used, and ends after a month without use; so does its cookie', async (t) => {
   const { app } = await startWithLogin(t, { startAt })
   const cookie = await signIn(app.url, 'root')
   const list = () => wireTo(app.url)('GET', '/v1/tasks', { headers: { cookie } })
@@ -177,7 +177,7 @@ test('a session lasts as long as it is used, and ends after a month without; so 
   assert.deepEqual(over.headers.getSetCookie(), [])
 })
 
-test('signing out ends the session, wherever its cookie is', async (t) => {
+test('signing out ends the session, for every copy of its cookie', async (t) => {
   const { app, root } = await startWithLogin(t)
   const [cookie, other] = [await signIn(app.url, 'root'), await signIn(app.url, 'root')]
   await signedIn(app.url, cookie).listTasks()
@@ -190,7 +190,7 @@ test('signing out ends the session, wherever its cookie is', async (t) => {
   await root.client.listTasks()
 })
 
-test('another password needs the present one, and ends all sessions but this', async (t) => {
+test('a new password needs the current one, and ends all sessions but this', async (t) => {
   const { app, add } = await startWithLogin(t)
   const ada = await add('ada')
   const [here, there] = [
@@ -222,7 +222,7 @@ test('another password needs the present one, and ends all sessions but this', a
   assert.equal((await refusal(here.listTasks())).status, 401)
 })
 
-test('a session is for pages of the server: to a page of another site it is nobody’s', async (t) => {
+test('a session is for pages of the server: for a page of another site it does not count', async (t) => {
   const { app } = await startWithLogin(t)
   const cookie = await signIn(app.url, 'root')
   const send = wireTo(app.url)
@@ -244,11 +244,11 @@ test('a session is for pages of the server: to a page of another site it is nobo
   const [name, secret = ''] = cookie.split('=')
   for (const wrong of [`x${name}=${secret}`, `${name}=${secret.slice(0, -1)}`, `${name}=`, `${name}="${secret}"`])
     assertProblem(await send('GET', '/v1/tasks', { headers: { cookie: wrong } }), 401)
-  // Who sends a token means it, whoever is signed in besides.
+  // A request with a token uses the token, whatever session the browser has besides.
   assertProblem(await send('GET', '/v1/tasks', { headers: { cookie, authorization: 'Bearer dbl_x' } }), 401)
 })
 
-test('login comes and goes without touching what is there', async (t) => {
+test('turning login on and off does not affect existing data', async (t) => {
   const app = await startTestApp(t, { startAt, channels: [] })
   await app.client.createChannel({ name: 'Phone', kind: 'recording' })
   await app.client.updateSettings({ default_reminders: ['PT30M'] })
@@ -274,7 +274,7 @@ test('login comes and goes without touching what is there', async (t) => {
   assert.equal((await app.client.listUsers()).users[0]?.name, 'ada')
   await clientWith(app.url, token ?? '').listTasks()
   assert.equal((await refusal(clientWith(app.url, 'dbl_x').listTasks())).status, 401)
-  // A browser sends on what it was once given, here or on another port of this machine.
+  // A browser keeps sending a cookie that it once got, here or on another port of this machine.
   for (const stale of [cookie, `${cookie.slice(0, -3)}xyz`])
     assert.equal((await signedIn(app.url, stale).listTasks()).tasks.length, 2)
 

@@ -15,7 +15,7 @@ test('a change of many', async (t) => {
   assert.ok(one && two && three)
   const all = async () => (await client.listTasks()).tasks
 
-  await t.test('answers the tasks in the order asked for, and lists the ids that do not exist', async () => {
+  await t.test('returns the tasks in the order of the request, and lists unknown ids', async () => {
     const { tasks, missing } = await client.updateTasks({
       tasks: [{ id: three.id, title: 'THREE' }, { id: 4_711, title: '?' }, { id: one.id, tags: ['x'] }, { id: 4_712 }],
     })
@@ -27,7 +27,7 @@ test('a change of many', async (t) => {
     assert.deepEqual(await client.getTask(two.id), two)
   })
 
-  await t.test('of none is none', async () => {
+  await t.test('an empty list changes nothing', async () => {
     assert.deepEqual(await client.updateTasks({ tasks: [] }), { tasks: [], missing: [] })
   })
 
@@ -59,7 +59,7 @@ test('a change of many', async (t) => {
     })
   }
 
-  await t.test('with an id twice is 422, whether it exists or not', async () => {
+  await t.test('with a repeated id is 422, whether it exists or not', async () => {
     const before = await all()
     for (const id of [one.id, 4_711]) {
       const { status, problem } = await refusal(
@@ -71,7 +71,7 @@ test('a change of many', async (t) => {
     assert.deepEqual(await all(), before)
   })
 
-  await t.test('takes 1,000 items and no more', async () => {
+  await t.test('accepts 1,000 items and no more', async () => {
     const items = Array.from({ length: 1_001 }, (_, i) => ({ id: 10_000 + i }))
     assert.equal((await client.updateTasks({ tasks: items.slice(1) })).missing.length, 1_000)
     const { status, problem } = await refusal(client.updateTasks({ tasks: items }))
@@ -88,7 +88,7 @@ test('a change of many', async (t) => {
 test('deleting', async (t) => {
   const { client, clock } = await startTestApp(t, { startAt })
 
-  await t.test('answers the id and the time, and the task is gone', async () => {
+  await t.test('returns the id and the time, and the task is gone', async () => {
     const { id } = await client.createTask({ title: 'x' })
     const { id: deleted, deleted_dt } = await client.deleteTask(id)
     assert.equal(deleted, id)
@@ -97,7 +97,7 @@ test('deleting', async (t) => {
     assert.equal((await refusal(client.deleteTask(id))).status, 404)
   })
 
-  await t.test('all answers how many there were', async () => {
+  await t.test('all tasks returns their number', async () => {
     await client.deleteTasks()
     for (const title of ['a', 'b', 'c']) await client.createTask({ title })
     assert.equal((await client.deleteTasks()).deleted, 3)
@@ -105,7 +105,7 @@ test('deleting', async (t) => {
     assert.deepEqual((await client.listTasks()).tasks, [])
   })
 
-  await t.test('never frees an id: the next task gets a new one, also when the last or all are gone', async () => {
+  await t.test('never frees an id: the next task gets a new one, even after the last or all are gone', async () => {
     const last = await client.createTask({ title: 'last' })
     await client.deleteTask(last.id)
     const next = await client.createTask({ title: 'next' })

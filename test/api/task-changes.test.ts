@@ -23,14 +23,14 @@ test('a change', async (t) => {
     }
   })
 
-  await t.test('may come as application/merge-patch+json', async () => {
+  await t.test('may be sent as application/merge-patch+json', async () => {
     const { id } = await create()
     const headers = { 'content-type': 'application/merge-patch+json' }
     const { status, body } = await send('PATCH', `/v1/tasks/${id}`, { body: { title: 'merged' }, headers })
     assert.deepEqual([status, body.title], [200, 'merged'])
   })
 
-  await t.test('counts the version and notes the time', async () => {
+  await t.test('increments the version and sets the time', async () => {
     const before = await create()
     await clock.advance(1_500)
     const after = await client.updateTask(before.id, { title: 'Another' })
@@ -39,7 +39,7 @@ test('a change', async (t) => {
     assert.equal(after.create_dt, before.create_dt)
   })
 
-  await t.test('of every member by itself changes that one', async () => {
+  await t.test('of every member by itself changes only that one', async () => {
     const patches: TaskPatchWire[] = [
       { title: 'Another' },
       { description: 'Another' },
@@ -58,7 +58,7 @@ test('a change', async (t) => {
     }
   })
 
-  await t.test('that changes nothing is no write: version and update_dt stay', async () => {
+  await t.test('without an effect is no write: version and update_dt stay', async () => {
     const before = await create()
     await clock.advance(1_000)
     for (const patch of [{}, { title: before.title }, { tags: before.tags, priority: before.priority, key: null }])
@@ -83,7 +83,7 @@ test('a change', async (t) => {
     assert.deepEqual({ ...body, update_dt: before.update_dt }, { ...before, title: 'Edited', version: 2 })
   })
 
-  await t.test('of a task that does not exist is 404', async () => {
+  await t.test('of an unknown task is 404', async () => {
     assert.equal((await refusal(client.updateTask(4_711, { title: 'x' }))).status, 404)
   })
 })
@@ -92,7 +92,7 @@ test('If-Match', async (t) => {
   const { client, url } = await startTestApp(t, { startAt })
   const send = wireTo(url)
 
-  await t.test('a GET tells the version as a strong ETag', async () => {
+  await t.test('a GET returns the version as a strong ETag', async () => {
     const { id } = await client.createTask({ title: 'x' })
     await client.updateTask(id, { title: 'y' })
     assert.equal((await send('GET', `/v1/tasks/${id}`)).headers.get('etag'), '"2"')
@@ -109,7 +109,7 @@ test('If-Match', async (t) => {
     delete: ({ id }, ifVersion) => client.deleteTask(id, { ifVersion }),
   }
   for (const [name, change] of Object.entries(changes)) {
-    await t.test(`${name}: with another version is 412, brings the task as it is, and changes nothing`, async () => {
+    await t.test(`${name}: with another version is 412, returns the current task, and changes nothing`, async () => {
       const task = await client.createTask({ title: 'x', expiry_dt })
       for (const version of [0, 2, 99]) {
         const { status, problem } = await refusal(change(task, version))
@@ -121,7 +121,7 @@ test('If-Match', async (t) => {
     })
   }
 
-  await t.test('PUT by id heeds it as PATCH does', async () => {
+  await t.test('PUT by id checks it as PATCH does', async () => {
     const { id } = await client.createTask({ title: 'x' })
     const put = (version: string) =>
       send('PUT', `/v1/tasks/${id}`, { body: { title: 'y' }, headers: { 'if-match': version } })
@@ -129,14 +129,14 @@ test('If-Match', async (t) => {
     assert.equal((await put('"1"')).status, 200)
   })
 
-  await t.test('* is any version that exists', async () => {
+  await t.test('* matches any existing version', async () => {
     const { id } = await client.createTask({ title: 'x' })
     const headers = { 'if-match': '*' }
     assert.equal((await send('PATCH', `/v1/tasks/${id}`, { body: { title: 'y' }, headers })).status, 200)
     assertProblem(await send('PATCH', '/v1/tasks/4711', { body: { title: 'y' }, headers }), 404)
   })
 
-  await t.test('of two that saw the same version one wins', async () => {
+  await t.test('of two with the same version one wins', async () => {
     const { id } = await client.createTask({ title: 'x' })
     const ifVersion = 1
     const requests = ['a', 'b', 'c'].map((title) => client.updateTask(id, { title }, { ifVersion }))
@@ -150,7 +150,7 @@ test('complete, reopen and snooze', async (t) => {
   const { client, clock } = await startTestApp(t, { startAt })
   const expiry_dt = '2026-12-24T18:00:00.000Z'
 
-  await t.test('complete notes the time; completing again changes nothing', async () => {
+  await t.test('complete sets the time; completing again changes nothing', async () => {
     const before = await client.createTask({ title: 'x', expiry_dt })
     const done = await client.completeTask(before.id)
     assert.deepEqual(done, { ...before, completed_dt: done.update_dt, version: 2 })
@@ -159,7 +159,7 @@ test('complete, reopen and snooze', async (t) => {
     assert.deepEqual(await client.completeTask(before.id), done)
   })
 
-  await t.test('reopen takes it back; reopening an open task changes nothing', async () => {
+  await t.test('reopen clears it; reopening an open task changes nothing', async () => {
     const before = await client.createTask({ title: 'x', expiry_dt })
     await client.completeTask(before.id)
     const again = await client.reopenTask(before.id)
@@ -168,7 +168,7 @@ test('complete, reopen and snooze', async (t) => {
     assert.deepEqual(await client.reopenTask(before.id), again)
   })
 
-  await t.test('snooze for a while counts from now', async () => {
+  await t.test('snooze for a duration counts from now', async () => {
     const { id } = await client.createTask({ title: 'x', expiry_dt })
     for (const [span, minutes] of [
       ['PT1H', 60],
@@ -182,13 +182,13 @@ test('complete, reopen and snooze', async (t) => {
     }
   })
 
-  await t.test('snooze until a time reads it as every other time, in the zone of the task', async () => {
+  await t.test('snooze until a time parses it like every other time, in the zone of the task', async () => {
     const { id } = await client.createTask({ title: 'x', expiry_dt, time_zone: 'Asia/Tokyo' })
     for (const until of ['2026-12-02T10:00', '2026-12-02 10:00:00', '2026-12-02T10:00+09:00', '2026-12-02T01:00Z'])
       assert.equal((await client.snoozeTask(id, { until })).snoozed_until_dt, '2026-12-02T01:00:00.000Z', until)
   })
 
-  await t.test('snooze may go past the expiry, and be asked for after it', async () => {
+  await t.test('snooze may end after the expiry, and be requested after it', async () => {
     const { id } = await client.createTask({ title: 'x', expiry_dt: '2026-12-01T08:00:00Z' })
     const { snoozed_until_dt } = await client.snoozeTask(id, { until: '2026-12-25T00:00:00Z' })
     assert.equal(snoozed_until_dt, '2026-12-25T00:00:00.000Z')
@@ -203,7 +203,7 @@ test('complete, reopen and snooze', async (t) => {
     assert.equal((await client.completeTask(id)).snoozed_until_dt, null)
   })
 
-  await t.test('what is completed or has no expiry cannot snooze: 409', async () => {
+  await t.test('a task that is completed or has no expiry cannot be snoozed: 409', async () => {
     const open = await client.createTask({ title: 'no expiry' })
     const done = await client.createTask({ title: 'done', expiry_dt, completed_dt: '2026-12-01' })
     for (const task of [open, done]) {
@@ -212,7 +212,7 @@ test('complete, reopen and snooze', async (t) => {
     }
   })
 
-  await t.test('snooze takes either a span or a time, ahead, and of ten years at most', async () => {
+  await t.test('snooze accepts either a duration or a time, in the future, and at most ten years ahead', async () => {
     const task = await client.createTask({ title: 'x', expiry_dt })
     const both = { for: 'PT1H', until: '2026-12-02T10:00:00Z' }
     const refused = [
@@ -228,7 +228,7 @@ test('complete, reopen and snooze', async (t) => {
     assert.deepEqual(await client.getTask(task.id), task)
   })
 
-  await t.test('each is 404 for a task that does not exist', async () => {
+  await t.test('each is 404 for an unknown task', async () => {
     assert.equal((await refusal(client.completeTask(4_711))).status, 404)
     assert.equal((await refusal(client.reopenTask(4_711))).status, 404)
     assert.equal((await refusal(client.snoozeTask(4_711, { for: 'PT1H' }))).status, 404)

@@ -5,7 +5,7 @@ import type { FilterOf, QueryOf } from '#client/client.ts'
 import { startTestApp } from '#support/test-app.ts'
 import { startAt, withTasks } from './task-list.ts'
 
-test('a filter lets through what all of it is true of', async (t) => {
+test('a list has the tasks that match every filter', async (t) => {
   const { client, clock, titles } = await withTasks(
     t,
     { title: 'past', expiry_dt: '2026-11-30T09:00:00Z', tags: ['home', 'a'] },
@@ -48,7 +48,7 @@ test('a filter lets through what all of it is true of', async (t) => {
       assert.equal(total, expected.length, 'count=true counts them all, whatever the limit')
     })
 
-  await t.test('what was changed since, by the millisecond', async () => {
+  await t.test('tasks changed since a time, to the millisecond', async () => {
     const since = (updated_after: string) => titles({ updated_after })
     assert.deepEqual(await since(startAt), [])
     await clock.advance(1)
@@ -61,13 +61,13 @@ test('a filter lets through what all of it is true of', async (t) => {
     assert.ok(!('total' in (await client.listTasks())))
   })
 
-  await t.test('what expires in the meantime has expired', async () => {
+  await t.test('tasks that expire in the meantime become expired', async () => {
     await clock.advanceTo('2026-12-02T09:00:00Z')
     assert.deepEqual(await titles({ status: 'expired' }), ['past', 'now', 'later'])
   })
 })
 
-test('a tag is found by itself alone, whatever is in it', async (t) => {
+test('a tag matches only itself, whatever characters it has', async (t) => {
   const tags = [
     'a',
     'A',
@@ -117,7 +117,7 @@ test('a tag is found by itself alone, whatever is in it', async (t) => {
   }
 })
 
-test('an order is by each key in turn, then by id; what has no expiry is last either way', async (t) => {
+test('tasks are sorted by each key in turn, then by id; those without an expiry are last in either direction', async (t) => {
   const { titles } = await withTasks(
     t,
     { title: 'b', expiry_dt: '2027-01-02', priority: 'low' },
@@ -139,7 +139,7 @@ test('an order is by each key in turn, then by id; what has no expiry is last ei
     '-priority': 'B a é 😀 b 日',
     '-priority,expiry_dt': 'B a é b 😀 日',
     'priority,-expiry_dt': '日 😀 b é B a',
-    title: 'B a b é 日 😀', // by the numbers of the characters
+    title: 'B a b é 日 😀', // by code points
     '-title': '😀 日 é b a B',
     create_dt: 'b a B é 日 😀',
     '-update_dt': '😀 日 é B a b',
@@ -180,7 +180,7 @@ const orders: FilterOf<'listTasks'>[] = [
 ]
 
 for (const query of orders)
-  test(`pages of ${JSON.stringify(query).slice(0, 80)} go on where they ended, and while others write, what was there throughout comes once`, async (t) => {
+  test(`pages of ${JSON.stringify(query).slice(0, 80)} continue where they ended, and while others write, each existing task comes once`, async (t) => {
     const { client, clock } = await startTestApp(t, { startAt, flags: ['--default-reminders='] })
     const priorities = ['none', 'low', 'medium', 'high'] as const
     const draft = (i: number): TaskDraftWire => ({

@@ -4,7 +4,7 @@ import type { QueryOf } from '#client/client.ts'
 import { wireTo } from '#kit/http-requests.ts'
 import { startTestApp } from '#support/test-app.ts'
 
-/** Many tasks at once: filters, orders, pages that go on where they ended, and what has not changed since. */
+/** Lists of tasks: filters, orders, pages that continue where they ended, and unchanged lists. */
 export const startAt = '2026-12-01T09:00:00Z'
 
 /** A server with these tasks, by their titles. */

@@ -5,7 +5,7 @@ import { withTasks } from './task-list.ts'
 
 /** Pages of the task list: cursors, bad parameters, 304, and the list of tags. */
 
-test('a page says where it goes on, with all that was asked for', async (t) => {
+test('the next page has the same filter and sort', async (t) => {
   const drafts = Array.from({ length: 5 }, (_, i) => ({
     title: `«Ω» & task ${i}`,
     tags: ['a,b', '日本'],
@@ -50,7 +50,7 @@ test('a cursor belongs to its filter and its sort', async (t) => {
       else assertProblem(answer, 400, 'cursor')
     }
 
-  await t.test('said in other words it is the same list', async () => {
+  await t.test('an equivalent query is the same list', async () => {
     for (const [from, to] of [
       ['tag=x&tag=y', 'tag=y&tag=x&tag=y'],
       ['sort=title', 'sort=title,id'],
@@ -60,7 +60,7 @@ test('a cursor belongs to its filter and its sort', async (t) => {
       assert.equal((await send('GET', `/v1/tasks?${to}&cursor=${await cursorOf(from)}`)).status, 200, `${from} → ${to}`)
   })
 
-  await t.test('one that was tampered with is refused', async () => {
+  await t.test('a tampered cursor is refused', async () => {
     const cursor = await cursorOf('sort=title')
     const [list, , id] = JSON.parse(Buffer.from(cursor, 'base64url').toString())
     for (const position of [
@@ -85,7 +85,7 @@ test('a cursor belongs to its filter and its sort', async (t) => {
       assertProblem(await send('GET', `/v1/tasks?sort=title&cursor=${text}`), 400, 'cursor')
   })
 
-  await t.test('and so is one of numbers that no task has', async () => {
+  await t.test('and so is one with impossible numbers', async () => {
     const [list] = JSON.parse(Buffer.from(await cursorOf('sort=priority,expiry_dt'), 'base64url').toString())
     for (const [priority, expiry, id] of [
       [4, 1, 1],
@@ -104,7 +104,7 @@ test('a cursor belongs to its filter and its sort', async (t) => {
     assert.equal((await send('GET', `/v1/tasks?sort=priority,expiry_dt&cursor=${largest}`)).status, 200)
   })
 
-  await t.test('one that holds the longest title there is goes on behind it', async () => {
+  await t.test('one with the longest possible title continues after it', async () => {
     const title = '\u0001'.repeat(500)
     const longest = await withTasks(t, { title }, { title: '\u0002' })
     const [first] = (await longest.client.listTasks({ sort: 'title', limit: 1 })).tasks
@@ -115,7 +115,7 @@ test('a cursor belongs to its filter and its sort', async (t) => {
   })
 })
 
-test('a parameter of no sense is refused, and named', async (t) => {
+test('an invalid parameter is refused, and named', async (t) => {
   const { send } = await withTasks(t, { title: 'x' })
   const rows: [query: string, about: string][] = [
     ['sort=', 'sort'],
@@ -160,13 +160,13 @@ test('a parameter of no sense is refused, and named', async (t) => {
   assertProblem(await send('GET', '/v1/tags?limit=1'), 400, 'limit')
 })
 
-test('a list that has not changed is not sent again', async (t) => {
+test('an unchanged list is not sent again', async (t) => {
   const { client, send } = await withTasks(t, { title: 'a', expiry_dt: '2027-01-01' }, { title: 'b' })
   const etagOf = async (query = '') => (await send('GET', `/v1/tasks${query}`)).headers.get('etag') ?? ''
   const etag = await etagOf()
   assert.match(etag, /^"c\d+\.1"$/)
 
-  await t.test('to who has it: 304, with the ETag and nothing else', async () => {
+  await t.test('to a client that has it: 304, with the ETag and nothing else', async () => {
     for (const seen of [etag, `W/${etag}`, `"x", ${etag}`, '*'])
       for (const query of ['', '?limit=1', '?status=open&sort=-expiry_dt&q=a&count=true']) {
         const { status, text, headers } = await send('GET', `/v1/tasks${query}`, { headers: { 'if-none-match': seen } })
@@ -176,7 +176,7 @@ test('a list that has not changed is not sent again', async (t) => {
     assertProblem(await send('GET', '/v1/tasks', { headers: { 'if-none-match': 'c1' } }), 400, 'If-None-Match')
   })
 
-  await t.test('every change of any task makes it another', async () => {
+  await t.test('every change of any task changes the ETag', async () => {
     let before = etag
     for (const change of [
       () => client.updateTask(1, { title: 'c' }),
@@ -196,13 +196,13 @@ test('a list that has not changed is not sent again', async (t) => {
     assert.equal(await etagOf(), before, 'what changes nothing leaves it')
   })
 
-  await t.test('what has expired depends on the time, and has none', async () => {
+  await t.test('a list of expired tasks depends on the time, and has none', async () => {
     const { headers, status } = await send('GET', '/v1/tasks?status=expired', { headers: { 'if-none-match': '*' } })
     assert.deepEqual([headers.get('etag'), status], [null, 200])
   })
 })
 
-test('the tags are told by name, with how many tasks are open and have expired', async (t) => {
+test('tags are listed by name, with the number of open and of expired tasks', async (t) => {
   const { client, clock } = await withTasks(
     t,
     { title: 'a', tags: ['home', '日本', '"quoted", \\'], expiry_dt: '2026-12-01T10:00:00Z' },

@@ -4,7 +4,7 @@ import { assertProblem, refusal, wireTo } from '#kit/http-requests.ts'
 import { startTestApp } from '#support/test-app.ts'
 import { startAt } from './tasks.ts'
 
-/** Times, durations and limits of what a task holds. */
+/** Times, durations and limits of the members of a task. */
 
 test('a time', async (t) => {
   const { client } = await startTestApp(t, { startAt, flags: ['--time-zone=Europe/Paris'] })
@@ -40,7 +40,7 @@ test('a time', async (t) => {
     })
   }
 
-  await t.test('without an offset is read in the zone of the task, where it has or gets one', async () => {
+  await t.test('without an offset is in the zone of the task, if it has or gets one', async () => {
     const { id, expiry_dt } = await client.createTask({
       title: 'x',
       time_zone: 'Asia/Tokyo',
@@ -54,7 +54,7 @@ test('a time', async (t) => {
     assert.equal((await client.updateTask(id, none)).expiry_dt, '2027-03-02T09:00:00.000Z')
   })
 
-  await t.test('stays the same instant where only the zone changes', async () => {
+  await t.test('stays the same instant if only the zone changes', async () => {
     const task = await client.createTask({ title: 'x', expiry_dt: '2027-03-01T10:00' })
     const moved = await client.updateTask(task.id, { time_zone: 'Asia/Tokyo' })
     assert.deepEqual(moved, { ...task, time_zone: 'Asia/Tokyo', version: 2 })
@@ -66,7 +66,7 @@ test('a time', async (t) => {
     assert.deepEqual([moved.expiry_dt, moved.time_zone], ['2027-03-01T15:00:00.000Z', 'America/New_York'])
   })
 
-  await t.test('is refused where its offset or its zone contradict another', async () => {
+  await t.test('is refused if its offset and its zone contradict each other', async () => {
     const contradictions = [
       { expiry_dt: '2027-03-01T10:00+01:00[Asia/Tokyo]' },
       { expiry_dt: '2027-03-28T02:30+01:00[Europe/Paris]' }, // in the gap no clock shows 02:30
@@ -83,7 +83,7 @@ test('a time', async (t) => {
     assert.equal((await client.createTask({ title: 'x', time_zone: 'europe/PARIS' })).time_zone, 'Europe/Paris')
   })
 
-  await t.test('completed_dt and reminders read the same forms', async () => {
+  await t.test('completed_dt and reminders accept the same forms', async () => {
     const task = await client.createTask({
       title: 'x',
       time_zone: 'Asia/Tokyo',
@@ -109,7 +109,7 @@ test('a reminder may be any duration up to ten years', async (t) => {
   assert.deepEqual(task.reminders, reminders)
 })
 
-test('a limit lets in what reaches it, and refuses what is one above', async (t) => {
+test('a value at the limit is accepted, and one above is refused', async (t) => {
   const { client, url } = await startTestApp(t, { startAt })
   const of = <T>(length: number, make: (i: number) => T) => Array.from({ length }, (_, i) => make(i))
   const limits: [words: string, member: string, fits: object, exceeds: object][] = [

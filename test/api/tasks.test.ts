@@ -11,7 +11,7 @@ const oneOff = { recurrence: null, recurrence_text: null, occurrence: null, prev
 test('a new task', async (t) => {
   const { client, url } = await startTestApp(t, { startAt })
 
-  await t.test('has every member it was given, and every other as null, empty or counted', async () => {
+  await t.test('has every given member, and every other as null, empty or counted', async () => {
     const task = await client.createTask({ ...full, reminders: [...full.reminders], tags: [...full.tags] })
     assert.deepEqual(task, {
       id: task.id,
@@ -52,13 +52,13 @@ test('a new task', async (t) => {
     })
   })
 
-  await t.test('is answered with its place and its ETag', async () => {
+  await t.test('is returned with Location and ETag', async () => {
     const { headers, body } = await wireTo(url)('POST', '/v1/tasks', { body: { title: 'x' } })
     assert.equal(headers.get('location'), `/v1/tasks/${body.id}`)
     assert.equal(headers.get('etag'), '"1"')
   })
 
-  await t.test('may be completed already', async () => {
+  await t.test('may already be completed', async () => {
     const task = await client.createTask({ title: 'Done', completed_dt: '2026-11-30T10:00:00Z' })
     assert.equal(task.completed_dt, '2026-11-30T10:00:00.000Z')
   })
@@ -89,7 +89,7 @@ test('a uid and a key', async (t) => {
   const second = await client.createTask({ title: 'second', uid: 'uid-2', key: 'key-2' })
   const count = async () => (await client.listTasks()).tasks.length
 
-  await t.test('are taken once: a second task with one of them is a conflict that names it', async () => {
+  await t.test('are unique: a second task with one of them is a conflict that names it', async () => {
     for (const draft of [{ uid: 'uid-1' }, { key: 'key-1' }]) {
       const { status, problem } = await refusal(client.createTask({ title: 'again', ...draft }))
       assert.equal(status, 409)
@@ -98,14 +98,14 @@ test('a uid and a key', async (t) => {
     assert.equal(await count(), 2)
   })
 
-  await t.test('cannot be moved onto each other', async () => {
+  await t.test('cannot be changed to those of another task', async () => {
     const { status } = await refusal(client.updateTask(second.id, { key: 'key-1' }))
     assert.equal(status, 409)
     assert.equal((await refusal(client.updateTasks({ tasks: [{ id: second.id, key: 'key-1' }] }))).status, 409)
     assert.deepEqual(await client.getTask(second.id), second)
   })
 
-  await t.test('a key can be changed, cleared, and then be another one’s; a uid stays', async () => {
+  await t.test('a key can be changed, cleared, and then be used by another task; a uid stays', async () => {
     assert.equal((await client.updateTask(first.id, { key: null, uid: 'other' })).key, null)
     assert.equal((await client.getTask(first.id)).uid, 'uid-1')
     assert.equal((await client.updateTask(second.id, { key: 'key-1' })).key, 'key-1')
@@ -117,13 +117,13 @@ test('a uid and a key', async (t) => {
     assert.equal(await count(), 4)
   })
 
-  await t.test('are free again once their task is deleted', async () => {
+  await t.test('are free again after their task was deleted', async () => {
     await client.deleteTask(second.id)
     assert.equal((await client.createTask({ title: 'x', uid: 'uid-2', key: 'key-1' })).uid, 'uid-2')
   })
 })
 
-test('ids are not reused after a restart either', async (t) => {
+test('ids are not reused even after a restart', async (t) => {
   const app = await startTestApp(t, { startAt })
   const { id } = await app.client.createTask({ title: 'last' })
   await app.client.deleteTasks()
@@ -137,7 +137,7 @@ test('paging', async (t) => {
   const ids = (page: { tasks: TaskWire[] }) => page.tasks.map(({ id }) => id)
   for (let i = 1; i <= 10; i++) await client.createTask({ title: `Task ${i}` })
 
-  await t.test('goes on by next_cursor until that is null', async () => {
+  await t.test('continues by next_cursor until that is null', async () => {
     const first = await client.listTasks({ limit: 4 })
     assert.deepEqual(ids(first), [1, 2, 3, 4])
     assert.ok(first.next_cursor)
@@ -149,7 +149,7 @@ test('paging', async (t) => {
     assert.equal(third.next_cursor, null)
   })
 
-  await t.test('says next_cursor: null and no Link where nothing is left, also on a full page', async () => {
+  await t.test('has next_cursor: null and no Link on the last page, even if it is full', async () => {
     for (const query of ['', '?limit=10', '?limit=10&offset=0', '?offset=5&limit=5']) {
       const { body, headers } = await send('GET', `/v1/tasks${query}`)
       assert.equal(body.next_cursor, null, query)
@@ -157,7 +157,7 @@ test('paging', async (t) => {
     }
   })
 
-  await t.test('goes on by the Link header', async () => {
+  await t.test('continues by the Link header', async () => {
     const seen: number[] = []
     for (let path: string | undefined = '/v1/tasks?limit=3'; path; ) {
       const { body, headers } = await send('GET', path)
@@ -167,13 +167,13 @@ test('paging', async (t) => {
     assert.deepEqual(seen, [1, 2, 3, 4, 5, 6, 7, 8, 9, 10])
   })
 
-  await t.test('goes on by offset, and from there by cursor', async () => {
+  await t.test('continues by offset, and from there by cursor', async () => {
     assert.deepEqual(ids(await client.listTasks({ limit: 4, offset: 8 })), [9, 10])
     const { next_cursor } = await client.listTasks({ limit: 2, offset: 5 })
     assert.deepEqual(ids(await client.listTasks({ limit: 2, cursor: next_cursor ?? '' })), [8, 9])
   })
 
-  await t.test('of none is none', async () => {
+  await t.test('of no tasks is empty', async () => {
     assert.deepEqual(await client.listTasks({ limit: 0 }), { tasks: [], next_cursor: null })
   })
 
@@ -189,7 +189,7 @@ test('paging', async (t) => {
     assert.deepEqual(seen, [1, 2, 3, 4, 5, 6, 7, 8, 9, 10])
   })
 
-  await t.test('by cursor is stable under writes: nothing twice, nothing left out', async () => {
+  await t.test('by cursor is stable under writes: no task twice, none left out', async () => {
     const { next_cursor } = await client.listTasks({ limit: 4 })
     await client.deleteTask(2)
     await client.deleteTask(5)
@@ -199,7 +199,7 @@ test('paging', async (t) => {
   })
 })
 
-test('writes that arrive together are each answered for themselves', async (t) => {
+test('concurrent writes each get their own response', async (t) => {
   const { client } = await startTestApp(t, { startAt })
   const drafts = Array.from({ length: 100 }, (_, i) => ({
     title: `Task ${i}`,

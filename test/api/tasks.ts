@@ -1,6 +1,6 @@
 import type { TaskDraftWire } from '#api/schemas/task.ts'
 
-/** The clock starts here, and moves only where a test moves it. */
+/** The clock starts here, and moves only when a test advances it. */
 export const startAt = '2026-12-01T09:00:00Z'
 
 export const now = '2026-12-01T09:00:00.000Z'

@@ -17,7 +17,7 @@ import { spawnServer } from '#kit/server-process.ts'
 import { temporaryFolder } from '#support/databases.ts'
 import { startTestApp } from '#support/test-app.ts'
 
-/** https by a certificate of one's own. */
+/** HTTPS with the user's own certificate. */
 function writeFiles(t: TestContext, { cert, key } = selfSigned) {
   const folder = temporaryFolder(t)
   const files = { cert: join(folder, 'cert.pem'), key: join(folder, 'key.pem') }
@@ -26,7 +26,7 @@ function writeFiles(t: TestContext, { cert, key } = selfSigned) {
   return { folder, files, flags: [`--tls-cert=${files.cert}`, `--tls-key=${files.key}`] }
 }
 
-/** A connection with its handshake done. */
+/** A connection after its handshake. */
 async function shakeHands(t: TestContext, url: string, options: ConnectionOptions = {}): Promise<TLSSocket> {
   const { hostname, port } = new URL(url)
   const socket = connect({ host: hostname, port: Number(port), ca: [selfSigned.cert, renewed.cert], ...options })
@@ -39,7 +39,7 @@ test('with a certificate', async (t) => {
   const { url, app, lines } = await startTestApp(t, writeFiles(t))
   const host = `Host: ${new URL(url).host}`
 
-  await t.test('the server is reached by https, and says so', async () => {
+  await t.test('the server is reached by https, and prints its URL', async () => {
     assert.match(url, /^https:\/\/127\.0\.0\.1:\d+$/)
     assert.equal(app.url, url)
     assert.ok(
@@ -59,7 +59,7 @@ test('with a certificate', async (t) => {
     await assert.rejects(shakeHands(t, url, old), { code: 'ERR_SSL_TLSV1_ALERT_PROTOCOL_VERSION' })
   })
 
-  await t.test('browsers are to ask it over nothing else, but under a name that is every program’s', async () => {
+  await t.test('browsers must use https only, except for a host name that all programs share', async () => {
     const head = (path: string, name: string) => rawRequest(url, [`GET ${path} HTTP/1.1`, `Host: ${name}`])
     const asked = async (path: string, name: string) =>
       (await head(path, name)).headers.get('strict-transport-security')
@@ -68,7 +68,7 @@ test('with a certificate', async (t) => {
     assert.equal(await asked('/v1/tasks', `localhost:${new URL(url).port}`), null)
   })
 
-  await t.test('who speaks plain HTTP to it, or nonsense, is cut off and told nothing', async (t) => {
+  await t.test('a client that sends plain HTTP, or garbage, is disconnected without a response', async (t) => {
     for (const text of [
       `GET / HTTP/1.1\r\n${host}\r\n\r\n`,
       'nonsense\r\n\r\n',
@@ -88,7 +88,7 @@ test('with a certificate', async (t) => {
     }
   })
 
-  await t.test('what cannot be read as a request is answered as without', async () => {
+  await t.test('an invalid request gets the same response as without TLS', async () => {
     assertProblem(await rawRequest(url, ['nonsense']), 400)
     assertProblem(await rawRequest(url, ['GET / HTTP/1.1', host, `X-Long: ${'x'.repeat(20_000)}`]), 431)
     assertProblem(await rawRequest(url, ['GET / HTTP/1.1']), 400, 'Host')
@@ -96,7 +96,7 @@ test('with a certificate', async (t) => {
     assert.equal((await rawRequest(url, ['GET /livez HTTP/1.1', host, 'Expect: a wonder'])).status, 200)
   })
 
-  await t.test('pages of its own may write, and the same name without TLS may not', async () => {
+  await t.test('own pages may write, and those of the same name without TLS may not', async () => {
     const post = (origin: string) =>
       rawRequest(url, ['DELETE /v1/tasks HTTP/1.1', host, `Origin: ${origin}`, 'Sec-Fetch-Site: same-origin'])
     assert.equal((await post(url)).status, 200)
@@ -129,7 +129,7 @@ test('every limit of the server holds with TLS as without', async (t) => {
   const limitsOf = (more: Partial<ServerDeps>) => {
     const { server } = createServer({ ...parts, ...more } as ServerDeps)
     const { requestTimeout, headersTimeout, keepAliveTimeout, timeout } = server
-    // Not in the types, and yet what Node goes by.
+    // Not in the types, and yet the member that Node uses.
     const { connectionsCheckingInterval, requireHostHeader } = server as object as Record<string, unknown>
     const listeners = ['checkExpectation', 'clientError', 'request'].map((name) => server.listenerCount(name))
     const timeouts = { requestTimeout, headersTimeout, keepAliveTimeout, timeout, connectionsCheckingInterval }
@@ -153,7 +153,7 @@ test('every limit of the server holds with TLS as without', async (t) => {
   })
 })
 
-test('a certificate that is renewed', async (t) => {
+test('a renewed certificate', async (t) => {
   const { files, flags } = writeFiles(t)
   const { url, clock, lines } = await startTestApp(t, { flags })
   const presented = async () => {
@@ -164,14 +164,14 @@ test('a certificate that is renewed', async (t) => {
   }
   const before = await presented()
   const logged = (words: string) => lines.filter((line) => line.includes(words))
-  /** Files are read beside the clock: a minute may pass while a look is still underway. */
+  /** Files are read beside the clock: a minute may pass while a check is still in flight. */
   const minutesUntil = (what: string, isSo: () => boolean | Promise<boolean>) =>
     eventually(what, async () => {
       await clock.advance(60_000)
       return isSo()
     })
 
-  await t.test('is taken up within a minute, and who is connected stays so', async (t) => {
+  await t.test('is loaded within a minute, and open connections stay', async (t) => {
     const socket = await shakeHands(t, url)
     writeFileSync(files.cert, renewed.cert)
     writeFileSync(files.key, renewed.key)
@@ -185,7 +185,7 @@ test('a certificate that is renewed', async (t) => {
     assert.match(String(await once(socket, 'data')), /^HTTP\/1\.1 200 /)
   })
 
-  await t.test('and cannot be used is complained of once, and the one from before stays', async () => {
+  await t.test('that is invalid is logged once, and the previous one stays', async () => {
     const current = await presented()
     const broken: [words: string, cert: string, key: string][] = [
       [`The key in ${files.key} does not match the certificate in ${files.cert}.`, selfSigned.cert, renewed.key],
@@ -207,7 +207,7 @@ test('a certificate that is renewed', async (t) => {
     assert.ok(!lines.join('').includes('half of'), 'what is in the files is not told')
   })
 
-  await t.test('by a copy with the time of the old one is seen as well', async () => {
+  await t.test('with the time of the old one is noticed as well', async () => {
     const { atime, mtime } = statSync(files.cert)
     writeFileSync(files.cert, renewed.cert)
     writeFileSync(files.key, renewed.key)
@@ -216,7 +216,7 @@ test('a certificate that is renewed', async (t) => {
   })
 })
 
-test('a certificate that cannot be used keeps the server from its start, by a sentence that says nothing of what is in it', async (t) => {
+test('an invalid certificate prevents the start, with a sentence that contains nothing of its content', async (t) => {
   const { folder, files } = writeFiles(t)
   const other = writeFiles(t, renewed).files
   const none = join(folder, 'none.pem')
@@ -248,7 +248,7 @@ test('the real server', async (t) => {
   const { files, flags } = writeFiles(t)
   const database = ['--database-url', `sqlite:${temporaryFolder(t)}/duebell.db`]
 
-  await t.test('ends with code 2 and one sentence when its certificate cannot be used', async (t) => {
+  await t.test('ends with code 2 and one sentence if its certificate is invalid', async (t) => {
     const { ended, output } = spawnServer(t, [...database, `--tls-cert=${files.key}`, `--tls-key=${files.key}`])
     assert.equal((await ended).code, 2)
     assert.deepEqual(
@@ -257,12 +257,12 @@ test('the real server', async (t) => {
     )
   })
 
-  await t.test('serves https, and ends as it is asked to, though somebody does not end a handshake', async (t) => {
+  await t.test('serves https, and stops on request, even if a client does not finish its handshake', async (t) => {
     const server = spawnServer(t, [...database, ...flags])
     const url = await server.ready
     assert.match(url, /^https:/)
     assert.equal((await rawRequest(url, ['GET /livez HTTP/1.1', 'Host: localhost'])).status, 200)
-    await shakeHands(t, url) // and never asks for anything
+    await shakeHands(t, url) // and never sends a request
     const silent = connectPlain(Number(new URL(url).port), '127.0.0.1')
     t.after(() => silent.destroy())
     await once(silent, 'connect')

@@ -3,7 +3,7 @@ import { test } from 'node:test'
 import { refusal } from '#kit/http-requests.ts'
 import { clientWith, signedIn, signIn, startWithLogin } from '#support/accounts.ts'
 
-/** A token that was made with a token: no wider, no longer, and gone with it. */
+/** A token created with a token: no wider scope, no later expiry, and revoked with it. */
 const startAt = '2026-12-01T09:00:00Z'
 
 async function start(t: Parameters<typeof startWithLogin>[0]) {
@@ -16,7 +16,7 @@ async function start(t: Parameters<typeof startWithLogin>[0]) {
   }
 }
 
-test('it expires with the token that made it, or before, and is refused a later end', async (t) => {
+test('it expires with its parent or before, and a later expiry is refused', async (t) => {
   const { app, page, as } = await start(t)
   const expires_dt = '2026-12-01T10:00:00.000Z'
   const parent = await page.createToken({ name: 'for an hour', scopes: ['admin'], expires_dt })
@@ -39,14 +39,14 @@ test('it expires with the token that made it, or before, and is refused a later 
   assert.equal((await refusal(as(child.token).listTasks())).status, 401)
 })
 
-test('without an expiry of the parent a child has none, or its own', async (t) => {
+test('if the parent has no expiry, a child has none, or its own', async (t) => {
   const { page, as } = await start(t)
   const client = as((await page.createToken({ name: 'a', scopes: ['admin'] })).token)
   assert.equal((await client.createToken({ name: 'b', scopes: ['admin'] })).expires_dt, null)
   assert.equal((await client.createToken({ name: 'c', scopes: ['admin'], expires_dt: null })).expires_dt, null)
 })
 
-test('it is revoked with the token that made it, over all generations, and with no other', async (t) => {
+test('it is revoked with its parent, over all generations, and with no other token', async (t) => {
   const { page, as } = await start(t)
   const make = async (client: typeof page, name: string) => {
     const { id, token } = await client.createToken({ name, scopes: ['admin'] })
@@ -67,14 +67,14 @@ test('it is revoked with the token that made it, over all generations, and with 
   assert.equal((await refusal(page.revokeToken(sibling.id))).status, 404)
 })
 
-test('a session that ends takes no token with it', async (t) => {
+test('a session that ends revokes no token', async (t) => {
   const { page, as } = await start(t)
   const { token } = await page.createToken({ name: 'a', scopes: ['read'] })
   await page.signOut()
   await as(token).listTasks()
 })
 
-test('a chain of tokens that made each other has an end, so that it can be revoked in no time', async (t) => {
+test('a chain of tokens has a maximum length, so that revoking it is fast', async (t) => {
   const { page, as } = await start(t)
   let token = (await page.createToken({ name: '1', scopes: ['admin'] })).token
   for (let i = 2; i <= 10; i++) token = (await as(token).createToken({ name: `${i}`, scopes: ['admin'] })).token

@@ -19,14 +19,14 @@ import { placesOf } from '#support/dump-database.ts'
 import { failingDatabase } from '#support/failing-database.ts'
 import { watchQuiescence } from '#support/quiescence.ts'
 
-/** What a program asks with: made, shown once, of some scopes, for some time, and good for nothing from the moment it is revoked. */
+/** The credentials of programs: created, shown once, with some scopes, for some time, and invalid as soon as they are revoked. */
 const startAt = '2026-12-01T09:00:00Z'
 const admin = ['admin'] as const
 
 const bearer = (token: string) => ({ authorization: `Bearer ${token}` })
 const streamOf = (t: TestContext, url: string, token: string) => openStream(t, `${url}/v1/events`, bearer(token))
 
-test('a token is in the answer that made it, and nowhere else: of it the server keeps its hash', async (t) => {
+test('a token is in the response that created it, and nowhere else: the server stores its hash', async (t) => {
   const { app, root } = await startWithLogin(t, { startAt })
   const send = wireTo(app.url)
   const headers = { ...bearer(root.token), 'idempotency-key': 'again' }
@@ -64,7 +64,7 @@ test('a token is in the answer that made it, and nowhere else: of it the server 
   assert.ok(!app.lines.join().includes(token.slice(10)), 'nor in the log')
 })
 
-test('what a token may do is what its scopes say, each taking in the one before it', async (t) => {
+test('a token may do what its scopes allow, each including the previous one', async (t) => {
   const { root, app } = await startWithLogin(t)
   const make = async (...scopes: ('read' | 'write' | 'admin')[]) => {
     const made = await root.client.createToken({ name: 'of a test', scopes })
@@ -98,7 +98,7 @@ test('what a token may do is what its scopes say, each taking in the one before 
   assert.deepEqual(more.scopes, ['read', 'write', 'admin'])
 })
 
-test('it expires at the millisecond that was said, by the user’s own zone where none was', async (t) => {
+test('it expires at the given millisecond, in the user’s own zone if the time has no offset', async (t) => {
   const { root, app } = await startWithLogin(t, { startAt })
   const { token } = await root.client.createToken({ name: 'a', scopes: [...admin], expires_dt: '2026-12-01T10:00:00Z' })
   await app.clock.advanceTo('2026-12-01T09:59:59.999Z')
@@ -117,7 +117,7 @@ test('it expires at the millisecond that was said, by the user’s own zone wher
   assert.deepEqual([past.status, past.problem.errors], [422, [{ pointer: '/expires_dt', detail: 'is past' }]])
 })
 
-test('what is wrong with a wish for one is said, and where', async (t) => {
+test('faults of a new token are reported with their place', async (t) => {
   const { root, app } = await startWithLogin(t)
   const headers = bearer(root.token)
   const good = { name: 'a', scopes: ['read'] }
@@ -136,7 +136,7 @@ test('what is wrong with a wish for one is said, and where', async (t) => {
   assert.equal((await root.client.listTokens()).tokens.filter(({ name }) => name !== 'set-up').length, 1, 'the session')
 })
 
-test('when it was last used is known to the minute', async (t) => {
+test('the last use is known to the minute', async (t) => {
   const { root, app } = await startWithLogin(t, { startAt })
   const { id, token } = await root.client.createToken({ name: 'a', scopes: [...admin] })
   const used = clientWith(app.url, token)
@@ -152,7 +152,7 @@ test('when it was last used is known to the minute', async (t) => {
   await eventually('it was used again', async () => (await lastUsed()) === '2026-12-01T09:01:00.000Z')
 })
 
-test('a token that is revoked is good for nothing from the answer on; nobody revokes another’s', async (t) => {
+test('a revoked token is invalid from the response on; a user cannot revoke another’s', async (t) => {
   const { root, add, app } = await startWithLogin(t)
   const ada = await add('ada')
   const { id, token } = await ada.client.createToken({ name: 'lost', scopes: [...admin] })
@@ -167,7 +167,7 @@ test('a token that is revoked is good for nothing from the answer on; nobody rev
   )
 })
 
-test('the list has tokens and sessions, and which of them it was asked with', async (t) => {
+test('the list has tokens and sessions, and marks the one of the request', async (t) => {
   const { add, app } = await startWithLogin(t)
   const ada = await add('ada')
   const page = signedIn(app.url, await signIn(app.url, 'ada'))
@@ -190,7 +190,7 @@ test('the list has tokens and sessions, and which of them it was asked with', as
   assert.equal((await refusal(page.listTokens())).status, 401, 'a session is ended as a token is')
 })
 
-test('one that was mistyped, cut, or never made here is told without a look into the database', async (t) => {
+test('a mistyped, truncated or unknown token is recognized without a query of the database', async (t) => {
   const database = failingDatabase()
   const { app, root } = await startWithLogin(t, { wrapDatabase: database.wrap })
   await root.client.listTasks()
@@ -261,7 +261,7 @@ for (const [what, end] of [
     )
   })
 
-test('a token that is revoked on one replica is good for nothing on the others within a second', {
+test('a token revoked on one replica is invalid on the others within a second', {
   skip: testDatabase === 'sqlite' && 'of an embedded database there is one server',
 }, async (t) => {
   const { clock, here, there, token: first } = await startReplicasWithLogin(t)

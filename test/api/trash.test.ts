@@ -10,7 +10,7 @@ const startAt = '2026-12-01T09:00:00Z'
 const dayMs = 86_400_000
 const inDays = (days: number) => new Date(Date.parse(startAt) + days * dayMs).toISOString()
 
-/** The tasks that are there, by their titles. */
+/** The existing tasks, by their titles. */
 async function titles({ client }: TestApp) {
   return (await client.listTasks()).tasks.map(({ title }) => title)
 }
@@ -29,7 +29,7 @@ test('a deleted task', async (t) => {
     description: '€'.repeat(21_845), // 65,535 bytes
   })
 
-  await t.test('can be restored for thirty days, and the answer says until when', async () => {
+  await t.test('can be restored for thirty days, and the response has the end of that time', async () => {
     assert.deepEqual(await client.deleteTask(task.id), {
       id: task.id,
       deleted_dt: inDays(0),
@@ -38,7 +38,7 @@ test('a deleted task', async (t) => {
     assert.deepEqual(await titles(app), [])
   })
 
-  await t.test('is in the trash as it was', async () => {
+  await t.test('is in the trash unchanged', async () => {
     const { tasks, next_cursor } = await client.listTrash()
     const [{ deleted_dt, restore_until_dt, batch, ...trashed } = assert.fail()] = tasks
     assert.deepEqual(trashed, task)
@@ -46,7 +46,7 @@ test('a deleted task', async (t) => {
     assert.ok(batch.length > 0)
   })
 
-  await t.test('comes back under its id, another version of it', async () => {
+  await t.test('comes back under its id, with another version', async () => {
     await clock.advance(60_000)
     assert.deepEqual(await client.restoreTasks({ ids: [task.id] }), { count: 1, restored: [task.id], missing: [] })
     const back = await client.getTask(task.id)
@@ -55,7 +55,7 @@ test('a deleted task', async (t) => {
     assert.equal((await refusal(client.updateTask(task.id, { title: 'x' }, { ifVersion: 1 }))).status, 412)
   })
 
-  await t.test('that is restored twice is missing the second time', async () => {
+  await t.test('restored twice is missing the second time', async () => {
     assert.deepEqual(await client.restoreTasks({ ids: [task.id, 999] }), {
       count: 0,
       restored: [],
@@ -63,13 +63,13 @@ test('a deleted task', async (t) => {
     })
   })
 
-  await t.test('that was purged is gone for good', async () => {
+  await t.test('is gone for good after a purge', async () => {
     await client.deleteTask(task.id)
     assert.deepEqual(await client.purgeTrash(), { purged: 1 })
     assert.deepEqual((await client.restoreTasks({ ids: [task.id] })).missing, [task.id])
   })
 
-  await t.test('frees its uid and key; it cannot come back beside another that has them', async () => {
+  await t.test('frees its uid and key; it cannot be restored beside another task that has them', async () => {
     const [first, second] = [await client.createTask({ title: 'a', key: 'k' }), await client.createTask({ title: 'b' })]
     await client.deleteTask(first.id)
     await client.deleteTask(second.id)
@@ -87,7 +87,7 @@ test('a deleted task', async (t) => {
     assert.ok(message.includes('uid «u»'), message)
   })
 
-  await t.test('is asked for by ids or by a batch, by one of them', async () => {
+  await t.test('is selected by ids or by a batch, not by both', async () => {
     const send = wireTo(url)
     const restore = (body: unknown) => send('POST', '/v1/trash/restore', { body })
     assertProblem(await restore({}), 422, 'ids')
@@ -160,7 +160,7 @@ test('deleting many', async (t) => {
     ['what several filters take', { status: 'open', tag: 'home', expires_before: '2026-12-24' }, ['expired']],
     ['none, where none is taken', { tag: 'nowhere' }, []],
   ] as const)
-    await t.test(`${what}; counted before, and restored as one`, async () => {
+    await t.test(`${what}; counted before, and restored as one batch`, async () => {
       const tasks = await fill()
       const dry = await client.deleteTasks({ ...filter, dry_run: true })
       assert.deepEqual(dry, { deleted: gone.length, batch: null, restore_until_dt: null })
@@ -179,7 +179,7 @@ test('deleting many', async (t) => {
       assert.equal((await titles(app)).length, 5)
     })
 
-  await t.test('by their ids, those that there are', async () => {
+  await t.test('by ids, those that exist', async () => {
     const tasks = await fill()
     const id = (title: string) => tasks.get(title)?.id as number
     const { deleted, batch } = await client.deleteTasks({ ids: [id('plain'), 99_999, id('done'), id('plain')] })
@@ -190,7 +190,7 @@ test('deleting many', async (t) => {
     assert.equal((await client.deleteTasks({ ids: [id('expired')], status: 'completed' })).deleted, 0)
   })
 
-  await t.test('only if nothing was changed since the list was read', async () => {
+  await t.test('only if no task has changed since the list was read', async () => {
     const tasks = await fill()
     const { changes } = await app.app.store.db
       .selectFrom('counters')
@@ -211,7 +211,7 @@ test('deleting many', async (t) => {
     assert.equal((await send('DELETE', '/v1/tasks', { headers: { 'if-match': '*' } })).status, 200)
   })
 
-  await t.test('is refused for what could mean something else', async () => {
+  await t.test('is refused if the request is ambiguous', async () => {
     const bad = ['tags=home', 'ids=', 'ids=1,,2', 'ids=1;2', 'ids=0', 'ids=01', 'status=done', 'tag=']
     bad.push('expires_before=soon', 'dry_run=yes', 'dry_run=', 'limit=1', `ids=${Array(1_001).fill(1)}`)
     await client.createTask({ title: 'stays' })
@@ -234,7 +234,7 @@ test('more than a chunk is deleted, restored and purged as one batch', async (t)
   const deleting = client.deleteTasks()
   const meanwhile = await client.createTask({ title: 'Meanwhile' })
   const { deleted, batch } = await deleting
-  // Whether it was there when the deletion began is anybody's guess; that it is not lost is not.
+  // A task created meanwhile may or may not be deleted, but it must not be lost.
   const wasThere = deleted === many + 2
   assert.ok(wasThere || deleted === many + 1, `${deleted}`)
   assert.deepEqual(await titles(app), wasThere ? [] : ['Meanwhile'])
@@ -262,7 +262,7 @@ test('more than a chunk is deleted, restored and purged as one batch', async (t)
   assert.ok((await client.createTask({ title: 'Next' })).id > meanwhile.id)
 })
 
-test('what ends in the middle of many says how far it came, and asking again does the rest', async (t) => {
+test('a request that ends halfway says how far it came, and a repeated request does the rest', async (t) => {
   const app = await startTestApp(t, { startAt })
   const { client } = app
   const { store } = app.app

@@ -31,7 +31,7 @@ async function sentence(starting: Promise<unknown>): Promise<string> {
   return outcome.message
 }
 
-/** The socket of a process that was killed, which nobody answers on. */
+/** The socket of a killed process, on which no process listens. */
 async function leaveSocket(t: TestContext, path: string): Promise<void> {
   const program = `require('node:net').createServer().listen(${JSON.stringify(path)}, () => console.log('listening'))`
   const child = spawn(process.execPath, ['-e', program], { stdio: ['ignore', 'pipe', 'inherit'] })
@@ -47,20 +47,20 @@ test('with --socket', async (t) => {
   const path = join(folder, 'duebell.sock')
   const { url, lines, stop } = await startAt(t, path)
 
-  await t.test('the server listens there, and says so', async () => {
+  await t.test('the server listens there, and prints its path', async () => {
     assert.equal(url, `unix:${path}`)
     assert.equal(lines.filter((line) => line.includes(' is listening on ')).length, 1)
     assert.ok(lines.some((line) => line.includes(` is listening on unix:${path}, `)))
     assert.equal((await livez(path)).text, 'Alive')
   })
 
-  await t.test('nobody but this user may connect, and nothing else is left in its folder', () => {
+  await t.test('only this user may connect, and no other file is left in its folder', () => {
     const { mode } = lstatSync(path)
     assert.equal(mode & 0o777, 0o600)
     assert.deepEqual(readdirSync(folder), ['duebell.sock'])
   })
 
-  await t.test('it is addressed by any name: no browser can be made to speak to it', async () => {
+  await t.test('any Host is accepted: no browser can be made to use the socket', async () => {
     for (const name of ['localhost', 'tasks', 'tasks.example:8888', 'evil.example', 'x'])
       assert.equal((await rawRequest(url, ['GET /v1/tasks HTTP/1.1', `Host: ${name}`])).status, 200, name)
     assertProblem(await rawRequest(url, ['GET /v1/tasks HTTP/1.1']), 400, 'Host')
@@ -76,7 +76,7 @@ test('with --socket', async (t) => {
     assertProblem(await rawRequest(url, ['GET / HTTP/1.1', `X-Long: ${'x'.repeat(20_000)}`]), 431)
   })
 
-  await t.test('it is gone when the server has stopped, even if somebody was connected', async (t) => {
+  await t.test('it is removed when the server has stopped, even if a client was connected', async (t) => {
     const socket = connect(path)
     t.after(() => socket.destroy())
     socket.write('GET /livez HTTP/1.1\r\nHost: x\r\n\r\n') // and stays
@@ -88,7 +88,7 @@ test('with --socket', async (t) => {
   })
 })
 
-test('until nobody else may connect, it has no name and stands where nobody else may go', async (t) => {
+test('until only this user may connect, it has no name and is in a folder of this user', async (t) => {
   const folder = temporaryFolder(t)
   const path = join(folder, 's')
   const server = createServer()
@@ -102,7 +102,7 @@ test('until nobody else may connect, it has no name and stands where nobody else
   assert.equal(lstatSync(path).mode & 0o777, 0o600)
 })
 
-test('a path without a folder is in that of the process', async (t) => {
+test('a path without a folder is in the working directory', async (t) => {
   const folder = temporaryFolder(t)
   const database = ['--database-url', `sqlite:${folder}/duebell.db`]
   const server = spawnServer(t, ['--socket', 's', ...database], {}, folder)
@@ -113,7 +113,7 @@ test('a path without a folder is in that of the process', async (t) => {
   assert.ok(!existsSync(join(folder, 's')))
 })
 
-test('a socket that was left behind is replaced', async (t) => {
+test('a leftover socket is replaced', async (t) => {
   const path = join(temporaryFolder(t), 's')
   await leaveSocket(t, path)
   const { stop } = await startAt(t, path)
@@ -122,7 +122,7 @@ test('a socket that was left behind is replaced', async (t) => {
   assert.ok(!existsSync(path))
 })
 
-test('a socket that somebody answers on is left to whoever that is', async (t) => {
+test('a socket of a running process is not touched', async (t) => {
   const path = join(temporaryFolder(t), 's')
   const first = await startAt(t, path)
   assert.equal(
@@ -134,7 +134,7 @@ test('a socket that somebody answers on is left to whoever that is', async (t) =
   await startAt(t, path)
 })
 
-test('what is no socket is never removed', async (t) => {
+test('a file that is no socket is never removed', async (t) => {
   const folder = temporaryFolder(t)
   const path = join(folder, 's')
   const away = join(folder, 'away')
@@ -164,7 +164,7 @@ test('what is no socket is never removed', async (t) => {
   assert.equal(readFileSync(away, 'utf8'), 'precious')
 })
 
-test('what stands at its path when it stops is removed only if it is its own', async (t) => {
+test("at a stop the file at its path is removed only if it is the server's own socket", async (t) => {
   const path = join(temporaryFolder(t), 's')
   const first = await startAt(t, path)
   renameSync(path, `${path}.old`)
@@ -175,7 +175,7 @@ test('what stands at its path when it stops is removed only if it is its own', a
   assert.ok(!existsSync(path))
 })
 
-test('a folder that is not there, or is none, is said so', async (t) => {
+test('a missing folder, or a path that is none, is reported', async (t) => {
   const folder = temporaryFolder(t)
   writeFileSync(join(folder, 'file'), '')
   for (const path of [join(folder, 'none', 's'), join(folder, 'file', 's')])
@@ -186,7 +186,7 @@ test('a folder that is not there, or is none, is said so', async (t) => {
   assert.deepEqual(readdirSync(folder), ['file'])
 })
 
-test('the longest path that is allowed works, and one byte more is a fault of the configuration', async (t) => {
+test('the longest allowed path works, and one byte more is a fault of the configuration', async (t) => {
   const folder = temporaryFolder(t)
   const longest = process.platform === 'linux' ? 107 : 103
   const path = join(folder, 'x'.repeat(longest - folder.length - 1))
@@ -201,7 +201,7 @@ test('the real server', async (t) => {
   const path = join(folder, 'duebell.sock')
   const start = (name: string) => spawnServer(t, ['--socket', path, '--database-url', `sqlite:${folder}/${name}.db`])
 
-  await t.test('replaces the socket that it left as it was killed', async () => {
+  await t.test('replaces its own socket after it was killed', async () => {
     const first = start('a')
     assert.equal(await first.ready, `unix:${path}`)
     first.child.kill('SIGKILL')
@@ -224,7 +224,7 @@ test('the real server', async (t) => {
     assert.ok(!existsSync(path))
   })
 
-  await t.test('ends with code 2 and a sentence where it cannot listen', async () => {
+  await t.test('ends with code 2 and a sentence if it cannot listen', async () => {
     writeFileSync(path, 'precious')
     const { ended, output } = start('c')
     assert.equal((await ended).code, 2)

@@ -5,12 +5,12 @@ import { startTestApp } from '#support/test-app.ts'
 
 const startAt = '2026-12-01T09:00:00Z'
 
-test('what will ring', async (t) => {
+test('upcoming reminders', async (t) => {
   const { client, clock, url, recorder, app } = await startTestApp(t, { startAt })
   const list = async (query: Parameters<typeof client.listUpcoming>[0] = {}) =>
     (await client.listUpcoming(query)).upcoming.map(({ title, due_dt }) => `${title} ${due_dt.slice(0, 16)}`)
 
-  await t.test('is nothing where there is nothing', async () => {
+  await t.test('are an empty list if there are none', async () => {
     assert.deepEqual(await client.listUpcoming(), { upcoming: [], until_dt: '2026-12-02T09:00:00.000Z', more: false })
   })
 
@@ -34,7 +34,7 @@ test('what will ring', async (t) => {
     'Tomorrow 2026-12-02T09:00',
   ]
 
-  await t.test('within a day comes in order, and says for what and on which channels', async () => {
+  await t.test('within a day are in order, with their tasks and channels', async () => {
     const { upcoming, until_dt, more } = await client.listUpcoming()
     assert.deepEqual(
       upcoming.map(({ title, due_dt }) => `${title} ${due_dt.slice(0, 16)}`),
@@ -61,7 +61,7 @@ test('what will ring', async (t) => {
     assert.deepEqual([third?.reminder, third?.kind], ['PT0S', 'expired'])
   })
 
-  await t.test('is cut where it is told to be, and says that there is more', async () => {
+  await t.test('are limited as requested, and the response says whether there are more', async () => {
     for (const limit of [1, 2, 3]) {
       const answer = await client.listUpcoming({ limit })
       assert.deepEqual([await list({ limit }), answer.more], [all.slice(0, limit), true])
@@ -73,7 +73,7 @@ test('what will ring', async (t) => {
     assert.equal((await list({ until: '2027-01-01' })).length, 5)
   })
 
-  await t.test('does ring, as it was told: then it is upcoming no more', async () => {
+  await t.test('fire as listed, and then are no longer upcoming', async () => {
     await clock.advanceTo('2026-12-01T09:45:00Z')
     assert.equal(recorder.take().length, 1)
     assert.deepEqual(await list({ until: '2026-12-02T09:00:00Z' }), all.slice(1))
@@ -82,10 +82,10 @@ test('what will ring', async (t) => {
     assert.deepEqual([nap?.due_dt, nap?.reminder, nap?.kind], ['2026-12-01T09:47:00.000Z', null, 'snooze'])
   })
 
-  await t.test('where overdue, is due now, the longest due first', async () => {
+  await t.test('that are overdue are due now, the longest overdue first', async () => {
     await app.idle()
     const { store } = app
-    // As another replica sees it in the moment before it rings. Without a wake the bell here sleeps on.
+    // The view of another replica just before the reminder fires. Without a wake the loop here keeps sleeping.
     clock.set('2026-12-01T09:55:00Z')
     const { upcoming } = await client.listUpcoming({ until: '2026-12-01T10:00:00Z' })
     assert.deepEqual(
@@ -99,14 +99,14 @@ test('what will ring', async (t) => {
     assert.equal((await store.db.selectFrom('notifications').selectAll().execute()).length, 1, 'to ask rings nothing')
   })
 
-  await t.test('is asked for by a time and a limit', async () => {
+  await t.test('are selected by a time and a limit', async () => {
     const send = wireTo(url)
     for (const bad of ['limit=0', 'limit=1001', 'until=soon', 'from=now'])
       assertProblem(await send('GET', `/v1/upcoming?${bad}`), 400, bad.split('=')[0])
   })
 })
 
-test('what will ring is the same however many are asked for: a task rings again before others begin', async (t) => {
+test('are the same for every limit: a task may fire again before others do for the first time', async (t) => {
   const { client, clock } = await startTestApp(t, { startAt })
   let seed = 7
   const random = (below: number) => {

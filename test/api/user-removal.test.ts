@@ -12,16 +12,16 @@ import { type DateTimeInput, failingDatabase } from '#support/failing-database.t
 import { insertMany } from '#support/many-tasks.ts'
 import { stopWithFakeClock } from '#support/stop-with-fake-clock.ts'
 
-/** A user is deleted with all that is his: for good, at once for everybody who asks, whatever happens on the way. */
+/** A user is deleted with all their data: for good, at once for every caller, whatever fails on the way. */
 const startAt = '2026-12-01T09:00:00Z'
 const [hourMs, dayMs] = [3_600_000, 86_400_000]
 
 const owned = (Object.keys(tables) as (keyof Schema)[]).filter(
-  // What he did is told for longer than he is there.
+  // The audit log keeps the user's operations for longer than the user exists.
   (table) => table !== 'audit' && 'user_id' in tables[table].columns,
 ) as 'tasks'[]
 
-/** The tables that have rows of a user, and how many. */
+/** The tables that have rows of a user, and their numbers. */
 async function rowsOf({ db }: Store, userId: number): Promise<Record<string, number>> {
   const found: Record<string, number> = {}
   for (const table of owned) {
@@ -31,7 +31,7 @@ async function rowsOf({ db }: Store, userId: number): Promise<Record<string, num
   return found
 }
 
-/** Something of everything that somebody can have; all of it holds a word that nothing else has. */
+/** One object of every kind that a user can have; each contains a unique word. */
 async function fill({ app }: LoginApp, { client, token, id }: Account, word: string) {
   await client.updateSettings({ time_zone: 'Europe/Paris', quiet_hours: { from: '22:00', until: '07:00' } })
   await client.createChannel({ name: `Phone of ${word}`, kind: 'recording' })
@@ -44,7 +44,7 @@ async function fill({ app }: LoginApp, { client, token, id }: Account, word: str
   await signIn(app.url, word)
   const expiresAt = app.clock.now() + 10 * hourMs
   await app.app.store.transact((tx, now) => issue(tx, id, 'invitation', { name: word, scope: 'admin', expiresAt }, now))
-  // As a recompute leaves it that has not come to its end.
+  // The state after an incomplete recompute.
   const place = { begun_at: 1, is_past: 0, expiry_at: 1, task_id: 1, tasks: 1 }
   await app.app.store.db
     .insertInto('recomputes')
@@ -53,7 +53,7 @@ async function fill({ app }: LoginApp, { client, token, id }: Account, word: str
   await app.clock.advance(hourMs)
 }
 
-test('a user is deleted with all that is his, and with nothing of others', async (t) => {
+test('a user is deleted with all their data, and with none of others', async (t) => {
   const login = await startWithLogin(t, { startAt, channels: [] })
   const { app, root, add } = login
   const { store } = app.app
@@ -101,7 +101,7 @@ test('a user is deleted with all that is his, and with nothing of others', async
   assert.equal((await next.client.getSettings()).time_zone, 'UTC')
 })
 
-test('the first user is not deleted: he is who a server without login is used by', async (t) => {
+test('the first user cannot be deleted: a server without login uses that account', async (t) => {
   const { root, add } = await startWithLogin(t)
   const ada = await add('ada', { role: 'admin' })
   await ada.client.updateUser(root.id, { disabled: true })
@@ -109,7 +109,7 @@ test('the first user is not deleted: he is who a server without login is used by
   assert.deepEqual([status, message.includes('first user')], [409, true])
 })
 
-test('from the first moment on nobody is told anything of his, though rows of his are there', async (t) => {
+test('from the first moment on no caller sees data of the user, although rows of it still exist', async (t) => {
   const login = await startWithLogin(t, { startAt, channels: [] })
   const { app, root, add } = login
   const ada = await add('ada')
@@ -129,16 +129,16 @@ test('from the first moment on nobody is told anything of his, though rows of hi
   assert.deepEqual(await rowsOf(app.app.store, ada.id), {})
 })
 
-/** As a server leaves it that is killed just after the deletion has begun. */
+/** The state of a server that was killed just after the deletion has begun. */
 async function beginToDelete({ app, root }: LoginApp, id: number) {
   await root.client.updateUser(id, { disabled: true })
   await app.app.store.transact((tx, now) =>
     tx.updateTable('users').set({ removed_at: now }).where('id', '=', id).execute(),
   )
-  await root.client.updateUser(root.id, { email: null }) // so that everybody sees it
+  await root.client.updateUser(root.id, { email: null }) // so that every process sees it
 }
 
-/** Deletes a user of some tasks on a database that dies at the n-th statement. @returns how many there were, if it did not die */
+/** Deletes a user with some tasks on a database that fails at the n-th statement. @returns the number of statements, if none failed */
 async function deleteDying(t: TestContext, login: LoginApp, n: number, when: DateTimeInput): Promise<number> {
   const { app, root } = login
   const name = `${when}-${n}`.replace('Infinity', 'never')
@@ -164,7 +164,7 @@ async function deleteDying(t: TestContext, login: LoginApp, n: number, when: Dat
     database = failingDatabase()
     await app.restart({ wrapDatabase: database.wrap })
   }
-  // Either it has begun, and is gone on with, or it has not, and he is there as he was.
+  // Either the deletion has begun, and continues, or it has not, and the user exists unchanged.
   const there = await app.app.store.db.selectFrom('users').selectAll().where('id', '=', id).executeTakeFirst()
   const tasks = (await rowsOf(app.app.store, id)).tasks ?? 0
   t.diagnostic(`${when} statement ${n} of ${count}: ${there ? `there, ${tasks} tasks` : 'gone'}`)
@@ -177,11 +177,11 @@ async function deleteDying(t: TestContext, login: LoginApp, n: number, when: Dat
   return count
 }
 
-test('a deletion that a crash ends, wherever, is gone on with after the next start', async (t) => {
+test('a deletion interrupted by a crash, at any statement, continues after the next start', async (t) => {
   const login = await startWithLogin(t, { startAt })
   await login.root.client.createTask({ title: 'of another' })
   const count = await deleteDying(t, login, Number.POSITIVE_INFINITY, 'before')
-  // Of those that change something there are fewer: 25 of 64 on SQLite, of 65 on PostgreSQL.
+  // The statements that change something are fewer: 25 of 64 on SQLite, of 65 on PostgreSQL.
   for (const part of [0.1, 0.25, 0.5, 0.75])
     for (const when of ['before', 'after'] as const)
       await deleteDying(t, login, Math.ceil(count * part * (when === 'after' ? 0.34 : 1)), when)
@@ -192,7 +192,7 @@ test('a deletion that a crash ends, wherever, is gone on with after the next sta
   )
 })
 
-test('a server that is stopped meanwhile says so, and whoever asks again after its start has the rest done', async (t) => {
+test('a server that is stopped meanwhile says so, and a repeated request after its start completes the deletion', async (t) => {
   const { app, root } = await startWithLogin(t)
   const { id } = await root.client.createUser({ name: 'ada' })
   await insertMany(app.app.store, 2_500, { user_id: id })
@@ -203,14 +203,14 @@ test('a server that is stopped meanwhile says so, and whoever asks again after i
   await app.stop()
   const answer = await deleting
   await app.restart()
-  // It may have been as good as done.
+  // The deletion may have been almost complete.
   assert.ok(!(answer instanceof Error) || /stopping/.test(answer.message), String(answer))
   assert.equal((await refusal(root.client.deleteUser(id))).status, 404, 'to everybody who asks he is gone')
   await app.clock.advance(hourMs)
   assert.deepEqual(await rowsOf(app.app.store, id), {})
 })
 
-test('tokens are forgotten a day after they expired, entries of the audit log after 400 days', async (t) => {
+test('tokens are purged a day after they expired, entries of the audit log after 400 days', async (t) => {
   const { app, root } = await startWithLogin(t, { startAt })
   const { store } = app.app
   const soon = '2026-12-01T10:00:00Z'

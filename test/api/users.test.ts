@@ -5,11 +5,11 @@ import { openStream } from '#kit/event-stream.ts'
 import { assertProblem, refusal, wireTo } from '#kit/http-requests.ts'
 import { clientWith, password, signedIn, signIn, startWithLogin } from '#support/accounts.ts'
 
-/** What whoever administers a server may rely on: who is on it, who comes in, who does not any more. */
+/** The guarantees for an administrator: which users exist, who can sign in, and who no longer can. */
 const startAt = '2026-12-01T09:00:00Z'
 const weekMs = 7 * 86_400_000
 
-test('a user is made with a password, and signs in with it', async (t) => {
+test('a user is created with a password, and signs in with it', async (t) => {
   const { app, root } = await startWithLogin(t, { startAt })
   const body = { name: 'ada', email: 'Ada@Example.org', password: 'nine bees in a jar' }
   const made = await wireTo(app.url)('POST', '/v1/users', { body, headers: { authorization: `Bearer ${root.token}` } })
@@ -44,7 +44,7 @@ test('a user is made with a password, and signs in with it', async (t) => {
   assert.equal(rest.next_cursor, null)
 })
 
-test('without one he is invited: the code sets his password, once, within a week', async (t) => {
+test('without a password the user is invited: the code sets it, once, within a week', async (t) => {
   const { app, root } = await startWithLogin(t, { startAt, flags: ['--public-url=https://tasks.example.org/'] })
   const made = await root.client.createUser({ name: 'ada' })
   const { code = '', url, expires_dt } = made.invitation ?? {}
@@ -67,7 +67,7 @@ test('without one he is invited: the code sets his password, once, within a week
   assert.equal((await refusal(nobody.acceptInvitation({ code: late.code, password }))).status, 401)
 })
 
-test('the next invitation takes the place of the last, and whoever accepts it is alone as that user', async (t) => {
+test('the next invitation replaces the last, and accepting it ends all other access of the user', async (t) => {
   const { app, root, add } = await startWithLogin(t)
   const { id } = await add('ada')
   const cookie = await signIn(app.url, 'ada')
@@ -82,7 +82,7 @@ test('the next invitation takes the place of the last, and whoever accepts it is
   await signIn(app.url, 'ada', 'a new one, as it was lost')
 })
 
-test('what is wrong with a user is said, and where; a name or an address that is taken is a conflict', async (t) => {
+test('faults of a user are reported with their place; a name or an address in use is a conflict', async (t) => {
   const { app, root } = await startWithLogin(t)
   const send = wireTo(app.url)
   const headers = { authorization: `Bearer ${root.token}` }
@@ -121,7 +121,7 @@ test('what is wrong with a user is said, and where; a name or an address that is
   assert.equal((await root.client.listUsers()).users.length, 4)
 })
 
-test('name, address and role can be changed, by whoever has seen them as they are', async (t) => {
+test('name, address and role can be changed, with the current version', async (t) => {
   const { app, root, add } = await startWithLogin(t)
   const ada = await add('ada', { email: 'ada@example.org' })
   assert.equal((await refusal(ada.client.listUsers())).status, 403)
@@ -136,14 +136,14 @@ test('name, address and role can be changed, by whoever has seen them as they ar
   assert.equal((await refusal(clientWith(app.url, '').signIn({ login: 'ada', password }))).status, 401)
   await signIn(app.url, 'lovelace')
   assert.equal((await refusal(root.client.updateUser(ada.id, { role: 'member' }, { ifVersion: 1 }))).status, 412)
-  // As it was read, with one thing changed.
+  // The user as it was read, with one member changed.
   assert.equal((await root.client.updateUser(ada.id, { ...after, role: 'member' } as object)).role, 'member')
   assert.equal((await refusal(ada.client.listUsers())).status, 403)
   assert.equal((await refusal(root.client.getUser(99))).status, 404)
   assert.equal((await refusal(root.client.updateUser(99, { name: 'x' }))).status, 404)
 })
 
-test('who is disabled is out at once, however he came in; his tasks ring, and wait for him', async (t) => {
+test('disabling a user ends all their access at once; their tasks still fire, and are kept', async (t) => {
   const { app, root, add } = await startWithLogin(t, { startAt, channels: [] })
   const ada = await add('ada')
   await ada.client.createChannel({ name: 'Phone', kind: 'recording' })
@@ -178,7 +178,7 @@ test('who is disabled is out at once, however he came in; his tasks ring, and wa
   assert.equal((await again.getTask(id)).title, 'Renew passport')
 })
 
-test('an invitation to somebody who is disabled meanwhile is good for nothing, also when he no longer is', async (t) => {
+test('an invitation of a user who was disabled meanwhile is invalid, even after the user is enabled', async (t) => {
   const { app, root } = await startWithLogin(t)
   const { id, invitation } = await root.client.createUser({ name: 'ada' })
   await root.client.updateUser(id, { disabled: true })
@@ -187,7 +187,7 @@ test('an invitation to somebody who is disabled meanwhile is good for nothing, a
   assert.equal((await refusal(accept)).status, 401)
 })
 
-test('somebody always administers the server', async (t) => {
+test('the last administrator cannot be removed', async (t) => {
   const { root, add } = await startWithLogin(t)
   const id = root.id
   for (const patch of [{ disabled: true }, { role: 'member' }] as const) {

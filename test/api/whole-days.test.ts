@@ -89,7 +89,7 @@ test('a move of the user to another zone moves the end of the day, and the day s
   )
 })
 
-test('a notification that waits for its channel survives the move', async (t) => {
+test('a notification that waits for its channel is not cancelled by the move', async (t) => {
   const { client, clock, recorder } = await startTestApp(t, { startAt, flags })
   recorder.answer = () => ({ retry: true, reason: 'not now' })
   const { id } = await client.createTask({ title: 'Passport', expiry_date: '2027-03-01' })
@@ -110,7 +110,7 @@ test('under new rules of a zone local times keep their hour, once, and the log s
   const day = await app.client.createTask({ title: 'Day', expiry_date: '2027-07-02' })
   const instant = await app.client.createTask({ title: 'Instant', expiry_dt: '2027-07-01T09:00:00+02:00' })
   assert.equal(local.expiry_dt, '2027-07-01T07:00:00.000Z')
-  // As if the rules by which they were stored had had no summer time.
+  // The state as if the earlier rules of the zone had no summer time.
   const hourMs = 3_600_000
   for (const { id, expiry_dt } of [local, day]) {
     const at = Date.parse(expiry_dt as string) + hourMs

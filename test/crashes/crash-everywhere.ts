@@ -11,23 +11,21 @@ import { parseSample, type Sample, statementsOf } from './sample.ts'
 import type { Step, World } from './steps.ts'
 
 /**
- * The process dies at every statement of every path that writes: before it ran, and after it ran but before its answer came.
- * Then it is started again on what is on the disk. What must hold, whichever statement it was:
- *
- *   - each write that was answered is there, and nothing that was deleted is back;
- *   - a write that was not answered has happened as a whole or not at all;
- *   - every task's alarm is what follows from the task;
- *   - once its client has repeated what was not answered, exactly the notifications of a run without a crash have been told,
- *     and each has arrived. One may arrive twice, under the same delivery id.
- *
+ * The process crashes at every statement of every path that writes: before the statement ran, and after it ran but before its result
+ * arrived. Then it is restarted on the data on the disk. Afterwards, for every statement:
+ * - each acknowledged write is there, and nothing deleted is back;
+ * - an unacknowledged write has happened completely or not at all;
+ * - every task's alarm follows from the task;
+ * - after the client has repeated unacknowledged requests, the notifications are exactly those of a run without a crash, and each has been
+ * delivered. One may be delivered twice, under the same delivery id.
  * Times in scenarios are minutes from the scenario's start; the default reminder is 15 minutes before expiry.
  */
 export interface Scenario {
-  /** What is said of the recording channel besides its name. */
+  /** Settings of the recording channel besides its name. */
   readonly channel?: object
-  /** With a healthy database. */
+  /** Steps with a healthy database. */
   readonly before?: readonly Step[]
-  /** With one that dies somewhere in here. */
+  /** Steps during which the database fails at one statement. */
   readonly steps: readonly Step[]
   /** `title due-minute expiry-minute state` of each notification on the recording channel. */
   readonly notifications: readonly string[]
@@ -40,7 +38,7 @@ interface Figures {
   duplicates: number
 }
 
-/** A server that dies and is started again; its channels, its clock and its file stay. */
+/** A server that crashes and is restarted; its channels, its clock and its file stay. */
 interface CrashingServer {
   readonly app: TestApp
   database: FailingDatabase
@@ -71,7 +69,7 @@ async function startCrashingServer(t: TestContext, damage: Damage, channel: obje
   return server
 }
 
-/** Runs a scenario, dying at a later statement of the sample each time, until it ends alive. */
+/** Runs a scenario, crashing at a later statement of the sample each time, until it ends without a crash. */
 async function crashEverywhere(
   t: TestContext,
   scenario: Scenario,
@@ -90,7 +88,7 @@ async function crashEverywhere(
 
 const leaseMs = 30_000
 
-/** @returns whether it died */
+/** @returns whether it crashed */
 async function runOnce(server: CrashingServer, scenario: Scenario, n: number, when: DateTimeInput, figures: Figures) {
   const { app } = server
   const { clock, recorder } = app
@@ -157,7 +155,8 @@ async function runOnce(server: CrashingServer, scenario: Scenario, n: number, wh
       await stopWithFakeClock(clock, app.stop(), server.database)
       server.database = failingDatabase()
       await server.start()
-      // Nobody can know that a replica is dead before its lease ends; what it had in hand is then told, before anything goes on.
+      // No process can know that a replica is dead before its lease ends. Then its claimed deliveries are sent, before anything else
+      // happens.
       if (testDatabase !== 'sqlite') await clock.advance(leaseMs + 1_000)
       await expectNothingLost(app, answered, touched)
       world.isAgain = true

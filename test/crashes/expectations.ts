@@ -5,11 +5,11 @@ import { type Defaults, nextReminder } from '#core/reminder.ts'
 import { tasksByIds } from '#store/tasks.ts'
 import type { TestApp } from '#support/test-app.ts'
 
-/** A notification that arrived, and the message in which it did. */
+/** A notification that was delivered, and its message. */
 export interface Arrival {
   readonly notificationId: number
   readonly deliveryId: string
-  /** Of the message, with those of the others in it. */
+  /** The id of the message, and those of the others in it. */
   readonly together: readonly number[]
 }
 
@@ -63,7 +63,7 @@ export async function expectDelivered(
   const actual: string[] = []
   for (const { id, task_id, due_dt, expiry_dt, deliveries } of notifications) {
     const title = titles.get(task_id)
-    if (title === undefined) continue // of an earlier round
+    if (title === undefined) continue // from an earlier round
     for (const delivery of deliveries)
       assert.equal(delivery.next_attempt_dt, null, `a delivery of «${title}» over ${delivery.kind} is still open`)
     const delivery = deliveries.find(({ kind }) => kind === 'recording')

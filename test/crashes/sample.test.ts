@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { parseSample, sampleOfCommit, statementsOf } from './sample.ts'
 
-test('the parts of a whole cover each statement once', () => {
+test('all parts together cover each statement once', () => {
   const taken = [1, 2, 3].flatMap((part) => statementsOf({ part, of: 3 }).take(4).toArray())
   assert.deepEqual(
     taken.toSorted((a, b) => a - b),
@@ -18,7 +18,7 @@ test('each commit has a part, and the same one each time', () => {
   )
 })
 
-test('a sample that is none is refused', () => {
+test('an invalid sample is refused', () => {
   assert.deepEqual(parseSample('3/8'), { part: 3, of: 8 })
   for (const text of ['', '0/8', '9/8', '1/0', '1', 'all']) assert.throws(() => parseSample(text), /CRASH_SAMPLE/)
 })

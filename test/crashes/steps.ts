@@ -4,7 +4,7 @@ import { ProblemError } from '#client/client.ts'
 import type { FakeClock } from '#support/fake-clock.ts'
 import type { TestApp } from '#support/test-app.ts'
 
-/** Something a client or time does, that may be done again when it is not known whether it happened. */
+/** An action of a client or of time that may be repeated if its result is unknown. */
 export type Step = (world: World) => Promise<unknown>
 
 export interface World {
@@ -12,16 +12,16 @@ export interface World {
   readonly clock: FakeClock
   /** Whether the step may have happened already. */
   isAgain: boolean
-  /** Whether the recording channel takes what it is given, not for now, or never. */
+  /** Whether the recording channel accepts messages, fails temporarily, or fails permanently. */
   channel: 'up' | 'down' | 'refusing'
   /** ISO text of a minute of the scenario. */
   time(minute: number): string
   advanceTo(minute: number): Promise<void>
-  /** The task as it was last answered. */
+  /** The task of the last response. */
   task(title: string): TaskWire
   /** The id of the task, deleted or not. */
   idOf(title: string): number
-  /** A request, and the tasks that it may change. What it answers is from then on what must be there. */
+  /** A request, and the tasks that it may change. Its response becomes the expected state. */
   request(titles: string[], send: () => Promise<TaskWire | (TaskWire | 'deleted')[] | 'deleted'>): Promise<void>
   restart(...flags: string[]): Promise<void>
 }
@@ -33,13 +33,13 @@ export const create =
       try {
         return await app.client.createTask({ title, key: title, expiry_dt: time(minute), ...more })
       } catch (error) {
-        // The key is what lets a client find what it does not know to have created.
+        // The key lets a client find the task that it may have created.
         if (!isAgain || !(error instanceof ProblemError) || error.status !== 409) throw error
         const { tasks } = await app.client.listTasks()
         return tasks.find(({ key }) => key === title) as TaskWire
       }
     })
-/** By nothing but its Idempotency-Key does a client know what it may have created. */
+/** Only its Idempotency-Key tells a client what it may have created. */
 export const createUnderKey =
   (title: string, minute: number): Step =>
   ({ app, isAgain, time, request }) =>
@@ -56,7 +56,7 @@ export const createUnderKey =
       assert.ok(isAgain || !response.headers.has('idempotency-replayed'))
       return task
     })
-/** The same for many tasks, each with the minute of its expiry: all of them are there once, or none is. */
+/** The same for many tasks, each with the minute of its expiry: all of them exist once, or none does. */
 export const createManyUnderKey =
   (minutes: Readonly<Record<string, number>>): Step =>
   ({ app, isAgain, time, request }) => {
@@ -142,7 +142,7 @@ export const removeAll =
       await app.client.deleteTasks({ ids: titles.map((title) => task(title).id) })
       return 'deleted'
     })
-/** What was deleted, under the ids it had. */
+/** Restores the deleted tasks, under their ids. */
 export const restore =
   (titles: string[]): Step =>
   ({ app, idOf, request }) =>
@@ -151,13 +151,13 @@ export const restore =
       await app.client.restoreTasks({ ids })
       return Promise.all(ids.map((id) => app.client.getTask(id)))
     })
-/** Asks for another try of each notification that has a delivery given up. */
+/** Retries each notification with a failed delivery. */
 export const retry: Step = async ({ app, clock }) => {
   for (const { id } of (await app.client.listNotifications({ status: 'failed' })).notifications)
     await app.client.retryNotification(id)
   await clock.whenIdle()
 }
-/** Default reminders of his own; null for those of the server. */
+/** Own default reminders of the user; null for those of the server. */
 export const choose =
   (reminders: string[] | null): Step =>
   async ({ app, clock }) => {

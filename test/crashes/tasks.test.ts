@@ -76,14 +76,14 @@ testCrashes({
   },
 })
 
-test('the premise: without transactions this test finds what is lost', async (t) => {
+test('premise: without transactions this test finds lost data', async (t) => {
   const nothing = { rows: [], numAffectedRows: 0n }
   const autocommit: Damage = (dialect) =>
     wrapConnections(dialect, async (text, run) => (/^(begin|commit|rollback)/.test(text) ? (nothing as never) : run()))
   await assert.rejects(crashDamaged(t, fire, autocommit), assert.AssertionError)
 })
 
-test('the premise: with an answer before the commit this test finds what is lost', async (t) => {
+test('premise: with a response before the commit this test finds lost data', async (t) => {
   const nothing = { rows: [], numAffectedRows: 0n }
   const lazily: Damage = (dialect) => {
     let late: (() => Promise<unknown>) | undefined

@@ -10,7 +10,7 @@ test('edits that wait for a lock delay no reminder', { skip: testDatabase === 's
   const { client, clock, recorder, app } = await startTestApp(t, { startAt: '2026-12-01T09:00:00Z' })
   const { id } = await client.createTask({ title: 'Locked' })
   await client.createTask({ title: 'Due', expiry_dt: '2026-12-01T09:15:01Z' })
-  // MariaDB reads a table of a few rows as a whole, and so would wait for the locked one.
+  // MariaDB reads a table of a few rows completely, and so would wait for the locked one.
   await insertMany(app.store, 2_000)
   const { db, transact } = app.store
   const lock = (tx: Db) => tx.selectFrom('tasks').select('id').where('id', '=', id).forUpdate().execute()

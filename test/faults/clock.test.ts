@@ -5,11 +5,11 @@ import { systemClock } from '#clock.ts'
 import { watchQuiescence } from '#support/quiescence.ts'
 import { startTestApp } from '#support/test-app.ts'
 
-/** Clocks that are set, that jump at the change of seasons, and that go on for longer than a timer can count. */
+/** Clocks that are set, time zones that change to summer time, and times further ahead than a timer can count. */
 const startAt = '2026-12-01T09:00:00Z'
 const [minuteMs, hourMs, dayMs] = [60_000, 3_600_000, 86_400_000]
 
-/** Time that is set wakes nobody, so the app, asleep until a time that has passed, does not count as idle. */
+/** A clock step wakes no loop, so the app, asleep until a time that has passed, does not count as idle. */
 async function startApp(t: TestContext, startAt: string) {
   const rest = watchQuiescence()
   const app = await startTestApp(t, { startAt, wrapDatabase: rest.wrap })
@@ -17,7 +17,7 @@ async function startApp(t: TestContext, startAt: string) {
   return app
 }
 
-test('a clock that is put forward rings what it passed, once a task and marked late, and nothing that lies ahead', async (t) => {
+test('after a forward step of the clock the skipped reminders fire, once for each task and marked late, and no later ones', async (t) => {
   const { client, clock, recorder } = await startApp(t, startAt)
   const missed = await client.createTask({
     title: 'Missed',
@@ -38,7 +38,7 @@ test('a clock that is put forward rings what it passed, once a task and marked l
   )
 })
 
-test('a clock that is put back rings nothing before its time, and nothing that has fired a second time', async (t) => {
+test('after a backward step of the clock no reminder fires early, and none fires twice', async (t) => {
   const { client, clock, recorder } = await startApp(t, startAt)
   await client.createTask({ title: 'Fired', expiry_dt: '2026-12-01T09:20:00Z' })
   await client.createTask({ title: 'Ahead', expiry_dt: '2026-12-01T10:00:00Z' })
@@ -59,7 +59,7 @@ test('a clock that is put back rings nothing before its time, and nothing that h
   assert.equal(recorder.messages.length, 2)
 })
 
-test('what is asked for after a clock was put back rings, though a later instant has fired already', async (t) => {
+test('a reminder created after a backward step fires, although a later instant has fired already', async (t) => {
   const { client, clock, recorder } = await startApp(t, startAt)
   const snoozed = await client.createTask({ title: 'Snoozed', expiry_dt: '2026-12-01T09:20:00Z' })
   const changed = await client.createTask({ title: 'Changed', expiry_dt: '2026-12-01T09:20:00Z' })
@@ -80,7 +80,7 @@ test('what is asked for after a clock was put back rings, though a later instant
   assert.equal(recorder.messages.length, 4, 'and what has fired does not ring again')
 })
 
-test('a clock that is put forward by 400 days, and back again, loses and repeats nothing', async (t) => {
+test('a forward step of 400 days, and back again, loses and repeats nothing', async (t) => {
   const { client, clock, recorder } = await startApp(t, startAt)
   const in10Days = await client.createTask({ title: 'In 10 days', expiry_dt: '2026-12-11T09:00:00Z' })
   const in500Days = await client.createTask({ title: 'In 500 days', expiry_dt: '2028-04-14T09:00:00Z' })
@@ -105,13 +105,13 @@ for (const [what, ahead] of [
   ['24.9 days, more than a timer of 32 bits can wait', 2 ** 31 + 60_000],
   ['10 years', 3_653 * dayMs],
 ] as const)
-  test(`a notification in ${what}, is not early, and not late`, async (t) => {
+  test(`a notification in ${what} is neither early nor late`, async (t) => {
     const { client, clock, recorder } = await startApp(t, startAt)
     const dueAt = Date.parse(startAt) + ahead
     await client.createTask({ title: 'Far', expiry_dt: new Date(dueAt).toISOString(), reminders: ['PT0S'] })
     await clock.advance(3 * dayMs)
     assert.equal(recorder.messages.length, 0)
-    clock.set(dueAt - 5 * hourMs) // what lies between is more of the same
+    clock.set(dueAt - 5 * hourMs) // the time between has no further case
     await clock.advance(5 * hourMs - 1)
     assert.equal(recorder.messages.length, 0)
     await clock.advance(1)
@@ -121,7 +121,7 @@ for (const [what, ahead] of [
     )
   })
 
-test('the clock of the system does not wake at once from a sleep that is longer than timers go', async () => {
+test('the system clock does not return at once from a sleep that exceeds the maximum of timers', async () => {
   const waking = new AbortController()
   const sleep = systemClock.sleep(2 ** 31 + 1, waking.signal).then(() => 'awake')
   // setTimeout(2 ** 31) fires after 1 ms.
@@ -131,7 +131,7 @@ test('the clock of the system does not wake at once from a sleep that is longer 
 })
 
 for (const expiry of ['2038-01-19T03:14:07Z', '2038-01-19T03:14:08Z', '2106-02-07T06:28:16Z', '9999-12-29T23:59:59Z'])
-  test(`${expiry} is a time like any other`, async (t) => {
+  test(`${expiry} is a valid time like any other`, async (t) => {
     const dueAt = Date.parse(expiry)
     const { client, clock, recorder } = await startApp(t, new Date(dueAt - 2 * hourMs).toISOString())
     const task = await client.createTask({ title: 'Late in history', expiry_dt: expiry })
@@ -142,7 +142,7 @@ for (const expiry of ['2038-01-19T03:14:07Z', '2038-01-19T03:14:08Z', '2106-02-0
     assert.equal(recorder.messages.length, 1)
   })
 
-/** Days on which clocks change, and the time on the wall at which a task expires. */
+/** Days on which clocks change, and the local time at which a task expires. */
 const changes: [zone: string, day: string, eve: string, what: string][] = [
   ['Europe/Paris', '2027-03-28', '2027-03-27', 'an hour is left out'],
   ['Europe/Paris', '2027-10-31', '2027-10-30', 'an hour is there twice'],
@@ -157,14 +157,14 @@ const changes: [zone: string, day: string, eve: string, what: string][] = [
 ]
 
 for (const [zone, day, eve, what] of changes)
-  test(`${zone}, ${day}, where ${what}: a day before is the same time on the wall of the eve`, async (t) => {
+  test(`${zone}, ${day}, where ${what}: a day before is the same local time of the previous day`, async (t) => {
     const { client, clock, recorder } = await startApp(t, `${eve}T00:00:00Z`)
     clock.set(clock.now() - dayMs)
     const draft = { expiry_dt: `${day}T10:00`, time_zone: zone, reminders: ['P1D'] }
     const { id } = await client.createTask({ title: 'The day before', ...draft })
     await client.createTask({ title: '24 hours before', ...draft, reminders: ['PT24H'] })
     await clock.advance(4 * dayMs)
-    // Not by Temporal, which is what is tested.
+    // Not by Temporal, which is under test.
     const onTheWall = new Intl.DateTimeFormat('sv', { timeZone: zone, dateStyle: 'short', timeStyle: 'medium' })
     const notified = recorder.messages.map(({ task, sentAt }) => [task.id === id, onTheWall.format(sentAt)] as const)
     assert.equal(notified.length, 2)
@@ -179,7 +179,7 @@ for (const [what, expiry, firedAt] of [
   ['does not exist on the eve rings an hour on', '2027-03-29T02:30', '2027-03-28T01:30:00.000Z'],
   ['is there twice on the eve rings the first time, and once', '2027-11-01T02:30', '2027-10-31T00:30:00.000Z'],
 ] as const)
-  test(`a time on the wall that ${what}`, async (t) => {
+  test(`a local time that ${what}`, async (t) => {
     const { client, clock, recorder } = await startApp(t, new Date(Date.parse(firedAt) - dayMs).toISOString())
     await client.createTask({ title: 'Odd', expiry_dt: expiry, time_zone: 'Europe/Paris', reminders: ['P1D'] })
     await clock.advance(3 * dayMs)

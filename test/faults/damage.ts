@@ -4,7 +4,7 @@ import { DatabaseSync } from 'node:sqlite'
 /** Overwrites pages of a closed SQLite file, as a failing disk does. */
 
 export interface Damage {
-  /** Bytes of one page, to be put back. */
+  /** The bytes of one page, for restoring it. */
   readonly pageSize: number
   /** The leaf pages of a table or an index, in the order of their keys. */
   readonly leaves: readonly number[]
@@ -13,7 +13,7 @@ export interface Damage {
 /** The pages of a table or an index: by the virtual table dbstat (sqlite.org/dbstat.html). */
 export function pagesOf(path: string, name: string): Damage {
   using database = new DatabaseSync(path)
-  // Into the file, what is in the log.
+  // Moves the content of the log into the file.
   database.exec('pragma wal_checkpoint(truncate)')
   const rows = database
     .prepare("select pageno from dbstat where name = ? and pagetype = 'leaf' order by path")
@@ -31,7 +31,7 @@ export function overwritePage(path: string, page: number, pageSize: number): voi
   }
 }
 
-/** Those of the keys whose rows can be read, by trying each. */
+/** The keys with readable rows, found by trying each. */
 export function readableKeys(path: string, table: string, column: string, keys: readonly number[]): number[] {
   using database = new DatabaseSync(path)
   const rows = database.prepare(`select * from ${table} where ${column} = ?`)

@@ -9,7 +9,7 @@ import { insertMany } from '#support/many-tasks.ts'
 import { startTestApp } from '#support/test-app.ts'
 import { overwritePage, pagesOf, readableKeys } from './damage.ts'
 
-/** A page of the file is overwritten, as a failing disk does it. What is elsewhere goes on, and what is wrong is said once. */
+/** A page of the file is overwritten, as a failing disk does it. Everything else keeps working, and the damage is reported once. */
 
 const startAt = '2026-12-01T09:00:00Z'
 const dueAt = Date.parse('2026-12-01T10:00:00Z')
@@ -27,7 +27,7 @@ const countOf = (lines: readonly string[], words: RegExp) => lines.filter((line)
 
 describe('a damaged page of the table of tasks', () => {
   for (const when of ['before a start', 'with tasks that are due at the start'] as const)
-    test(`${when}: every task that can be read fires, the others are named once`, async (t) => {
+    test(`${when}: every readable task fires, the others are named once`, async (t) => {
       const { running, path, ids, clock, recorder, lines } = await startWithTasks(t)
       await running.stop()
       const { leaves, pageSize } = pagesOf(path, 'tasks')
@@ -52,7 +52,7 @@ describe('a damaged page of the table of tasks', () => {
     })
 })
 
-test('a start with other default reminders passes over what is damaged: every task that can be read fires by them', async (t) => {
+test('a start with other default reminders skips damaged rows: every readable task fires by the new ones', async (t) => {
   const { running, path, ids, clock, recorder, lines } = await startWithTasks(t)
   await running.app.idle()
   await running.stop()
@@ -73,7 +73,7 @@ test('a start with other default reminders passes over what is damaged: every ta
   )
 })
 
-test('whoever asks for what is damaged is told so, without a path; the rest is served, and health says what to do', async (t) => {
+test('a request for damaged data gets an error without a path; other requests succeed, and health says what to do', async (t) => {
   const { running, path, ids } = await startWithTasks(t)
   await running.stop()
   const { leaves, pageSize } = pagesOf(path, 'tasks')
@@ -126,7 +126,7 @@ test('edits of a damaged task delay and repeat no reminder whose transaction the
   const { store } = running.app
   let isOver = false
   let edits = 0
-  // The next edit is queued in the turn in which the last one failed. So each transaction of the loops has one.
+  // The next edit is queued in the turn in which the last one failed. So each transaction of the loops contains one.
   async function edit() {
     while (!isOver) {
       const edited = store.transact((tx) =>
@@ -150,7 +150,7 @@ test('edits of a damaged task delay and repeat no reminder whose transaction the
   assert.deepEqual(fired(), healthy, 'each once')
 })
 
-test('notifications that cannot be read are given up, and all others are delivered', async (t) => {
+test('unreadable notifications fail, and all others are delivered', async (t) => {
   const { running, path, clock, recorder, lines } = await startWithTasks(t)
   recorder.answer = () => ({ retry: true, reason: 'not now', afterMs: 3_600_000 })
   await clock.advanceTo(dueAt)
@@ -180,7 +180,7 @@ test('notifications that cannot be read are given up, and all others are deliver
   assert.equal(rows[0]?.n, howMany - healthy.size)
 })
 
-test('deliveries whose tasks cannot be read are given up, and all others are delivered', async (t) => {
+test('deliveries of unreadable tasks fail, and all others are delivered', async (t) => {
   const { running, path, ids, clock, recorder } = await startWithTasks(t)
   recorder.answer = () => ({ retry: true, reason: 'not now', afterMs: 3_600_000 })
   await clock.advanceTo(dueAt)
@@ -200,7 +200,7 @@ test('deliveries whose tasks cannot be read are given up, and all others are del
   )
 })
 
-test('a damaged page in the trash keeps none of the rest from being purged', async (t) => {
+test('a damaged page in the trash prevents no other task from being purged', async (t) => {
   const { running, path, clock, client } = await startWithTasks(t)
   await client.deleteTasks()
   await running.stop()
@@ -213,11 +213,11 @@ test('a damaged page in the trash keeps none of the rest from being purged', asy
     running.app.store.db,
   )
   const left = rows[0]?.n ?? howMany
-  // Those on the page, and those next to it, to take which SQLite would have to look at it.
+  // The rows of the page, and their neighbours, which SQLite can remove only by reading the page.
   assert.ok(left > 0 && left < howMany / 10, `${left} left`)
 })
 
-test('a damaged page of deliveries ends no start: those that can be read are sent, once, and so are new ones', async (t) => {
+test('a damaged page of deliveries prevents no start: readable ones are sent, once, and so are new ones', async (t) => {
   const { running, path, clock, recorder, lines } = await startWithTasks(t)
   recorder.answer = () => ({ retry: true, reason: 'not now', afterMs: 3_600_000 })
   await clock.advanceTo(dueAt)
@@ -241,7 +241,7 @@ test('a damaged page of deliveries ends no start: those that can be read are sen
   assert.equal(countOf(lines, /deliveries of a channel cannot be read, since the database is damaged/), 1)
 })
 
-test('what every start needs lies on a damaged page: the file is named, with what to do', async (t) => {
+test('a damaged page with data that every start needs: the error names the file, and what to do', async (t) => {
   const { running, path } = await startWithTasks(t)
   await running.stop()
   for (const name of ['channels', 'sqlite_autoindex_channels_1']) {

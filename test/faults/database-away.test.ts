@@ -10,11 +10,11 @@ import { startLiveApp } from '#support/live-app.ts'
 import { createRecorder } from '#support/recording-channel.ts'
 
 /**
- * The database goes away and comes back, for a server that runs on. The promise: requests fail within 5 s with 503, the process
- * stays up, and all resumes within 5 s of the database's return.
+ * The database becomes unavailable and returns while the server runs. The promise: requests fail within 5 s with 503, the process stays up,
+ * and everything works again within 5 s of the database's return.
  */
 const promisedMs = 5_000
-/** A request or two more than what is promised of the server: the machine of the tests is busy with other tests. */
+/** One or two requests more than the server promises: the machine is busy with other tests. */
 const machineMs = 300
 const awayMs = 4_000
 
@@ -57,11 +57,11 @@ for (const database of ['postgres', 'mysql'] as const) {
       test(`${database}, ${mode}: requests fail within 5 s with 503, and all resumes within 5 s of its return`, (t) =>
         goAndComeBack(t, database, mode))
 
-    test(`${database}: a create whose answer was lost, repeated with its uid, makes one task`, async (t) => {
+    test(`${database}: a create whose response was lost, repeated with its uid, makes one task`, async (t) => {
       const proxy = await startTcpProxy(t, await freshDatabase(t, database))
       const { app, client, recorder } = await startLiveApp(t, proxy.url)
       await app.idle()
-      // Due while COMMITs are not answered: what it claimed for itself without knowing must not wait for the lease.
+      // Due while COMMITs are not acknowledged: deliveries that were claimed without an acknowledgement must not wait for the lease.
       const due = await client.createTask({ title: 'Due meanwhile', expiry_dt: inMs(700), reminders: ['PT0S'] })
       await proxy.set('half')
       const draft = { title: 'Once', uid: 'once@example.org', expiry_dt: inMs(60_000), reminders: ['PT1H'] }
@@ -94,7 +94,7 @@ for (const database of ['postgres', 'mysql'] as const) {
       assert.equal((await client.listTaskNotifications(due.id)).notifications.length, 1)
     })
 
-    test(`${database}: a create whose answer was lost, repeated under its Idempotency-Key, makes one task and is answered it`, async (t) => {
+    test(`${database}: a create whose response was lost, repeated with its Idempotency-Key, makes one task and returns it`, async (t) => {
       const proxy = await startTcpProxy(t, await freshDatabase(t, database))
       const { app, client } = await startLiveApp(t, proxy.url)
       await app.idle()
@@ -104,7 +104,7 @@ for (const database of ['postgres', 'mysql'] as const) {
           headers: { 'content-type': 'application/json', 'idempotency-key': `"${key}"` },
           body: JSON.stringify(draft),
         })
-      // One that nothing else tells from another, and one whose own uid and key would be found taken.
+      // One task without a unique value, and one whose own uid and key would already be in use.
       const drafts = [{ title: 'Plain' }, { title: 'Named', uid: 'once@example.org', key: 'once' }]
       await proxy.set('half')
       for (const draft of drafts) assert.equal((await post(draft.title, draft)).status, 503)
@@ -128,9 +128,9 @@ for (const database of ['postgres', 'mysql'] as const) {
     })
 
     for (const mode of ['refuse', 'blackHole'] as const)
-      test(`${database}, ${mode}: a server started before its database waits, says so, and goes on when it comes`, async (t) => {
+      test(`${database}, ${mode}: a server started before its database waits, says so, and continues when it is available`, async (t) => {
         const url = await freshDatabase(t, database)
-        // Its tables are there: to make them is another matter, and takes MariaDB seconds.
+        // Its tables exist: creating them is another matter, and takes MariaDB seconds.
         await (await openStore(url, { clock: systemClock, onBroken() {} }))[Symbol.asyncDispose]()
         const proxy = await startTcpProxy(t, url, mode)
         const lines: string[] = []
@@ -143,7 +143,7 @@ for (const database of ['postgres', 'mysql'] as const) {
         await systemClock.sleep(1_500)
         assert.equal(lines.length, 1, 'once')
         await proxy.set('pass')
-        // What comes after that is the start itself: seconds on MariaDB where the machine is busy.
+        // The rest is the start itself: seconds on MariaDB if the machine is busy.
         await eventually(
           'it sees that the database answers',
           () => /The database answers\.\n/.test(lines.join('')),
@@ -230,7 +230,7 @@ async function goAndComeBack(t: TestContext, database: 'postgres' | 'mysql', mod
   assert.ok(requestsMs < promisedMs, `requests: ${requestsMs} ms`)
   assert.ok(firingMs < promisedMs, `bell: ${firingMs} ms`)
   assert.ok(readyMs < promisedMs, `ready: ${readyMs} ms`)
-  // Nothing was written while it was away, and everything rang once.
+  // Nothing was written during the outage, and everything fired once.
   await app.idle()
   const titles = recorder.messages.map(({ task }) => task.title).sort()
   assert.deepEqual(titles, ['Due while it is away', 'Pending', 'Pending'])

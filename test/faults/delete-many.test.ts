@@ -6,13 +6,13 @@ import { insertMany } from '#support/many-tasks.ts'
 import { stopWithFakeClock } from '#support/stop-with-fake-clock.ts'
 import { startTestApp, type TestApp } from '#support/test-app.ts'
 
-/** What is done by chunks may end between two of them: then each task is in one place, and asking again does the rest. */
+/** An operation in chunks may stop between two of them: then each task is in one place, and a repeated request does the rest. */
 const startAt = '2026-12-01T09:00:00Z'
 const many = 6_500
-/** The first; how large the others are follows from how long they take. */
+/** The size of the first chunk; later sizes follow from the time that it takes. */
 const chunk = 1_000
 
-/** How many are in each place, and in how many batches. */
+/** The number of tasks in each place, and the number of batches. */
 async function places({ app }: TestApp) {
   const ids = async (table: 'tasks' | 'trash') =>
     (await app.store.db.selectFrom(table).select('id').execute()).map(({ id }) => id)
@@ -23,7 +23,7 @@ async function places({ app }: TestApp) {
   return { tasks: tasks.length, trash: trash.length, batches: batches.length }
 }
 
-test('a crash in the middle of deleting many leaves whole chunks; asking again does the rest', async (t) => {
+test('a crash while deleting many leaves whole chunks; a repeated request does the rest', async (t) => {
   const database = failingDatabase()
   let chunks = 0
   const app = await startTestApp(t, {
@@ -46,7 +46,7 @@ test('a crash in the middle of deleting many leaves whole chunks; asking again d
   assert.deepEqual(await places(app), { tasks: 0, trash: many, batches: 2 })
 })
 
-test('a stop in the middle is answered, and says how far it came', async (t) => {
+test('a stop halfway is answered, and the response says how far it came', async (t) => {
   let stop = () => {}
   const app = await startTestApp(t, {
     startAt,
@@ -71,7 +71,7 @@ test('a stop in the middle is answered, and says how far it came', async (t) => 
   assert.deepEqual([trash, trash >= chunk, trash < many], [Number(done), true, true])
 })
 
-test('what is deleted and restored in two requests at once is in one place', async (t) => {
+test('a task deleted and restored by two concurrent requests is in one place', async (t) => {
   const app = await startTestApp(t, { startAt })
   await insertMany(app.app.store, many)
   const { batch } = await app.client.deleteTasks()

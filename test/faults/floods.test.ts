@@ -11,8 +11,8 @@ import { temporaryFolder } from '#support/databases.ts'
 import { httpFloods, peerFloods, startFlooder } from '#test/channels/floods.ts'
 import { peerSubjects } from '#test/channels/peer-subjects.ts'
 
-/** The real server among receivers that never stop talking, each in a way of its own. */
-test('receivers that never stop talking keep the server neither from a healthy one nor from its end', async (t) => {
+/** The real server among receivers that send endlessly, each in its own way. */
+test('receivers that send endlessly prevent neither deliveries to a healthy one nor the stop of the server', async (t) => {
   const healthy = await startReceiver(t)
   const max = Number.POSITIVE_INFINITY
   const hostile = await Promise.all(

@@ -13,23 +13,23 @@ import { migratedDatabase, testDatabase } from '#support/databases.ts'
 import { startLiveApp } from '#support/live-app.ts'
 import { startTestApp } from '#support/test-app.ts'
 
-/** Readers that follow while many write over two replicas, and listeners that do not listen. */
+/** Readers that follow changes while many clients write to two replicas, and subscribers that do not read. */
 
-/** Two replicas on one database; an embedded one has but one. */
+/** Two replicas on one database; an embedded database has one. */
 async function startReplicas(t: TestContext): Promise<[DuebellClient, DuebellClient]> {
   const url = await migratedDatabase(t)
   const { client } = await startLiveApp(t, url)
   return [client, testDatabase === 'sqlite' ? client : (await startLiveApp(t, url)).client]
 }
 
-test('while 16 write over two replicas, copies that follow the changes end equal to the truth, and events come once and in order', async (t) => {
+test('while 16 clients write to two replicas, copies that follow the changes end up equal to the truth, and events come once and in order', async (t) => {
   const clients = await startReplicas(t)
   const [writers, rounds] = [16, 12]
   const answeredAt = new Map<string, number>()
   let isWriting = true
   let written = 0
 
-  /** Creates, edits, and deletes every other. Each edit's title is its own, so that its event can be told. */
+  /** Creates, edits, and deletes every other task. Each edit has a unique title, which identifies its event. */
   async function write(writer: number) {
     for (let round = 0; round < rounds; round++) {
       const client = clients[(writer + round) % 2] as DuebellClient
@@ -44,7 +44,7 @@ test('while 16 write over two replicas, copies that follow the changes end equal
     }
   }
 
-  /** Keeps a copy, from nothing, in small pages. */
+  /** Keeps a copy of the tasks, read from the start in small pages. */
   async function copy(client: DuebellClient, limit: number) {
     const tasks = new Map<number, TaskWire>()
     let asked = 0
@@ -63,7 +63,7 @@ test('while 16 write over two replicas, copies that follow the changes end equal
     }
   }
 
-  /** Hears all there is, from the beginning. */
+  /** Receives all events from the start. */
   async function hear(client: DuebellClient) {
     const stopping = new AbortController()
     t.after(() => stopping.abort())
@@ -87,8 +87,8 @@ test('while 16 write over two replicas, copies that follow the changes end equal
   const late = [copy(first, 5), copy(second, 11)] // their first pages are read while others write
   await writing
   isWriting = false
-  written++ // before it is heard
-  const last = await first.createTask({ title: 'The last' }) // wakes who has heard all by then
+  written++ // before its event has arrived
+  const last = await first.createTask({ title: 'The last' }) // wakes the subscribers that have all earlier events
   const truth = new Map((await Array.fromAsync(first.iterateTasks())).map((task) => [task.id, task]))
   for (const { tasks, asked } of await Promise.all([...early, ...late])) {
     tasks.set(last.id, last) // it may have ended before
@@ -98,12 +98,12 @@ test('while 16 write over two replicas, copies that follow the changes end equal
   for (const latencies of await Promise.all(hearing)) {
     const [p50, p99, max] = [0.5, 0.99, 1].map((q) => latencies[Math.ceil(q * latencies.length) - 1]?.toFixed(0))
     t.diagnostic(`${written} events heard; after their answer p50 ${p50} ms, p99 ${p99} ms, max ${max} ms`)
-    // A look a second, and a machine that has more to do.
+    // One check a second, on a busy machine.
     assert.ok(Number(max) < 5_000, `${max} ms`)
   }
 })
 
-/** Events of 64 KB each, by the list alone: one large task is said to change over and over. */
+/** Events of 64 KB each, written only to the list of changes: one large task appears to change repeatedly. */
 async function happen({ store }: App, client: DuebellClient, count: number): Promise<void> {
   const { tasks } = await client.listTasks({ limit: 1 })
   const id = tasks[0]?.id ?? (await client.createTask({ title: 'Large', description: 'x'.repeat(65_000) })).id
@@ -112,7 +112,7 @@ async function happen({ store }: App, client: DuebellClient, count: number): Pro
   })
 }
 
-/** A listener that reads only when it is told to. */
+/** A subscriber that reads only on request. */
 async function openEar(t: TestContext, url: string, after: number) {
   const { hostname, port } = new URL(url)
   const socket = connect(Number(port), hostname)
@@ -129,7 +129,7 @@ async function openEar(t: TestContext, url: string, after: number) {
   }
   return {
     ids,
-    /** Reads from now on, until it has come to an id, or the end. */
+    /** Reads from now on, up to an id or the end. */
     async readTo(id: number) {
       socket.setEncoding('utf8').on('data', read)
       const closed = once(socket, 'close').then(() => 'closed')
@@ -141,11 +141,11 @@ async function openEar(t: TestContext, url: string, after: number) {
 
 const upTo = (last: number) => Array.from({ length: last + 1 }, (_, i) => i)
 
-test('a listener that does not read delays no other, and when it reads again it has missed nothing', async (t) => {
+test('a subscriber that does not read delays no other, and misses nothing when it reads again', async (t) => {
   const { app, client } = await startLiveApp(t, await migratedDatabase(t))
   await happen(app, client, 0)
   const slow = await openEar(t, app.url, 0)
-  await happen(app, client, 400) // 26 MB: more than all the buffers between us
+  await happen(app, client, 400) // 26 MB: more than all the buffers on the way
   let heard = 0
   const stopping = new AbortController()
   t.after(() => stopping.abort())
@@ -157,7 +157,7 @@ test('a listener that does not read delays no other, and when it reads again it 
   assert.deepEqual(slow.ids, upTo(401))
 })
 
-test('one that has not read for a minute is cut off, and may come back to where it was', async (t) => {
+test('a subscriber that has not read for a minute is cut off, and may return to its position', async (t) => {
   const { app, client, clock } = await startTestApp(t)
   await happen(app, client, 0)
   const failed = await openEar(t, app.url, 0)
@@ -174,7 +174,7 @@ test('one that has not read for a minute is cut off, and may come back to where 
   assert.equal(await back.readTo(401), 'there')
 })
 
-test('a client that is refused for good says why; one whose server is away comes back', async (t) => {
+test('a client that is refused permanently reports the reason; one whose server is down reconnects', async (t) => {
   const app = await startTestApp(t)
   const refused = app.client.followEvents({ after: 'nonsense' })
   await assert.rejects(

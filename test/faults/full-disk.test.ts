@@ -6,7 +6,7 @@ import { ProblemError } from '#client/client.ts'
 import { smallDisk } from '#kit/small-disk.ts'
 import { startTestApp } from '#support/test-app.ts'
 
-/** Fills what is left, to the last block. */
+/** Fills the remaining space, to the last block. */
 function fill(folder: string): string {
   const path = join(folder, 'filler')
   const { bavail, bsize } = statfsSync(folder)

@@ -14,10 +14,9 @@ import { temporaryFolder } from '#support/databases.ts'
 import { sizes } from '#test/sizes.ts'
 
 /**
- * The real server, killed with SIGKILL at random moments while several writers create, edit and delete tasks that fall due at
- * once and soon, and a receiver of webhooks counts. TORTURE_KILLS sets how often it is killed.
- *
- * This is about the process: what it held in memory is gone. The machine is not switched off, so it does not test fsync.
+ * The real server is killed with SIGKILL at random moments while several writers create, edit and delete tasks that are due at once and
+ * soon, and a receiver of webhooks counts. TORTURE_KILLS sets the number of kills. This tests the process: the content of its memory is
+ * lost. The machine is not switched off, so it does not test fsync.
  */
 const { kills } = sizes
 const writers = 4
@@ -25,16 +24,16 @@ const writers = 4
 /** A task as one writer knows it. */
 interface Known {
   readonly key: string
-  /** As it was last answered; null when deleting it was. */
+  /** The task of the last response; null after its deletion. */
   task: TaskWire | null
-  /** A write to it was not answered: it may have happened. Nothing more is written to it. */
+  /** A write to it got no response: it may have happened. Nothing more is written to it. */
   isUncertain: boolean
 }
 
 const soon = (maxMs: number) => new Date(Date.now() + Math.floor(Math.random() * maxMs)).toISOString()
 const pick = <T>(list: readonly T[]): T => list[Math.floor(Math.random() * list.length)] as T
 
-/** Creates, edits and deletes until told to stop, one request after the other. */
+/** Creates, edits and deletes until it is stopped, one request after the other. */
 async function write(name: string, server: { client: Promise<DuebellClient> }, known: Known[], stop: AbortSignal) {
   const own: Known[] = []
   for (let i = 0; !stop.aborted; i++) {
@@ -62,7 +61,7 @@ async function write(name: string, server: { client: Promise<DuebellClient> }, k
       else one.task = await client.updateTask(id, { title: `${one.key} at ${Date.now()}` })
       one.isUncertain = false
     } catch (error) {
-      // Cut off, or refused a connection: it is dead. Anything the server answers is meant.
+      // The connection was cut off or refused: the server is dead. Every response counts as intended.
       if (error instanceof ProblemError) throw error
       await delay(5)
     }
@@ -73,7 +72,7 @@ interface Claimed {
   readonly id: string
 }
 
-/** What the dead process had in hand, read from a copy of its files, so that the next start finds them as it left them. */
+/** The deliveries in flight of the dead process, read from a copy of its files, so that the next start finds the files unchanged. */
 function claimedIn(path: string, copy: string): Set<string> {
   if (!existsSync(path)) return new Set()
   for (const part of ['', '-wal']) if (existsSync(path + part)) copyFileSync(path + part, copy + part)
@@ -102,9 +101,9 @@ const allNotifications = (client: DuebellClient): Promise<NotificationWire[]> =>
 
 const isOpen = ({ deliveries }: NotificationWire) => deliveries.some(({ state }) => state === 'pending')
 
-test(`killed ${kills} times under load, it loses no answered write and no notification`, async (t) => {
+test(`killed ${kills} times under load, it loses no acknowledged write and no notification`, async (t) => {
   const receiver: Receiver = await startReceiver(t)
-  // Some answers take a while, so that a kill finds attempts underway.
+  // Some responses take a while, so that a kill finds attempts in flight.
   receiver.answer = async (_, response) => {
     if (Math.random() < 0.3) await delay(Math.random() * 20)
     response.writeHead(204).end()
@@ -125,7 +124,7 @@ test(`killed ${kills} times under load, it loses no answered write and no notifi
         isUp = true
         next.resolve(createClient(url, { tries: 1 }))
       },
-      () => {}, // killed before it listened: the writers wait for the one after it
+      () => {}, // killed before it listened: the writers wait for the next server
     )
     return started
   }
@@ -137,10 +136,10 @@ test(`killed ${kills} times under load, it loses no answered write and no notifi
     Array.from({ length: writers }, (_, i) => write(`w${i}`, server, known, stopWriting.signal)),
   )
 
-  /** How often each delivery was in hand when the process was killed: it may come once more for each. */
+  /** The number of times each delivery was in flight at a kill: it may come once more for each. */
   const inHand = new Map<string, number>()
   for (let n = 0; n < kills; n++) {
-    // Mostly while it serves; now and then while it starts, which is when it takes over what its predecessor had.
+    // Mostly while it serves; sometimes during startup, when it takes over the claims of its predecessor.
     if (n % 4 !== 3) await process.ready
     await delay(50 + Math.random() * 450)
     process.child.kill('SIGKILL')

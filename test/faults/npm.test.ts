@@ -6,7 +6,7 @@ import { fileURLToPath } from 'node:url'
 import { eventually } from '#kit/eventually.ts'
 import { temporaryFolder } from '#support/databases.ts'
 
-/** The commands of the README, as a supervisor sees them: it knows npm's process and no other. */
+/** The commands of the README, run by a supervisor: it knows npm's process and no other. */
 
 const root = fileURLToPath(new URL('../..', import.meta.url))
 const skip =
@@ -22,14 +22,14 @@ interface Answer {
 
 async function start(t: TestContext, command: readonly string[], database: string): Promise<Answer> {
   const flags = ['--port', '0', '--log-format', 'json', '--database-url', `sqlite:${database}`]
-  // A group of its own: where the test fails, all that npm has started ends with it.
+  // A group of its own: if the test fails, all processes that npm has started end with it.
   const npm = spawn('npm', [...command, ...flags], { cwd: root, detached: true, stdio: ['ignore', 'pipe', 'pipe'] })
   const ended = once(npm, 'exit').then(([code, signal]) => ({ code, signal }))
   t.after(() => {
     try {
       process.kill(-(npm.pid as number), 'SIGKILL')
     } catch {
-      // Nothing of the group is left.
+      // No process of the group is left.
     }
   })
   let output = ''

@@ -9,7 +9,7 @@ import { adoptServerDefaults } from '#store/preferences.ts'
 import { freshDatabase, temporaryFolder, testDatabase } from '#support/databases.ts'
 import { insertMany } from '#support/many-tasks.ts'
 
-/** A process that is told to stop, or killed, while it computes alarms anew: as supervisors do where a start takes too long. */
+/** A process that is stopped or killed while it recomputes alarms: supervisors do that if a start takes too long. */
 const howMany = 30_000
 const [hourMs, dayMs] = [3_600_000, 86_400_000]
 
@@ -25,7 +25,7 @@ async function seed(t: TestContext): Promise<{ url: string; expiryAt: number }> 
 }
 
 for (const signal of ['SIGTERM', 'SIGKILL'] as const)
-  test(`${testDatabase}: ${signal} as soon as it is ready: the next start goes on, and all alarms follow`, async (t) => {
+  test(`${testDatabase}: ${signal} as soon as it is ready: the next start continues, and all alarms are recomputed`, async (t) => {
     const { url, expiryAt } = await seed(t)
     const flags = ['--database-url', url, '--default-reminders', 'PT1H']
     const first = spawnServer(t, flags)

@@ -15,11 +15,9 @@ import { freshDatabase, skipReason, temporaryFolder } from '#support/databases.t
 import { sizes } from '#test/sizes.ts'
 
 /**
- * Four replicas share a database, and are killed and frozen while 2,000 tasks fall due. The promise: each notification is claimed by
- * one, at least once is kept, what is repeated was in flight when its sender was stopped, and a replica that was frozen for
- * longer than its lease settles nothing that it has lost.
- *
- * TORTURE_ROUNDS=20 for more than the one round of a usual run.
+ * Four replicas share a database, and are killed and frozen while 2,000 tasks fall due. The promise: each notification is claimed by one
+ * replica and delivered at least once; repeated deliveries were in flight when their sender was stopped; and a replica that was frozen for
+ * longer than its lease records no result of a lost claim. TORTURE_ROUNDS=20 for more than the one round of a usual run.
  */
 const rounds = sizes.replicaRounds
 const taskCount = 2_000
@@ -28,11 +26,11 @@ const leaseMs = 9_000
 const sendTimeoutMs = 4_000
 /** Four replicas, a database and other tests share two cores: at load 19 a result took up to 0.6 s. */
 const recordMs = 3_000
-/** Tasks fall due for so long, some of them while others are still created. */
+/** Tasks fall due during this time, some of them while others are still created. */
 const windowMs = 10_000
-/** Attempts that one replica has underway at once. */
+/** The maximum number of attempts in flight of one replica. */
 const { concurrency } = webhookKind
-/** Of those that it had, so many are at most sent only as it wakes: the others were on their way. */
+/** The maximum number of its attempts that are sent only when it wakes: the others were already sent. */
 const maxWoken = 16
 /** A replica frozen in the middle of a transaction keeps its rows locked until the database ends it: 5 s. */
 const lockedMs = 5_000
@@ -50,7 +48,7 @@ interface Receipt {
   readonly at: number
 }
 
-/** A replica was stopped, and these deliveries were not settled then. */
+/** A replica was stopped, and the results of these deliveries were not recorded then. */
 interface Stop {
   readonly name: Name
   readonly signal: 'SIGKILL' | 'SIGSTOP'
@@ -59,10 +57,10 @@ interface Stop {
   readonly pending: ReadonlySet<string>
 }
 
-/** What is on its way when its sender is stopped arrives within this. */
+/** A message in flight when its sender is stopped arrives within this time. */
 const onItsWayMs = 1_000
 
-/** Takes every webhook after a while, and records who sent what when. */
+/** Accepts every webhook after a while, and records the sender and time of each message. */
 async function startReceiver(t: TestContext) {
   const receipts: Receipt[] = []
   const { url } = await startHttpReceiver(t, ({ path, headers, body }, response) => {
@@ -107,7 +105,7 @@ for (const database of ['postgres', 'mysql'] as const) {
   const skip = await skipReason(database)
   for (let round = 1; round <= rounds; round++)
     test(
-      `${database}: replicas are killed and frozen, and every notification comes, repeated only where it was in flight`,
+      `${database}: replicas are killed and frozen, and every notification comes, repeated only if it was in flight`,
       {
         skip,
         timeout: 180_000,
@@ -122,7 +120,7 @@ async function playRound(t: TestContext, database: 'postgres' | 'mysql') {
   const receiver = await startReceiver(t)
   const configOf = (name: Name) => {
     const path = `${folder}/${name}.json`
-    // Each its own path, so that the receiver knows who sent what. To the database it is one channel.
+    // Each replica has its own path, so that the receiver knows the sender. For the database it is one channel.
     const options = { url: `${receiver.url}/${name}`, secret: 'whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw' }
     writeFileSync(path, JSON.stringify({ channels: [{ name: 'hook', kind: 'webhook', options }] }))
     return path
@@ -142,7 +140,7 @@ async function playRound(t: TestContext, database: 'postgres' | 'mysql') {
     const at = Date.now()
     if (signal === 'SIGKILL') await endOf(replica, signal)
     else replica.child.kill(signal)
-    await systemClock.sleep(50) // what the database had of it is committed
+    await systemClock.sleep(50) // the database has committed all its transactions
     const pending = new Set(await unsettledIds(store))
     const stop: Stop = { name, signal, at, continuedAt: Number.POSITIVE_INFINITY, pending }
     stops.push(stop)
@@ -188,7 +186,7 @@ async function playRound(t: TestContext, database: 'postgres' | 'mysql') {
         const uid = `task-${number}@example.org`
         const draft = { title: `Task ${number}`, uid, expiry_dt: new Date(expiryAt).toISOString(), reminders: ['PT0S'] }
         for (let attempt = number; ; attempt++, retries++) {
-          // Whoever asked a frozen replica, or a dead one, goes on to the next and lets it be for a while, as a proxy would.
+          // A client of a frozen or dead replica uses the next one and avoids the first for a while, as a proxy would.
           const all = [...replicas.values()]
           const healthy = all.filter(({ url }) => (avoidedUntil.get(url) ?? 0) < Date.now())
           const { url } = (healthy[attempt % healthy.length] ?? all[attempt % all.length]) as Replica
@@ -196,7 +194,7 @@ async function playRound(t: TestContext, database: 'postgres' | 'mysql') {
           const answer = await Promise.race([request.catch((error: unknown) => error), systemClock.sleep(2_500)])
           const isAway = answer === undefined || (answer instanceof Error && !(answer instanceof ProblemError))
           if (isAway) avoidedUntil.set(url, Date.now() + 1_000)
-          if (answer instanceof ProblemError && answer.status === 409) break // an answer that was lost
+          if (answer instanceof ProblemError && answer.status === 409) break // a lost response
           if (answer !== undefined && !(answer instanceof Error)) {
             acknowledged.add((answer as { id: number }).id)
             break
@@ -232,7 +230,7 @@ async function playRound(t: TestContext, database: 'postgres' | 'mysql') {
     },
     windowMs + 2 * leaseMs + lockedMs + 10_000,
   )
-  // Nobody has anything left to send: what a loser might still do it does now.
+  // No replica has anything left to send: a loser would send it now.
   await systemClock.sleep(1_000)
   for (const replica of replicas.values())
     assert.equal(await endOf(replica, 'SIGTERM'), 0, `replica ${replica.name} stops as it should`)
@@ -254,7 +252,7 @@ async function playRound(t: TestContext, database: 'postgres' | 'mysql') {
   const lateness = [...receiptsOf.values()]
     .map(([first]) => (first as Receipt).at - (dueAt.get((first as Receipt).taskId) as number))
     .sort((a, b) => a - b)
-  /** Sent by who was stopped, and not settled. */
+  /** Sent by a stopped replica, and its result not recorded. */
   const inFlightAt = ({ name, at, pending }: Stop) => {
     const sent = receipts.filter((one) => one.from === name && one.at < at + onItsWayMs && pending.has(one.id))
     return new Set(sent.map(({ id }) => id))
@@ -278,7 +276,7 @@ async function playRound(t: TestContext, database: 'postgres' | 'mysql') {
     const received = receiptsOf.get(id)?.length ?? 0
     assert.ok(received >= 1 && received <= attempts, `delivery ${id}: ${attempts} attempts, received ${received} times`)
   }
-  // A repetition is what somebody had in flight as he was stopped: sent and not settled, or begun, and sent as he woke.
+  // A duplicate was in flight when its sender was stopped: sent without a recorded result, or begun, and sent when it woke.
   const woken = new Map<Stop, number>()
   for (const all of repeated) {
     const id = all[0]?.id as string

@@ -13,7 +13,7 @@ import { type ServerProcess, spawnServer } from '#kit/server-process.ts'
 import { type Receiver, startReceiver } from '#kit/webhook-receiver.ts'
 import { temporaryFolder } from '#support/databases.ts'
 
-/** The real server and how it ends when it is asked to. */
+/** The real server and its shutdown. */
 
 /** Starts servers on one file, with a webhook to one receiver. */
 async function fixture(t: TestContext) {
@@ -46,7 +46,7 @@ for (const signal of ['SIGTERM', 'SIGINT'] as const)
   test(`${signal} ends an idle server at once, with code 0, and says so`, async (t) => {
     const { start } = await fixture(t)
     const { server, client } = await start()
-    await client.getHealth() // leaves a connection open that nothing uses
+    await client.getHealth() // leaves an idle connection open
     const { code, ms } = await end(server, signal)
     assert.equal(code, 0, server.output.stderr)
     assert.ok(ms < 5_000, `it took ${ms} ms`)
@@ -68,7 +68,7 @@ for (const [when, flags, line] of [
     assert.equal(server.output.stderr, '')
   })
 
-test('an attempt that is underway is finished, written down, and not made again', async (t) => {
+test('an attempt in flight is finished, recorded, and not repeated', async (t) => {
   const { receiver, start } = await fixture(t)
   let answer = () => {}
   receiver.answer = (_, response) => {
@@ -88,14 +88,14 @@ test('an attempt that is underway is finished, written down, and not made again'
   const next = await start()
   const delivery = await hookOf(next.client, id)
   assert.deepEqual([delivery?.state, delivery?.attempts], ['sent', 1])
-  // What is due after it has come, so the first would have come again by now.
+  // A later task has been delivered, so a repeated attempt would have arrived by now.
   await next.client.createTask(dueNow())
   await eventually('the next one has come', () => receiver.receipts.length >= 2)
   assert.equal(new Set(receiver.receipts.map((receipt) => receipt.id)).size, 2)
   assert.equal((await end(next.server)).code, 0)
 })
 
-test('a receiver that hangs keeps the server no longer than 10 s; its notification comes again after the next start', async (t) => {
+test('a receiver that hangs delays the stop by at most 10 s; its notification is sent again after the next start', async (t) => {
   const { receiver, start } = await fixture(t)
   receiver.answer = () => {}
   const { server, client } = await start()
@@ -126,7 +126,7 @@ test('a second signal ends it at once, with code 1', async (t) => {
   assert.ok(ms < 5_000, `it took ${ms} ms`)
 })
 
-/** A connection by hand. */
+/** A raw connection. */
 async function connectTo(t: TestContext, url: string) {
   const { hostname, port } = new URL(url)
   const socket = connect(Number(port), hostname)
@@ -140,7 +140,7 @@ async function connectTo(t: TestContext, url: string) {
   return { socket, closed, heard: () => heard }
 }
 
-test('a client that never ends its request does not keep the server from its end, nor from what it owes to channels', async (t) => {
+test('a client that never ends its request delays neither the stop nor pending deliveries', async (t) => {
   const { receiver, start } = await fixture(t)
   receiver.answer = () => {}
   const { server, client, url } = await start()
@@ -151,13 +151,13 @@ test('a client that never ends its request does not keep the server from its end
   socket.write(
     'POST /v1/tasks HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: 99\r\n\r\n{',
   )
-  await client.getHealth() // so that the server has read what came before
+  await client.getHealth() // so that the server has read the earlier data
   const { code, ms } = await end(server)
   assert.equal(code, 0, server.output.stderr)
   assert.ok(ms < 11_000, `it took ${ms} ms`)
 })
 
-test('who asks while it stops is told so, as a problem, and sent away', async (t) => {
+test('a request during the stop gets a problem that says so, and its connection is closed', async (t) => {
   const { start } = await fixture(t)
   const { server, client, url } = await start()
   const { socket, closed, heard } = await connectTo(t, url)
@@ -176,7 +176,7 @@ test('who asks while it stops is told so, as a problem, and sent away', async (t
   assert.equal((await ending).code, 0)
 })
 
-test('stopped under load, it loses no answered write, no notification, and tells nothing twice', async (t) => {
+test('stopped under load, it loses no acknowledged write and no notification, and sends nothing twice', async (t) => {
   const { receiver, start } = await fixture(t)
   receiver.answer = async (_, response) => {
     await delay(Math.random() * 10)
@@ -219,7 +219,7 @@ test('stopped under load, it loses no answered write, no notification, and tells
   t.diagnostic(`${answered.size} answered writes, ${receiver.receipts.length} notifications, 3 stops under load`)
 })
 
-test('those who follow events do not keep it from its end, under load and whether they read or not', async (t) => {
+test('subscribers of events do not delay the stop, under load and whether they read or not', async (t) => {
   const { start } = await fixture(t)
   const { server, client, url } = await start()
   const streams = await Promise.all(Array.from({ length: 100 }, () => connectTo(t, url)))
@@ -262,7 +262,7 @@ test('those who follow events do not keep it from its end, under load and whethe
 async function failure(t: TestContext, flags: string[], env: Record<string, string> = {}) {
   const { ended, output } = spawnServer(t, flags, env)
   const { code } = await ended
-  // What has happened until then is said: that a new database was made.
+  // Earlier events are logged, such as that a new database was created.
   const others = output.stdout.split('\n').filter((line) => line !== '' && !/Created an empty database/.test(line))
   assert.deepEqual(others, [])
   assert.doesNotMatch(output.stderr, /^ +at /m, 'no stack')
@@ -288,7 +288,7 @@ test('a configuration with faults ends with code 2 and a sentence for each of th
   assert.equal(lines.length, 5)
 })
 
-test('a port that is taken, and an address that anybody could reach, end with code 2 and one sentence', async (t) => {
+test('a port in use, and an address that other machines could reach, end with code 2 and one sentence', async (t) => {
   const folder = temporaryFolder(t)
   const other = createServer()
   await new Promise<void>((resolve) => other.listen(0, '127.0.0.1', resolve))

@@ -8,7 +8,7 @@ import { assertProblem, rawRequest } from '#kit/http-requests.ts'
 import { migratedDatabase } from '#support/databases.ts'
 import { startLiveApp } from '#support/live-app.ts'
 
-/** Clients that are slow, silent or many, with limits that are short. Everything here is on connections by hand. */
+/** Clients that are slow, silent or many, with short limits. All connections here are raw. */
 
 async function start(t: TestContext, connections: Partial<ConnectionLimits>) {
   const { app, client } = await startLiveApp(t, await migratedDatabase(t), { connections })
@@ -22,7 +22,7 @@ async function start(t: TestContext, connections: Partial<ConnectionLimits>) {
     return socket
   }
 
-  /** Sends the beginning of a request, and answers with all that comes until the server ends the connection. */
+  /** Sends the beginning of a request, and returns all data until the server closes the connection. */
   async function sendAndWait(head: readonly string[], body = ''): Promise<string> {
     const socket = await open()
     let text = ''
@@ -42,7 +42,7 @@ async function start(t: TestContext, connections: Partial<ConnectionLimits>) {
   return { url: app.url, client, host, open, ask, sendAndWait }
 }
 
-/** @param text an answer as it came */
+/** @param text a raw response */
 function assertTimeout(text: string) {
   const [head = '', body = ''] = text.split('\r\n\r\n')
   assert.match(head, /^HTTP\/1\.1 408 /)
@@ -51,17 +51,17 @@ function assertTimeout(text: string) {
   assert.deepEqual([status, detail], [408, 'The request did not arrive in time.'])
 }
 
-test('headers that do not end are answered 408, and the connection is closed', async (t) => {
+test('headers that do not end get 408, and the connection is closed', async (t) => {
   const { host, sendAndWait } = await start(t, { headersMs: 50, checkMs: 10 })
   assertTimeout(await sendAndWait(['GET /v1/tasks HTTP/1.1', `Host: ${host}`, 'X-Slow: ']))
 })
 
-test('so is a connection on which nothing comes at all', async (t) => {
+test('a connection without any data is closed too', async (t) => {
   const { sendAndWait } = await start(t, { headersMs: 50, checkMs: 10 })
   assertTimeout(await sendAndWait([]))
 })
 
-test('a body that does not end is answered 408, and nothing is made of it', async (t) => {
+test('a body that does not end gets 408, and has no effect', async (t) => {
   const { host, client, sendAndWait } = await start(t, { headersMs: 40, requestMs: 50, checkMs: 10 })
   const head = [
     'POST /v1/tasks HTTP/1.1',
@@ -75,7 +75,7 @@ test('a body that does not end is answered 408, and nothing is made of it', asyn
   assert.deepEqual((await client.listTasks()).tasks, [])
 })
 
-test('a client that does not read its answer is cut off; until then it takes no memory from others', async (t) => {
+test('a client that does not read its response is cut off; until then it uses no memory of others', async (t) => {
   const { client, url, host, open } = await start(t, { stalledMs: 1_000, maxUnreadBytes: 12_000_000 })
   const description = 'x'.repeat(60_000)
   await Promise.all(Array.from({ length: 150 }, (_, i) => client.createTask({ title: `Large ${i}`, description })))
@@ -110,13 +110,13 @@ test('a client that does not read its answer is cut off; until then it takes no 
   assert.ok(got < wanted, `it had ${got} of ${wanted} bytes, in buffers`)
 })
 
-test('an answer that takes long to be made is not cut off', async (t) => {
+test('a response that takes long to produce is not cut off', async (t) => {
   const { url } = await start(t, { stalledMs: 20, nearIdleMs: 20, requestMs: 40, headersMs: 30, checkMs: 10 })
   const response = await fetch(`${url}/v1/events?wait=1`, { headers: { accept: 'application/json' } })
   assert.deepEqual([response.status, ((await response.json()) as { events: [] }).events], [200, []])
 })
 
-test('with all places taken by idle connections, the one idle for longest makes room; those at work stay', async (t) => {
+test('if idle connections hold all slots, the one idle for longest is closed; busy ones stay', async (t) => {
   const { url, host, open, ask } = await start(t, { maxConnections: 4, nearIdleMs: 600_000 })
   const working = await open()
   working.write(`GET /v1/events HTTP/1.1\r\nHost: ${host}\r\n\r\n`)
@@ -130,7 +130,7 @@ test('with all places taken by idle connections, the one idle for longest makes 
   assert.match(text, /^duebell_http_refused_total\{reason="connections"\} 1$/m)
 })
 
-test('with all places taken by connections whose headers do not end, everybody else is answered at once', async (t) => {
+test('if connections with unfinished headers hold all slots, all other clients still get a response at once', async (t) => {
   const { url, host, open } = await start(t, { maxConnections: 20 })
   const attackers = await Promise.all(Array.from({ length: 20 }, open))
   for (const socket of attackers) socket.resume().write(`GET /livez HTTP/1.1\r\nHost: ${host}\r\nX-Slow: `)
@@ -138,7 +138,7 @@ test('with all places taken by connections whose headers do not end, everybody e
   for (let i = 0; i < 5; i++) {
     const answer = await rawRequest(url, ['GET /livez HTTP/1.1', `Host: ${host}`])
     assert.equal(answer.status, 200)
-    await open() // they come again
+    await open() // they reconnect
   }
   await Promise.all(gone)
 })

@@ -7,8 +7,8 @@ import { answers } from '#kit/http-receiver.ts'
 import { signToken } from '#kit/oidc-provider.ts'
 import { assertRefused, at, causeOf, changed, json, redirectUri, start } from './sign-in.ts'
 
-/** Nobody is signed in who did not begin it in this browser and end it at this provider. */
-describe('what comes back is refused', () => {
+/** A sign-in must begin in this browser and end at this provider. */
+describe('a callback is refused', () => {
   test('with another state, none, or a second one', async (t) => {
     const { oidc, arrive, reveal } = await start(t)
     const { cookie, url } = await arrive()
@@ -36,7 +36,7 @@ describe('what comes back is refused', () => {
     await assertRefused(oidc.finish({ cookie: bob.cookie, url }), 'forbidden', /finished already/, [code])
   })
 
-  test('with a code that was used', async (t) => {
+  test('with a used code', async (t) => {
     const { oidc, arrive } = await start(t)
     const { cookie, url } = await arrive()
     await oidc.finish({ cookie, url })
@@ -44,7 +44,7 @@ describe('what comes back is refused', () => {
     await assertRefused(oidc.finish({ cookie, url }), 'forbidden', /finished already, or took too long/, [code])
   })
 
-  test('without a cookie, or with one that is not ours or was changed', async (t) => {
+  test('without a cookie, or with one of another server or a changed one', async (t) => {
     const { oidc, arrive, replica } = await start(t)
     const { cookie, url } = await arrive()
     for (const missing of [undefined, ''])
@@ -84,14 +84,14 @@ describe('what comes back is refused', () => {
     await oidc.finish({ cookie, url })
   })
 
-  test('for a nonce that we did not give', async (t) => {
+  test('for another nonce than ours', async (t) => {
     const { oidc, arrive } = await start(t)
     const back = await arrive('ada', (query) => query.set('nonce', 'somebody else’s'))
     const problem = await assertRefused(oidc.finish(back), 'forbidden', /cannot be trusted/)
     assert.match(causeOf(problem), /nonce/)
   })
 
-  test('when the person changed their mind', async (t) => {
+  test('when the person cancelled', async (t) => {
     const { oidc, provider } = await start(t)
     const { location, cookie } = await oidc.begin({})
     const login = await openBrowser({ stopsAt: redirectUri }).open(location)
@@ -101,7 +101,7 @@ describe('what comes back is refused', () => {
     assert.ok(!provider.asked.includes('POST /token'))
   })
 
-  test('when the provider says that it cannot, or that we asked wrongly', async (t) => {
+  test('when the provider reports an error of its own or of our request', async (t) => {
     const { oidc, provider, reveal } = await start(t)
     const { cookie } = await oidc.begin({})
     const { state } = await reveal(cookie)
@@ -119,7 +119,7 @@ describe('what comes back is refused', () => {
     )
   })
 
-  test('when nothing came back at all', async (t) => {
+  test('without any parameters', async (t) => {
     const { oidc } = await start(t)
     const { cookie } = await oidc.begin({})
     for (const url of ['/auth/oidc/callback', '', '?state=x', 'http://[', '/?'])
@@ -127,7 +127,7 @@ describe('what comes back is refused', () => {
   })
 })
 
-/** A provider that answers with a token that is not what it must be; all of them hold the word canary. */
+/** A provider that returns an invalid token; all of them contain the word canary. */
 describe('an ID token is refused', () => {
   const stranger = generateKeyPairSync('rsa', { modulusLength: 2_048 }).privateKey
   const now = Math.floor(Date.now() / 1_000)
@@ -167,7 +167,7 @@ describe('an ID token is refused', () => {
     return { request: oidc.finish(back), secrets: [token, nonce] }
   }
 
-  test('never, if it is as it should be', async (t) => {
+  test('never, if it is valid', async (t) => {
     const { identity } = await (await answerWith(t, {})).request
     assert.equal(identity.email, 'canary@example.org')
   })
@@ -178,7 +178,7 @@ describe('an ID token is refused', () => {
       await assertRefused(request, 'forbidden', /cannot be trusted/, secrets)
     })
 
-  test('that is none, or comes with no answer to speak of', async (t) => {
+  test('that is malformed, or in a malformed response', async (t) => {
     const { oidc, provider, arrive } = await start(t)
     const back = await arrive()
     for (const [answer, kind] of [
@@ -197,18 +197,18 @@ describe('an ID token is refused', () => {
   })
 })
 
-describe('what a provider says of a person', () => {
+describe('userinfo of the provider', () => {
   async function finishWith(t: Parameters<typeof start>[0], claims: object) {
     const { oidc, provider, arrive } = await start(t)
     provider.intercept = at('/me', json(claims))
     return oidc.finish(await arrive())
   }
 
-  test('is about that person', async (t) => {
+  test('must be about the same subject', async (t) => {
     await assertRefused(finishWith(t, { sub: 'bob', email: 'canary@example.org' }), 'forbidden', /cannot be trusted/)
   })
 
-  test('vouches for an address only if it says so', async (t) => {
+  test('has a verified address only if it says so', async (t) => {
     for (const [value, isVerified] of [
       [true, true],
       ['true', true],
@@ -222,7 +222,7 @@ describe('what a provider says of a person', () => {
     }
   })
 
-  test('is left out where it is no address and no name', async (t) => {
+  test('is ignored if it is not a valid address or name', async (t) => {
     for (const email of [7, '', 'ada', 'a@b@c', 'ada@example.org\r\nbcc: eve@example.org', `${'a'.repeat(320)}@b.c`]) {
       const { identity } = await finishWith(t, { sub: 'ada', email, email_verified: true, name: { first: 'Ada' } })
       assert.deepEqual([identity.email, identity.emailVerified, identity.name], [null, false, null], String(email))
@@ -231,7 +231,7 @@ describe('what a provider says of a person', () => {
     assert.equal(identity.name, `Ada Lovelace ${'🔔'.repeat(187)}`)
   })
 
-  test('is needed: nobody comes in as half of who they are', async (t) => {
+  test('is required: a sign-in without it fails', async (t) => {
     const { oidc, provider, arrive } = await start(t)
     provider.intercept = at('/me', answers(502, 'canary'))
     await assertRefused(oidc.finish(await arrive()), 'unavailable', /cannot be reached/)

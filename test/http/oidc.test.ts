@@ -9,8 +9,8 @@ import { selfSigned } from '#kit/self-signed.ts'
 import { flood } from '#test/channels/floods.ts'
 import { assertRefused, at, causeOf, json, redirectUri, start } from './sign-in.ts'
 
-describe('signing in by a provider', () => {
-  test('tells who it was, and where they wanted to be', async (t) => {
+describe('signing in through a provider', () => {
+  test('returns the subject, and the requested page', async (t) => {
     const { oidc, provider, arrive } = await start(t)
     const { issuer } = provider
     assert.deepEqual(await oidc.finish(await arrive('ada')), {
@@ -23,7 +23,7 @@ describe('signing in by a provider', () => {
     assert.deepEqual(eve, { issuer, subject: 'eve', email: null, emailVerified: false, name: null })
   })
 
-  test('asks with PKCE, state and nonce, none of which is ever the same, and shows the browser no more', async (t) => {
+  test('uses PKCE, state and nonce, each different every time, and shows the browser nothing else', async (t) => {
     const { oidc, reveal } = await start(t)
     const [one, other] = [await oidc.begin({}), await oidc.begin({})]
     const query = new URL(one.location).searchParams
@@ -41,14 +41,14 @@ describe('signing in by a provider', () => {
     assert.match(one.cookie, /^[\w.-]{100,1000}$/)
   })
 
-  test('what one replica has begun another finishes, under whatever name it is reached', async (t) => {
+  test('begun on one replica can finish on another, under any name of the server', async (t) => {
     const { arrive, replica } = await start(t)
     const { cookie, url } = await arrive()
     const { identity } = await replica().finish({ cookie, url: `/auth/oidc/callback${new URL(url).search}` })
     assert.equal(identity.subject, 'ada')
   })
 
-  test('what the ID token says is not asked for again', async (t) => {
+  test('requests no userinfo that the ID token already has', async (t) => {
     const { oidc, provider, arrive } = await start(t, { hasClaimsInIdToken: true })
     const { email, emailVerified, name } = (await oidc.finish(await arrive())).identity
     assert.deepEqual([email, emailVerified, name], ['ada@example.org', true, 'Ada Lovelace'])
@@ -56,12 +56,12 @@ describe('signing in by a provider', () => {
   })
 
   for (const clientAuth of ['client_secret_post', 'none'] as const)
-    test(`a client that shows itself by ${clientAuth} is one too`, async (t) => {
+    test(`a client that authenticates by ${clientAuth} works`, async (t) => {
       const { oidc, arrive } = await start(t, { clientAuth })
       assert.equal((await oidc.finish(await arrive())).identity.subject, 'ada')
     })
 
-  test('goes by TLS, if somebody vouches for the provider', async (t) => {
+  test("uses TLS, if the provider's certificate is trusted", async (t) => {
     const stranger = await start(t, { isSecure: true })
     const problem = await assertRefused(stranger.oidc.begin({}), 'unavailable', /cannot be reached/)
     assert.match(causeOf(problem), /DEPTH_ZERO_SELF_SIGNED_CERT/)
@@ -73,7 +73,7 @@ describe('signing in by a provider', () => {
     assert.equal((await oidc.finish(await arrive())).identity.subject, 'ada')
   })
 
-  test('takes a browser there and back, with a cookie that it keeps meanwhile', async (t) => {
+  test('redirects a browser there and back, with a temporary cookie', async (t) => {
     const answer: { now: Behaviour } = { now: answers(404) }
     const own = await startHttpReceiver(t, (request, response) => answer.now(request, response))
     const callback = `${own.url}/auth/oidc/callback`
@@ -103,7 +103,7 @@ describe('signing in by a provider', () => {
     assert.equal(again.url, `${own.url}/welcome`, 'known there, so without a form')
   })
 
-  test('leads back to no other server', async (t) => {
+  test('redirects to no other server', async (t) => {
     const { oidc, reveal } = await start(t)
     const { cookie } = await oidc.begin({ returnTo: 'https://evil.example/' })
     assert.equal((await reveal(cookie)).returnTo, '/')
@@ -113,7 +113,7 @@ describe('signing in by a provider', () => {
 const discovery = '/.well-known/openid-configuration'
 const timesAsked = ({ asked }: { asked: string[] }) => asked.filter((one) => one === `GET ${discovery}`).length
 
-describe('a provider that is away', () => {
+describe('an unavailable provider', () => {
   test('is asked again after ten seconds, however many people wait', async (t) => {
     const { oidc, provider, clock } = await start(t)
     assert.equal(timesAsked(provider), 0, 'not before somebody wants to sign in')
@@ -131,7 +131,7 @@ describe('a provider that is away', () => {
     assert.equal(timesAsked(provider), 2)
   })
 
-  test('does not hold anybody up for longer because the clock was set back', async (t) => {
+  test('delays no sign-in for longer if the clock was set back', async (t) => {
     const { oidc, provider, clock } = await start(t)
     await provider.stop()
     await assertRefused(oidc.begin({}), 'unavailable', /cannot be reached/)
@@ -140,11 +140,11 @@ describe('a provider that is away', () => {
     await oidc.begin({})
   })
 
-  test('is said to be so whether it is silent or not there, when a sign-in begins and when it ends', async (t) => {
+  test('is reported whether it is silent or refuses connections, at the beginning of a sign-in and at its end', async (t) => {
     const { provider, arrive, replica } = await start(t)
     const { cookie, url } = await arrive()
     const code = new URL(url).searchParams.get('code') as string
-    const impatient = replica({ callMs: 1_000 }) // what it may take where the machine is busy
+    const impatient = replica({ callMs: 1_000 }) // the maximum duration on a busy machine
     await impatient.begin({})
     const requests = [() => replica({ callMs: 1_000 }).begin({}), () => impatient.finish({ cookie, url })]
     async function assertAway(why: RegExp) {
@@ -160,7 +160,7 @@ describe('a provider that is away', () => {
     assert.equal((await replica().finish({ cookie, url })).identity.subject, 'ada', 'it can still be finished')
   })
 
-  test('is known for an hour, then looked at again, and for longer while that fails', async (t) => {
+  test('is cached for an hour, then checked again, and is kept for longer while that fails', async (t) => {
     const { oidc, provider, clock } = await start(t)
     await oidc.begin({})
     await clock.advance(3_599_999)
@@ -179,23 +179,23 @@ describe('a provider that is away', () => {
   })
 })
 
-describe('a provider that is not what it should be', () => {
+describe('a misconfigured provider', () => {
   async function assertUnusable(t: TestContext, describe: (issuer: string) => object, why: RegExp) {
     const { oidc, provider } = await start(t)
     provider.intercept = at(discovery, json(describe(provider.issuer)))
     assert.match(causeOf(await assertRefused(oidc.begin({}), 'unavailable', /./)), why)
   }
 
-  test('calls itself something else: the log says what', async (t) => {
+  test('has another issuer: the log has both', async (t) => {
     await assertUnusable(t, (issuer) => ({ issuer: `${issuer}/realm/` }), /its issuer is http.*\/realm\/, and must/)
   })
 
-  test('would have people sign in at an address without TLS', async (t) => {
+  test('has an authorization endpoint without TLS', async (t) => {
     const authorization_endpoint = 'http://provider.example/auth'
     await assertUnusable(t, (issuer) => ({ issuer, authorization_endpoint }), /an address without TLS/)
   })
 
-  test('names an address without TLS for us', async (t) => {
+  test('has a token endpoint without TLS', async (t) => {
     const { oidc, provider, arrive } = await start(t)
     provider.intercept = at(
       discovery,
@@ -210,11 +210,10 @@ describe('a provider that is not what it should be', () => {
     assert.match(causeOf(problem), /an address without TLS/)
   })
 
-  test('does not say where people sign in', (t) =>
-    assertUnusable(t, (issuer) => ({ issuer }), /authorization_endpoint/))
+  test('has no authorization endpoint', (t) => assertUnusable(t, (issuer) => ({ issuer }), /authorization_endpoint/))
 
   for (const status of ['100 Continue', '102 Processing', '103 Early Hints'])
-    test(`says ${status} without an end`, async (t) => {
+    test(`responds with ${status} without an end`, async (t) => {
       const { oidc, provider } = await start(t)
       const sent = Promise.withResolvers<number>()
       provider.intercept = at(discovery, (_, response) => {
@@ -225,7 +224,7 @@ describe('a provider that is not what it should be', () => {
       assert.ok((await sent.promise) < 24 * 1024 * 1024)
     })
 
-  test('sends us elsewhere, answers with a page, or for ever', async (t) => {
+  test('redirects us elsewhere, responds with a page, or never ends', async (t) => {
     const elsewhere = await startHttpReceiver(t, answers(200, '{}'))
     for (const [behaviour, why] of [
       [answers(302, '', { location: elsewhere.url }), /it answered 302/],
@@ -240,7 +239,7 @@ describe('a provider that is not what it should be', () => {
     assert.equal(elsewhere.requests.length, 0)
   })
 
-  test('does not take our secret: the log says so, and not which it was', async (t) => {
+  test('refuses our secret: the log says so, without the secret', async (t) => {
     const { replica, arrive } = await start(t)
     const { cookie, url } = await arrive()
     const request = replica({ clientSecret: 'another canary' }).finish({ cookie, url })

@@ -10,7 +10,7 @@ import { answers, type Behaviour } from '#kit/http-receiver.ts'
 import { type OidcProviderOptions, signInAt, startOidcProvider } from '#kit/oidc-provider.ts'
 import { fakeClock } from '#support/fake-clock.ts'
 
-/** Nobody listens at our own address in these tests: the browser stops before it. */
+/** No server listens at our own address in these tests: the browser stops before it. */
 export const redirectUri = 'http://127.0.0.1:1/auth/oidc/callback'
 const cookieKey = 'the key of all replicas'
 
@@ -29,17 +29,14 @@ export async function start(t: TestContext, provided: Partial<OidcProviderOption
     createOidc({ issuer, clientId, clientSecret, redirectUri, cookieKey, clock, ...options })
   const oidc = replica()
 
-  /**
-   * A person signs in there and comes back.
-   * @param change what becomes of the address to which they are sent
-   */
+  /** A person signs in there and returns. @param change changes the redirect to the provider */
   async function arrive(login = 'ada', change = (_: URLSearchParams) => {}) {
     const { location, cookie } = await oidc.begin({ returnTo: '/tasks/7' })
     const { url } = await signInAt(provider, openBrowser({ stopsAt: redirectUri }), changed(location, change), login)
     return { cookie, url }
   }
 
-  /** What a cookie hides, and nobody may ever read in an error. */
+  /** The content of the encrypted cookie, which no error may contain. */
   const reveal = async (cookie: string): Promise<Record<'state' | 'nonce' | 'verifier' | 'returnTo', string>> =>
     JSON.parse((await createCookieCipher(cookieKey, `oidc ${issuer} ${clientId}`).decrypt(cookie)) ?? '')
 
@@ -52,10 +49,10 @@ export function changed(url: string, change: (query: URLSearchParams) => void): 
   return altered.href
 }
 
-/** All secrets here hold the word; a header of HTTP Basic holds it like this. */
+/** All secrets here contain the word; a header of HTTP Basic contains it in this form. */
 const canaries = ['canary', Buffer.from('duebell:canary').toString('base64').slice(0, 16)]
 
-/** That a wish is refused by a sentence for a person, and that nothing secret stands anywhere in the error. */
+/** Checks that a sign-in is refused with a sentence for people, and that the error contains no secret. */
 export async function assertRefused(
   attempt: Promise<unknown>,
   kind: ProblemKind,
@@ -75,10 +72,10 @@ export async function assertRefused(
   return error
 }
 
-/** What the log says of a refusal. */
+/** The log lines of a refusal. */
 export const causeOf = (problem: Problem) => (problem.extras.cause as Error).message
 
-/** Answers requests whose path begins so; all others go their way. */
+/** Answers requests whose path begins with this; all others pass. */
 export const at =
   (start: string, answer: Behaviour) =>
   ({ method = '', url: path = '', headers }: IncomingMessage, response: ServerResponse) => {

@@ -23,7 +23,7 @@ for (const [what, reason, change] of [
     ({ client }: TestApp, id: number) => client.updateTask(id, { expiry_dt: null }),
   ],
 ] as const)
-  test(`a notification that waits for its next attempt is dropped once its task is ${what}, and says so`, async (t) => {
+  test(`a notification that waits for its next attempt is cancelled once its task is ${what}, with the reason`, async (t) => {
     const app = await startTestApp(t, { startAt })
     const { client, clock, recorder } = app
     recorder.answer = () => unavailable
@@ -42,7 +42,7 @@ for (const [what, change, undo] of [
   ['completed', 'completeTask', 'reopenTask'],
   ['moved', '2027-01-01T00:00:00Z', due.expiry_dt],
 ] as const)
-  test(`a notification that was dropped because its task was ${what} is told when that is undone, under its own id`, async (t) => {
+  test(`a notification that was cancelled because its task was ${what} is delivered after that is undone, under its own id`, async (t) => {
     const app = await startTestApp(t, { startAt })
     const { client, clock, recorder } = app
     recorder.answer = () => unavailable
@@ -64,14 +64,14 @@ for (const [what, change, undo] of [
     assert.equal(recorder.messages.length, 2, 'once')
   })
 
-test('a task that is reopened in the very moment in which its notification is dropped is still told', async (t) => {
+test('a task that is reopened while its notification is being cancelled still gets it', async (t) => {
   let onLook = () => {}
   const app = await startTestApp(t, {
     startAt,
     wrapDatabase: (dialect) =>
       wrapConnections(dialect, async (text, run) => {
         const result = await run()
-        // The look before an attempt.
+        // The check before an attempt.
         if (/^select \* from .tasks. where .id. (in|= any)[^;]*$/.test(text) && !text.includes('update')) onLook()
         return result
       }),
@@ -86,19 +86,19 @@ test('a task that is reopened in the very moment in which its notification is dr
   onLook = () => {
     const { db, transact } = app.app.store
     const ctx = { db, transact, wake: () => {} }
-    // It is looked at, found completed, and reopened before that is written down.
+    // The check finds it completed, and it is reopened before the result is recorded.
     reopening ??= reopenTask(ctx, { userId: 1 }, { id })
   }
   await clock.advance(hourMs)
   assert.ok(reopening)
   await reopening
-  // Where the drop was written first, the reopening revived it, and nobody here was woken by that.
+  // If the cancellation was written first, the reopening revived the delivery, and no loop here was woken.
   await clock.advance(hourMs)
   assert.equal((await deliveryOf(app, id)).state, 'sent')
   assert.equal(recorder.messages.length, 2)
 })
 
-test('what was underway when the server died is tried again: as it starts where it is alone, else when the lease ends', async (t) => {
+test('attempts in flight when the server died are repeated: at startup if it is the only server, otherwise when the lease ends', async (t) => {
   const app = await startTestApp(t, { startAt })
   const database = failingDatabase()
   const rest = watchQuiescence()
@@ -128,7 +128,7 @@ test('what was underway when the server died is tried again: as it starts where 
     assert.ok(lines.some((line) => /WARN.*1 deliveries were in flight when the server last stopped/.test(line)))
 })
 
-test('what waits for a channel that is taken out of the configuration is dropped with the reason', async (t) => {
+test('pending deliveries of a channel that is removed from the configuration are cancelled with the reason', async (t) => {
   const app = await startTestApp(t, { startAt })
   const { clock, recorder, lines } = app
   recorder.answer = () => unavailable
@@ -152,7 +152,7 @@ test('what waits for a channel that is taken out of the configuration is dropped
   )
 })
 
-test('a database that is away while an outcome is to be written costs no second message', async (t) => {
+test('an unavailable database while an outcome is recorded causes no second message', async (t) => {
   let isAway = false
   const rest = watchQuiescence()
   const app = await startTestApp(t, {

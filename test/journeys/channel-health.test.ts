@@ -7,7 +7,7 @@ import { startTestApp, type TestApp } from '#support/test-app.ts'
 
 const hourMs = 3_600_000
 
-/** Two channels of people: `recording`, and one beside it that works. */
+/** Two channels of users: `recording`, and another one that works. */
 async function start(t: Parameters<typeof startTestApp>[0]) {
   const other = createRecorder('other')
   const app = await startTestApp(t, { channels: [], kinds: [other.kind] })
@@ -19,7 +19,7 @@ async function start(t: Parameters<typeof startTestApp>[0]) {
 const soon = ({ clock }: Pick<TestApp, 'clock'>) => new Date(clock.now() + 600_000).toISOString()
 const words = (messages: readonly { task: { title: string } }[]) => messages.map(({ task }) => task.title)
 
-test('a channel on which a notification was given up is failing, until something is sent again', async (t) => {
+test('a channel with a failed delivery is failing, until something is sent again', async (t) => {
   const { client, clock, recorder, app, id } = await start(t)
   recorder.answer = () => ({ retry: false, reason: '401 Unauthorized' })
   await client.createTask({ title: 'A', expiry_dt: soon(app) })
@@ -37,7 +37,7 @@ test('a channel on which a notification was given up is failing, until something
   assert.equal(well.last_sent_dt, '2026-12-01T09:00:01.000Z')
 })
 
-test('one that is gone is switched off at once, and every other channel says so', async (t) => {
+test('a channel that is gone is switched off at once, and every other channel says so', async (t) => {
   const { client, clock, recorder, app, id, other, lines } = await start(t)
   recorder.answer = () => ({ retry: false, reason: '410 Gone', status: 410, isGone: true })
   await client.createTask({ title: 'A', expiry_dt: soon(app) })
@@ -51,7 +51,7 @@ test('one that is gone is switched off at once, and every other channel says so'
   assert.equal(task?.priority, 'high', 'it stands in the list until somebody has seen to it')
 })
 
-test('when the first notification is given up, every other channel says so, once until the channel works again', async (t) => {
+test('after the first failed delivery every other channel says so, once until the channel works again', async (t) => {
   const { client, clock, recorder, app, id, other } = await start(t)
   const failure = 'Channel «Phone» could not deliver a notification: 401 Unauthorized'
   const titles = () => words(other.messages).filter((title) => title.startsWith('Channel'))
@@ -78,7 +78,7 @@ test('when the first notification is given up, every other channel says so, once
   assert.deepEqual(titles(), [failure, failure], 'it worked in between')
 })
 
-test('two failures with a quiet day between them are no news', async (t) => {
+test('two failures with a quiet day between them cause no message', async (t) => {
   const { client, clock, recorder, app, other } = await start(t)
   for (let day = 0; day < 2; day++) {
     recorder.answer = () => ({ retry: true, reason: '503 Service Unavailable' })
@@ -90,9 +90,9 @@ test('two failures with a quiet day between them are no news', async (t) => {
   assert.deepEqual(words(other.messages), ['Day 0', 'Day 1'])
 })
 
-test('a channel that has delivered nothing for a day says so on the others, though nothing is given up yet', async (t) => {
+test('a channel that has delivered nothing for a day is reported on the others, although no delivery has failed yet', async (t) => {
   const { client, clock, recorder, app, id, other } = await start(t)
-  // As long as the first waits for its turn, its time does not run.
+  // While the first attempt is queued, its time does not run.
   recorder.answer = () => ({ retry: true, reason: '429 Too Many Requests', status: 429, afterMs: hourMs })
   for (let i = 0; i < 40; i++) await client.createTask({ title: `Task ${i}`, expiry_dt: soon(app) })
   await clock.advance(26 * hourMs)
@@ -101,7 +101,7 @@ test('a channel that has delivered nothing for a day says so on the others, thou
   assert.equal((await client.getChannel(id)).status, 'failing')
 })
 
-test('one that has only failed for three days is switched off; switched on again it begins anew', async (t) => {
+test('a channel that has only failed for three days is switched off; when switched on again its time restarts', async (t) => {
   const { client, clock, recorder, app, id, other } = await start(t)
   recorder.answer = () => ({ retry: true, reason: '503 Service Unavailable' })
   for (let day = 0; day < 3; day++) {
@@ -130,7 +130,7 @@ test('one that has only failed for three days is switched off; switched on again
   assert.equal((await client.getChannel(id)).status, 'ok')
 })
 
-test('one success in three days keeps it', async (t) => {
+test('one success in three days keeps it on', async (t) => {
   const { client, clock, recorder, app, id } = await start(t)
   for (let day = 0; day < 6; day++) {
     recorder.answer = () => (day === 2 ? undefined : { retry: false, reason: '403 Forbidden' })
@@ -140,7 +140,7 @@ test('one success in three days keeps it', async (t) => {
   assert.equal((await client.getChannel(id)).enabled, true)
 })
 
-test('who has the record of a channel in hand keeps nobody from writing down what was sent; its health follows', {
+test('a lock on the record of a channel delays no result of a delivery; its health follows', {
   skip: testDatabase === 'sqlite' && 'of an embedded database there is one server',
 }, async (t) => {
   const { client, clock, app, id, lines } = await start(t)

@@ -12,7 +12,7 @@ import { createRecorder } from '#support/recording-channel.ts'
 import { startTestApp, type TestApp } from '#support/test-app.ts'
 import { deliveryOf, due, forever, hourMs, minuteMs, secondMs, startAt, unavailable } from './deliveries.ts'
 
-test('a channel that fails is tried again after 5 s, 30 s, 2, 10, 30 min, 1, 2, 4 and 8 h, within a fifth, for a day', async (t) => {
+test('a failing channel is retried after 5 s, 30 s, 2, 10, 30 min, 1, 2, 4 and 8 h, within a fifth, for a day', async (t) => {
   const app = await startTestApp(t, { startAt })
   const { client, clock, recorder, lines } = app
   const { id } = await client.createTask(due)
@@ -62,7 +62,7 @@ for (const [asked, least, max] of [
   [Number.NaN, 4 * secondMs, 6 * secondMs],
   [30 * 24 * hourMs, 24 * hourMs, 24 * hourMs],
 ] as const)
-  test(`a receiver that asks for ${asked} ms gets ${least} to ${max} ms: the longer of that and the back-off`, async (t) => {
+  test(`a receiver with a Retry-After of ${asked} ms gets ${least} to ${max} ms: the longer of that and the back-off`, async (t) => {
     const app = await startTestApp(t, { startAt })
     const { client, clock, recorder } = app
     recorder.answer = () => (recorder.messages.length === 1 ? { ...unavailable, afterMs: asked } : 'sent')
@@ -73,7 +73,7 @@ for (const [asked, least, max] of [
     assert.equal(recorder.messages.length, 2)
   })
 
-test('a channel that refuses for good is not asked again', async (t) => {
+test('a delivery that is refused permanently is not retried', async (t) => {
   const app = await startTestApp(t, { startAt })
   const { client, clock, recorder, lines } = app
   recorder.answer = () => ({ retry: false, reason: '400 Bad Request' })
@@ -85,7 +85,7 @@ test('a channel that refuses for good is not asked again', async (t) => {
   assert.ok(lines.some((line) => line.includes('notification delivery failed')))
 })
 
-test('a channel that throws is one that failed for now; what it threw is the reason', async (t) => {
+test('a channel that throws has failed temporarily; the error is the reason', async (t) => {
   const app = await startTestApp(t, { startAt })
   const { client, clock, recorder } = app
   recorder.answer = () => {
@@ -103,7 +103,7 @@ test('a channel that throws is one that failed for now; what it threw is the rea
   assert.deepEqual([sent.state, sent.attempts, sent.error], ['sent', 3, null])
 })
 
-test('a channel that hangs is left behind after 15 s, and delays no other', async (t) => {
+test('an attempt that hangs ends after 15 s, and delays no other', async (t) => {
   const hanging = createRecorder('hanging')
   const rest = watchQuiescence()
   const app = await startTestApp(t, {
@@ -147,14 +147,14 @@ test('a channel that hangs is left behind after 15 s, and delays no other', asyn
   assert.equal((await deliveryOf(app, id, 'hanging')).state, 'sent')
 })
 
-test('what was sent and is not written yet keeps its place: a kill repeats no more than a channel may have underway', async (t) => {
+test('a sent delivery keeps its slot until its result is recorded: a kill repeats no more than a channel may have in flight', async (t) => {
   const outcome = pauseBefore(/\blatency_ms["`]? = /)
   const app = await startTestApp(t, { startAt, wrapDatabase: outcome.wrap })
   const { client, clock, recorder } = app
   const later = () => client.createTask({ title: 'Later', expiry_dt: '2026-12-01T09:20:00Z' })
   const made = await Promise.all(Array.from({ length: 150 }, later))
   const idle = clock.whenIdle
-  // While the outcomes cannot be written the app is never idle.
+  // While the results cannot be recorded the app is never idle.
   clock.whenIdle = async () => {
     for (let i = 0; i < 25; i++) await turn()
   }
@@ -173,7 +173,7 @@ test('what was sent and is not written yet keeps its place: a kill repeats no mo
   )
 })
 
-test('10,000 that are due at one instant all arrive, each once, while one channel hangs; and there once it is well', async (t) => {
+test('10,000 deliveries due at one instant all arrive, each once, while one channel hangs; and there once it works', async (t) => {
   const hanging = createRecorder('hanging')
   const rest = watchQuiescence()
   const app = await startTestApp(t, {
@@ -194,7 +194,7 @@ test('10,000 that are due at one instant all arrive, each once, while one channe
   await app.app.store.transact(async (tx, now) => {
     for (let i = 1; i < count; i++) await insertTask(tx, newTask(draft, 1, randomUUID(), defaults, now))
   })
-  await client.createTask({ title: 'One of many', expiry_dt: '2026-12-01T10:00:00Z' }) // which wakes the bell
+  await client.createTask({ title: 'One of many', expiry_dt: '2026-12-01T10:00:00Z' }) // which wakes the loop
   await clock.advanceTo('2026-12-01T09:44:59.999Z')
   assert.equal(recorder.messages.length, 0)
   await clock.advanceTo('2026-12-01T09:45:00Z')

@@ -15,7 +15,7 @@ import { insertTask } from '#store/task-writes.ts'
 import { migratedDatabase } from '#support/databases.ts'
 import { fakeClock } from '#support/fake-clock.ts'
 
-test('with no channel to tell, a notification exists all the same, and shows that nobody was told', async (t) => {
+test('without a channel, a notification exists all the same, and has no deliveries', async (t) => {
   const clock = fakeClock('2026-12-01T09:00:00Z')
   await using store = await openStore(await migratedDatabase(t), { clock, onBroken() {} })
   const defaults = { reminders: ['PT15M'], dayReminders: ['PT0S'], dayTime: '09:00', timeZone: 'UTC' }

@@ -3,10 +3,10 @@ import { test } from 'node:test'
 import { createRecorder } from '#support/recording-channel.ts'
 import { startTestApp } from '#support/test-app.ts'
 
-/** How a channel is told without being a nuisance: quiet hours, several in one message, again until somebody has seen it. */
+/** Preferences of a channel: quiet hours, several notifications in one message, repeats until acknowledgement. */
 const titles = (messages: readonly { task: { title: string } }[]) => messages.map(({ task }) => task.title)
 
-test('in quiet hours nothing is told; at their end it is, and never after the expiry', async (t) => {
+test('in quiet hours nothing is delivered; at their end it is, and never after the expiry', async (t) => {
   const { client, clock, recorder, lines } = await startTestApp(t, { startAt: '2026-12-01T20:00:00Z' })
   await client.updateSettings({ quiet_hours: { from: '22:00', until: '07:00' } })
   await client.createTask({ title: 'In the morning', expiry_dt: '2026-12-02T12:00Z', reminders: ['PT10H'] })
@@ -23,7 +23,7 @@ test('in quiet hours nothing is told; at their end it is, and never after the ex
   assert.deepEqual(titles(recorder.messages.slice(atMidnight)), ['In the morning'])
 })
 
-test('a channel may be told at night all the same, and a task that is done by then is told nowhere', async (t) => {
+test('a channel may ignore quiet hours, and a task completed by their end is delivered nowhere', async (t) => {
   const { client, clock, recorder } = await startTestApp(t, { startAt: '2026-12-01T23:00:00Z', channels: [] })
   await client.createChannel({ name: 'Pager', kind: 'recording', ignore_quiet_hours: true })
   await client.createChannel({ name: 'Phone', kind: 'recording' })
@@ -45,7 +45,7 @@ test('a channel may be told at night all the same, and a task that is done by th
   )
 })
 
-test('what rings within the window goes out as one message, and is settled together', async (t) => {
+test('reminders that fire within the window are one message, and have one result', async (t) => {
   const { client, app, clock, recorder } = await startTestApp(t, { channels: [] })
   await client.createChannel({ name: 'Digest', kind: 'recording', group_wait: 'PT30S' })
   await client.createTask({ title: 'A', expiry_dt: '2026-12-01T09:15:10Z' })
@@ -77,7 +77,7 @@ test('what rings within the window goes out as one message, and is settled toget
     )
 })
 
-test('one that was left out of a group and is true again is told by itself, under an id that is new', async (t) => {
+test('a notification cancelled from a group and true again is delivered by itself, under a new id', async (t) => {
   const { client, clock, recorder } = await startTestApp(t, { channels: [] })
   await client.createChannel({ name: 'Digest', kind: 'recording', group_wait: 'PT30S' })
   const { id } = await client.createTask({ title: 'A', expiry_dt: '2026-12-01T09:10:00Z' })
@@ -100,7 +100,7 @@ test('one that was left out of a group and is true again is told by itself, unde
   assert.notEqual(notified[1]?.[0], notified[2]?.[0])
 })
 
-test('also over a channel that has fewer underway at once than there are in the group', async (t) => {
+test('on a channel with fewer slots than notifications in the group, too', async (t) => {
   const narrow = createRecorder('narrow')
   const { client, clock } = await startTestApp(t, { channels: [], kinds: [{ ...narrow.kind, concurrency: 2 }] })
   await client.createChannel({ name: 'Digest', kind: 'narrow', group_wait: 'PT30S' })
@@ -112,7 +112,7 @@ test('also over a channel that has fewer underway at once than there are in the 
   )
 })
 
-test('one of a group that is done meanwhile is left out of it', async (t) => {
+test('a task of a group that is completed meanwhile is left out of it', async (t) => {
   const { client, clock, recorder } = await startTestApp(t, { channels: [] })
   await client.createChannel({ name: 'Digest', kind: 'recording', group_wait: 'PT30S' })
   const { id } = await client.createTask({ title: 'A', expiry_dt: '2026-12-01T09:10:00Z' })
@@ -126,7 +126,7 @@ test('one of a group that is done meanwhile is left out of it', async (t) => {
   )
 })
 
-test('it rings again until somebody has seen it, each time as a message of its own', async (t) => {
+test('a notification repeats until it is acknowledged, each time as a message of its own', async (t) => {
   const { client, clock, recorder } = await startTestApp(t, { channels: [] })
   await client.createChannel({ name: 'Pager', kind: 'recording', repeat: { every: 'PT10M', max: 3 } })
   const { id } = await client.createTask({ title: 'Oven', expiry_dt: '2026-12-01T09:15:00Z' })
@@ -149,7 +149,7 @@ for (const [how, act] of [
   ['snoozed', (client, id) => client.snoozeTask(id, { for: 'PT24H' })],
   ['deleted', (client, id) => client.deleteTask(id)],
 ] as [string, (client: Awaited<ReturnType<typeof startTestApp>>['client'], id: number) => Promise<unknown>][])
-  test(`nor is a task told again that was ${how}; that it was told stays true`, async (t) => {
+  test(`nor does it repeat for a task that was ${how}; the first delivery stays sent`, async (t) => {
     const { client, clock, recorder } = await startTestApp(t, { channels: [] })
     await client.createChannel({ name: 'Pager', kind: 'recording', repeat: { every: 'PT10M', max: 3 } })
     const { id } = await client.createTask({ title: 'Oven', expiry_dt: '2026-12-01T09:15:00Z' })
@@ -167,7 +167,7 @@ for (const [how, act] of [
     )
   })
 
-test('and never more often than the channel says; each time with all its attempts', async (t) => {
+test('and never more often than the channel allows; each repeat with all its attempts', async (t) => {
   const { client, clock, recorder } = await startTestApp(t, { channels: [] })
   await client.createChannel({ name: 'Pager', kind: 'recording', repeat: { every: 'PT1H', max: 2 } })
   await client.createTask({ title: 'Oven', expiry_dt: '2026-12-01T09:15:00Z' })
@@ -178,7 +178,7 @@ test('and never more often than the channel says; each time with all its attempt
   assert.equal(new Set(recorder.messages.map(({ deliveryId }) => deliveryId)).size, 3)
 })
 
-test('a channel is told of its tags and kinds of notifications alone', async (t) => {
+test('a channel gets only notifications of its tags and kinds', async (t) => {
   const { client, clock, recorder } = await startTestApp(t, { channels: [] })
   await client.createChannel({ name: 'Home', kind: 'recording', tags: ['home', 'garden'], notifications: ['expired'] })
   for (const [title, tags] of [

@@ -8,7 +8,7 @@ const startAt = '2026-12-01T09:00:00Z'
 const [secondMs, minuteMs, hourMs] = [1_000, 60_000, 3_600_000]
 const count = 60
 
-/** What Slack answers to more than one message a second (api.slack.com, «Rate limits»). */
+/** Slack's response to more than one message a second (api.slack.com, «Rate limits»). */
 const tooMany: Outcome = { retry: true, reason: '429 Too Many Requests', status: 429, afterMs: secondMs }
 const deploying: Outcome = { retry: true, reason: '503 Service Unavailable', status: 503, afterMs: 2 * secondMs }
 
@@ -48,7 +48,7 @@ test('a receiver that takes one message a second gets all 60 within minutes, and
   assert.ok(recorder.messages.length <= 4 * count, `${recorder.messages.length} attempts for ${count} messages`)
 })
 
-test('a receiver that is away for 40 s and asks for 2 s gets all 60 after it', async (t) => {
+test('a receiver that is unavailable for 40 s and asks for 2 s gets all 60 after it', async (t) => {
   const app = await startTestApp(t, { startAt })
   const { clock, recorder } = app
   const backAt = Date.parse('2026-12-01T09:10:00Z') + 40 * secondMs
@@ -106,7 +106,7 @@ for (const [what, answer] of [
     assert.equal(next?.deliveries.find(({ kind }) => kind === 'recording')?.state, 'sent')
   })
 
-test('a receiver that always answers 429 gets an attempt an hour, not one a second', async (t) => {
+test('a receiver that always responds with 429 gets an attempt an hour, not one a second', async (t) => {
   const app = await startTestApp(t, { startAt })
   const { clock, recorder } = app
   recorder.answer = () => tooMany
@@ -116,7 +116,7 @@ test('a receiver that always answers 429 gets an attempt an hour, not one a seco
   assert.ok(recorder.messages.length <= 40, `${recorder.messages.length} attempts in 20 hours`)
 })
 
-test('the wait for others, for a held channel and for a server that is off uses up no time', async (t) => {
+test('waiting for a queue, a hold or a server that is down does not count as time of the delivery', async (t) => {
   const app = await startTestApp(t, { startAt })
   const { clock, recorder, client } = app
   recorder.answer = () => deploying
@@ -134,7 +134,7 @@ test('the wait for others, for a held channel and for a server that is off uses 
   assert.equal(later?.deliveries.find(({ kind }) => kind === 'recording')?.state, 'sent')
 })
 
-test('the instant that a receiver asked for is kept over a restart', async (t) => {
+test('the time that a receiver asked for is kept over a restart', async (t) => {
   const app = await startTestApp(t, { startAt })
   const { clock, recorder, client } = app
   recorder.answer = () => ({ ...tooMany, afterMs: 30 * minuteMs })
@@ -149,7 +149,7 @@ test('the instant that a receiver asked for is kept over a restart', async (t) =
   assert.deepEqual(await statesOf(app), { sent: 2 })
 })
 
-test('a channel that the user has changed is not held for what its former receiver asked', async (t) => {
+test('a channel that the user has changed is not held by the rate limit of its former receiver', async (t) => {
   const app = await startTestApp(t, { startAt, channels: [] })
   const { clock, recorder, client } = app
   const { id } = await client.createChannel({ name: 'Phone', kind: 'recording' })

@@ -9,7 +9,7 @@ import { wrapConnections } from '#support/failing-database.ts'
 import { insertMany } from '#support/many-tasks.ts'
 import { startTestApp, type TestApp } from '#support/test-app.ts'
 
-/** A start with other default reminders or another zone: the server is there at once, and right, while alarms are computed anew. */
+/** A start with other default reminders or another zone: the server listens at once, and is right, while alarms are recomputed. */
 const startAt = '2026-12-01T09:00:00Z'
 const now = Date.parse(startAt)
 const [minuteMs, dayMs] = [60_000, 86_400_000]
@@ -17,8 +17,7 @@ const howMany = 2_500
 const far = now + 20 * dayMs
 
 /**
- * Statements that match fail, but for so many of them. Not a gate at which they wait: on the embedded database everybody would wait
- * behind it.
+ * Matching statements fail, except for the first ones. They do not block: on the embedded database every statement would wait behind them.
  */
 function refusing(statement: RegExp) {
   const refusal = { allowed: 0, onAllowed: () => {} }
@@ -33,7 +32,7 @@ function refusing(statement: RegExp) {
   return { refusal, wrap }
 }
 
-/** Sets alarms, whatever they were: the statement of a recompute, and not of the bell. */
+/** Sets alarms, whatever they were: a statement of the recompute, and not of the reminders loop. */
 const alarmsSet = /set (t\.)?\W?notify_at\W? = r\.c1\b/i
 const progressKept = /update \W?recomputes/i
 
@@ -48,7 +47,7 @@ async function tasksOf({ db }: Store) {
   return listTasks(db, 1, { after: 0, limit: 10_000, offset: 0 })
 }
 
-/** How many have the alarm of the defaults that hold by now. */
+/** The number of tasks with the alarm of the current defaults. */
 async function followed(store: Store): Promise<number> {
   const { defaults } = await getUser(store.db, 1)
   return (await tasksOf(store)).filter((task) => task.notifyAt === nextReminder(task, defaults)).length
@@ -58,7 +57,7 @@ const linesOf = ({ lines }: TestApp, words: string) => lines.filter((line) => li
 const fired = ({ recorder }: TestApp) =>
   recorder.messages.map(({ task, sentAt }) => `${task.title} ${new Date(sentAt).toISOString().slice(11, 16)}`)
 
-test('the port answers, and the bell rings, before any alarm has been computed anew', async (t) => {
+test('the port answers, and reminders fire, before any alarm has been recomputed', async (t) => {
   const app = await startWithMany(t)
   await app.client.createTask({ title: 'own', expiry_dt: '2026-12-01T09:20:00Z', reminders: ['PT15M'] })
   const { refusal, wrap } = refusing(alarmsSet)
@@ -76,7 +75,7 @@ test('the port answers, and the bell rings, before any alarm has been computed a
   assert.equal(linesOf(app, 'alarm recompute finished'), 1)
 })
 
-test('a task whose alarm is stale rings by the new defaults, is changed by them, and is listed by them', async (t) => {
+test('a task with a stale alarm fires, changes and is listed by the new defaults', async (t) => {
   const app = await startTestApp(t, { startAt, flags: ['--default-reminders=PT15M,PT5M'] })
   const { clock } = app
   const create = (title: string, time: string) => app.client.createTask({ title, expiry_dt: `2026-12-01T${time}:00Z` })
@@ -88,7 +87,7 @@ test('a task whose alarm is stale rings by the new defaults, is changed by them,
   await clock.advanceTo('2026-12-01T09:10:00Z')
   assert.deepEqual(fired(app), ['told 09:05', 'also told 09:07'])
 
-  // Twelve minutes before their expiry the two have been told already: the first by 09:08, the other just now.
+  // Twelve minutes before their expiry both have fired already: the first by 09:08, the other just now.
   const { refusal, wrap } = refusing(/insert .*into \W?recomputes/i)
   await app.restart({ flags: ['--default-reminders=PT12M,PT2M'], wrapDatabase: wrap })
   const upcoming = async (limit = 100) =>
@@ -112,7 +111,7 @@ test('a task whose alarm is stale rings by the new defaults, is changed by them,
   assert.deepEqual(fired(app).slice(6), ['Edited 10:18', 'Edited 10:28', 'far 17:48', 'far 17:58'])
 })
 
-test('a stop half-way is prompt, and the next start goes on from there', async (t) => {
+test('a stop halfway is prompt, and the next start continues from there', async (t) => {
   const app = await startWithMany(t)
   const { refusal, wrap } = refusing(progressKept)
   refusal.allowed = 1
@@ -129,7 +128,7 @@ test('a stop half-way is prompt, and the next start goes on from there', async (
   assert.match(app.lines.find((line) => line.includes('recompute finished')) ?? '', new RegExp(`tasks: ${howMany}\\b`))
 })
 
-test('a change of settings that fails half-way is gone on with where it stopped, by the next start or by itself', async (t) => {
+test('a change of settings that fails halfway is continued where it stopped, by the next start or by itself', async (t) => {
   for (const isStarted of [true, false]) {
     const app = await startWithMany(t)
     const { refusal, wrap } = refusing(progressKept)

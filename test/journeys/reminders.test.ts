@@ -9,7 +9,7 @@ const will = (id: number, title: string, expiry = '10:00:00') =>
 const already = (id: number, title: string, expiry = '10:00:00') =>
   `Your task (id:${id},title:"${title}") is expired already at 2026-12-01T${expiry}+00:00!`
 
-test('a task rings 15 minutes before its expiry, not a second earlier, once', async (t) => {
+test('a task fires 15 minutes before its expiry, not a second earlier, once', async (t) => {
   const { client, clock, recorder, lines } = await startTestApp(t, { startAt })
   const { id } = await client.createTask({ title: 'Renew passport', expiry_dt: tenOClock })
 
@@ -27,7 +27,7 @@ test('a task rings 15 minutes before its expiry, not a second earlier, once', as
   assert.deepEqual(recorder.take(), [], 'and never again')
 })
 
-test('within 15 minutes of its expiry, or after it, a task rings as it is accepted', async (t) => {
+test('within 15 minutes of its expiry, or after it, a task fires as soon as it is saved', async (t) => {
   const { client, app, recorder } = await startTestApp(t, { startAt })
   const soon = await client.createTask({ title: 'Soon', expiry_dt: '2026-12-01T09:10:00Z' })
   await app.idle()
@@ -39,7 +39,7 @@ test('within 15 minutes of its expiry, or after it, a task rings as it is accept
   assert.deepEqual([notification?.kind, notification?.timing], ['expired', 'immediate'])
 })
 
-test('several reminders that are due collapse into one notification, and those ahead stay', async (t) => {
+test('several due reminders are one notification, and later ones stay', async (t) => {
   const { client, app, clock, recorder } = await startTestApp(t, { startAt })
   const { id } = await client.createTask({
     title: 'Visa',
@@ -59,7 +59,7 @@ test('several reminders that are due collapse into one notification, and those a
   )
 })
 
-test('moving the expiry moves the notification, clearing it or deleting the task cancels it', async (t) => {
+test('a moved expiry moves the notification; a cleared expiry or a deletion cancels it', async (t) => {
   const { client, clock, recorder } = await startTestApp(t, { startAt })
   const moved = await client.createTask({ title: 'Moved', expiry_dt: tenOClock })
   const cleared = await client.createTask({ title: 'Cleared', expiry_dt: tenOClock })
@@ -74,7 +74,7 @@ test('moving the expiry moves the notification, clearing it or deleting the task
   assert.deepEqual(recorder.take(), [will(moved.id, 'Moved', '11:00:00')])
 })
 
-test('moved away and back, an expiry that was told is not told again; one that was not, is', async (t) => {
+test('moved away and back, an expiry that has fired does not fire again; one that has not, does', async (t) => {
   const { client, clock, recorder } = await startTestApp(t, { startAt })
   const { id } = await client.createTask({ title: 'Rent', expiry_dt: tenOClock })
   await client.updateTask(id, { expiry_dt: '2026-12-01T12:00:00Z' })
@@ -87,7 +87,7 @@ test('moved away and back, an expiry that was told is not told again; one that w
   assert.deepEqual(recorder.take(), [])
 })
 
-test('another title never rings again; the words are those at the moment of sending', async (t) => {
+test('another title never fires again; the message has the title at the time of sending', async (t) => {
   const { client, clock, recorder } = await startTestApp(t, { startAt })
   const { id } = await client.createTask({ title: 'Passport', expiry_dt: tenOClock })
   await client.updateTask(id, { title: 'Renew passport' })
@@ -98,7 +98,7 @@ test('another title never rings again; the words are those at the moment of send
   assert.deepEqual(recorder.take(), [])
 })
 
-test('a completed task does not ring; undone in time it rings as planned, undone too late at once', async (t) => {
+test('a completed task does not fire; reopened in time it fires as planned, reopened too late at once', async (t) => {
   const { client, app, clock, recorder } = await startTestApp(t, { startAt })
   const { id } = await client.createTask({ title: 'Contract', expiry_dt: tenOClock })
   await client.completeTask(id)
@@ -116,7 +116,7 @@ test('a completed task does not ring; undone in time it rings as planned, undone
   assert.deepEqual(recorder.take(), [], 'told is told')
 })
 
-test('a snooze rings once more, even after the expiry, unless the task is done or moved', async (t) => {
+test('a snooze fires once more, even after the expiry, unless the task is completed or moved', async (t) => {
   const { client, clock, recorder } = await startTestApp(t, { startAt })
   const snoozed = await client.createTask({ title: 'Snoozed', expiry_dt: tenOClock })
   const done = await client.createTask({ title: 'Done', expiry_dt: tenOClock })
@@ -144,7 +144,7 @@ test('a snooze rings once more, even after the expiry, unless the task is done o
   )
 })
 
-test('what fell due while the server was away rings at its start, once a task, the longest due first, and says late', async (t) => {
+test('reminders missed during downtime fire at startup, once for each task, the longest due first, marked late', async (t) => {
   const server = await startTestApp(t, { startAt })
   const { client, clock, recorder } = server
   const second = await client.createTask({
@@ -180,7 +180,7 @@ test('a restart loses nothing and repeats nothing', async (t) => {
   assert.deepEqual(server.recorder.take(), [already(id, 'Rent')])
 })
 
-test('[] means never; null means what the server says, also when that changes', async (t) => {
+test("[] means never; null means the server's default, even when that changes", async (t) => {
   const server = await startTestApp(t, { startAt })
   const { client, clock, recorder } = server
   await client.createTask({ title: 'Never', expiry_dt: tenOClock, reminders: [] })
@@ -224,7 +224,7 @@ test('where the log is JSON, a notification is a line of JSON, whatever the log 
   assert.equal(entry.task_id, id)
 })
 
-test('a task that another hand has damaged holds up nobody, and is told in the log', async (t) => {
+test('a corrupt row delays no other task, and is logged', async (t) => {
   const { client, app, clock, recorder, lines } = await startTestApp(t, { startAt })
   const damaged = await client.createTask({ title: 'Damaged', expiry_dt: tenOClock })
   const sound = await client.createTask({ title: 'Sound', expiry_dt: tenOClock })

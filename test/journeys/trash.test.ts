@@ -6,7 +6,7 @@ import type { Outcome } from '#core/delivery.ts'
 import { wrapConnections } from '#support/failing-database.ts'
 import { startTestApp } from '#support/test-app.ts'
 
-/** What was deleted does not ring; what comes back rings for what nobody was told, once. And what was kept for a while goes. */
+/** Deleted tasks do not fire. Restored ones fire once for reminders that nothing was delivered for. Old data is purged. */
 const startAt = '2026-12-01T09:00:00Z'
 const tenOClock = '2026-12-01T10:00:00Z'
 const dayMs = 86_400_000
@@ -18,7 +18,7 @@ const notified = (messages: readonly { task: { title: string }; notification: { 
       `${task.title} ${new Date(notification.dueAt).toISOString().slice(11, 16)} ${notification.timing}`,
   )
 
-test('a second before it rings a task is deleted, and restored: it rings on time, once', async (t) => {
+test('a task deleted and restored a second before it is due fires on time, once', async (t) => {
   const { client, clock, recorder } = await startTestApp(t, { startAt })
   const { id } = await client.createTask({ title: 'Passport', expiry_dt: tenOClock })
   await clock.advanceTo('2026-12-01T09:44:59Z')
@@ -31,7 +31,7 @@ test('a second before it rings a task is deleted, and restored: it rings on time
   assert.equal(recorder.messages.length, 1)
 })
 
-test('what came due while it was in the trash rings once as it comes back; what lies ahead stays', async (t) => {
+test('a reminder that came due in the trash fires once after the restore; later ones stay', async (t) => {
   const { client, clock, recorder } = await startTestApp(t, { startAt })
   const { id } = await client.createTask({
     title: 'Visa',
@@ -50,7 +50,7 @@ test('what came due while it was in the trash rings once as it comes back; what 
   assert.equal((await client.listTaskNotifications(id)).notifications.length, 3, 'with its history')
 })
 
-test('what has fired does not ring again; what is completed, and what has no bell, comes back silent', async (t) => {
+test('reminders that have fired do not fire again; tasks that are completed or have no alarm are restored silently', async (t) => {
   const { client, clock, recorder } = await startTestApp(t, { startAt })
   const fired = await client.createTask({ title: 'Fired', expiry_dt: tenOClock })
   await clock.advanceTo('2026-12-01T09:45:00Z')
@@ -67,7 +67,7 @@ test('what has fired does not ring again; what is completed, and what has no bel
   )
 })
 
-test('a notification underway when its task was deleted is dropped; restored, it is told under its own id', async (t) => {
+test('a notification in flight when its task was deleted is cancelled; after a restore it is delivered, under its own id', async (t) => {
   const { client, clock, recorder } = await startTestApp(t, { startAt })
   const { id } = await client.createTask({ title: 'Passport', expiry_dt: tenOClock })
   recorder.answer = () => unavailable
@@ -89,7 +89,7 @@ test('a notification underway when its task was deleted is dropped; restored, it
   assert.equal((await client.listTaskNotifications(id)).notifications.length, 1)
 })
 
-test('a task that comes back in the very moment in which its notification is dropped is still told', async (t) => {
+test('a task that is restored while its notification is being cancelled still gets it', async (t) => {
   let restore: (() => Promise<unknown>) | undefined
   let restoring: Promise<unknown> | undefined
   const app = await startTestApp(t, {
@@ -97,10 +97,10 @@ test('a task that comes back in the very moment in which its notification is dro
     wrapDatabase: (dialect) =>
       wrapConnections(dialect, async (text, run) => {
         const result = await run()
-        // Not found at the look before an attempt; and once more, under a lock, before that is written down.
+        // Not found by the check before an attempt; and checked once more, under a lock, before the result is recorded.
         if (!/^select \* from .tasks. where .id. (in|= any)/.test(text)) return result
         if (restore && text.includes('order by')) restoring ??= restore()
-        // Where another connection can, it is restored as a whole between the two statements.
+        // If another connection can, it restores the task completely between the two statements.
         if (app.app.store.dialect.isShared) await restoring
         return result
       }),
@@ -124,7 +124,7 @@ test('a task that comes back in the very moment in which its notification is dro
   assert.equal(recorder.messages.length, 2)
 })
 
-test('what is in the trash stays there over a restart, and goes after thirty days', async (t) => {
+test('tasks in the trash stay there over a restart, and are purged after thirty days', async (t) => {
   const app = await startTestApp(t, { startAt })
   const { clock } = app
   const { id } = await app.client.createTask({ title: 'x' })
@@ -145,7 +145,7 @@ for (const [days, remaining, gone] of [
   [1, 0.99 * dayMs, 1.01 * dayMs],
   [3_650, 31 * dayMs, undefined],
 ] as const)
-  test(`with --trash-days=${days} it goes after that, and the answer says when`, async (t) => {
+  test(`with --trash-days=${days} they are purged after that time, and the response has its end`, async (t) => {
     const { client, clock } = await startTestApp(t, { startAt, flags: [`--trash-days=${days}`] })
     const { id } = await client.createTask({ title: 'x' })
     const { deleted_dt, restore_until_dt } = await client.deleteTask(id)
@@ -157,7 +157,7 @@ for (const [days, remaining, gone] of [
     assert.equal((await client.listTrash()).tasks.length, 0)
   })
 
-test('changes are kept for seven days, and who asks for older ones is to be told', async (t) => {
+test('changes are kept for seven days, and an older cursor gets an error that says so', async (t) => {
   const { client, clock, app } = await startTestApp(t, { startAt })
   const changes = () => app.store.db.selectFrom('changes').select('number').orderBy('number').execute()
   const forgotten = async () =>

@@ -1,22 +1,22 @@
 /**
- * As much of a browser as signing in takes: it keeps cookies, follows redirects and fills in forms. Cookies belong to a host and not to
- * its port, as everywhere; SameSite is not looked at, since on loopback all is one site.
+ * A browser with the features that sign-in needs: it keeps cookies, follows redirects and submits forms. Cookies belong to a host and not
+ * to its port, as in real browsers. SameSite is ignored, since on loopback all is one site.
  */
 export interface Browser {
-  /** Goes there, and on wherever it is sent. */
+  /** Opens a URL, and follows its redirects. */
   open(url: string): Promise<Page>
-  /** What it would send there, `name=value` each. */
+  /** The cookies that it would send there, each as `name=value`. */
   cookies(url: string): string[]
 }
 
 export interface Page {
-  /** Where all redirects ended. */
+  /** The URL after all redirects. */
   readonly url: string
-  /** 0 for a page at which the browser was told to stop: it was not asked for. */
+  /** 0 for a page at which the browser was told to stop, without a request. */
   readonly status: number
   readonly headers: Headers
   readonly text: string
-  /** Sends its form, with these fields besides the hidden ones. */
+  /** Submits its form, with these fields besides the hidden ones. */
   submit(fields?: Record<string, string>): Promise<Page>
 }
 
@@ -29,7 +29,7 @@ interface Cookie {
 
 const maxRedirects = 20
 
-/** @param stopsAt an address (without its query) that is not asked for when a redirect leads there */
+/** @param stopsAt a URL (without its query) that is not requested when a redirect leads there */
 export function openBrowser({ stopsAt }: { stopsAt?: string } = {}): Browser {
   let jar: Cookie[] = []
 

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 
-/** A stream of events as it comes, read by hand: it does not come back by itself. */
+/** A raw stream of events: it does not reconnect. */
 export async function openStream(
   t: { after(end: () => unknown): void },
   url: string,
@@ -14,7 +14,7 @@ export async function openStream(
   let text = ''
   return {
     response,
-    /** Reads on until this has come. @returns all that has come, up to its end */
+    /** Reads until this has arrived. @returns everything that has arrived, up to its end */
     async until(end: string) {
       while (!text.includes(end)) {
         const { value, done } = await reader.read()

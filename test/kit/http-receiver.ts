@@ -18,7 +18,7 @@ export interface HttpReceiver {
   readonly url: string
   /** All requests so far, in order. */
   readonly requests: Request[]
-  /** Ends the response, or does not. */
+  /** Ends the response, or never responds. */
   behave: Behaviour
   /** Frees its port before the end of the test. */
   stop(): Promise<void>

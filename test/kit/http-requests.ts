@@ -6,12 +6,15 @@ import { connect as connectTls } from 'node:tls'
 import { ProblemError } from '#client/client.ts'
 import { renewed, selfSigned } from './self-signed.ts'
 
-/** What came back, read as far as it can be read. */
+/** A response, read as far as possible. */
 export interface Answer {
   readonly status: number
   readonly headers: Headers
   readonly text: string
-  /** The JSON of the body, or undefined where it is none. */
+  /**
+   * The JSON of the body, or undefined if it is not JSON.
+   * biome-ignore lint/suspicious/noExplicitAny: a test knows the type that it expects
+   */
   // biome-ignore lint/suspicious/noExplicitAny: a test says what it expects of it
   readonly body: any
 }
@@ -22,8 +25,8 @@ export interface Sending {
 }
 
 /**
- * Plain requests, for what the typed client cannot say. A body that is no text or bytes is sent as JSON; its type is
- * application/json where the headers say nothing else.
+ * Plain requests that the typed client cannot send. A body that is neither text nor bytes is sent as JSON; its type is application/json by
+ * default.
  */
 export function wireTo(url: string) {
   return async (method: string, path: string, { body, headers }: Sending = {}): Promise<Answer> => {
@@ -38,12 +41,12 @@ export type Wire = ReturnType<typeof wireTo>
 
 const jsonType = { 'content-type': 'application/json' }
 
-/** A request byte by byte, for what fetch refuses to send: the lines of its head, and a body after them. */
+/** A raw request, for content that fetch refuses to send: the lines of its head, and a body after them. */
 export async function rawRequest(url: string, head: readonly string[], body = ''): Promise<Answer> {
   return parseAnswer(await exchange(url, head, body))
 }
 
-/** The same. @returns all that came back, as it came */
+/** The same. @returns the raw response */
 export function exchange(url: string, head: readonly string[], body = ''): Promise<string> {
   return new Promise((resolve, reject) => {
     const socket = connectTo(url)
@@ -73,8 +76,8 @@ export interface PlainResponse {
 }
 
 /**
- * Sends requests one after the other over one connection; fetch opens another after each HEAD. Of a stream of events only the head is
- * awaited, since its body has no end.
+ * Sends requests one after the other over one connection; fetch opens another after each HEAD. For a stream of events it waits for the head
+ * only, since the body has no end.
  */
 export function keepAliveClient(
   t: Pick<TestContext, 'after'>,
@@ -109,7 +112,7 @@ export function keepAliveClient(
     })
 }
 
-/** What came over a connection, up to its end. */
+/** All data of a connection, up to its end. */
 export function parseAnswer(text: string): Answer {
   const [top = '', ...rest] = text.split('\r\n\r\n')
   const [first = '', ...lines] = top.split('\r\n')
@@ -117,7 +120,7 @@ export function parseAnswer(text: string): Answer {
   return answer(Number(first.split(' ')[1]), new Headers(pairs), rest.join('\r\n\r\n'))
 }
 
-/** A connection to where an app says that it listens. */
+/** A connection to the address of an app. */
 export function connectTo(url: string): Socket {
   if (url.startsWith('unix:')) return connect(url.slice('unix:'.length))
   const { protocol, hostname, port } = new URL(url)
@@ -135,7 +138,7 @@ function answer(status: number, headers: Headers, text: string): Answer {
 
 const members = ['type', 'title', 'status', 'detail', 'instance', 'request_id']
 
-/** That an answer is a problem as RFC 9457 and api.md have it, and names `about`: a pointer, a parameter, or words. */
+/** Checks that a response is a problem according to RFC 9457 and api.md, and names `about`: a pointer, a parameter, or words. */
 export function assertProblem(answer: Answer, status: number, about?: string): void {
   const { headers, body } = answer
   assert.equal(answer.status, status, answer.text)
@@ -154,7 +157,7 @@ export function assertProblem(answer: Answer, status: number, about?: string): v
   assert.ok(named.includes(about) || body.detail.includes(about), `${about} is named in ${answer.text}`)
 }
 
-/** The problem with which a wish of the typed client was refused. */
+/** The problem with which a request of the typed client was refused. */
 export async function refusal(request: Promise<unknown>): Promise<ProblemError> {
   const outcome = await request.then(
     (value) => assert.fail(`was not refused: ${JSON.stringify(value)}`),

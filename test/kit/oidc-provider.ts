@@ -3,14 +3,14 @@ import { createServer, type IncomingMessage, type ServerResponse } from 'node:ht
 import { createServer as createSecureServer } from 'node:https'
 import type { AddressInfo } from 'node:net'
 import type { TestContext } from 'node:test'
-// Not from its index, which says of every Node that is not yet called long-term that it is unsupported.
+// Not imported from its index, which warns that every Node before its long-term support is unsupported.
 // @ts-expect-error: it has no types, and those that others wrote bring a dozen packages for the ten lines below
 import { Provider as Untyped } from 'oidc-provider/lib/provider.js'
 import type { Browser, Page } from './browser.ts'
 import { close } from './listen.ts'
 import { selfSigned } from './self-signed.ts'
 
-/** Somebody with a login there; `sub` is what they type as it. */
+/** A person with a login there; `sub` is the name that they type. */
 export interface Account {
   readonly sub: string
   readonly email?: string
@@ -18,30 +18,30 @@ export interface Account {
   readonly name?: string
 }
 
-/** A provider of OpenID Connect on loopback, the real thing but for its login page. */
+/** An OpenID Connect provider on loopback. It is a real one, except for its login page. */
 export interface OidcProvider {
   readonly issuer: string
   readonly clientId: string
   readonly clientSecret: string
-  /** What it was asked, as `GET /jwks`, in order. */
+  /** Its requests, such as `GET /jwks`, in order. */
   readonly asked: string[]
-  /** Looks at a request first; true when it has answered, or will not. */
+  /** Gets each request first; returns true if it has responded, or will not. */
   intercept: (request: IncomingMessage, response: ServerResponse) => boolean
-  /** Nobody listens at its address any more. */
+  /** Stops listening at its address. */
   stop(): Promise<void>
-  /** It is there again, and has forgotten nothing. */
+  /** Listens again, with all its data. */
   start(): Promise<void>
 }
 
 export interface OidcProviderOptions {
-  /** Where it may send people back to. */
+  /** The allowed redirect URIs. */
   readonly redirectUri: string
   readonly accounts: readonly Account[]
-  /** As which the client is registered; `none` has no secret. */
+  /** The authentication of the client; `none` has no secret. */
   readonly clientAuth?: 'client_secret_basic' | 'client_secret_post' | 'none'
-  /** Puts the claims of scopes into the ID token, as many do; by default they have to be asked for, as the specification says. */
+  /** Puts the claims of scopes into the ID token, as many providers do. By default userinfo has them, as the specification says. */
   readonly hasClaimsInIdToken?: boolean
-  /** By TLS, with the certificate of `self-signed.ts`. */
+  /** Uses TLS, with the certificate of `self-signed.ts`. */
   readonly isSecure?: boolean
 }
 
@@ -62,11 +62,11 @@ interface Provider {
 }
 const Provider = Untyped as new (issuer: string, configuration: object) => Provider
 
-/** One for all tests: what it signs is worth nothing. */
+/** One key for all tests: its signatures protect nothing. */
 const { privateKey } = generateKeyPairSync('rsa', { modulusLength: 2_048 })
 const signingKey = { ...privateKey.export({ format: 'jwk' }), alg: 'RS256', use: 'sig', kid: 'test' }
 
-/** A JSON Web Token by the key of every provider here, about whatever a test says. */
+/** A JSON Web Token signed with the key of every provider here, with the claims of a test. */
 export function signToken(
   claims: object,
   signWith = (text: string) => sign('sha256', Buffer.from(text), privateKey),
@@ -80,7 +80,7 @@ export function signToken(
 
 const aDay = 86_400
 
-/** A canary, with characters that have to be encoded on their way. */
+/** A canary, with characters that must be encoded. */
 const clientSecret = 'canary-of-the-secret+/%&=:'
 
 export async function startOidcProvider(t: TestContext, options: OidcProviderOptions): Promise<OidcProvider> {
@@ -155,8 +155,8 @@ export async function startOidcProvider(t: TestContext, options: OidcProviderOpt
 }
 
 /**
- * What a person does there: says who they are, where it does not know that yet, and allows that we are told.
- * @param location where our side sends them
+ * A person signs in there, if they have not yet, and gives consent.
+ * @param location the redirect of our side
  * @returns the page at which they end up, which is none of the provider's
  */
 export async function signInAt(
@@ -173,7 +173,7 @@ export async function signInAt(
   return page
 }
 
-/** The pages that a person sees there: to say who they are, and to allow that we are told. */
+/** The pages of the provider: login and consent. */
 async function interact(
   provider: Provider,
   accounts: readonly Account[],
@@ -201,7 +201,7 @@ async function interact(
     )
 }
 
-/** Where it keeps what it knows: the one that it comes with says at every start that it is for development. */
+/** The storage of the provider: the default one logs at every start that it is for development. */
 function createMemory() {
   const stored = new Map<string, { uid?: string; grantId?: string; consumed?: number }>()
   return (model: string) => ({

@@ -1,6 +1,6 @@
 /**
- * A certificate for localhost and 127.0.0.1 that nobody vouches for, and its key, good until 2126. The key protects nothing: it is here so that
- * tests need no program to make one.
+ * A self-signed certificate for localhost and 127.0.0.1, and its key, valid until 2126. The key protects nothing: it is here so that tests
+ * need no program to make one.
  */
 export const selfSigned = {
   key: `-----BEGIN PRIVATE KEY-----

@@ -4,23 +4,23 @@ import type { Readable, Writable } from 'node:stream'
 import type { TestContext } from 'node:test'
 import { fileURLToPath } from 'node:url'
 
-/** A process that a test started, and all that it wrote. */
+/** A process that a test started, and all its output. */
 export interface TestProcess {
   readonly child: ChildProcess
-  /** How it ended; resolves when all its output has been read. */
+  /** Its exit; resolves when all its output has been read. */
   readonly ended: Promise<{ code: number | null; signal: NodeJS.Signals | null }>
   readonly output: { stdout: string; stderr: string }
 }
 
 /** The server as `npm start` runs it: a process of its own, with its own environment. */
 export interface ServerProcess extends TestProcess {
-  /** The URL it listens at; rejects when it ends before. */
+  /** The URL that it listens at; rejects if it ends before. */
   readonly ready: Promise<string>
 }
 
-/** Options of `node` by which compiled sources are kept, as `npm start` has them: a process takes half the CPU time to start. */
+/** Options of `node` that store compiled sources, as `npm start` uses them: they halve the CPU time of a start. */
 export const compileCache = ['--import', new URL('../../src/compile-cache.js', import.meta.url).href] as const
-/** The arguments of `node` by which `npm start` runs Duebell. */
+/** The arguments of `node` with which `npm start` runs Duebell. */
 export const duebell = [...compileCache, fileURLToPath(new URL('../../src/main.ts', import.meta.url))] as const
 
 /** Runs `node` with these arguments, and kills it at the end of the test at the latest. Standard input stays open until then. */
@@ -58,7 +58,7 @@ export function spawnServer(
   return whenListening(spawnNode(t, args, { env: { PATH: process.env.PATH, TZ: 'UTC', ...env }, cwd }))
 }
 
-/** Adds `ready` to a process that logs the URL it listens at. */
+/** Adds `ready` to a process that logs its URL. */
 export function whenListening(started: TestProcess): ServerProcess {
   const { child, ended, output } = started
   const ready = new Promise<string>((resolve, reject) => {

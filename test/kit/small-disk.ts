@@ -6,11 +6,13 @@ import type { TestContext } from 'node:test'
 
 export interface SmallDisk {
   readonly folder: string
-  /** Mounts it anew with other options: `ro`, `size=8m`. */
+  /** Remounts it with other options: `ro`, `size=8m`. */
   remount(options: string): void
 }
 
-/** A file system in memory, gone after the test; skips the test where mounting is refused. To be asked for before any other folder. */
+/**
+ * A file system in memory, removed after the test; skips the test if mounting is not permitted. Must be created before any other folder.
+ */
 export function smallDisk(t: TestContext, size: string): SmallDisk | undefined {
   const folder = mkdtempSync(join(tmpdir(), 'duebell-disk-'))
   const mount = (options: string) =>

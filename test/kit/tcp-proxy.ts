@@ -3,13 +3,12 @@ import { connect, createServer, type Socket } from 'node:net'
 import type { TestContext } from 'node:test'
 
 /**
- * What lies between us and a database:
- *
- * - `pass`: a network
- * - `refuse`: nobody listens; connections that are there are reset
+ * States of the network between us and a database:
+ * - `pass`: a working network
+ * - `refuse`: the port is closed; existing connections are reset
  * - `reset`: every connection is reset, new ones as soon as they are made
- * - `blackHole`: connections are made and nothing ever comes through, those that were there fall silent too
- * - `half`: what the client says arrives; from its next COMMIT on no answer does, and then the connection ends
+ * - `blackHole`: connections are accepted and transfer nothing, and existing ones fall silent too
+ * - `half`: requests of the client arrive; from its next COMMIT on no response does, and then the connection ends
  */
 export type ProxyMode = 'pass' | 'refuse' | 'reset' | 'blackHole' | 'half'
 
@@ -17,7 +16,7 @@ export interface TcpProxy {
   readonly port: number
   /** The same database, through the proxy. */
   readonly url: string
-  /** How many COMMITs were swallowed the answer of. */
+  /** The number of COMMITs whose response was lost. */
   readonly lostAnswers: number
   set(mode: ProxyMode): Promise<void>
 }
@@ -25,7 +24,7 @@ export interface TcpProxy {
 interface Pair {
   readonly client: Socket
   readonly server: Socket
-  /** Once silent, for ever: a network that has forgotten a connection does not remember it. */
+  /** Once silent, a connection stays silent: a network that has forgotten it does not remember it. */
   isSilent: boolean
 }
 

@@ -9,7 +9,7 @@ import { operationsOf } from '#openapi/document.ts'
 import { readDocument } from '#openapi/generate.ts'
 import { membersOf } from '#openapi/operations.ts'
 
-/** For programs that watch processes and speak no TypeScript. */
+/** The events are for programs that watch processes and are not written in TypeScript. */
 const withoutMethod = ['isAlive', 'isReady', 'getMetrics']
 /** The lists whose pages a method follows. */
 const iterators = ['Tasks', 'Trash', 'Notifications', 'TaskNotifications', 'Users', 'Audit'].map(
@@ -24,7 +24,7 @@ interface Asked {
   readonly headers: Headers
 }
 
-/** A client whose requests are recorded; each is answered with an empty object, or with what is given. */
+/** A client whose requests are recorded; the response to each is an empty object, or the given one. */
 function recordingClient(answer: () => unknown = () => ({})) {
   const asked: Asked[] = []
   const fetch = async (url: URL, { method = 'GET', body, headers }: RequestInit) => {
@@ -40,7 +40,7 @@ function recordingClient(answer: () => unknown = () => ({})) {
 }
 const methodsOf = (client: DuebellClient) => client as unknown as Record<string, (...args: unknown[]) => unknown>
 
-test('the table of the client is as src/api makes it (npm run openapi)', () => {
+test('the table of the client matches src/api (npm run openapi)', () => {
   assert.equal(readFileSync(clientTableFile, 'utf8'), clientTable())
 })
 
@@ -54,7 +54,7 @@ test('the client has a method for every operation of the document, and no other'
 test('each method sends its arguments: path, body, query, options', async () => {
   const { client, asked } = recordingClient()
   for (const { id, method, path, body, query, requestHeaders = [] } of all) {
-    if (id === 'followEvents') continue // it asks when it is read, and reconnects for ever: see test/api
+    if (id === 'followEvents') continue // it sends its request when it is read, and reconnects forever: see test/api
     const parts = [...path.matchAll(/\{(\w+)\}/g)].map(([, name]) => (name === 'id' ? 7 : `some/${name}`))
     const hasQuery = Object.keys(membersOf(query)).length > 0
     const args = [...parts, ...(body ? [{ x: 1 }] : []), ...(hasQuery ? [{ limit: 3 }] : []), { ifVersion: 5 }]
@@ -69,7 +69,7 @@ test('each method sends its arguments: path, body, query, options', async () => 
   }
 })
 
-test('a method can be called without what is optional', async () => {
+test('a method can be called without optional arguments', async () => {
   const { client, asked } = recordingClient()
   await client.listTasks()
   await client.deleteTasks()
@@ -133,7 +133,7 @@ test('a list is read page by page', async () => {
   assert.equal(ofTask.asked[0]?.request, 'GET /v1/tasks/7/notifications?limit=1000')
 })
 
-test('operations that answer no JSON are those that the client has by hand', () => {
+test('exactly the operations without a JSON response have methods written by hand', () => {
   assert.deepEqual(
     all.filter(({ media }) => media).map(({ id }) => id),
     ['exportUser', 'followEvents'],
@@ -159,7 +159,7 @@ export async function typesOfTheClient(client: DuebellClient) {
   // The arguments of methods.
   // @ts-expect-error the title is required
   client.createTask({})
-  // @ts-expect-error a slip of the pen
+  // @ts-expect-error a misspelt member
   client.createTask({ titel: 'x' })
   // @ts-expect-error the path has an id
   client.getTask('7')
@@ -170,15 +170,15 @@ export async function typesOfTheClient(client: DuebellClient) {
   // @ts-expect-error all upcoming reminders come at once
   client.iterateUpcoming()
 
-  // The options that an operation reads.
+  // The options of an operation.
   client.getTask(7, { ifVersion: 3 })
-  // @ts-expect-error a GET of a task that exists in no version
+  // @ts-expect-error a GET has no If-Match for a missing task
   client.getTask(7, { ifExists: false })
   // @ts-expect-error many tasks have no version
   client.deleteTasks({}, { ifVersion: 3 })
   // @ts-expect-error a new task has none either
   client.createTask({ title: 'x' }, { ifVersion: 3 })
-  // @ts-expect-error one task is there or not: nothing is skipped
+  // @ts-expect-error a single task cannot be skipped
   client.updateTask(7, {}, { strict: true })
   // @ts-expect-error the server keeps no record of a PATCH
   client.updateTask(7, {}, { idempotencyKey: 'k' })

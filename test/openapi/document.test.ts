@@ -8,16 +8,16 @@ import { documentFile, generate, toText } from '#openapi/generate.ts'
 import { readRoutes } from '#openapi/routes.ts'
 import { missingHeaders } from '#openapi/tell.ts'
 
-/** openapi.json is what the routes say and what a server answers; whoever adds a route is told here what it still lacks. */
+/** openapi.json matches the routes and the responses of a real server. A failure names what a new route still lacks. */
 const { document, told, undescribed } = await generate()
 const { routes } = readRoutes()
 const operations = operationsOf(document)
 
-test('openapi.json is as the sources are: else npm run openapi', () => {
+test('openapi.json matches the sources; otherwise run npm run openapi', () => {
   assert.equal(readFileSync(documentFile, 'utf8'), toText(document))
 })
 
-test('every route is an operation, or says that it is none', () => {
+test('every route is an operation, or declares that it is none', () => {
   assert.deepEqual(undescribed, [], 'routes without an operationId in their schema')
 })
 
@@ -35,7 +35,7 @@ for (const route of routes) {
     problems = [],
     requestHeaders = [],
   } = route.schema
-  test(`${operationId} says what it is, and a real server shows it`, () => {
+  test(`${operationId} is described completely, with examples of a real server`, () => {
     const { operation } = operations.get(operationId) ?? assert.fail('is not in the document')
     const lacks: string[] = []
     if (!/^[a-z][A-Za-z]+$/.test(operationId)) lacks.push('an operationId in camelCase')
@@ -52,7 +52,7 @@ for (const route of routes) {
         lacks.push(`an example that is answered ${status}, in scripts/openapi/story.ts`)
     const body = operation.requestBody?.content['application/json']
     if (body && !body.examples) lacks.push('an example of its body, in scripts/openapi/story.ts')
-    // What it names itself is shown; what any request of its form may meet is shown at /problems.
+    // Problems that an operation names are shown with it; those of every request of its form are shown at /problems.
     const own = [...problems, ...(requestHeaders.includes('if-match') ? (['stale'] as const) : [])]
     for (const kind of own)
       if (!steps.some(({ text }) => text.includes(`"/problems/${kind}"`)))
@@ -66,7 +66,7 @@ for (const route of routes) {
   })
 }
 
-test('every parameter says what it is, with an example; no optional one is in a sample request', () => {
+test('every parameter has a description and an example; no optional one is in a sample request', () => {
   const lacks: string[] = []
   for (const { operation } of operations.values())
     for (const one of operation.parameters ?? []) {
@@ -75,41 +75,41 @@ test('every parameter says what it is, with an example; no optional one is in a 
       if (!description) report('a description')
       if (!required && schema.examples) report('examples beside its schema, not in it')
       if (required ? example === undefined : examples === undefined) report('an example')
-      // Scalar fills in an optional parameter that has an example, unless it is told not to: If-Match would make each request fail.
+      // Scalar fills in an optional parameter that has an example, unless `x-disabled` prevents it: If-Match would make each request fail.
       for (const { 'x-disabled': isDisabled } of Object.values(examples ?? {})) if (!isDisabled) report('x-disabled')
     }
   assert.deepEqual(lacks, [])
 })
 
-test('what generators fill in for Prefer changes nothing', () => {
+test('the value of Prefer that generators fill in changes nothing', () => {
   const { schema, examples } = document.components.parameters.Prefer ?? assert.fail('is not described')
   assert.deepEqual(Object.values(examples ?? {})[0]?.value, 'return=representation')
   assert.deepEqual(schema, { type: 'string' })
 })
 
-test('a body that may be absent is not required, and all others are', () => {
+test('only a body that may be absent is not required', () => {
   const optional = [...operations].flatMap(([id, { operation }]) =>
     operation.requestBody?.required === false ? [id] : [],
   )
   assert.deepEqual(optional.sort(), ['retryNotification', 'testChannel'])
 })
 
-test('headers that an answer is to have come with it', () => {
-  // There is a next page or there is none; many tasks have no one place and version.
+test('documented headers of a response are present', () => {
+  // A next page may exist or not; many tasks have no single location and version.
   const sometimes =
-    /: (?:Link|Retry-After|Idempotency-Replayed|Preference-Applied)$|^createTask, «Many .*: (?:ETag|Location)$/
+    /: (?:Link|Retry-After|Idempotency-Replayed|Preference-Applied)$|^createTask, «Two tasks .*: (?:ETag|Location)$/
   assert.deepEqual(
     missingHeaders(document, told).filter((one) => !sometimes.test(one)),
     [],
   )
 })
 
-test('every reference leads somewhere', () => {
+test('every reference can be resolved', () => {
   for (const [, ref] of JSON.stringify(document).matchAll(/"\$ref":"([^"]+)"/g))
     assert.ok(resolve(document, { $ref: String(ref) }), String(ref))
 })
 
-test('an answer that is not in the document is noticed', async () => {
+test('a response that is not in the document is reported', async () => {
   const { addExamples } = await import('#openapi/tell.ts')
   const [first = assert.fail()] = told
   assert.throws(() => addExamples(document, [{ ...first, status: 418 }]), /418, which is not described/)

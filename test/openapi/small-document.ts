@@ -1,7 +1,7 @@
 import { breakingChanges } from '#openapi/breaking.ts'
 import type { Document } from '#openapi/document.ts'
 
-/** «/v1 only grows». A small document, a change to it, and what the rule says of that. */
+/** «/v1 only grows»: a small document, a change to it, and the result of the check. */
 export function document(): Document {
   return {
     openapi: '3.1.1',
@@ -108,7 +108,7 @@ export const thing = (d: any) => d.components.schemas.Thing
 
 // biome-ignore lint/suspicious/noExplicitAny: as above
 export const creating = (d: any) => d.paths['/things'].post
-/** A body may also be a list, and then a list is answered. */
+/** A body may also be a list, and then the response is a list. */
 export const many: Change = (d) => {
   const list = (name: string) => ({
     type: 'object',

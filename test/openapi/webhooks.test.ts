@@ -7,7 +7,7 @@ import { readDocument } from '#openapi/generate.ts'
 import { startTestApp } from '#support/test-app.ts'
 import { createContract } from '#test/property/contract.ts'
 
-/** What openapi.json says to those who receive webhooks, held against real deliveries. */
+/** Compares the description of webhooks in openapi.json with real deliveries. */
 
 const document = readDocument()
 const { post: described = assert.fail() } = document.webhooks?.reminder ?? assert.fail('is not described')
@@ -30,7 +30,7 @@ test('each delivery has the described headers and body, all members of it', asyn
   const { clock } = app
   const seen = new Set<string>()
 
-  /** Tasks of all forms, and what was sent of them. */
+  /** Tasks of all forms, and their webhooks. */
   async function deliver(): Promise<void> {
     receiver.requests.splice(0)
     const at = clock.now() + 16 * 60_000
@@ -71,7 +71,7 @@ test('each delivery has the described headers and body, all members of it', asyn
   assert.deepEqual([...seen].sort(), [...Object.keys(properties.data.properties), ...properties.type.enum].sort())
 })
 
-test('a body of another form is noticed, and the example is of this one', () => {
+test('a body of another form is reported, and the example has this form', () => {
   const { value } =
     Object.values(described.requestBody?.content['application/json']?.examples ?? {})[0] ?? assert.fail()
   assert.deepEqual(contract.bodyFaults(toSchema, value), [])
@@ -80,7 +80,7 @@ test('a body of another form is noticed, and the example is of this one', () => 
   assert.match(contract.bodyFaults(toSchema, { ...event, data: { ...event.data, message: 1 } }).join(), /message/)
 })
 
-test('the answers that are described lead to what is said of them', async (t) => {
+test('the described responses have the described effects', async (t) => {
   const receiver = await startHttpReceiver(t, () => {})
   const options = { url: receiver.url, secret }
   const { client, clock, app } = await startTestApp(t, { startAt: '2026-12-01T09:00:00Z', channels: [] })

@@ -2,7 +2,7 @@ import { Ajv2020 } from 'ajv/dist/2020.js'
 import { problemTypes } from '#http/protocol/problem.ts'
 import { type Answer, type Described, type Document, resolve, type Schema } from '#openapi/document.ts'
 
-/** An answer as it came over the wire. */
+/** A response as it was received. */
 export interface WireAnswer {
   readonly status: number
   readonly headers: Headers
@@ -10,8 +10,8 @@ export interface WireAnswer {
 }
 
 /**
- * Whether an answer is one that the document promises: its status is listed, its type too, its body has the shape, with all members
- * that are described and no other; a problem is a good problem. Never a 5xx.
+ * Whether the document allows a response: its status and type are listed, its body has the shape, with all described members and no other,
+ * and a problem is a valid problem. A 5xx is never allowed.
  */
 export function createContract(document: Document) {
   const ajv = new Ajv2020({ strict: false, allErrors: true, validateSchema: false })
@@ -41,16 +41,16 @@ export function createContract(document: Document) {
     const { type, status: named, request_id } = problem as Record<string, unknown>
     const kind = Object.values(problemTypes).find(({ slug }) => type === `/problems/${slug}`)
     if (!kind) return [`${type} is no kind of problem`]
-    // What the connection refuses has a status of its own (problem.ts, handleClientError).
+    // Errors of the connection have statuses of their own (problem.ts, handleClientError).
     if (named !== status || (kind.status !== status && status !== 408 && status !== 431))
       return [`${type} says ${named}, is ${kind.status} and came as ${status}`]
     return request_id === headers.get('x-request-id') ? [] : ['request_id and X-Request-Id differ']
   }
 
   return {
-    /** @param steps to a schema of the document @returns what is wrong with a body that is to have it, all members described */
+    /** @param steps to a schema of the document @returns the faults of a body of that schema, with all members described */
     bodyFaults: (steps: readonly string[], body: unknown) => shapeFaults(`/${steps.map(toPointer).join('/')}`, body),
-    /** @returns what is wrong with the answer of an operation; nothing when it keeps its promise */
+    /** @returns the faults of a response of an operation; nothing if it keeps the contract */
     faults({ method, path, operation }: Described, answer: WireAnswer): string[] {
       const { status, headers, text } = answer
       if (status >= 500) return [`${status}`]
@@ -68,7 +68,7 @@ export function createContract(document: Document) {
       const steps = ['paths', path, method, 'responses', String(status), 'content', type, 'schema']
       return shapeFaults(`/${steps.map(toPointer).join('/')}`, body)
     },
-    /** @returns what is wrong with the answer to a request of no operation: that is always a problem */
+    /** @returns the faults of a response to a request for no operation: that is always a problem */
     refusalFaults(answer: WireAnswer): string[] {
       const { status } = answer
       return status >= 400 && status < 500 ? problemFaults(answer) : [`${status} where a refusal should be`]
@@ -90,7 +90,7 @@ function toPointer(step: string): string {
   return encodeURIComponent(step.replaceAll('~', '~0').replaceAll('/', '~1'))
 }
 
-/** Schemas that say nothing of further members, so that there may be none: what an answer has is described. */
+/** Schemas without additionalProperties get `false`: a response has exactly the described members. */
 function closed(value: unknown): unknown {
   if (typeof value !== 'object' || value === null) return value
   if (Array.isArray(value)) return value.map(closed)

@@ -1,14 +1,14 @@
 import fc from 'fast-check'
 import type { Schema } from '#openapi/document.ts'
 
-/** Every UTF-16 there is, halves of surrogate pairs and control characters included. */
+/** Every UTF-16 text, including unpaired surrogates and control characters. */
 export const anyText = fc.oneof(
   fc.string(),
   fc.string({ unit: 'binary' }),
   fc.array(fc.nat(0xffff), { maxLength: 10 }).map((units) => String.fromCharCode(...units)),
 )
 
-/** Any JSON, and what is at the edge of it. */
+/** Any JSON, including extreme values. */
 export const anything = fc.oneof(
   { weight: 3, arbitrary: fc.jsonValue() },
   anyText,
@@ -17,8 +17,8 @@ export const anything = fc.oneof(
 )
 
 /**
- * Values that a schema allows, with its bounds among them. What a schema cannot say (a text that is a time) comes
- * from its examples.
+ * Values that a schema allows, including its bounds. Constraints that a schema cannot express (a text that is a time) come from its
+ * examples.
  */
 export function valuesOf(schema: Schema): fc.Arbitrary<unknown> {
   if ('$ref' in schema) throw new Error(`a request has a reference: ${schema.$ref}`)

@@ -6,18 +6,18 @@ import { story } from '#openapi/story.ts'
 import { requestHeaders } from '#openapi/words.ts'
 import { anyText, anything, valuesOf } from './from-schema.ts'
 
-/** A request, whole: what is sent, and what it was meant for. */
+/** A complete request, and its intended operation. */
 export interface FuzzRequest {
-  /** Undefined for what is meant for no operation. */
+  /** Undefined if it is meant for no operation. */
   readonly operation: string | undefined
   readonly method: string
-  /** Path and query, as they are sent; `{n}` is the id of something that is there, the n-th last one. */
+  /** Path and query as sent; `{n}` is the id of an existing object, the n-th last one. */
   readonly target: string
   readonly headers: Readonly<Record<string, string>>
   readonly body: Uint8Array | undefined
 }
 
-/** A request as one would type it. */
+/** The request in the syntax of HTTP. */
 export function describeRequest({ method, target, headers, body }: FuzzRequest): string {
   const lines = Object.entries(headers).map(([name, value]) => `${name}: ${JSON.stringify(value)}`)
   const text = body === undefined ? [] : [JSON.stringify(Buffer.from(body).toString('utf8')).slice(0, 500)]
@@ -31,13 +31,13 @@ export function requests(all: readonly AnyOperation[]): fc.Arbitrary<FuzzRequest
 }
 
 function weightOf({ method, path, params, query, body, requestHeaders }: AnyOperation): number {
-  // What takes everything away leaves the others nothing to do; and a probe that takes nothing has little to say.
+  // Operations that delete everything leave others nothing to do, and a test of a channel adds little.
   if (method === 'DELETE' && !path.includes('{')) return 3
   const hasParameters = [params, query].some((one) => Object.keys(membersOf(one)).length > 0)
   return hasParameters || requestHeaders || body ? 12 : 2
 }
 
-/** What may be wrong with a request. Mostly one thing at a time: of two, the first refused would hide the other. */
+/** Possible faults of a request. Mostly one at a time: of two, the first refusal would hide the other. */
 type Part = 'path' | 'query' | 'headers' | 'body'
 
 /** A parameter of a path or a query, or a header. */
@@ -103,7 +103,7 @@ const slot = fc.nat(19).map((n) => `{${n}}`)
 function rightPart([name, schema]: Parameter): fc.Arbitrary<string> {
   if (schema.type === 'integer') return slot
   const any = valuesOf(schema).map((value) => encodeURIComponent(wellFormed(String(value))) || '-')
-  // What is made by one operation and asked for by another must go by one name now and then.
+  // Names that one operation creates and another requests must match now and then.
   const example = story.find(({ path }) => path?.[name] !== undefined)?.path?.[name]
   return example === undefined ? any : fc.oneof(any, fc.constant(encodeURIComponent(String(example))))
 }
@@ -159,7 +159,7 @@ function anyPairs(query: readonly Parameter[]): fc.Arbitrary<Pairs> {
     fc.nat(5_000).map((length) => 'a'.repeat(length)),
   )
   const more = fc.array(fc.tuple(name, value), { maxLength: 3 })
-  // Right ones stay among them, so that a name comes twice, and a wrong one beside what is right.
+  // Valid names stay among them, so that a name comes twice, and an invalid one beside valid ones.
   return fc.oneof(
     { weight: 2, arbitrary: fc.constant([]) },
     { weight: 2, arbitrary: rightPairs(query) },
@@ -167,7 +167,7 @@ function anyPairs(query: readonly Parameter[]): fc.Arbitrary<Pairs> {
   )
 }
 
-/** What HTTP allows in a value: the rest never leaves Node. */
+/** The characters that HTTP allows in a value: others never leave Node. */
 const headerText = fc
   .array(fc.oneof(fc.integer({ min: 0x20, max: 0x7e }), fc.integer({ min: 0x80, max: 0xff })), { maxLength: 20 })
   .map((codes) => String.fromCharCode(...codes))
@@ -212,7 +212,7 @@ function headersOf(names: readonly RequestHeader[], isRight: boolean) {
       isRight ? type : fc.oneof({ weight: 12, arbitrary: type }, strangeType),
     )
     .map(([given, contentType]): Record<string, string> => {
-      // One in a few has an encoding, or nothing else would ever be looked at.
+      // A few requests have an encoding; with more, no other fault would ever be reached.
       const { 'content-encoding': encoding, ...rest } = given
       const isEncoded = encoding !== undefined && rest.traceparent === undefined && rest.prefer === undefined
       return {
@@ -238,7 +238,7 @@ function bodiesOf(method: string, right: fc.Arbitrary<unknown> | undefined, isRi
   )
 }
 
-/** A value with one thing changed somewhere in it. */
+/** A value with one change somewhere in it. */
 function mutated(right: fc.Arbitrary<unknown>): fc.Arbitrary<unknown> {
   const change = fc.oneof(
     { weight: 5, arbitrary: fc.record({ do: fc.constant('replace' as const), by: anything }) },
@@ -248,7 +248,7 @@ function mutated(right: fc.Arbitrary<unknown>): fc.Arbitrary<unknown> {
   )
   return fc.tuple(right, change, fc.nat(1_000)).map(([value, change, place]) => {
     const copy: unknown = structuredClone(value)
-    // Every place in it that can be changed: the root, members, items.
+    // Every place that can be changed: the root, members, items.
     const places: { in: Record<string, unknown>; at: string }[] = []
     const root: Record<string, unknown> = { root: copy }
     const walk = (inside: Record<string, unknown>) => {
@@ -283,7 +283,7 @@ function nested(depth: number): unknown {
   return value
 }
 
-/** JSON that is none, or is odd. */
+/** Invalid or unusual JSON. */
 function brokenText(text: string): fc.Arbitrary<Uint8Array> {
   const bytes = Buffer.from(text)
   const at = fc.nat(bytes.length)
@@ -305,7 +305,7 @@ function brokenText(text: string): fc.Arbitrary<Uint8Array> {
   )
 }
 
-/** For no operation: paths that lead nowhere, and methods that a path does not have. */
+/** Requests for no operation: unknown paths, and methods that a path does not have. */
 function strays(all: readonly AnyOperation[]): fc.Arbitrary<FuzzRequest> {
   const methods = ['GET', 'POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS']
   const known = new Map<string, Set<string>>()
@@ -330,5 +330,5 @@ function strays(all: readonly AnyOperation[]): fc.Arbitrary<FuzzRequest> {
     }))
 }
 
-/** encodeURIComponent throws on half a surrogate pair. */
+/** encodeURIComponent throws on an unpaired surrogate. */
 const wellFormed = (text: string) => text.toWellFormed()

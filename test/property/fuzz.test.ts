@@ -14,9 +14,9 @@ import { fuzz, type Send } from './fuzz.ts'
 import type { FuzzRequest } from './fuzz-requests.ts'
 
 /**
- * Requests that nobody thought of, made from src/api, against the running app. Whatever comes, the answer is one that openapi.json
- * promises, and what was accepted is there, and can ring. FUZZ_RUNS sets how many requests, FUZZ_SEED which; a failure prints the
- * seed and the smallest request that shows it.
+ * Random requests, made from src/api, against the running app. Every response is one that openapi.json allows, and accepted objects exist
+ * and can fire. FUZZ_RUNS sets the number of requests, FUZZ_SEED the seed; a failure prints the seed and the smallest request that shows
+ * it.
  */
 const runs = sizes.fuzzRequests
 const seed = Number(process.env.FUZZ_SEED ?? Date.now() % 2 ** 31)
@@ -24,7 +24,7 @@ const document = readDocument()
 
 const silentMs = 10_000
 
-/** @param clock of the app: a long poll waits by it, and nobody else moves it */
+/** @param clock of the app: a long poll waits by it, and only this advances it */
 function sendTo(t: TestContext, url: string, clock: FakeClock): Send {
   const sendOne = keepAliveClient(t, url, { timeoutMs: silentMs })
   return async (request) => {
@@ -43,20 +43,20 @@ function sendTo(t: TestContext, url: string, clock: FakeClock): Send {
   }
 }
 
-test(`whatever is asked, openapi.json says what may be answered (FUZZ_SEED=${seed} FUZZ_RUNS=${runs})`, async (t) => {
-  // Of the document's example times some are past by now, and ring at once.
+test(`every response, whatever the request, is one that openapi.json allows (FUZZ_SEED=${seed} FUZZ_RUNS=${runs})`, async (t) => {
+  // Some of the document's example times are past by now, and fire at once.
   const { url, client, clock, app, recorder, lines } = await startTestApp(t, { startAt: '2026-12-01T09:50:00Z' })
-  // One in three is given up, so that there is something to try again.
+  // One in three deliveries fails, so that there is something to retry.
   recorder.answer = ({ notification }) => (notification.id % 3 === 0 ? { retry: false, reason: 'refused' } : undefined)
   for (const title of ['one', 'two', 'three']) await client.createTask({ title, expiry_dt: '2026-12-01T10:00:00Z' })
   await app.idle()
 
-  // What was accepted is there, as it was answered.
+  // An accepted object exists, as it was returned.
   const look = async ({ method, target }: FuzzRequest, { status, headers, text }: WireAnswer) => {
     if (status !== 200 || method === 'GET' || !/^\/v1\/tasks\b/.test(target)) return []
     const answered = JSON.parse(text)
     if (answered.id === undefined || answered.version === undefined) return []
-    if (headers.has('idempotency-replayed')) return [] // as it was then
+    if (headers.has('idempotency-replayed')) return [] // its state at that time
     const now = await client.getTask(answered.id)
     // `Prefer: return=minimal` leaves two members.
     const isSame = Object.entries(answered).every(
@@ -66,11 +66,11 @@ test(`whatever is asked, openapi.json says what may be answered (FUZZ_SEED=${see
   }
   const seen = await fuzz(document, sendTo(t, url, clock), { seed, runs, look })
 
-  // Neither all right nor all wrong. To be of use some operations need more than luck: something that was given up, and an id of it.
+  // Some requests succeed and some fail. Some operations need more than chance: a failed delivery, and its id.
   const idle = [...operationsOf(document).keys()].filter(
     (id) => ![...(seen.get(id)?.keys() ?? [])].some((status) => status < 400),
   )
-  // No luck is enough for a code that was told to somebody else, and for one who has to be disabled before.
+  // No chance finds a code that another user got, or a user who must be disabled first.
   const unlucky = idle.filter((id) => id !== 'acceptInvitation' && id !== 'deleteUser')
   // One seed in some tens misses five of them.
   if (runs >= 1_000) assert.ok(unlucky.length <= 8, `never succeeded: ${unlucky}`)
@@ -87,7 +87,7 @@ test(`whatever is asked, openapi.json says what may be answered (FUZZ_SEED=${see
   )
 })
 
-// That the fuzzer finds what is wrong, and not only that nothing is. By a seed that does: with some tens of others 2,000 are too few.
+// Checks that the fuzzer finds faults, and does not just pass. This seed does: some tens of others need more than 2,000 requests.
 const broken: [words: string, document: Document, wrap: (send: Send) => Send, expected: RegExp][] = [
   [
     'a handler that fails on long titles',
@@ -167,5 +167,5 @@ function without(operationId: string, status: string): Document {
   return copy
 }
 
-/** Those that may answer 422. */
+/** Operations that may answer 422. */
 const writes = allOperations().filter(({ method }) => method !== 'GET')

@@ -9,19 +9,19 @@ export type Send = (request: FuzzRequest) => Promise<WireAnswer>
 export interface FuzzOptions {
   readonly seed: number
   readonly runs: number
-  /** What is asked. Default: every operation */
+  /** The operations to request. Default: every operation */
   readonly operations?: readonly AnyOperation[]
-  /** Ends at the first that breaks it, without a search for a smaller one. */
+  /** Ends at the first failing request, without shrinking it. */
   readonly isFirstEnough?: boolean
-  /** Looks at an answer that keeps the contract, and says what is wrong with it all the same. */
+  /** Checks a response that keeps the contract, and returns further faults. */
   readonly look?: (request: FuzzRequest, answer: WireAnswer) => Promise<string[]>
 }
 
 /**
- * Requests for the operations of src/api, and for those whose routes are written by hand: a third valid, with their bounds; the others with something wrong. Each answer is held against the
- * document. The same seed sends the same requests.
- * @throws with the seed and the smallest request that breaks it
- * @returns how often each operation was answered with each status
+ * Random requests for the operations of src/api, and for those whose routes are written by hand: a third valid, including bounds; the
+ * others with a fault. Each response is compared with the document. The same seed sends the same requests.
+ * @throws with the seed and the smallest failing request
+ * @returns the number of responses of each operation by status
  */
 export async function fuzz(document: Document, send: Send, options: FuzzOptions) {
   const { seed, runs, look, isFirstEnough = false, operations: asked = allOperations() } = options
@@ -37,7 +37,7 @@ export async function fuzz(document: Document, send: Send, options: FuzzOptions)
     const counts = seen.get(request.operation ?? 'none') ?? new Map<number, number>()
     seen.set(request.operation ?? 'none', counts.set(answer.status, (counts.get(answer.status) ?? 0) + 1))
     const described = request.operation === undefined ? undefined : operations.get(request.operation)
-    // As any path may answer (scripts/openapi/words.ts): what is longer is refused before there is an operation.
+    // The responses of any path (scripts/openapi/words.ts): a longer URL is refused before there is an operation.
     const isTooLong = answer.status === 431 && request.target.length > 12_000
     const faults = described && !isTooLong ? contract.faults(described, answer) : contract.refusalFaults(answer)
     if (faults.length === 0 && look) faults.push(...(await look(request, answer)))
@@ -56,7 +56,7 @@ export async function fuzz(document: Document, send: Send, options: FuzzOptions)
   return seen
 }
 
-/** Ids of what answers spoke of, by the collection they are of: to ask for what is there one has to have seen it. */
+/** Ids in earlier responses, by collection: a request for an existing object needs an id that was seen. */
 function rememberIds() {
   const byCollection = new Map<string, number[]>()
   return {
@@ -71,7 +71,7 @@ function rememberIds() {
       const known = new Set(byCollection.get(collection))
       if (id !== undefined && (status === 404 || method === 'DELETE')) known.delete(Number(id))
       else if (status === 200 && method === 'DELETE') known.clear()
-      // What is below a task is of another collection, or the same task again.
+      // Objects below a task belong to another collection, or are the same task again.
       else if (status === 200 && below === undefined)
         for (const [, found] of text.slice(0, 20_000).matchAll(/\{"id":(\d+)[,}]/g)) known.add(Number(found))
       byCollection.set(collection, [...known].slice(-20))

@@ -7,7 +7,7 @@ import { allVectors } from '#support/quick-add-vectors.ts'
 import { sizes } from '#test/sizes.ts'
 
 const vectors = allVectors()
-/** The words of all vectors, so that the texts are made of what the grammars look for. */
+/** The words of all vectors, so that the texts consist of words that the grammars know. */
 const words = [...new Set(vectors.flatMap(({ text }) => text.split(/\s+/)))]
 const punctuation = [
   '#',

@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 
-/** Rules that the grammar accepts, of any shape: sensible ones, and such as never happen. */
+/** Rules that the grammar accepts, of any shape: useful ones, and rules that never match. */
 const weekday = fc.constantFrom('MO', 'TU', 'WE', 'TH', 'FR', 'SA', 'SU')
 const signed = (max: number) =>
   fc.oneof(fc.integer({ min: 1, max }), fc.integer({ min: -max, max: -1 }), fc.constantFrom(-1, 1, max))

@@ -51,7 +51,7 @@ export function modelDays(rule: Rule, start: number, last: number): number[] {
   return [...found].sort((one, other) => one - other)
 }
 
-/** The days that a day of the calendar stands for: itself, and what SKIP moves to it or from it. */
+/** The days that a day of the calendar results in: itself, and days that SKIP moves to it or from it. */
 function matchesOn(rule: Rule, first: Day, day: Day): number[] {
   const { frequency, byMonth, byMonthDay, byDay, skip } = rule
   if (byMonth.length > 0 && !byMonth.includes(day.month)) return []

@@ -49,7 +49,7 @@ test(`${rules} random rules have the days that the RFCs give them`, () => {
       const expected = modelDays(rule, start, last)
       const found = (from: number) => [...daysUntil(daysOfRule(rule, start, from), last)]
       assert.deepEqual(found(start), expected)
-      // A search from later on finds the same.
+      // A search with a later start finds the same.
       const from = start + later
       assert.deepEqual(
         found(from),
@@ -128,8 +128,8 @@ function isHappening(series: Series): boolean {
 }
 
 /**
- * Where rrule-temporal 2.2.8 is right. With SKIP it moves one day of several, and it loses 30 April 2019 of «the 31st» from 14 April on. In a
- * yearly rule it ignores plain weekdays beside numbered ones, and BYMONTHDAY beside numbered ones.
+ * Rules for which rrule-temporal 2.2.8 is correct. With SKIP it moves one day of several, and it loses 30 April 2019 of «the 31st» from 14
+ * April on. In a yearly rule it ignores plain weekdays beside numbered ones, and BYMONTHDAY beside numbered ones.
  */
 function isKnownToLibrary({ frequency, byDay, byMonthDay, skip }: Rule): boolean {
   const numbers = byDay.filter(({ ordinal }) => ordinal !== 0).length
@@ -137,7 +137,7 @@ function isKnownToLibrary({ frequency, byDay, byMonthDay, skip }: Rule): boolean
   return frequency !== 'YEARLY' || numbers === 0 || (numbers === byDay.length && byMonthDay.length === 0)
 }
 
-test(`rrule-temporal finds the same days, for those of ${rules / 10} random rules that it does right`, () => {
+test(`rrule-temporal finds the same days, for those of ${rules / 10} random rules that it evaluates correctly`, () => {
   let compared = 0
   fc.assert(
     fc.property(randomRule, someDay, (text, start) => {

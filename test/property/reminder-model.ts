@@ -1,13 +1,12 @@
 /**
- * What the bell must do, said a second time: from the rules in the documentation, with none of the code in src/. Where the
- * server keeps one number a task and one timer, this keeps every notification and looks at everything each time.
- *
- *   - a task's reminders are its own or the default ones, counted from its expiry;
- *   - what is due when it is accepted rings once, for the latest of it; what comes due later rings when it comes due;
- *   - what has fired for an expiry has fired: coming back to it does not ring again, and a reminder that is added to it in the
- *     past does not ring;
- *   - done and deleted tasks do not ring; a snooze is one more instant, ended by completing or by moving the expiry;
- *   - what was missed while the server was away rings once a task;
+ * A second implementation of firing, from the rules in the documentation and without the code in src/. The server keeps one number for each
+ * task and one timer; this keeps every notification and checks everything each time.
+ * - A task's reminders are its own or the default ones, counted from its expiry.
+ * - Reminders that are due when they are saved fire once, for the latest of them; later ones fire when they are due.
+ * - Reminders that have fired for an expiry stay fired: a return to it does not fire again, and neither does a reminder that is added to it
+ * in the past.
+ * - Completed and deleted tasks do not fire. A snooze is one more instant, ended by completing the task or moving the expiry.
+ * - Reminders missed during downtime fire once for each task;
  *   - a completed recurring task has one next task, at the first date of its series after now and its expiry, or so many days after the
  *     completion; reopening takes that back while nobody has changed it; skipping moves the task itself.
  */
@@ -27,13 +26,13 @@ export interface ModelTask {
   reminders: Reminders | null
   isDone: boolean
   snoozedUntilAt: number | null
-  /** Of the present expiry, everything up to here has been told, or was added too late to be. */
+  /** Up to here all reminders of the current expiry have fired, or were added too late. */
   notifiedUntilAt: number | null
   series: ModelSeries | null
   nextId: number | null
   /** As the server answered it last. */
   version: number
-  /** The latest that rang, for every expiry it ever had. */
+  /** The latest that fired, for every expiry that the task ever had. */
   readonly fired: Map<number, number>
 }
 
@@ -41,7 +40,7 @@ export interface ModelNotification {
   readonly taskId: number
   readonly expiryAt: number
   readonly dueAt: number
-  /** It rang while nothing was in the way, so it has arrived by now. */
+  /** It fired while nothing prevented its delivery, so it has arrived by now. */
   readonly mustHaveArrived: boolean
 }
 
@@ -70,7 +69,7 @@ export class ReminderModel {
     this.defaults = defaults
   }
 
-  /** Every instant at which a task rings for its present expiry, told or not. */
+  /** Every instant at which a task fires for its current expiry, past and future. */
   instants({ expiryAt, reminders, isDone, snoozedUntilAt }: ModelTask): number[] {
     if (expiryAt === null || isDone) return []
     const found = (reminders ?? this.defaults).map((reminder) =>
@@ -170,27 +169,27 @@ export class ReminderModel {
     task.snoozedUntilAt = until
   }
 
-  /** Time passes while the server works. */
+  /** Time passes while the server runs. */
   advance(until: number): void {
     this.now = until
     for (const task of this.tasks.values())
       for (const at of this.undelivered(task)) if (at <= until) this.fire(task, at)
   }
 
-  /** Time passed while it did not, and it starts again. */
+  /** Time passed during downtime, and the server starts again. */
   comeBack(now: number, defaults: Reminders): void {
     this.now = now
     const hasOthers = JSON.stringify(defaults) !== JSON.stringify(this.defaults)
     const missed = new Set([...this.tasks.values()].filter((task) => this.undelivered(task).some((at) => at <= now)))
     this.defaults = defaults
     for (const task of this.tasks.values()) {
-      // Who missed something is told of the latest, by the reminders that count now; others only of what is ahead.
+      // Tasks with missed reminders fire for the latest, by the current reminders; others fire only for later ones.
       if (hasOthers && !missed.has(task) && !task.isDone && task.expiryAt !== null) this.leaveThePast(task)
       this.fireDueTasks(task)
     }
   }
 
-  /** Other reminders than before: for an expiry that has fired, those that lie in the past are not made up for. */
+  /** Other reminders than before: for an expiry that has fired, past ones are not fired afterwards. */
   leaveThePast(task: ModelTask): void {
     if (task.notifiedUntilAt !== null) task.notifiedUntilAt = Math.max(task.notifiedUntilAt, this.now)
   }
@@ -208,7 +207,7 @@ export class ReminderModel {
     this.notifications.push({ taskId, expiryAt, dueAt, mustHaveArrived: this.isChannelUp })
   }
 
-  /** Whether what a notification says is true now. */
+  /** Whether the content of a notification is true now. */
   isTrue({ taskId, expiryAt }: { taskId: number; expiryAt: number }): boolean {
     const task = this.tasks.get(taskId)
     return task !== undefined && !task.isDone && task.expiryAt === expiryAt

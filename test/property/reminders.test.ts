@@ -28,19 +28,17 @@ import {
 import { ReminderModel, type Reminders } from './reminder-model.ts'
 
 /**
- * Random lives of a server against a model of the bell. After each step the alarms, and what has arrived, are compared; at the
- * end every notification. What the model says is exact, with two exceptions: of what came due around a crash only the last must have
- * fired by itself, since how much of it rang together depends on the moment; and when exactly something arrives that a channel
- * refused at first depends on the jitter of the back-off, so it is expected at the end.
- *
- * PROPERTY_RUNS sets how many lives. A failure prints the seed and the shortest life that fails.
- *
- * It found: default reminders that changed while nothing was due left what lies in the past to ring at the next edit.
+ * Random runs of a server against a model of firing. After each step the alarms and the delivered messages are compared; at the end every
+ * notification. The model is exact, with two exceptions: of reminders that came due around a crash only the last must have fired by itself,
+ * since their grouping depends on the moment; and the time of a delivery that a channel refused at first depends on the jitter of the
+ * back-off, so it is expected at the end.
+ * PROPERTY_RUNS sets the number of runs. A failure prints the seed and the shortest failing run.
+ * It found a fault: after a change of default reminders while nothing was due, past reminders fired at the next edit.
  */
 const runs = sizes.lives
 const minuteMs = 60_000
 
-/** One server for all lives: each begins at a full hour, with no tasks. */
+/** One server for all runs: each begins at a full hour, with no tasks. */
 async function startLives(t: TestContext) {
   const app = await startTestApp(t)
   const { clock, recorder } = app
@@ -99,7 +97,7 @@ async function startLives(t: TestContext) {
   }
 }
 
-test(`${runs} random lives of a server fire as the rules say`, async (t) => {
+test(`${runs} random runs of a server fire according to the rules`, async (t) => {
   const live = await startLives(t)
   const edits = [
     create,

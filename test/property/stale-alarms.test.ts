@@ -5,8 +5,11 @@ import { endOfDay } from '#core/date-time.ts'
 import { expiriesOf, fire, maxZoneShiftMs, nextReminder, reminderAt } from '#core/reminder.ts'
 import { type AlarmTask, freshen } from '#core/stale-alarm.ts'
 
-/** Alarms whose defaults have changed: whoever computes one first, and however often, the task rings as if the change had computed it. */
-const changedAt = Date.parse('2026-03-29T00:30:00Z') // half an hour before clocks are put forward in Europe
+/**
+ * Alarms whose defaults have changed: whichever process computes one first, and however often, the task fires as if the change had computed
+ * it.
+ */
+const changedAt = Date.parse('2026-03-29T00:30:00Z') // half an hour before the start of summer time in Europe
 const [minuteMs, dayMs] = [60_000, 86_400_000]
 
 const zone = fc.constantFrom(
@@ -71,7 +74,7 @@ const stale = fc
     return { ...task, notifyAt: nextReminder(task, old) }
   })
 
-test('to compute a stale alarm again, at any time, gives the same', () => {
+test('a stale alarm can be recomputed at any time with the same result', () => {
   fc.assert(
     fc.property(stale, defaults, minutes(0, 5_000), minutes(0, 5_000), (task, present, first, later) => {
       const settings = { defaults: present, staleSince: changedAt }
@@ -83,7 +86,7 @@ test('to compute a stale alarm again, at any time, gives the same', () => {
   )
 })
 
-test('a task rings the same, whether the recompute has come to it, has come to it twice, or not', () => {
+test('a task fires the same, whether the recompute has reached it never, once or twice', () => {
   fc.assert(
     fc.property(stale, defaults, minutes(0, 50_000), (task, present, later) => {
       const settings = { defaults: present, staleSince: changedAt }
@@ -96,7 +99,7 @@ test('a task rings the same, whether the recompute has come to it, has come to i
       const expected = fires(computed)
       assert.deepEqual(fires(freshen(computed, settings, now)), expected)
       assert.deepEqual(fires(freshen(task, settings, now)), expected)
-      // What has fired is left alone by a recompute that comes after.
+      // A later recompute does not change reminders that have fired.
       const fired = { ...task, ...fire(computed, present, now) }
       assert.equal(freshen(fired, settings, now).notifyAt, expected.notifyAt)
     }),
@@ -104,7 +107,7 @@ test('a task rings the same, whether the recompute has come to it, has come to i
   )
 })
 
-test('what is due between two instants has one of the expiries that are said, whatever the zone', () => {
+test('the stored expiry range includes every task that is due between two instants, whatever the zone', () => {
   fc.assert(
     fc.property(lead, defaults, defaults, minutes(0, 2_000_000), minutes(0, 100), fc.boolean(), (...given) => {
       const [lead, here, there, after, span, isDay] = given

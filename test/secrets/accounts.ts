@@ -3,20 +3,20 @@ import { eventually } from '#kit/eventually.ts'
 import type { CanaryFixture } from './fixture.ts'
 import type { Answered } from './output-recorder.ts'
 
-/** What people and their programs come in with. */
+/** The credentials of people and their programs. */
 export interface Keys {
-  /** Of Ada, who administers. */
+  /** Credentials of Ada, an administrator. */
   readonly token: string
   readonly session: string
   readonly password: string
   readonly readToken: string
-  /** Of Bert, who does not. */
+  /** Credentials of Bert, a member. */
   readonly bertsToken: string
-  /** All of them, good for something or not any more. */
+  /** All credentials, valid or not. */
   readonly all: readonly string[]
 }
 
-/** The set-up, people who come in and some who do not, tokens, invitations, passwords right and wrong. */
+/** First-run setup, sign-ins that succeed and fail, tokens, invitations, correct and wrong passwords. */
 export async function createAccounts({ canaries, ask, learn, output }: CanaryFixture): Promise<Keys> {
   await eventually('it can be set up', () => /#dbi_\w+/.test(output.stdout))
   const setUp = canaries.add('the set-up code', /dbi_\w+/.exec(output.stdout)?.[0] ?? '')

@@ -3,11 +3,13 @@ import { startHttpReceiver } from '#kit/http-receiver.ts'
 
 export interface BadOidcProvider {
   readonly url: string
-  /** So often it has to be asked until it has told all of its lies. */
+  /** The number of requests after which it has sent all its lies. */
   readonly lies: number
 }
 
-/** Of somebody's sign-in: describes itself well, and then answers every code with all that it was told, secret and code among it. */
+/**
+ * A misbehaving provider: its discovery document is valid, and then its response to every code repeats the request, with secret and code.
+ */
 export async function startBadOidcProvider(t: TestContext): Promise<BadOidcProvider> {
   let turn = 0
   const receiver = await startHttpReceiver(t, ({ path, headers, body }, response) => {
@@ -38,7 +40,7 @@ const lies: readonly Lie[] = [
   (text) => ({ status: 401, head: { 'www-authenticate': `Basic realm="${encodeURIComponent(text)}"` }, text }),
 ]
 
-/** Whose issuer is all that was said, and whose signature is nobody's. */
+/** A token whose issuer is the repeated request, with an invalid signature. */
 const jwt = (text: string) =>
   [{ alg: 'RS256', kid: text }, { iss: text, sub: text, aud: text, exp: 4e9, iat: 1e9, nonce: text }, text]
     .map((part) => Buffer.from(JSON.stringify(part)).toString('base64url'))

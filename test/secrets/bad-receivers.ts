@@ -13,7 +13,7 @@ export type Fault = (typeof faults)[number]
 export interface BadReceivers {
   /** The receiver with this fault for this kind. */
   place(kind: string, fault: Fault): Place
-  /** How many attempts make a receiver repeat everything in each of its ways. */
+  /** The number of attempts after which a receiver has repeated its input in each of its ways. */
   readonly ways: number
   /** The requests that the repeating HTTP receivers got. */
   readonly requests: readonly Request[]

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { createCanaries } from './canaries.ts'
 
-/** That what is planted is found: without this the proof of test/secrets/leaks.test.ts would be worth nothing. */
+/** Checks that planted secrets are found: otherwise test/secrets/leaks.test.ts would prove nothing. */
 
 const disguises: Record<string, (secret: string) => string> = {
   'as it is': (secret) => secret,
@@ -32,7 +32,7 @@ const shapes: Record<string, (mark: string) => string> = {
 }
 
 for (const [shape, make] of Object.entries(shapes))
-  test(`a secret ${shape} is found, however it is disguised, and told by its name`, () => {
+  test(`a secret ${shape} is found in every encoding, and reported by its name`, () => {
     const canaries = createCanaries()
     canaries.make('another')
     const secret = canaries.make('the password', make)
@@ -43,21 +43,21 @@ for (const [shape, make] of Object.entries(shapes))
     }
   })
 
-test('a secret that somebody else has made is found as well', () => {
+test('a secret that another program made is found as well', () => {
   const canaries = createCanaries()
   const token = canaries.add('a token', 'dbl_0aZ9xYw8vUt7sRq6pOn5mLk4jIh3gFe2dCb1aZ0yXw9vUt8sR')
   for (const [name, disguise] of Object.entries(disguises))
     assert.notEqual(canaries.findIn(`before ${disguise(token)} after`).length, 0, name)
 })
 
-test('where there is none nothing is found: not another secret, nor how one begins', () => {
+test('without a secret nothing is found: neither another secret, nor the beginning of one', () => {
   const canaries = createCanaries()
   const token = canaries.add('a token', 'dbl_0aZ9xYw8vUt7sRq6pOn5mLk4jIh3gFe2dCb1aZ0yXw9vUt8sR')
   const others = [createCanaries().make('x'), 'dbl_', 'password', token.slice(0, 9), '{"token":"********"}', '']
   for (const text of others) assert.deepEqual(canaries.findIn(text), [])
 })
 
-test('what is too short to be told from chance is refused, and so is a shape that loses the mark', () => {
+test('a secret that is too short to be unique is refused, and so is a shape that loses the mark', () => {
   assert.throws(() => createCanaries().add('a PIN', '1234'), /a PIN is too short/)
   assert.throws(() => createCanaries().make('x', () => 'hush'), /does not hold its mark/)
 })

@@ -1,18 +1,18 @@
 import { randomInt } from 'node:crypto'
 
 /**
- * Secrets with a mark in each, and a look for them in all that a server has said. A mark is 20 letters and digits that are nowhere else,
- * so it is found in whatever is made of its secret: cut in half, as JSON, HTML or a URL have it, in capitals, in base64 wherever it begins
- * there (of `user:password`, say), in hex.
+ * Secrets with a mark in each, and a search for them in all output of a server. A mark is 20 letters and digits that appear nowhere else,
+ * so it is found in every form of its secret: cut in half, escaped in JSON, HTML or a URL, in capitals, in hex, and in base64 at any offset
+ * (of `user:password`, say).
  */
 export interface Canaries {
-  /** A secret, made anew. @param shape where its form is not free: puts the mark into it, once or in small letters */
+  /** A new secret. @param shape for a secret with a fixed format: inserts the mark, once or in lower case */
   make(name: string, shape?: (mark: string) => string): string
-  /** One that somebody else has made; all of it is the mark. @returns it */
+  /** A secret that another program has made; all of it is the mark. @returns it */
   add(name: string, secret: string): string
   has(name: string): boolean
   readonly names: readonly string[]
-  /** What a text gives away, each secret once. */
+  /** The secrets in a text, each once. */
   findIn(text: string): Find[]
 }
 
@@ -22,7 +22,7 @@ export interface Find {
 }
 
 const markLength = 20
-/** Every form is longer, so that a text is looked through once, whatever the number of secrets. */
+/** Every form is longer, so that a text is searched once, whatever the number of secrets. */
 const windowLength = 8
 
 export function createCanaries(): Canaries {
@@ -69,13 +69,13 @@ const digits = 'abcdefghijklmnopqrstuvwxyz0123456789'
 
 const makeMark = () => Array.from({ length: markLength }, () => digits[randomInt(digits.length)]).join('')
 
-/** All in small letters, as the text is looked through; the whole before its halves. */
+/** All in lower case, like the searched text; the whole before its halves. */
 function formsOf(mark: string): (readonly [form: string, text: string])[] {
   const bytes = Buffer.from(mark)
   const middle = Math.ceil(mark.length / 2)
   const forms = [
     ['as it is', mark],
-    // Half of it is what a cut leaves.
+    // Half of it remains after a truncation.
     ['in its first half', mark.slice(0, middle)],
     ['in its second half', mark.slice(-middle)],
     ['as a part of a URL', encodeURIComponent(mark)],

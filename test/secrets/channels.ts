@@ -5,7 +5,7 @@ import type { Fault } from './bad-receivers.ts'
 import type { CanaryFixture } from './fixture.ts'
 import { secretKinds, secretOptions } from './secret-options.ts'
 
-/** Channels of every kind are made, changed, and given other secrets. */
+/** Creates channels of every kind, changes them, and gives them other secrets. */
 export async function makeChannels({ canaries, ask, learn, draft, addresses }: CanaryFixture, { token }: Keys) {
   for (const kind of secretKinds) {
     const body = draft(`made-${kind}`, kind, 'repeats')
@@ -28,7 +28,7 @@ export async function makeChannels({ canaries, ask, learn, draft, addresses }: C
     shownOnce = [...shown, ...addresses]
     return ask('POST', '/v1/channels', { ...own, shown: shownOnce })
   })
-  // Asked again under the same key it is the same answer, which may have been lost.
+  // A request repeated with the same key gets the same response, since the first may have been lost.
   const again = await ask('POST', '/v1/channels', { ...own, shown: shownOnce })
   assert.deepEqual([again.headers['idempotency-replayed'], secretOf(again)], ['true', secret])
   assert.equal((await ask('POST', '/v1/channels', { ...own, body: { ...own.body, name: 'x' } })).status, 422)
@@ -37,7 +37,7 @@ export async function makeChannels({ canaries, ask, learn, draft, addresses }: C
   )
 }
 
-/** Every kind, before it is saved, at receivers that have these faults. */
+/** Tests every kind before it is saved, with receivers that have these faults. */
 export async function tryChannels(
   { canaries, ask, receivers }: CanaryFixture,
   { token }: Keys,
@@ -57,7 +57,7 @@ export async function tryChannels(
   )
 }
 
-/** A task rings on all of them. @returns the ends of the links in what was sent: whole, used and not used */
+/** A task fires on all of them. @returns the ends of the links in the messages: whole, used and not used */
 export async function fire({ canaries, ask, receivers }: CanaryFixture, { token }: Keys): Promise<string[]> {
   const expiry_dt = new Date(Date.now() + 60_000).toISOString()
   const body = { title: 'Renew passport', expiry_dt, reminders: ['PT1H'] }
@@ -65,7 +65,7 @@ export async function fire({ canaries, ask, receivers }: CanaryFixture, { token 
   const sent = () => receivers.requests.flatMap(({ body }) => body.match(/(?<=\/a\/)[\w.-]+/g) ?? [])
   await eventually('links are sent', () => sent().length > 0)
   const links = [...new Set(sent())]
-  // What comes before its last dot only says what a link is for.
+  // The part before the last dot only names the action of a link.
   for (const [i, link] of links.entries()) canaries.add(`link ${i}`, link.slice(link.lastIndexOf('.') + 1))
   for (const link of links)
     for (const method of ['GET', 'POST'])
@@ -74,7 +74,7 @@ export async function fire({ canaries, ask, receivers }: CanaryFixture, { token 
   return links.map((link) => `/a/${link}`)
 }
 
-/** People sign in by a provider that repeats all that it is told. */
+/** People sign in through a provider that repeats its input. */
 export async function signInElsewhere({ canaries, ask, provider }: CanaryFixture): Promise<void> {
   for (let i = 0; i < provider.lies; i++) {
     const begun = await ask('GET', '/auth/oidc')

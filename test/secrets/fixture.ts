@@ -13,31 +13,31 @@ import { type Answered, type Asking, createOutputRecorder, type OutputRecorder }
 import { openSecretDatabase, type SecretDatabase } from './secret-database.ts'
 import { secretKinds, secretOptions, shownToItsUser } from './secret-options.ts'
 
-/** A real server at its most talkative, with a canary in every secret of its configuration, and all that it speaks to. */
+/** A real server at its most verbose log level, with a canary in every secret of its configuration, and all its peers. */
 export interface CanaryFixture {
   readonly canaries: Canaries
   readonly outputs: OutputRecorder
   readonly database: SecretDatabase
   readonly receivers: BadReceivers
   readonly provider: BadOidcProvider
-  /** Where its heartbeat goes. */
+  /** The receiver of its heartbeat. */
   readonly deadMan: HttpReceiver
-  /** As the server runs just now. */
+  /** The current process of the server. */
   readonly url: string
   readonly output: ServerProcess['output']
-  /** The environment that its `command` channel was given. */
+  /** The environment of its `command` channel. */
   childEnvironment(): Record<string, string>
   ask(method: string, path: string, asking?: Asking): Promise<Answered>
-  /** For an answer in which the server shows a secret that it has made: there it may be, and nowhere else. @returns it */
+  /** For a response that shows a generated secret: it may be there, and nowhere else. @returns it */
   learn(what: string, of: (answer: Answered) => unknown, asked: (shown: string[]) => Promise<Answered>): Promise<string>
-  /** Options of a channel that is made over the API. Its user is shown its address. */
+  /** Options of a channel that is created over the API. Its user may see its address. */
   draft(name: string, kind: string, fault: (typeof faults)[number]): { name: string; kind: string; options: object }
-  /** What is shown of those channels to their user. */
+  /** The options of those channels that their user may see. */
   readonly addresses: string[]
-  /** @param shown on its standard output */
+  /** @param shown secrets that are allowed on its standard output */
   start(shown?: readonly string[]): Promise<void>
   stop(): Promise<void>
-  /** Not politely: what hangs would keep it for seconds. */
+  /** Not a graceful stop: requests that hang would delay it for seconds. */
   kill(): Promise<void>
 }
 
@@ -128,11 +128,11 @@ export async function startCanaryFixture(t: TestContext): Promise<CanaryFixture>
   return fixture
 }
 
-/** A program of the administrator's: writes down what it was given, and fails. */
+/** A program of the administrator: writes down its input, and fails. */
 const programText = (dump: string) => `
 import { renameSync, writeFileSync } from 'node:fs'
 writeFileSync(${JSON.stringify(dump)} + process.pid, JSON.stringify(process.env))
-renameSync(${JSON.stringify(dump)} + process.pid, ${JSON.stringify(dump)}) // whole, whoever is killed in between
+renameSync(${JSON.stringify(dump)} + process.pid, ${JSON.stringify(dump)}) // complete, even if a process is killed in between
 console.error('this is not what it should be')
 process.exit(1)
 `

@@ -16,18 +16,18 @@ import { createOutputRecorder } from './output-recorder.ts'
 import { secretKinds, secretOptions } from './secret-options.ts'
 
 /**
- * What of the proof in leaks.test.ts has nothing to do with where tasks are stored: servers that do not start, one that ends as it
- * should not, and real brokers with wrong passwords.
+ * The parts of the proof in leaks.test.ts that do not depend on the database: servers that do not start, one that crashes, and real brokers
+ * with wrong passwords.
  */
 const asLoud = ['--log-level', 'trace']
 
-/** All that it has said, once it has ended. */
+/** All its output, once it has ended. */
 async function allOf({ ended, output }: ServerProcess) {
   const { code, signal } = await ended
   return { code, signal, text: output.stdout + output.stderr }
 }
 
-test('a database that is away is waited for without a word of its password, whichever way that came', async (t) => {
+test('waiting for an unavailable database never prints its password, whichever option had it', async (t) => {
   const canaries = createCanaries()
   const password = canaries.make('the password')
   const port = await freePort()
@@ -50,7 +50,7 @@ test('a database that is away is waited for without a word of its password, whic
   )
 })
 
-test('a start that is refused says why without a secret', async (t) => {
+test('a refused start gives a reason without a secret', async (t) => {
   const canaries = createCanaries()
   const secret = canaries.make('the secret')
   const folder = temporaryFolder(t)
@@ -79,7 +79,7 @@ test('a start that is refused says why without a secret', async (t) => {
   )
 })
 
-test('mysql: a password that is refused is not said', { skip: await skipReason('mysql') }, async (t) => {
+test('mysql: a refused password is not printed', { skip: await skipReason('mysql') }, async (t) => {
   const canaries = createCanaries()
   const [right, wrong] = [canaries.make('the right one'), canaries.make('a wrong one')]
   const user = `canary_${process.pid}`
@@ -95,7 +95,7 @@ test('mysql: a password that is refused is not said', { skip: await skipReason('
   }
 })
 
-test('a secret that was given as a flag, where everybody on the machine can read it, is warned of and not repeated', async (t) => {
+test('a secret given as a flag, which every user of the machine can read, causes a warning that does not repeat it', async (t) => {
   const canaries = createCanaries()
   const heartbeat = `http://127.0.0.1:${await freePort()}/${canaries.make('heartbeatUrl')}`
   const database = `sqlite:${temporaryFolder(t)}/test.db`
@@ -109,11 +109,11 @@ test('a secret that was given as a flag, where everybody on the machine can read
   assert.deepEqual(canaries.findIn(text), [], text)
 })
 
-test('an error that nobody expected ends it with its words and its stack, and with nothing that hangs on it', async (t) => {
+test('an unexpected error ends the server with its message and its stack, and without its other members', async (t) => {
   const canaries = createCanaries()
   const folder = temporaryFolder(t)
   const secrets = Object.fromEntries(['sql', 'options', 'cause'].map((name) => [name, canaries.make(name)]))
-  // From outside: nothing in the server is known to fail so.
+  // Injected from outside: no part of the server is known to fail so.
   const preload = join(folder, 'preload.mjs')
   writeFileSync(
     preload,
@@ -125,7 +125,7 @@ test('an error that nobody expected ends it with its words and its stack, and wi
     process.on('SIGHUP', () => { Promise.reject(fail()) })
     export { fail }`,
   )
-  // Node itself shows all of it.
+  // Node itself prints all of it.
   const thrown = await new Promise<string>((resolve) =>
     execFile(
       process.execPath,
@@ -149,7 +149,7 @@ test('an error that nobody expected ends it with its words and its stack, and wi
   )
 })
 
-test('brokers and mail servers that refuse a password, and what they say of it, are told without it', async (t) => {
+test('errors of brokers and mail servers that refuse a password are reported without it', async (t) => {
   const canaries = createCanaries()
   const outputs = createOutputRecorder(canaries)
   const database = `sqlite:${temporaryFolder(t)}/test.db`
@@ -166,7 +166,7 @@ test('brokers and mail servers that refuse a password, and what they say of it, 
     })
   await outputs.ask('POST', `${url}/v1/tasks`, { body: { title: 'Rings', expiry_dt: new Date(Date.now() + 60_000) } })
   const made = peers.filter(({ skip }) => skip === false).length
-  // Each tells of the others as well, when they have given up; so a channel may be named more than once.
+  // Each channel reports failures of the others as well, so a channel may be named more than once.
   await eventually('each has been given up', () => {
     const lines = server.output.stdout.split('\n').filter((line) => line.includes('notification delivery failed'))
     return new Set(lines.map((line) => JSON.parse(line).channel)).size === made
@@ -186,7 +186,7 @@ interface GuardedPeer {
   readonly expected: RegExp
 }
 
-/** Real ones, each with a password that nobody who asks will have. */
+/** Real servers, each with a password that no client will have. */
 async function startGuardedPeers(t: TestContext, password: string): Promise<GuardedPeer[]> {
   const folder = temporaryFolder(t)
   const settings = (name: string, text: (port: number) => string) => (port: number) => {

@@ -11,20 +11,18 @@ import { askEverywhere, askNonsense, readEverything } from './requests.ts'
 import { writeOnlyOptions } from './secret-options.ts'
 
 /**
- * No secret leaks. A real server, at its most talkative, with a canary in every secret that there is: those of the configuration, of each
- * kind of channel and of each request as the schemas name them, and those that the server makes. Everything goes wrong that can; and in
- * nothing that it has said, by whatever way and in whatever form, is one of them.
- *
- * Shown on purpose, and looked for in every other place all the same:
- * - the code by which a server is set up, once, on its standard output
- * - a token, a session, an invitation and a webhook's own secret, in the one answer by which each is made (and in its repetition under
- *   the same Idempotency-Key)
- * - the address of a channel whose path may be a key but that is no `writeOnly`, to whoever made it
+ * No secret leaks. A real server runs at its most verbose log level, with a canary in every secret: those of the configuration, of each
+ * kind of channel and of each request by their schemas, and those that the server generates. Everything that can fail does. None of them
+ * may be in any output, in any form.
+ * Some are shown on purpose, and searched in every other place all the same:
+ * - the setup code of a server, once, on its standard output
+ * - a token, a session, an invitation and a webhook's own secret, in the one response that creates each (and in its replay with the same
+ * Idempotency-Key)
+ * - the address of a channel whose path may be a key but that is not `writeOnly`, to its user
  * - links, in messages
- *
- * That the canaries would be found is shown by test/secrets/canaries.test.ts and output-recorder.test.ts.
+ * test/secrets/canaries.test.ts and output-recorder.test.ts show that the canaries would be found.
  */
-test(`on ${testDatabase} no secret is in anything that the server says, whatever goes wrong`, async (t) => {
+test(`on ${testDatabase} no secret is in any output of the server, whatever fails`, async (t) => {
   const fixture = await startCanaryFixture(t)
   const { outputs, database, canaries, ask } = fixture
   await fixture.start(['the set-up code'])
@@ -34,7 +32,7 @@ test(`on ${testDatabase} no secret is in anything that the server says, whatever
   const over = new AbortController()
   const stream = ask('GET', '/v1/events', { token: keys.token, until: over.signal })
   await makeChannels(fixture, keys)
-  // Who hangs takes 15 s: beside all that follows.
+  // A receiver that hangs takes 15 s: this runs beside all that follows.
   const trials = tryChannels(fixture, keys, ['hangs'])
   await tryChannels(fixture, keys, ['repeats', 'resets', 'refuses', 'untrusted'])
   const links = await fire(fixture, keys)
@@ -49,7 +47,7 @@ test(`on ${testDatabase} no secret is in anything that the server says, whatever
   await stream
   await readEverything(fixture, keys)
 
-  // What nobody has thought of: tables that are not there. An embedded database is the server's alone, so it is down while that is done.
+  // An unexpected failure: missing tables. An embedded database belongs to the server alone, so it is down meanwhile.
   if (database.isEmbedded) await fixture.kill()
   await database.withoutTables(['idempotency_keys', 'audit', 'tokens'], async () => {
     if (database.isEmbedded) await fixture.start()
@@ -70,7 +68,7 @@ test(`on ${testDatabase} no secret is in anything that the server says, whatever
   t.diagnostic(`${canaries.names.length} secrets, ${[...outputs.statuses.values()].reduce((a, b) => a + b)} answers`)
 })
 
-/** What goes to the database with secrets in it, while that fails. */
+/** Requests with secrets that reach the database while it fails. */
 async function failToWrite(
   { ask, canaries, draft, addresses }: CanaryFixture,
   { token, session, password }: Keys,
@@ -96,17 +94,17 @@ async function failToWrite(
   ])
 }
 
-/** Each row of `secrets` is one, whatever it is called, and what stands for a secret is nobody's to read either. */
+/** Each row of `secrets` is a secret, whatever its name, and its placeholder must not be readable either. */
 function addWhatIsStored({ canaries }: CanaryFixture, secrets: { name: string; value: string }[], hashes: string[]) {
   for (const { name, value } of secrets)
-    canaries.add(`secrets.${name}`, name === 'vapid' ? JSON.parse(value).privateKey : value) // the public one is public
+    canaries.add(`secrets.${name}`, name === 'vapid' ? JSON.parse(value).privateKey : value) // the public key is public
   for (const [i, hash] of hashes.entries()) canaries.add(`hash ${i}`, hash)
   assert.ok(secrets.length >= 3 && hashes.length >= 5, 'they were read')
 }
 
 type Members = Record<string, { readonly writeOnly?: boolean; readonly mayHoldSecret?: boolean }>
 
-/** By the schemas: whoever adds a secret is told here to put a canary into it. */
+/** From the schemas: a new secret fails here until it has a canary. */
 function assertAllSecretsAreThere({ canaries, database }: CanaryFixture) {
   for (const option of writeOnlyOptions)
     assert.ok(canaries.has(`made-${option.replace(/\..*/, '')}: ${option}`), `a canary in the option ${option}`)

@@ -6,9 +6,9 @@ import { spawnNode } from '#kit/server-process.ts'
 import { createCanaries } from './canaries.ts'
 import { createOutputRecorder } from './output-recorder.ts'
 
-/** That a secret is noticed wherever a server can say it: a canary is planted in each such place. */
+/** Checks that a secret is noticed in every output of a server: a canary is planted in each. */
 
-test('of an answer the words of its status, each header and all of the body are heard', async (t) => {
+test('the recorder sees the status text, each header and all of the body of a response', async (t) => {
   const canaries = createCanaries()
   const outputs = createOutputRecorder(canaries)
   const [word, name, value, body] = ['word', 'name', 'value', 'body'].map((one) => canaries.make(one)) as string[]
@@ -22,7 +22,7 @@ test('of an answer the words of its status, each header and all of the body are 
         ['set-cookie', `c=${value}`],
       ].flat(),
     )
-    // In pieces, of which none holds all of it.
+    // In chunks, none of which holds all of it.
     response.write(`{"detail":"${body?.slice(0, 7)}`)
     setImmediate(() => response.end(`${body?.slice(7)}"}`))
   })
@@ -36,7 +36,7 @@ test('of an answer the words of its status, each header and all of the body are 
   assert.deepEqual([...outputs.statuses], [[404, 1]])
 })
 
-test('so is an answer to what no client would send, and a stream that somebody leaves', async (t) => {
+test('it sees the response to a malformed request, and a stream that the client closes', async (t) => {
   const canaries = createCanaries()
   const outputs = createOutputRecorder(canaries)
   const secret = canaries.make('the secret')
@@ -52,7 +52,7 @@ test('so is an answer to what no client would send, and a stream that somebody l
   ])
 })
 
-test('of a process its command line is heard, and all that it writes', async (t) => {
+test('it sees the command line and all output of a process', async (t) => {
   const canaries = createCanaries()
   const outputs = createOutputRecorder(canaries)
   const [flag, out, error] = ['flag', 'out', 'error'].map((one) => canaries.make(one)) as [string, string, string]
@@ -71,7 +71,7 @@ test('of a process its command line is heard, and all that it writes', async (t)
   ])
 })
 
-test('what is meant to be shown there is no leak, and is one everywhere else', () => {
+test('a secret that is allowed in one place is a leak everywhere else', () => {
   const canaries = createCanaries()
   const outputs = createOutputRecorder(canaries)
   const secret = canaries.make('the secret')
@@ -81,7 +81,7 @@ test('what is meant to be shown there is no leak, and is one everywhere else', (
   assert.deepEqual(outputs.leaks(), ['another answer: the secret, as it is', 'the log: the secret, as it is'])
 })
 
-test('a secret that is made later is found in what was heard before', () => {
+test('a secret that is generated later is found in earlier output', () => {
   const canaries = createCanaries()
   const outputs = createOutputRecorder(canaries)
   outputs.record('the log', 'GqFjfCZ5QUdZwCMEfVoDSCnCWRcYlEeCaa0cnQFZ6H0')

@@ -4,32 +4,32 @@ import { exchange } from '#kit/http-requests.ts'
 import type { ServerProcess } from '#kit/server-process.ts'
 import type { Canaries } from './canaries.ts'
 
-/** Hears all that a server says, by whatever way, and tells afterwards which secrets were in it. */
+/** Records all output of a server, and reports which secrets were in it. */
 export interface OutputRecorder {
-  /** @param shown names of secrets that are meant to be there */
+  /** @param shown names of secrets that are allowed there */
   record(place: string, text: string, shown?: readonly string[]): void
   /**
-   * Hears a process to its end: what it writes, and its command line, which everybody on the machine can read.
-   * @param shown on its standard output
+   * Records a process to its end: its output, and its command line, which every user of the machine can read.
+   * @param shown allowed on its standard output
    */
   follow(process: Pick<ServerProcess, 'child' | 'ended' | 'output'>, shown?: readonly string[]): void
-  /** Asks, and hears all of the answer: status, headers, body. */
+  /** Sends a request, and records the whole response: status, headers, body. */
   ask(method: string, url: string, asking?: Asking): Promise<Answered>
-  /** The same for what no client would send. @returns all that came back, as it came */
+  /** The same for a malformed request. @returns the raw response */
   sendRaw(url: string, head: readonly string[], body?: string): Promise<string>
-  /** Where a secret was that should not be there: `stderr: the password, as base64`. */
+  /** The places with a secret that should not be there: `stderr: the password, as base64`. */
   leaks(): string[]
-  /** Every status that was answered, and how often. */
+  /** Every status of a response, with its number. */
   readonly statuses: ReadonlyMap<number, number>
 }
 
 export interface Asking {
   readonly token?: string | undefined
   readonly headers?: Readonly<Record<string, string>>
-  /** Text is sent as it is, anything else as JSON. */
+  /** Text is sent unchanged, anything else as JSON. */
   readonly body?: unknown
   readonly shown?: readonly string[]
-  /** Of a stream: hears what comes until then, or the first of it, and hangs up. */
+  /** For a stream: records until this resolves, or the first chunk, and disconnects. */
   readonly until?: AbortSignal | 'begun'
 }
 
@@ -37,7 +37,10 @@ export interface Answered {
   readonly status: number
   readonly headers: Readonly<Record<string, string | string[] | undefined>>
   readonly text: string
-  /** The JSON of the body, or undefined. */
+  /**
+   * The JSON of the body, or undefined.
+   * biome-ignore lint/suspicious/noExplicitAny: a test knows the type that it expects
+   */
   // biome-ignore lint/suspicious/noExplicitAny: a test says what it expects of it
   readonly body: any
 }
@@ -61,7 +64,7 @@ export function createOutputRecorder(canaries: Canaries): OutputRecorder {
     async ask(method, url, asking = {}) {
       const answer = await send(method, url, asking)
       statuses.set(answer.status, (statuses.get(answer.status) ?? 0) + 1)
-      // What is long in a path is a secret or a name, and not what tells one answer from another.
+      // Long parts of a path are secrets or names, and do not identify the response.
       const path = URL.parse(url)?.pathname.replaceAll(/[^/]{20,}/g, '…')
       outputs.record(`the answer to ${method} ${path}, ${answer.status}`, answer.all, asking.shown)
       return answer

@@ -3,7 +3,7 @@ import { readRoutes } from '#openapi/routes.ts'
 import type { Keys } from './accounts.ts'
 import type { CanaryFixture } from './fixture.ts'
 
-/** To every operation there is: secrets in a query, in a path, in bodies that are none, and in every header that anybody reads. */
+/** Sends to every operation secrets in the query, in the path, in invalid bodies, and in every header that the server reads. */
 export async function askEverywhere(
   fixture: CanaryFixture,
   { token, bertsToken, session, password, all }: Keys,
@@ -64,7 +64,7 @@ function oddHeaders(secret: string, typed: string, session: string): Record<stri
   ]
 }
 
-/** What is no operation, and what is hardly a request: with keys of this server wherever one can be. */
+/** Requests for no operation, and malformed ones: with keys of this server wherever possible. */
 export async function askNonsense(
   { ask, outputs, url, canaries }: CanaryFixture,
   { token, all }: Keys,
@@ -97,7 +97,7 @@ export async function askNonsense(
     await outputs.sendRaw(url, head, body)
 }
 
-/** All that can be read, by who administers the server, and by nobody. */
+/** All readable data, by an administrator and without authentication. */
 export async function readEverything({ ask, addresses }: CanaryFixture, { token }: Keys) {
   const accept = { accept: 'application/json' }
   for (const { method, url } of readRoutes().routes)

@@ -7,19 +7,19 @@ import { startTcpProxy } from '#kit/tcp-proxy.ts'
 import { freshDatabase, onServer, type servers, testDatabase } from '#support/databases.ts'
 import type { Canaries } from './canaries.ts'
 
-/** A database whose password is a canary, and what can happen to it. */
+/** A database whose password is a canary, and its possible failures. */
 export interface SecretDatabase {
-  /** With the password; through a network that can break. */
+  /** The URL with the password, through a network that can break. */
   readonly url: string
-  /** In the server's own process: what happens to its tables has to happen while it is down. */
+  /** In the server's own process: its tables can be changed only while the server is down. */
   readonly isEmbedded: boolean
-  /** Cannot be reached, in one way after the other. */
+  /** Makes it unavailable, in one way after the other. */
   readonly whileAway?: (act: (how: string) => Promise<void>) => Promise<void>
-  /** Somebody else has locked what a channel is written to. */
+  /** Another connection has locked the rows that a channel is written to. */
   readonly whileLocked?: (act: () => Promise<void>) => Promise<void>
-  /** As if by another hand. */
+  /** As if another program had done it. */
   withoutTables(tables: readonly string[], act: () => Promise<void>): Promise<void>
-  /** What the server keeps: its own secrets, and hashes of others. */
+  /** The data of the server: its own secrets, and hashes of others. */
   read(): Promise<{ secrets: { name: string; value: string }[]; hashes: string[] }>
 }
 
@@ -58,14 +58,14 @@ export async function openSecretDatabase(t: TestContext, canaries: Canaries): Pr
         await act(`the network: ${mode}`)
         await proxy.set('pass')
       }
-      // The end of a connection, and of a statement, by the server's own hand.
+      // The end of a connection, and of a statement, by the database server itself.
       const acting = act('killed')
       await endAll(kind, plain, user)
       await acting
     },
     async whileLocked(act) {
       const holder = await connect(kind, plain)
-      // What is there is locked, and so is where something could be added.
+      // Existing rows are locked, and so are the places where rows could be added.
       await holder.query(kind === 'postgres' ? 'begin; lock table channels in share mode' : 'start transaction')
       if (kind === 'mysql') await holder.query('select id from channels for update')
       await act()
@@ -117,7 +117,7 @@ function embedded(url: string): SecretDatabase {
   }
 }
 
-/** One connection, whose rows are asked for in one way. */
+/** One connection, with one way of reading rows. */
 async function connect(kind: keyof typeof servers, url: string) {
   if (kind === 'postgres') {
     const client = new pg.Client({ connectionString: url })

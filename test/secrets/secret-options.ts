@@ -1,7 +1,7 @@
 import { catalog } from '#channels/catalog.ts'
 import type { Canaries } from './canaries.ts'
 
-/** Where a receiver of somebody's is. */
+/** The addresses of the receivers. */
 export interface Place {
   readonly port: number
   readonly isEncrypted?: boolean
@@ -10,8 +10,8 @@ export interface Place {
 type Mark = (member: string, shape?: (mark: string) => string) => string
 
 /**
- * Options of each kind of channel, for a receiver on this machine, with a secret wherever one can be: in every member that is secret, and in
- * every address, whose path or query may be a key.
+ * Options of each kind of channel, for a receiver on this machine, with a secret wherever possible: in every secret member, and in every
+ * address, whose path or query may be a key.
  */
 const makers: Readonly<Record<string, (place: Place, mark: Mark) => object>> = {
   webhook: (place, mark) => ({
@@ -20,7 +20,7 @@ const makers: Readonly<Record<string, (place: Place, mark: Mark) => object>> = {
     previous_secret: mark('previous_secret', ofSignature),
     previous_until: '2099-01-01T00:00:00Z',
   }),
-  // Its address holds no secret: a path or a query is refused.
+  // Its address contains no secret: a path or a query is refused.
   ntfy: (place, mark) => ({ url: http(place), topic: 'renewals', token: mark('token', odd) }),
   gotify: (place, mark) => ({ url: `${http(place)}/${mark('url')}`, token: mark('token', odd) }),
   pushover: (place, mark) => ({
@@ -66,19 +66,19 @@ const ofThirty = (mark: string) => mark.padEnd(30, 'A')
 /** 24 bytes at least. */
 const ofSignature = (mark: string) => `whsec_${mark.padEnd(32, 'A')}`
 
-/** What can be secret and is no `writeOnly`: an address that its user has to see. Everybody else must not. */
+/** Options that can be secret and are not `writeOnly`: an address that its user must see. Other callers must not. */
 export const shownToItsUser = ['webhook', 'gotify', 'pushover', 'telegram', 'matrix'].map((kind) => `${kind}.url`)
 
 export const secretKinds = Object.keys(makers)
 
-/** @param of this channel alone; its secrets are called `<of>: <kind>.<member>` */
+/** @param of the name of this channel; its secrets are called `<of>: <kind>.<member>` */
 export function secretOptions(canaries: Canaries, kind: string, place: Place, of: string): object {
   const make = makers[kind]
   if (!make) throw new Error(`the kind ${kind} is new: give it options with a secret in each member that is one`)
   return make(place, (member, shape) => canaries.make(`${of}: ${kind}.${member}`, shape))
 }
 
-/** Every option that its kind calls secret, as `kind.member`. */
+/** Every option that its kind marks as secret, as `kind.member`. */
 export const writeOnlyOptions = catalog.flatMap(({ kind, options }) =>
   Object.entries((options as { properties?: Record<string, { writeOnly?: boolean }> }).properties ?? {})
     .filter(([, { writeOnly }]) => writeOnly)

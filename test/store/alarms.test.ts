@@ -19,7 +19,7 @@ describe(`${testDatabase}: alarms`, () => {
     assert.equal(await alarms.nextAlarmAt(store.db), now - 5)
   })
 
-  test('due are those whose alarm has come, the longest due first, as many as asked for', async (t) => {
+  test('due tasks are those whose alarm has passed, the longest due first, up to a limit', async (t) => {
     const store = await open(t)
     await insert(store, armed(now), armed(now + 1), armed(now - 9, other), armed(null), armed(now - 3))
     const due = (limit: number) => store.transact((tx) => alarms.dueTasks(tx, now, limit))
@@ -33,7 +33,7 @@ describe(`${testDatabase}: alarms`, () => {
     )
   })
 
-  test('an alarm is moved only from where it was seen', async (t) => {
+  test('an alarm is moved only from the value that was read', async (t) => {
     const store = await open(t)
     const [a, b, c] = await insert(store, armed(now), armed(now), armed(now))
     assert.ok(a && b && c)
@@ -50,7 +50,7 @@ describe(`${testDatabase}: alarms`, () => {
     assert.deepEqual(stored.get(c.id), { ...c, notifyAt: null })
   })
 
-  test('come by expiry to be computed anew, a bounded number, and their alarms are set whatever they were', async (t) => {
+  test('alarms to recompute come by expiry, up to a limit, and are set whatever they were', async (t) => {
     const store = await open(t)
     const expires = (ms: number) => ({ expiry: { at: now + ms } })
     const [late, , soon, done, also] = await insert(

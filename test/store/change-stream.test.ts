@@ -17,7 +17,7 @@ import { wrapConnections } from '#support/failing-database.ts'
 import { fakeClock } from '#support/fake-clock.ts'
 import { watchQuiescence } from '#support/quiescence.ts'
 
-/** The feed by itself, over a list of changes that is real: many listeners, slow ones, those of another user. */
+/** The change stream by itself, over a real list of changes: many subscribers, slow ones, and those of another user. */
 const me = 1
 
 async function fixture(t: TestContext) {
@@ -41,22 +41,22 @@ async function fixture(t: TestContext) {
   return { store, open, clock, changeStream, statements: () => statements }
 }
 
-/** So many changes, in one transaction. */
+/** Writes this many changes, in one transaction. */
 const happen = ({ transact }: Store, count: number, userId = me) =>
   transact(async (tx) => {
     for (let i = 0; i < count; i++) recordChange(tx, { userId, taskId: 1_000 * userId + i, kind: 'updated' })
   })
 
 interface Ear {
-  /** Numbers, in the order in which they came. */
+  /** The change numbers, in the order of arrival. */
   readonly heard: number[]
-  /** The lists in which they came. */
+  /** The pages in which they arrived. */
   readonly lists: (readonly StreamEvent[])[]
   readonly resets: number[]
   isReady: boolean
   hasEnded: boolean
   leave(): void
-  /** Resolves when it has heard so many in all. */
+  /** Resolves when this many changes have arrived in total. */
   hears(count: number): Promise<void>
 }
 
@@ -101,7 +101,7 @@ function listen(t: TestContext, changeStream: ChangeStream, after: number, filte
 
 const upTo = (last: number, first = 1) => Array.from({ length: last - first + 1 }, (_, i) => first + i)
 
-test('each hears everything from where it began, in order, and once', async (t) => {
+test('each subscriber gets everything after its start, in order, and once', async (t) => {
   const { store, changeStream } = await fixture(t)
   await happen(store, 450)
   const late = listen(t, changeStream, 450)
@@ -114,7 +114,7 @@ test('each hears everything from where it began, in order, and once', async (t) 
   assert.deepEqual(late.heard, upTo(485, 451))
 })
 
-test('what a thousand are told alike is made once', async (t) => {
+test('a page for a thousand subscribers is serialised once', async (t) => {
   const { store, changeStream } = await fixture(t)
   await happen(store, 1)
   const ears = Array.from({ length: 1_000 }, () => listen(t, changeStream, 1))
@@ -124,7 +124,7 @@ test('what a thousand are told alike is made once', async (t) => {
   assert.deepEqual(ears[999]?.heard, [2, 3, 4])
 })
 
-test('one who cannot take more is left where it stands, keeps nobody waiting, and misses nothing', async (t) => {
+test('a subscriber that cannot take more keeps its position, delays no other, and misses nothing', async (t) => {
   const { store, changeStream } = await fixture(t)
   const slow = listen(t, changeStream, 0)
   const quick = listen(t, changeStream, 0)
@@ -139,7 +139,7 @@ test('one who cannot take more is left where it stands, keeps nobody waiting, an
   assert.deepEqual(quick.heard, upTo(1_000))
 })
 
-test('one who reads a long past does not delay what is told to those at the front', async (t) => {
+test('a subscriber that reads a long past does not delay those at the front', async (t) => {
   const { store, changeStream } = await fixture(t)
   await happen(store, 5_000)
   const front = listen(t, changeStream, 5_000)
@@ -152,7 +152,7 @@ test('one who reads a long past does not delay what is told to those at the fron
   assert.deepEqual(past.heard, upTo(5_001))
 })
 
-test('an event is heard by its user alone', async (t) => {
+test('an event is sent only to subscribers of its user', async (t) => {
   const { store, changeStream } = await fixture(t)
   const mine = listen(t, changeStream, 0)
   const theirs = listen(t, changeStream, 0, { userId: 2 })
@@ -164,18 +164,18 @@ test('an event is heard by its user alone', async (t) => {
   assert.deepEqual([taskIds(mine), taskIds(theirs)], [upTo(1_002, 1_000), upTo(2_001, 2_000)])
 })
 
-test('what another process wrote is heard within a second', async (t) => {
+test('a change by another process arrives within a second', async (t) => {
   const { store, open, clock, changeStream } = await fixture(t)
-  if (!store.dialect.isShared) return // there is no other
+  if (!store.dialect.isShared) return // there is no other process
   const ear = listen(t, changeStream, 0)
   await happen(store, 1)
   await ear.hears(1)
-  await happen(await open(), 1) // wakes nobody here
+  await happen(await open(), 1) // wakes no subscriber here
   await clock.advance(1_000)
   assert.deepEqual(ear.heard, [1, 2])
 })
 
-test('what is not kept any more is said so, once, and it goes on from there', async (t) => {
+test('a subscriber before the start of the list is informed, once, and continues from now', async (t) => {
   const { store, changeStream } = await fixture(t)
   await happen(store, 10)
   await store.db.deleteFrom('changes').where('number', '<=', 6).execute()
@@ -193,7 +193,7 @@ test('what is not kept any more is said so, once, and it goes on from there', as
   )
 })
 
-test('the database is asked only while somebody listens', async (t) => {
+test('the database is queried only while there are subscribers', async (t) => {
   const { store, clock, changeStream, statements } = await fixture(t)
   const ear = listen(t, changeStream, 0)
   await happen(store, 1)
@@ -209,7 +209,7 @@ test('the database is asked only while somebody listens', async (t) => {
   assert.equal(statements(), after)
 })
 
-test('2,000 may listen, the next is sent away, and may come when one has left; a stop ends all', async (t) => {
+test('2,000 may subscribe, the next is refused, and may subscribe when one has left; a stop ends all', async (t) => {
   const { changeStream } = await fixture(t)
   const ears = Array.from({ length: 2_000 }, () => listen(t, changeStream, 0))
   const isFull = (error: unknown) => error instanceof Problem && error.kind === 'unavailable'

@@ -61,7 +61,7 @@ describe(`${testDatabase}: deliveries`, () => {
       claims.recordResults(tx, [{ claim, state: 'sent', nextAt: null, error: null, latencyMs: 12, ...more }], now + 12),
     )
 
-  test('one that was written as claimed is nobody else’s before its lease ends; one without is due', async (t) => {
+  test('a delivery written as claimed cannot be claimed by others before its lease ends; one without a claim is due', async (t) => {
     const { store, first, second, notification: one, claim, claimedId, dueId } = await fired(t)
     assert.equal((await nextDue(store.db)).get(first.id)?.at, now + leaseMs)
     assert.equal((await nextDue(store.db)).get(second.id)?.at, now)
@@ -99,7 +99,7 @@ describe(`${testDatabase}: deliveries`, () => {
     ])
   })
 
-  test('claimed are the longest due, as many as asked for', async (t) => {
+  test('the longest due are claimed, up to a limit', async (t) => {
     const { store, second, claim } = await fired(t)
     const more = await fire(store, notification(2), notification(3), notification(4))
     await store.transact((tx) =>
@@ -125,7 +125,7 @@ describe(`${testDatabase}: deliveries`, () => {
     )
   })
 
-  test('how an attempt ended is written down once, by whoever holds the claim', async (t) => {
+  test('the result of an attempt is recorded once, by the process that holds the claim', async (t) => {
     const { store, first, claim, claimedId, stored, held } = await fired(t)
     const [taken] = await claim(first.id, now + leaseMs)
     assert.ok(taken)
@@ -146,7 +146,7 @@ describe(`${testDatabase}: deliveries`, () => {
     assert.deepEqual(await claim(first.id, now + 100 * hourMs), [], 'sent is settled')
   })
 
-  test('writing the same ending twice changes nothing: the answer to the first may have been lost', async (t) => {
+  test('recording the same result twice changes nothing: the first response may have been lost', async (t) => {
     const { store, stored, held } = await fired(t)
     await whenIdle(store, held)
     const once = await stored()
@@ -154,7 +154,7 @@ describe(`${testDatabase}: deliveries`, () => {
     assert.deepEqual(await stored(), once)
   })
 
-  test('a claim that is given back is due at once, and counts as no attempt', async (t) => {
+  test('a released claim is due at once, and does not count as an attempt', async (t) => {
     const { store, first, claim, claimedId, stored, held } = await fired(t)
     await store.transact((tx) => claims.releaseClaims(tx, [held]))
     assert.deepEqual(
@@ -170,7 +170,7 @@ describe(`${testDatabase}: deliveries`, () => {
     assert.equal((await stored()).get(claimedId)?.attempts, 2, 'only by whoever holds it')
   })
 
-  test('a process that is alone frees every claim; what waits for a retry goes on waiting', async (t) => {
+  test('the only process releases every claim; deliveries that wait for a retry keep waiting', async (t) => {
     const { store, first, second, claim } = await fired(t)
     const [due] = await claim(second.id, now)
     assert.ok(due)
@@ -183,7 +183,7 @@ describe(`${testDatabase}: deliveries`, () => {
     assert.equal((await nextDue(store.db)).get(second.id)?.at, now + hourMs)
   })
 
-  test('what was dropped is revived for its task and expiry, and nothing else is', async (t) => {
+  test('cancelled deliveries are revived for their task and expiry, and no others', async (t) => {
     const { store, second, claim, claimedId, dueId, stored, held } = await fired(t)
     const [due] = await claim(second.id, now)
     assert.ok(due)
@@ -207,7 +207,7 @@ describe(`${testDatabase}: deliveries`, () => {
     assert.deepEqual([revived?.state, revived?.nextAt, revived?.error], ['pending', now + 9, null])
   })
 
-  test('what waits for a channel that is gone is dropped with the reason, and is not revived', async (t) => {
+  test('pending deliveries of a missing channel are cancelled with the reason, and are not revived', async (t) => {
     const { store, first, second, dueId, stored, held } = await fired(t)
     await whenIdle(store, held)
     const drop = (id: number) => store.transact((tx) => deliveries.cancelForChannel(tx, id, 'gone', now + 1))

@@ -28,7 +28,7 @@ describe(`${testDatabase}: migrations`, () => {
     await second[Symbol.asyncDispose]()
   })
 
-  test('a database that a newer version has used is refused, in words, and left as it was', async (t) => {
+  test('a database of a newer version is refused with a sentence, and is not changed', async (t) => {
     const database = await fresh(t)
     const store = await database.open()
     await sql`insert into kysely_migration (name, timestamp) values ('9999-future', '2099-01-01')`.execute(store.db)
@@ -52,7 +52,7 @@ describe(`${testDatabase}: migrations`, () => {
   })
 
   for (const when of ['before', 'after'] as const)
-    test(`killed ${when} any of their statements, they are done by the next start`, async (t) => {
+    test(`killed ${when} any of their statements, they are completed by the next start`, async (t) => {
       const database = await fresh(t)
       const sample = parseSample(process.env.CRASH_SAMPLE)
       let kills = 0

@@ -24,7 +24,7 @@ describe(`${testDatabase}: notifications`, () => {
     }
   })
 
-  test('of one task, expiry and instant there is one notification: a second is left out, and those beside it are written', async (t) => {
+  test('there is one notification for a task, expiry and instant: a second is skipped, and others in the same statement are written', async (t) => {
     const store = await open(t)
     const [first] = await fire(store, notification(1))
     assert.ok(first)
@@ -44,7 +44,7 @@ describe(`${testDatabase}: notifications`, () => {
     assert.deepEqual(await fire(store), [])
   })
 
-  test('until when a task has fired is asked by its expiry, of one and of many alike', async (t) => {
+  test('the latest firing is read by expiry, for one task and for many alike', async (t) => {
     const store = await open(t)
     await fire(store, notification(1, { dueAt: now - 5 }))
     await fire(store, notification(1, { dueAt: now - 9 }))

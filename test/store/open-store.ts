@@ -11,15 +11,15 @@ import * as taskWrites from '#store/task-writes.ts'
 import { emptyDatabase, freshDatabase, migratedDatabase } from '#support/databases.ts'
 import { fakeClock } from '#support/fake-clock.ts'
 
-/** A database that nothing is in yet, with tables or without. */
+/** An empty database, with tables or without. */
 export interface FreshDatabase {
-  /** Opens it; again, once it was closed, with what is in it by then. */
+  /** Opens it, or reopens it after a close, with its current content. */
   open(deps?: {
     clock?: Clock
     onBroken?: (error: unknown) => void
     wrap?: (dialect: KyselyDialect) => KyselyDialect
   }): Promise<Store>
-  /** Once it is closed: as if nothing had ever been in it. */
+  /** After a close: empties it. */
   empty(): Promise<void>
 }
 
@@ -32,7 +32,7 @@ export function draft(more: Partial<TaskDraft> = {}, userId = me): NewTask {
   return newTask({ title: 'Renew passport', ...more }, userId, randomUUID(), defaults, now)
 }
 
-/** An empty database of its own for each test, on the database that this run of the tests is on. */
+/** An empty database for each test, on the database of this test run. */
 const databaseAt = (url: string): FreshDatabase => ({
   open: (deps) => openStore(url, { clock: fakeClock(), onBroken: () => {}, ...deps }),
   empty: () => emptyDatabase(url),

@@ -12,7 +12,7 @@ import { freshDatabase, testDatabase } from '#support/databases.ts'
 import { fakeClock } from '#support/fake-clock.ts'
 import { insertMany } from '#support/many-tasks.ts'
 
-/** The walk that computes alarms anew, chunk by chunk, and what is read of a task meanwhile. On whichever database. */
+/** The walk that recomputes alarms in chunks, and reads of tasks meanwhile, on every database. */
 const [minuteMs, hourMs, dayMs] = [60_000, 3_600_000, 86_400_000]
 const me = builtInUserId
 const byOld: Defaults = { reminders: ['PT15M'], dayReminders: ['PT0S'], dayTime: '09:00', timeZone: 'UTC' }
@@ -33,10 +33,10 @@ async function start(t: TestContext) {
 
 const adopt = (store: Store, defaults: Defaults) => store.transact((tx, now) => adoptServerDefaults(tx, defaults, now))
 
-/** A walk by small chunks. */
+/** A walk with small chunks. */
 const walkOf = (store: Store, wake: (at: number) => void = () => {}) => openWalk({ store, limit: () => 100, wake }, me)
 
-/** @returns how many tasks it has brought the walk on */
+/** @returns the number of tasks that it advanced the walk */
 async function end(walk: Walk): Promise<number> {
   let count = 0
   for (;;) {
@@ -59,7 +59,7 @@ async function alarmsOf({ db }: Store, ids: readonly number[]): Promise<Set<numb
   return new Set(ids.map((id) => tasks.get(id)?.notifyAt))
 }
 
-/** What is due already is due since `changedAt`. */
+/** Reminders that are already due have been due since `changedAt`. */
 async function assertAllFollow(store: Store, changedAt = 0) {
   const { defaults, staleSince } = await getUser(store.db, me)
   assert.equal(staleSince, null)
@@ -70,7 +70,7 @@ async function assertAllFollow(store: Store, changedAt = 0) {
 const latest = (next: number | null, at: number) => (next === null ? null : Math.max(next, at))
 
 describe(`${testDatabase}: the walk`, () => {
-  test('takes what expires soonest first, what has expired last, and each task once', async (t) => {
+  test('begins with the soonest expiry, ends with expired tasks, and takes each task once', async (t) => {
     const { store, now } = await start(t)
     const late = await insert(store, now, 150, now + 40 * dayMs)
     const past = await insert(store, now, 50, now - hourMs, { notify_at: null, fired_until_at: now - hourMs })
@@ -97,12 +97,12 @@ describe(`${testDatabase}: the walk`, () => {
     await assertAllFollow(store)
   })
 
-  test('goes on where another has stopped, and touches nothing before that', async (t) => {
+  test('continues where another has stopped, and changes nothing before that', async (t) => {
     const { store, now, open } = await start(t)
     const ids = await insert(store, now, 350, now + 20 * dayMs)
     await adopt(store, { ...byOld, reminders: ['PT1H'] })
     assert.equal((await walkOf(store).step()).tasks, 100)
-    // What is computed a second time would lose this mark.
+    // A task that is computed a second time would lose this mark.
     const mark = now + 7
     const marked = ids.slice(0, 100)
     const setMark = store.db.updateTable('tasks').set({ notify_at: mark }).where('id', 'in', marked)
@@ -119,7 +119,7 @@ describe(`${testDatabase}: the walk`, () => {
     assert.deepEqual(await alarmsOf(next, marked), new Set([mark]))
   })
 
-  test('computes what is due within minutes before the rest, whatever expires before', async (t) => {
+  test('computes alarms due within minutes before the rest, whatever expires before', async (t) => {
     const { store, now } = await start(t)
     await insert(store, now, 500, now + 3 * dayMs)
     const ten = now + 10 * dayMs
@@ -161,7 +161,7 @@ describe(`${testDatabase}: the walk`, () => {
     assert.deepEqual(await alarmsOf(store, due), new Set([now + 14 * minuteMs]))
   })
 
-  test('begins again where the defaults change once more, and the last ones hold', async (t) => {
+  test('restarts if the defaults change once more, and the last ones apply', async (t) => {
     const { store, now } = await start(t)
     await insert(store, now, 350, now + 20 * dayMs)
     await adopt(store, { ...byOld, reminders: ['PT1H'] })
@@ -173,7 +173,7 @@ describe(`${testDatabase}: the walk`, () => {
     assert.deepEqual((await getUser(store.db, me)).defaults.reminders, ['PT2H'])
   })
 
-  test('passes over a row that another hand has changed, and ends', async (t) => {
+  test('skips a row that another program has changed, and ends', async (t) => {
     const { store, now } = await start(t)
     const [bad = 0] = await insert(store, now, 3, now + 20 * dayMs)
     await store.db.updateTable('tasks').set({ reminders: '["soon"]' }).where('id', '=', bad).execute()
@@ -195,7 +195,7 @@ describe(`${testDatabase}: two replicas`, { skip: testDatabase === 'sqlite' && '
     await assertAllFollow(store)
   })
 
-  test('that start with different ones, one after the other, come to an end with the last', async (t) => {
+  test('that start with different ones, one after the other, end with the last ones', async (t) => {
     const { store, now, open } = await start(t)
     const other = await open()
     await insert(store, now, 1_000, now + 20 * dayMs)

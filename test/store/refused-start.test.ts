@@ -14,7 +14,7 @@ import { databases, open, type Server, skip } from './starts.ts'
 /** What a start on a database server finds: refusals, settings, newer and older schemas, and others that start with it. */
 const canary = 'hush-4711'
 
-/** What a person is told when a start is refused: a sentence or two, at once, without any secret. */
+/** A refused start prints one or two sentences, at once, without any secret. */
 async function refusal(url: string): Promise<string> {
   const startedAt = performance.now()
   let refused: unknown
@@ -36,7 +36,7 @@ const withUser = (url: string, user: string, password = '', query = '') => {
   return other.href + query
 }
 
-/** A user of a server of this test's own, who may nothing yet. */
+/** A user of a server of this test's own, without any privilege yet. */
 async function createUser(t: TestContext, server: Server): Promise<string> {
   const name = `duebell_${randomBytes(5).toString('hex')}`
   if (server === 'postgres') {
@@ -62,8 +62,8 @@ async function startRefusing(t: TestContext, code: string, message: string): Pro
   return `postgres://postgres:${canary}@127.0.0.1:${port}/duebell`
 }
 
-describe('a start that is refused says in plain words why, and what to do', () => {
-  test('a URL that is none', async () => {
+describe('a refused start says in plain words why, and what to do', () => {
+  test('an invalid URL', async () => {
     const faults: [string, RegExp][] = [
       [`redis://u:${canary}@127.0.0.1/db`, /^The database URL must begin with sqlite:, postgres:\/\/ or mysql:\/\/\.$/],
       [
@@ -165,7 +165,7 @@ describe('a start that is refused says in plain words why, and what to do', () =
   }
 
   for (const server of databases) {
-    test(`${server}: another program’s table of a name of ours, which is left as it is`, {
+    test(`${server}: another program’s table with the name of one of ours, which is not changed`, {
       skip: skip[server],
     }, async (t) => {
       const url = await freshDatabase(t, server)
@@ -191,13 +191,13 @@ describe('a start that is refused says in plain words why, and what to do', () =
     })
   }
 
-  test('postgres: tables of another schema are another program’s business', { skip: skip.postgres }, async (t) => {
+  test('postgres: tables of another schema are ignored', { skip: skip.postgres }, async (t) => {
     const url = await freshDatabase(t, 'postgres')
     await onServer('postgres', 'create schema other create table tasks (id bigint)', url)
     await open(t, url)
   })
 
-  test('a server that does not come is waited for, then named', async () => {
+  test('an unavailable server is waited for, then named', async () => {
     let time = 0
     const clock = { now: () => (time += 10_000), sleep: async () => {}, maxSleepMs: 1_000 }
     const lines: string[] = []
@@ -219,7 +219,7 @@ describe('a start that is refused says in plain words why, and what to do', () =
     }
   })
 
-  test('the process says it in one line and exits with 2', { skip: skip.postgres }, async (t) => {
+  test('the process prints it in one line and exits with 2', { skip: skip.postgres }, async (t) => {
     const url = servers.postgres.replace(/test$/, 'duebell_no_such')
     const { ended, output } = spawnServer(t, ['--database-url', url])
     assert.equal((await ended).code, 2)

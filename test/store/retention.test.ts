@@ -9,7 +9,7 @@ import { listTrash, moveToTrash, purgeOldTrash, takeFromTrash } from '#store/tra
 import { migratedDatabase } from '#support/databases.ts'
 import { fakeClock } from '#support/fake-clock.ts'
 
-/** What leaves the tables: by age, by number, for good; by several replicas at once. */
+/** Purging: by age, by number, permanently, and by several replicas at once. */
 const now = Date.parse('2026-12-01T09:00:00Z')
 const defaults = { reminders: ['PT15M'], dayReminders: ['PT0S'], dayTime: '09:00', timeZone: 'UTC' }
 const [me, other] = [1, 2]
@@ -30,7 +30,7 @@ const change = ({ transact }: Store, userId = me) =>
 const forget = ({ transact }: Store, more: object) =>
   transact((tx) => trimChangeLog(tx, me, { before: 0, keep: 1_000, limit: 1_000, ...more }))
 
-test('changes are taken from the beginning: too old, too many, or asked for by nobody', async (t) => {
+test('changes are purged from the beginning: too old, too many, or without a reader', async (t) => {
   const store = await open(t)
   for (let i = 0; i < 6; i++) await change(store)
   await change(store, other)
@@ -58,7 +58,7 @@ test('changes are taken from the beginning: too old, too many, or asked for by n
   assert.deepEqual((await usersWithChanges(store.db)).sort(), [me, other])
 })
 
-test('a change of many makes everybody begin again, and what lies before it goes', async (t) => {
+test('a change of many tasks makes every reader start again, and earlier changes are purged', async (t) => {
   const store = await open(t)
   for (let i = 0; i < 3; i++) await change(store)
   await store.transact(async (tx) => {
@@ -81,7 +81,7 @@ test('a change of many makes everybody begin again, and what lies before it goes
   assert.deepEqual(await numbers(store), [5])
 })
 
-test('replicas that forget at once leave what is to stay, and agree on what is gone', async (t) => {
+test('replicas that purge at once keep the rows that must stay, and agree on the purged ones', async (t) => {
   const url = await migratedDatabase(t)
   const first = await open(t, url)
   const stores = first.dialect.isShared ? [first, await open(t, url)] : [first, first]
@@ -93,7 +93,7 @@ test('replicas that forget at once leave what is to stay, and agree on what is g
   assert.deepEqual([(await numbers(first))[0], await forgotten(first)], [51, 50])
 })
 
-test('the number of the last change counts what this transaction has noted', async (t) => {
+test('the number of the last change includes changes recorded in this transaction', async (t) => {
   const store = await open(t)
   await change(store)
   const seen = await store.transact(async (tx) => {
@@ -104,7 +104,7 @@ test('the number of the last change counts what this transaction has noted', asy
   assert.equal(seen, 2)
 })
 
-test('a task goes to the trash and comes back as it was, each member of it', async (t) => {
+test('a task in the trash is restored with each member unchanged', async (t) => {
   const store = await open(t)
   const draft = {
     title: 'Ω «quotes» \' " \\ % _ 𝔘🎉 日本',
@@ -132,7 +132,7 @@ test('a task goes to the trash and comes back as it was, each member of it', asy
   assert.deepEqual(await listTrash(store.db, me, { limit: 10 }), [])
 })
 
-test('of the trash the oldest goes first, of all users, by several at once', async (t) => {
+test('the oldest in the trash are purged first, of all users, by several replicas at once', async (t) => {
   const url = await migratedDatabase(t)
   const first = await open(t, url)
   const stores = first.dialect.isShared ? [first, await open(t, url)] : [first, first]

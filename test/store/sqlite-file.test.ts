@@ -26,9 +26,9 @@ import { openStore } from '#store/engine/open.ts'
 import { temporaryFolder } from '#support/databases.ts'
 import { fakeClock } from '#support/fake-clock.ts'
 
-/** Which files a start takes, and which it leaves byte for byte as they were. */
+/** The files that a start accepts, and those that it leaves unchanged byte for byte. */
 
-/** Opens, lets `use` do something, and closes. @returns what the log said */
+/** Opens, calls `use`, and closes. @returns the log */
 async function openOnce(path: string, use: () => void = () => {}): Promise<string[]> {
   const lines: string[] = []
   const write = (text: string) => lines.push(text)
@@ -52,7 +52,7 @@ async function refusal(path: string): Promise<string> {
 const contents = (folder: string) =>
   Object.fromEntries(readdirSync(folder).map((name) => [name, readFileSync(join(folder, name), 'base64')]))
 
-/** What a killed server leaves: a file, and its log with everything that was written. */
+/** The files of a killed server: the database, and its log with all writes. */
 async function killed(t: TestContext) {
   const folder = temporaryFolder(t)
   const path = join(folder, 'duebell.db')
@@ -67,7 +67,7 @@ for (const [fate, lose] of [
   ['missing', (path: string) => unlinkSync(path)],
   ['empty', (path: string) => truncateSync(path)],
 ] as const)
-  test(`a log beside a file that is ${fate} is never thrown away: exit 2, one sentence, not a byte changed`, async (t) => {
+  test(`a log beside a file that is ${fate} is never discarded: exit 2, one sentence, not a byte changed`, async (t) => {
     const { folder, path, log } = await killed(t)
     lose(path)
     const before = contents(folder)
@@ -86,7 +86,7 @@ for (const [fate, lose] of [
     assert.equal(contents(folder).aside, before['duebell.db-wal'])
   })
 
-test('the same where the path is a link: SQLite keeps the log beside what it leads to', async (t) => {
+test('the same if the path is a link: SQLite keeps the log beside the target of the link', async (t) => {
   const { path, log } = await killed(t)
   const link = join(temporaryFolder(t), 'link.db')
   symlinkSync(path, link)
@@ -95,7 +95,7 @@ test('the same where the path is a link: SQLite keeps the log beside what it lea
   assert.ok(!existsSync(path))
 })
 
-test('a hot journal beside a missing file is left alone; that of a file which was being made is not in the way', async (t) => {
+test('a hot journal beside a missing file is not changed; that of a file being created prevents nothing', async (t) => {
   const folder = temporaryFolder(t)
   const path = join(folder, 'duebell.db')
   // The header of a rollback journal: magic, pages in it, a nonce, pages of the database before (sqlite.org/fileformat2.html#rollbackjournal).
@@ -112,12 +112,12 @@ test('a hot journal beside a missing file is left alone; that of a file which wa
   await openOnce(path)
 })
 
-test('a file and its log are recovered together, and nobody speaks of a new database', async (t) => {
+test('a file and its log are recovered together, and no new database is logged', async (t) => {
   const { path } = await killed(t)
   assert.deepEqual(await openOnce(path), [])
 })
 
-test('a new database is spoken of once', async (t) => {
+test('a new database is logged once', async (t) => {
   const path = join(temporaryFolder(t), 'made', 'duebell.db')
   assert.deepEqual(await openOnce(path), [`Created an empty database at ${path}.`])
   assert.deepEqual(await openOnce(path), [])
@@ -145,7 +145,7 @@ for (const [what, statements] of [
     assert.deepEqual(contents(folder), before)
   })
 
-test('a file that an older Duebell made is known by its tables, and gets the application id', async (t) => {
+test('a file of an older Duebell is recognized by its tables, and gets the application id', async (t) => {
   const path = join(temporaryFolder(t), 'duebell.db')
   const idOf = () => {
     using database = new DatabaseSync(path)
@@ -161,7 +161,7 @@ test('a file that an older Duebell made is known by its tables, and gets the app
   assert.equal(idOf(), 0x44756265)
 })
 
-test('tables that somebody adds to a file of ours are no reason to refuse it', async (t) => {
+test('tables that a user adds to a file of ours are no reason to refuse it', async (t) => {
   const path = join(temporaryFolder(t), 'duebell.db')
   await openOnce(path)
   {
@@ -171,7 +171,7 @@ test('tables that somebody adds to a file of ours are no reason to refuse it', a
   await openOnce(path)
 })
 
-test('a directory is refused in a sentence', async (t) => {
+test('a directory is refused with a sentence', async (t) => {
   const folder = temporaryFolder(t)
   assert.equal(
     await refusal(folder),
@@ -183,7 +183,7 @@ const main = fileURLToPath(new URL('../../src/main.ts', import.meta.url))
 const nobody = 65_534
 const isRoot = process.geteuid?.() === 0
 
-/** What a server says that cannot start, run by a user who is not root: root may write everywhere. */
+/** The output of a server that cannot start, run by a user other than root: root may write everywhere. */
 function complaint(path: string): string {
   const { status, stderr } = spawnSync(
     process.execPath,
@@ -194,7 +194,7 @@ function complaint(path: string): string {
   return stderr
 }
 
-test('a file or a folder that may not be written to is refused in a sentence, and stays as it is', async (t) => {
+test('a file or a folder without write permission is refused with a sentence, and is not changed', async (t) => {
   const above = temporaryFolder(t)
   const folder = join(above, 'data')
   mkdirSync(folder)
@@ -216,7 +216,7 @@ test('a file or a folder that may not be written to is refused in a sentence, an
   assert.deepEqual(contents(folder), before)
 })
 
-test('a file system that is read-only is named', async (t) => {
+test('a read-only file system is named', async (t) => {
   const disk = smallDisk(t, '4m')
   if (!disk) return
   const path = join(disk.folder, 'duebell.db')
@@ -225,7 +225,7 @@ test('a file system that is read-only is named', async (t) => {
   assert.match(await refusal(path), /: the file system is read-only\. Mount it for writing, or name another file\.$/)
 })
 
-test('a damaged file is named, with the way to save what is left', async (t) => {
+test('a damaged file is named, with the way to save its readable rows', async (t) => {
   const path = join(temporaryFolder(t), 'duebell.db')
   await openOnce(path)
   const bytes = readFileSync(path)
@@ -240,7 +240,7 @@ test('a damaged file is named, with the way to save what is left', async (t) => 
   assert.deepEqual(readFileSync(path), bytes)
 })
 
-test('after the migrations the file alone has everything: its log is no part of a young server’s backup', async (t) => {
+test('after the migrations the file alone has everything: a backup of a new server needs no log', async (t) => {
   const path = join(temporaryFolder(t), 'duebell.db')
   const copy = join(temporaryFolder(t), 'copy.db')
   await openOnce(path, () => copyFileSync(path, copy))

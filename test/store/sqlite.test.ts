@@ -49,7 +49,7 @@ test('SQLite: a folder that was there keeps its mode', async (t) => {
   assert.equal(statSync(folder).mode, mode)
 })
 
-test('SQLite: what durability rests on is set', async (t) => {
+test('SQLite: the settings for durability are set', async (t) => {
   const { db } = await openIn(t, join(temporaryFolder(t), 'test.db'))
   const pragma = async (name: string) =>
     Object.values((await sql.raw<Record<string, unknown>>(`pragma ${name}`).execute(db)).rows[0] ?? {})[0]
@@ -58,7 +58,7 @@ test('SQLite: what durability rests on is set', async (t) => {
   assert.equal(await pragma('locking_mode'), 'exclusive')
   assert.equal(await pragma('cell_size_check'), 1)
   const { rows } = await sql<{ name: string; type: string; strict: number }>`pragma table_list`.execute(db)
-  // Those of the full-text index are its own.
+  // The tables of the full-text index have their own settings.
   const own = rows.filter(({ name, type }) => type === 'table' && !/^(sqlite|kysely)_/.test(name))
   assert.ok(own.length >= 5)
   assert.deepEqual(
@@ -68,7 +68,7 @@ test('SQLite: what durability rests on is set', async (t) => {
   )
 })
 
-test('SQLite: a new file has pages of 2 kB; one that is there works on with its own', async (t) => {
+test('SQLite: a new file has pages of 2 kB; an existing one keeps its own', async (t) => {
   const older = join(temporaryFolder(t), 'older.db')
   const before = new DatabaseSync(older)
   before.exec('pragma page_size = 4096; create table t (x); drop table t')
@@ -130,7 +130,7 @@ test('SQLite: a folder, or a path through a file, is refused in plain words', as
   assert.match(await refusal(openStore(`sqlite:${folder}/file/test.db`, noDeps)), /cannot be (created|opened)/)
 })
 
-test('SQLite: another program’s database is not taken over', async (t) => {
+test('SQLite: another program’s database is refused', async (t) => {
   const path = join(temporaryFolder(t), 'other.db')
   {
     using database = new DatabaseSync(path)
@@ -162,7 +162,7 @@ for (const [errcode, what] of [
   ],
   [5, 'The database cannot be reached at the moment.'],
 ] as const)
-  test(`SQLite: error ${errcode} is told as «${what}»`, async (t) => {
+  test(`SQLite: error ${errcode} is reported as «${what}»`, async (t) => {
     let fails = false
     const store = await openStore(`sqlite:${temporaryFolder(t)}/test.db`, {
       ...noDeps,
@@ -179,7 +179,7 @@ for (const [errcode, what] of [
     await store.transact((tx) => sql`delete from tasks`.execute(tx))
   })
 
-test('SQLite: after a failed fsync whoever runs the server is told that it is broken', async (t) => {
+test('SQLite: a failed fsync is reported to the operator as a broken disk', async (t) => {
   const broken: unknown[] = []
   let fails = false
   const store = await openStore(`sqlite:${temporaryFolder(t)}/test.db`, {

@@ -3,7 +3,7 @@ import { test } from 'node:test'
 import { spawnServer } from '#kit/server-process.ts'
 import { temporaryFolder } from '#support/databases.ts'
 
-test('a server that is started with an empty TZ serves everybody, in UTC, and warns', async (t) => {
+test('a server that is started with an empty TZ serves all users, in UTC, and warns', async (t) => {
   const { ready, output } = spawnServer(t, [`--database-url=sqlite:${temporaryFolder(t)}/tz.db`], { TZ: '' })
   const url = await ready
   assert.equal((await fetch(`${url}/v1/tasks`)).status, 200)

@@ -41,7 +41,7 @@ function answering(row: object): Db {
   })
 }
 
-describe('a start looks at version and settings', () => {
+describe('a start checks version and settings', () => {
   const limits = { statementMs: 3_000 }
   const dialects = {
     postgres: dialectOf(new Kysely({ dialect: openPostgres('postgres://u@127.0.0.1:1/db', limits) })),
@@ -68,14 +68,14 @@ describe('a start looks at version and settings', () => {
   const inspect = (server: Server, more: object = {}) =>
     dialects[server].inspect(answering({ ...sound[server], ...more }))
 
-  test('what is as it should be is not spoken of', async () => {
+  test('correct ones are not logged', async () => {
     for (const server of databases) assert.deepEqual(await inspect(server), [])
     assert.deepEqual(await inspect('mysql', { log_bin: 0, sync_binlog: 0 }), [], 'nobody reads that log')
     assert.deepEqual(await inspect('mysql', { version: '10.6.1-MariaDB-log' }), [])
     assert.deepEqual(await inspect('postgres', { version: 120_000 }), [])
   })
 
-  test('a version that is too old is refused, and so is a setting without which texts or edits are lost', async () => {
+  test('a version that is too old is refused, and so is a setting that would lose texts or edits', async () => {
     const refused: [Server, object, RegExp][] = [
       ['postgres', { version: 110_022, name: '11.22' }, /^PostgreSQL 11\.22 is too old: Duebell needs 12 or newer\.$/],
       [
@@ -92,7 +92,7 @@ describe('a start looks at version and settings', () => {
       await assert.rejects(inspect(server, more), (error) => error instanceof Problem && expected.test(error.message))
   })
 
-  test('a server that may lose acknowledged writes is warned of, setting by setting', async () => {
+  test('a server that may lose acknowledged writes causes a warning for each such setting', async () => {
     assert.deepEqual(
       (await inspect('postgres', { fsync: 'off', full_page_writes: 'off', synchronous_commit: 'off' })).map(
         (warning) => /with (\w+ = \w+): a crash of its machine may lose acknowledged writes/.exec(warning)?.[1],
@@ -108,7 +108,7 @@ describe('a start looks at version and settings', () => {
   })
 
   for (const server of databases)
-    test(`${server}: a clock that differs from the database's is warned of`, { skip: skip[server] }, async (t) => {
+    test(`${server}: a clock that differs from the database's causes a warning`, { skip: skip[server] }, async (t) => {
       const url = await freshDatabase(t, server)
       const lines: string[] = []
       const log = { info() {}, warn: (text: string) => lines.push(text), error() {} }
@@ -140,18 +140,18 @@ describe('several starts', () => {
       for (const { db } of stores) assert.equal((await db.selectFrom('tasks').selectAll().execute()).length, 1)
     })
 
-  test('postgres: who finds another in the middle of migrating waits for it, however long that takes', {
+  test('postgres: a start waits for another that is migrating, however long that takes', {
     skip: skip.postgres,
   }, async (t) => {
     const url = await freshDatabase(t, 'postgres')
     const other = new pg.Client({ connectionString: url })
     await other.connect()
-    await other.query('select pg_advisory_lock(3853314791062309107)') // that of the migrations
+    await other.query('select pg_advisory_lock(3853314791062309107)') // the lock of the migrations
     let isOpen = false
     const opening = open(t, url).then(() => {
       isOpen = true
     })
-    await systemClock.sleep(4_000) // more than a statement may take otherwise
+    await systemClock.sleep(4_000) // longer than the timeout of other statements
     assert.equal(isOpen, false)
     await other.end()
     await opening
@@ -183,7 +183,7 @@ describe('the tasks of the original service', { skip: skip.mysql }, () => {
   }
   const at = (text: string) => Date.parse(text)
 
-  test('are taken over once, with their ids, their times read in the zone', async (t) => {
+  test('are migrated once, with their ids and their times in the configured zone', async (t) => {
     const url = await originalDatabase(t)
     const lines: string[] = []
     const store = await open(t, url, lines, 'Europe/Paris')
@@ -241,7 +241,7 @@ describe('the tasks of the original service', { skip: skip.mysql }, () => {
     assert.equal((await again.transact((tx) => insertTask(tx, draft))).id, 41)
   })
 
-  test('of two that start at once, one takes them over', async (t) => {
+  test('two concurrent starts migrate them once', async (t) => {
     const url = await originalDatabase(t)
     const lines: string[] = []
     const [store] = await Promise.all([open(t, url, lines), open(t, url, lines), open(t, url, lines)])
@@ -268,7 +268,7 @@ describe('the tasks of the original service', { skip: skip.mysql }, () => {
     assert.equal((await store.db.selectFrom('tasks').select('id').execute()).length, 2_345)
   })
 
-  test('a table of that name which is not the original is none of our business', async (t) => {
+  test('another table of that name is not touched', async (t) => {
     const url = await freshDatabase(t, 'mysql')
     await onServer('mysql', 'create table task (id int primary key, name text)', url)
     const lines: string[] = []

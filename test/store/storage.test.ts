@@ -19,7 +19,7 @@ const limits = { statementMs: 3_000 }
 const postgres = dialectOf(new Kysely({ dialect: openPostgres('postgres://u@127.0.0.1:1/db', limits) }))
 const mysql = dialectOf(new Kysely({ dialect: openMysql('mysql://u@127.0.0.1:1/db', limits) }))
 
-describe('errors of the storage have their class', () => {
+describe('storage errors are classified', () => {
   // PostgreSQL: appendix A of its manual. MySQL and MariaDB: their error references, and `perror` for the numbers of engines.
   const cases: [Dialect, object, string][] = [
     [postgres, { code: '53100' }, 'full'],
@@ -55,7 +55,7 @@ describe('errors of the storage have their class', () => {
     })
 })
 
-test('postgres: a database that becomes read-only is unhealthy until it takes writes again', {
+test('postgres: a database that becomes read-only is unhealthy until it accepts writes again', {
   skip: await skipReason('postgres'),
 }, async (t) => {
   const url = await freshDatabase(t, 'postgres')
@@ -68,7 +68,7 @@ test('postgres: a database that becomes read-only is unhealthy until it takes wr
     onBroken: (error) => lines.push(`broken: ${error}`),
   })
   await store.probe()
-  /** For new sessions; those that are there end. */
+  /** For new sessions; existing ones end. */
   const setReadOnly = async (value: 'on' | 'off') => {
     await onServer('postgres', `alter database ${name} set default_transaction_read_only = ${value}`)
     await onServer('postgres', `select pg_terminate_backend(pid) from pg_stat_activity where datname = '${name}'`)
@@ -107,7 +107,7 @@ test('postgres: a database that becomes read-only is unhealthy until it takes wr
 })
 
 for (const database of ['sqlite', 'postgres', 'mysql'] as const)
-  test(`${database}: a write of our own, to see whether writes are stored, leaves nothing behind`, {
+  test(`${database}: the write that checks whether writes are stored leaves no row`, {
     skip: database !== 'sqlite' && (await skipReason(database)),
   }, async (t) => {
     await using store = await openStore(await freshDatabase(t, database), { clock: systemClock, onBroken() {} })
@@ -120,7 +120,7 @@ for (const database of ['sqlite', 'postgres', 'mysql'] as const)
     assert.deepEqual(await store.db.selectFrom('secrets').selectAll().execute(), [])
   })
 
-test('a fault of writing ends with the first write that is stored, and its log line says how many failed', () => {
+test('a fault of writing ends with the first stored write, and its log line has the number of failures', () => {
   const lines: string[] = []
   const write = (text: string) => lines.push(text)
   let now = 0
@@ -152,7 +152,7 @@ for (const [fate, words, lose] of [
   ],
 ] as const)
   for (const ending of ['', '-wal'])
-    test(`a file${ending} that is ${fate} while the server runs makes it unhealthy, said once`, async (t) => {
+    test(`a file${ending} that is ${fate} while the server runs makes it unhealthy, and is logged once`, async (t) => {
       const path = join(temporaryFolder(t), 'duebell.db')
       const { client, url, clock, lines } = await startTestApp(t, { flags: [`--database-url=sqlite:${path}`] })
       await client.createTask({ title: 'Before' })

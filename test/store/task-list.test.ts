@@ -18,7 +18,7 @@ import { freshDatabase, migratedDatabase, testDatabase } from '#support/database
 import { wrapConnections } from '#support/failing-database.ts'
 import { fakeClock } from '#support/fake-clock.ts'
 
-/** How lists are found: by which index, by how many statements, and what the index of words costs and holds. */
+/** How lists are read: by which index, by how many statements, and the cost and content of the index of words. */
 const now = Date.parse('2026-12-01T09:00:00Z')
 const me = 1
 const defaults = { reminders: [], dayReminders: ['PT0S'], dayTime: '09:00', timeZone: 'UTC' }
@@ -40,7 +40,7 @@ async function open(t: TestContext, url?: string) {
   return { store, executed, ctx: { db: store.db, transact: store.transact, wake() {} } satisfies Context }
 }
 
-/** Tasks by the thousand; as created, words and all. */
+/** Tasks by the thousand, with the same rows as created ones, including words. */
 async function fill(store: Store, howMany: number, make: (i: number) => { title: string; expiryAt: number | null }) {
   for (let i = 0; i < howMany; i += 1_000)
     await store.transact(async (tx) => {
@@ -73,7 +73,7 @@ const page = (
   more: { filter?: TaskFilter; after?: Position; limit?: number } = {},
 ) => listPage(store.db, me, { filter: {}, sort, limit: 50, offset: 0, now, ...more })
 
-/** What a database says of how it will run a statement. */
+/** The query plan of a statement. */
 const explain: Record<DialectName, (text: string) => string> = {
   sqlite: (text) => `explain query plan ${text}`,
   postgres: (text) => `explain ${text}`,
@@ -81,12 +81,12 @@ const explain: Record<DialectName, (text: string) => string> = {
 }
 const isByIndex: Record<DialectName, (plan: string) => boolean> = {
   sqlite: (plan) => /USING INDEX tasks_expiry/.test(plan) && !/TEMP B-TREE/.test(plan),
-  // Of those without an expiry, where they are one in twenty, it goes by the ids as well: to read twenty for one in a row is no dearer.
+  // Tasks without an expiry, one in twenty, are also read by their ids: reading twenty for one match is no more expensive.
   postgres: (plan) => /Index Scan (Backward )?using tasks_(expiry|pkey)/.test(plan) && !/Sort/.test(plan),
   mysql: (plan) => /"key":"tasks_expiry"/.test(plan) && !/filesort/.test(plan),
 }
 
-test(`${testDatabase}: a page by expiry reads a stretch of the index, in both directions and from any position`, async (t) => {
+test(`${testDatabase}: a page by expiry reads one range of the index, in both directions and from any position`, async (t) => {
   const { store, executed } = await open(t)
   await fill(store, 5_000, (i) => ({
     title: `Task ${i}`,
@@ -119,7 +119,7 @@ test(`${testDatabase}: a page by expiry reads a stretch of the index, in both di
   }
 })
 
-test(`${testDatabase}: what very many tasks have is found as well, in any order and among others`, async (t) => {
+test(`${testDatabase}: a word in very many tasks is found as well, in any order and combined with others`, async (t) => {
   const { store, executed } = await open(t)
   const howMany = 10_500
   await fill(store, howMany, (i) => ({
@@ -162,7 +162,7 @@ test(`${testDatabase}: what very many tasks have is found as well, in any order 
   assert.ok(executed.length <= 8, 'and of many no more are read than the page needs')
 })
 
-/** Statements by themselves; those of a transaction are `begin` and `commit` besides. */
+/** Single statements; in a transaction `begin` and `commit` come in addition. */
 const ofIndex = (executed: readonly CompiledQuery[]) => executed.filter(({ sql }) => /\bsearch\b/.test(sql))
 
 test(`${testDatabase}: the index of words is written for a title or a description, once a transaction, and for nothing else`, async (t) => {
@@ -190,7 +190,7 @@ test(`${testDatabase}: the index of words is written for a title or a descriptio
   assert.ok((await writes(() => updateTask(ctx, actor, target, { description: 'x' }))) >= 1)
 })
 
-test(`${testDatabase}: the index holds a task's words of now, and none of those that are gone for good`, async (t) => {
+test(`${testDatabase}: the index has a task's current words, and none of purged tasks`, async (t) => {
   const { store } = await open(t)
   const insert = (title: string, userId = me) =>
     store.transact((tx) => insertTask(tx, newTask({ title }, userId, randomUUID(), defaults, now)))
@@ -203,14 +203,14 @@ test(`${testDatabase}: the index holds a task's words of now, and none of those 
   await store.transact(async (tx) => {
     await saveTasks(tx, [{ before: a, after: { ...a, title: 'changed', version: 2 } }])
     indexTask(tx, { ...a, title: 'changed' })
-    indexTask(tx, { ...a, title: 'changed twice' }) // two wishes in one transaction
+    indexTask(tx, { ...a, title: 'changed twice' }) // two requests in one transaction
   })
   assert.deepEqual([await found('word'), await found('first'), await found('twice')], [[b.id, theirs.id], [], [a.id]])
 
   await store.transact((tx) => removeFromIndex(tx, [b.id, 999]))
   await store.transact((tx) => removeFromIndex(tx, []))
   assert.deepEqual(await found('word'), [theirs.id])
-  // What is in the trash may come back; what is gone from there does not.
+  // Tasks in the trash may be restored; purged ones may not.
   for (const { id, userId } of [a, theirs])
     await store.transact(async (tx, now) => {
       assert.deepEqual(await lockToDelete(tx, userId, [id], {}, now), [id])
@@ -230,7 +230,7 @@ test(`${testDatabase}: the index holds a task's words of now, and none of those 
   assert.deepEqual(await found('regretted'), [])
 })
 
-test(`${testDatabase}: titles and descriptions as long as they may be are written and found`, async (t) => {
+test(`${testDatabase}: titles and descriptions of the maximum length are written and found`, async (t) => {
   const { store, ctx } = await open(t)
   const many = Array.from({ length: 9_000 }, (_, i) => (i * 7_919).toString(36)).join(' ')
   const texts = [many, 'ﷺ'.repeat(21_000), '日本'.repeat(10_000), '𐐨'.repeat(16_000), `${'x'.repeat(60_000)} end`]
@@ -245,7 +245,7 @@ test(`${testDatabase}: titles and descriptions as long as they may be are writte
   }
 })
 
-test(`${testDatabase}: tasks that were there before the index are in it after the start`, async (t) => {
+test(`${testDatabase}: tasks from before the index are in it after the start`, async (t) => {
   const url = await freshDatabase(t)
   const { store } = await open(t, url)
   await fill(store, 1_200, (i) => ({ title: `Task w${i}`, expiryAt: null }))

@@ -8,7 +8,7 @@ import { testDatabase } from '#support/databases.ts'
 import { draft, fresh, insert, me, now, open, other } from './open-store.ts'
 
 describe(`${testDatabase}: tasks`, () => {
-  test('a task comes back as it was written, each member of it', async (t) => {
+  test('a task is read as it was written, with each member', async (t) => {
     const store = await open(t)
     const full: NewTask = {
       ...draft({
@@ -33,7 +33,7 @@ describe(`${testDatabase}: tasks`, () => {
     assert.deepEqual(await tasks.findTask(store.db, me, plain.id), plain)
   })
 
-  test('another user finds, lists and locks nothing of mine', async (t) => {
+  test('another user finds, lists and locks none of my tasks', async (t) => {
     const store = await open(t)
     const [mine] = await insert(store, draft(), draft({}, other))
     assert.ok(mine)
@@ -60,7 +60,7 @@ describe(`${testDatabase}: tasks`, () => {
     assert.deepEqual(await page(0, 0), [])
   })
 
-  test('a task is saved over the version it was made from, and over no other', async (t) => {
+  test('a task is saved only over the version that it was made from', async (t) => {
     const store = await open(t)
     const [task] = await insert(store, draft())
     assert.ok(task)
@@ -75,7 +75,7 @@ describe(`${testDatabase}: tasks`, () => {
     assert.deepEqual(await tasks.findTask(store.db, me, task.id), changed)
   })
 
-  test('saving a task as it is already counts as saved', async (t) => {
+  test('saving an unchanged task counts as saved', async (t) => {
     const store = await open(t)
     const [task] = await insert(store, draft())
     assert.ok(task)
@@ -97,7 +97,7 @@ describe(`${testDatabase}: tasks`, () => {
     assert.equal((await tasks.listTasks(store.db, me, { after: 0, limit: 10, offset: 0 })).length, 2)
   })
 
-  test('keys differ by case, accent, width and trailing space; any number of tasks has none', async (t) => {
+  test('keys differ by case, accent, width and trailing space; any number of tasks may have no key', async (t) => {
     const store = await open(t)
     const keys = ['key', 'KEY', 'kéy', 'ke\u0301y', 'key ', ' key', 'ｋｅｙ', 'ss', 'ß', '🎉', '🎊']
     const inserted = await insert(store, ...keys.map((key) => draft({ key })), draft(), draft())
@@ -107,7 +107,7 @@ describe(`${testDatabase}: tasks`, () => {
     )
   })
 
-  test('the number of a deleted task is not given again', async (t) => {
+  test('the id of a deleted task is not used again', async (t) => {
     const database = await fresh(t)
     let store = await database.open()
     const [, last] = await insert(store, draft(), draft())
@@ -124,11 +124,11 @@ describe(`${testDatabase}: tasks`, () => {
     await store[Symbol.asyncDispose]()
   })
 
-  test('many are found by their ids at once', async (t) => {
+  test('many tasks are found by their ids at once', async (t) => {
     const store = await open(t)
     const inserted = await insert(store, ...Array.from({ length: 1_500 }, () => draft()))
     const found = await tasks.tasksByIds(store.db, [...inserted.map(({ id }) => id), 999_999])
-    // In what order they come is the database's to say.
+    // Their order is up to the database.
     assert.deepEqual(new Map(found), new Map(inserted.map((task) => [task.id, task])))
     assert.equal((await tasks.tasksByIds(store.db, [])).size, 0)
   })

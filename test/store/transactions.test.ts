@@ -13,7 +13,7 @@ import { fakeClock } from '#support/fake-clock.ts'
 import { draft, insert, me, now, open } from './open-store.ts'
 
 describe(`${testDatabase}: transactions`, () => {
-  /** A store, and the text of every statement from here on, with what the test adds. */
+  /** A store, and the text of every later statement, with the additions of the test. */
   async function watched(t: TestContext, onCommit: () => Promise<void> | void = () => {}) {
     const executed: string[] = []
     const store = await open(t, {
@@ -32,7 +32,7 @@ describe(`${testDatabase}: transactions`, () => {
   const titles = async ({ db }: Store) =>
     (await tasks.listTasks(db, me, { after: 0, limit: 1_000, offset: 0 })).map(({ title }) => title)
 
-  test('wishes that come together share one transaction; one that throws leaves no trace of itself', async (t) => {
+  test('writes that arrive together share one transaction; one that throws leaves no trace', async (t) => {
     const { store, executed } = await watched(t)
     const results = await Promise.allSettled([
       insert(store, draft({ title: 'first' })),
@@ -48,13 +48,13 @@ describe(`${testDatabase}: transactions`, () => {
       results.map((result) => (result.status === 'fulfilled' ? 'done' : result.reason.kind)),
       ['done', 'invalid', 'done', 'conflict', 'done'],
     )
-    // They are run together without savepoints first, and again with them once one has thrown.
+    // They run together without savepoints first, and again with them after one has thrown.
     assert.equal(executed.filter((text) => text === store.dialect.begin).length, 2)
     assert.equal(executed.filter((text) => text === 'commit').length, 1)
     assert.deepEqual(await titles(store), ['first', 'third', 'last'])
   })
 
-  test('one that is refused before it has changed anything costs those beside it nothing, where that can be known', async (t) => {
+  test('a write refused before it changed anything causes no rerun of the others, if that can be known', async (t) => {
     const { store, executed } = await watched(t)
     let runs = 0
     const results = await Promise.allSettled([
@@ -76,12 +76,12 @@ describe(`${testDatabase}: transactions`, () => {
     assert.deepEqual(await changesSince(store.db, me, 0, 10), [], 'nor is anything told that it was about to do')
   })
 
-  test('what the database refuses is never taken for a wish that has changed nothing', async (t) => {
+  test('an error of the database is never taken for a write that changed nothing', async (t) => {
     const { store } = await watched(t)
     const results = await Promise.allSettled([
       insert(store, draft({ title: 'first' })),
       store.transact(async (tx) => {
-        // As SQLite does by itself where it has no room, or no memory: whatever came before is gone.
+        // SQLite does so if it has no space or no memory: all earlier writes are rolled back.
         await sql`rollback`.execute(tx)
         throw new Error('no room')
       }),
@@ -91,13 +91,13 @@ describe(`${testDatabase}: transactions`, () => {
     assert.equal((await titles(store)).length, done, 'none is told that it was done, and was not')
   })
 
-  test('what is wrong with one wish is told to no other, however long all of them have waited for a lock', async (t) => {
+  test('the error of one write affects no other, however long all of them have waited for a lock', async (t) => {
     const clock = fakeClock(now)
     const store = await open(t, { clock })
     let tries = 0
     const held = Object.assign(new Error('held'), { code: '40P01', errno: 1213, errcode: 5 })
     const good = store.transact(async (tx) => {
-      // A lock that somebody holds for almost as long as it is waited for.
+      // A lock that is held for almost as long as a transaction waits for it.
       if (++tries === 1) {
         clock.set(now + 1_400)
         throw held
@@ -114,7 +114,7 @@ describe(`${testDatabase}: transactions`, () => {
     assert.equal((refused as PromiseRejectedResult).reason?.message, 'of this one alone')
   })
 
-  test('a wish that is alone and throws is rolled back', async (t) => {
+  test('a single write that throws is rolled back', async (t) => {
     const { store, executed } = await watched(t)
     const failing = store.transact(async (tx) => {
       await taskWrites.insertTask(tx, draft())
@@ -127,9 +127,9 @@ describe(`${testDatabase}: transactions`, () => {
     assert.deepEqual(await titles(store), ['next'])
   })
 
-  test('nothing is answered before the commit has been', async (t) => {
+  test('nothing is acknowledged before the commit', async (t) => {
     const { store, executed } = await watched(t, async () => {
-      for (let i = 0; i < 5; i++) await turn() // an answer that leaves early has the time to
+      for (let i = 0; i < 5; i++) await turn() // a premature acknowledgement has time to arrive
     })
     const request = async (title: string) => {
       await insert(store, draft({ title }))
@@ -151,7 +151,7 @@ describe(`${testDatabase}: transactions`, () => {
     assert.ok(executed.lastIndexOf('answered no') > executed.lastIndexOf('committed'), 'a refusal neither')
   })
 
-  test('when the commit fails nobody is told that it was done, and it was not', async (t) => {
+  test('if the commit fails no write is acknowledged, and none was stored', async (t) => {
     let fails = false
     const { store } = await watched(t, () => {
       if (fails) throw new Error('no room')
@@ -168,7 +168,7 @@ describe(`${testDatabase}: transactions`, () => {
     assert.deepEqual(await titles(store), ['next'])
   })
 
-  test('all in a transaction are at one time, whatever the clock does meanwhile', async (t) => {
+  test('all writes in a transaction have the same time, whatever the clock does meanwhile', async (t) => {
     let time = now
     const store = await open(t, { clock: { ...fakeClock(now), now: () => time++ } })
     const request = () => store.transact(async (_, at) => at)
@@ -177,7 +177,7 @@ describe(`${testDatabase}: transactions`, () => {
     assert.ok((await request()) > (times[0] as number), 'and the next is later')
   })
 
-  test('a thousand wishes at once are all done, each once, and where one transaction runs at a time in their order', async (t) => {
+  test('a thousand concurrent writes are all done, each once, and in order if one transaction runs at a time', async (t) => {
     const { store, executed } = await watched(t)
     const expected = Array.from({ length: 1_000 }, (_, i) => `task ${i}`)
     await Promise.all(expected.map((title) => insert(store, draft({ title }))))

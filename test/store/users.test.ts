@@ -13,7 +13,7 @@ import { testDatabase } from '#support/databases.ts'
 import { defaults, draft, me, now, open, other } from './open-store.ts'
 
 describe(`${testDatabase}: channels and users`, () => {
-  test('a channel keeps its number over other kinds, over being away, and over another order', async (t) => {
+  test('a channel keeps its id when its kind changes, when it is absent for a while, and in another order', async (t) => {
     const store = await open(t)
     const record = (...declared: [name: string, kind: string][]) =>
       store.transact((tx) =>
@@ -56,7 +56,7 @@ describe(`${testDatabase}: channels and users`, () => {
   const stale = ({ db }: Store) => recompute.findStaleUsers(db)
   const defaultsOf = async ({ db }: Store, id: number) => (await users.getUser(db, id)).defaults
 
-  test('what alarms are computed with is a user’s own choice, and the server’s for the rest', async (t) => {
+  test('alarms use a user’s own settings, and the server’s for the rest', async (t) => {
     const empty = await open(t)
     await empty.transact((tx) => preferences.adoptServerDefaults(tx, defaults, now))
     assert.deepEqual(await stale(empty), [], 'a new database has no alarms that could be stale')
@@ -101,7 +101,7 @@ describe(`${testDatabase}: channels and users`, () => {
     assert.deepEqual(await stale(store), [users.builtInUserId, other])
   })
 
-  test('how far a walk has come is of one change of one user, and goes with the user', async (t) => {
+  test('the progress of a walk belongs to one change of one user, and is deleted with the user', async (t) => {
     const store = await open(t)
     await store.transact((tx) => preferences.adoptServerDefaults(tx, defaults, now))
     const ada = await store.transact((tx) => userWrites.insertUser(tx, { ...person, name: 'ada' }, now))
@@ -130,7 +130,7 @@ describe(`${testDatabase}: channels and users`, () => {
     assert.equal(await recompute.findProgress(store.db, ada, now), undefined)
   })
 
-  test('users have numbers of their own, names of their own, and none is given twice', async (t) => {
+  test('users have unique ids and unique names, and none is used twice', async (t) => {
     const store = await open(t)
     await store.transact((tx) => preferences.adoptServerDefaults(tx, defaults, now))
     const add = (name: string, email: string | null = null) =>
@@ -143,7 +143,7 @@ describe(`${testDatabase}: channels and users`, () => {
     assert.ok((await add('bob')) > bob)
   })
 
-  test('whoever writes by a user’s settings is waited for by who changes them', async (t) => {
+  test('a change of settings waits for writes that use the earlier ones', async (t) => {
     const store = await open(t)
     await store.transact((tx) => preferences.adoptServerDefaults(tx, defaults, now))
     const id = users.builtInUserId
@@ -155,7 +155,7 @@ describe(`${testDatabase}: channels and users`, () => {
         await users.lockUser(tx, id)
         await preferences.saveOwnDefaults(tx, id, own, defaults, now)
       })
-      // As long as this runs, what it computed by is true.
+      // During this transaction the settings that it read stay current.
       assert.deepEqual(await users.defaultsInTransaction(tx, id), defaults)
       assert.deepEqual((await users.getUser(tx, id)).defaults, defaults)
     })

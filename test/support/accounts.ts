@@ -9,29 +9,29 @@ import { startLiveApp } from './live-app.ts'
 import { stopWithFakeClock } from './stop-with-fake-clock.ts'
 import { startTestApp, type TestApp, type TestAppOptions } from './test-app.ts'
 
-/** Of everybody in these tests: to make a hash of one takes 30 ms. */
+/** The password of every user in these tests: hashing one takes 30 ms. */
 export const password = 'six crows on a wire'
 
-/** Somebody with an account, and a token. */
+/** A user with an account, and a token. */
 export interface Account {
   readonly id: number
   readonly name: string
   readonly token: string
-  /** Asks with the token, wherever the server is by now. */
+  /** Sends a request with the token, to the current address of the server. */
   readonly client: DuebellClient
-  /** Signs in, for what a token may not do. */
+  /** Signs in, for operations that need a session. */
   page(): Promise<DuebellClient>
 }
 
 export interface LoginApp {
   readonly app: TestApp
-  /** The first user, who has set the server up. */
+  /** The first user, who has set up the server. */
   readonly root: Account
-  /** One more person, who has accepted an invitation. */
+  /** Adds a user, who has accepted an invitation. */
   add(name: string, request?: { role?: Role; email?: string; scopes?: Scope[] }): Promise<Account>
 }
 
-/** A server on which people sign in, set up by the link that it has printed. */
+/** A server with login, set up by the link that it has printed. */
 export async function startWithLogin(t: TestContext, options: TestAppOptions = {}): Promise<LoginApp> {
   const app = await startTestApp(t, { ...options, flags: ['--login', ...(options.flags ?? [])] })
   const person = (id: number, name: string, token: string): Account => ({
@@ -49,7 +49,7 @@ export async function startWithLogin(t: TestContext, options: TestAppOptions = {
     app,
     root,
     async add(name, { role = 'member', email, scopes = ['admin' as Scope] } = {}) {
-      const by = role === 'admin' ? await root.page() : root.client // a token makes no administrator
+      const by = role === 'admin' ? await root.page() : root.client // a token cannot create an administrator
       const { id, invitation } = await by.createUser({ name, role, ...(email !== undefined && { email }) })
       const cookie = await comeIn(app.url, '/v1/invitations/accept', { code: invitation?.code, password })
       const { token } = await signedIn(app.url, cookie).createToken({ name: 'of a test', scopes })
@@ -58,7 +58,7 @@ export async function startWithLogin(t: TestContext, options: TestAppOptions = {
   }
 }
 
-/** Two servers with login on one database, the first set up by its link. */
+/** Two servers with login on one database; the first is set up by its link. */
 export async function startReplicasWithLogin(t: TestContext) {
   const url = await migratedDatabase(t)
   const clock = fakeClock()
@@ -81,7 +81,7 @@ export async function startReplicasWithLogin(t: TestContext) {
 
 export const clientWith = (url: string, token: string): DuebellClient => createClient(url, { token, tries: 1 })
 
-/** What stands behind the # of the newest link by which a server can be set up; undefined where it has printed none. */
+/** The part after the # of the newest setup link; undefined if none was printed. */
 export function setUpCode(lines: readonly string[]): string | undefined {
   return /\/set-up#(dbi_\w+)/.exec(lines.findLast((line) => line.includes('/set-up#')) ?? '')?.[1]
 }
@@ -100,13 +100,13 @@ async function comeIn(url: string, path: string, body: object): Promise<string> 
   return sessionOf(response.headers) ?? assert.fail('no session came with it')
 }
 
-/** The session among the cookies of an answer, `name=value`. */
+/** The session among the cookies of a response, `name=value`. */
 export function sessionOf(headers: Headers): string | undefined {
   const line = headers.getSetCookie().find((one) => one.startsWith('__Host-duebell='))
   return line?.split(';')[0]
 }
 
-/** Asks as a page of the server does for whoever has signed in. */
+/** Sends a request as a page of the server does, with a session. */
 export function signedIn(url: string, cookie: string): DuebellClient {
   return createClient(url, { headers: { cookie }, tries: 1 })
 }

@@ -6,7 +6,9 @@ import type { TestContext } from 'node:test'
 import type { RowDataPacket } from 'mysql2/promise'
 import { systemClock } from '#clock.ts'
 
-/** Where temporary folders are: in memory where there is room, since no test waits for a disk. Docker's own 64 MB are not enough. */
+/**
+ * The folder for temporary folders: in memory if there is space, since no test should wait for a disk. Docker's own 64 MB are not enough.
+ */
 export const temporaryRoot = hasRoom('/dev/shm') ? '/dev/shm' : tmpdir()
 
 function hasRoom(folder: string): boolean {
@@ -19,7 +21,7 @@ function hasRoom(folder: string): boolean {
   }
 }
 
-/** A folder that is gone after the test. */
+/** A folder that is removed after the test. */
 export function temporaryFolder(t: TestContext): string {
   const folder = mkdtempSync(join(temporaryRoot, 'duebell-'))
   t.after(() => rmSync(folder, { recursive: true, force: true }))
@@ -27,8 +29,8 @@ export function temporaryFolder(t: TestContext): string {
 }
 
 /**
- * Where the database servers of the tests are, if there are any. `TEST_DATABASE` says on which database a run of the tests is;
- * `test/run.ts` makes one run for each.
+ * The addresses of the database servers of the tests, if there are any. `TEST_DATABASE` selects the database of a run; `test/run.ts` makes
+ * one run for each.
  */
 export const servers = {
   postgres: 'postgres://postgres@127.0.0.1:5432/test',
@@ -39,7 +41,7 @@ export type TestDatabase = 'sqlite' | keyof typeof servers
 
 export const testDatabase = (process.env.TEST_DATABASE ?? 'sqlite') as TestDatabase
 
-// Each only where it is asked for, as the server does it: the two take a sixth of the time that a test on SQLite takes to load.
+// Each driver is imported only when needed, as in the server: both take a sixth of the time that a test on SQLite takes to load.
 const openPostgres = async (url: string) => {
   const { default: pg } = await import('pg')
   const client = new pg.Client({ connectionString: url, connectionTimeoutMillis: 2_000 })
@@ -74,7 +76,7 @@ export async function isReachable(name: keyof typeof servers): Promise<boolean> 
   )
 }
 
-/** For `skip` of tests that bring their own server: false, or why not. @throws under CI=true, which is to have one */
+/** For `skip` of tests that bring their own server: false, or the reason. @throws under CI=true, which must have one */
 export async function skipReason(name: keyof typeof servers): Promise<string | false> {
   if (await isReachable(name)) return false
   const reason = `no ${name} server answers at ${new URL(servers[name]).host}`
@@ -82,7 +84,7 @@ export async function skipReason(name: keyof typeof servers): Promise<string | f
   return reason
 }
 
-/** The URL of an empty database of this test's own, gone after it. */
+/** The URL of an empty database of this test, removed after it. */
 export async function freshDatabase(t: TestContext, kind: TestDatabase = testDatabase): Promise<string> {
   if (kind === 'sqlite') return `sqlite:${temporaryFolder(t)}/test.db`
   const name = nameOfOwn()
@@ -97,10 +99,10 @@ const dropDatabase = (kind: keyof typeof servers, name: string) =>
   onServer(kind, kind === 'postgres' ? `drop database ${name} with (force)` : `drop database ${name}`)
 
 /**
- * The URL of a database of this test's own, as the first start leaves it: migrated, and without a row. A test that changes the schema takes
- * `freshDatabase`. Migrating takes 40 ms of CPU on SQLite and 200 on a server, so it is done once a process. A file is copied from then on;
- * a server's database is emptied for the next test, which takes 20 ms (PostgreSQL's `create database … template` takes 130, and MariaDB
- * has nothing like it).
+ * The URL of a database of this test, in the state after the first start: migrated, and without a row. A test that changes the schema takes
+ * `freshDatabase`. Migrating takes 40 ms of CPU on SQLite and 200 on a server, so it is done once a process. Later tests get a copy of the
+ * file, or a server's database that was emptied, which takes 20 ms (PostgreSQL's `create database … template` takes 130, and MariaDB has
+ * nothing like it).
  */
 export async function migratedDatabase(t: TestContext, kind: TestDatabase = testDatabase): Promise<string> {
   if (kind === 'sqlite') {
@@ -110,7 +112,7 @@ export async function migratedDatabase(t: TestContext, kind: TestDatabase = test
     return `sqlite:${path}`
   }
   const url = (await emptied(kind)) ?? (await migrateServer(kind))
-  // The app of this test has stopped by the time at which the next test asks for it: that is when it is emptied.
+  // The app of this test has stopped by the time at which the next test requests a database: it is emptied then.
   t.after(() => free[kind].push(url))
   return url
 }
@@ -146,7 +148,7 @@ async function dropMade(): Promise<void> {
   for (const [kind, name] of made) await dropDatabase(kind, name)
 }
 
-/** One that a test before has used, without what it left; undefined where there is none, or something still holds a lock on it. */
+/** The emptied database of an earlier test; undefined if there is none, or if it is still locked. */
 async function emptied(kind: keyof typeof servers): Promise<string | undefined> {
   const url = free[kind].pop()
   if (url === undefined) return undefined
@@ -187,7 +189,7 @@ async function emptyMysql(url: string): Promise<void> {
   }
 }
 
-/** Makes a database of `freshDatabase` empty again, once nobody has it open. To make another takes PostgreSQL half a second. */
+/** Empties a database of `freshDatabase` once all connections are closed. Creating another takes PostgreSQL half a second. */
 export async function emptyDatabase(url: string, kind: TestDatabase = testDatabase): Promise<void> {
   if (kind === 'sqlite') {
     const path = url.replace(/^sqlite:/, '')

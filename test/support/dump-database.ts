@@ -2,10 +2,10 @@ import { readFileSync } from 'node:fs'
 import { type Kysely, sql } from 'kysely'
 import type { Store } from '#store/engine/open.ts'
 
-/** What FTS5 keeps its index in; what that says is in `search_words`. */
+/** The storage of FTS5; `search_words` has its content. */
 const inner = /^search_(data|idx|content|docsize|config)$/
 
-/** All that a database holds, the rows of each table as text. */
+/** The content of a database, with the rows of each table as text. */
 export async function dumpDatabase({ db }: Pick<Store, 'db'>): Promise<Map<string, string>> {
   const found = new Map<string, string>()
   for (const { name } of await db.introspection.getTables({ withInternalKyselyTables: true })) {
@@ -21,7 +21,7 @@ export async function dumpDatabase({ db }: Pick<Store, 'db'>): Promise<Map<strin
 
 const isBytes = (value: unknown): value is Uint8Array => value instanceof Uint8Array
 
-/** The names of the tables in which a text stands anywhere; of an embedded database also `file`, where its files hold it. */
+/** The names of the tables that contain a text; of an embedded database also `file`, if its files contain it. */
 export async function placesOf(store: Pick<Store, 'db' | 'dialect'>, text: string): Promise<string[]> {
   const places = [...(await dumpDatabase(store))].filter(([, rows]) => rows.includes(text)).map(([name]) => name)
   if (store.dialect.name !== 'sqlite') return places

@@ -1,27 +1,27 @@
 import type { CompiledQuery, DatabaseConnection, Dialect, Driver, QueryResult } from 'kysely'
 
 /**
- * Stands between the app and its database. What is asked of it goes through until it «dies»: from then on every statement
- * throws, as if the process were gone. Whoever then stops the app and starts it on the same file has had a crash; SQLite
- * rolls back what was open.
+ * A layer between the app and its database that simulates a crash. Statements pass until it «dies»: from then on every statement throws, as
+ * if the process were gone. A test that then stops the app and starts it on the same file has simulated a crash; SQLite rolls back open
+ * transactions.
  */
 export interface FailingDatabase {
-  /** To be given as `wrapDatabase`. */
+  /** To be passed as `wrapDatabase`. */
   wrap(dialect: Dialect): Dialect
   /** Every statement throws from here on. */
   die(): void
-  /** The n-th statement from here on, counted from 1, is the last. */
+  /** The n-th statement from here on, counted from 1, is the last one. */
   dieAt(n: number, when: DateTimeInput): void
   readonly isFailed: boolean
   /** Resolves when it dies. */
   readonly died: Promise<void>
-  /** The text of every statement that was asked for, in order, up to the last one before it died. */
+  /** The text of every requested statement, in order, up to the last one before it died. */
   readonly statements: readonly string[]
 }
 
 /**
- * `before`: the statement does not run. `after`: it ran, but its answer never comes; this counts only what changes something,
- * since to have read or not is the same to those who come after.
+ * `before`: the statement does not run. `after`: it ran, but its result never arrives; this counts only statements that change something,
+ * since a read makes no difference to later ones.
  */
 export type DateTimeInput = 'before' | 'after'
 
@@ -76,7 +76,7 @@ export type Around = <R>(
   query: CompiledQuery,
 ) => Promise<QueryResult<R>>
 
-/** A dialect whose every statement passes through `around`, and every connection that is asked for through `acquire`. */
+/** A dialect that passes every statement through `around`, and every acquired connection through `acquire`. */
 export function wrapConnections(
   dialect: Dialect,
   around: Around,
@@ -117,7 +117,7 @@ export function wrapConnections(
   }
 }
 
-/** Stands before a statement, and lets it by only while it is open. `wrap` is to be given as `wrapDatabase`. */
+/** Holds statements back while it is closed. `wrap` is to be passed as `wrapDatabase`. */
 export function pauseBefore(statement: RegExp) {
   let [reached, opened] = [Promise.withResolvers<void>(), Promise.withResolvers<void>()]
   opened.resolve()
@@ -133,7 +133,7 @@ export function pauseBefore(statement: RegExp) {
       ;[reached, opened] = [Promise.withResolvers(), Promise.withResolvers()]
     },
     open: () => opened.resolve(),
-    /** Somebody stands before it, once it is closed. */
+    /** Resolves when a statement waits for it, once it is closed. */
     get isReached() {
       return reached.promise
     },

@@ -1,17 +1,16 @@
 import type { Clock } from '#clock.ts'
 
 /**
- * A clock that a test moves by hand. Only sleepers that were handed this clock notification; global timers stay real, since
- * drivers need theirs.
+ * A clock that a test advances by hand. Only sleepers that use this clock are affected; global timers stay real, since drivers need theirs.
  */
 export interface FakeClock extends Clock {
-  /** Moves on, waking sleepers in the order of their times and letting each finish before the next. */
+  /** Advances, waking sleepers in the order of their times and letting each finish before the next. */
   advance(ms: number): Promise<void>
   /** The same, to an instant: ISO text or ms since 1970. */
   advanceTo(time: string | number): Promise<void>
-  /** Sets the time without waking anybody, as an operator or NTP does. */
+  /** Sets the time without waking sleepers, as an operator or NTP does. */
   set(time: string | number): void
-  /** Called after every step until it resolves: what was woken has come to rest. */
+  /** Called after every step until it resolves: woken sleepers have finished. */
   whenIdle: () => Promise<void>
 }
 
@@ -23,7 +22,7 @@ interface Sleeper {
 export function fakeClock(start: string | number = '2026-12-01T09:00:00Z'): FakeClock {
   const toMs = (time: string | number) => (typeof time === 'number' ? time : Date.parse(time))
   let now = toMs(start)
-  /** How long this clock has run, whatever it was set to: sleeping is measured by this, as setTimeout is. */
+  /** The elapsed time of this clock, whatever it was set to: sleeps are measured by this, as in setTimeout. */
   let elapsed = 0
   const sleepers = new Set<Sleeper>()
 

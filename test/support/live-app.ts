@@ -13,7 +13,7 @@ export interface LiveApp {
   readonly recorder: Recorder
 }
 
-/** The whole server in this process, on a database of the test's and the machine's own clock, with a recording channel. */
+/** The whole server in this process, on a database of this test and the real clock, with a recording channel. */
 export async function startLiveApp(
   t: TestContext,
   databaseUrl: string,

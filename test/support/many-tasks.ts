@@ -3,7 +3,7 @@ import type { Insertable } from 'kysely'
 import type { Store } from '#store/engine/open.ts'
 import type { TaskTable } from '#store/schema.ts'
 
-/** Very many tasks, in a few statements; without an alarm. `more` are columns that all of them have. */
+/** Inserts very many tasks, in a few statements and without an alarm. `more` are columns that all of them have. */
 export async function insertMany(
   { transact, dialect }: Pick<Store, 'transact' | 'dialect'>,
   howMany: number,

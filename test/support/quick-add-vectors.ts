@@ -8,10 +8,10 @@ export interface Vector {
   readonly zone: string
   readonly language: string
   readonly task: QuickAddTask
-  /** What each span covers, in order: its text and its field. */
+  /** The text and the field of each span, in order. */
   readonly spans: readonly (readonly [text: string, field: Span['field']])[]
   readonly notes: readonly string[]
-  /** Looks like a date or token, and is none. */
+  /** A text that looks like a date or token, and is none. */
   readonly isFalseFriend: boolean
 }
 

@@ -4,13 +4,13 @@ import { wrapConnections } from './failing-database.ts'
 import type { FakeClock } from './fake-clock.ts'
 
 /**
- * For tests in which something hangs: the app is never idle then. Of the world it needs only the database and turns of the event
- * loop, so it has come to rest, and waits for the clock alone, when many turns have passed and it has asked the database nothing.
+ * For tests in which an operation hangs: the app is never idle then. It depends only on the database and turns of the event loop. So it is
+ * at rest, and waits only for the clock, when many turns have passed without a statement.
  */
 export function watchQuiescence() {
   let inFlight = 0
   let moves = 0
-  /** Wakes who waits for the last statement underway: turning meanwhile would burn a core for as long as a server takes. */
+  /** Wakes a wait for the last statement in flight: busy turns would use a core for as long as a server takes. */
   const waiting: (() => void)[] = []
   async function count<R>(run: () => Promise<R>): Promise<R> {
     inFlight++
@@ -24,9 +24,9 @@ export function watchQuiescence() {
     }
   }
   return {
-    /** To be given as `wrapDatabase`. */
+    /** To be passed as `wrapDatabase`. */
     wrap: (dialect: Dialect): Dialect => wrapConnections(dialect, (_, run) => count(run), count),
-    /** From here on this clock waits for rest, and not for idleness. */
+    /** From here on this clock waits for rest, and not until the app is idle. */
     rule(clock: FakeClock) {
       clock.whenIdle = async () => {
         for (let before = -1; inFlight > 0 || before !== moves; ) {

@@ -3,14 +3,14 @@ import type { Outcome } from '#core/delivery.ts'
 import { type Message, sentence } from '#core/notification.ts'
 import Type from '#json-schema.ts'
 
-/** A channel that keeps what it was given, and answers what the test says. */
+/** A channel that records its messages, and responds as the test says. */
 export interface Recorder {
   readonly kind: ChannelKind
   /** Everything sent, in order. */
   readonly messages: Message[]
-  /** What was sent since the last call, in words. */
+  /** The messages since the last call, as text. */
   take(): string[]
-  /** What the next attempts answer; `sent` when it returns undefined. May hang, or throw. */
+  /** The result of the next attempts; `sent` when it returns undefined. May hang, or throw. */
   answer: (message: Message, signal: AbortSignal) => Outcome | undefined | Promise<Outcome>
 }
 

@@ -3,9 +3,9 @@ import type { FailingDatabase } from './failing-database.ts'
 import type { FakeClock } from './fake-clock.ts'
 
 /**
- * A stop waits a while for what hangs, or for what a dead database will never finish, by a clock that nobody but the test
- * moves: this moves it.
- * @param database where given, only once that is dead
+ * A stop waits a while for attempts that hang, or that a dead database will never finish, by a clock that only the test advances: this
+ * advances it.
+ * @param database if given, advances only once it is dead
  */
 export async function stopWithFakeClock(
   clock: FakeClock,
@@ -18,7 +18,7 @@ export async function stopWithFakeClock(
   }
   stop.then(over, over)
   for (let turns = 1; !isOver; turns++) {
-    await (turns < 1_000 ? turn() : delay(1)) // by then it waits for a server: turning burns a core
+    await (turns < 1_000 ? turn() : delay(1)) // by then it waits for a server: busy turns use a core
     if (database?.isFailed === false || turns % 10 !== 0) continue
     clock.whenIdle = async () => {}
     await clock.advance(1_000)

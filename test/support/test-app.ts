@@ -15,13 +15,13 @@ import { stopWithFakeClock } from './stop-with-fake-clock.ts'
 export interface TestApp {
   readonly client: DuebellClient
   readonly clock: FakeClock
-  /** A channel besides the console, named and of kind `recording`. */
+  /** A channel besides the console, with a name and the kind `recording`. */
   readonly recorder: Recorder
-  /** What was written to standard output. */
+  /** The lines of standard output. */
   readonly lines: string[]
   readonly app: App
   readonly url: string
-  /** Stops, and starts again on the same data; what was given changes the configuration. */
+  /** Stops, and starts again on the same data; the argument changes the configuration. */
   restart(options?: TestAppOptions): Promise<void>
   stop(): Promise<void>
 }
@@ -35,7 +35,7 @@ export interface TestAppOptions {
   readonly zoneRules?: string
 }
 
-/** The whole server in this process, on a port of its own, a database of its own and a clock moved by hand. */
+/** The whole server in this process, with its own port, database and fake clock. */
 export async function startTestApp(t: TestContext, options: TestAppOptions = {}): Promise<TestApp> {
   const url = await migratedDatabase(t)
   const clock = fakeClock(options.startAt)
@@ -68,7 +68,7 @@ export async function startTestApp(t: TestContext, options: TestAppOptions = {})
   await start()
   const testApp: TestApp = {
     get client() {
-      return createClient(app.url, { tries: 1, timeoutMs: 60_000 }) // what the server answers, not what a second try mends
+      return createClient(app.url, { tries: 1, timeoutMs: 60_000 }) // the first response of the server, not the result of a retry
     },
     clock,
     recorder,

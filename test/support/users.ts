@@ -2,7 +2,7 @@ import type { Store } from '#store/engine/open.ts'
 import { adoptServerDefaults } from '#store/preferences.ts'
 import { insertUser } from '#store/user-writes.ts'
 
-/** For tests of the store alone: the first user, and another. @returns the other's number: 2 */
+/** For tests of the store alone: the first user, and another. @returns the id of the other: 2 */
 export async function addUsers({ transact }: Pick<Store, 'transact'>, { defaults = usual } = {}): Promise<number> {
   return transact(async (tx, now) => {
     await adoptServerDefaults(tx, defaults, now)

@@ -5,22 +5,22 @@ import { ignored, nullable, time } from './common.ts'
 
 const ScopeShape = Type.Enum(scopes, {
   description:
-    'read · write: also change tasks, and what rings · admin: also channels, settings, tokens, and what cannot be undone. Each takes the one before it in',
+    '`read`: read · `write`: also change tasks, and acknowledge and retry notifications · `admin`: also channels, settings, tokens, and operations that cannot be undone. Each scope includes the previous one',
 })
 
-const secret = (what: string) => Type.String({ description: `${what}. Shown in this answer alone` })
+const secret = (what: string) => Type.String({ description: `${what}. Only this response shows it` })
 
 export const UserShape = Type.Object(
   {
     id: Type.Integer(),
     name: nullable(
-      Type.String({ description: 'By which he signs in; null for the first as long as nobody has said it' }),
+      Type.String({ description: 'The name to sign in with; null for the first user until they choose one' }),
     ),
     email: nullable(Type.String()),
-    role: Type.Enum(roles, { description: 'admin: of the server as well' }),
-    disabled_dt: nullable(time('Since when he cannot come in')),
-    create_dt: time('When he was made'),
-    version: Type.Integer({ description: 'Counts changes by administrators; also its ETag' }),
+    role: Type.Enum(roles, { description: '`admin`: also administers the server' }),
+    disabled_dt: nullable(time('When the user was disabled')),
+    create_dt: time('When the user was created'),
+    version: Type.Integer({ description: 'Number of changes by administrators; also the ETag' }),
   },
   { $id: 'User' },
 )
@@ -29,11 +29,11 @@ export type UserWire = Static<typeof UserShape>
 
 export const InvitationShape = Type.Object(
   {
-    code: secret('What sets his password, once: POST /v1/invitations/accept'),
+    code: secret('The code that sets the password of the user, once, with POST /v1/invitations/accept'),
     url: nullable(
-      Type.String({ description: 'A page that does so; null where nobody has said how the server is reached' }),
+      Type.String({ description: 'The page that accepts the invitation; null if the server has no public URL' }),
     ),
-    expires_dt: time('Until when'),
+    expires_dt: time('When the invitation expires'),
   },
   { $id: 'Invitation' },
 )
@@ -65,7 +65,7 @@ export const UserDraftShape = Type.Object(
   {
     name,
     email: Type.Optional(email),
-    role: Type.Optional(Type.Enum(roles, { description: 'member when absent' })),
+    role: Type.Optional(Type.Enum(roles, { description: 'The default is `member`' })),
     password: Type.Optional(password),
   },
   { $id: 'UserDraft', additionalProperties: false },
@@ -78,7 +78,9 @@ export const UserPatchShape = Type.Object(
     name: Type.Optional(name),
     email: Type.Optional(email),
     role: Type.Optional(Type.Enum(roles)),
-    disabled: Type.Optional(Type.Boolean({ description: 'He cannot come in; what he has is kept, and rings' })),
+    disabled: Type.Optional(
+      Type.Boolean({ description: 'The user cannot sign in. Their data is kept, and their reminders still fire' }),
+    ),
     id: Type.Optional(ignored),
     disabled_dt: Type.Optional(ignored),
     create_dt: Type.Optional(ignored),
@@ -101,17 +103,18 @@ export const DeletedUserShape = Type.Object({ id: Type.Integer() }, { $id: 'Dele
 export const TokenShape = Type.Object(
   {
     id: Type.Integer(),
-    kind: Type.Enum(['token', 'session'], { description: 'session: of a person who signed in' }),
-    name: Type.String({ description: 'Of a session, what its browser called itself' }),
-    hint: Type.String({ description: 'How it begins' }),
+    kind: Type.Enum(['token', 'session'], { description: '`session`: created by signing in' }),
+    name: Type.String({ description: 'The name of the token; of a session, the User-Agent of its browser' }),
+    hint: Type.String({ description: 'The first characters of the token' }),
     scopes: Type.Array(ScopeShape),
-    is_current: Type.Boolean({ description: 'It is what was asked with' }),
-    create_dt: time('When it was made'),
-    expires_dt: nullable(time('Until when it is good; null: until it is revoked')),
-    last_used_dt: nullable(time('To the minute')),
+    is_current: Type.Boolean({ description: 'Whether this request used it' }),
+    create_dt: time('When it was created'),
+    expires_dt: nullable(time('When it expires; null: only when it is revoked')),
+    last_used_dt: nullable(time('When it was last used, to the minute')),
     parent_id: nullable(
       Type.Integer({
-        description: 'The token that made it, and is revoked with it; null: made by a session, or on the server itself',
+        description:
+          'The token that created it: revoking that one revokes this one. Null: created in a session or on the server',
       }),
     ),
   },
@@ -125,7 +128,7 @@ export const TokensShape = Type.Object({ tokens: Type.Array(TokenShape) }, { $id
 export type TokensWire = Static<typeof TokensShape>
 
 export const NewTokenShape = Type.Object(
-  { ...TokenShape.properties, token: secret('What to send as Authorization: Bearer') },
+  { ...TokenShape.properties, token: secret('The token to send as `Authorization: Bearer`') },
   { $id: 'NewToken' },
 )
 
@@ -145,7 +148,7 @@ export const TokenDraftShape = Type.Object(
         Type.String({
           maxLength: 100,
           description:
-            'Null: until it is revoked. Absent: the same, or, when a token makes it, until that one expires; later is refused',
+            'Null: never expires. The default is null, or the expiry of the token that creates it. A later expiry than that is refused',
         }),
       ),
     ),
@@ -158,7 +161,9 @@ export type TokenDraftWire = Static<typeof TokenDraftShape>
 export const RevokedTokenShape = Type.Object(
   {
     id: Type.Integer(),
-    revoked: Type.Integer({ description: 'How many, with those made with it; with dry_run how many it would be' }),
+    revoked: Type.Integer({
+      description: 'Number of revoked tokens, including its children; with `dry_run`, the number that would be revoked',
+    }),
   },
   { $id: 'RevokedToken' },
 )
@@ -167,16 +172,16 @@ export const SessionShape = Type.Object(
   {
     user: Type.Union([UserShape, Type.Null()]),
     scopes: Type.Array(ScopeShape),
-    by: nullable(Type.String({ description: 'What was asked with: token, session or socket' })),
+    by: nullable(Type.String({ description: 'The credential of this request: `token`, `session` or `socket`' })),
     sign_in: Type.Object(
       {
-        required: Type.Boolean({ description: 'false: a server without login' }),
+        required: Type.Boolean({ description: 'Whether the server requires a login' }),
         password: Type.Boolean(),
         provider: nullable(
-          Type.String({ description: 'What the button to an OpenID provider says; it leads to /auth/oidc' }),
+          Type.String({ description: 'The label of the button for the OpenID provider, which links to /auth/oidc' }),
         ),
       },
-      { description: 'How one comes in' },
+      { description: 'The ways to sign in' },
     ),
   },
   { $id: 'Session' },
@@ -190,8 +195,8 @@ export const SignInShape = Type.Object(
 )
 
 const endedAccess = {
-  sessions_ended: Type.Integer({ description: 'How many sessions have ended' }),
-  tokens_revoked: Type.Integer({ description: 'How many tokens have ended' }),
+  sessions_ended: Type.Integer({ description: 'Number of ended sessions' }),
+  tokens_revoked: Type.Integer({ description: 'Number of revoked tokens' }),
 }
 
 export const SignedOutEverywhereShape = Type.Object(endedAccess, { $id: 'SignedOutEverywhere' })
@@ -212,7 +217,7 @@ export const AcceptInvitationShape = Type.Object(
 export const AcceptedInvitationShape = Type.Object(
   {
     user: UserShape,
-    token: nullable(secret('Where the server was set up by it: a first token, of all scopes')),
+    token: nullable(secret('After the first-run setup of a server: a first token with all scopes')),
   },
   { $id: 'AcceptedInvitation' },
 )
@@ -222,7 +227,10 @@ export const PasswordChangeShape = Type.Object(
     current: Type.Optional(password),
     password,
     revoke_tokens: Type.Optional(
-      Type.Boolean({ default: false, description: 'Whether all your tokens end as well; other sessions always do' }),
+      Type.Boolean({
+        default: false,
+        description: 'Whether to revoke all your tokens as well; your other sessions always end',
+      }),
     ),
   },
   { $id: 'PasswordChange', additionalProperties: false },
@@ -237,15 +245,15 @@ export type PasswordChangedWire = Static<typeof PasswordChangedShape>
 export const AuditEntryShape = Type.Object(
   {
     id: Type.Integer(),
-    at_dt: time('When'),
-    user_id: nullable(Type.Integer({ description: 'Who; null where that is not known' })),
-    user: nullable(Type.String({ description: 'His name by then' })),
-    by: nullable(Type.String({ description: 'What he asked with: token, session, socket, link' })),
+    at_dt: time('When the operation was requested'),
+    user_id: nullable(Type.Integer({ description: 'The user; null if unknown' })),
+    user: nullable(Type.String({ description: 'The name of the user at that time' })),
+    by: nullable(Type.String({ description: 'The credential: `token`, `session`, `socket` or `link`' })),
     by_name: nullable(Type.String()),
     operation: Type.String({ description: 'The operationId' }),
-    object: Type.String({ description: 'The path of what it was done to' }),
-    status: Type.Integer({ description: 'Of the answer: what was refused is here, too' }),
-    address: nullable(Type.String({ description: 'From where' })),
+    object: Type.String({ description: 'The path of the object' }),
+    status: Type.Integer({ description: 'The status of the response; refused operations are listed as well' }),
+    address: nullable(Type.String({ description: 'The IP address of the caller' })),
     request_id: Type.String(),
   },
   { $id: 'AuditEntry' },

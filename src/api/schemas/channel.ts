@@ -4,7 +4,7 @@ import Type, { type Static } from '#json-schema.ts'
 import { ignored, nullable, time } from './common.ts'
 
 export const Options = Type.Record(Type.String(), Type.Unknown(), {
-  description: 'As its kind has them; a secret is shown as ********, and sent back so stays as it is',
+  description: 'The options of its kind. A secret is shown as `********`; sending that back keeps the secret',
 })
 
 export const ChannelShape = Type.Object(
@@ -12,20 +12,22 @@ export const ChannelShape = Type.Object(
     id: Type.Integer(),
     name: Type.String(),
     kind: Type.String(),
-    source: Type.Enum(channelSources, { description: 'What is not made by this API is changed where it is declared' }),
+    source: Type.Enum(channelSources, {
+      description: 'A channel of another source than the API must be changed where it is declared',
+    }),
     options: Options,
     enabled: Type.Boolean(),
     ...channelSettingMembers,
     status: Type.Enum(channelStatuses, {
-      description: 'failing: a notification was given up, and none has been sent since',
+      description: '`failing`: a delivery failed, and none has been sent since',
     }),
-    disabled_reason: nullable(Type.String({ description: 'Why the server switched it off, where it did' })),
-    failing_since_dt: nullable(time('Since when every attempt has failed')),
+    disabled_reason: nullable(Type.String({ description: 'Why the server switched it off; null if it did not' })),
+    failing_since_dt: nullable(time('The time since which every attempt has failed')),
     last_sent_dt: nullable(time('When something was last sent, to the minute')),
     last_error: nullable(Type.String()),
-    create_dt: time('When it was made'),
+    create_dt: time('When it was created'),
     update_dt: time('When it was last changed'),
-    version: Type.Integer({ description: 'Counts its changes; also its ETag' }),
+    version: Type.Integer({ description: 'Number of changes; also the ETag' }),
   },
   { $id: 'Channel' },
 )
@@ -72,7 +74,9 @@ export type ChannelPatchWire = Static<typeof ChannelPatchShape>
 export const DeletedChannelShape = Type.Object(
   {
     id: Type.Integer(),
-    cancelled: Type.Integer({ description: 'Deliveries that waited for it; with dry_run those that wait' }),
+    cancelled: Type.Integer({
+      description: 'Number of cancelled deliveries; with `dry_run`, the number of pending ones',
+    }),
   },
   { $id: 'DeletedChannel' },
 )
@@ -90,10 +94,10 @@ export const SavedChannelTrialShape = Type.Object(
 export const ChannelTestShape = Type.Object(
   {
     ok: Type.Boolean(),
-    status: nullable(Type.Integer({ description: "The receiver's own, where its protocol has one" })),
+    status: nullable(Type.Integer({ description: 'The status code of the receiver; null if its protocol has none' })),
     latency_ms: Type.Integer(),
-    error: nullable(Type.String({ description: 'What went wrong' })),
-    would_retry: Type.Boolean({ description: 'Whether a notification would be tried again' }),
+    error: nullable(Type.String({ description: 'Why the test failed; null if it did not' })),
+    would_retry: Type.Boolean({ description: 'Whether a delivery would be retried after this error' }),
   },
   { $id: 'ChannelTest' },
 )
@@ -105,15 +109,15 @@ export const ChannelKindsShape = Type.Object(
     kinds: Type.Array(
       Type.Object({
         kind: Type.String(),
-        label: Type.String({ description: 'What people call it' }),
+        label: Type.String({ description: 'The name to show to people' }),
         about: Type.String(),
-        config_only: Type.Boolean({ description: 'Only the configuration file may declare one' }),
+        config_only: Type.Boolean({ description: 'Whether only the configuration file may declare such a channel' }),
         options: Type.Object(
           {},
           {
             additionalProperties: true,
             description:
-              'The JSON Schema of its options; a member with writeOnly is a secret. Changing one with affectsSecrets requires the secrets again',
+              'The JSON Schema of its options. A member with `writeOnly` is a secret. Changing a member with `affectsSecrets` requires the secrets again',
           },
         ),
       }),

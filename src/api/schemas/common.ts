@@ -30,14 +30,17 @@ export const timeIn = (description: string) =>
   })
 
 /** Sent back by clients that edit what they read. */
-export const ignored = Type.Unknown({ description: 'May be sent back as it was read; ignored', readOnly: true })
+export const ignored = Type.Unknown({
+  description: 'Ignored, so that a client can send back what it read',
+  readOnly: true,
+})
 
-/** As many ids one request may name, in its body or its query. */
+/** The maximum number of ids in one request, in its body or its query. */
 export const maxIds = 1_000
 
 /** In a query: path and headers have 16 KiB, and a thousand ids of eleven digits fit well below. */
 export const IdList = Type.String({
   maxLength: 12_000,
-  description: `Up to ${maxIds}, separated by commas`,
+  description: `Up to ${maxIds} ids, separated by commas`,
   examples: ['1,2,3'],
 })

@@ -3,7 +3,7 @@ import { refTo, time } from './common.ts'
 import { DeliveryShape, NotificationShape } from './notification.ts'
 import { TaskShape } from './task.ts'
 
-/** The wire shapes of what happens: a line of the list of changes as a CloudEvent, and a page of what has changed. */
+/** The wire shapes of events: a line of the list of changes as a CloudEvent, and a page of changed tasks. */
 
 export const eventTypes = [
   'task.created',
@@ -25,24 +25,27 @@ export type EventType = (typeof eventTypes)[number]
 export const EventShape = Type.Object(
   {
     specversion: Type.Literal('1.0'),
-    id: Type.String({ description: 'Of what rang the same as in a webhook' }),
+    id: Type.String({ description: 'The id of the event. A notification has the same id as in its webhook' }),
     source: Type.String(),
     type: Type.Enum(eventTypes),
-    subject: Type.String({ examples: ['tasks/42'], description: '«tasks» where it is many' }),
+    subject: Type.String({ examples: ['tasks/42'], description: 'The task, or `tasks` if the event concerns many' }),
     time: time('When it happened'),
     datacontenttype: Type.Literal('application/json'),
-    cursor: Type.String({ description: 'What comes after it is asked for by this' }),
+    cursor: Type.String({ description: 'Pass it as `after` to continue after this event' }),
     data: Type.Object({
       task: Type.Union([refTo(TaskShape), Type.Null()], {
-        description: 'As it is when the event is sent: later than the event where much happens; null when it is gone',
+        description:
+          'The task when the event is sent, which may be later than the event itself; null if it no longer exists',
       }),
       notification: Type.Union([Type.Omit(NotificationShape, ['deliveries', 'acknowledged_dt']), Type.Null()], {
-        description: 'What rang, or could not be delivered',
+        description: 'The notification that was created, or that could not be delivered',
       }),
-      delivery: Type.Optional(refTo(DeliveryShape, { description: 'With delivery.failed' })),
-      count: Type.Optional(Type.Integer({ description: 'With many at once: how many' })),
-      batch: Type.Optional(Type.String({ description: 'With many at once: what restores them from the trash' })),
-      message: Type.String({ description: 'One sentence for a person' }),
+      delivery: Type.Optional(refTo(DeliveryShape, { description: 'Only with `delivery.failed`' })),
+      count: Type.Optional(Type.Integer({ description: 'Number of tasks, if the event concerns many' })),
+      batch: Type.Optional(
+        Type.String({ description: 'The batch that restores the tasks from the trash, if many were deleted at once' }),
+      ),
+      message: Type.String({ description: 'A sentence for people' }),
     }),
   },
   { $id: 'Event', description: 'A CloudEvent 1.0, as in the body of a webhook' },
@@ -51,7 +54,10 @@ export const EventShape = Type.Object(
 export type EventWire = Static<typeof EventShape>
 
 export const EventPageShape = Type.Object(
-  { events: Type.Array(refTo(EventShape)), cursor: Type.String({ description: 'To be asked with next, as `after`' }) },
+  {
+    events: Type.Array(refTo(EventShape)),
+    cursor: Type.String({ description: 'Pass it as `after` in the next request' }),
+  },
   { $id: 'EventPage' },
 )
 
@@ -59,10 +65,12 @@ export type EventPageWire = Static<typeof EventPageShape>
 
 export const ChangesShape = Type.Object(
   {
-    tasks: Type.Array(refTo(TaskShape), { description: 'What was created or changed, each once, as it is now' }),
-    deleted: Type.Array(Type.Integer(), { description: 'Ids of tasks that are not there any more' }),
-    cursor: Type.String({ description: 'To be asked with next, as `since`; also an `after` of /v1/events' }),
-    more: Type.Boolean({ description: 'Whether there is more to be asked for at once' }),
+    tasks: Type.Array(refTo(TaskShape), {
+      description: 'Created and changed tasks, each once, in their current state',
+    }),
+    deleted: Type.Array(Type.Integer(), { description: 'Ids of deleted tasks' }),
+    cursor: Type.String({ description: 'Pass it as `since` in the next request, or as `after` to /v1/events' }),
+    more: Type.Boolean({ description: 'Whether more changes can be read at once' }),
   },
   { $id: 'Changes' },
 )

@@ -5,14 +5,14 @@ import { nullable, refTo, time } from './common.ts'
 
 export const DeliveryShape = Type.Object(
   {
-    id: Type.String({ description: 'The same over all attempts' }),
+    id: Type.String({ description: 'The id of the delivery, the same for all its attempts' }),
     channel_id: Type.Integer(),
-    kind: Type.String({ description: 'Kind of the channel' }),
+    kind: Type.String({ description: 'The kind of the channel' }),
     state: Type.Enum(deliveryStates),
     attempts: Type.Integer(),
-    latency_ms: nullable(Type.Integer({ description: 'How long the last attempt took' })),
+    latency_ms: nullable(Type.Integer({ description: 'The duration of the last attempt' })),
     error: nullable(Type.String({ description: 'Why the last attempt failed, or why it was cancelled' })),
-    next_attempt_dt: nullable(time('When it is tried next')),
+    next_attempt_dt: nullable(time('When the next attempt is due')),
   },
   { $id: 'Delivery' },
 )
@@ -25,16 +25,16 @@ export const NotificationShape = Type.Object(
     task_id: Type.Integer(),
     kind: Type.Enum(notificationKinds),
     reminder: nullable(Type.String({ description: 'The reminder that fired; null at the end of a snooze' })),
-    expiry_dt: time('The expiry it speaks of'),
-    due_dt: time('When it was to ring'),
-    fired_dt: time('When it rang'),
+    expiry_dt: time('The expiry that it announces'),
+    due_dt: time('When it was due'),
+    fired_dt: time('When the reminder fired'),
     timing: Type.Enum(timings, {
-      description: 'immediate: it was due as it was accepted; late: by more than a second',
+      description: '`immediate`: already due when the task was saved; `late`: more than a second after it was due',
     }),
     lateness_ms: Type.Integer(),
-    acknowledged_dt: nullable(time('When a person said to have seen it')),
+    acknowledged_dt: nullable(time('When it was acknowledged')),
     deliveries: Type.Array(refTo(DeliveryShape), {
-      description: 'How each channel took it; empty: there was no channel, and nobody was told',
+      description: 'One delivery for each channel; empty if there was no channel',
     }),
   },
   { $id: 'Notification' },
@@ -50,24 +50,34 @@ export const NotificationsShape = Type.Object(
 )
 
 export const AcknowledgeUpToShape = Type.Object(
-  { up_to: Type.Integer({ minimum: 1, maximum: largestId, description: 'The id of the last one seen' }) },
+  {
+    up_to: Type.Integer({
+      minimum: 1,
+      maximum: largestId,
+      description: 'The id of the last notification to acknowledge',
+    }),
+  },
   { $id: 'AcknowledgeUpTo', additionalProperties: false },
 )
 
 export const AcknowledgedShape = Type.Object({ acknowledged: Type.Integer() }, { $id: 'Acknowledged' })
 
 export const RetryShape = Type.Object(
-  { delivery_id: Type.Optional(Type.String({ maxLength: 36, description: 'Only this one; else each that failed' })) },
+  {
+    delivery_id: Type.Optional(
+      Type.String({ maxLength: 36, description: 'Only this delivery; the default is all failed ones' }),
+    ),
+  },
   { $id: 'Retry', additionalProperties: false },
 )
 
 export const RetryChannelShape = Type.Object(
   {
-    channel_id: Type.Integer({ minimum: 1, maximum: largestId, description: 'The channel that works again' }),
+    channel_id: Type.Integer({ minimum: 1, maximum: largestId, description: 'The channel to retry' }),
     since_dt: Type.Optional(
       Type.String({
         maxLength: 100,
-        description: 'Only notifications that rang at this time or later; all when absent',
+        description: 'Only notifications that fired at this time or later; the default is all',
       }),
     ),
   },
@@ -75,6 +85,6 @@ export const RetryChannelShape = Type.Object(
 )
 
 export const RetriedShape = Type.Object(
-  { retried: Type.Integer({ description: 'Deliveries that are attempted again' }) },
+  { retried: Type.Integer({ description: 'Number of deliveries to attempt again' }) },
   { $id: 'Retried' },
 )

@@ -4,19 +4,24 @@ import { ignored, nullable } from './common.ts'
 
 const QuietHoursShape = Type.Object(
   { from: Type.String({ pattern: clockForm }), until: Type.String({ pattern: clockForm }) },
-  { additionalProperties: false, description: 'HH:MM, by the time zone; until may be of the next day' },
+  {
+    additionalProperties: false,
+    description: 'Times of day as HH:MM, in the time zone. If `until` is not after `from`, it is on the next day',
+  },
 )
 
 export const SettingsShape = Type.Object(
   {
-    time_zone: Type.String({ description: 'In which times without an offset are read, and times are told' }),
+    time_zone: Type.String({ description: 'The time zone of times without an offset, and of times in messages' }),
     default_reminders: Type.Array(Type.String(), {
-      description: 'When tasks ring that say nothing of their own: ISO 8601 leads before expiry; empty for never',
+      description: 'Reminders of tasks without their own: ISO 8601 durations before the expiry; empty for none',
     }),
     default_day_reminders: Type.Array(Type.String(), {
-      description: 'The same for tasks that expire on a day, counted from day_time',
+      description: 'The same for tasks that expire on a day, counted from `day_time`',
     }),
-    day_time: Type.String({ description: 'HH:MM, at which tasks that expire on a day remind, by the time zone' }),
+    day_time: Type.String({
+      description: 'The time of day (HH:MM) at which tasks that expire on a day remind, in the time zone',
+    }),
     quiet_hours: Type.Union([QuietHoursShape, Type.Null()]),
     is_own: Type.Object(
       {
@@ -25,9 +30,11 @@ export const SettingsShape = Type.Object(
         default_day_reminders: Type.Boolean(),
         day_time: Type.Boolean(),
       },
-      { description: 'What was chosen; the rest is as the server has it' },
+      { description: 'Which settings the user has set; the others are defaults of the server' },
     ),
-    web_push_key: Type.String({ description: 'What a browser subscribes with to be pushed to (VAPID, RFC 8292)' }),
+    web_push_key: Type.String({
+      description: 'The public key with which a browser subscribes to Web Push (VAPID, RFC 8292)',
+    }),
   },
   { $id: 'Settings' },
 )
@@ -40,7 +47,7 @@ export const SettingsPatchShape = Type.Object(
       nullable(
         Type.String({
           maxLength: 100,
-          description: 'An IANA name; null: as the server has it',
+          description: 'An IANA name; null for the default of the server',
           examples: ['Europe/Paris'],
         }),
       ),
@@ -48,7 +55,7 @@ export const SettingsPatchShape = Type.Object(
     default_reminders: Type.Optional(
       nullable(
         Type.Array(Type.String({ maxLength: 100 }), {
-          description: 'Null: as the server has them',
+          description: 'ISO 8601 durations before the expiry; null for the defaults of the server',
           examples: [['P1D', 'PT15M']],
         }),
       ),
@@ -56,7 +63,7 @@ export const SettingsPatchShape = Type.Object(
     default_day_reminders: Type.Optional(
       nullable(
         Type.Array(Type.String({ maxLength: 100 }), {
-          description: 'Null: as the server has them',
+          description: 'ISO 8601 durations before the expiry; null for the defaults of the server',
           examples: [['P7D', 'PT0S']],
         }),
       ),
@@ -65,7 +72,7 @@ export const SettingsPatchShape = Type.Object(
       nullable(
         Type.String({
           pattern: clockForm,
-          description: 'HH:MM; null: as the server has it',
+          description: 'HH:MM; null for the default of the server',
           examples: ['09:00'],
         }),
       ),

@@ -30,19 +30,19 @@ export const timeIn = (description: string) =>
   Type.Optional(
     Type.String({
       maxLength: 100,
-      description: `${description}; RFC 3339, and without an offset local time of the server's zone`,
+      description: `${description}; RFC 3339, without an offset in the time zone of the settings`,
       examples: ['2026-12-01T09:00:00Z'],
     }),
   )
 
-/** All that is said must be true of a task. */
+/** A task must match every given filter. */
 export const TaskQueryShape = Type.Object(
   {
     limit: Type.Optional(
       Type.Integer({
         minimum: 0,
         maximum: maxTasks,
-        description: `How many at most; ${inThousands(maxTasks)} when absent`,
+        description: `The maximum number of tasks; the default is ${inThousands(maxTasks)}`,
         examples: [100],
       }),
     ),
@@ -50,51 +50,51 @@ export const TaskQueryShape = Type.Object(
       Type.Integer({
         minimum: 0,
         maximum: Number.MAX_SAFE_INTEGER,
-        description: 'How many are passed over first; a cursor is faster, and misses none',
+        description: 'The number of tasks to skip. A cursor is faster, and never misses a task',
         examples: [0],
       }),
     ),
     cursor: Type.Optional(
       Type.String({
         maxLength: maxCursorLength,
-        description: 'A `next_cursor`, with the same filter and sort',
+        description: 'The `next_cursor` of the previous page; filters and sort must be the same',
         examples: ['aWQ6MTAw'],
       }),
     ),
     sort: Type.Optional(
       Type.String({
         maxLength: 100,
-        description: `Keys of ${Object.keys(sortNames).join(', ')}, separated by commas; - in front descends. Ties are broken by id, in the direction of the last key; null comes last`,
+        description: `Keys separated by commas: ${Object.keys(sortNames).join(', ')}. A leading - sorts in descending order. Ties are broken by id, in the direction of the last key; null comes last`,
         examples: ['expiry_dt,-priority'],
       }),
     ),
     status: Type.Optional(
       Type.Enum(['all', 'open', 'expired', 'completed'], {
-        description: 'expired: open, and expired by now',
+        description: '`expired`: open tasks whose expiry has passed',
         examples: ['open'],
       }),
     ),
     tag: Type.Optional(
       Type.Union([Tag, Type.Array(Tag, { maxItems: limits.tags })], {
-        description: 'Several times: each of them',
+        description: 'Only tasks with this tag; given several times, with all of them',
         examples: ['home'],
       }),
     ),
-    priority: Type.Optional(Type.Enum(priorities, { description: 'Of this priority', examples: ['high'] })),
+    priority: Type.Optional(Type.Enum(priorities, { description: 'Only tasks of this priority', examples: ['high'] })),
     q: Type.Optional(
       Type.String({
         maxLength: 200,
         description:
-          'Each word of it is in title or description, as a word or the beginning of one. Words are runs of letters and digits, without regard to case and width; each Han or kana character is one. A q without any is refused',
+          'Only tasks with all these words in title or description. A word also matches the beginning of a longer one. Words are runs of letters and digits, without regard to case and width; each Han or kana character is a word. A text without words is refused',
         examples: ['renew pass'],
       }),
     ),
-    expires_after: timeIn('Expires then or later'),
-    expires_before: timeIn('Expires earlier'),
-    updated_after: timeIn('Changed later'),
+    expires_after: timeIn('Only tasks that expire at this time or later'),
+    expires_before: timeIn('Only tasks that expire before this time'),
+    updated_after: timeIn('Only tasks that changed after this time'),
     ids: Type.Optional(IdList),
     count: Type.Optional(
-      Type.Enum(['true', 'false'], { description: 'Whether to answer `total`', examples: ['true'] }),
+      Type.Enum(['true', 'false'], { description: 'Whether to return `total`', examples: ['true'] }),
     ),
   },
   { additionalProperties: false },
@@ -105,11 +105,15 @@ export type TaskQueryWire = Static<typeof TaskQueryShape>
 export const TaskPageShape = Type.Object(
   {
     tasks: Type.Array(refTo(TaskShape)),
-    next_cursor: Type.Unsafe<string | null>({ type: ['string', 'null'], description: 'Null when nothing is left' }),
+    next_cursor: Type.Unsafe<string | null>({
+      type: ['string', 'null'],
+      description: 'The cursor of the next page; null on the last one',
+    }),
     total: Type.Optional(
       Type.Unsafe<number | null>({
         type: ['integer', 'null'],
-        description: 'With count=true; null where each word of q begins a word of more than 10,000 tasks',
+        description:
+          'Number of matching tasks, with `count=true`; null if each word of `q` begins a word of more than 10,000 tasks',
       }),
     ),
   },
@@ -121,8 +125,8 @@ export const TagListShape = Type.Object(
     tags: Type.Array(
       Type.Object({
         name: Type.String(),
-        open: Type.Integer({ description: 'Tasks with it that are not completed' }),
-        expired: Type.Integer({ description: 'Those of them that have expired' }),
+        open: Type.Integer({ description: 'Number of tasks with this tag that are not completed' }),
+        expired: Type.Integer({ description: 'Number of those that have expired' }),
       }),
     ),
   },

@@ -16,7 +16,11 @@ export const writable = {
     }),
   ),
   time_zone: nullable(
-    Type.String({ maxLength: 100, description: 'IANA zone; null for the default one', examples: ['Europe/Paris'] }),
+    Type.String({
+      maxLength: 100,
+      description: 'An IANA name; null for the default time zone',
+      examples: ['Europe/Paris'],
+    }),
   ),
   reminders: nullable(
     Type.Array(Type.String({ maxLength: 100 }), {
@@ -31,7 +35,11 @@ export const writable = {
   completed_dt: nullable(timeIn('When it was completed')),
   recurrence: RecurrenceInput,
   key: nullable(
-    Type.String({ minLength: 1, maxLength: limits.keyCharacters, description: "The caller's own name for it, unique" }),
+    Type.String({
+      minLength: 1,
+      maxLength: limits.keyCharacters,
+      description: 'A name that the caller chooses, unique among the tasks of the user',
+    }),
   ),
 }
 
@@ -50,7 +58,7 @@ export const readOnly = {
 export const TaskShape = Type.Object(
   {
     id: Type.Integer(),
-    uid: Type.String({ description: 'UUIDv7, unless given at creation' }),
+    uid: Type.String({ description: 'A UUIDv7, unless the caller gave another at creation' }),
     key: nullable(Type.String()),
     title: Type.String(),
     description: nullable(Type.String()),
@@ -61,7 +69,7 @@ export const TaskShape = Type.Object(
     tags: Type.Array(Type.String()),
     priority: Type.Enum(priorities),
     completed_dt: nullable(time('When it was completed')),
-    snoozed_until_dt: nullable(time('When it rings once more')),
+    snoozed_until_dt: nullable(time('When it fires once more')),
     recurrence: RecurrenceOutput,
     recurrence_text: nullable(
       Type.String({ description: 'The recurrence in plain words', examples: ['every month on the 1st'] }),
@@ -71,7 +79,7 @@ export const TaskShape = Type.Object(
     next_id: nullable(Type.Integer({ description: 'The task that its completion created' })),
     create_dt: time('When it was created'),
     update_dt: time('When it was last changed'),
-    version: Type.Integer({ description: 'Counts its changes; also its ETag' }),
+    version: Type.Integer({ description: 'Number of changes; also the ETag' }),
   },
   { $id: 'Task' },
 )
@@ -88,7 +96,7 @@ export const TaskDraftShape = Type.Object(
     ...Type.Partial(Type.Object({ ...writable, ...readOnly })).properties,
     title: writable.title,
     uid: Type.Optional(
-      Type.String({ minLength: 1, maxLength: limits.uidCharacters, description: 'A UUIDv7 of the server when absent' }),
+      Type.String({ minLength: 1, maxLength: limits.uidCharacters, description: 'The default is a UUIDv7' }),
     ),
   },
   { $id: 'TaskDraft', title: 'One task', additionalProperties: false },
@@ -116,7 +124,7 @@ export const TaskTextShape = Type.Object(
 
 export type TaskTextWire = Static<typeof TaskTextShape>
 
-/** As many tasks one request may create or change. */
+/** The maximum number of tasks that one request may create or change. */
 const maxBulk = 1_000
 
 /** A list may have as many tasks in words. Each takes up to 22 ms to read, while another draft takes 30 µs. */
@@ -145,7 +153,7 @@ export const TaskPatchShape = Type.Partial(Type.Object({ ...writable, ...readOnl
 
 export type TaskPatchWire = Static<typeof TaskPatchShape>
 
-/** For a task that is there or not: a patch, and at creation its uid. */
+/** For a task that may exist or not: a patch, and at creation its uid. */
 export const TaskUpsertShape = Type.Object(
   { ...TaskPatchShape.properties, uid: TaskDraftShape.properties.uid },
   { $id: 'TaskUpsert', additionalProperties: false },
@@ -161,7 +169,7 @@ export const TaskPatchesShape = Type.Object(
           ...TaskPatchShape.properties,
           id: Type.Integer({ minimum: 1, maximum: Number.MAX_SAFE_INTEGER }),
           version: Type.Optional(
-            Type.Integer({ description: 'The version that it must still have; any where it is not given' }),
+            Type.Integer({ description: 'The version that the task must have; the default is any version' }),
           ),
         },
         { additionalProperties: false },
@@ -197,26 +205,26 @@ export const SnoozeShape = Type.Object(
 
 export type SnoozeWire = Static<typeof SnoozeShape>
 
-/** Shapes of answers that are more than one thing. Described, and compared with the answers by tests; not checked at run time. */
+/** Shapes of responses with several forms. They are documented, and tests compare them with responses; they are not checked at run time. */
 
-/** With `Prefer: return=minimal` the second. */
+/** The second form is the response to `Prefer: return=minimal`. */
 export const WrittenTaskShape = Type.Union([TaskShape, TaskMarkShape])
 
 const WrittenTasks = Type.Union([Type.Array(TaskShape), Type.Array(TaskMarkShape)], {
-  description: 'With `Prefer: return=minimal` only id and version of each',
+  description: 'With `Prefer: return=minimal` each has only its id and version',
 })
 
 export const CreatedTasksShape = Type.Object(
   { tasks: WrittenTasks },
-  { $id: 'CreatedTasks', description: 'In the order of the request' },
+  { $id: 'CreatedTasks', description: 'The created tasks in the order of the request' },
 )
 
 export const UpdatedTasksShape = Type.Object(
   {
     tasks: WrittenTasks,
-    missing: Type.Array(Type.Integer(), { description: 'Ids that name no task; they were skipped' }),
+    missing: Type.Array(Type.Integer(), { description: 'Ids without a task, which were skipped' }),
   },
   { $id: 'UpdatedTasks' },
 )
 
-export const NotModified = Type.Null({ description: 'The caller has it already' })
+export const NotModified = Type.Null({ description: 'The caller already has this version' })

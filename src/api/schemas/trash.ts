@@ -2,9 +2,9 @@ import Type, { type Static } from '#json-schema.ts'
 import { maxIds, nullable, time } from './common.ts'
 import { TaskShape } from './task.ts'
 
-const untilWhen = time('Until when it can be restored')
+const untilWhen = time('The time until which it can be restored')
 
-export const Batch = Type.String({ description: 'The same for all that one request deleted', maxLength: 36 })
+export const Batch = Type.String({ description: 'The same for all tasks that one request deleted', maxLength: 36 })
 
 export const Ids = Type.Array(Type.Integer({ minimum: 1, maximum: Number.MAX_SAFE_INTEGER }), {
   minItems: 1,
@@ -20,8 +20,10 @@ export type DeletedTaskWire = Static<typeof DeletedTaskShape>
 
 export const DeletedTasksShape = Type.Object(
   {
-    deleted: Type.Integer({ description: 'How many; with dry_run how many it would be' }),
-    batch: nullable(Type.String({ description: 'Restores them all; null when nothing was deleted' })),
+    deleted: Type.Integer({ description: 'Number of deleted tasks; with `dry_run`, the number that would be deleted' }),
+    batch: nullable(
+      Type.String({ description: 'Restores all of them with POST /v1/trash/restore; null if nothing was deleted' }),
+    ),
     restore_until_dt: nullable(untilWhen),
   },
   { $id: 'DeletedTasks' },
@@ -58,7 +60,7 @@ export type RestoreWire = Static<typeof RestoreShape>
 export const RestoredShape = Type.Object(
   {
     count: Type.Integer(),
-    restored: Type.Array(Type.Integer(), { description: 'The ids, of many the first thousand' }),
+    restored: Type.Array(Type.Integer(), { description: 'Ids of the restored tasks, at most the first 1,000' }),
     missing: Type.Array(Type.Integer(), { description: 'Ids that are not in the trash' }),
   },
   { $id: 'Restored' },
@@ -67,7 +69,7 @@ export const RestoredShape = Type.Object(
 export type RestoredWire = Static<typeof RestoredShape>
 
 export const PurgedShape = Type.Object(
-  { purged: Type.Integer({ description: 'How many; with dry_run how many it would be' }) },
+  { purged: Type.Integer({ description: 'Number of purged tasks; with `dry_run`, the number that would be purged' }) },
   { $id: 'Purged' },
 )
 

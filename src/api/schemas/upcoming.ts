@@ -9,7 +9,7 @@ export const UpcomingReminderShape = Type.Object(
     expiry_dt: time('When the task expires'),
     expiry_date: nullable(Type.String({ description: 'The day on which it expires; null: it expires at a time' })),
     reminder: nullable(Type.String({ description: 'The reminder that will fire; null at the end of a snooze' })),
-    due_dt: time('When it will ring; now, where it is overdue'),
+    due_dt: time('When it will fire; the current time if it is overdue'),
     kind: Type.Enum(notificationKinds),
     occurrence: nullable(Type.Integer({ description: 'The number of the occurrence; null: the task does not recur' })),
     is_projected: Type.Boolean({
@@ -23,8 +23,8 @@ export const UpcomingReminderShape = Type.Object(
 export const UpcomingShape = Type.Object(
   {
     upcoming: Type.Array(UpcomingReminderShape),
-    until_dt: time('Until when was looked'),
-    more: Type.Boolean({ description: 'Whether more rings until then than was asked for' }),
+    until_dt: time('The end of the period'),
+    more: Type.Boolean({ description: 'Whether more reminders than `limit` fire in the period' }),
   },
   { $id: 'Upcoming' },
 )

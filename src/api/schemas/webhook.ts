@@ -11,13 +11,13 @@ const ActionLinksShape = Type.Object(
     snooze: Type.String({ description: 'Snoozes it for an hour' }),
     acknowledge: Type.String({ description: 'Acknowledges the notification' }),
   },
-  { description: 'Where the server has a public URL. A GET shows a page with one button, only a POST acts' },
+  { description: 'Present if the server has a public URL. A GET shows a page with one button; only a POST acts' },
 )
 
 const item = {
   task: TaskShape,
   notification: Type.Omit(NotificationShape, ['deliveries', 'acknowledged_dt']),
-  message: Type.String({ description: 'One sentence for people' }),
+  message: Type.String({ description: 'A sentence for people' }),
   links: Type.Optional(ActionLinksShape),
 }
 
@@ -25,10 +25,13 @@ export const WebhookEventShape = Type.Object(
   {
     specversion: Type.Literal('1.0'),
     id: Type.String({
-      description: 'The notification, the same on every channel; not the delivery, which webhook-id has',
+      description:
+        'The id of the notification, the same on every channel. The header `webhook-id` has the id of the delivery',
     }),
     source: Type.String(),
-    type: Type.Enum(['task.expiring', 'task.expired'], { description: 'At the time of sending' }),
+    type: Type.Enum(['task.expiring', 'task.expired'], {
+      description: 'Whether the task has expired at the time of sending',
+    }),
     subject: Type.String({ examples: ['tasks/42'] }),
     time: time('When the reminder fired'),
     datacontenttype: Type.Literal('application/json'),
