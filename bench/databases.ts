@@ -119,7 +119,7 @@ async function recorder(kind: TestDatabase): Promise<{ p50: number; p99: number;
 
   const instant = Date.now() + 6_000
   await fill(app.store, 10_000, () => instant)
-  if (Date.now() > instant - 1_100) throw new Error('setting up took longer than expected: nothing can be said')
+  if (Date.now() > instant - 1_100) throw new Error('setting up took longer than expected: the measurement is invalid')
   await systemClock.sleep(instant - Date.now())
   while (sent.length < 10_000) await systemClock.sleep(20)
   await app.idle()
@@ -204,7 +204,7 @@ async function withReplicas(kind: TestDatabase, howMany: number): Promise<{ crea
   await using store = await open(place.url)
   const instant = Date.now() + 6_000
   await fill(store, 10_000, () => instant)
-  if (Date.now() > instant - 1_100) throw new Error('setting up took longer than expected: nothing can be said')
+  if (Date.now() > instant - 1_100) throw new Error('setting up took longer than expected: the measurement is invalid')
   await systemClock.sleep(instant - 100 - Date.now())
   const { lastNewAt, repeats } = await receiver.received(10_000, 60_000)
   if (repeats > 0) throw new Error(`${repeats} repeats without a crash`)

@@ -14,8 +14,8 @@ import { cpuMs, residentMb, startServer } from './server.ts'
 
 const clients = 1_000
 const writes = 100
-const deafClients = 100
-const deafEvents = 500
+const stalledClients = 100
+const stalledEvents = 500
 const largeBytes = 60_000
 
 /** Runs in a thread of its own. Sends an empty request every 2 ms, and reports how long each response took. */
@@ -101,7 +101,7 @@ async function main() {
     const all = new Promise<number>((resolve) => {
       whenAll = () => resolve(performance.now())
     })
-    await send('PATCH', `${url}/v1/tasks/${1 + (i % 1_000)}`, { title: `Told to all, number ${i}` })
+    await send('PATCH', `${url}/v1/tasks/${1 + (i % 1_000)}`, { title: `Sent to all, number ${i}` })
     const answeredAt = performance.now()
     return Math.max(0, (await all) - answeredAt)
   }
@@ -122,20 +122,20 @@ async function main() {
   for (const socket of sockets) socket.destroy()
   await sleep(1_000)
 
-  progress(`${deafClients} that do not read`)
+  progress(`${stalledClients} that do not read`)
   const { id } = await send('POST', `${url}/v1/tasks`, { title: 'Large', description: 'x'.repeat(largeBytes) })
-  const deaf = await Promise.all(Array.from({ length: deafClients }, () => follow(url, () => {})))
-  for (const socket of deaf) socket.pause()
+  const stalled = await Promise.all(Array.from({ length: stalledClients }, () => follow(url, () => {})))
+  for (const socket of stalled) socket.pause()
   for (let i = 0; i < 50; i++) await send('PATCH', `${url}/v1/tasks/1`, { title: `Warm ${i}` })
-  const beforeDeaf = residentMb(child)
-  for (let i = 0; i < deafEvents; i++) await send('PATCH', `${url}/v1/tasks/${id}`, { title: `Large, number ${i}` })
-  const deafMb = residentMb(child).all - beforeDeaf.all
-  for (const socket of deaf) socket.destroy()
+  const beforeStalled = residentMb(child)
+  for (let i = 0; i < stalledEvents; i++) await send('PATCH', `${url}/v1/tasks/${id}`, { title: `Large, number ${i}` })
+  const stalledMb = residentMb(child).all - beforeStalled.all
+  for (const socket of stalled) socket.destroy()
 
   const perClientKb = (memory * 1_024) / clients
   report({
     title: 'Events',
-    note: `One server process on SQLite, streams of server-sent events from another process on the same machine. Each write is told to all ${count(clients)} before the next; 2,000 may follow at most.`,
+    note: `One server process on SQLite, streams of server-sent events from another process on the same machine. Each write is sent to all ${count(clients)} before the next; 2,000 may follow at most.`,
     figures: [
       {
         what: `memory, ${count(clients)} streams open`,
@@ -145,7 +145,7 @@ async function main() {
         what: "from a write's answer to the last of them having its event",
         measured: `p50 ${digits(quantile(latencies, 0.5))} ms, p99 ${digits(quantile(latencies, 0.99))} ms`,
       },
-      { what: 'processor time of the server a write, told to all', measured: `${digits(cpu)} ms` },
+      { what: 'processor time of the server a write, sent to all', measured: `${digits(cpu)} ms` },
       {
         what: 'meanwhile, answers to others, in a thread of their own',
         measured: `p50 ${digits(quantile(waits, 0.5))} ms, p99 ${digits(quantile(waits, 0.99))} ms, max ${digits(quantile(waits, 1))} ms`,
@@ -153,10 +153,10 @@ async function main() {
         isMet: quantile(waits, 0.99) <= 20,
       },
       {
-        what: `memory, ${deafClients} that do not read ${deafEvents} events of ${largeBytes / 1_000} KB`,
-        measured: `+${digits(deafMb)} MB of ${count((deafClients * deafEvents * largeBytes) / 1e6)} MB`,
+        what: `memory, ${stalledClients} that do not read ${stalledEvents} events of ${largeBytes / 1_000} KB`,
+        measured: `+${digits(stalledMb)} MB of ${count((stalledClients * stalledEvents * largeBytes) / 1e6)} MB`,
         target: '≤ 64 MB',
-        isMet: deafMb <= 64,
+        isMet: stalledMb <= 64,
       },
     ],
   })

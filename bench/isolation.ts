@@ -73,7 +73,8 @@ async function run(names: readonly string[]): Promise<Run> {
     const stepMs = (1_000 * together) / perSecond
     for (let i = 0; i < tasks; i += together) await insertDueAt(store, from + (i / together) * stepMs, together)
   }
-  if (Date.now() > from - 1_500) throw new Error('filling the database took longer than expected: nothing can be said')
+  if (Date.now() > from - 1_500)
+    throw new Error('filling the database took longer than expected: the measurement is invalid')
 
   const lateness: number[] = []
   let finish = () => {}

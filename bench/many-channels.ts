@@ -71,7 +71,7 @@ async function measure(howMany: number): Promise<number[]> {
     const task = await client.createTask({ title: `Task ${i}`, expiry_dt: new Date(at + leadMs).toISOString() })
     dueAt.set(task.id, at)
   }
-  if (Date.now() > from) throw new Error('creating the tasks took longer than expected: nothing can be said')
+  if (Date.now() > from) throw new Error('creating the tasks took longer than expected: the measurement is invalid')
   const untilMs = from + tasks * everyMs + 10_000 - Date.now()
   await Promise.race([finished, new Promise((resolve) => setTimeout(resolve, untilMs))])
   if (sentAt.size < tasks) throw new Error(`only ${sentAt.size} of ${tasks} notifications came`)

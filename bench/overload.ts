@@ -58,7 +58,7 @@ async function serve(path: string, flags: readonly string[]): Promise<void> {
     })
     const from = Date.now() + 2_000
     await insertDueEvery(app.store, fireEveryMs, from, expected)
-    if (Date.now() > from) throw new Error('setting up took longer than expected: nothing can be said')
+    if (Date.now() > from) throw new Error('setting up took longer than expected: the measurement is invalid')
     await sleep(from - Date.now())
     process.send?.('begun')
     await finished
@@ -97,7 +97,7 @@ interface Client {
   readonly from: string
 }
 
-interface Heard {
+interface Measurements {
   /** ms, sorted. */
   readonly latencies: number[]
   readonly refused: number
@@ -112,7 +112,7 @@ async function useApi({ url, from }: Client): Promise<void> {
   let latencies: number[] = []
   let refused = 0
   parentPort?.on('message', () => {
-    parentPort?.postMessage({ latencies: latencies.sort((a, b) => a - b), refused } satisfies Heard)
+    parentPort?.postMessage({ latencies: latencies.sort((a, b) => a - b), refused } satisfies Measurements)
     latencies = []
     refused = 0
   })
@@ -139,10 +139,10 @@ async function startClient(client: Client) {
   const worker = new Worker(new URL(import.meta.url), { workerData: client })
   await once(worker, 'message')
   /** The responses since the last report. */
-  const ask = async (): Promise<Heard> => {
+  const ask = async (): Promise<Measurements> => {
     worker.postMessage('tell')
-    const [heard] = (await once(worker, 'message')) as [Heard]
-    return heard
+    const [measurements] = (await once(worker, 'message')) as [Measurements]
+    return measurements
   }
   return { ask, [Symbol.asyncDispose]: async () => void (await worker.terminate()) }
 }
@@ -310,7 +310,7 @@ async function measureFlood({ url, fire }: Server, { connections, what, request,
   const { measured } = await fire(phaseMs)
   await client.ask()
   const tally = await flood(url, connections, request(new URL(url).host), performance.now() + phaseMs)
-  const heard = await client.ask()
+  const measurements = await client.ask()
   const { lateness } = await measured
   const p99 = quantile(lateness, 0.99)
   const of = (status: string) => tally.get(status) ?? 0
@@ -328,7 +328,7 @@ async function measureFlood({ url, fire }: Server, { connections, what, request,
     },
     {
       what: 'meanwhile',
-      measured: `${count(Math.round((answers * 1_000) / phaseMs))} answers a second, ${share('429')} of them 429, ${share('503')} 503${lost}; another client ${heard.latencies.length > 0 ? span(heard.latencies) : 'was never served'}, ${heard.refused} of its ${heard.refused + heard.latencies.length} refused`,
+      measured: `${count(Math.round((answers * 1_000) / phaseMs))} answers a second, ${share('429')} of them 429, ${share('503')} 503${lost}; another client ${measurements.latencies.length > 0 ? span(measurements.latencies) : 'was never served'}, ${measurements.refused} of its ${measurements.refused + measurements.latencies.length} refused`,
     },
   )
   await sleep(2_000)

@@ -43,7 +43,7 @@ async function measure(others: number): Promise<{ lateness: number[]; early: num
         dueAt.set(task.id, at)
       }),
     )
-  if (Date.now() > from) throw new Error('creating the tasks took longer than expected: nothing can be said')
+  if (Date.now() > from) throw new Error('creating the tasks took longer than expected: the measurement is invalid')
   await Promise.race([finished, new Promise((resolve) => setTimeout(resolve, from + spanMs + 10_000 - Date.now()))])
   if (sentAt.size < tasks) throw new Error(`only ${sentAt.size} of ${tasks} notifications came`)
   const lateness = [...dueAt].map(([id, at]) => (sentAt.get(id) ?? Number.NaN) - at)

@@ -48,7 +48,7 @@ async function stormInside(channel: 'console' | 'in-process', due: number): Prom
   // Written while the app runs, but not through it: the setup is not measured. The loop of the app checks every second.
   const dueAt = Date.now() + 2_500 + due / 50
   await insertDueAt(app.store, dueAt, due)
-  if (Date.now() > dueAt - 1_100) throw new Error('setting up took longer than expected: nothing can be said')
+  if (Date.now() > dueAt - 1_100) throw new Error('setting up took longer than expected: the measurement is invalid')
   await finished
   await app.idle()
   const finishedAt = now()
@@ -73,7 +73,7 @@ async function stormOverWebhook(due: number): Promise<Storm & { latencies: numbe
   const secret = `whsec_${randomBytes(24).toString('base64')}`
   const channels = [{ name: 'hook', kind: 'webhook', options: { url: receiver.url, secret } }]
   await using server = await startServer({ databasePath, channels })
-  if (Date.now() > dueAt - 500) throw new Error('starting took longer than expected: nothing can be said')
+  if (Date.now() > dueAt - 500) throw new Error('starting took longer than expected: the measurement is invalid')
   await sleep(dueAt - 300 - Date.now())
   const stopping = new AbortController()
   const client = useApi(server.url, dueAt, stopping.signal)

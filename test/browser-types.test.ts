@@ -34,7 +34,7 @@ test('the client compiles for browsers, without the types of Node, Fastify or th
   )
 })
 
-test('what only Node has does not compile there', async (t) => {
+test('code that needs Node does not compile there', async (t) => {
   const folder = temporaryFolder(t)
   const write = (name: string, text: string) => writeFileSync(join(folder, name), text)
   write('package.json', '{"type":"module"}')

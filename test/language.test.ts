@@ -15,7 +15,7 @@ const filesIn = (folder: string) =>
 const files = filesIn('src')
   .filter((name) => !name.endsWith('.test.ts'))
   .sort()
-/** Tests and benchmarks: names alone are checked. This file lists the forbidden ones. */
+/** Tests and benchmarks. This file lists the forbidden words. */
 const otherFiles = [
   ...filesIn('src')
     .map((name) => `src/${name}`)
@@ -68,6 +68,11 @@ const openings = /^(What|Whoever|Whose|Nobody|Somebody|Anybody|Everybody|Of|He|H
 /** People are «they», «the user», «an administrator». */
 const pronouns = /\b(he|him|his|himself|whoever|somebody|nobody)\b/i
 
+/** Words that comments and titles of tests once had. */
+const dialect = /\b(rings?|rang|rung|told|heard|bell|everybody|anybody)\b/i
+/** How no title of a test begins. A nested title may continue the title of its suite. */
+const titleOpenings = /^(what|whoever|whose|who|nobody|somebody|anybody|everybody|he|there to|to be)\b(?!.*\?)/i
+
 const comments = /\/\*\*?[\s\S]*?\*\/|(?<![:'"`])\/\/[^\n]*/g
 const templates = /`(?:[^`\\]|\\.)*`/g
 const regexes = /(?<=[(,=:[!&|?{}]\s*)\/(?![/*])(?:[^/\\\n[]|\\.|\[(?:[^\]\\\n]|\\.)*\])+\/[a-z]*/g
@@ -104,6 +109,24 @@ function faultsOf(file: string): string[] {
   return [...found, ...nameFaultsOf(file, source)]
 }
 
+const titles =
+  /\b(?:test|t\.test|c\.test)(?:\.\w+)?\(\s*(?:'((?:[^'\\\n]|\\.)*)'|`((?:[^`\\]|\\.)*)`|"((?:[^"\\\n]|\\.)*)")/g
+
+/** The faults in comments and titles of a test or a benchmark. Words in backticks and in «» are quotations. */
+function testTextFaultsOf(source: string): string[] {
+  const found: string[] = []
+  const report = (text: string, rule: RegExp) => {
+    const [word] = rule.exec(text.replaceAll(/`[^`]*`|«[^»]*»|\$\{[^}]*\}/g, '')) ?? []
+    if (word) found.push(`«${word}»: ${text}`)
+  }
+  for (const [, single, template, double] of source.matchAll(titles))
+    for (const rule of [titleOpenings, pronouns, dialect]) report(single ?? template ?? double ?? '', rule)
+  for (const [comment] of source.replaceAll(regexes, '//').replaceAll(titles, '').matchAll(comments))
+    for (const sentence of sentencesOf(comment))
+      for (const rule of [openings, pronouns, dialect]) report(sentence, rule)
+  return found
+}
+
 /** The forbidden among the identifiers of a file. */
 function nameFaultsOf(file: string, source: string): string[] {
   const code = source
@@ -133,5 +156,14 @@ test('names in tests and benchmarks are in the same words', () => {
     const names = nameFaultsOf(file, readFileSync(new URL(file, repository), 'utf8'))
     return [...inName.map((word) => `«${word}» in its name`), ...names].map((fault) => `${file}: ${fault}`)
   })
+  assert.deepEqual(faults, [])
+})
+
+test('comments and titles of tests and benchmarks are in the same words', () => {
+  const faults = otherFiles
+    .filter((name) => !name.startsWith('src/'))
+    .flatMap((file) =>
+      testTextFaultsOf(readFileSync(new URL(file, repository), 'utf8')).map((one) => `${file}: ${one}`),
+    )
   assert.deepEqual(faults, [])
 })

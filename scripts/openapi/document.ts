@@ -74,7 +74,6 @@ export interface Ref {
 
 /**
  * JSON Schema 2020-12; each reader checks the keywords that it knows.
- * biome-ignore lint/suspicious/noExplicitAny: a schema is any JSON
  */
 // biome-ignore lint/suspicious/noExplicitAny: a schema is any JSON
 export type Schema = Record<string, any>

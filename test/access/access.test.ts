@@ -55,9 +55,9 @@ async function start(t: TestContext): Promise<Matrix> {
   })
   const { app, recorder, clock, url } = testApp
   recorder.answer = ({ task }) => (task.title.includes(givenUp) ? { retry: false, reason: 'refused' } : undefined)
-  const everybody = await inviteAccounts(testApp)
-  const { root } = everybody
-  const [user, other] = [await everybody.add('ben'), await everybody.add('ada')]
+  const accounts = await inviteAccounts(testApp)
+  const { root } = accounts
+  const [user, other] = [await accounts.add('ben'), await accounts.add('ada')]
   const wordOf = (of: Account) => (of === user ? secretWord : 'Ararat')
   for (const one of [user, other]) {
     await one.ask('POST', '/v1/channels', { name: `${wordOf(one)} calling`, kind: 'recording' })
@@ -67,7 +67,7 @@ async function start(t: TestContext): Promise<Matrix> {
     const { id } = await one.ask('POST', '/v1/tasks', task)
     await one.ask('DELETE', `/v1/tasks/${id}`)
   }
-  const unauthenticatedCallers = await unauthenticatedCallersOf(testApp, everybody, user)
+  const unauthenticatedCallers = await unauthenticatedCallersOf(testApp, accounts, user)
 
   const operations = operationsToCheck()
   // Deleting all tasks needs more than deleting some, which the rules cover.
@@ -77,7 +77,7 @@ async function start(t: TestContext): Promise<Matrix> {
   }
   return {
     operations: [...operations, ofAll('deleteTasks'), ofAll('purgeTrash')],
-    rules: accessRules({ root, user, other, add: everybody.add, wordOf, idle: app.idle, now: clock.now }),
+    rules: accessRules({ root, user, other, add: accounts.add, wordOf, idle: app.idle, now: clock.now }),
     values: plainValues,
     publicOperations,
     unauthenticatedCallers,

@@ -17,7 +17,6 @@ export interface Account {
   /**
    * The same, but fails if the request is refused.
    * @returns the body
-   * biome-ignore lint/suspicious/noExplicitAny: a test knows the type that it expects
    */
   // biome-ignore lint/suspicious/noExplicitAny: a test says what it expects of it
   ask(method: string, path: string, body?: unknown): Promise<any>

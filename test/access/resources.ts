@@ -87,9 +87,9 @@ export function createResources({ other, wordOf, idle, now }: World) {
   async function etag(of: Account): Promise<string> {
     const etagOf = async (one: Account) => (await one.send('GET', '/v1/tasks?limit=1')).headers.get('etag') ?? ''
     for (;;) {
-      const [his, others] = [await etagOf(of), await etagOf(other)]
-      const [own = 0, theirs = 0] = [his, others].map((text) => Number(/\d+/.exec(text)))
-      if (own === theirs) return his
+      const [mine, others] = [await etagOf(of), await etagOf(other)]
+      const [own = 0, theirs = 0] = [mine, others].map((text) => Number(/\d+/.exec(text)))
+      if (own === theirs) return mine
       await task(own < theirs ? of : other)
     }
   }

@@ -289,7 +289,7 @@ export function accessRules(world: World): Rules {
             const name = await a.notification(of)
             return { name, absent: nothing, proof: { body: { up_to: Number(name) } } }
           },
-          // Of their own notifications the user has seen all.
+          // The user has acknowledged all their own notifications.
           async ask(id, by) {
             await by.ask('POST', '/v1/notifications/acknowledge', { up_to: Number.MAX_SAFE_INTEGER })
             return { body: { up_to: Number(id) } }

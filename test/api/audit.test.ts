@@ -126,28 +126,28 @@ test('sign-in and sign-out are logged; a failed sign-in is logged without the ty
   const { app, root } = await startWithLogin(t)
   const { id, invitation } = await root.client.createUser({ name: 'ada' })
   const fresh = await follow(root.client)
-  const nobody = clientWith(app.url, '')
+  const anonymous = clientWith(app.url, '')
   const code = invitation?.code ?? ''
   const typed = 'correct horse battery'
-  await refusal(nobody.acceptInvitation({ code: `${code}x`, password }))
-  await nobody.acceptInvitation({ code, password })
-  await refusal(nobody.signIn({ login: 'ada', password: typed }))
-  await refusal(nobody.signIn({ login: 'zanzibar', password: typed }))
-  await refusal(nobody.signIn({ login: typed, password: 'ada' }))
+  await refusal(anonymous.acceptInvitation({ code: `${code}x`, password }))
+  await anonymous.acceptInvitation({ code, password })
+  await refusal(anonymous.signIn({ login: 'ada', password: typed }))
+  await refusal(anonymous.signIn({ login: 'zanzibar', password: typed }))
+  await refusal(anonymous.signIn({ login: typed, password: 'ada' }))
   await signedIn(app.url, await signIn(app.url, 'ada')).signOut()
   await root.client.updateUser(id, { disabled: true })
-  assert.equal((await refusal(nobody.signIn({ login: 'ada', password: password }))).status, 403)
+  assert.equal((await refusal(anonymous.signIn({ login: 'ada', password: password }))).status, 403)
   const entries = await fresh()
   assert.deepEqual(entries.map(withName), [
-    'somebody: acceptInvitation /v1/invitations/accept 401',
+    'unknown: acceptInvitation /v1/invitations/accept 401',
     'ada: acceptInvitation /v1/invitations/accept 200',
-    'somebody: signIn /v1/session 401',
-    'somebody: signIn /v1/session 401',
-    'somebody: signIn /v1/session 401',
+    'unknown: signIn /v1/session 401',
+    'unknown: signIn /v1/session 401',
+    'unknown: signIn /v1/session 401',
     'ada: signIn /v1/session 200',
     'ada: signOut /v1/session 200',
     `root: updateUser /v1/users/${id} 200`,
-    'somebody: signIn /v1/session 403',
+    'unknown: signIn /v1/session 403',
   ])
   const failures = entries.filter(({ operation, status }) => operation === 'signIn' && status === 401)
   const [known, ...unknown] = failures.map(({ id, request_id, ...rest }) => rest)

@@ -5,7 +5,7 @@ export type Entry = AuditWire['entries'][number]
 
 export const short = ({ operation, object, status }: Entry) => `${operation} ${object} ${status}`
 
-export const withName = (entry: Entry) => `${entry.user ?? 'somebody'}: ${short(entry)}`
+export const withName = (entry: Entry) => `${entry.user ?? 'unknown'}: ${short(entry)}`
 
 /** Reads the entries that were added since the last call, the oldest first. */
 export async function follow(client: DuebellClient): Promise<() => Promise<Entry[]>> {

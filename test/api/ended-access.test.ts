@@ -43,9 +43,9 @@ test('a reset by an administrator ends sessions, tokens and the password at once
   const ways = await waysIn(app, ada)
   const { code } = await (await root.page()).inviteUser(ada.id)
   await assertEnded(app, ways)
-  const nobody = clientWith(app.url, '')
+  const anonymous = clientWith(app.url, '')
   assert.equal(
-    (await refusal(nobody.signIn({ login: 'ada', password }))).status,
+    (await refusal(anonymous.signIn({ login: 'ada', password }))).status,
     401,
     'else a thief could change it first',
   )
@@ -57,7 +57,7 @@ test('a reset by an administrator ends sessions, tokens and the password at once
   const token = await store.transact((tx, now) => issue(tx, ada.id, 'token', draft, now))
   const session = await store.transact((tx, now) => issue(tx, ada.id, 'session', draft, now))
   for (const { secret } of [token, session]) await clientWith(app.url, secret).listTasks()
-  await nobody.acceptInvitation({ code, password: newPassword })
+  await anonymous.acceptInvitation({ code, password: newPassword })
   for (const { secret } of [token, session])
     assert.equal((await refusal(clientWith(app.url, secret).listTasks())).status, 401)
   await signIn(app.url, 'ada', newPassword)
@@ -69,7 +69,7 @@ for (const [action, end] of [
   ['an administrator who signs them out', (root, { id }) => root.client.signOutUser(id)],
   ['signing out everywhere', (_, { client }) => client.signOutEverywhere()],
 ] as [string, (root: Account, ada: Account) => Promise<unknown>][])
-  test(`streams and long polls are ended at once by ${action}, and nobody else’s`, async (t) => {
+  test(`streams and long polls are ended at once by ${action}, and those of no other user`, async (t) => {
     const database = failingDatabase()
     const { app, root, add } = await startWithLogin(t, { wrapDatabase: database.wrap })
     const ada = await add('ada')

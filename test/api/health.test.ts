@@ -104,7 +104,7 @@ async function startSwitch(t: TestContext) {
     one.answer(response)
   })
   const one = {
-    url: `${receiver.url}/ping/token-of-somebody`,
+    url: `${receiver.url}/ping/token-of-the-receiver`,
     received: () => receiver.requests.map(({ method, path }) => `${method} ${path}`),
     answer: (response: ServerResponse) => void response.end('OK'),
     /** Resolves when the next heartbeat has arrived and its response has been sent. */
@@ -119,7 +119,7 @@ test('the heartbeat is sent every minute, follows no redirect, and its address i
   let nextBeat = watch.nextBeat()
   await clock.advance(5_000)
   await nextBeat
-  assert.deepEqual(watch.received(), ['GET /ping/token-of-somebody'])
+  assert.deepEqual(watch.received(), ['GET /ping/token-of-the-receiver'])
 
   watch.answer = (response) => void response.writeHead(302, { location: '/elsewhere' }).end()
   nextBeat = watch.nextBeat()
@@ -129,9 +129,9 @@ test('the heartbeat is sent every minute, follows no redirect, and its address i
   nextBeat = watch.nextBeat()
   await clock.advance(60_000)
   await nextBeat
-  assert.deepEqual(watch.received(), Array(3).fill('GET /ping/token-of-somebody'))
+  assert.deepEqual(watch.received(), Array(3).fill('GET /ping/token-of-the-receiver'))
   assert.equal(lines.filter((line) => line.includes('heartbeat failed')).length, 1)
-  assert.ok(!lines.join().includes('token-of-somebody'))
+  assert.ok(!lines.join().includes('token-of-the-receiver'))
 })
 
 test('unhealthy: without login, the only user was removed from the database; a restart adds it again', async (t) => {

@@ -220,10 +220,11 @@ test('a request without a key does not pay for them: no statement reads idempote
   const send = wireTo(url) // the client would send a key
   const { body } = await send('POST', '/v1/tasks', { body: { title: 'x', expiry_dt: '2026-12-24' } })
   assert.equal((await send('POST', `/v1/tasks/${body.id}/complete`)).status, 200)
-  const spoken = () => database.statements.slice(started).filter((text) => /\bidempotency_keys\b/.test(text)).length
-  assert.equal(spoken(), 0)
+  const statementsOfKeys = () =>
+    database.statements.slice(started).filter((text) => /\bidempotency_keys\b/.test(text)).length
+  assert.equal(statementsOfKeys(), 0)
   await poster(send)('key', '/v1/tasks', { title: 'x' })
-  assert.equal(spoken(), 3, 'and who sends one pays for three')
+  assert.equal(statementsOfKeys(), 3, 'and who sends one pays for three')
 })
 
 /** Ends at most once: by the test, or after it if the test failed before. */

@@ -11,12 +11,12 @@ import { startTestApp } from '#support/test-app.ts'
 type Headers = Record<string, string>
 
 /** Sends requests to 127.0.0.1, whatever their headers are. */
-function knockAt(url: string) {
+function createSender(url: string) {
   const { port } = new URL(url)
   const own = `127.0.0.1:${port}`
   const address = `http://${own}`
   const title = JSON.stringify({ title: 'from outside' })
-  const knock = (method: string, { Host = own, ...headers }: Headers = {}): Promise<Answer> => {
+  const send = (method: string, { Host = own, ...headers }: Headers = {}): Promise<Answer> => {
     const hasBody = method === 'POST'
     const head = {
       Host,
@@ -26,17 +26,17 @@ function knockAt(url: string) {
     const lines = Object.entries(head).map(([name, value]) => `${name}: ${value}`)
     return rawRequest(address, [`${method} /v1/tasks HTTP/1.1`, ...lines], hasBody ? title : '')
   }
-  const count = async () => (await knock('GET')).body.tasks.length as number
-  return { knock, count, port, own, address }
+  const count = async () => (await send('GET')).body.tasks.length as number
+  return { send, count, port, own, address }
 }
 
 test('on loopback the Host of a request', async (t) => {
-  const { knock, port, count, address } = knockAt((await startTestApp(t)).url)
+  const { send, port, count, address } = createSender((await startTestApp(t)).url)
 
   for (const name of ['127.0.0.1', 'localhost', 'LOCALHOST', '[::1]', '127.0.0.2']) {
     await t.test(`may be ${name}, with the port or without`, async () => {
-      assert.equal((await knock('GET', { Host: `${name}:${port}` })).status, 200)
-      assert.equal((await knock('GET', { Host: name })).status, 200)
+      assert.equal((await send('GET', { Host: `${name}:${port}` })).status, 200)
+      assert.equal((await send('GET', { Host: name })).status, 200)
     })
   }
 
@@ -57,9 +57,9 @@ test('on loopback the Host of a request', async (t) => {
   for (const name of invalidCursor) {
     await t.test(`may not be ${name}: a foreign name can be made to resolve to this machine`, async () => {
       for (const host of [name, `${name}:${port}`]) {
-        assertProblem(await knock('GET', { Host: host }), 403, '--allowed-hosts')
-        assertProblem(await knock('POST', { Host: host }), 403)
-        assertProblem(await knock('DELETE', { Host: host }), 403)
+        assertProblem(await send('GET', { Host: host }), 403, '--allowed-hosts')
+        assertProblem(await send('POST', { Host: host }), 403)
+        assertProblem(await send('DELETE', { Host: host }), 403)
       }
     })
   }
@@ -67,7 +67,7 @@ test('on loopback the Host of a request', async (t) => {
   await t.test('must be present', async () => {
     assertProblem(await rawRequest(address, ['GET /v1/tasks HTTP/1.1']), 400, 'Host')
     assertProblem(await rawRequest(address, ['GET /v1/tasks HTTP/1.0']), 403)
-    assertProblem(await knock('GET', { Host: '' }), 400, 'Host')
+    assertProblem(await send('GET', { Host: '' }), 400, 'Host')
   })
 
   await t.test('must be present once: with two, it is unknown which one a proxy used', async () => {
@@ -90,30 +90,30 @@ test('on loopback the Host of a request', async (t) => {
 })
 
 test('--allowed-hosts adds names', async (t) => {
-  const { knock, port, count } = knockAt(
+  const { send, port, count } = createSender(
     (await startTestApp(t, { flags: ['--allowed-hosts=tasks.example, Bell'] })).url,
   )
 
   await t.test('they may be the Host, in any spelling, besides the own names of this machine', async () => {
     for (const name of ['tasks.example', 'TASKS.example', 'bell', 'localhost'])
-      assert.equal((await knock('GET', { Host: `${name}:${port}` })).status, 200, name)
+      assert.equal((await send('GET', { Host: `${name}:${port}` })).status, 200, name)
   })
 
   await t.test('other names may not, not even subdomains of them', async () => {
     for (const name of ['evil.example', 'a.tasks.example', 'tasks.example.evil.example', 'example'])
-      assertProblem(await knock('GET', { Host: `${name}:${port}` }), 403)
+      assertProblem(await send('GET', { Host: `${name}:${port}` }), 403)
   })
 
   await t.test('their own pages may write', async () => {
     const Host = `tasks.example:${port}`
-    assert.equal((await knock('POST', { Host, Origin: `http://${Host}` })).status, 200)
-    assertProblem(await knock('POST', { Host, Origin: `http://localhost:${port}` }), 403)
+    assert.equal((await send('POST', { Host, Origin: `http://${Host}` })).status, 200)
+    assertProblem(await send('POST', { Host, Origin: `http://localhost:${port}` }), 403)
     assert.equal(await count(), 1)
   })
 })
 
 test('a page of another site', async (t) => {
-  const { knock, count, own, port } = knockAt((await startTestApp(t)).url)
+  const { send, count, own, port } = createSender((await startTestApp(t)).url)
 
   const foreign: Headers[] = [
     { Origin: 'https://evil.example' },
@@ -133,7 +133,7 @@ test('a page of another site', async (t) => {
   for (const headers of foreign) {
     await t.test(`cannot write: ${JSON.stringify(headers)}`, async () => {
       for (const method of ['POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS'])
-        assertProblem(await knock(method, headers), 403, 'another site')
+        assertProblem(await send(method, headers), 403, 'another site')
       assert.equal(await count(), 0)
     })
   }
@@ -143,7 +143,7 @@ test('a page of another site', async (t) => {
       [{ Origin: 'https://evil.example' }, 200],
       [{ 'Sec-Fetch-Site': 'cross-site' }, 403],
     ] as const) {
-      const answer = await knock('GET', headers)
+      const answer = await send('GET', headers)
       assert.equal(answer.status, status)
       assert.deepEqual(
         [...answer.headers.keys()].filter((name) => name.startsWith('access-control')),
@@ -160,13 +160,13 @@ test('a page of another site', async (t) => {
       { 'Sec-Fetch-Site': 'none' },
       { Host: `LocalHost:${port}`, Origin: `http://localhost:${port}` },
     ]
-    for (const headers of ours) assert.equal((await knock('POST', headers)).status, 200, JSON.stringify(headers))
+    for (const headers of ours) assert.equal((await send('POST', headers)).status, 200, JSON.stringify(headers))
     assert.equal(await count(), ours.length)
   })
 })
 
 test('on loopback a proxied request is refused: without a login the sender is unknown', async (t) => {
-  const { knock, count } = knockAt((await startTestApp(t)).url)
+  const { send, count } = createSender((await startTestApp(t)).url)
   const forwarded: Headers[] = [
     { Forwarded: 'for=192.0.2.43' },
     { 'X-Forwarded-For': '192.0.2.43' },
@@ -178,7 +178,7 @@ test('on loopback a proxied request is refused: without a login the sender is un
   ]
   for (const headers of forwarded)
     for (const method of ['GET', 'HEAD', 'POST', 'DELETE']) {
-      const answer = await knock(method, headers)
+      const answer = await send(method, headers)
       assert.equal(answer.status, 403, `${method} ${JSON.stringify(headers)}`)
       if (method !== 'HEAD') assertProblem(answer, 403, 'forwarded')
     }
@@ -215,27 +215,27 @@ test('a server without login', async (t) => {
 
 test('--allow-anyone-on-network', async (t) => {
   const flags = ['--host=0.0.0.0', '--allow-anyone-on-network', '--allowed-hosts=tasks.example']
-  const { knock, own, count, address, port } = knockAt((await startTestApp(t, { flags })).url)
+  const { send, own, count, address, port } = createSender((await startTestApp(t, { flags })).url)
 
   await t.test(
     'accepts its own names, its address and allowed names, and no other: any name can be made to resolve to it',
     async () => {
       for (const Host of [own, `localhost:${port}`, 'tasks.example', 'Tasks.Example:80'])
-        assert.equal((await knock('GET', { Host })).status, 200, Host)
+        assert.equal((await send('GET', { Host })).status, 200, Host)
       for (const name of ['evil.example', 'tasks.example.evil.example', '192.0.2.1'])
         for (const method of ['GET', 'POST', 'DELETE'])
-          assertProblem(await knock(method, { Host: `${name}:${port}` }), 403, '--allowed-hosts')
+          assertProblem(await send(method, { Host: `${name}:${port}` }), 403, '--allowed-hosts')
       assert.equal(await count(), 0)
     },
   )
 
   await t.test('accepts proxied requests', async () => {
-    assert.equal((await knock('GET', { 'X-Forwarded-For': '192.0.2.43' })).status, 200)
+    assert.equal((await send('GET', { 'X-Forwarded-For': '192.0.2.43' })).status, 200)
   })
 
   await t.test('still refuses the pages of other sites, and two Hosts', async () => {
-    assertProblem(await knock('POST', { Origin: 'https://evil.example' }), 403)
-    assertProblem(await knock('DELETE', { 'Sec-Fetch-Site': 'cross-site' }), 403)
+    assertProblem(await send('POST', { Origin: 'https://evil.example' }), 403)
+    assertProblem(await send('DELETE', { 'Sec-Fetch-Site': 'cross-site' }), 403)
     assertProblem(await rawRequest(address, ['GET /v1/tasks HTTP/1.1', 'Host: a', 'Host: b']), 400)
     const nameless = ['DELETE /v1/tasks HTTP/1.0', 'Origin: file://'] // neither has a host, and yet they are not the same
     assertProblem(await rawRequest(address, nameless), 403)
@@ -243,34 +243,34 @@ test('--allow-anyone-on-network', async (t) => {
   })
 
   await t.test('lets its own pages write, under each of its names', async () => {
-    assert.equal((await knock('POST', { Host: 'tasks.example', Origin: 'http://tasks.example' })).status, 200)
+    assert.equal((await send('POST', { Host: 'tasks.example', Origin: 'http://tasks.example' })).status, 200)
     assert.equal(await count(), 1)
   })
 })
 
 test('a page of another site cannot even cause a search, since it could measure its duration', async (t) => {
-  const { knock } = knockAt((await startTestApp(t, { flags: ['--cors-origins=https://app.example'] })).url)
+  const { send } = createSender((await startTestApp(t, { flags: ['--cors-origins=https://app.example'] })).url)
   for (const site of ['cross-site', 'same-site']) {
     const from = { 'Sec-Fetch-Site': site }
-    assertProblem(await knock('GET', { ...from, 'Sec-Fetch-Mode': 'no-cors', 'Sec-Fetch-Dest': 'image' }), 403)
-    assertProblem(await knock('GET', { ...from, 'Sec-Fetch-Mode': 'cors', Origin: 'https://evil.example' }), 403)
-    assertProblem(await knock('GET', { ...from, 'Sec-Fetch-Mode': 'navigate', 'Sec-Fetch-Dest': 'iframe' }), 403)
+    assertProblem(await send('GET', { ...from, 'Sec-Fetch-Mode': 'no-cors', 'Sec-Fetch-Dest': 'image' }), 403)
+    assertProblem(await send('GET', { ...from, 'Sec-Fetch-Mode': 'cors', Origin: 'https://evil.example' }), 403)
+    assertProblem(await send('GET', { ...from, 'Sec-Fetch-Mode': 'navigate', 'Sec-Fetch-Dest': 'iframe' }), 403)
     for (const dest of ['frame', 'embed', 'object', 'fencedframe'])
-      assertProblem(await knock('GET', { ...from, 'Sec-Fetch-Mode': 'navigate', 'Sec-Fetch-Dest': dest }), 403)
-    assertProblem(await knock('GET', { ...from, 'Sec-Fetch-Mode': 'navigate' }), 403)
-    assert.equal((await knock('HEAD', from)).status, 403)
+      assertProblem(await send('GET', { ...from, 'Sec-Fetch-Mode': 'navigate', 'Sec-Fetch-Dest': dest }), 403)
+    assertProblem(await send('GET', { ...from, 'Sec-Fetch-Mode': 'navigate' }), 403)
+    assert.equal((await send('HEAD', from)).status, 403)
     const link = { ...from, 'Sec-Fetch-Mode': 'navigate', 'Sec-Fetch-Dest': 'document' }
-    assert.equal((await knock('GET', link)).status, 200)
-    assertProblem(await knock('POST', link), 403)
+    assert.equal((await send('GET', link)).status, 200)
+    assertProblem(await send('POST', link), 403)
     const allowed = { ...from, 'Sec-Fetch-Mode': 'cors', Origin: 'https://app.example' }
-    assert.equal((await knock('GET', allowed)).status, 200)
+    assert.equal((await send('GET', allowed)).status, 200)
   }
-  for (const site of ['same-origin', 'none']) assert.equal((await knock('GET', { 'Sec-Fetch-Site': site })).status, 200)
-  assertProblem(await knock('GET', { 'Sec-Fetch-Site': 'something new' }), 403, 'another site')
+  for (const site of ['same-origin', 'none']) assert.equal((await send('GET', { 'Sec-Fetch-Site': site })).status, 200)
+  assertProblem(await send('GET', { 'Sec-Fetch-Site': 'something new' }), 403, 'another site')
 })
 
 test('a server with login accepts any name: a foreign one brings no cookie and no token', async (t) => {
-  const { knock, address } = knockAt((await startTestApp(t, { flags: ['--host=0.0.0.0', '--login'] })).url)
-  assertProblem(await knock('GET', { Host: 'any.example' }), 401)
+  const { send, address } = createSender((await startTestApp(t, { flags: ['--host=0.0.0.0', '--login'] })).url)
+  assertProblem(await send('GET', { Host: 'any.example' }), 401)
   assert.equal((await rawRequest(address, ['GET /sign-in HTTP/1.1', 'Host: any.example'])).status, 200)
 })

@@ -4,8 +4,6 @@ import { wireTo } from '#kit/http-requests.ts'
 import { startTestApp } from '#support/test-app.ts'
 import { notifications } from './original-contract.ts'
 
-/** What clients of the original service rely on in its notifications: lines on the console. */
-
 /**
  * The guarantees that clients of the original service rely on, in its own terms: plain HTTP, and lines on the console. The clock stands at
  * 2026-12-01T09:00:00Z by default.
@@ -18,11 +16,11 @@ test('the notification', async (t) => {
   const create = async (title: string, expiry_dt: string): Promise<number> =>
     (await send('POST', '/v1/tasks', { body: { title, expiry_dt } })).body.id
   /** The lines on the console since the last call. */
-  let heard = 0
+  let received = 0
   const news = () => {
     const all = notifications(app)
-    const fresh = all.slice(heard)
-    heard = all.length
+    const fresh = all.slice(received)
+    received = all.length
     return fresh
   }
 

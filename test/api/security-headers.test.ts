@@ -132,9 +132,9 @@ test('a route may replace a header by its own', async (t) => {
 test('a server that is stopping responds with the security headers', async (t) => {
   const { url, app, client } = await startTestApp(t)
   const socket = connectTo(url)
-  let heard = ''
+  let received = ''
   socket.setEncoding('utf8').on('data', (text) => {
-    heard += text
+    received += text
   })
   socket.write('GET /v1/tasks HTTP/1.1\r\n') // half of a request, so that the connection is not idle
   await client.getHealth()
@@ -142,7 +142,7 @@ test('a server that is stopping responds with the security headers', async (t) =
   socket.write('Host: localhost\r\n\r\n')
   await once(socket, 'close')
   await stopping
-  const answer = parseAnswer(heard)
+  const answer = parseAnswer(received)
   assertProblem(answer, 503, 'stopping')
   assertStanding(answer, 'stopping')
 })

@@ -87,8 +87,8 @@ test('signing in gives a browser a session, and returns its user', async (t) => 
   const ada = await add('ada', { email: 'ada@example.org' })
   const send = wireTo(app.url)
   const how = { required: true, password: true, provider: null }
-  const nobody = await send('GET', '/v1/session')
-  assert.deepEqual(nobody.body, { user: null, scopes: [], by: null, sign_in: how })
+  const anonymous = await send('GET', '/v1/session')
+  assert.deepEqual(anonymous.body, { user: null, scopes: [], by: null, sign_in: how })
 
   for (const name of ['ada', 'Ada', 'ADA@example.ORG', 'ada@example.org']) {
     const { status, headers, body } = await send('POST', '/v1/session', { body: { login: name, password } })

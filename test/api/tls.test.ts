@@ -76,15 +76,15 @@ test('with a certificate', async (t) => {
     ]) {
       const socket = connectPlain(Number(new URL(url).port), '127.0.0.1')
       t.after(() => socket.destroy())
-      let heard = ''
+      let received = ''
       socket.setEncoding('latin1').on('data', (chunk) => {
-        heard += chunk
+        received += chunk
       })
       socket.on('error', () => {}) // it may be reset
       const closed = once(socket, 'close')
       socket.write(text, 'latin1')
       await closed
-      assert.doesNotMatch(heard, /HTTP/)
+      assert.doesNotMatch(received, /HTTP/)
     }
   })
 
@@ -106,13 +106,13 @@ test('with a certificate', async (t) => {
   await t.test('events are followed over it', async (t) => {
     const socket = connectTo(url)
     t.after(() => socket.destroy())
-    let heard = ''
+    let received = ''
     socket.setEncoding('utf8').on('data', (text) => {
-      heard += text
+      received += text
     })
     socket.write(`GET /v1/events HTTP/1.1\r\n${host}\r\n\r\n`)
-    await eventually('the stream has begun', () => heard.includes('retry: '))
-    assert.match(heard, /^strict-transport-security: /im)
+    await eventually('the stream has begun', () => received.includes('retry: '))
+    assert.match(received, /^strict-transport-security: /im)
   })
 })
 

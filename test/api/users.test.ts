@@ -50,21 +50,25 @@ test('without a password the user is invited: the code sets it, once, within a w
   const { code = '', url, expires_dt } = made.invitation ?? {}
   assert.match(code, /^dbi_[0-9A-Za-z]{49}$/)
   assert.deepEqual([url, expires_dt], [`https://tasks.example.org/invitation#${code}&ada`, '2026-12-08T09:00:00.000Z'])
-  const nobody = clientWith(app.url, '')
-  assert.equal((await refusal(nobody.signIn({ login: 'ada', password }))).status, 401, 'there is no password yet')
+  const anonymous = clientWith(app.url, '')
+  assert.equal((await refusal(anonymous.signIn({ login: 'ada', password }))).status, 401, 'there is no password yet')
 
   app.clock.set(app.clock.now() + weekMs - 1)
   for (const poor of ['ada', 'adaadaada1', 'too short', 'aaaaaaaaaaaa'])
-    assert.deepEqual((await refusal(nobody.acceptInvitation({ code, password: poor }))).problem.errors?.length, 1, poor)
-  const accepted = await nobody.acceptInvitation({ code, password })
+    assert.deepEqual(
+      (await refusal(anonymous.acceptInvitation({ code, password: poor }))).problem.errors?.length,
+      1,
+      poor,
+    )
+  const accepted = await anonymous.acceptInvitation({ code, password })
   assert.deepEqual([accepted.user.name, accepted.token], ['ada', null])
-  const again = await refusal(nobody.acceptInvitation({ code, password }))
+  const again = await refusal(anonymous.acceptInvitation({ code, password }))
   assert.deepEqual([again.status, again.message.includes('used already')], [401, true])
   await signIn(app.url, 'ada')
 
   const late = await (await root.page()).inviteUser(made.id)
   app.clock.set(app.clock.now() + weekMs)
-  assert.equal((await refusal(nobody.acceptInvitation({ code: late.code, password }))).status, 401)
+  assert.equal((await refusal(anonymous.acceptInvitation({ code: late.code, password }))).status, 401)
 })
 
 test('the next invitation replaces the last, and accepting it ends all other access of the user', async (t) => {
@@ -73,12 +77,12 @@ test('the next invitation replaces the last, and accepting it ends all other acc
   const cookie = await signIn(app.url, 'ada')
   const page = await root.page()
   const [first, second] = [await page.inviteUser(id), await page.inviteUser(id)]
-  const nobody = clientWith(app.url, '')
-  const accept = (code: string) => nobody.acceptInvitation({ code, password: 'a new one, as it was lost' })
+  const anonymous = clientWith(app.url, '')
+  const accept = (code: string) => anonymous.acceptInvitation({ code, password: 'a new one, as it was lost' })
   assert.equal((await refusal(accept(first.code))).status, 401)
   assert.equal((await refusal(signedIn(app.url, cookie).listTasks())).status, 401)
   await accept(second.code)
-  assert.equal((await refusal(nobody.signIn({ login: 'ada', password }))).status, 401)
+  assert.equal((await refusal(anonymous.signIn({ login: 'ada', password }))).status, 401)
   await signIn(app.url, 'ada', 'a new one, as it was lost')
 })
 

@@ -15,10 +15,10 @@ import { channelDeps, send } from './peers.ts'
 /** The channels of brokers, with real brokers: over a network that breaks, and through a restart of the broker. */
 
 export interface Arrival {
-  /** Of the delivery. */
+  /** The id of the delivery. */
   readonly id: string
   readonly event: { readonly data: { readonly task: { readonly title: string } } }
-  /** What else of it the medium shows. */
+  /** Other properties that the medium shows. */
   readonly fields?: Readonly<Record<string, unknown>>
 }
 

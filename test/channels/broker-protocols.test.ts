@@ -8,7 +8,7 @@ import type { Message } from '#core/notification.ts'
 import { amqpPlace, assertAllSent, freshName, messages, natsPlace } from './broker-places.ts'
 import { brokers, channelDeps, send, skipReasonOfBroker } from './peers.ts'
 
-/** What is special about one broker. */
+/** The features of single brokers. */
 
 test('amqp: an unroutable message is not sent, and neither is a rejected one', {
   skip: await skipReasonOfBroker('amqp'),

@@ -17,7 +17,7 @@ export interface Flood {
 }
 
 /** The next bytes that arrive, as latin1. */
-export const heard = (socket: Socket): Promise<string> =>
+export const nextData = (socket: Socket): Promise<string> =>
   new Promise((resolve) => socket.once('data', (bytes: Buffer) => resolve(bytes.toString('latin1'))))
 
 /** Sends these one after the other, each after something has arrived; the first at once. */
@@ -26,7 +26,7 @@ const replies =
   async (socket: Socket) => {
     for (const line of lines) {
       if (line.length > 0) socket.write(line)
-      await heard(socket)
+      await nextData(socket)
     }
     return socket
   }
@@ -54,16 +54,16 @@ const heartbeat = Buffer.from([8, 0, 0, 0, 0, 0, 0, 0xce])
 
 /** The handshake of RabbitMQ up to publisher confirms: start, tune, open-ok, channel open-ok, confirm select-ok. */
 async function leadUpToConfirms(socket: Socket): Promise<Socket> {
-  await heard(socket)
+  await nextData(socket)
   socket.write(method(0, 10, 10, Buffer.from([0, 9, 0, 0, 0, 0]), long('PLAIN'), long('en_US')))
-  await heard(socket)
+  await nextData(socket)
   socket.write(method(0, 10, 30, Buffer.from([7, 255, 0, 2, 0, 0, 0, 0])))
   // Tune-ok and open come together, or one after the other.
-  while (!(await heard(socket)).includes('\0\x0a\0\x28'));
+  while (!(await nextData(socket)).includes('\0\x0a\0\x28'));
   socket.write(method(0, 10, 41, Buffer.from([0])))
-  await heard(socket)
+  await nextData(socket)
   socket.write(method(1, 20, 11, long('')))
-  await heard(socket)
+  await nextData(socket)
   socket.write(method(1, 85, 11))
   return socket
 }
@@ -118,7 +118,7 @@ export const peerFloods: readonly Flood[] = [
 export const answers =
   (beginning = '') =>
   async (socket: Socket) => {
-    await heard(socket)
+    await nextData(socket)
     if (beginning) socket.write(beginning)
     return socket
   }

@@ -37,7 +37,7 @@ async function start(t: Parameters<typeof startTestApp>[0]) {
 test('while the server runs', async (t) => {
   const { databaseUrl, app } = await start(t)
 
-  await t.test('the token is good at once, and for what its scope says', async () => {
+  await t.test('the token is valid at once, with its scope', async () => {
     const { token, about } = await command(databaseUrl, '--name=watcher', '--scopes=read,write')
     assert.match(about, /^Token \d+ of the first user, with the scope write, is valid until it is revoked\./)
     const client = createClient(app.url, { token, tries: 1 })
@@ -45,7 +45,7 @@ test('while the server runs', async (t) => {
     await assert.rejects(client.listChannels(), (error) => error instanceof ProblemError && error.status === 403)
   })
 
-  await t.test('it ends when it is said to, by the time zone of who says it', async () => {
+  await t.test('it expires at the given time, in the time zone of the caller', async () => {
     const { token, about } = await command(databaseUrl, '--scopes', 'admin', '--expires', '2027-01-01')
     assert.match(about, /until 2026-12-31T23:00:00\.000Z/)
     const { tokens } = await createClient(app.url, { token, tries: 1 }).listTokens()
@@ -54,7 +54,7 @@ test('while the server runs', async (t) => {
     assert.match(elsewhere.about, /until 2027-01-01T05:00:00\.000Z/)
   })
 
-  await t.test('it may be for somebody else, who is named', async () => {
+  await t.test('it may be for another user, named by a flag', async () => {
     const { token } = await command(databaseUrl)
     await createClient(app.url, { token }).createUser({ name: 'ada', password: 'correct horse battery' })
     const theirs = await command(databaseUrl, '--user=ada', '--scopes=read')
@@ -93,7 +93,7 @@ test('without a running server the database is opened, and created if needed', a
   const { token } = await command(databaseUrl)
   const app = await startTestApp(t, { flags: ['--login', `--database-url=${databaseUrl}`] })
   assert.equal((await createClient(app.url, { token }).listTasks()).tasks.length, 0)
-  assert.ok(!app.lines.join('').includes('/set-up#'), 'somebody can come in: nobody is invited')
+  assert.ok(!app.lines.join('').includes('/set-up#'), 'a user can sign in, so no setup link is printed')
 })
 
 test('it changes no settings of the server: its own time zone is not saved', async (t) => {

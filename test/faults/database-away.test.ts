@@ -225,10 +225,10 @@ async function goAndComeBack(t: TestContext, database: 'postgres' | 'mysql', mod
   const readyMs = sinceReturn()
   t.diagnostic(
     `${asked} requests, the slowest 503 after ${Math.round(slowestMs)} ms; after its return requests ` +
-      `${Math.round(requestsMs)} ms, bell ${Math.round(firingMs)} ms, ready ${Math.round(readyMs)} ms`,
+      `${Math.round(requestsMs)} ms, firing ${Math.round(firingMs)} ms, ready ${Math.round(readyMs)} ms`,
   )
   assert.ok(requestsMs < promisedMs, `requests: ${requestsMs} ms`)
-  assert.ok(firingMs < promisedMs, `bell: ${firingMs} ms`)
+  assert.ok(firingMs < promisedMs, `firing: ${firingMs} ms`)
   assert.ok(readyMs < promisedMs, `ready: ${readyMs} ms`)
   // Nothing was written during the outage, and everything fired once.
   await app.idle()

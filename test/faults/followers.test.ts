@@ -64,23 +64,23 @@ test('while 16 clients write to two replicas, copies that follow the changes end
   }
 
   /** Receives all events from the start. */
-  async function hear(client: DuebellClient) {
+  async function follow(client: DuebellClient) {
     const stopping = new AbortController()
     t.after(() => stopping.abort())
     const latencies: number[] = []
-    let heard = 0
+    let received = 0
     for await (const event of client.followEvents({ after: '0' }, { signal: stopping.signal })) {
-      assert.equal(event.cursor, String(++heard), 'the next one, none missing, none twice')
+      assert.equal(event.cursor, String(++received), 'the next one, none missing, none twice')
       const { subject, type } = event as EventWire
       const at = answeredAt.get(`${subject.replace('tasks/', '')} ${type}`)
       if (at !== undefined) latencies.push(performance.now() - at)
-      if (!isWriting && heard === written) stopping.abort()
+      if (!isWriting && received === written) stopping.abort()
     }
     return latencies.sort((a, b) => a - b)
   }
 
   const [first, second] = clients
-  const hearing = clients.map(hear)
+  const following = clients.map(follow)
   const early = [copy(first, 7), copy(second, 1_000)]
   const writing = Promise.all(Array.from({ length: writers }, (_, i) => write(i)))
   while (written < (writers * rounds) / 2) await turn()
@@ -95,9 +95,9 @@ test('while 16 clients write to two replicas, copies that follow the changes end
     assert.deepEqual(new Map([...tasks].sort(([a], [b]) => a - b)), truth)
     t.diagnostic(`${tasks.size} tasks copied in ${asked} pages`)
   }
-  for (const latencies of await Promise.all(hearing)) {
+  for (const latencies of await Promise.all(following)) {
     const [p50, p99, max] = [0.5, 0.99, 1].map((q) => latencies[Math.ceil(q * latencies.length) - 1]?.toFixed(0))
-    t.diagnostic(`${written} events heard; after their answer p50 ${p50} ms, p99 ${p99} ms, max ${max} ms`)
+    t.diagnostic(`${written} events received; after their answer p50 ${p50} ms, p99 ${p99} ms, max ${max} ms`)
     // One check a second, on a busy machine.
     assert.ok(Number(max) < 5_000, `${max} ms`)
   }
@@ -146,12 +146,12 @@ test('a subscriber that does not read delays no other, and misses nothing when i
   await happen(app, client, 0)
   const slow = await openEar(t, app.url, 0)
   await happen(app, client, 400) // 26 MB: more than all the buffers on the way
-  let heard = 0
+  let received = 0
   const stopping = new AbortController()
   t.after(() => stopping.abort())
   for await (const event of client.followEvents({ after: '0' }, { signal: stopping.signal })) {
-    assert.equal(event.cursor, String(++heard))
-    if (heard === 401) break
+    assert.equal(event.cursor, String(++received))
+    if (received === 401) break
   }
   assert.equal(await slow.readTo(401), 'there')
   assert.deepEqual(slow.ids, upTo(401))

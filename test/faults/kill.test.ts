@@ -176,8 +176,8 @@ test(`killed ${kills} times under load, it loses no acknowledged write and no no
   const resurrected = certain.filter(({ key, task }) => !task && stored.has(key))
 
   const { receipts } = receiver
-  const heard = new Set(receipts.map(({ taskId, expiry }) => `${taskId} ${expiry}`))
-  const missing = [...stored.values()].filter(({ id, expiry_dt }) => !heard.has(`${id} ${expiry_dt}`))
+  const received = new Set(receipts.map(({ taskId, expiry }) => `${taskId} ${expiry}`))
+  const missing = [...stored.values()].filter(({ id, expiry_dt }) => !received.has(`${id} ${expiry_dt}`))
   const times = Map.groupBy(receipts, ({ id }) => id)
   const unsent = notifications.flatMap(({ deliveries }) =>
     deliveries.filter(({ kind, state, id }) => kind === 'webhook' && state === 'sent' && !times.has(id)),

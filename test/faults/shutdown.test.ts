@@ -133,11 +133,11 @@ async function connectTo(t: TestContext, url: string) {
   await once(socket, 'connect')
   t.after(() => socket.destroy())
   const closed = once(socket, 'close')
-  let heard = ''
+  let received = ''
   socket.setEncoding('utf8').on('data', (text: string) => {
-    heard += text
+    received += text
   })
-  return { socket, closed, heard: () => heard }
+  return { socket, closed, received: () => received }
 }
 
 test('a client that never ends its request delays neither the stop nor pending deliveries', async (t) => {
@@ -160,14 +160,14 @@ test('a client that never ends its request delays neither the stop nor pending d
 test('a request during the stop gets a problem that says so, and its connection is closed', async (t) => {
   const { start } = await fixture(t)
   const { server, client, url } = await start()
-  const { socket, closed, heard } = await connectTo(t, url)
+  const { socket, closed, received } = await connectTo(t, url)
   socket.write('GET /v1/tasks HTTP/1.1\r\n') // half of a request, so that the connection is not idle
   await client.getHealth()
   const ending = end(server)
   await eventually('it is about to stop', () => server.output.stdout.includes('finishing the work in progress'))
   socket.write('Host: localhost\r\n\r\n')
   await closed
-  const [head = '', body = ''] = heard().split('\r\n\r\n')
+  const [head = '', body = ''] = received().split('\r\n\r\n')
   assert.match(head, /^HTTP\/1\.1 503 /)
   assert.match(head, /^content-type: application\/problem\+json(;|$)/im)
   assert.match(head, /^connection: close$/im)
@@ -211,10 +211,10 @@ test('stopped under load, it loses no acknowledged write and no notification, an
   assert.ok(refusals >= 3, 'it was stopped while they wrote')
   const stored = new Map((await Array.fromAsync(client.iterateTasks())).map((task) => [task.id, task]))
   for (const [id, task] of answered) assert.deepEqual(stored.get(id), task)
-  const heard = () => new Set(receiver.receipts.map(({ taskId }) => taskId))
-  await eventually('all have been told', () => [...stored.keys()].every((id) => heard().has(id)))
+  const received = () => new Set(receiver.receipts.map(({ taskId }) => taskId))
+  await eventually('all have been told', () => [...stored.keys()].every((id) => received().has(id)))
   assert.equal((await end(server)).code, 0)
-  assert.equal(receiver.receipts.length, heard().size, 'each once')
+  assert.equal(receiver.receipts.length, received().size, 'each once')
   assert.deepEqual(receiver.faults, [])
   t.diagnostic(`${answered.size} answered writes, ${receiver.receipts.length} notifications, 3 stops under load`)
 })
@@ -223,17 +223,19 @@ test('subscribers of events do not delay the stop, under load and whether they r
   const { start } = await fixture(t)
   const { server, client, url } = await start()
   const streams = await Promise.all(Array.from({ length: 100 }, () => connectTo(t, url)))
-  const deaf = streams.slice(0, 10)
+  const stalled = streams.slice(0, 10)
   for (const stream of streams) {
     stream.socket.on('error', () => {}) // some are cut off
-    const path = deaf.includes(stream) ? '/v1/events' : '/v1/events?types=task.deleted'
+    const path = stalled.includes(stream) ? '/v1/events' : '/v1/events?types=task.deleted'
     stream.socket.write(`GET ${path} HTTP/1.1\r\nHost: localhost\r\n\r\n`)
   }
   const polls = Array.from({ length: 20 }, () =>
     fetch(`${url}/v1/events?types=task.deleted&wait=60`, { headers: { accept: 'application/json' } }),
   )
-  await eventually('all are told something', () => streams.every(({ heard }) => heard().startsWith('HTTP/1.1 200')))
-  for (const { socket } of deaf) socket.pause()
+  await eventually('all are told something', () =>
+    streams.every(({ received }) => received().startsWith('HTTP/1.1 200')),
+  )
+  for (const { socket } of stalled) socket.pause()
   let isOver = false
   let answered = 0
   const write = async () => {
@@ -252,7 +254,7 @@ test('subscribers of events do not delay the stop, under load and whether they r
   await writing
   assert.equal(code, 0, server.output.stderr)
   assert.ok(ms < 5_000, `it took ${ms} ms`)
-  for (const { socket } of deaf) socket.resume()
+  for (const { socket } of stalled) socket.resume()
   await Promise.all(streams.map(({ closed }) => closed))
   for (const answer of polls) assert.deepEqual(((await (await answer).json()) as { events: [] }).events, [])
   t.diagnostic(`${answered} written, 120 followers, ended after ${ms} ms`)

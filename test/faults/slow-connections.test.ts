@@ -83,9 +83,9 @@ test('a client that does not read its response is cut off; until then it uses no
   const wanted = (await (await fetch(url + large)).text()).length
   assert.ok(wanted > 9_000_000 && wanted < 12_000_000)
 
-  const deaf = await open()
-  deaf.pause()
-  deaf.write(`GET ${large} HTTP/1.1\r\nHost: ${host}\r\n\r\n`)
+  const stalled = await open()
+  stalled.pause()
+  stalled.write(`GET ${large} HTTP/1.1\r\nHost: ${host}\r\n\r\n`)
   const ask = () => rawRequest(url, [`GET ${large} HTTP/1.1`, `Host: ${host}`])
   let refused = await ask()
   await eventually(
@@ -102,11 +102,11 @@ test('a client that does not read its response is cut off; until then it uses no
   await eventually('it is cut off', async () => (await ask()).status === 200, 5_000)
 
   let got = 0
-  deaf.on('data', (piece) => {
+  stalled.on('data', (piece) => {
     got += piece.length
   })
-  deaf.resume()
-  await once(deaf, 'close')
+  stalled.resume()
+  await once(stalled, 'close')
   assert.ok(got < wanted, `it had ${got} of ${wanted} bytes, in buffers`)
 })
 

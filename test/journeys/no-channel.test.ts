@@ -22,7 +22,7 @@ test('without a channel, a notification exists all the same, and has no deliveri
   const draft = { title: 'Unheard', expiry: { at: clock.now() + 3_600_000 } }
   await store.transact((tx, now) => adoptServerDefaults(tx, defaults, now))
   await store.transact((tx, now) => insertTask(tx, newTask(draft, 1, 'uid', defaults, now)))
-  const nobody = {
+  const noDeliveries = {
     leaseMs: 1,
     capacity: () => 0,
     waitForCapacity: async () => {},
@@ -39,7 +39,7 @@ test('without a channel, a notification exists all the same, and has no deliveri
     readEgressPolicy: async () => () => anywhere,
     log,
   })
-  const firing = startFiring({ store, clock, channels, deliveries: nobody, batchSize: createBatchSize(), log })
+  const firing = startFiring({ store, clock, channels, deliveries: noDeliveries, batchSize: createBatchSize(), log })
   clock.whenIdle = firing.idle
   await clock.advance(3_600_000)
   await firing.stop()

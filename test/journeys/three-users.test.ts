@@ -19,8 +19,8 @@ const day = '2026-12-01'
 const instant = (time: string) => Date.parse(`${day}T${time}Z`)
 
 test('a day of three users', async (t) => {
-  const bells = { ada: createRecorder('phone'), bob: createRecorder('pager'), eve: createRecorder('mail') }
-  const kinds = names.map((name) => bells[name].kind)
+  const recorders = { ada: createRecorder('phone'), bob: createRecorder('pager'), eve: createRecorder('mail') }
+  const kinds = names.map((name) => recorders[name].kind)
   const { app, root, add } = await startWithLogin(t, { startAt: `${day}T07:00:00Z`, channels: [], kinds })
   const { clock } = app
   const ada = await add('ada')
@@ -39,7 +39,7 @@ test('a day of three users', async (t) => {
   /** The messages on the channel of each user since the last call, with times in the user's own zone. */
   function newMessages(): string[] {
     return names.flatMap((name) =>
-      bells[name].messages.splice(0).map((message) => {
+      recorders[name].messages.splice(0).map((message) => {
         const items = [message, ...message.others]
         const users = items.flatMap(({ task, notification }) => [task.userId, notification.userId])
         assert.ok(
@@ -78,7 +78,7 @@ test('a day of three users', async (t) => {
       const { channels } = await client.listChannels()
       assert.deepEqual(
         channels.map(({ kind }) => kind),
-        ['console', bells[name].kind.kind],
+        ['console', recorders[name].kind.kind],
       )
       for (const other of Object.values(people).filter((one) => one.id !== id)) {
         const theirs = (await other.client.listNotifications()).notifications[0] ?? assert.fail()

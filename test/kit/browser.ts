@@ -12,7 +12,7 @@ export interface Browser {
 export interface Page {
   /** The URL after all redirects. */
   readonly url: string
-  /** 0 for a page at which the browser was told to stop, without a request. */
+  /** 0 for the page at which the browser stopped without a request. */
   readonly status: number
   readonly headers: Headers
   readonly text: string

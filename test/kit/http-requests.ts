@@ -13,7 +13,6 @@ export interface Answer {
   readonly text: string
   /**
    * The JSON of the body, or undefined if it is not JSON.
-   * biome-ignore lint/suspicious/noExplicitAny: a test knows the type that it expects
    */
   // biome-ignore lint/suspicious/noExplicitAny: a test says what it expects of it
   readonly body: any

@@ -164,7 +164,7 @@ test('errors of brokers and mail servers that refuse a password are reported wit
       assert.match(body.error, expected)
       await outputs.ask('POST', `${url}/v1/channels`, { body: { name: kind, kind, options } })
     })
-  await outputs.ask('POST', `${url}/v1/tasks`, { body: { title: 'Rings', expiry_dt: new Date(Date.now() + 60_000) } })
+  await outputs.ask('POST', `${url}/v1/tasks`, { body: { title: 'Fires', expiry_dt: new Date(Date.now() + 60_000) } })
   const made = peers.filter(({ skip }) => skip === false).length
   // Each channel reports failures of the others as well, so a channel may be named more than once.
   await eventually('each has been given up', () => {

@@ -39,7 +39,6 @@ export interface Answered {
   readonly text: string
   /**
    * The JSON of the body, or undefined.
-   * biome-ignore lint/suspicious/noExplicitAny: a test knows the type that it expects
    */
   // biome-ignore lint/suspicious/noExplicitAny: a test says what it expects of it
   readonly body: any

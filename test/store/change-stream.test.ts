@@ -47,9 +47,9 @@ const happen = ({ transact }: Store, count: number, userId = me) =>
     for (let i = 0; i < count; i++) recordChange(tx, { userId, taskId: 1_000 * userId + i, kind: 'updated' })
   })
 
-interface Ear {
+interface Listener {
   /** The change numbers, in the order of arrival. */
-  readonly heard: number[]
+  readonly received: number[]
   /** The pages in which they arrived. */
   readonly lists: (readonly StreamEvent[])[]
   readonly resets: number[]
@@ -57,46 +57,51 @@ interface Ear {
   hasEnded: boolean
   leave(): void
   /** Resolves when this many changes have arrived in total. */
-  hears(count: number): Promise<void>
+  hasReceived(count: number): Promise<void>
 }
 
-function listen(t: TestContext, changeStream: ChangeStream, after: number, filter: Partial<EventFilter> = {}): Ear {
-  let whenHeard = () => {}
+function listen(
+  t: TestContext,
+  changeStream: ChangeStream,
+  after: number,
+  filter: Partial<EventFilter> = {},
+): Listener {
+  let onPage = () => {}
   const subscriber: Subscriber = {
-    isReady: () => ear.isReady,
+    isReady: () => listener.isReady,
     take(events) {
-      if (events.length > 0) ear.lists.push(events)
-      ear.heard.push(...events.map(({ number }) => number))
-      whenHeard()
+      if (events.length > 0) listener.lists.push(events)
+      listener.received.push(...events.map(({ number }) => number))
+      onPage()
     },
     reset(position) {
-      ear.resets.push(position)
-      whenHeard()
+      listener.resets.push(position)
+      onPage()
     },
     heartbeat() {},
     fail() {},
     end() {
-      ear.hasEnded = true
-      ear.leave()
+      listener.hasEnded = true
+      listener.leave()
     },
   }
-  const ear: Ear = {
-    heard: [],
+  const listener: Listener = {
+    received: [],
     lists: [],
     resets: [],
     isReady: true,
     hasEnded: false,
     leave: () => {},
-    async hears(count) {
-      while (ear.heard.length < count)
+    async hasReceived(count) {
+      while (listener.received.length < count)
         await new Promise<void>((resolve) => {
-          whenHeard = resolve
+          onPage = resolve
         })
     },
   }
-  ear.leave = changeStream.subscribe(after, { userId: me, ...filter }, subscriber)
-  t.after(() => ear.leave())
-  return ear
+  listener.leave = changeStream.subscribe(after, { userId: me, ...filter }, subscriber)
+  t.after(() => listener.leave())
+  return listener
 }
 
 const upTo = (last: number, first = 1) => Array.from({ length: last - first + 1 }, (_, i) => first + i)
@@ -108,20 +113,20 @@ test('each subscriber gets everything after its start, in order, and once', asyn
   const all = listen(t, changeStream, 0)
   const some = listen(t, changeStream, 333)
   for (let i = 0; i < 5; i++) await happen(store, 7)
-  await Promise.all([late.hears(35), all.hears(485), some.hears(152)])
-  assert.deepEqual(all.heard, upTo(485))
-  assert.deepEqual(some.heard, upTo(485, 334))
-  assert.deepEqual(late.heard, upTo(485, 451))
+  await Promise.all([late.hasReceived(35), all.hasReceived(485), some.hasReceived(152)])
+  assert.deepEqual(all.received, upTo(485))
+  assert.deepEqual(some.received, upTo(485, 334))
+  assert.deepEqual(late.received, upTo(485, 451))
 })
 
 test('a page for a thousand subscribers is serialised once', async (t) => {
   const { store, changeStream } = await fixture(t)
   await happen(store, 1)
-  const ears = Array.from({ length: 1_000 }, () => listen(t, changeStream, 1))
+  const many = Array.from({ length: 1_000 }, () => listen(t, changeStream, 1))
   await happen(store, 3)
-  await Promise.all(ears.map((ear) => ear.hears(3)))
-  assert.equal(new Set(ears.map(({ lists }) => lists[0])).size, 1, 'one list')
-  assert.deepEqual(ears[999]?.heard, [2, 3, 4])
+  await Promise.all(many.map((one) => one.hasReceived(3)))
+  assert.equal(new Set(many.map(({ lists }) => lists[0])).size, 1, 'one list')
+  assert.deepEqual(many[999]?.received, [2, 3, 4])
 })
 
 test('a subscriber that cannot take more keeps its position, delays no other, and misses nothing', async (t) => {
@@ -130,13 +135,13 @@ test('a subscriber that cannot take more keeps its position, delays no other, an
   const quick = listen(t, changeStream, 0)
   slow.isReady = false
   await happen(store, 1_000)
-  await quick.hears(1_000)
-  assert.deepEqual(slow.heard, [])
+  await quick.hasReceived(1_000)
+  assert.deepEqual(slow.received, [])
   slow.isReady = true
   changeStream.wake([me])
-  await slow.hears(1_000)
-  assert.deepEqual(slow.heard, upTo(1_000))
-  assert.deepEqual(quick.heard, upTo(1_000))
+  await slow.hasReceived(1_000)
+  assert.deepEqual(slow.received, upTo(1_000))
+  assert.deepEqual(quick.received, upTo(1_000))
 })
 
 test('a subscriber that reads a long past does not delay those at the front', async (t) => {
@@ -144,12 +149,12 @@ test('a subscriber that reads a long past does not delay those at the front', as
   await happen(store, 5_000)
   const front = listen(t, changeStream, 5_000)
   const past = listen(t, changeStream, 0)
-  await past.hears(1)
+  await past.hasReceived(1)
   await happen(store, 1)
-  await front.hears(1)
-  assert.ok(past.heard.length < 5_000, `${past.heard.length} of 5,000 had been told by then`)
-  await past.hears(5_001)
-  assert.deepEqual(past.heard, upTo(5_001))
+  await front.hasReceived(1)
+  assert.ok(past.received.length < 5_000, `${past.received.length} of 5,000 had been told by then`)
+  await past.hasReceived(5_001)
+  assert.deepEqual(past.received, upTo(5_001))
 })
 
 test('an event is sent only to subscribers of its user', async (t) => {
@@ -158,32 +163,32 @@ test('an event is sent only to subscribers of its user', async (t) => {
   const theirs = listen(t, changeStream, 0, { userId: 2 })
   await happen(store, 2, 2)
   await happen(store, 3)
-  await Promise.all([mine.hears(3), theirs.hears(2)])
-  assert.deepEqual([mine.heard, theirs.heard], [upTo(3), upTo(2)])
-  const taskIds = ({ lists }: Ear) => lists.flat().map(({ taskId }) => taskId)
+  await Promise.all([mine.hasReceived(3), theirs.hasReceived(2)])
+  assert.deepEqual([mine.received, theirs.received], [upTo(3), upTo(2)])
+  const taskIds = ({ lists }: Listener) => lists.flat().map(({ taskId }) => taskId)
   assert.deepEqual([taskIds(mine), taskIds(theirs)], [upTo(1_002, 1_000), upTo(2_001, 2_000)])
 })
 
 test('a change by another process arrives within a second', async (t) => {
   const { store, open, clock, changeStream } = await fixture(t)
   if (!store.dialect.isShared) return // there is no other process
-  const ear = listen(t, changeStream, 0)
+  const listener = listen(t, changeStream, 0)
   await happen(store, 1)
-  await ear.hears(1)
+  await listener.hasReceived(1)
   await happen(await open(), 1) // wakes no subscriber here
   await clock.advance(1_000)
-  assert.deepEqual(ear.heard, [1, 2])
+  assert.deepEqual(listener.received, [1, 2])
 })
 
 test('a subscriber before the start of the list is informed, once, and continues from now', async (t) => {
   const { store, changeStream } = await fixture(t)
   await happen(store, 10)
   await store.db.deleteFrom('changes').where('number', '<=', 6).execute()
-  const ears = [0, 5, 6, 8].map((after) => listen(t, changeStream, after))
+  const many = [0, 5, 6, 8].map((after) => listen(t, changeStream, after))
   await happen(store, 1)
-  await Promise.all(ears.map((ear) => ear.hears(1)))
+  await Promise.all(many.map((one) => one.hasReceived(1)))
   assert.deepEqual(
-    ears.map(({ resets, heard }) => [resets, heard.at(-1)]),
+    many.map(({ resets, received }) => [resets, received.at(-1)]),
     [
       [[10], 11],
       [[10], 11],
@@ -195,14 +200,14 @@ test('a subscriber before the start of the list is informed, once, and continues
 
 test('the database is queried only while there are subscribers', async (t) => {
   const { store, clock, changeStream, statements } = await fixture(t)
-  const ear = listen(t, changeStream, 0)
+  const listener = listen(t, changeStream, 0)
   await happen(store, 1)
-  await ear.hears(1)
+  await listener.hasReceived(1)
   const before = statements()
   await clock.advance(10_000)
   const whileHeard = statements() - before
   assert.ok(whileHeard >= 9 && whileHeard <= 12, `${whileHeard} in 10 s`)
-  ear.leave()
+  listener.leave()
   await clock.advance(1_000)
   const after = statements()
   await clock.advance(10_000)
@@ -211,12 +216,12 @@ test('the database is queried only while there are subscribers', async (t) => {
 
 test('2,000 may subscribe, the next is refused, and may subscribe when one has left; a stop ends all', async (t) => {
   const { changeStream } = await fixture(t)
-  const ears = Array.from({ length: 2_000 }, () => listen(t, changeStream, 0))
+  const many = Array.from({ length: 2_000 }, () => listen(t, changeStream, 0))
   const isFull = (error: unknown) => error instanceof Problem && error.kind === 'unavailable'
   assert.throws(() => listen(t, changeStream, 0), isFull)
-  ears[7]?.leave()
+  many[7]?.leave()
   const last = listen(t, changeStream, 0)
   changeStream.stop()
-  assert.ok([...ears.filter((_, i) => i !== 7), last].every(({ hasEnded }) => hasEnded))
+  assert.ok([...many.filter((_, i) => i !== 7), last].every(({ hasEnded }) => hasEnded))
   assert.throws(() => listen(t, changeStream, 0), isFull)
 })

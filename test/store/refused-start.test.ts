@@ -11,7 +11,7 @@ import { databases, open, type Server, skip } from './starts.ts'
 
 /** A start that is refused says in plain words why, and what to do. */
 
-/** What a start on a database server finds: refusals, settings, newer and older schemas, and others that start with it. */
+/** A start on a database server: refusals, newer schemas, and tables of other programs. */
 const canary = 'hush-4711'
 
 /** A refused start prints one or two sentences, at once, without any secret. */

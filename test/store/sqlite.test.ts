@@ -19,7 +19,7 @@ async function openIn(t: TestContext, path: string) {
   return store
 }
 
-/** What the refusal says; it must be a Problem, which is told to a person without a stack. */
+/** The message of the refusal; it must be a Problem, which is printed without a stack. */
 async function refusal(opening: Promise<unknown>): Promise<string> {
   const error = await opening.then(
     () => assert.fail('it was opened'),

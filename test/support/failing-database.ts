@@ -6,7 +6,7 @@ import type { CompiledQuery, DatabaseConnection, Dialect, Driver, QueryResult } 
  * transactions.
  */
 export interface FailingDatabase {
-  /** To be passed as `wrapDatabase`. */
+  /** Passed as `wrapDatabase`. */
   wrap(dialect: Dialect): Dialect
   /** Every statement throws from here on. */
   die(): void

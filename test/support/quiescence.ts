@@ -24,7 +24,7 @@ export function watchQuiescence() {
     }
   }
   return {
-    /** To be passed as `wrapDatabase`. */
+    /** Passed as `wrapDatabase`. */
     wrap: (dialect: Dialect): Dialect => wrapConnections(dialect, (_, run) => count(run), count),
     /** From here on this clock waits for rest, and not until the app is idle. */
     rule(clock: FakeClock) {
