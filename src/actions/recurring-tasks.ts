@@ -14,7 +14,7 @@ import { defaultsInTransaction } from '#store/users.ts'
  * names the next one from then on: so there is one, whatever is repeated or raced.
  *
  *   complete   1 (open) ──▶ 1 (completed, next 2) + 2 (open, previous 1, the key)
- *   reopen     1 (open, the key), and 2 is gone; both stay if 2 was changed meanwhile
+ *   reopen     1 (open, the key), and 2 is gone; both stay if 2 was changed
  */
 
 const isCompletedNow = ({ before, after }: TaskUpdate) => before.completedAt === null && after.completedAt !== null
@@ -67,7 +67,7 @@ export async function lockNextTasks(
 }
 
 /**
- * Deletes the next tasks of tasks that are being reopened, if they are unchanged. They are not in the trash: no user has deleted
+ * Deletes the next tasks of tasks that are being reopened, unless they were changed. They are not in the trash: no user has deleted
  * them, and their key returns.
  * @param nextTasks as `lockNextTasks` returned them
  * @returns the changes as they must be written, and the ids of the deleted tasks

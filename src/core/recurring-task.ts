@@ -72,7 +72,7 @@ export function patchedSeries(
   }
 }
 
-/** The expiry as its day or wall time. The clock of a wall time stays when the user moves to another zone. */
+/** The expiry as its day or wall time. The zone of a wall time does not count: 09:00 stays 09:00 when the user moves to another zone. */
 function localExpiry({ expiryAt, expiryDate, expiryWall }: ExpiryFields, timeZone: string): Local {
   if (expiryDate !== null) return Temporal.PlainDate.from(expiryDate)
   if (expiryWall !== null) return Temporal.PlainDateTime.from(expiryWall.slice(0, expiryWall.indexOf('[')))

@@ -14,7 +14,7 @@ import { findUser } from './users.ts'
  * were completed at its expiry, or now where that has passed.
  *
  * The work is bounded. At most a thousand recurring tasks are read, those that expire soonest, and at most 10,000 occurrences computed: 0.3 s for
- * rules with a time of day. Reminders beyond that are reported as more.
+ * rules with a time of day. The response says `more` when that was not enough.
  */
 const maxTasks = 1_000
 const maxOccurrences = 10_000

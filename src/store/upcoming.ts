@@ -14,7 +14,7 @@ import { findUser } from './users.ts'
 /** A reminder that lies ahead, or is overdue and about to fire. */
 export interface Upcoming extends Instant {
   readonly task: Task
-  /** The occurrence does not exist yet: `task` is the present one, with the expiry that it will have then. */
+  /** Whether the occurrence does not exist yet. Then `task` is the present one, as it will be at that occurrence. */
   readonly isProjected?: boolean
 }
 
