@@ -192,7 +192,7 @@ test('a text that makes no task is refused at /text', async (t) => {
     [{ text, titel: 'x' }, ['/titel']],
     [{ tasks: [{ titel: 'x' }, { text, x: 1 }] }, ['/tasks/0/title', '/tasks/0/titel', '/tasks/1/x']],
     [{ tasks: Array(101).fill({ text }) }, ['/tasks']],
-    // Of a large body only the first fault is told.
+    // For a large body only the first fault is reported.
     [{ tasks: [{ title: 'x', description: 'x'.repeat(65_536) }, { text: 7 }, { text: 8 }] }, ['/tasks/1/text']],
     [{ tasks: [{ title: 7, description: 'x'.repeat(65_536) }, { text: 7 }] }, ['/tasks/0/title']],
   ]

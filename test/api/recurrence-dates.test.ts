@@ -3,7 +3,7 @@ import { test } from 'node:test'
 import { refusal, wireTo } from '#kit/http-requests.ts'
 import { startTestApp } from '#support/test-app.ts'
 
-/** What is to come: skip, the dates of a task, previews of rules, and upcoming reminders. The clock stands at 2026-12-01T09:00Z. */
+/** The dates to come: skip, the dates of a task, previews of rules, and upcoming reminders. The clock stands at 2026-12-01T09:00Z. */
 
 const daily = { rule: 'FREQ=DAILY' }
 
@@ -164,7 +164,7 @@ test('upcoming shows the reminders of occurrences that do not exist yet', async 
   await client.createTask({ title: 'Silent', expiry_dt: '2026-12-02T10:00Z', recurrence: daily, reminders: [] })
   const overdue = { title: 'Overdue', expiry_dt: '2026-11-01T10:00Z', recurrence: { rule: 'FREQ=WEEKLY;COUNT=7' } }
   await client.createTask({ ...overdue, reminders: ['PT0S'] })
-  await clock.whenIdle() // it has rung
+  await clock.whenIdle() // it has fired
   const list = async (query: object) => {
     const { upcoming, more } = await client.listUpcoming({ until: '2026-12-17T00:00Z', occurrences: true, ...query })
     return {

@@ -34,7 +34,7 @@ test(`completed ${sizes.completions} times by replicas, links and repeated reque
     return undefined
   }
   for (let round = 0; round < sizes.completions; round++) {
-    const expiry_dt = new Date(Date.now() + 60_000).toISOString() // it rings at once
+    const expiry_dt = new Date(Date.now() + 60_000).toISOString() // it fires at once
     const draft = { title: `Round ${round}`, key: 'raced', expiry_dt, recurrence: { rule: 'FREQ=DAILY' } }
     const { id } = await client.createTask(draft)
     const link = await linkOf(id)?.promise

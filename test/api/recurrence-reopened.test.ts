@@ -15,7 +15,7 @@ async function lastChanges({ app }: TestApp) {
   return changes.slice(-2).map(({ kind, taskId }) => [kind, taskId])
 }
 
-test('reopening takes the next task back while nobody has changed it', async (t) => {
+test('reopening takes the next task back while it is unchanged', async (t) => {
   const app = await startTestApp(t)
   const { client, clock } = app
   const create = async () => (await client.createTask({ ...rent, key: 'rent' })).id
@@ -56,7 +56,7 @@ test('reopening takes the next task back while nobody has changed it', async (t)
     }
   })
 
-  await t.test('a next task that has rung already goes too, and what waits of it is cancelled', async () => {
+  await t.test('a next task that has fired is deleted too, and its pending deliveries are cancelled', async () => {
     const { id } = await client.createTask({ ...rent, expiry_dt: new Date(clock.now() - 86_000_000).toISOString() })
     const { next_id } = await client.completeTask(id)
     await clock.whenIdle()

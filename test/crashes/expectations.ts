@@ -15,7 +15,7 @@ export interface Arrival {
 
 export const minuteMs = 60_000
 
-/** The tasks of a series have one title, so later ones are told apart by their number. */
+/** The tasks of a series have one title, so a number distinguishes later ones. */
 export const nameOf = ({ title, occurrence }: TaskWire) => ((occurrence ?? 1) > 1 ? `${title} ${occurrence}` : title)
 
 export async function expectNothingLost(

@@ -1,7 +1,7 @@
 import { testCrashes } from './crash-everywhere.ts'
 import { advance, completeFirst, create, reopenFirst } from './steps.ts'
 
-/** It expired a day before minute 20, so that the next one rings after five minutes and not after a day. */
+/** It expired a day before minute 20, so that the next one fires after five minutes and not after a day. */
 const rent = create('rent', 20 - 1_440, { recurrence: { rule: 'FREQ=DAILY' } })
 
 testCrashes({

@@ -108,7 +108,7 @@ export const reopen =
   (title: string): Step =>
   ({ app, task, request }) =>
     request([title], () => app.client.reopenTask(task(title).id))
-/** Of a series: «title» is the first, «title 2» the one that its completion creates. */
+/** In a series, «title» is the first, «title 2» the one that its completion creates. */
 export const completeFirst =
   (title: string): Step =>
   ({ app, task, request }) =>

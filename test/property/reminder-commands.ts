@@ -221,7 +221,7 @@ export const crash = fc.tuple(fc.integer({ min: 1, max: 60 }), fc.integer({ min:
   }),
 )
 
-/** After a crash: which of what came due rang alone is the server's to say, as long as the last of it rang. */
+/** After a crash the server decides which reminders fired alone, as long as the last of them fired. */
 async function adopt(model: ReminderModel, app: TestApp) {
   model.now = app.clock.now()
   const { notifications } = await app.client.listNotifications({ limit: 1_000 })

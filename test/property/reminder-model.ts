@@ -8,7 +8,7 @@
  * - Completed and deleted tasks do not fire. A snooze is one more instant, ended by completing the task or moving the expiry.
  * - Reminders missed during downtime fire once for each task;
  *   - a completed recurring task has one next task, at the first date of its series after now and its expiry, or so many days after the
- *     completion; reopening takes that back while nobody has changed it; skipping moves the task itself.
+ *     completion; reopening takes that back while it is unchanged; skipping moves the task itself.
  */
 export type Reminders = readonly (string | number)[]
 

@@ -123,7 +123,7 @@ test('a task is snoozed from its row, by the keyboard alone', { skip }, async (t
   assert.deepEqual(web.complaints, [])
 })
 
-test('what the server refuses is as it was, and a message says why', { skip }, async (t) => {
+test('a change that the server refuses is taken back, and a message says why', { skip }, async (t) => {
   const { web, page } = await open(t)
   await page.route('**/complete', (route) =>
     route.fulfill({

@@ -20,7 +20,7 @@ const pictures = process.env.WEB_PICTURES
 export interface WebPage {
   readonly page: Page
   readonly context: BrowserContext
-  /** What it should not do: requests elsewhere, violations of its policy, errors. */
+  /** Its faults: requests elsewhere, violations of its policy, errors. */
   readonly complaints: string[]
   /** Opens a path below the root, and waits for the heading. */
   goTo(path: string): Promise<void>
