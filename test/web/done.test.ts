@@ -1,9 +1,21 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import type { TaskWire } from '#api/schemas/task.ts'
+import { sortDone } from '#web/state/sort-done.ts'
 import { assertAccessible, openWebPage, skip, startWebApp } from './kit.ts'
 
 /** The screen of completed tasks. The time is Monday 23 November 2026, 13:00:18 in Berlin. */
+
+test('a task has its final place before all pages are loaded, or is not shown yet', () => {
+  const at = (id: number, update_dt: string, completed_dt: string | null) =>
+    ({ id, update_dt, completed_dt }) as TaskWire
+  // In the order of the server: the first was completed long ago, and edited last.
+  const loaded = [at(1, '09', '01'), at(2, '08', '05'), at(3, '07', '07'), at(4, '05', '05'), at(5, '04', null)]
+  const ids = (isComplete: boolean, count: number) => sortDone(loaded.slice(0, count), isComplete).map(({ id }) => id)
+  assert.deepEqual(ids(false, 3), [3])
+  assert.deepEqual(ids(false, 4), [3, 2, 4])
+  assert.deepEqual(ids(true, 5), [3, 2, 4, 1])
+})
 
 test('completed tasks are by day, newest first, and are reopened with undo', { skip }, async (t) => {
   const app = await startWebApp(t)

@@ -148,7 +148,7 @@ function Empty() {
   return (
     <div class="empty">
       <p>
-        <b>{text.noMatch(q.trim(), tags)}</b>
+        <b>{text.noMatch(status, q.trim(), tags)}</b>
       </p>
       {status !== 'all' && (
         <InAll filter={filter.value}>

@@ -17,7 +17,7 @@ export const sorts = {
 } as const
 export type Sort = keyof typeof sorts
 
-/** What the screen of all tasks shows. It is the query of its address. */
+/** The choice of tasks on the screen of all tasks. It is the query of its address. */
 export interface Filter {
   readonly q: string
   readonly status: Status
@@ -31,7 +31,7 @@ export const noFilter: Filter = { q: '', status: 'open', tags: [], priority: nul
 const oneOf = <Value extends string>(values: readonly Value[], value: string | null): Value | null =>
   values.find((one) => one === value) ?? null
 
-/** Reads the query of an address. What it does not know, it leaves out. */
+/** Reads the query of an address. Unknown values are left out. */
 export function parseFilter(query: URLSearchParams): Filter {
   return {
     q: query.get('q') ?? '',

@@ -39,6 +39,8 @@ export function createTaskList() {
     controller = new AbortController()
     const { signal: aborted } = controller
     listing = next
+    // A cursor belongs to its listing.
+    cursor = null
     if (state.peek() !== 'ready') state.value = 'loading'
     try {
       const page = await client.listTasks({ ...next.query, limit: pageSize, count: true }, { signal: aborted })
@@ -83,7 +85,7 @@ export function createTaskList() {
     return cursor === null
   }
 
-  /** Asks for changed tasks again. What changes meanwhile is asked for after it, in one request. */
+  /** Asks for changed tasks again. Those that change meanwhile are asked for after it, in one request. */
   async function refresh(ids: Iterable<number>): Promise<void> {
     for (const id of ids) pending.add(id)
     if (isRefreshing) return
@@ -122,7 +124,7 @@ export function createTaskList() {
     for (const task of matching.values()) next.push(task)
     const last = next[loaded - 1]
     next.sort(listing.compare)
-    // What belongs behind the last page comes with the next one.
+    // A task that belongs behind the last page comes with the next one.
     if (cursor === null || !last) return next
     const end = next.indexOf(last)
     return next.filter((task, index) => index <= end || !matching.has(task.id) || known(task.id))

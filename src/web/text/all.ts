@@ -42,8 +42,8 @@ export const text = {
   manyMatch: 'Many tasks match',
   loadingMore: 'Loading more tasks',
   moreFailed: 'The next tasks could not be loaded.',
-  noMatch: (q: string, tags: readonly string[]) =>
-    `No task matches${q === '' ? '' : ` “\u2068${q}\u2069”`}${tags.length > 0 ? ` in ${tags.map(isolated).join(', ')}` : ''}${q === '' && tags.length === 0 ? ' these filters' : ''}.`,
+  noMatch: (status: string, q: string, tags: readonly string[]) =>
+    `No ${status === 'all' ? '' : `${status} `}task matches${q === '' ? '' : ` “\u2068${q}\u2069”`}${tags.length > 0 ? ` in ${tags.map(isolated).join(', ')}` : ''}${q === '' && tags.length === 0 ? ' these filters' : ''}.`,
   inAll: (count: number) => `${tasks(count)} with any status`,
   inAllHint: (count: number) => (count === 1 ? 'matches.' : 'match.'),
   none: {

@@ -90,6 +90,12 @@ function StatusChoice() {
   )
 }
 
+const Down = () => (
+  <svg class="down" viewBox="0 0 16 16" aria-hidden="true">
+    <path d="m4.5 6.5 3.5 3.5 3.5-3.5" />
+  </svg>
+)
+
 interface MenuProps {
   readonly id: string
   readonly label: string
@@ -102,9 +108,7 @@ function Menu({ id, label, name, children }: MenuProps) {
     <>
       <button class="btn" type="button" popovertarget={id} aria-haspopup="true">
         {label}
-        <svg class="down" viewBox="0 0 16 16" aria-hidden="true">
-          <path d="m4.5 6.5 3.5 3.5 3.5-3.5" />
-        </svg>
+        <Down />
       </button>
       <fieldset class="menu" popover="auto" id={id} aria-label={name}>
         {children}
@@ -160,6 +164,7 @@ function SortChoice() {
           </option>
         ))}
       </select>
+      <Down />
     </label>
   )
 }

@@ -1,5 +1,5 @@
 import { computed, signal } from '@preact/signals'
-import { useRef } from 'preact/hooks'
+import { useLayoutEffect, useRef } from 'preact/hooks'
 import type { TaskWire } from '#api/schemas/task.ts'
 import { list, rows, selectedTasks } from '../../state/all.ts'
 import { addTag, completeTasks, deleteTasks, removeTag } from '../../state/bulk.ts'
@@ -46,6 +46,10 @@ const canUntag = computed(() => selectedTasks.value.some(({ tags }) => tags.leng
 /** At the foot of the list while rows are selected. */
 export function SelectBar() {
   useKeys(barKeys)
+  useLayoutEffect(() => {
+    // The button that began it is gone, and the focus with it.
+    if (document.activeElement === document.body) document.querySelector<HTMLElement>('main .pick')?.focus()
+  }, [])
   const count = selectedTasks.value.length
   const all = Math.max(list.total.value ?? 0, rows.value.length)
   return (
