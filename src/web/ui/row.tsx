@@ -1,3 +1,4 @@
+import type { ComponentChildren } from 'preact'
 import type { TaskWire } from '#api/schemas/task.ts'
 import { formatUntil } from '../format/dates.ts'
 import { formatExpiry } from '../format/expiry.ts'
@@ -34,43 +35,64 @@ export function Expiry({ task, isDayKnown = false }: { task: TaskWire; isDayKnow
   )
 }
 
+interface RowProps {
+  readonly task: TaskWire
+  readonly isDayKnown?: boolean
+  /** In place of the circle and the actions: a box that selects the row. */
+  readonly box?: ComponentChildren
+  /** In place of the expiry. */
+  readonly when?: ComponentChildren
+  /** In place of Snooze. */
+  readonly action?: ComponentChildren
+}
+
 /** A task in a list. Its title covers the row; the circle and the actions lie above it. */
-export function Row({ task, isDayKnown = false }: { task: TaskWire; isDayKnown?: boolean }) {
+export function Row({ task, isDayKnown = false, box, when, action }: RowProps) {
   const isDone = task.completed_dt !== null
   const states = `${isDone ? ' is-done' : ''}${changedElsewhere.value.has(task.id) ? ' is-changed' : ''}`
   return (
     <li class={`row${states}`} id={`task-${task.id}`}>
-      <button
-        class="tick-box"
-        type="button"
-        aria-pressed={isDone}
-        aria-label={text.complete(task.title)}
-        onClick={() => (isDone ? reopenTask(task) : completeTask(task))}
-      >
-        <Icon name="check" />
-      </button>
+      {box ?? <Circle task={task} isDone={isDone} />}
       <div class="what">
         <a class="t" href={href(`tasks/${task.id}`)}>
           <bdi dir="auto">{task.title}</bdi>
         </a>
         <Meta task={task} />
       </div>
-      <Expiry task={task} isDayKnown={isDayKnown} />
-      {!isDone && task.expiry_dt !== null && (
-        <div class="acts">
-          <button
-            class="btn"
-            type="button"
-            data-snooze
-            aria-haspopup="menu"
-            aria-label={text.snoozeOf(task.title)}
-            onClick={(event) => openSnooze(task, event.currentTarget)}
-          >
-            {text.snooze}
-          </button>
-        </div>
-      )}
+      {when ?? <Expiry task={task} isDayKnown={isDayKnown} />}
+      {!box && (action ?? (!isDone && task.expiry_dt !== null && <SnoozeAction task={task} />))}
     </li>
+  )
+}
+
+function Circle({ task, isDone }: { task: TaskWire; isDone: boolean }) {
+  return (
+    <button
+      class="tick-box"
+      type="button"
+      aria-pressed={isDone}
+      aria-label={text.complete(task.title)}
+      onClick={() => (isDone ? reopenTask(task) : completeTask(task))}
+    >
+      <Icon name="check" />
+    </button>
+  )
+}
+
+function SnoozeAction({ task }: { task: TaskWire }) {
+  return (
+    <div class="acts">
+      <button
+        class="btn"
+        type="button"
+        data-snooze
+        aria-haspopup="menu"
+        aria-label={text.snoozeOf(task.title)}
+        onClick={(event) => openSnooze(task, event.currentTarget)}
+      >
+        {text.snooze}
+      </button>
+    </div>
   )
 }
 
