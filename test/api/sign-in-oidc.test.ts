@@ -131,9 +131,9 @@ test('after sign-in the browser is on the requested page, and never at another s
   const { app, arrive } = await start(t, [ada], ['--oidc-new-users'])
   for (const [returnTo, path] of [
     ['/v1/tasks?tag=a%20b', '/v1/tasks?tag=a%20b'],
-    ['https://evil.example/', '/docs'],
-    ['//evil.example/', '/docs'],
-    ['', '/docs'],
+    ['https://evil.example/', '/'],
+    ['//evil.example/', '/'],
+    ['', '/'],
   ] as const)
     assert.equal((await arrive(ada.sub, { returnTo })).url, app.url + path, returnTo)
 })

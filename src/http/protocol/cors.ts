@@ -40,7 +40,7 @@ const readable = Object.freeze({ 'access-control-expose-headers': exposed.join('
 const preflight = Object.freeze({
   'access-control-allow-methods': 'GET, HEAD, POST, PUT, PATCH, DELETE',
   'access-control-allow-headers':
-    'authorization, content-type, if-match, if-none-match, idempotency-key, prefer, last-event-id, traceparent',
+    'authorization, accept-language, content-type, if-match, if-none-match, idempotency-key, prefer, last-event-id, traceparent',
   'access-control-max-age': '7200', // most browsers cap it at this
 })
 
