@@ -159,7 +159,7 @@ test('a tag is added and removed, and one that arrives meanwhile is kept', { ski
   assert.deepEqual(web.complaints, [])
 })
 
-test('what another program changes comes to its place, or goes', { skip }, async (t) => {
+test('a task that another program changes moves to its place, or disappears', { skip }, async (t) => {
   const { app, web, page } = await open(t, 'all?tag=home')
   await lead(page, '2 open tasks found')
   const task = await app.client.createTask({ title: 'Air', tags: ['home'], expiry_dt: '2026-11-23T18:00+01:00' })

@@ -45,12 +45,24 @@ export function completeTask(task: TaskWire): Promise<void> {
 }
 
 export function reopenTask(task: TaskWire): Promise<void> {
+  const { completed_dt } = task
   return change({
     task,
     expected: { ...task, completed_dt: null },
     send: () => client.reopenTask(task.id),
     message: text.reopened(quoted(task.title)),
-    undo: () => completeTask(latest(task)),
+    undo: () => restoreCompletion(latest(task), completed_dt),
+  })
+}
+
+/** Completes a task at the instant at which it was completed before. */
+function restoreCompletion(task: TaskWire, completed_dt: string | null): Promise<void> {
+  return change({
+    task,
+    expected: { ...task, completed_dt },
+    send: () => client.updateTask(task.id, { completed_dt }),
+    message: text.completed(quoted(task.title)),
+    undo: () => reopenTask(latest(task)),
   })
 }
 
