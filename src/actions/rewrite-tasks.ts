@@ -52,6 +52,15 @@ export async function rewrite(
 ): Promise<Task[]> {
   const hasMoved = ({ before, after }: TaskUpdate) => hasMovedExpiry(before, after)
   const isReopened = ({ before, after }: TaskUpdate) => before.completedAt !== null && after.completedAt === null
+  // The notifications of a day in another zone move first: reopening looks for them, and for their cancelled deliveries, at the new expiry.
+  await moveNotifications(
+    tx,
+    changes.flatMap((one) => {
+      const { id, expiryAt: to } = one.after
+      const from = one.before.expiryAt
+      return from !== null && to !== null && from !== to && !hasMoved(one) ? [{ id, from, to }] : []
+    }),
+  )
   // Tasks that return to an earlier expiry: reminders that fired stay fired, and cancelled deliveries are pending again.
   const returned = changes.flatMap((one) => {
     const { id, expiryAt } = one.after
@@ -74,14 +83,6 @@ export async function rewrite(
   const { updates: written, created } = await createNextTasks(tx, defaults, updates, now)
   const changed = written.filter(({ before, after }) => after !== before)
   await saveTasks(tx, changed)
-  await moveNotifications(
-    tx,
-    changed.flatMap((one) => {
-      const { before, after } = one
-      const isMoved = before.expiryAt !== null && after.expiryAt !== null && before.expiryAt !== after.expiryAt
-      return isMoved && !hasMoved(one) ? [{ id: after.id, from: before.expiryAt, to: after.expiryAt }] : []
-    }),
-  )
   for (const { before, after } of changed) {
     if (after.title !== before.title || after.description !== before.description) indexTask(tx, after)
     recordChange(tx, { userId: after.userId, taskId: after.id, kind: changeKind(before, after) })

@@ -104,6 +104,26 @@ test('a notification that waits for its channel is not cancelled by the move', a
   )
 })
 
+test('a day that is reopened in another zone delivers what was cancelled while it was completed', async (t) => {
+  const { client, clock, recorder } = await startTestApp(t, { startAt: '2027-03-01T10:00:00Z', flags })
+  recorder.answer = () => ({ retry: true, reason: 'down' })
+  const { id } = await client.createTask({ title: 'Passport', expiry_date: '2027-03-01' })
+  await clock.whenIdle()
+  await client.completeTask(id)
+  await clock.advance(60 * 60_000)
+  const stateOf = async () => {
+    const { notifications } = await client.listNotifications()
+    assert.equal(notifications.length, 1)
+    return notifications[0]?.deliveries.find(({ kind }) => kind === 'recording')?.state
+  }
+  assert.equal(await stateOf(), 'cancelled')
+  await client.updateSettings({ time_zone: 'Asia/Kolkata' })
+  await client.reopenTask(id)
+  recorder.answer = () => undefined
+  await clock.advance(60 * 60_000)
+  assert.equal(await stateOf(), 'sent')
+})
+
 test('under new rules of a zone local times keep their hour, once, and the log says which tasks moved', async (t) => {
   const app = await startTestApp(t, { startAt, flags, zoneRules: '2026a' })
   const local = await app.client.createTask({ title: 'Local', expiry_dt: '2027-07-01T09:00' })
