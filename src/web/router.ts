@@ -1,16 +1,12 @@
-import { computed, signal } from '@preact/signals'
+import { computed, effect, signal } from '@preact/signals'
 import { base } from './base.ts'
 
 /** The screens, each by the pattern of its path below the root. */
 const patterns = {
   expiring: '',
   all: 'all',
-  calendar: 'calendar',
   done: 'done',
   task: 'tasks/:id',
-  notifications: 'notifications',
-  channels: 'channels',
-  settings: 'settings',
 } as const
 
 export type ScreenName = keyof typeof patterns
@@ -31,6 +27,9 @@ export const route = computed(() => {
 /** The address of a path below the root: `href('tasks/42')`. */
 export const href = (path: string) => base.pathname + path
 
+/** The last screen that was no task, and its path with the query: where a task closes to. */
+export const lastScreen = signal<{ readonly name: string; readonly path: string }>({ name: 'expiring', path: '' })
+
 /** Goes to a path below the root, with its query. `replace` leaves no entry in the history, for a filter that is being typed. */
 export function navigate(path: string, { replace = false } = {}): void {
   history[replace ? 'replaceState' : 'pushState'](null, '', href(path))
@@ -43,6 +42,11 @@ export function navigate(path: string, { replace = false } = {}): void {
 
 /** Follows the history, and clicks on links to this app. */
 export function startRouter(): void {
+  effect(() => {
+    const { name } = route.value
+    const path = location.href.slice(base.href.length).replace(/#.*$/, '')
+    if (name !== 'task' && name !== 'missing') lastScreen.value = { name, path }
+  })
   addEventListener('popstate', () => {
     address.value = new URL(location.href)
   })

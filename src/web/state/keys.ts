@@ -31,7 +31,10 @@ let first = ''
 let firstAt = 0
 
 function isTyping({ target }: KeyboardEvent): boolean {
-  return target instanceof Element && target.closest('input:not([type="radio"]), textarea, select, dialog') !== null
+  return (
+    target instanceof Element &&
+    target.closest('input:not([type="radio"], [type="checkbox"]), textarea, select, dialog') !== null
+  )
 }
 
 export function startKeys(): void {

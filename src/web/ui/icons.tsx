@@ -1,10 +1,9 @@
 /** Icons of 16 px, drawn with the colour of the text around them. All are beside words, so they have none of their own. */
 const paths = {
   expiring: 'M1 10.5h14M5 4v6.5',
-  calendar: 'M2.5 3.5h11v10h-11zM2.5 6.5h11M5.5 2v2.5M10.5 2v2.5',
-  notifications: 'M3.5 11.5h9c-1-1-1-2-1-4.5a3.5 3.5 0 0 0-7 0c0 2.5 0 3.5-1 4.5zM6.8 13.8h2.4',
   more: 'M2.5 4.5h11M2.5 8h11M2.5 11.5h11',
   check: 'm3.5 8.5 3 3 6-7',
+  back: 'm10 3-5 5 5 5',
   close: 'm4 4 8 8M12 4l-8 8',
   warning: 'M8 2.5 14.5 13.5h-13zM8 6.5v3M8 11.5v.01',
   retry: 'M13 8a5 5 0 1 1-1.5-3.5M13 2.5v3h-3',

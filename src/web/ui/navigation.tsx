@@ -2,7 +2,6 @@ import { computed } from '@preact/signals'
 import type { ComponentChildren } from 'preact'
 import { dayOf } from '../format/zone.ts'
 import { href, route, type ScreenName } from '../router.ts'
-import { failingChannels, unacknowledged } from '../state/badges.ts'
 import { session, zone } from '../state/settings.ts'
 import { openTasks } from '../state/tasks.ts'
 import { minute } from '../state/time.ts'
@@ -36,17 +35,6 @@ function NavLink({ to, path, children }: { to: ScreenName; path: string; childre
 
 const Count = ({ of }: { of: number }) => (of > 0 ? <span class="n">{of}</span> : null)
 
-const Unacknowledged = () =>
-  unacknowledged.value > 0 ? (
-    <span class="n">
-      <span class="vh">{text.unacknowledged}</span>
-      {unacknowledged.value}
-    </span>
-  ) : null
-
-const Failing = () =>
-  failingChannels.value > 0 ? <span class="bad-dot">{text.failing(failingChannels.value)}</span> : null
-
 /** On the left of wide screens. */
 export function SideBar() {
   return (
@@ -57,17 +45,11 @@ export function SideBar() {
       <NavLink to="expiring" path="">
         {text.expiring} <Count of={dueCount.value} />
       </NavLink>
-      <NavLink to="calendar" path="calendar">
-        {text.calendar}
-      </NavLink>
       <NavLink to="all" path="all">
         {text.all} <Count of={openTasks.value.length} />
       </NavLink>
       <NavLink to="done" path="done">
         {text.done}
-      </NavLink>
-      <NavLink to="notifications" path="notifications">
-        {text.notifications} <Unacknowledged />
       </NavLink>
       {topTags.value.length > 0 && <h2>{text.tags}</h2>}
       {topTags.value.map(([tag, count]) => (
@@ -76,12 +58,7 @@ export function SideBar() {
         </a>
       ))}
       <h2>{text.server}</h2>
-      <NavLink to="channels" path="channels">
-        {text.channels} <Failing />
-      </NavLink>
-      <NavLink to="settings" path="settings">
-        {text.settings}
-      </NavLink>
+      <a href={href('docs')}>{text.api}</a>
       <p class="end">
         {session.value?.user?.name && (
           <>
@@ -103,33 +80,14 @@ export function TabBar() {
         <Icon name="expiring" />
         {text.expiring}
       </NavLink>
-      <NavLink to="calendar" path="calendar">
-        <Icon name="calendar" />
-        {text.calendar}
-      </NavLink>
-      <NavLink to="notifications" path="notifications">
-        <Icon name="notifications" />
-        {text.notifications}
-        <Unacknowledged />
-      </NavLink>
-      <button type="button" popovertarget="more">
+      <NavLink to="all" path="all">
         <Icon name="more" />
-        {text.more}
-      </button>
-      <div class="menu" popover="auto" id="more">
-        <NavLink to="all" path="all">
-          {text.all} <span class="mute">{openTasks.value.length}</span>
-        </NavLink>
-        <NavLink to="done" path="done">
-          {text.done}
-        </NavLink>
-        <NavLink to="channels" path="channels">
-          {text.channels} <Failing />
-        </NavLink>
-        <NavLink to="settings" path="settings">
-          {text.settings}
-        </NavLink>
-      </div>
+        {text.all}
+      </NavLink>
+      <NavLink to="done" path="done">
+        <Icon name="check" />
+        {text.done}
+      </NavLink>
     </nav>
   )
 }

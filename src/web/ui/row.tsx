@@ -2,7 +2,7 @@ import type { ComponentChildren } from 'preact'
 import type { TaskWire } from '#api/schemas/task.ts'
 import { formatUntil } from '../format/dates.ts'
 import { formatExpiry } from '../format/expiry.ts'
-import { href } from '../router.ts'
+import { href, route } from '../router.ts'
 import { completeTask, reopenTask } from '../state/changes.ts'
 import { zone } from '../state/settings.ts'
 import { changedElsewhere } from '../state/tasks.ts'
@@ -50,8 +50,9 @@ interface RowProps {
 export function Row({ task, isDayKnown = false, box, when, action }: RowProps) {
   const isDone = task.completed_dt !== null
   const states = `${isDone ? ' is-done' : ''}${changedElsewhere.value.has(task.id) ? ' is-changed' : ''}`
+  const isShown = route.value.name === 'task' && route.value.id === task.id
   return (
-    <li class={`row${states}`} id={`task-${task.id}`}>
+    <li class={`row${states}`} id={`task-${task.id}`} aria-current={isShown ? 'true' : undefined}>
       {box ?? <Circle task={task} isDone={isDone} />}
       <div class="what">
         <a class="t" href={href(`tasks/${task.id}`)}>

@@ -17,12 +17,8 @@ import { Toast } from './toast.tsx'
 const screens: Readonly<Record<ScreenName, ComponentType>> = {
   expiring: Expiring,
   all: lazy(async () => (await import('../screens/all.tsx')).All),
-  calendar: lazy(async () => (await import('../screens/calendar.tsx')).Calendar),
   done: lazy(async () => (await import('../screens/done.tsx')).Done),
   task: lazy(async () => (await import('../screens/task.tsx')).Task),
-  notifications: lazy(async () => (await import('../screens/notifications.tsx')).Notifications),
-  channels: lazy(async () => (await import('../screens/channels.tsx')).Channels),
-  settings: lazy(async () => (await import('../screens/settings.tsx')).Settings),
 }
 
 const Missing = () => <Page title={text.missing} lead={text.missingHint} />
@@ -32,8 +28,6 @@ const shellKeys: readonly Key[] = [
   { key: 'z', label: text.keys.undo, run: undoLast },
   { key: 'g e', label: text.keys.goExpiring, run: () => navigate('') },
   { key: 'g a', label: text.keys.goAll, run: () => navigate('all') },
-  { key: 'g n', label: text.keys.goNotifications, run: () => navigate('notifications') },
-  { key: 'g c', label: text.keys.goChannels, run: () => navigate('channels') },
   {
     key: '?',
     label: text.keys.help,
