@@ -3,7 +3,8 @@ import fc from 'fast-check'
 import { stopWithFakeClock } from '#support/stop-with-fake-clock.ts'
 import type { TestApp } from '#support/test-app.ts'
 import { compare, type Life } from './reminder-checks.ts'
-import type { ModelTask, ReminderModel, Reminders } from './reminder-model.ts'
+import type { ModelTask, ReminderModel } from './reminder-model.ts'
+import { type Expiry, expiryMembers, expiryOf, type Reminders, type Settings, zones } from './reminder-times.ts'
 
 /** The steps of a life, each on the server and on the model. */
 
@@ -11,7 +12,10 @@ const minuteMs = 60_000
 
 export type Command = fc.AsyncCommand<ReminderModel, Life>
 
-const expiry = fc.constantFrom(null, -30, 5, 40, 40.5, 100, 160, 400)
+/** A minute of this life, or one of its days. */
+type Due = number | null | { readonly day: number }
+const day = fc.constantFrom<Due>({ day: -1 }, { day: 0 }, { day: 1 }, { day: 2 })
+const expiry = fc.oneof({ weight: 2, arbitrary: fc.constantFrom<Due>(null, -30, 5, 40, 40.5, 100, 160, 400) }, day)
 const reminders = fc.constantFrom<readonly (string | number)[] | null>(
   null,
   null,
@@ -23,6 +27,9 @@ const reminders = fc.constantFrom<readonly (string | number)[] | null>(
   ['PT5M', '-PT20M'],
   [50],
   [20, 'PT10M'],
+  ['P1D@09:00', 'PT0S'],
+  ['P0D@12:00'],
+  ['-P1D@08:00', 'PT1H'],
 )
 const defaultReminders = fc.constantFrom<Reminders>(['PT15M'], ['PT30M', 'PT5M'], ['PT10M'])
 const series = fc.constantFrom(
@@ -35,7 +42,8 @@ const series = fc.constantFrom(
 const maxTasks = 3
 const which = fc.nat({ max: maxTasks - 1 })
 
-const isoOrNull = (ms: number | null) => (ms === null ? null : new Date(ms).toISOString())
+const toExpiry = (life: Life, due: Due): Expiry =>
+  due === null ? null : typeof due === 'number' ? { at: life.at(due) } : { day: life.firstDay + due.day }
 const toWire = (reminders: Reminders | null) =>
   reminders?.map((reminder) => (typeof reminder === 'number' ? new Date(reminder).toISOString() : reminder)) ?? null
 
@@ -70,48 +78,55 @@ function onTask(
 const inMs = (life: Life, list: Reminders | null) =>
   list?.map((reminder) => (typeof reminder === 'number' ? life.at(reminder) : reminder)) ?? null
 
-export const create = fc.tuple(expiry, reminders, series).map(([minute, list, every]) => ({
-  ...command(`create ${minute} ${JSON.stringify(list)} ${JSON.stringify(every)}`, async (model, life) => {
-    const expiryAt = minute === null ? null : life.at(minute)
-    const instants = inMs(life, list)
-    const isRecurring = every !== null && expiryAt !== null
-    const recurrence = isRecurring ? { rule: `FREQ=DAILY;INTERVAL=${every.days}`, from: every.from } : null
-    const draft = { title: 'task', expiry_dt: isoOrNull(expiryAt), reminders: toWire(instants), recurrence }
-    const { id } = await life.app.client.createTask(draft)
-    model.create(id, expiryAt, instants, isRecurring ? every : null)
-  }),
-  check: (model: ReminderModel) => model.tasks.size < maxTasks,
-}))
+const createAt = (due: fc.Arbitrary<Due>) =>
+  fc.tuple(due, reminders, series).map(([due, list, every]) => ({
+    ...command(
+      `create ${JSON.stringify(due)} ${JSON.stringify(list)} ${JSON.stringify(every)}`,
+      async (model, life) => {
+        const expiry = toExpiry(life, due)
+        const instants = inMs(life, list)
+        const isRecurring = every !== null && expiry !== null
+        const recurrence = isRecurring ? { rule: `FREQ=DAILY;INTERVAL=${every.days}`, from: every.from } : null
+        const draft = { title: 'task', ...expiryMembers(expiry), reminders: toWire(instants), recurrence }
+        const { id } = await life.app.client.createTask(draft)
+        model.create(id, expiry, instants, isRecurring ? every : null)
+      },
+    ),
+    check: (model: ReminderModel) => model.tasks.size < maxTasks,
+  }))
+export const create = createAt(expiry)
+export const createDay = createAt(day)
 export const rename = which.map((nth) =>
   onTask('rename', nth, async (task, model, { app }) => {
     task.version = (await app.client.updateTask(task.id, { title: `task at ${model.now}` })).version
+    model.touch(task)
   }),
 )
-export const move = fc.tuple(which, expiry).map(([nth, minute]) =>
-  onTask(`move to ${minute}`, nth, async (task, model, life) => {
-    const expiryAt = minute === null ? null : life.at(minute)
-    const request = life.app.client.updateTask(task.id, { expiry_dt: isoOrNull(expiryAt) })
-    if (task.series && expiryAt === null) return assert.rejects(request, { status: 422 })
+export const move = fc.tuple(which, expiry).map(([nth, due]) =>
+  onTask(`move to ${JSON.stringify(due)}`, nth, async (task, model, life) => {
+    const expiry = toExpiry(life, due)
+    const request = life.app.client.updateTask(task.id, expiryMembers(expiry))
+    if (task.series && expiry === null) return assert.rejects(request, { status: 422 })
     task.version = (await request).version
-    model.change(task, expiryAt, task.reminders)
+    model.change(task, expiry, task.reminders)
   }),
 )
 export const remind = fc.tuple(which, reminders).map(([nth, list]) =>
   onTask(`remind ${JSON.stringify(list)}`, nth, async (task, model, life) => {
     const instants = inMs(life, list)
     task.version = (await life.app.client.updateTask(task.id, { reminders: toWire(instants) })).version
-    model.change(task, task.expiryAt, instants)
+    model.change(task, expiryOf(task), instants)
   }),
 )
-export const moveAndRemind = fc.tuple(which, expiry, reminders).map(([nth, minute, list]) =>
-  onTask(`move to ${minute} and remind ${JSON.stringify(list)}`, nth, async (task, model, life) => {
-    const expiryAt = minute === null ? null : life.at(minute)
+export const moveAndRemind = fc.tuple(which, expiry, reminders).map(([nth, due, list]) =>
+  onTask(`move to ${JSON.stringify(due)} and remind ${JSON.stringify(list)}`, nth, async (task, model, life) => {
+    const expiry = toExpiry(life, due)
     const instants = inMs(life, list)
-    const tasks = [{ id: task.id, expiry_dt: isoOrNull(expiryAt), reminders: toWire(instants) }]
+    const tasks = [{ id: task.id, ...expiryMembers(expiry), reminders: toWire(instants) }]
     const request = life.app.client.updateTasks({ tasks })
-    if (task.series && expiryAt === null) return assert.rejects(request, { status: 422 })
+    if (task.series && expiry === null) return assert.rejects(request, { status: 422 })
     task.version = (await request).tasks[0]?.version ?? 0
-    model.change(task, expiryAt, instants)
+    model.change(task, expiry, instants)
   }),
 )
 export const complete = which.map((nth) =>
@@ -135,32 +150,6 @@ export const skip = which.map((nth) =>
     if (task.isDone || !task.series) return assert.rejects(request, { status: 409 })
     task.version = (await request).version
     model.skip(task)
-  }),
-)
-/** Away and back, with time for what waits to be looked at: what was dropped on the way is true again. */
-export const detour = fc.tuple(which, fc.integer({ min: 1, max: 15 }), fc.boolean()).map(([nth, minutes, isMove]) =>
-  onTask(`${isMove ? 'move' : 'complete'} and undo after ${minutes}`, nth, async (task, model, life) => {
-    const { app, at } = life
-    const { id, expiryAt, isDone } = task
-    const away = at(10_000)
-    if (isMove) {
-      task.version = (await app.client.updateTask(id, { expiry_dt: isoOrNull(away) })).version
-      model.change(task, away, task.reminders)
-    } else if (!isDone) {
-      const { version, next_id } = await app.client.completeTask(id)
-      model.complete(task, next_id)
-      task.version = version
-    }
-    await app.clock.advance(minutes * minuteMs)
-    model.advance(app.clock.now())
-    await compare(model, life)
-    if (isMove) {
-      task.version = (await app.client.updateTask(id, { expiry_dt: isoOrNull(expiryAt) })).version
-      model.change(task, expiryAt, task.reminders)
-    } else if (!isDone) {
-      task.version = (await app.client.reopenTask(id)).version
-      model.reopen(task)
-    }
   }),
 )
 export const snooze = fc.tuple(which, fc.integer({ min: 1, max: 90 })).map(([nth, minutes]) =>
@@ -191,6 +180,71 @@ export const advanceDay = fc.constant({
   }),
   check: (model: ReminderModel) => !model.wasChannelDown,
 })
+/** To the next reminder of any task, often that of a day. Not once the channel was down, as above. */
+export const advanceToNext = fc.constant({
+  ...command('advance to the next reminder', async (model, { app }) => {
+    const ahead = [...model.tasks.values()].flatMap((task) => model.undelivered(task).slice(0, 1))
+    await app.clock.advanceTo(Math.min(...ahead) + minuteMs)
+    model.advance(app.clock.now())
+  }),
+  check: (model: ReminderModel) =>
+    !model.wasChannelDown && [...model.tasks.values()].some((task) => model.undelivered(task).length > 0),
+})
+const zone = fc.constantFrom(...(Object.keys(zones) as (keyof typeof zones)[]))
+const settingsPatch = fc.oneof(
+  { weight: 3, arbitrary: fc.record({ zone: zone }) },
+  fc.record({ dayTime: fc.constantFrom('00:00', '09:00', '18:30') }),
+  fc.record({ dayReminders: fc.constantFrom(['PT0S'], [], ['P1D', 'PT5M'], ['P1D@09:00', 'P0D@18:00']) }),
+)
+async function saveSettings(model: ReminderModel, { app }: Life, patch: Partial<Settings>) {
+  const { zone, dayTime, dayReminders } = { ...model.settings, ...patch }
+  await app.client.updateSettings({ time_zone: zone, day_time: dayTime, default_day_reminders: [...dayReminders] })
+  model.changeSettings({ zone, dayTime, dayReminders })
+}
+/** The user moves to another zone, or chooses other reminders for days. */
+export const changeSettings = settingsPatch.map((patch: Partial<Settings>) =>
+  command(`settings ${JSON.stringify(patch)}`, async (model, life) => {
+    // A write within the millisecond of the change counts as later, so some time passes.
+    await life.app.clock.advance(minuteMs)
+    model.advance(life.app.clock.now())
+    await compare(model, life)
+    await saveSettings(model, life, patch)
+  }),
+)
+/** Away and back, with time for what waits to be looked at: what was dropped on the way is true again. */
+export const detour = fc
+  .tuple(which, fc.integer({ min: 1, max: 15 }), fc.boolean(), fc.option(zone))
+  .map(([nth, minutes, isMove, elsewhere]) =>
+    onTask(
+      `${isMove ? 'move' : 'complete'} and undo after ${minutes}, in ${elsewhere ?? 'the same zone'}`,
+      nth,
+      async (task, model, life) => {
+        const { app, at } = life
+        const { id, isDone } = task
+        const expiry = expiryOf(task)
+        const away = { at: at(10_000) }
+        if (isMove) {
+          task.version = (await app.client.updateTask(id, expiryMembers(away))).version
+          model.change(task, away, task.reminders)
+        } else if (!isDone) {
+          const { version, next_id } = await app.client.completeTask(id)
+          model.complete(task, next_id)
+          task.version = version
+        }
+        await app.clock.advance(minutes * minuteMs)
+        model.advance(app.clock.now())
+        await compare(model, life)
+        if (elsewhere) await saveSettings(model, life, { zone: elsewhere })
+        if (isMove) {
+          task.version = (await app.client.updateTask(id, expiryMembers(expiry))).version
+          model.change(task, expiry, task.reminders)
+        } else if (!isDone) {
+          task.version = (await app.client.reopenTask(id)).version
+          model.reopen(task)
+        }
+      },
+    ),
+  )
 export const channel = fc.boolean().map((isUp) =>
   command(`channel ${isUp ? 'up' : 'down'}`, async (model) => {
     model.isChannelUp = isUp

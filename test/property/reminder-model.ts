@@ -1,3 +1,18 @@
+import {
+  type Expiry,
+  expiryOf,
+  firstSettings,
+  instantOf,
+  type ModelSeries,
+  nextOccurrence,
+  type Reminders,
+  reminderAt,
+  type Settings,
+  startOf,
+  toExpiry,
+  zones,
+} from './reminder-times.ts'
+
 /**
  * A second implementation of firing, from the rules in the documentation and without the code in src/. The server keeps one number for each
  * task and one timer; this keeps every notification and checks everything each time.
@@ -9,20 +24,15 @@
  * - Reminders missed during downtime fire once for each task;
  *   - a completed recurring task has one next task, at the first date of its series after now and its expiry, or so many days after the
  *     completion; reopening takes that back while it is unchanged; skipping moves the task itself.
+ * - A task that expires on a day expires with its last second in the zone of the user. Its reminders count from the user's time of day.
+ * - In another zone the days of open tasks end at other instants, and their notifications move with them. Reminders that lie ahead there
+ * fire, again if need be. Completed tasks follow when they are written.
  */
-export type Reminders = readonly (string | number)[]
-
-/** Every so many days, in UTC. */
-export interface ModelSeries {
-  readonly days: number
-  readonly from: 'expiry' | 'completion'
-  readonly startAt: number
-  readonly scheduledAt: number
-}
-
 export interface ModelTask {
   readonly id: number
   expiryAt: number | null
+  day: number | null
+  wall: number | null
   reminders: Reminders | null
   isDone: boolean
   snoozedUntilAt: number | null
@@ -32,33 +42,22 @@ export interface ModelTask {
   nextId: number | null
   /** As the server answered it last. */
   version: number
-  /** The latest that fired, for every expiry that the task ever had. */
-  readonly fired: Map<number, number>
 }
 
 export interface ModelNotification {
   readonly taskId: number
-  readonly expiryAt: number
+  expiryAt: number
+  /** Where the day ended before it moved: deliveries from then name that. */
+  readonly earlierExpiries: number[]
   readonly dueAt: number
   /** It fired while nothing prevented its delivery, so it has arrived by now. */
   readonly mustHaveArrived: boolean
 }
 
-const leads: Record<string, number> = {
-  PT0S: 0,
-  PT5M: 5,
-  PT10M: 10,
-  PT15M: 15,
-  PT30M: 30,
-  PT1H: 60,
-  P1D: 1_440,
-  '-PT20M': -20,
-}
-const dayMs = 86_400_000
-
 export class ReminderModel {
   now: number
   defaults: Reminders
+  settings = firstSettings
   isChannelUp = true
   wasChannelDown = false
   readonly tasks = new Map<number, ModelTask>()
@@ -69,13 +68,18 @@ export class ReminderModel {
     this.defaults = defaults
   }
 
+  get offset(): number {
+    return zones[this.settings.zone]
+  }
+
   /** Every instant at which a task fires for its current expiry, past and future. */
-  instants({ expiryAt, reminders, isDone, snoozedUntilAt }: ModelTask): number[] {
-    if (expiryAt === null || isDone) return []
-    const found = (reminders ?? this.defaults).map((reminder) =>
-      typeof reminder === 'number' ? reminder : expiryAt - (leads[reminder] as number) * 60_000,
+  instants(task: ModelTask): number[] {
+    if (task.expiryAt === null || task.isDone) return []
+    const all = task.reminders ?? (task.day === null ? this.defaults : this.settings.dayReminders)
+    const found = all.map((reminder) =>
+      typeof reminder === 'number' ? reminder : reminderAt(reminder, task, this.settings),
     )
-    return snoozedUntilAt === null ? found : [...found, snoozedUntilAt]
+    return task.snoozedUntilAt === null ? found : [...found, task.snoozedUntilAt]
   }
 
   undelivered(task: ModelTask): number[] {
@@ -86,18 +90,20 @@ export class ReminderModel {
 
   create(
     id: number,
-    expiryAt: number | null,
+    expiry: Expiry,
     reminders: Reminders | null,
     series: Pick<ModelSeries, 'days' | 'from'> | null = null,
   ): void {
-    const start = expiryAt ?? 0
-    this.add(id, expiryAt, reminders, series && { ...series, startAt: start, scheduledAt: start })
+    const start = startOf(expiry, this.offset)
+    this.add(id, expiry, reminders, series && { ...series, start, scheduled: start })
   }
 
-  private add(id: number, expiryAt: number | null, reminders: Reminders | null, series: ModelSeries | null): void {
+  private add(id: number, expiry: Expiry, reminders: Reminders | null, series: ModelSeries | null): void {
     const task: ModelTask = {
       id,
-      expiryAt,
+      expiryAt: instantOf(expiry, this.offset),
+      day: expiry && 'day' in expiry ? expiry.day : null,
+      wall: expiry && 'at' in expiry ? (expiry.wall ?? null) : null,
       reminders,
       isDone: false,
       snoozedUntilAt: null,
@@ -105,22 +111,57 @@ export class ReminderModel {
       series,
       nextId: null,
       version: 1,
-      fired: new Map(),
     }
     this.tasks.set(id, task)
     this.fireDueTasks(task)
   }
 
-  change(task: ModelTask, expiryAt: number | null, reminders: Reminders | null): void {
-    const hasMoved = expiryAt !== task.expiryAt
+  change(task: ModelTask, expiry: Expiry, reminders: Reminders | null): void {
+    const expiryAt = instantOf(expiry, this.offset)
+    const day = expiry && 'day' in expiry ? expiry.day : null
     const hasOthers = JSON.stringify(reminders) !== JSON.stringify(task.reminders)
-    task.expiryAt = expiryAt
     task.reminders = reminders
-    if (hasMoved) {
+    if (expiryAt !== task.expiryAt && (day === null || day !== task.day)) {
+      task.expiryAt = expiryAt
+      task.day = day
+      task.wall = expiry && 'at' in expiry ? (expiry.wall ?? null) : null
       task.snoozedUntilAt = null
-      task.notifiedUntilAt = expiryAt === null ? null : (task.fired.get(expiryAt) ?? null)
-    } else if (hasOthers) this.leaveThePast(task)
+      const fired = this.notifications.filter((one) => one.taskId === task.id && one.expiryAt === expiryAt)
+      task.notifiedUntilAt = fired.length > 0 ? Math.max(...fired.map(({ dueAt }) => dueAt)) : null
+    } else if (this.moveEnd(task) || hasOthers) this.leaveThePast(task)
     this.fireDueTasks(task)
+  }
+
+  /** A write that changes neither the expiry nor the reminders. */
+  touch(task: ModelTask): void {
+    this.change(task, expiryOf(task), task.reminders)
+  }
+
+  /** The day of a task ends at another instant in another zone. @returns whether it does */
+  private moveEnd(task: ModelTask): boolean {
+    const { id, expiryAt: from } = task
+    const to = instantOf(expiryOf(task), this.offset)
+    if (from === null || to === null || from === to) return false
+    task.expiryAt = to
+    const own = this.notifications.filter(({ taskId }) => taskId === id)
+    const taken = new Set(own.filter(({ expiryAt }) => expiryAt === to).map(({ dueAt }) => dueAt))
+    for (const one of own) {
+      if (one.expiryAt !== from || taken.has(one.dueAt)) continue
+      one.earlierExpiries.push(from)
+      one.expiryAt = to
+    }
+    return true
+  }
+
+  changeSettings(settings: Settings): void {
+    if (JSON.stringify(settings) === JSON.stringify(this.settings)) return
+    this.settings = settings
+    for (const task of this.tasks.values()) {
+      if (task.isDone || task.expiryAt === null) continue
+      if (this.moveEnd(task)) task.version++
+      this.leaveThePast(task)
+      this.fireDueTasks(task)
+    }
   }
 
   /** @param nextId the id of the task that the server has created by it */
@@ -128,11 +169,11 @@ export class ReminderModel {
     if (!task.isDone) task.snoozedUntilAt = null
     const isContinued = !task.isDone && task.nextId === null
     task.isDone = true
-    const next = isContinued ? this.nextOccurrence(task, this.now) : undefined
+    const next = isContinued ? nextOccurrence(task, this, this.now) : undefined
     if (!next) return
     if (nextId === null) throw new Error(`task ${task.id} has no next task`)
     task.nextId = nextId
-    this.add(nextId, next.scheduledAt, leadsOf(task), next)
+    this.add(nextId, toExpiry(next.scheduled, this.offset), leadsOf(task), next)
   }
 
   reopen(task: ModelTask): void {
@@ -142,27 +183,14 @@ export class ReminderModel {
       task.nextId = null
     }
     task.isDone = false
-    this.fireDueTasks(task)
+    this.touch(task)
   }
 
   skip(task: ModelTask): void {
-    const next = this.nextOccurrence(task, Math.max(this.now, task.expiryAt ?? 0))
+    const next = nextOccurrence(task, this, Math.max(this.now, task.expiryAt ?? 0))
     if (!next) return
     task.series = next
-    this.change(task, next.scheduledAt, leadsOf(task))
-  }
-
-  nextOccurrence({ series, expiryAt }: ModelTask, completedAt: number): ModelSeries | undefined {
-    if (!series || expiryAt === null) return undefined
-    const intervalMs = series.days * dayMs
-    if (series.from === 'completion') {
-      const midnight = completedAt - (completedAt % dayMs)
-      const at = midnight + (expiryAt % dayMs) + intervalMs
-      return { ...series, startAt: at, scheduledAt: at }
-    }
-    let at = series.startAt
-    while (at <= Math.max(this.now, expiryAt, series.scheduledAt)) at += intervalMs
-    return { ...series, scheduledAt: at }
+    this.change(task, toExpiry(next.scheduled, this.offset), leadsOf(task))
   }
 
   snooze(task: ModelTask, until: number): void {
@@ -203,8 +231,7 @@ export class ReminderModel {
     const { id: taskId, expiryAt } = task
     if (expiryAt === null) return
     task.notifiedUntilAt = dueAt
-    task.fired.set(expiryAt, dueAt)
-    this.notifications.push({ taskId, expiryAt, dueAt, mustHaveArrived: this.isChannelUp })
+    this.notifications.push({ taskId, expiryAt, earlierExpiries: [], dueAt, mustHaveArrived: this.isChannelUp })
   }
 
   /** Whether the content of a notification is true now. */
