@@ -37,7 +37,8 @@ import type { Reminders } from './reminder-times.ts'
  * since their grouping depends on the moment; and the time of a delivery that a channel refused at first depends on the jitter of the
  * back-off, so it is expected at the end.
  * PROPERTY_RUNS sets the number of runs. A failure prints the seed and the shortest failing run; PROPERTY_SEED runs that seed again.
- * It found a fault: after a change of default reminders while nothing was due, past reminders fired at the next edit.
+ * It found two faults: after a change of default reminders while nothing was due, past reminders fired at the next edit; and a day that was
+ * reopened in another zone did not get its cancelled delivery back.
  */
 const runs = sizes.lives
 const seed = Number(process.env.PROPERTY_SEED ?? 0)
@@ -129,14 +130,11 @@ test(`${runs} random runs of a server fire according to the rules`, async (t) =>
     size: 'max',
   })
   // Among all commands, few runs meet a day that fires, is completed and is reopened in another zone.
-  const dayEdits = [createDay, createDay, complete, reopen, rename, move, detour, snooze]
-  const dayCommands = fc.commands(
-    [...dayEdits, advance, advance, advanceToNext, channel, changeSettings, changeSettings],
-    {
-      maxCommands: 20,
-      size: 'max',
-    },
-  )
-  const lives = fc.oneof({ weight: 2, arbitrary: commands }, dayCommands)
+  const dayEdits = [createDay, createDay, complete, reopen, detour, detour]
+  const dayCommands = fc.commands([...dayEdits, move, advance, channel, changeSettings], {
+    maxCommands: 20,
+    size: 'max',
+  })
+  const lives = fc.oneof(commands, dayCommands)
   await fc.assert(fc.asyncProperty(lives, live), { numRuns: runs, ...(seed && { seed }) })
 })
