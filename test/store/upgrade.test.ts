@@ -194,7 +194,7 @@ describe(`${testDatabase}: upgrades`, () => {
         const { rows } = await sql`select color, stars from tasks`.execute(store.db)
         assert.deepEqual(rows, [{ color: 'red', stars: 3 }])
       }
-      assert.ok(kills * sample.of > 5, `${kills} kills`)
+      assert.ok(kills > 0, 'no statement was reached')
     })
 
     test(`killed ${when} any statement of its first start, a database is completed by a later version`, async (t) => {
@@ -207,7 +207,7 @@ describe(`${testDatabase}: upgrades`, () => {
         kills++
         assert.deepEqual(await newSchema(url, later), await expectedSchema(t))
       }
-      assert.ok(kills * sample.of > 5, `${kills} kills`)
+      assert.ok(kills > 0, 'no statement was reached')
     })
   }
 
