@@ -147,7 +147,7 @@ test('a change elsewhere of another member is no conflict; of the same one, the 
   assert.deepEqual(web.complaints, [])
 })
 
-test('what the server refuses stays in the field, with the reason', { skip }, async (t) => {
+test('a refused value stays in the field, with the reason', { skip }, async (t) => {
   const { web, panel, current } = await open(t)
   const field = panel.getByRole('textbox', { name: 'Title' })
   await field.fill('x'.repeat(501))
