@@ -1,6 +1,7 @@
 import { computed, signal } from '@preact/signals'
 import type { TaskWire } from '#api/schemas/task.ts'
 import { href } from '../router.ts'
+import { draft, focusQuickAdd } from '../state/draft.ts'
 import { type GroupName, groupNames, groupTasks } from '../state/groups.ts'
 import { rowKeys, useKeys } from '../state/keys.ts'
 import { zone } from '../state/settings.ts'
@@ -10,7 +11,6 @@ import { text } from '../text/en.ts'
 import { Horizon, RangeChoice } from '../ui/horizon.tsx'
 import { ErrorNote, Skeleton } from '../ui/notes.tsx'
 import { Page } from '../ui/page.tsx'
-import { draft, focusQuickAdd } from '../ui/quick-add.tsx'
 import { Expiry, Row } from '../ui/row.tsx'
 
 /** Open tasks, and those that were just completed in their old place. */

@@ -1,4 +1,4 @@
-import type { TaskWire } from '#api/schemas/task.ts'
+import type { TaskDraftWire, TaskWire } from '#api/schemas/task.ts'
 import { quoted } from '../format/quoted.ts'
 import { text } from '../text/en.ts'
 import { client } from './client.ts'
@@ -102,9 +102,9 @@ function restoreTask(task: TaskWire): Promise<void> {
   })
 }
 
-/** Adds a task from the text of quick add. @throws what the client throws: the field keeps the text, and shows why */
-export async function addTask(title: string): Promise<void> {
-  const task = await client.createTask({ title })
+/** Adds a task of quick add. @throws what the client throws: the field keeps the text, and shows why */
+export async function addTask(draft: TaskDraftWire): Promise<void> {
+  const task = await client.createTask(draft)
   putTask(task.id, task)
   showToast({ message: text.added(quoted(task.title)), undo: () => deleteTask(latest(task)) })
 }

@@ -50,7 +50,8 @@ export const text = {
   newTask: 'New task',
   addTask: 'Add task',
   clear: 'Clear',
-  quickAddExample: 'Add a task',
+  quickAddExample: 'Renew passport 14 March #documents ~30d',
+  notRead: 'This page cannot read dates and tags in the text: all of it becomes the title.',
 
   // rows
   complete: (title: string) => `Complete: ${title}`,
@@ -81,7 +82,11 @@ export const text = {
   nothingSoon: 'Nothing expires in the next 24 hours.',
   nothingYet: 'Nothing expires yet.',
   nothingYetHint: 'Write what must not be forgotten. For example:',
-  examples: ['Renew passport', 'Cancel the gym trial', 'Pay rent'],
+  examples: [
+    'Renew passport 14 March ~30d',
+    'Pay rent every month on the 1st 9am',
+    'Descale the kettle every! 6 weeks',
+  ],
   groups: {
     expired: 'Expired',
     hour: 'Within the hour',

@@ -1,33 +1,6 @@
-import { signal } from '@preact/signals'
-import { addTask } from '../state/changes.ts'
+import { draft } from '../state/draft.ts'
+import { clear, isSending, reader, sendError, startReading, submit } from '../state/quick-add.ts'
 import { reasonOf, text } from '../text/en.ts'
-
-/** The text in the field; it stays when the screen changes. An example on a screen may set it. */
-export const draft = signal('')
-
-const error = signal<unknown>(null)
-const isSending = signal(false)
-
-export const focusQuickAdd = () => document.querySelector<HTMLElement>('.qa textarea')?.focus()
-
-async function submit(): Promise<void> {
-  const title = draft.value.trim()
-  if (title === '' || isSending.value) return
-  isSending.value = true
-  error.value = null
-  try {
-    await addTask(title)
-    draft.value = ''
-  } catch (reason) {
-    error.value = reason
-  }
-  isSending.value = false
-}
-
-function clear(): void {
-  draft.value = ''
-  error.value = null
-}
 
 function onKeyDown(event: KeyboardEvent): void {
   // Enter while an input method composes a word chooses the word.
@@ -43,6 +16,8 @@ function onKeyDown(event: KeyboardEvent): void {
 /** The field by which a task is added, on every screen. */
 export function QuickAdd() {
   const isOpen = draft.value !== ''
+  const error = sendError.value
+  const loaded = reader.value === 'failed' ? null : reader.value
   return (
     <form
       class={isOpen ? 'qa is-open' : 'qa'}
@@ -53,15 +28,18 @@ export function QuickAdd() {
       }}
     >
       <div class="type">
+        {isOpen && loaded && <loaded.Mirror />}
         <textarea
           rows={1}
           value={draft.value}
           aria-label={text.newTask}
-          aria-invalid={error.value !== null}
-          aria-describedby={error.value === null ? undefined : 'qa-error'}
+          aria-invalid={error !== null}
+          aria-describedby={error === null ? undefined : 'qa-error'}
           placeholder={text.quickAddExample}
           enterkeyhint="done"
           autocomplete="off"
+          dir="auto"
+          onFocus={startReading}
           onInput={(event) => {
             draft.value = event.currentTarget.value
           }}
@@ -70,16 +48,22 @@ export function QuickAdd() {
       </div>
       {isOpen && (
         <div class="got">
-          {error.value !== null && (
+          {loaded && <loaded.Reading />}
+          {(reader.value === 'failed' || loaded?.reading.value === null) && <p class="hint">{text.notRead}</p>}
+          {error !== null && (
             <p class="hint err" id="qa-error" role="alert">
-              {reasonOf(error.value)}
+              {reasonOf(error)}
             </p>
           )}
           <div class="bar right">
             <button class="btn text" type="button" onClick={clear}>
               {text.clear}
             </button>
-            <button class="btn go" type="submit" aria-disabled={isSending.value}>
+            <button
+              class="btn go"
+              type="submit"
+              aria-disabled={isSending.value || loaded?.reading.value?.task === null}
+            >
               {text.addTask}
             </button>
           </div>
