@@ -5,7 +5,7 @@ import type { TestAppOptions } from '#support/test-app.ts'
 import type { Reading } from '#web/format/reading.ts'
 import { assertAccessible, openWebPage, skip, startWebApp } from './kit.ts'
 
-/** What quick add shows of a text, and that Enter creates just that. */
+/** Quick add shows the parts of a text, and Enter creates exactly that. */
 
 // The dates have the form of the browser below, whatever the language of the machine.
 Object.defineProperty(navigator, 'languages', { value: ['en-GB'] })
@@ -170,7 +170,7 @@ test('a chip goes by its button and by Backspace, and its words are the title', 
   assert.deepEqual(web.complaints, [])
 })
 
-test('what is shown follows the time', { skip }, async (t) => {
+test('the preview follows the time', { skip }, async (t) => {
   const { web, page, field, only } = await open(t)
   await field.fill('Oven in 90 min')
   await page.getByText('Mon 23 Nov, 14:30').first().waitFor()

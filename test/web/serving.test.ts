@@ -65,7 +65,7 @@ test('without a session it leads to sign-in, and back', { skip }, async (t) => {
   await web.page.getByLabel('Password', { exact: true }).fill(password)
   await web.page.keyboard.press('Enter')
   await web.page.waitForURL(`${app.url}/tasks/7?x=1`)
-  await web.page.getByRole('heading', { name: 'Task' }).waitFor()
+  await web.page.getByText('There is no task 7').waitFor()
   // The session ends elsewhere: the app notices it at its next start.
   await web.page.evaluate("fetch('../v1/session', { method: 'DELETE' })")
   await web.context.addCookies([{ name: 'duebell', value: 'dbs_expired', url: app.url }])
@@ -110,7 +110,7 @@ test('it works below a path of a proxy', { skip }, async (t) => {
   await web.page.locator('.row', { hasText: 'Move the car' }).getByRole('link').click()
   await web.page.waitForURL(/\/bell\/tasks\/\d+$/)
   await web.page.reload()
-  await web.page.getByRole('heading', { name: 'Task' }).waitFor()
+  await web.page.getByRole('textbox', { name: 'Title' }).waitFor()
   await web.page.getByRole('link', { name: 'Expiring', exact: false }).first().click()
   await web.page.getByRole('button', { name: 'Complete: Move the car' }).click()
   await web.page.getByText('Completed “').waitFor()
