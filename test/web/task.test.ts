@@ -1,8 +1,9 @@
 import assert from 'node:assert/strict'
 import { type TestContext, test } from 'node:test'
+import type { Locator } from 'playwright-core'
 import type { TestApp } from '#support/test-app.ts'
 import { formatReminder, toLead } from '../../src/web/format/lead.ts'
-import { assertAccessible, type OpenOptions, openWebPage, skip, startWebApp } from './kit.ts'
+import { assertAccessible, type OpenOptions, openWebPage, skip, startWebApp, type WebPage } from './kit.ts'
 
 /** The screen of one task, in a browser. The time is Monday 23 November 2026, 13:00:18 in Berlin. */
 
@@ -64,6 +65,9 @@ test('the expiry is a time or a whole day, in the zone of the user, and undo res
   await toasted('Changed “')
   assert.equal(Date.parse((await current()).expiry_dt ?? ''), Date.parse('2026-11-26T18:30+01:00'))
   await panel.getByText('Expires Thu 26 Nov, 18:30').waitFor()
+  await date.fill('2030-01-01')
+  await date.press('Escape')
+  assert.equal(await date.inputValue(), '2026-11-26')
   await panel.getByLabel('Whole day').check()
   await panel.getByText('Expires Thu 26 Nov', { exact: true }).waitFor()
   assert.equal((await current()).expiry_date, '2026-11-26')
@@ -106,6 +110,8 @@ test('reminders are the defaults, none, or a list that is edited', { skip }, asy
 test('tags and priority are changed, one right after the other', { skip }, async (t) => {
   const { web, page, panel, current } = await open(t)
   const tag = panel.getByLabel('Add a tag')
+  await tag.fill('discarded')
+  await tag.press('Escape')
   await tag.fill('#ops')
   await tag.press('Enter')
   await panel.getByRole('button', { name: 'Remove the tag mail' }).click()
@@ -204,24 +210,28 @@ test('by the keyboard alone: open from the list, edit, complete, snooze, delete 
   assert.deepEqual(web.complaints, [])
 })
 
+/** The page asks again by timers, which its paused clock holds. */
+async function advanceUntil(web: WebPage, shown: Locator): Promise<void> {
+  for (let i = 0; i < 100 && !(await shown.isVisible()); i++) await web.advance(1_000)
+  assert.ok(await shown.isVisible())
+}
+
 test('its history has every notification with its deliveries, live, and a failed one is retried', {
   skip,
 }, async (t) => {
   const { app, web, page, panel, id } = await open(t)
-  await app.client.updateTask(id, { expiry_dt: '2026-11-23T14:00+01:00', reminders: ['PT50M', 'PT0S'] })
+  await app.client.updateTask(id, { expiry_dt: '2026-11-23T14:00+01:00', reminders: ['PT59M', 'PT0S'] })
   app.recorder.answer = () => ({ retry: false, reason: '401: the token is no longer valid' })
-  await web.advance(10 * 60_000)
-  const entry = panel.locator('.tl > li', { hasText: 'Reminder, 50 minutes before' })
-  await entry.getByText('Failed', { exact: true }).waitFor()
+  await web.advance(45_000)
+  const entry = panel.locator('.tl > li', { hasText: 'Reminder, 59 minutes before' })
+  await advanceUntil(web, entry.getByText('Failed', { exact: true }))
   await entry.getByText('the token is no longer valid').waitFor()
   await assertAccessible(web, 'task-failed')
   await page.setViewportSize({ width: 1180, height: 900 })
   app.recorder.answer = () => undefined
   await entry.getByRole('button', { name: 'Retry now' }).click()
-  const delivered = entry.locator('.sent li', { hasText: 'recording' }).getByText(/^Delivered/)
-  // The request of the click may arrive after a step of the clock.
-  for (let i = 0; i < 40 && (await delivered.count()) === 0; i++) await web.advance(1_000)
-  await delivered.waitFor()
+  await entry.getByRole('button', { name: 'Retry now' }).waitFor({ state: 'detached' })
+  await advanceUntil(web, entry.locator('.sent li', { hasText: 'recording' }).getByText(/^Delivered/))
   assert.equal(await entry.getByRole('button', { name: 'Retry now' }).count(), 0)
   assert.deepEqual(web.complaints, [])
 })
@@ -229,10 +239,13 @@ test('its history has every notification with its deliveries, live, and a failed
 test('it is a page on a phone, opens a completed task, and says what is not there', { skip }, async (t) => {
   const { app, web, page, panel, id } = await open(t, { width: 390 })
   assert.equal(await page.locator('.list').count(), 0)
+  const decoration = () => page.evaluate<string>('getComputedStyle(document.querySelector(".ttl")).textDecorationLine')
+  assert.equal(await decoration(), 'none')
   await assertAccessible(web, 'task')
   await app.client.completeTask(id)
   await web.goTo(`tasks/${id}`)
   await panel.getByText('Completed 13:00').waitFor()
+  assert.equal(await decoration(), 'line-through')
   await assertAccessible(web, 'task-completed')
   await web.goTo('tasks/999999')
   await page.getByText('There is no task 999999, or it is in the trash.').waitFor()

@@ -1,6 +1,6 @@
 import { signal } from '@preact/signals'
 import type { EventWire } from '#api/schemas/event.ts'
-import type { NotificationWire } from '#api/schemas/notification.ts'
+import type { DeliveryWire, NotificationWire } from '#api/schemas/notification.ts'
 import { taskText } from '../text/task.ts'
 import { client } from './client.ts'
 import { listeners } from './tasks.ts'
@@ -37,17 +37,18 @@ export async function loadHistory(id: number): Promise<void> {
     if (own !== latest) return
     channelNames.value = new Map(channels.map((channel) => [channel.id, channel.name]))
     history.value = { id, notifications: page.notifications, next: page.next_cursor }
-    if (page.notifications.some(isUnderWay)) timer = setTimeout(() => loadHistory(id), pollMs)
+    if (page.notifications.some(({ deliveries }) => deliveries.some(isAttempted)))
+      timer = setTimeout(() => loadHistory(id), pollMs)
   } catch (error) {
     if (own === latest) history.value = { id, notifications: [], next: null, ...known, error }
   }
 }
 
-const isUnderWay = ({ deliveries }: NotificationWire) =>
-  deliveries.some(
-    ({ state, next_attempt_dt }) =>
-      state === 'pending' && (next_attempt_dt === null || Date.parse(next_attempt_dt) <= Date.now() + pollMs),
-  )
+/** While an attempt runs, the next one is noted for after its timeout: it cannot be told from one that waits as long. */
+const maxAttemptMs = 60_000
+
+export const isAttempted = ({ state, next_attempt_dt }: DeliveryWire): boolean =>
+  state === 'pending' && (next_attempt_dt === null || Date.parse(next_attempt_dt) <= Date.now() + maxAttemptMs)
 
 export async function loadOlder(): Promise<void> {
   const shown = history.value

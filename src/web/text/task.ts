@@ -100,6 +100,7 @@ export const taskText = {
   deletedChannel: 'Deleted channel',
   delivered: (ms: number | null) => (ms === null ? 'Delivered' : `Delivered in ${ms} ms`),
   sending: 'Sending',
+  sendingAgain: 'Trying again',
   retryAt: (when: string, attempts: number) => `Retry ${when}, after ${counted(attempts, 'attempt')}`,
   failedDelivery: 'Failed',
   cancelled: 'Cancelled',

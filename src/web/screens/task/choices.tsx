@@ -59,6 +59,8 @@ export function Tags({ task, shown: { tags } }: FieldProps) {
                 event.preventDefault()
                 add()
               }
+              // Escape leaves the field, which would add it.
+              if (event.key === 'Escape') event.currentTarget.value = ''
               const last = tags.at(-1)
               if (event.key === 'Backspace' && event.currentTarget.value === '' && last !== undefined) remove(last)
             }}

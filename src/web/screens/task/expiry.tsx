@@ -1,4 +1,4 @@
-import { useEffect, useRef, useState } from 'preact/hooks'
+import { useLayoutEffect, useRef, useState } from 'preact/hooks'
 import type { TaskWire } from '#api/schemas/task.ts'
 import { fromWall, toWall } from '../../format/zone.ts'
 import { zone } from '../../state/settings.ts'
@@ -29,27 +29,50 @@ function toEdit({ date, time }: Draft, isDay: boolean, timeZone: string): Edit {
   return { expiry_date: null, expiry_dt: at }
 }
 
-/** When the task expires: a time or a whole day. It is saved when the fields are left, or by Enter. */
-export function ExpiryField({ task, shown }: { task: TaskWire; shown: TaskWire }) {
-  const timeZone = task.time_zone ?? zone()
+/** The typing into the fields, until they are left. */
+function useExpiryDraft(task: TaskWire, shown: TaskWire, timeZone: string) {
   const current = toDraft(shown, timeZone)
-  const [draft, setDraft] = useState<Draft | null>(null)
-  const seen = useRef(task)
-  const { date, time } = draft ?? current
   const isDay = shown.expiry_date != null
-
-  const change = (next: Partial<Draft>) => {
-    if (draft === null) seen.current = task
-    setDraft({ date, time, ...next })
+  const [draft, render] = useState<Draft | null>(null)
+  // Escape discards and leaves the field in one go, before the next rendering.
+  const typing = useRef<{ draft: Draft | null; seen: TaskWire }>({ draft: null, seen: task })
+  const set = (next: Draft | null) => {
+    typing.current = { draft: next, seen: typing.current.draft === null ? task : typing.current.seen }
+    render(next)
+  }
+  const save = (seen: TaskWire, next: Draft, isNextDay: boolean) => {
+    set(null)
+    saveTask(seen, toEdit(next, isNextDay, timeZone))
   }
   const commit = () => {
-    setDraft(null)
-    if (draft === null || (draft.date === current.date && draft.time === current.time)) return
-    saveTask(seen.current, toEdit(draft, isDay, timeZone))
+    const { draft: typed, seen } = typing.current
+    const isChanged = typed !== null && (typed.date !== current.date || typed.time !== current.time)
+    if (isChanged) save(seen, typed, isDay)
+    else set(null)
   }
   const latest = useRef(commit)
   latest.current = commit
-  useEffect(() => () => latest.current(), [])
+  useLayoutEffect(() => () => latest.current(), [])
+  const { date, time } = draft ?? current
+  return {
+    date,
+    time,
+    isDay,
+    // While a date is typed anew, the fields beside it stay.
+    hasDate: date !== '' || current.date !== '',
+    change: (next: Partial<Draft>) => set({ date, time, ...next }),
+    discard: () => set(null),
+    commit,
+    setDay: (isNextDay: boolean) => save(task, { date: date || current.date, time }, isNextDay),
+    remove: () => save(task, { date: '', time: '' }, false),
+  }
+}
+
+/** When the task expires: a time or a whole day. It is saved when the fields are left, or by Enter. */
+export function ExpiryField({ task, shown }: { task: TaskWire; shown: TaskWire }) {
+  const timeZone = task.time_zone ?? zone()
+  const field = useExpiryDraft(task, shown, timeZone)
+  const { date, time, isDay, hasDate, change, discard, commit } = field
 
   return (
     <fieldset class="field">
@@ -62,11 +85,14 @@ export function ExpiryField({ task, shown }: { task: TaskWire; shown: TaskWire }
             event.preventDefault()
             commit()
           }}
+          onKeyDown={({ key }) => {
+            if (key === 'Escape') discard()
+          }}
           onFocusOut={({ currentTarget, relatedTarget }) => {
             // A date that is half typed is no date: it would be taken for none.
             const isHalf = currentTarget.querySelector('input:invalid') !== null
             if (currentTarget.contains(relatedTarget as Node | null)) return
-            if (isHalf) setDraft(null)
+            if (isHalf) discard()
             else commit()
           }}
         >
@@ -78,7 +104,7 @@ export function ExpiryField({ task, shown }: { task: TaskWire; shown: TaskWire }
             max="9999-12-31"
             onInput={(event) => change({ date: event.currentTarget.value })}
           />
-          {!isDay && date !== '' && (
+          {!isDay && hasDate && (
             <input
               class="in auto"
               type="time"
@@ -87,29 +113,14 @@ export function ExpiryField({ task, shown }: { task: TaskWire; shown: TaskWire }
               onInput={(event) => change({ time: event.currentTarget.value })}
             />
           )}
-          {date !== '' && (
+          {hasDate && (
             <label class="check s">
-              <input
-                type="checkbox"
-                checked={isDay}
-                onChange={(event) => {
-                  setDraft(null)
-                  saveTask(task, toEdit({ date, time }, event.currentTarget.checked, timeZone))
-                }}
-              />{' '}
+              <input type="checkbox" checked={isDay} onChange={(event) => field.setDay(event.currentTarget.checked)} />{' '}
               {taskText.wholeDay}
             </label>
           )}
-          {date !== '' && (
-            <button
-              class="btn text"
-              type="button"
-              aria-label={taskText.removeExpiry}
-              onClick={() => {
-                setDraft(null)
-                saveTask(task, { expiry_dt: null, expiry_date: null })
-              }}
-            >
+          {hasDate && (
+            <button class="btn text" type="button" aria-label={taskText.removeExpiry} onClick={field.remove}>
               {taskText.removeIt}
             </button>
           )}
@@ -118,7 +129,7 @@ export function ExpiryField({ task, shown }: { task: TaskWire; shown: TaskWire }
             {taskText.save}
           </button>
         </form>
-        {!isDay && date !== '' && <p class="hint">{taskText.zoneOf(timeZone)}</p>}
+        {!isDay && hasDate && <p class="hint">{taskText.zoneOf(timeZone)}</p>}
       </div>
     </fieldset>
   )

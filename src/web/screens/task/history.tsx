@@ -1,4 +1,4 @@
-import { useEffect } from 'preact/hooks'
+import { useLayoutEffect } from 'preact/hooks'
 import type { DeliveryWire, NotificationWire } from '#api/schemas/notification.ts'
 import type { TaskWire } from '#api/schemas/task.ts'
 import { formatUntil } from '../../format/dates.ts'
@@ -9,6 +9,7 @@ import {
   channelNames,
   followHistory,
   history,
+  isAttempted,
   loadHistory,
   loadOlder,
   retryDelivery,
@@ -19,7 +20,7 @@ import { ErrorNote } from '../../ui/notes.tsx'
 
 /** Every notification of a task with its deliveries, the newest first, between its completion and its creation. */
 export function History({ task }: { task: TaskWire }) {
-  useEffect(() => followHistory(task.id), [task.id])
+  useLayoutEffect(() => followHistory(task.id), [task.id])
   const shown = history.value?.id === task.id ? history.value : null
   return (
     <section aria-labelledby="task-history">
@@ -99,7 +100,7 @@ function Delivery({ delivery, notification }: { delivery: DeliveryWire; notifica
         {error && state !== 'sent' && <span class="why">{error}</span>}
       </span>
       {state === 'failed' && name !== undefined && (
-        <span class="bar">
+        <span class="bar again">
           <button class="btn text" type="button" onClick={() => retryDelivery(notification, delivery.id)}>
             {taskText.retryNow}
           </button>
@@ -112,11 +113,13 @@ function Delivery({ delivery, notification }: { delivery: DeliveryWire; notifica
   )
 }
 
-function State({ delivery: { state, latency_ms, attempts, next_attempt_dt } }: { delivery: DeliveryWire }) {
+function State({ delivery }: { delivery: DeliveryWire }) {
+  const { state, latency_ms, attempts, next_attempt_dt } = delivery
   if (state === 'sent') return <>{taskText.delivered(latency_ms)}</>
   if (state === 'failed') return <span class="late">{taskText.failedDelivery}</span>
   if (state === 'cancelled') return <>{taskText.cancelled}</>
   if (attempts === 0 || next_attempt_dt === null) return <>{taskText.sending}</>
+  if (isAttempted(delivery)) return <>{taskText.sendingAgain}</>
   const when = formatUntil(Date.parse(next_attempt_dt), minute.value, zone())
   return <span class="soon">{taskText.retryAt(when, attempts)}</span>
 }

@@ -1,4 +1,4 @@
-import { useEffect, useRef, useState } from 'preact/hooks'
+import { useLayoutEffect, useRef, useState } from 'preact/hooks'
 import type { TaskWire } from '#api/schemas/task.ts'
 import { saveTask } from '../../state/task.ts'
 import { taskText } from '../../text/task.ts'
@@ -22,7 +22,7 @@ function useDraft(task: TaskWire, value: string, save: (seen: TaskWire, draft: s
   const latest = useRef(commit)
   latest.current = commit
   // The browser's own way back leaves a field without a blur.
-  useEffect(() => () => latest.current(), [])
+  useLayoutEffect(() => () => latest.current(), [])
   return { shown: draft ?? value, set, commit }
 }
 
